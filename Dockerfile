@@ -36,7 +36,9 @@ COPY --from=build /app/projections ./projections
 COPY --from=build /app/services ./services
 # The root may be mounted read-only: what is written goes to /tmp, which is given as a mount then. Metrics and probes are
 # asked from outside the container; whoever publishes no port lets nobody else in.
+# What is larger than 4 MB is given back to the system at once (`ALLOCATION` in services/run/process.py).
 ENV PATH=/opt/trueup/bin:$PATH \
+    MALLOC_MMAP_THRESHOLD_=4194304 \
     PYTHONDONTWRITEBYTECODE=1 \
     TRUEUP_HOME=/tmp/trueup \
     TRUEUP_SIGHT_HOST=0.0.0.0 \

@@ -16,7 +16,7 @@ BIN := .venv/bin
 # The tests start some 250 processes: even where this is set, none compiles again what another has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: test demo up lint bench long coverage contracts lint-deploy sbom audit lock clean install
+.PHONY: test demo up lint bench long screenshots coverage contracts lint-deploy sbom audit lock clean install
 
 # Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
@@ -33,7 +33,7 @@ up: install
 	$(BIN)/trueup up $(ARGS)
 
 bench: install
-	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+	$(BIN)/python -m benchmarks.table $(ARGS)
 
 # The documents of what is spoken over HTTP and through Kafka, and README's table of paths, from the code.
 contracts: install
@@ -42,9 +42,13 @@ contracts: install
 long: install
 	$(BIN)/pytest -m long $(ARGS)
 
+# Each page of the console, light, dark and on a phone, by the machine's Chromium, into build/screenshots.
+screenshots: install
+	$(BIN)/python -m tests.console.pictures
+
 # The modules that make money of facts, and the tests of them that need neither Kafka nor Postgres.
-PURE := projections/rating/*,projections/settlement/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py,projections/calculation.py,projections/measures.py,projections/schedules.py
-PURE_TESTS := tests/settlement tests/test_scenarios.py tests/insight tests/billing/test_fold.py
+PURE := projections/rating/*,projections/settlement/*,projections/outlook/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py,projections/calculation.py,projections/measures.py,projections/schedules.py
+PURE_TESTS := tests/settlement tests/outlook tests/test_scenarios.py tests/insight tests/billing/test_fold.py
 
 # The seed is fixed: what is covered must not hang on what hypothesis draws today.
 coverage: install

@@ -22,7 +22,17 @@ from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.sources import DIGEST_BYTES
 from events.topics import EVENTS
-from projections.readmodels import accrued_lines, balances, columns, draws, due, positions, seen_ids, usage_totals
+from projections.readmodels import (
+    accrued_lines,
+    balances,
+    columns,
+    draws,
+    due,
+    outlooks,
+    positions,
+    seen_ids,
+    usage_totals,
+)
 from projections.readmodels.usage_totals import TotalRow
 from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
@@ -133,9 +143,11 @@ class Folded:
         await connection.execute(balances.DROP_OTHERS, roots, [row.commitment_id for row in rows.balances])
         await connection.execute(draws.DROP_EXCESS, roots, [1] * len(roots))
         await connection.execute(accrued_lines.DROP_EXCESS, roots, [2] * len(roots))
+        await connection.execute(outlooks.DROP_EXCESS, roots, [1] * len(roots))
         await connection.execute(balances.UPSERT, *columns(rows.balances, balances.WIDTH))
         await connection.execute(draws.UPSERT, *columns(rows.draws, draws.WIDTH))
         await connection.execute(accrued_lines.UPSERT, *columns(rows.lines, accrued_lines.WIDTH))
+        await connection.execute(outlooks.UPSERT, *columns(rows.outlooks, outlooks.WIDTH))
         await connection.execute(due.SETTLED, roots)
 
 

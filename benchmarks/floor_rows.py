@@ -9,9 +9,10 @@ from projections.readmodels import positions
 from projections.readmodels.accrued_lines import AccruedRow
 from projections.readmodels.balances import BalanceRow
 from projections.readmodels.draws import DrawRow
+from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.positions import Position
 
-Row = TypeVar("Row", BalanceRow, DrawRow, AccruedRow)
+Row = TypeVar("Row", BalanceRow, DrawRow, AccruedRow, OutlookRow)
 
 
 class Settled(NamedTuple):
@@ -20,6 +21,7 @@ class Settled(NamedTuple):
     balances: list[BalanceRow]
     draws: list[DrawRow]
     lines: list[AccruedRow]
+    outlooks: list[OutlookRow]
 
 
 class Patterns:
@@ -29,6 +31,7 @@ class Patterns:
         self._balances: dict[str, list[BalanceRow]] = {}
         self._draws: dict[str, list[DrawRow]] = {}
         self._lines: dict[str, list[AccruedRow]] = {}
+        self._outlooks: dict[str, list[OutlookRow]] = {}
         self.aggregation = ""
         self.positions: list[Position] = []
 
@@ -37,18 +40,21 @@ class Patterns:
         self._balances = await _by_account(connection, "commitment_balances", BalanceRow)
         self._draws = await _by_account(connection, "draws", DrawRow)
         self._lines = await _by_account(connection, "accrued_lines", AccruedRow)
+        self._outlooks = await _by_account(connection, "outlooks", OutlookRow)
         self.aggregation = await connection.fetchval("SELECT min(aggregation_id) FROM usage_totals")
         rows = await connection.fetch(positions.READ, EVENTS, list(range(partitions)))
         self.positions = [positions.position_of(row) for row in rows]
 
     def settled(self, spent: Mapping[str, int]) -> Settled:
         """The rows of these accounts, whose balance shows what is given as spent."""
-        found = Settled([], [], [])
+        found = Settled([], [], [], [])
         for account, quantity in spent.items():
             amount = Decimal(quantity)
             found.balances.extend([row._replace(spent=amount) for row in self._balances[account]])
             found.draws.extend([row._replace(amount=amount) for row in self._draws[account]])
             found.lines.extend([row._replace(amount=amount) for row in self._lines[account]])
+            # What began today has none.
+            found.outlooks.extend([row._replace(remaining=amount) for row in self._outlooks.get(account, ())])
         for rows in found:
             rows.sort()
         return found

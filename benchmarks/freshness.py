@@ -35,7 +35,7 @@ PROCESSES = ("ingest", "projector")
 #: How long what was published last may take to be visible.
 DRAIN_SECONDS = 60.0
 _SEEN = """
-SELECT ARRAY(SELECT root_id FROM due_accounts WHERE reason <> 'lines') AS waiting,
+SELECT ARRAY(SELECT root_id FROM due_accounts WHERE reason NOT IN ('lines', 'outlooks')) AS waiting,
        ARRAY(SELECT coalesce((SELECT next_offset FROM positions WHERE topic = 'usage' AND partition = p), 0)
              FROM generate_series(0, $1 - 1) AS p ORDER BY p)::bigint[] AS read
 """

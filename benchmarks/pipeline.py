@@ -17,18 +17,18 @@ from benchmarks.report import Report, table
 from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
 from benchmarks.showing import show
 from benchmarks.task import Task
-from benchmarks.workload import Load
+from benchmarks.workload import ACCOUNTS, Load
 from services.run.up import System
 
 NAIVE_MESSAGES = 5_000
 
 
-async def measure(system: System, folder: Path, events: int, naive: int, say: Callable[[str], None]) -> Report:
+async def measure(system: System, folder: Path, load: Load, naive: int, say: Callable[[str], None]) -> Report:
     """Run everything on a system that is empty. Raises: ExpectedFailure, also when something takes too long."""
-    load = Load(ORGANIZATION, events, system.settings.partitions)
+    load = replace(load, partitions=system.settings.partitions)
     say(f"creating {load.accounts:,} accounts with a prepayment each")
     customers = await create_customers(system, load.codes())
-    say(f"publishing {events:,} events")
+    say(f"publishing {load.events:,} events")
     await publish(system, load)
     cluster, url = system.endpoints.kafka, system.endpoints.database_url
     accounts = {code: customer.account for code, customer in customers.items()}
@@ -54,11 +54,15 @@ async def measure(system: System, folder: Path, events: int, naive: int, say: Ca
 @click.option(
     "--naive", type=click.IntRange(100, 1_000_000), default=NAIVE_MESSAGES, help="Messages of naive FastStream."
 )
+@click.option(
+    "--accounts", type=click.IntRange(1, 1_000_000), default=ACCOUNTS, show_default=True, help="Whose they are."
+)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
-def main(events: int, naive: int, file: Path | None) -> None:
+def main(events: int, naive: int, accounts: int, file: Path | None) -> None:
     """Measure the pipeline; the last line of the output is JSON."""
     naive = min(naive, events)
-    report = on_empty_system("pipeline", lambda system, folder, say: measure(system, folder, events, naive, say))
+    load = Load(ORGANIZATION, events, 0, accounts)
+    report = on_empty_system("pipeline", lambda system, folder, say: measure(system, folder, load, naive, say))
     show([table(report)], report.document(), file)
 
 

@@ -93,6 +93,12 @@ def queries(commitments: int) -> list[tuple[str, str]]:
     ]
 
 
+async def copy_accounts(raw: asyncpg.Connection, account: str, count: int) -> None:
+    """So many copies of an account that was made by a command; `copy_id("account 1")` is the first one's id."""
+    columns = await raw.fetchval(_COLUMNS)
+    await raw.execute(_COPIES.format(columns=columns, **_ACCOUNTS), count, account)
+
+
 async def fill(system: System, key: Credentials, commitments: int) -> None:
     """The organization with so many commitments. Raises: NotFinishedError."""
     client = Client(system.addresses.api_url, ORGANIZATION, key)
@@ -116,7 +122,7 @@ async def fill(system: System, key: Credentials, commitments: int) -> None:
     raw = await asyncpg.connect(system.endpoints.database_url)
     try:
         columns, accounts = await raw.fetchval(_COLUMNS), commitments // OF_ACCOUNT
-        await raw.execute(_COPIES.format(columns=columns, **_ACCOUNTS), accounts, account)
+        await copy_accounts(raw, account, accounts)
         query = _COPIES.format(columns=columns, **_COMMITMENTS)
         await raw.execute(query, commitments, first, accounts, commitments // OF_CONTRACT)
         await raw.execute(_PROJECTED.format(schema=schema), commitments, first)

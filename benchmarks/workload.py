@@ -5,7 +5,7 @@ whatever the quantity, so the expected sums below need no rule of rounding.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 
@@ -46,6 +46,13 @@ class Load:
     accounts: int = ACCOUNTS
     #: Over which it is spread.
     days: int = DAYS
+    #: The number of the first event that is published; those before it are there.
+    first: int = 0
+
+    def more(self, turn: int) -> "Load":
+        """The same and one round of events more, one for each account, which alone is still to be published."""
+        first = self.events + turn * self.accounts
+        return replace(self, events=first + self.accounts, first=first)
 
     def code_of(self, number: int) -> str:
         """Whose event it is: every account once in each round of events."""
@@ -69,7 +76,7 @@ class Load:
     def chunks(self, size: int = 50_000) -> Iterator[dict[int, list[Record]]]:
         """All events in order, in chunks, by the partition that their key leads to."""
         places = {one: partition_of(self.organization, one, self.partitions) for one in self.codes()}
-        for start in range(0, self.events, size):
+        for start in range(self.first, self.events, size):
             found: dict[int, list[Record]] = {}
             for number in range(start, min(start + size, self.events)):
                 whose = self.code_of(number)

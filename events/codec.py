@@ -78,6 +78,10 @@ class ForeignRecordError(ValueError):
     """A record in one of our topics that is none of ours; the message says why."""
 
 
+#: Made once: `json.loads` makes one for each call, and looks for other encodings than ours.
+_JSON = json.JSONDecoder(parse_float=Decimal)
+
+
 def encode(envelope: Envelope) -> bytes:
     """The envelope as compact JSON; absent members are left out, unset members of a resource's body too."""
     document = envelope.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"data"})
@@ -102,7 +106,7 @@ def upcast(type_name: str, version: int, data: dict[str, Any]) -> dict[str, Any]
 def decode(value: bytes) -> Envelope:
     """The envelope of a value that is known to be ours. Raises: UndecodableRecordError."""
     try:
-        return _envelope(json.loads(value, parse_float=Decimal))
+        return _envelope(_JSON.decode(value.decode()))
     except UndecodableRecordError:
         raise
     except (ValueError, KeyError, TypeError, ValidationError) as error:
@@ -116,7 +120,7 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
     UndecodableRecordError for one of ours that this program does not understand.
     """
     try:
-        document = json.loads(value or b"", parse_float=Decimal)
+        document = _JSON.decode((value or b"").decode())
     except ValueError:
         raise ForeignRecordError("it is no JSON" if value else "it has no value") from None
     if not isinstance(document, dict):

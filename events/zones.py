@@ -42,8 +42,8 @@ def time_zone(name: str) -> ZoneInfo:
 class ZoneDays(dict[str, date]):
     """The day of the zone by the text of an hour of UTC, for the hours that lie in one day.
 
-    Nearly every instant is found by the first 13 characters of its text; the rest (an hour in which a day begins, a
-    text with another offset than Z) is worked out.
+    Nearly every instant is found by the first 13 characters of its text; the rest (an hour in which a day begins or
+    the clock is changed, a text with another offset than Z) is worked out.
     """
 
     def __init__(self, zone: tzinfo) -> None:
@@ -59,7 +59,10 @@ class ZoneDays(dict[str, date]):
         if ts[-1] == "Z" and ts[10] == "T" and hour not in self._torn:
             start = at.replace(minute=0, second=0, microsecond=0)
             last = start + timedelta(minutes=59, seconds=59, microseconds=999_999)
-            if start.astimezone(self.zone).date() == last.astimezone(self.zone).date():
+            begins, ends = start.astimezone(self.zone), last.astimezone(self.zone)
+            # A clock that is set back at 00:01 (St. John's until 2011) ends such an hour in the day in which it began,
+            # with a minute of the next day in between.
+            if begins.date() == ends.date() and begins.utcoffset() == ends.utcoffset():
                 if len(self) >= _MOST_HOURS:
                     self.clear()
                 self[hour] = day

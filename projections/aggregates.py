@@ -21,6 +21,7 @@ TotalsKey = tuple[str, str, str]
 #: Functions whose values of two spans of days are the value of both together; the others say one thing of each.
 ADDS_UP: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT"))
 _NONE: frozenset[str] = frozenset()
+_ZERO = Decimal(0)
 
 
 class DayState(NamedTuple):
@@ -170,7 +171,7 @@ def merge_all(function: AggregationFunction, states: Iterable[DayState]) -> DayS
     if len(listed) < 2:
         return listed[0] if listed else None
     with localcontext(EXACT):
-        return DayState(sum((state.number for state in listed), Decimal(0)), sum(state.records for state in listed))
+        return DayState(sum([state[0] for state in listed], _ZERO), sum([state[1] for state in listed]))
 
 
 def value(function: AggregationFunction, state: DayState | None) -> Fraction:

@@ -15,6 +15,7 @@ from events.resources.catalog import Frequency
 from events.zones import time_zone
 
 ONE_DAY = timedelta(days=1)
+SHORTEST_MONTH = 28
 #: Epochs where nothing else says so; weeks start on a Monday.
 DEFAULT_EPOCH = date(1970, 1, 1)
 DEFAULT_WEEK_EPOCH = date(1970, 1, 5)
@@ -74,7 +75,8 @@ def named_days(start: date | datetime, end: date | datetime | None, zone: str) -
 def add_months(day: date, months: int) -> date:
     """The same day of the month, `months` later, clipped to that month's last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    in_every_month = day.day <= SHORTEST_MONTH
+    return date(year, month + 1, day.day if in_every_month else min(day.day, monthrange(year, month + 1)[1]))
 
 
 def days_of(period: Period) -> Iterator[date]:

@@ -172,26 +172,22 @@ def touched(entity: Any, envelope: Envelope) -> Any:
 
 def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
     """The entity that a fact creates, with who did it."""
-    made = _made(envelope, fact)
-    return replace(made, created_by=envelope.actor, modified_by=envelope.actor)
-
-
-def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
     body: Any = fact.body
     arguments = (fact.id, fact.version, body, *_at(envelope))
+    by_whom: dict[str, Any] = {"created_by": envelope.actor, "modified_by": envelope.actor}
     match body:
         case Account():
             assert isinstance(fact, AccountCreated)
-            return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone)
+            return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone, **by_whom)
         case Plan() | PlanTemplate() | PlanGroup():
             first = ((Dated(date.min, body.standing_charge),), (Dated(date.min, body.minimum_spend),))
-            return PlanEntity(*arguments, *first)
+            return PlanEntity(*arguments, *first, **by_whom)
         case Commitment():
             assert isinstance(fact, CommitmentCreated)
-            return CommitmentEntity(*arguments, grid=fact.grid)
+            return CommitmentEntity(*arguments, grid=fact.grid, **by_whom)
         case Balance():
-            return BalanceEntity(*arguments)
+            return BalanceEntity(*arguments, **by_whom)
         case BalanceSchedule():
-            return ScheduleEntity(*arguments, (ScheduleTerm(date.min, body),))
+            return ScheduleEntity(*arguments, (ScheduleTerm(date.min, body),), **by_whom)
         case _:
-            return Entity(*arguments)
+            return Entity(*arguments, **by_whom)

@@ -1,7 +1,7 @@
 """Money in whole minor units: rounding, and dividing one rounded amount (rules 9).
 
 Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY); what is not yet
-rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor` is the only place that rounds money.
+rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor_of` alone rounds money.
 
 How many digits a currency's minor unit has is said by ISO 4217.
 """
@@ -44,8 +44,11 @@ class Rounding:
 
     def minor(self, amount: Fraction | Decimal) -> int:
         """The amount in minor units, rounded once."""
+        return self.minor_of(*amount.as_integer_ratio())
+
+    def minor_of(self, numerator: int, denominator: int) -> int:
+        """The same of an amount as a ratio, which need not be in lowest terms; the denominator is positive."""
         scale: int = 10**self.digits
-        numerator, denominator = amount.as_integer_ratio()
         whole, rest = divmod(numerator * scale, denominator)
         if 2 * rest > denominator:
             return whole + 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import lcm
 from typing import NamedTuple
 
 from events.resources.catalog import PricingBand
@@ -27,9 +28,20 @@ class BandUse(NamedTuple):
     amount: Fraction
 
 
+class Line(NamedTuple):
+    """C on one band, exact, as (offset + slope x units) / denominator: whole numbers cost less than fractions."""
+
+    offset: int
+    slope: int
+    denominator: int
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Bands sorted by lower limit (the first is 0); `entered[i]` is C at band i's lower limit, for tiered prices."""
+    """Bands sorted by lower limit (the first is 0); `entered[i]` is C at band i's lower limit, for tiered prices.
+
+    `lines` is C below zero and then on each band, `edges` are the lower limits times `scale`, as whole numbers.
+    """
 
     cumulative: bool
     ids: tuple[str | None, ...]
@@ -37,15 +49,22 @@ class Price:
     fixed: tuple[Fraction, ...]
     unit: tuple[Fraction, ...]
     entered: tuple[Fraction, ...]
+    lines: tuple[Line, ...]
+    edges: tuple[int, ...]
+    scale: int
 
     def charge(self, units: Fraction) -> Fraction:
         """C(units), unrounded. Below zero, units are credited at the first band's unit price."""
-        if units <= 0:
-            return units * self.unit[0]
-        band = bisect_left(self.lowers, units) - 1
-        if not self.cumulative:
-            return self.fixed[band] + units * self.unit[band]
-        return self.entered[band] + self.fixed[band] + (units - self.lowers[band]) * self.unit[band]
+        return Fraction(*self.ratio(units))
+
+    def ratio(self, units: Fraction) -> tuple[int, int]:
+        """The same as a numerator and a positive denominator, not in lowest terms, which what is rounded next need not
+        be."""
+        numerator, denominator = units.as_integer_ratio()
+        # A limit below units is one below the next whole number: limits are whole here.
+        band = bisect_left(self.edges, -(-numerator * self.scale // denominator)) if numerator > 0 else 0
+        offset, slope, below = self.lines[band]
+        return offset * denominator + slope * numerator, below * denominator
 
     def breakdown(self, units: Fraction) -> list[BandUse]:
         """The bands that make up C(units); their amounts sum to it."""
@@ -89,4 +108,18 @@ def price_of(bands: Iterable[PricingBand], *, cumulative: bool) -> Price:
     entered = [ZERO]
     for index, (lower, upper) in enumerate(pairwise(lowers)):
         entered.append(entered[-1] + fixed[index] + (upper - lower) * unit[index])
-    return Price(cumulative, tuple(band.id for band in ordered), lowers, fixed, unit, tuple(entered))
+    if cumulative:
+        offsets = [c + once - lower * each for c, once, lower, each in zip(entered, fixed, lowers, unit, strict=True)]
+    else:
+        offsets = list(fixed)
+    lines = (_line(ZERO, unit[0]), *(_line(offset, each) for offset, each in zip(offsets, unit, strict=True)))
+    scale = lcm(*(lower.denominator for lower in lowers))
+    edges = tuple(int(lower * scale) for lower in lowers)
+    return Price(
+        cumulative, tuple(band.id for band in ordered), lowers, fixed, unit, tuple(entered), lines, edges, scale
+    )
+
+
+def _line(offset: Fraction, slope: Fraction) -> Line:
+    denominator = lcm(offset.denominator, slope.denominator)
+    return Line(int(offset * denominator), int(slope * denominator), denominator)

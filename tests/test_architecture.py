@@ -14,14 +14,14 @@ from tests.modules import ROOMS, ROOT, parsed, sources
 #: What a room may import besides the standard library and itself.
 ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
 #: Rooms of services that are processes, or run inside one: what two of them share lies below both.
-WORKERS = ("ingest", "relay", "projector", "billing", "audit")
+WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archive")
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack", "sight"),
+    *("access", "run.stack", "sight", "proof"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
-FRONTS = ("api", "demo", "simulate", "run.cli", "run.up")
+FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
 IMPURE = {
     *("asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"),
     *("aiokafka", "asyncpg", "click", "fastapi", "faststream", "httpx", "starlette", "structlog", "uvicorn", "uvloop"),
@@ -35,10 +35,11 @@ PURE = (
     "services.words",
     "services.access.errors",
     "services.access.scopes",
-    *(f"services.api.{name}" for name in ("answers", "funds", "insight_answers", "measurement")),
+    *(f"services.api.{name}" for name in ("answers", "funds", "insight_answers", "outlook_answers", "measurement")),
     *(f"services.api.{name}" for name in ("measurement_answers", "scopes", "shown")),
     "services.archive.errors",
     "services.billing.bill_document",
+    "services.console.charts",
     "services.contracts.readme_table",
     "services.demo.story",
     "services.doctor.findings",

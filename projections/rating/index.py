@@ -1,11 +1,12 @@
 """Which resources belong to which family, plan, plan group or counter, so that compiling one family never scans an
 organization; and so which plans an account plan attaches (rules 3.23)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from events.envelope import Envelope
+from events.facts.base import Route
 from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
 from events.resources.accounts import AccountPlan
 from events.resources.base import Resource
@@ -15,6 +16,9 @@ from projections.pricing import Price, price_of
 from projections.resources import ATTRIBUTES, Resources
 
 Bands = tuple[PricingBand, ...]
+T = TypeVar("T")
+#: So much is shared at most. Account plans of one plan share as far as they begin on one day, which goes on for years.
+MOST_SHARED = 10_000
 
 
 @dataclass(slots=True)
@@ -24,6 +28,8 @@ class FamilyIndex:
     ids_by_owner: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     #: Prices of bands, which stand beside theirs: a template's are the same for every account that is on it.
     prices: dict[tuple[int, bool], tuple[Bands, Price]] = field(default_factory=dict)
+    #: What was compiled of the catalog alone, by what it follows from: the same objects for every account.
+    compiled: dict[Hashable, Any] = field(default_factory=dict)
 
     def price(self, bands: Bands, *, cumulative: bool) -> Price:
         """`price_of` of a pricing's own bands, compiled once; an update of the pricing brings other bands."""
@@ -32,8 +38,20 @@ class FamilyIndex:
             compiled = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
         return compiled[1]
 
+    def shared(self, key: Hashable, compile: Callable[[], T]) -> T:
+        """What `compile` makes of the catalog alone, once until the catalog changes. The key, which begins with a word
+        for what it is, has all else that it follows from."""
+        found: T | None = self.compiled.get(key)
+        if found is None:
+            if len(self.compiled) >= MOST_SHARED:
+                self.compiled.clear()
+            found = self.compiled[key] = compile()
+        return found
+
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact after `Resources.evolve` did."""
+        if envelope.data.route is Route.CATALOG:
+            self.compiled.clear()
         match envelope.data:
             case AccountCreated() as fact:
                 self._add("accounts", fact.root_id, fact.id)
@@ -64,12 +82,16 @@ class FamilyIndex:
                 self._add(ATTRIBUTES[type(body)], owner, entity_id)
 
 
+#: The kinds that somebody owns.
+_INDEXED = tuple(attribute for model, attribute in ATTRIBUTES.items() if model.indexed_by)
+
+
 def index_families(resources: Resources) -> FamilyIndex:
     """The index of everything that the resources hold."""
     index = FamilyIndex()
     for account in resources.accounts.values():
         index._add("accounts", account.root_id, account.id)
-    for attribute in (attribute for model, attribute in ATTRIBUTES.items() if model.indexed_by):
+    for attribute in _INDEXED:
         entities: dict[str, Entity[Any]] = getattr(resources, attribute)
         for entity in entities.values():
             index._add_body(entity.id, entity.body)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from events.resources.accounts import AccountPlan
 from events.resources.catalog import Frequency, Plan, PlanTemplate
@@ -14,7 +15,7 @@ from projections.entities import Dated, Entity, PlanEntity
 from projections.money import Rounding, rounding_of
 from projections.rating.index import FamilyIndex, plans_of
 from projections.rating.prices import PlanPrices, billed_in_advance, first
-from projections.rating.terms import AccountTerms, PlanTerms, Recurring
+from projections.rating.terms import AccountTerms, PlanTerms, Recurring, Series
 from projections.resources import Resources
 
 
@@ -57,6 +58,16 @@ def compile_plans(
             yield _group(resources, group, plans)
 
 
+class _OfCatalog(NamedTuple):
+    """What an account plan has of the catalog: the same objects for every account that is on the plan these days."""
+
+    product_code: str
+    rounding: Rounding
+    standing: Recurring
+    minimum: Recurring
+    series: tuple[Series, ...]
+
+
 def _compile(
     resources: Resources,
     index: FamilyIndex,
@@ -67,9 +78,11 @@ def _compile(
     template_entity: PlanEntity[PlanTemplate],
 ) -> PlanTerms:
     body, holder, template = entity.body, resources.accounts[account.id].body, template_entity.body
-    start, end = named_days(body.start_date, body.end_date, account.zone)
-    product = resources.products.get(template.product_id)
-    prices = PlanPrices(resources, index, account.zone, plan.id, plan.body.plan_template_id, start, end)
+    term = named_days(body.start_date, body.end_date, account.zone)
+    prices = PlanPrices(resources, index, account.zone, plan.id, plan.body.plan_template_id, *term)
+    of_catalog = index.shared(
+        ("plan", plan.id, account.zone, *term), lambda: _of_catalog(resources, plan, template_entity, prices)
+    )
     return PlanTerms(
         id=entity.id,
         account=account,
@@ -78,21 +91,34 @@ def _compile(
         template_id=plan.body.plan_template_id,
         code=plan.body.code,
         product_id=template.product_id,
-        product_code=product.body.code if product else "",
+        product_code=of_catalog.product_code,
         currency=template.currency,
-        rounding=organization_rounding(resources, template.currency),
+        rounding=of_catalog.rounding,
         contract_id=body.contract_id,
         mode=body.child_billing_mode or "PARENT_BREAKDOWN",
-        start=start,
-        end=end,
+        start=term[0],
+        end=term[1],
         grid=plan_grid(resources, template, body.bill_epoch, holder.bill_epoch),
         frequency=template.bill_frequency,
         interval=template.bill_frequency_interval or 1,
-        standing=_standing(plan, template_entity, resources.configured),
-        minimum=_minimum(plan, template_entity, resources.configured),
-        series=tuple(prices.series()),
+        standing=of_catalog.standing,
+        minimum=of_catalog.minimum,
+        series=of_catalog.series,
         counters=tuple(prices.counters(members)),
         members=members,
+    )
+
+
+def _of_catalog(
+    resources: Resources, plan: PlanEntity[Plan], template: PlanEntity[PlanTemplate], prices: PlanPrices
+) -> _OfCatalog:
+    product, config = resources.products.get(template.body.product_id), resources.configured
+    return _OfCatalog(
+        product_code=product.body.code if product else "",
+        rounding=organization_rounding(resources, template.body.currency),
+        standing=_standing(plan, template, config),
+        minimum=_minimum(plan, template, config),
+        series=tuple(prices.series()),
     )
 
 

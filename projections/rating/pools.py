@@ -75,8 +75,9 @@ class Pool:
 
     def worth(self, priced: Fraction) -> int:
         """C of so many units, as it is owed: minor units, rounded once."""
-        charge = self.pricing.price.charge(priced)
-        return self.plan.rounding.minor(charge if self.weight is ONE else charge * self.weight)
+        if self.weight is ONE:
+            return self.plan.rounding.minor_of(*self.pricing.price.ratio(priced))
+        return self.plan.rounding.minor(self.pricing.price.charge(priced) * self.weight)
 
     def overage_worth(self, priced: Fraction) -> int:
         """The same by the overage bands."""

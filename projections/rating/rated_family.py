@@ -66,12 +66,17 @@ def _moved(readers: Readers, old: Totals, new: Totals) -> Iterator[tuple[TotalsK
     """What differs, of all that is read."""
     for key in readers:
         before, now = old.get(key, {}), new.get(key, {})
-        if before != now:
+        if not before:
+            if now:
+                yield key, list(now)
+        elif before != now:
             yield key, [day for day in before.keys() | now.keys() if before.get(day) != now.get(day)]
 
 
 def _updated(old: Mapping[date, DayState], new: Mapping[date, DayState], days: Iterable[date]) -> dict[date, DayState]:
     """The old total with the new states of these days."""
+    if not old:
+        return {day: new[day] for day in days if day in new}
     totals = dict(old)
     for day in days:
         state = new.get(day)

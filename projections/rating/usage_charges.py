@@ -134,15 +134,21 @@ def _own(
     plan: PlanTerms, member: AccountTerms, days: Mapping[date, State], runs: Sequence[Period], wide: Period | None
 ) -> tuple[Day, ...]:
     """The member's states of the days that the plan rates, in order: those in the runs, or all of `wide`."""
-    own_days = [
-        Day(day, wide is None or any(run.holds(day) for run in runs), state)
-        for run in (runs if wide is None else (wide,))
-        for day in days_of(run)
-        if (state := days.get(day)) is not None
-    ]
+    if wide is None:
+        own_days = [Day(day, True, days[day]) for run in runs for day in _in(run, days)]
+    else:
+        own_days = [Day(day, any(run.holds(day) for run in runs), days[day]) for day in _in(wide, days)]
     if member.id == plan.account.id:
         return tuple(own_days)
     return tuple(day for day in own_days if plan.rates(member, day.day))
+
+
+def _in(run: Period, days: Mapping[date, State]) -> list[date]:
+    """Those of the run's days that have a state, in order: there may be years of usage, or little in a long run."""
+    if len(days) <= run.days:
+        start, end = run
+        return sorted([day for day in days if start <= day < end])
+    return [day for day in days_of(run) if day in days]
 
 
 def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Period]) -> tuple[Day, ...]:

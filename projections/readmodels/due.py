@@ -1,5 +1,6 @@
 """Table `due_accounts`: roots whose settled rows are older than their catalog, day or usage, to settle in batches; and
-those of whom only draws and accrued lines are older than their balances (reason `lines`)."""
+those whose balances are new, while draws, accrued lines and outlooks are still to follow (reason `lines`), or outlooks
+alone (reason `outlooks`)."""
 
 from events.topics import EVENTS
 from projections.readmodels.table import Table
@@ -12,29 +13,38 @@ CREATE TABLE due_accounts (
     partition integer NOT NULL,
     organization text NOT NULL,
     root_id text NOT NULL,
-    reason text NOT NULL,                       -- catalog, clock, usage, rebuild, failed, taken over; lines
+    reason text NOT NULL,                       -- catalog, clock, usage, rebuild, failed, taken over; lines, outlooks
     log_offset bigint NOT NULL DEFAULT 0,       -- how far in the log the rows hold: the longest wait is first
     PRIMARY KEY (root_id)
 );
--- Without those of whom only draws and lines are old: they come and go by the thousands, and nobody asks for them by
--- partition while usage comes.
-CREATE INDEX due_accounts_in_turn ON due_accounts (partition, log_offset, root_id) WHERE reason <> 'lines';
+-- Without those whose balances are new: they come and go by the thousands, and nobody asks for them by partition while
+-- usage comes.
+CREATE INDEX due_accounts_in_turn ON due_accounts (partition, log_offset, root_id)
+WHERE reason NOT IN ('lines', 'outlooks');
 """,
 )
 
 #: How far the partition's log is written; its position moves first in a transaction.
 _WRITTEN = f"coalesce((SELECT next_offset FROM positions WHERE topic = '{EVENTS}' AND positions.partition = $1), 0)"
-#: Whoever was only behind with draws and lines is due as a whole now.
-_OR_MARKED = "ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason WHERE due_accounts.reason = 'lines'"
+#: Of whom it holds: their balances are new.
+_FOLLOWS = "reason IN ('lines', 'outlooks')"
+_IS_WHOLE = "reason NOT IN ('lines', 'outlooks')"
+#: With a new reason the longer wait counts; but of whom outlooks alone were missing has not waited.
+_AGAIN = """
+ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason,
+    log_offset = CASE due_accounts.reason WHEN 'outlooks' THEN excluded.log_offset ELSE due_accounts.log_offset END
+"""
+#: Of whom only what follows was missing is due as a whole now.
+_OR_MARKED = f"{_AGAIN} WHERE due_accounts.{_FOLLOWS}"
 
 #: $1 roots, $2 their organizations, $3 their partitions, $4 why, $5 how far their rows hold: whom a rebuild settles at
 #: its end, whose turn has not come, or who failed.
-MARK = """
+MARK = f"""
 INSERT INTO due_accounts (root_id, organization, partition, reason, log_offset)
 SELECT root_id, organization, partition, reason, log_offset
 FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[])
     AS given (root_id, organization, partition, reason, log_offset)
-ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason
+{_AGAIN}
 """
 MARK_WIDTH = 5
 
@@ -66,35 +76,47 @@ WHERE partition = $1 AND timezone = ANY ($2::text[]) AND organization <> ALL ($3
 ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AND billable"
 
 #: $1 partitions, $2 limit. Whoever marked the others knows them.
-NEXT = """
+NEXT = f"""
 SELECT organization, root_id, partition FROM due_accounts
-WHERE partition = ANY ($1::integer[]) AND reason <> 'lines' ORDER BY log_offset, root_id LIMIT $2
+WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE} ORDER BY log_offset, root_id LIMIT $2
 """
 
-#: $1 roots whose balances are settled, $2 their organizations, $3 their partitions, $4 how far draws and lines hold:
-#: only these are behind now.
-BEHIND = """
+#: $1 roots whose balances are settled, $2 their organizations, $3 their partitions, $4 how far draws and lines hold,
+#: those of somebody who was due as a whole as far as was marked: only what follows is missing now.
+BEHIND = f"""
 INSERT INTO due_accounts (root_id, organization, partition, reason, log_offset)
 SELECT root_id, organization, partition, 'lines', log_offset
 FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
     AS given (root_id, organization, partition, log_offset)
-ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason WHERE due_accounts.reason <> 'lines'
+{_AGAIN} WHERE due_accounts.reason <> 'lines'
 """
 BEHIND_WIDTH = 4
+
+#: The same of roots whose draws and lines are written: only outlooks are missing now.
+WITHOUT_OUTLOOKS = """
+INSERT INTO due_accounts (root_id, organization, partition, reason, log_offset)
+SELECT root_id, organization, partition, 'outlooks', log_offset
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
+    AS given (root_id, organization, partition, log_offset)
+ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason
+"""
 
 #: $1 root ids, all of whose rows are written.
 SETTLED = "DELETE FROM due_accounts WHERE root_id = ANY ($1::text[])"
 
-#: $1 partitions that somebody else wrote before: nobody remembers any more whose draws and lines are behind.
-TAKE_OVER = """
-UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer[]) AND reason = 'lines'
+#: $1 partitions that somebody else wrote before: nobody remembers any more what is to follow.
+TAKE_OVER = f"""
+UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer[]) AND {_FOLLOWS}
 """
 
 #: $1 partitions.
 COUNT = "SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[])"
 
-#: $1 partitions: without those of whom only draws and lines are behind.
-COUNT_WHOLE = "SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[]) AND reason <> 'lines'"
+#: $1 partitions: without those whose balances are new.
+COUNT_WHOLE = f"SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE}"
 
-#: $1 partitions: of whom only draws and lines are behind.
-ROOTS_BEHIND = "SELECT root_id FROM due_accounts WHERE partition = ANY ($1::integer[]) AND reason = 'lines'"
+#: $1 partitions: whose balances are new, and whether draws and lines are, too.
+ROOTS_BEHIND = f"""
+SELECT root_id, reason = 'outlooks' AS has_lines FROM due_accounts
+WHERE partition = ANY ($1::integer[]) AND {_FOLLOWS}
+"""

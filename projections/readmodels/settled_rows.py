@@ -1,4 +1,4 @@
-"""The rows that follow from one settlement of a family: balances, and behind them draws and accrued lines."""
+"""The rows that follow from one settlement of a family: balances, behind them draws and accrued lines, and outlooks."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,9 +6,11 @@ from datetime import date
 from typing import NamedTuple
 
 from projections.entities import BalanceEntity, CommitmentEntity
+from projections.outlook.outlook import UsedBefore, outlooks, used_before
 from projections.readmodels.accrued_lines import AccruedRow
 from projections.readmodels.balances import BalanceRow
 from projections.readmodels.draws import DrawRow
+from projections.readmodels.outlooks import OutlookRow, outlook_rows
 from projections.resources import Resources
 from projections.settlement import AgreementState, DraftBill, Draw, Settlement
 
@@ -19,6 +21,7 @@ class SettledRows(NamedTuple):
     balances: tuple[BalanceRow, ...]
     draws: tuple[DrawRow, ...]
     lines: tuple[AccruedRow, ...]
+    outlooks: tuple[OutlookRow, ...]
 
 
 class Shown(NamedTuple):
@@ -44,7 +47,8 @@ def settled_rows(
     """The rows of a family. `drafts` is what is unbilled, `own` its commitments and balances."""
     balances = balances_shown(settlement, own, root_id, today, {})
     behind = behind_rows(settlement, drafts, own.organization, root_id)
-    return SettledRows(tuple(sorted(shown.row for shown in balances.values())), *behind)
+    expected = expected_rows(settlement, used_before(settlement), own.organization, root_id)
+    return SettledRows(tuple(sorted(shown.row for shown in balances.values())), *behind, expected)
 
 
 def balances_shown(
@@ -56,20 +60,25 @@ def balances_shown(
     """
     by_id = {}
     for id, state in settlement.states().items():
-        entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
         shown = before.get(id)
-        if entity is None:
+        if shown is not None and shown.state is state:
+            by_id[id] = shown
             continue
-        if shown is None or shown.state is not state:
-            shown = Shown(state, balance_row(entity, state, own.organization, root_id, today))
-        by_id[id] = shown
+        entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
+        if entity is not None:
+            by_id[id] = Shown(state, balance_row(entity, state, own.organization, root_id, today))
     return by_id
 
 
 def behind_rows(settlement: Settlement, drafts: Iterable[DraftBill], organization: str, root_id: str) -> BehindRows:
-    """The draws and the lines of what is unbilled."""
+    """The draws, and the lines of what is unbilled."""
     draws = [_draw(draw, number, organization, root_id) for number, draw in enumerate(settlement.draws, 1)]
     return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)))
+
+
+def expected_rows(settlement: Settlement, used: UsedBefore, organization: str, root_id: str) -> tuple[OutlookRow, ...]:
+    """What is to be expected after what was `used`."""
+    return tuple(outlook_rows(outlooks(settlement, used), organization, root_id))
 
 
 def balance_row(

@@ -93,5 +93,7 @@ def total_row(
 
 def day_state(record: Mapping[str, Any]) -> DayState:
     """The state of a row of OF_ACCOUNTS."""
-    rest = json.loads(record["state"]) if record["state"] else {}
+    if not record["state"]:
+        return DayState(record["total"], record["records"])
+    rest = json.loads(record["state"])
     return DayState(record["total"], record["records"], rest.get("l", ""), frozenset(rest.get("v", ())))

@@ -4,6 +4,7 @@ from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
 from projections.settlement.bill_differences import draft_bills, issue, unbilled, unbilled_of
 from projections.settlement.billed import Billed, LineKey, PendingBill
+from projections.settlement.comparing import ComparedBill, ComparedLine, compare_bills
 from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of, together
 from projections.settlement.lines import DueLine
@@ -15,6 +16,8 @@ from projections.settlement.unpriced import Unpriced, unpriced
 __all__ = [
     "AgreementState",
     "Billed",
+    "ComparedBill",
+    "ComparedLine",
     "Considered",
     "DraftBill",
     "DraftLine",
@@ -31,6 +34,7 @@ __all__ = [
     "TotalsKey",
     "Unpriced",
     "assemble",
+    "compare_bills",
     "compile_terms",
     "draft_bills",
     "issue",

@@ -114,8 +114,9 @@ def _drafts(
 def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, ...]]:
     """Lines by account (the bill's own first), as people read a bill: charges, what pays them, overage, fees.
 
-    What their words leave equal follows the commitments' creation, then the codes of plans and pricings; ids, which
-    mean nothing to a reader and differ from one play of a story to the next, come last.
+    What their words leave equal follows the commitments' creation, then the codes of plans and pricings, what is only
+    given back before what is due, the least amount first; ids, which mean nothing to a reader and differ from one play
+    of a story to the next, come last.
     """
     terms = settlement.terms
     agreements = [*(fund.id for fund in terms.funds), *(minimum.id for minimum in terms.minimums)]
@@ -130,7 +131,8 @@ def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, .
         of_type = READING_PLACE[key.type], key.start, paid, line.wording["description"]
         item = due.charge.item_code if due is not None and due.charge is not None else ""
         codes = plans.get(key.plan_id, ""), line.wording.get("segment") or "", item
-        return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *codes, *key)
+        agreement = places.get(key.agreement_id, len(places))
+        return (*of_account, *of_type, agreement, *codes, due is not None, line.amount, *key)
 
     return order
 

@@ -1,6 +1,6 @@
 """Compile commitments and balances into what draw-down, fees and true-ups need (rules 4 to 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -26,8 +26,9 @@ from projections.settlement.minimums import Minimum, commitment_periods
 from projections.settlement.payments import paid_in
 
 #: What is drawn on, or counted, where `lineItemTypes` names nothing: one-off charges are drawn on balances alone.
-OF_COMMITMENTS: tuple[ChargeType, ...] = get_args(DrawableType)
-OF_BALANCES: tuple[ChargeType, ...] = (*OF_COMMITMENTS, "AD_HOC")
+OF_COMMITMENTS: frozenset[ChargeType] = frozenset(get_args(DrawableType))
+OF_BALANCES: frozenset[ChargeType] = OF_COMMITMENTS | {"AD_HOC"}
+_EVERY_PRODUCT: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,11 @@ def compile_balances(
     )
 
 
+def _products(given: Sequence[str] | None) -> frozenset[str]:
+    """The same empty set for all that name none: they are many."""
+    return frozenset(given) if given else _EVERY_PRODUCT
+
+
 def _prepayment(
     resources: Resources, index: FamilyIndex, account: AccountTerms, entity: CommitmentEntity
 ) -> Prepayment:
@@ -94,7 +100,7 @@ def _prepayment(
 def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -> Fund:
     body = entity.body
     cancelled = entity.cancellation.date if entity.cancellation else None
-    products = frozenset(body.product_ids or ())
+    products = _products(body.product_ids)
     no_priority = body.priority is None
     return Fund(
         id=entity.id,
@@ -105,7 +111,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         rounding=rounding,
         contract_id=body.contract_id,
         products=products,
-        types=frozenset(body.line_item_types or OF_COMMITMENTS),
+        types=frozenset(body.line_item_types) if body.line_item_types else OF_COMMITMENTS,
         mode=body.child_billing_mode or "PARENT_BREAKDOWN",
         start=body.start_date,
         end=body.end_date if cancelled is None else cancelled,
@@ -141,7 +147,7 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
     start, end = named_day(body.start_date, account.zone), named_day(body.end_date, account.zone)
-    products = frozenset(body.product_ids or ())
+    products = _products(body.product_ids)
     rolls_until = body.rollover_end_date
     return Fund(
         id=entity.id,
@@ -152,7 +158,7 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         rounding=rounding,
         contract_id=body.contract_id,
         products=products,
-        types=frozenset(body.line_item_types or OF_BALANCES),
+        types=frozenset(body.line_item_types) if body.line_item_types else OF_BALANCES,
         mode="PARENT_BREAKDOWN",
         start=start,
         end=end,
@@ -200,8 +206,8 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         currency=body.currency,
         rounding=rounding,
         contract_id=body.contract_id,
-        products=frozenset(body.product_ids or ()),
-        types=frozenset(body.line_item_types or OF_COMMITMENTS),
+        products=_products(body.product_ids),
+        types=frozenset(body.line_item_types) if body.line_item_types else OF_COMMITMENTS,
         mode=body.child_billing_mode or "PARENT_BREAKDOWN",
         start=body.start_date,
         end=body.end_date,

@@ -4,7 +4,7 @@ Slices that start on one day are settled as a group. The state before each group
 from the first group that differs: nothing that comes later in service time can change what came earlier.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -172,12 +172,16 @@ class _Queue:
 
     def open_on(self, day: date) -> list[Window]:
         """The open windows in draw order, as a copy that stays while windows are closed."""
+        opened = []
         while self._waiting and self._waiting[-1].start <= day:
-            window = self._waiting.pop()
-            insort(self._open, window)
-            if not window.rolled and self._funds[window.fund].has_overage_terms:
-                insort(self._with_terms, window)
+            opened.append(self._waiting.pop())
         self._open = [window for window in self._open if window.end > day]
+        opened = [window for window in opened if window.end > day]
+        if opened:
+            self._open = sorted(self._open + opened)
+            with_terms = [window for window in opened if not window.rolled]
+            with_terms = [window for window in with_terms if self._funds[window.fund].has_overage_terms]
+            self._with_terms = sorted(self._with_terms + with_terms)
         return self._open
 
     def close(self, window: Window) -> None:

@@ -179,7 +179,7 @@ class _BothIndexes(FamilyIndex):
     """The index of the family's own resources, then the catalog's: no kind of resource stands in both."""
 
     def __init__(self, own: FamilyIndex, catalog: FamilyIndex) -> None:
-        super().__init__(prices=catalog.prices)
+        super().__init__(prices=catalog.prices, compiled=catalog.compiled)
         self._own, self._catalog = own, catalog
 
     def ids(self, kind: str, owner: str) -> Iterable[str]:

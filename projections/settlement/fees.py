@@ -1,15 +1,20 @@
 """The fees of a PREPAYMENT commitment: by plan or schedule, with top-ups and cancel (rules 6.1 to 6.6, 6.14, 6.18)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from events.facts.commitments import CommitmentCancelled, CommitmentToppedUp
 from events.resources.commitments import Commitment
 from projections.calendar import ONE_DAY, Grid, Period, named_day
 from projections.money import Rounding
+
+#: So many terms are remembered with their slots, and so many amounts with their fees: commitments are sold by offers,
+#: so most accounts have the same ones.
+REMEMBERED = 512
 
 
 class Basis(NamedTuple):
@@ -39,6 +44,17 @@ class Fee(NamedTuple):
     scheduled: bool = False
 
 
+class _Term(NamedTuple):
+    """All that the slots of a commitment follow from: its days, and which of the billing periods in them bear fees."""
+
+    start: date
+    end: date
+    offset: int
+    interval: int
+    billing: Grid
+    in_advance: bool
+
+
 class _Slot(NamedTuple):
     """A billing period that bears a fee, with its weight: days over the full period's days."""
 
@@ -58,6 +74,8 @@ def fees(
     cancellation: CommitmentCancelled | None,
 ) -> tuple[Fee, ...]:
     """All fees of the commitment, by due date. `billing`: the billing plan's periods; None without such a plan."""
+    slots: Sequence[_Slot] = ()
+    all_fees: Sequence[Fee]
     if body.fee_dates:
         all_fees = [
             Fee(
@@ -70,40 +88,48 @@ def fees(
             )
             for fee in body.fee_dates
         ]
-        slots: list[_Slot] = []
     elif billing is not None:
-        slots = _slots(body, billing, in_advance)
-        all_fees = _instalments(body, rounding, slots)
+        offset, interval = body.billing_offset or 0, body.billing_interval or 1
+        term = _Term(body.start_date, body.end_date, offset, interval, billing, in_advance)
+        outstanding, first = rounding.minor(body.outstanding), rounding.minor(body.amount_first_bill or Fraction(0))
+        slots, all_fees = _slots(term), _instalments(outstanding, first, term)
+        if not top_ups and cancellation is None:
+            return all_fees
     else:
         return ()
-    for top_up in top_ups:
-        all_fees.extend(_top_up_fees(body, rounding, slots, top_up))
-    return tuple(sorted(_cancelled(all_fees, cancellation), key=lambda fee: (fee.due, fee.start)))
+    added = [fee for top_up in top_ups for fee in _top_up_fees(body, rounding, slots, top_up)]
+    return _in_order(_cancelled([*all_fees, *added], cancellation))
 
 
-def _slots(body: Commitment, billing: Grid, in_advance: bool) -> list[_Slot]:
+def _in_order(unordered: Iterable[Fee]) -> tuple[Fee, ...]:
+    return tuple(sorted(unordered, key=lambda fee: (fee.due, fee.start)))
+
+
+@lru_cache(REMEMBERED)
+def _slots(term: _Term) -> tuple[_Slot, ...]:
     """Billing periods number billingOffset, + billingInterval, ..., counted from 0 for the one that holds startDate."""
-    first, last = billing.number(body.start_date), billing.number(body.end_date - ONE_DAY)
+    billing = term.billing
+    first, last = billing.number(term.start), billing.number(term.end - ONE_DAY)
     slots = []
-    for number in range(first + (body.billing_offset or 0), last + 1, body.billing_interval or 1):
+    for number in range(first + term.offset, last + 1, term.interval):
         full = billing.period(number)
-        period = full.clipped(body.start_date, body.end_date)
-        due = period.start if in_advance else period.end
+        period = full.clipped(term.start, term.end)
+        due = period.start if term.in_advance else period.end
         if period.start < period.end:
             slots.append(_Slot(period, due, Fraction(period.days, full.days)))
-    return slots or [_Slot(Period(body.start_date, body.end_date), body.end_date, Fraction(1))]
+    return tuple(slots) or (_Slot(Period(term.start, term.end), term.end, Fraction(1)),)
 
 
-def _instalments(body: Commitment, rounding: Rounding, slots: Sequence[_Slot]) -> list[Fee]:
-    """What is outstanding, over the slots; amountFirstBill replaces the first unless it is the only one."""
-    outstanding, first = rounding.minor(body.outstanding), rounding.minor(body.amount_first_bill or Fraction(0))
+@lru_cache(REMEMBERED)
+def _instalments(outstanding: int, first: int, term: _Term) -> tuple[Fee, ...]:
+    """What is outstanding, over the slots; amountFirstBill, `first`, replaces the first fee unless it is the only one.
+    Minor units."""
+    slots = _slots(term)
     if not first or len(slots) == 1:
-        return _spread(outstanding, slots, "INSTALMENT")
+        return _in_order(_spread(outstanding, slots, "INSTALMENT"))
     opening = slots[0]
-    return [
-        Fee(opening.period.start, opening.period.end, opening.due, first, _whole("FIRST_BILL", first, opening.due)),
-        *_spread(outstanding - first, slots[1:], "INSTALMENT"),
-    ]
+    fee = Fee(opening.period.start, opening.period.end, opening.due, first, _whole("FIRST_BILL", first, opening.due))
+    return _in_order([fee, *_spread(outstanding - first, slots[1:], "INSTALMENT")])
 
 
 def _whole(source: Literal["FIRST_BILL", "SCHEDULE", "TOP_UP"], amount: int, due: date) -> Basis:

@@ -68,7 +68,7 @@ class PaidIn:
             yield day, self.drawable(day)
 
     def _scheduled(self, day: date) -> int:
-        return sum(series.by(day) for series in self.top_ups)
+        return sum([series.by(day) for series in self.top_ups]) if self.top_ups else 0
 
 
 def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_ups: Iterable[TopUps] = ()) -> PaidIn:

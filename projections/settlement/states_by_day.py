@@ -4,12 +4,13 @@ As of a service day counts the usage of that day and of earlier ones, every othe
 state on that day. So the last entry of a burn-down is the answer as of its day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from projections.aggregates import DayState, TotalsKey
 from projections.calendar import ONE_DAY, Period
 from projections.entities import BalanceEntity, CommitmentEntity
 from projections.resources import Resources
@@ -68,12 +69,9 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
 
     Each is settled on its own, incrementally from the one before; days on which nothing can change are passed over.
     """
-    kept: Kept | None = None
     shown: BurnDay | None = None
-    for day in _days(family, agreement_id, last):
-        settlement = as_of_day(family, day, kept)
-        kept = settlement.kept
-        entry = _entry(settlement, agreement_id, day)
+    for settlement in settled_on(family, change_days(family, agreement_id, last)):
+        entry = _entry(settlement, agreement_id, settlement.through)
         if shown is None or entry[1:] != shown[1:]:
             shown = entry
             yield entry
@@ -83,6 +81,27 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
         yield final
 
 
+def settled_on(family: Family, days: Sequence[date]) -> Iterator[Settlement]:
+    """Everything settled as of each of these days, which go forward: each incrementally from the one before."""
+    cells = sorted(
+        ((day, key, state) for key, of_key in family.totals.items() for day, state in of_key.items()),
+        key=lambda cell: cell[0],
+    )
+    totals: dict[TotalsKey, Mapping[date, DayState]] = {}
+    kept, place = None, 0
+    for day in days:
+        come: dict[TotalsKey, dict[date, DayState]] = {}
+        while place < len(cells) and cells[place][0] <= day:
+            at, key, state = cells[place]
+            come.setdefault(key, {})[at] = state
+            place += 1
+        # A new mapping each time: the settlements before keep theirs.
+        totals = {**totals, **{key: {**totals.get(key, {}), **states} for key, states in come.items()}}
+        settlement = settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
+        kept = settlement.kept
+        yield settlement
+
+
 def _entry(settlement: Settlement, agreement_id: str, day: date) -> BurnDay:
     state = state_of(settlement, agreement_id)
     assert state is not None
@@ -90,8 +109,9 @@ def _entry(settlement: Settlement, agreement_id: str, day: date) -> BurnDay:
     return BurnDay(day, state.amount_spent, *rest, state.counted)
 
 
-def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
-    """Days on which anything of it may change: usage, charges that become due or are restated, its own dates."""
+def change_days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
+    """Days up to that of `last` on which anything of it may change: usage, charges that become due or are restated, its
+    own dates. None lies before its term."""
     terms, days = family.terms, set[date]()
     start = date.max
     for fund in terms.funds:

@@ -29,14 +29,19 @@ from services.api import (
     commitments,
     data_explorer,
     events,
+    finding,
     health,
     insight,
     measurements,
     organization,
+    outlook,
+    overview,
     proofs,
     rejected,
     schedules,
+    system,
     usage_query,
+    what_if,
 )
 from services.api.calls import Api
 from services.api.edges.edge import Edge
@@ -47,10 +52,12 @@ from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
 from services.api.resources import resource_router
 from services.api.routing import Shortcut
+from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
+from services.console.app import console_routes
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
@@ -151,6 +158,7 @@ def create_app(
     app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
+    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, f"{PREFIX}{path}")))
     return app
 
 
@@ -172,6 +180,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         schedules.schedule_router(),
         commitments.router,
         bills.router,
+        what_if.router,
         bill_life.router,
         bill_config.router,
         memo_router(),
@@ -179,6 +188,10 @@ def organization_routers() -> tuple[APIRouter, ...]:
         measurements.router,
         rejected.router,
         insight.router,
+        system.router,
+        outlook.router,
+        overview.router,
+        finding.router,
         proofs.router,
         usage_query.router,
         data_explorer.router,

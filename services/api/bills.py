@@ -57,7 +57,7 @@ _LINE_FILTERS: dict[Reader[Any], str] = {
     Text("billId"): IS_ON_BILL,
 }
 _PREVIEW = Body(PreviewBody)
-_AGAINST: dict[int | str, dict[str, Any]] = {
+AGAINST: dict[int | str, dict[str, Any]] = {
     409: {
         "description": "What the body supposes would be refused so as a command, as on what is cancelled.",
         "model": Error,
@@ -157,7 +157,7 @@ async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> 
     raise UnknownResource(kind="line item", id=line)
 
 
-@router.post("/bills/preview", response_model=Preview, responses=_AGAINST)
+@router.post("/bills/preview", response_model=Preview, responses=AGAINST)
 async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
     """What a run for the date would issue for the account, on the very same path; nothing is stored.
 

@@ -7,7 +7,7 @@ service.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,10 @@ from services.access.gate import Gate
 from services.api.answers import HealthAnswer
 from services.api.calls import outer_router
 from services.api.errors import Away
+from services.api.pace import Pace
 from services.api.standing import Standing
 from services.api.wire import answer
+from services.audit.passes import Pass
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
 from services.postgres import PostgresUnreachableError
 from services.postgres_url import redacted
@@ -92,6 +94,10 @@ class Health:
     database_url: str
     watcher: Watcher
     standing: Standing
+    #: How fast records come.
+    pace: Pace = field(default_factory=Pace, init=False)
+    #: What was proved last, as somebody beside the requests saw it.
+    passes: Sequence[Pass] = field(default=(), init=False)
     _looker: Looker = field(init=False)
     _shared: SharedAnswer[HealthReport] = field(init=False)
     _report: HealthReport = field(default=HealthReport(0, {}, {}), init=False)
@@ -109,6 +115,10 @@ class Health:
             await self._shared.get()
         return self._report
 
+    def note_passes(self, passes: Sequence[Pass]) -> None:
+        """What was proved last, for who asks for an overview."""
+        self.passes = passes
+
     async def close(self) -> None:
         """Let the connection go."""
         await self._shared.close()
@@ -123,6 +133,8 @@ class Health:
         known = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
         self._report = HealthReport(status, everybodys, self._answer(seen, ends, str)[1], *known)
         self._reported_at = asyncio.get_running_loop().time()
+        if not isinstance(ends, ExpectedFailure):
+            self.pace.note(self._reported_at, ends)
         return self._report
 
     def _answer(self, seen: Seen | ExpectedFailure, ends: _Ends, say: _Say) -> tuple[int, dict[str, Any]]:

@@ -14,6 +14,7 @@ TELLING = frozenset(
     {
         ("POST", "/usage/query"),
         ("POST", "/bills/preview"),
+        ("POST", "/bills/whatif"),
         ("POST", "/dataexplorer/commitments/obligations"),
         ("POST", "/dataexplorer/commitments/download/json"),
         ("POST", "/balances/{balanceId}/balancechargeschedules/preview"),

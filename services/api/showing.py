@@ -59,7 +59,9 @@ class Showing:
         await self._look_at_waiting(report)
         await pass_over_conservation(self.every)
         async with self.every.connection() as connection:
-            _show_passes(await read_passes(connection))
+            passes = await read_passes(connection)
+        self.health.note_passes(passes)
+        _show_passes(passes)
         metrics.LOOKED.set_to_current_time()
 
     async def _look_at_waiting(self, report: HealthReport) -> None:

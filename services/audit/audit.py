@@ -19,7 +19,7 @@ from projections.readmodels import due
 from services.audit.beginning import begin_at_checkpoint
 from services.audit.checkpoint import Checkpoint, Seal
 from services.audit.foreign import foreign_records
-from services.audit.hashes import digest_of, first_difference
+from services.audit.hashes import Behind, digest_of, first_difference
 from services.audit.keeping import keep
 from services.audit.partition import PartitionAudit, Proved, Schemas, Stretch
 from services.audit.proving import Plan, checkpoint_of, earlier_checkpoints, other_history, plan_of
@@ -148,8 +148,8 @@ class _Run:
         partitions = range(self._generations.partitions)
         plan = await self._plan(from_checkpoint)
         begin(sum(one.records for one in plan.stretches))
-        behind = {row["root_id"] for row in await self._snapshot.fetch(due.ROOTS_BEHIND, list(partitions))}
-        proved = await self._prove(plan.stretches, frozenset(behind), progress)
+        behind = await self._behind(partitions)
+        proved = await self._prove(plan.stretches, behind.lines, progress)
         foreign = await foreign_records(self._snapshot, live)
         async with self._postgres.transaction(isolation="repeatable_read") as other:
             row = await first_difference(self._snapshot, other, live, scratch, partitions, behind)
@@ -160,7 +160,7 @@ class _Run:
                 bills=sum(one.bills for one in proved),
                 unexplained=sum((one.unexplained for one in proved), await conservation(self._snapshot, live)),
                 difference=other_history(self._cluster, plan.earlier, proved) or (str(row) if row else bill),
-                behind=len(behind),
+                behind=len(behind.lines),
                 positions={one.partition: one.end for one in plan.stretches},
                 foreign=tuple(one.told(self._cluster) for one in foreign),
                 since=None if plan.begun is None else plan.begun.number,
@@ -173,6 +173,13 @@ class _Run:
             return report, await checkpoint_of(
                 connection, self._cluster, self._seal, self._generations, plan.stretches, proved, state
             )
+
+    async def _behind(self, partitions: range) -> Behind:
+        rows = await self._snapshot.fetch(due.ROOTS_BEHIND, list(partitions))
+        return Behind(
+            lines=frozenset(row["root_id"] for row in rows if not row["has_lines"]),
+            outlooks=frozenset(row["root_id"] for row in rows),
+        )
 
     async def _prove(self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress) -> list[Proved]:
         """What came of each partition, folded in as many processes as that is worth."""

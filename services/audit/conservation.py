@@ -74,7 +74,7 @@ async def _check_family(postgres: Postgres, organization: str, root_id: str, fou
         charged = await connection.fetchrow(_CHARGED, root_id, MEMO_TYPES)
     found.families += 1
     found.waiting += waits is not None
-    shown = _Shown(rows, None if waits else charged) if waits in (None, "lines") else None
+    shown = _Shown(rows, None if waits == "lines" else charged) if waits in (None, "lines", "outlooks") else None
     agreements, failing = await compute(organization, _residues_of, page, shown)
     found.agreements += agreements
     for residue in failing:

@@ -4,7 +4,7 @@ Left out are wall-clock columns (`*_at_wall`), the lease, and how ids were packe
 of the log. Numbers are compared by value, not by how many zeros they are written with.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from projections.readmodels.registry import ALL
 
 LEFT_OUT = {"epoch"}
-#: Whose rows are not compared as long as they are behind their balances ($1): they hold an earlier part of the log.
-BEHIND = ("draws", "accrued_lines", "due_accounts")
+#: Tables whose rows are not compared as long as they are behind the balances ($1): they hold an earlier part of the
+#: log. Outlooks follow last of all.
+LINES, OUTLOOKS = ("draws", "accrued_lines"), ("outlooks", "due_accounts")
 
 #: A whole table is hashed and sorted before the first row comes.
 TABLE_SECONDS = 3_600.0
@@ -38,6 +39,19 @@ SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', 
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """Roots whose draws and accrued lines are older than their balances, and those whose outlooks are, lines or not."""
+
+    lines: frozenset[str] = frozenset()
+    outlooks: frozenset[str] = frozenset()
+
+    def of(self, table: str) -> list[str] | None:
+        """Whose rows of a table are not compared."""
+        roots = self.lines if table in LINES else self.outlooks if table in OUTLOOKS else None
+        return None if roots is None else sorted(roots)
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """The first place where live and replay differ."""
 
@@ -51,10 +65,9 @@ class Difference:
 
 
 async def first_difference(
-    connection: Any, other: Any, live: str, replay: str, partitions: range, behind: Collection[str] = ()
+    connection: Any, other: Any, live: str, replay: str, partitions: range, behind: Behind = Behind()
 ) -> Difference | None:
-    """The first difference between two schemas, None when they are equal. `behind` are roots whose draws and accrued
-    lines are older than their balances in the live one.
+    """The first difference between two schemas, None when they are equal. `behind`: in the live one.
 
     `connection` is in the snapshot of the live schema; `other` sees the replay's, which was written after it.
     """
@@ -62,7 +75,7 @@ async def first_difference(
         await one.execute(_WRITTEN_ALIKE)
     for table, key in ((one.name, one.hashed_by) for one in ALL if one.hashed_by is not None):
         columns = await _columns(connection, live, table)
-        left_out = sorted(behind) if table in BEHIND else None
+        left_out = behind.of(table)
         theirs = _hashes(other, replay, table, key, columns, left_out)
         found = await _compare(_hashes(connection, live, table, key, columns, left_out), theirs)
         if found is not None:

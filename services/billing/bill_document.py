@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from events.actors import shown
+from events.decimals import EXACT
 from events.facts.bills import BillIssued, BillLine
 from events.resources.base import moment_text
 from events.zones import time_zone
@@ -17,6 +18,8 @@ from services.commands.bill_rules import is_locked
 
 #: Names of what lines refer to: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]
+#: An average of a large amount over a billionth of a unit has more digits than Python's 28.
+_WIDE = Context(prec=EXACT.prec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ def unpriced_documents(family: Family, resources: Resources, account_id: str) ->
 
 def average(amount: Decimal, units: Decimal) -> Decimal:
     """Amount per unit to six places; 0 where there are no units. For people: no money is derived from it."""
-    return (amount / units).quantize(Decimal("0.000001")) if units else Decimal(0)
+    return _WIDE.quantize(_WIDE.divide(amount, units), Decimal("0.000001")) if units else Decimal(0)
 
 
 def instant(day: date, timezone: str) -> str:

@@ -65,7 +65,7 @@ async def _demo(requests: list[Request], month: Month, keep: bool, console: Cons
             await client.close()
         status = await _audit(system)
         if keep:
-            _tell_addresses(system, organization, console)
+            await _tell_addresses(system, organization, console)
             await until_asked_to_stop(system.keep_running())
     finally:
         await running.__aexit__(None, None, None)
@@ -148,12 +148,19 @@ async def _audit(system: System) -> int:
     return await process.wait()
 
 
-def _tell_addresses(system: System, organization: str, console: Console) -> None:
+async def _tell_addresses(system: System, organization: str, console: Console) -> None:
+    client = Client(system.addresses.api_url, organization, operators(system.keys, system.settings))
+    try:
+        link = await client.console_link()
+    finally:
+        await client.close()
     lines = (
         "\nstill up, Ctrl-C ends it",
         f"  API       {system.addresses.api_url}/organizations/{organization}/bills",
         *([f"  keys      {system.keys.file}, the operator's"] if system.keys else []),
         f"  Kafka     {system.addresses.kafka_bootstrap}",
         f"  Postgres  {system.addresses.database_url}",
+        "  console   signs you in once, within a quarter of an hour; later on a key does:",
+        f"  {link}",
     )
     console.print("\n".join(lines), soft_wrap=True)

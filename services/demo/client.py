@@ -24,8 +24,16 @@ class Client:
     """Calls under one organization; an answer that is no success ends the demo with the call and the message."""
 
     def __init__(self, url: str, organization: str, key: Credentials) -> None:
-        self.organization = organization
+        self.organization, self._url = organization, url
         self._http = AsyncPatient(base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn(key))
+
+    async def console_link(self) -> str:
+        """An address that signs a browser in to the console, once, for a quarter of an hour. Raises: DemoError."""
+        address = f"{self._url}/console/links"
+        answer = await self._http.post(address, data={"organization": self.organization})
+        if answer.status_code != 200:
+            raise DemoError(f"POST {address} answered {answer.status_code}: {answer.text}")
+        return self._url + str(answer.json()["path"])
 
     async def close(self) -> None:
         """Let go of the connections."""

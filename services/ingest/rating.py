@@ -62,7 +62,8 @@ class Rater:
 
         They are JSON, as between the brackets of a list. To be called in context EXACT.
         """
-        lane, day, numbers, gained = usage.lane, usage.day, usage.numbers, list[str]()
+        lane, day, numbers = usage.lane, usage.day, usage.numbers
+        gained: list[str] = []  # `list[str]()` takes ten times as long
         for running_sum in lane.sums:
             text = numbers.get(running_sum.field)
             if text is None:
@@ -87,7 +88,8 @@ class Rater:
         return DayAtHand(day, self._totals.cell(key, day), charges)
 
     def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers) -> list[str]:
-        account_id, gains = usage.lane.account.id, list[str]()
+        account_id = usage.lane.account.id
+        gains: list[str] = []
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
         parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
         others = self._charges[account_id].others

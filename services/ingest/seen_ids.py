@@ -21,6 +21,8 @@ LOADED_IDS = 1 << 20
 _LAYOUT = np.dtype([("high", ">u8"), ("low", ">u4"), ("content", "S4")])
 assert _LAYOUT.itemsize == DIGEST_BYTES
 Array = npt.NDArray[Any]
+#: Packed ids, and the day that all of them are counted as of.
+Rows = list[tuple[bytes, int]]
 
 
 @dataclass(slots=True)
@@ -82,34 +84,33 @@ class SeenIds:
         self._recent: dict[bytes, tuple[bytes, int]] = {}
         self._runs: list[_Run] = []
         #: Rows of a snapshot that is being loaded, and how long they are.
-        self._rows: list[tuple[bytes, int]] = []
+        self._rows: Rows = []
         self._row_bytes = 0
 
     def __len__(self) -> int:
-        return len(self._recent) + self._row_bytes // DIGEST_BYTES + sum(len(run) for run in self._runs)
+        return len(self._recent) + sum(len(run) for run in self._runs)
 
-    def load(self, digests: bytes, day: int) -> None:
+    def gather(self, digests: bytes, day: int) -> bool:
         """Take a packed row of a snapshot: 16 bytes an id, all counted as of `day`, the newest of the row.
 
         Rows are gathered and sorted many at a time: one by one, the smallest ids of a long history would be copied as
-        often as there are sizes of runs.
+        often as there are sizes of runs. Returns whether there are enough.
         """
         if digests:
             self._rows.append((digests, day))
             self._row_bytes += len(digests)
-            if self._row_bytes >= LOADED_IDS * DIGEST_BYTES:
-                self.loaded()
+        return self._row_bytes >= LOADED_IDS * DIGEST_BYTES
 
-    def loaded(self) -> None:
-        """What was loaded is complete: sort the rest of it now, and not while the first batch waits."""
-        if self._rows:
-            days = np.concatenate(
-                [np.full(len(digests) // DIGEST_BYTES, day, dtype=np.uint16) for digests, day in self._rows]
-            )
-            newest = max(day for _, day in self._rows)
-            run = _Run.of(b"".join(digests for digests, _ in self._rows), days)
-            self._rows, self._row_bytes = [], 0
-            self._push(run, newest)
+    def gathered(self) -> Rows:
+        """What was gathered, for `sort`: it may go on in a thread while more is gathered."""
+        rows, self._rows, self._row_bytes = self._rows, [], 0
+        return rows
+
+    def sort(self, rows: Rows) -> None:
+        """Remember what was gathered; what was gathered later comes later."""
+        if rows:
+            days = np.concatenate([np.full(len(digests) // DIGEST_BYTES, day, np.uint16) for digests, day in rows])
+            self._push(_Run.of(b"".join(digests for digests, _ in rows), days), max(day for _, day in rows))
 
     def remember(self, digest: bytes, day: int) -> None:
         """The id was accepted on that day (days since 1970 of the log's clock)."""
@@ -134,7 +135,6 @@ class SeenIds:
 
     def known(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
         """Content by id hash, of those of the batch that stand in a run and are within the window on `day`."""
-        self.loaded()
         if not self._runs or not digests:
             return {}
         table = np.frombuffer(b"".join(digests), dtype=_LAYOUT)

@@ -4,6 +4,7 @@ Read in one REPEATABLE READ transaction: positions, totals and ids of one moment
 the records between them twice or not at all. Without read models (a new database) every partition starts empty.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,8 +81,29 @@ async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[i
         async for row in connection.cursor(_TOTALS, own, prefetch=5_000):
             key = (row["account_id"], row["aggregation_id"], row["segment"])
             snapshots[row["partition"]].totals.load(key, row["day"], day_state(row))
+        sorting, seen = _Sorting(), SeenIds()
         async for row in connection.cursor(_SEEN, own, prefetch=100):
-            snapshots[row["partition"]].seen.load(row["digests"], day_number(row["newest_ms"]))
-    for snapshot in snapshots.values():
-        snapshot.seen.loaded()
+            if seen is not (its := snapshots[row["partition"]].seen):
+                await sorting.begin(seen)
+                seen = its
+            if seen.gather(row["digests"], day_number(row["newest_ms"])):
+                await sorting.begin(seen)
+        await sorting.begin(seen)
+    await sorting.end()
     return snapshots
+
+
+class _Sorting:
+    """Ids are sorted in a thread while the next ones come: numpy needs no interpreter for it. One after the other."""
+
+    def __init__(self) -> None:
+        self._last: asyncio.Future[None] | None = None
+
+    async def begin(self, seen: SeenIds) -> None:
+        rows = seen.gathered()
+        await self.end()
+        self._last = asyncio.ensure_future(asyncio.to_thread(seen.sort, rows))
+
+    async def end(self) -> None:
+        if self._last is not None:
+            await self._last

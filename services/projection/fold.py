@@ -29,7 +29,8 @@ from services.kafka import LogReader, Polled
 from services.projection.catalog import CatalogChange
 from services.projection.partition import PartitionState
 from services.projection.taking import BrokenLogError, Decoded, take
-from services.readside.family_state import FamilyCache, FamilyState, new_family
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, new_family
 
 
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache, topic: str = EVENTS) -> None:

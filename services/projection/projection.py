@@ -19,7 +19,8 @@ from services.projection.schemas import Target
 from services.projection.settling import merge_cells
 from services.projection.taking import BrokenLogError, take
 from services.projection.write import Writer
-from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.store.generations import check_origins
 
@@ -111,7 +112,7 @@ class Projection:
 
     @property
     def is_behind(self) -> bool:
-        """Whether draws and lines of some roots are still to follow their balances."""
+        """Whether draws and lines, or outlooks, of some roots are still to follow their balances."""
         return self._writer.turns.is_behind
 
     async def write(

@@ -1,32 +1,36 @@
 """Merges cells into the totals of families in memory, settles the families, and makes rows of the results: only those
 that differ from what was written before."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Protocol
 
 import structlog
 
+from projections.outlook.outlook import used_before
 from projections.rating.index import FamilyIndex
-from projections.readmodels import accrued_lines, balances, columns, draws
-from projections.readmodels.settled_rows import NO_ROWS, BehindRows, Shown, balances_shown, behind_rows
+from projections.readmodels.outlooks import OutlookRow
+from projections.readmodels.settled_rows import (
+    NO_ROWS,
+    BehindRows,
+    Shown,
+    balances_shown,
+    behind_rows,
+    expected_rows,
+)
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settle, unbilled_of
 from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
-from services.readside.family_state import FamilyCache, FamilyState
+from services.projection.settled_tables import NOTHING_SHOWN, write_balances, write_behind, write_outlooks
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED
 
 log = structlog.get_logger(__name__)
-
-#: The tables that are written behind the balances, and their part of `BehindRows`.
-_BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
-#: What is known to be written of a family that was just loaded: nothing.
-_NOTHING: Mapping[str, Shown] = {}
 
 
 class Catalogs(Protocol):
@@ -39,7 +43,7 @@ class Catalogs(Protocol):
 
 
 class Settler:
-    """Settles families and collects their rows, in two speeds: balances, and draws with accrued lines. `flush` writes.
+    """Settles families and collects their rows, in three speeds: balances; draws and lines; outlooks. `flush` writes.
 
     A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
     partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
@@ -51,6 +55,7 @@ class Settler:
         #: By root: one that is settled twice in a transaction is written once.
         self._balances: dict[str, tuple[FamilyState, Mapping[str, Shown]]] = {}
         self._behind: dict[str, tuple[FamilyState, BehindRows]] = {}
+        self._expected: dict[str, tuple[FamilyState, tuple[OutlookRow, ...]]] = {}
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
         """Settle one family as of its day, by what moved since the last time, for its balances. False: it failed."""
@@ -64,14 +69,23 @@ class Settler:
             self._balances[family.root_id] = (family, shown)
         return True
 
-    def write_behind(self, family: FamilyState, state: PartitionState) -> bool:
-        """Its draws and accrued lines, as of the last time it was settled. False: it failed."""
+    def write_behind(self, family: FamilyState, state: PartitionState, *, outlooks: bool) -> bool:
+        """Its draws and accrued lines, and its outlooks if asked for, as of the last time it was settled. False: it
+        failed.
+        """
+        rows, expected = NO_ROWS, tuple[OutlookRow, ...]()
         try:
-            rows = self._behind_rows(family, state) if family.has_terms else NO_ROWS
+            if family.has_terms:
+                settlement = self._settle(family, state)
+                rows = behind_rows(settlement, unbilled_of(settlement), family.organization, family.root_id)
+                if outlooks:
+                    expected = self._expected_rows(family, settlement)
         except Exception:
             return self._failed(family)
         if rows != family.written:
             self._behind[family.root_id] = (family, rows)
+        if outlooks and expected != family.expected:
+            self._expected[family.root_id] = (family, expected)
         return True
 
     def forget(self, partitions: Iterable[int]) -> None:
@@ -79,6 +93,7 @@ class Settler:
         gone = set(partitions)
         self._balances = {id: shown for id, shown in self._balances.items() if shown[0].partition not in gone}
         self._behind = {id: shown for id, shown in self._behind.items() if shown[0].partition not in gone}
+        self._expected = {id: shown for id, shown in self._expected.items() if shown[0].partition not in gone}
 
     def _failed(self, family: FamilyState) -> bool:
         UNSETTLED.inc()
@@ -88,12 +103,13 @@ class Settler:
 
     def _shown(self, family: FamilyState, state: PartitionState) -> Mapping[str, Shown]:
         settlement = self._settle(family, state)
-        before = _NOTHING if family.shown is None else family.shown
+        before = NOTHING_SHOWN if family.shown is None else family.shown
         return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
 
-    def _behind_rows(self, family: FamilyState, state: PartitionState) -> BehindRows:
-        settlement = self._settle(family, state)
-        return behind_rows(settlement, unbilled_of(settlement), family.organization, family.root_id)
+    def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
+        used = used_before(settlement, family.used)
+        family.note_used(used)
+        return expected_rows(settlement, used, family.organization, family.root_id)
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
         """Settle the family as of its day, looking only at what moved since the last time."""
@@ -119,49 +135,16 @@ class Settler:
         """Write the rows that changed; those of a family that was just loaded are all written once."""
         ahead, self._balances = list(self._balances.values()), {}
         behind, self._behind = list(self._behind.values()), {}
-        await _write_balances(connection, ahead)
-        await _write_behind(connection, behind)
+        expected, self._expected = list(self._expected.values()), {}
+        await write_balances(connection, ahead)
+        await write_behind(connection, behind)
+        await write_outlooks(connection, expected)
         for family, shown in ahead:
             family.note_shown(shown)
         for family, rows in behind:
             family.note_written(rows)
-
-
-async def _write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
-    fewer = [(family, now) for family, now in changed if family.shown is None or family.shown.keys() - now.keys()]
-    if fewer:
-        remaining = [id for _, now in fewer for id in now]
-        await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], remaining)
-    rows = []
-    for family, now in changed:
-        before = _NOTHING if family.shown is None else family.shown
-        rows += [
-            one.row
-            for id, one in now.items()
-            if (shown_before := before.get(id)) is None or shown_before.row != one.row
-        ]
-    if rows:
-        await connection.execute(balances.UPSERT, *columns(sorted(rows), balances.WIDTH))
-
-
-async def _write_behind(connection: Any, changed: Sequence[tuple[FamilyState, BehindRows]]) -> None:
-    for table, of_table in _BEHIND:
-        counts, rows = [], []
-        for family, now in changed:
-            mine, before = of_table(now), () if family.written is None else of_table(family.written)
-            if family.written is None or len(mine) < len(before):
-                counts.append((family.root_id, len(mine)))
-            rows += _new(mine, before)
-        if counts:
-            await connection.execute(table.DROP_EXCESS, *columns(counts, 2))
-        if rows:
-            await connection.execute(table.UPSERT, *columns(sorted(rows), table.WIDTH))
-
-
-def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
-    """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
-    known = set(before)
-    return [row for row in now if row not in known]
+        for family, now in expected:
+            family.note_expected(now)
 
 
 def merge_cells(unwritten: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:

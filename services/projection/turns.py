@@ -1,4 +1,5 @@
-"""Whose turn it is to settle in a transaction: first balances, then draws and accrued lines, each for a bounded time.
+"""Whose turn it is to settle in a transaction: first balances, then draws and accrued lines, outlooks last, each for a
+bounded time.
 
 Whoever is left over is marked in `due_accounts`, and who waits longest comes first: neither many accounts nor one that
 is always busy keeps anybody waiting for ever, and no transaction grows with them.
@@ -6,18 +7,23 @@ is always busy keeps anybody waiting for ever, and no transaction grows with the
 
 import asyncio
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from projections.readmodels import columns, due
+from services.projection.behind import Behind
 from services.projection.partition import PartitionState
 from services.projection.settling import Catalogs, Settler
-from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families
 
 #: How long draws and lines may wait while records keep coming; they are written sooner when none do.
 LINES_SECONDS = 1.5
+#: How long outlooks may: they tell of weeks, and cost as much as all else that follows when usage comes for days that
+#: are over.
+OUTLOOKS_SECONDS = 30.0
 #: How long balances of touched roots are settled in a transaction; some thousands of roots.
 TOUCHED_SECONDS = 0.5
 #: While records keep coming, due roots are settled for this part of the time, draws and lines are written for as much,
@@ -28,44 +34,6 @@ ASIDE_LEAST_SECONDS = 0.02
 QUIET_SECONDS = 0.5
 #: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
 WITHOUT_PAUSE = 64
-
-
-@dataclass(slots=True)
-class Behind:
-    """Roots by their ids, the one that waits longest
-    first. Every one of them is marked in `due_accounts`, by reason `lines`."""
-
-    _since: dict[str, tuple[float, Root]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self._since)
-
-    def note(self, roots: Iterable[Root]) -> None:
-        """Their balances were written; one that waits already keeps its place."""
-        now = time.monotonic()
-        for root in roots:
-            self._since.setdefault(root.id, (now, root))
-
-    def next(self, partitions: Container[int], *, all_of_them: bool) -> list[Root]:
-        """Whose turn it is in these partitions: all, or those who have waited for LINES_SECONDS."""
-        until = time.monotonic() - LINES_SECONDS
-        roots = []
-        for since, root in self._since.values():
-            if since > until and not all_of_them:
-                break
-            if root.partition in partitions:
-                roots.append(root)
-        return roots
-
-    def written(self, root_ids: Iterable[str]) -> None:
-        """Their draws and lines are as new as their balances."""
-        for root_id in root_ids:
-            self._since.pop(root_id, None)
-
-    def forget(self, partitions: Iterable[int]) -> None:
-        """Somebody else writes these partitions now."""
-        gone = set(partitions)
-        self._since = {id: (since, root) for id, (since, root) in self._since.items() if root.partition not in gone}
 
 
 @dataclass(slots=True)
@@ -80,12 +48,12 @@ class _Settled:
 
 
 class Turns:
-    """Settles families of some partitions, and remembers whose draws and lines are behind."""
+    """Settles families of some partitions, and remembers whose draws and lines, and whose outlooks, are behind."""
 
     def __init__(self, catalog: Catalogs, cache: FamilyCache) -> None:
         self._cache = cache
         self._settler = Settler(catalog)
-        self._behind = Behind()
+        self._lines, self._outlooks = Behind(LINES_SECONDS), Behind(OUTLOOKS_SECONDS)
         self._settled_at = time.monotonic()
         #: Seconds of the last transaction that did not go to roots touched in it, but to due roots, draws and lines.
         self.aside_seconds = 0.0
@@ -98,17 +66,18 @@ class Turns:
 
     @property
     def is_behind(self) -> bool:
-        """Whether draws and lines of some roots are still to follow their balances."""
-        return bool(self._behind)
+        """Whether draws and lines, or outlooks, of some roots are still to follow their balances."""
+        return bool(self._lines) or bool(self._outlooks)
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Somebody else may write these partitions; memory of them is gone."""
-        self._behind.forget(partitions)
+        self._lines.forget(partitions)
+        self._outlooks.forget(partitions)
         self._settler.forget(partitions)
 
     async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
         """Whether anything waits to be settled, or to be written behind its balances."""
-        return bool(self._behind) or bool(await self._next_due(connection, states, 1))
+        return self.is_behind or bool(await self._next_due(connection, states, 1))
 
     async def settle(
         self,
@@ -121,7 +90,7 @@ class Turns:
     ) -> int:
         """Settle roots that records touched, that are due, or whose draws and lines have waited; returns how many.
 
-        Who is due is settled with draws and lines in a quiet time only: while records keep coming, they follow.
+        Who is due is settled with all that follows in a quiet time only: while records keep coming, it does.
         """
         started = time.monotonic()
         due_roots = await self._next_due(connection, states, due_limit)
@@ -129,23 +98,28 @@ class Turns:
         # Due ones first: else one that is touched again and again might be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         by_partition = {state.position.partition: state for state in states}
-        ahead, whole = _Settled(), _Settled()
+        ahead, followed, whole = _Settled(), _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
         aside_from = time.monotonic()
         aside_seconds = QUIET_SECONDS if is_quiet else self._aside_seconds()
         done = await self._settle_roots(
-            connection, waiting, by_partition, whole if is_quiet else ahead, aside_seconds, lines=is_quiet
+            connection, waiting, by_partition, whole if is_quiet else ahead, aside_seconds, is_quiet, is_quiet
         )
         self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
-        self._behind.note(family.root for family in ahead.settled)
-        behind = self._behind.next(by_partition, all_of_them=is_quiet)
-        await self._settle_roots(connection, behind, by_partition, whole, aside_seconds, lines=True)
+        self._lines.note(family.root for family in ahead.settled)
+        behind = self._lines.next(by_partition, all_of_them=is_quiet)
+        into = whole if is_quiet else followed
+        await self._settle_roots(connection, behind, by_partition, into, aside_seconds, True, is_quiet)
+        done_already = {family.root_id for family in whole.settled}
+        late = self._outlooks.next(by_partition, all_of_them=is_quiet)
+        late = [root for root in late if root.id not in done_already]
+        await self._settle_roots(connection, late, by_partition, whole, aside_seconds, True, True)
         self.aside_seconds = time.monotonic() - aside_from
         await self._settler.flush(connection)
-        await self._note_settled(connection, by_partition, ahead, whole)
+        await self._note_settled(connection, by_partition, ahead, followed, whole)
         await mark_due(connection, states, left, "usage")
         self.settle_seconds = time.monotonic() - started
-        return len(ahead.settled) + len(whole.settled)
+        return len(ahead.settled) + len(followed.settled) + len(whole.settled)
 
     async def _settle_touched(
         self, touched: Mapping[str, FamilyState], states: Mapping[int, PartitionState], ahead: _Settled
@@ -167,17 +141,18 @@ class Turns:
         states: Mapping[int, PartitionState],
         into: _Settled,
         seconds: float,
-        *,
         lines: bool,
+        outlooks: bool,
     ) -> int:
-        """Settle the balances of these roots, and write their draws and lines if asked for: of as many as there is time
-        for, and of one at least. Returns how many."""
+        """Settle the balances of these roots, and write their draws and lines, and their outlooks, if asked for: of as
+        many as there is time for, and of one at least. Returns how many."""
         deadline, done = time.monotonic() + seconds, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
             for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):
                 state = states[family.partition]
                 settled = self._settler.settle(family, state)
-                into.note(family, settled and (not lines or self._settler.write_behind(family, state)))
+                follows = not lines or (settled and self._settler.write_behind(family, state, outlooks=outlooks))
+                into.note(family, settled and follows)
                 done += 1
                 if time.monotonic() > deadline:
                     return done
@@ -189,20 +164,29 @@ class Turns:
         return max(ASIDE_LEAST_SECONDS, ASIDE_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
 
     async def _note_settled(
-        self, connection: Any, states: Mapping[int, PartitionState], ahead: _Settled, whole: _Settled
+        self,
+        connection: Any,
+        states: Mapping[int, PartitionState],
+        ahead: _Settled,
+        followed: _Settled,
+        whole: _Settled,
     ) -> None:
         done = [family.root_id for family in whole.settled]
-        # How far draws and lines of the others hold: what was written before this transaction.
-        behind = [
-            (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
-            for family in ahead.settled
-        ]
-        await put(connection, due.BEHIND, sorted(behind), due.BEHIND_WIDTH)
+        for statement, settled in ((due.BEHIND, ahead.settled), (due.WITHOUT_OUTLOOKS, followed.settled)):
+            # How far what follows of them holds: what was written before this transaction.
+            held = [
+                (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
+                for family in settled
+            ]
+            await put(connection, statement, sorted(held), due.BEHIND_WIDTH)
         await connection.execute(due.SETTLED, done)
-        failed = [*ahead.failed, *whole.failed]
+        failed = [*ahead.failed, *followed.failed, *whole.failed]
         await mark_due(connection, states.values(), failed, "failed")
-        self._behind.written([*done, *(family.root_id for family in failed)])
-        now_settled = {family.root_id for family in (*ahead.settled, *whole.settled)}
+        gone = {*done, *(family.root_id for family in failed)}
+        self._lines.written([*gone, *(family.root_id for family in followed.settled)])
+        self._outlooks.written(gone)
+        self._outlooks.note(family.root for family in followed.settled if family.root_id not in gone)
+        now_settled = {family.root_id for family in (*ahead.settled, *followed.settled, *whole.settled)}
         self._failed = (self._failed - now_settled) | {family.root_id for family in failed}
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:

@@ -15,7 +15,8 @@ from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState
 from services.projection.settling import merge_cells, merged_rows, rederived_rows, replace_aggregations
 from services.projection.turns import Turns, mark_due, put
-from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState
 
 
 class LeaseLostError(Exception):
@@ -99,7 +100,7 @@ class Writer:
         if unwritten.aggregations:
             await connection.execute(usage_totals.DROP_AGGREGATIONS, partition, sorted(unwritten.aggregations))
             replace_aggregations(
-                self._cache.of_partition(partition), unwritten.aggregations, unwritten.rederived, self._catalog
+                self._cache.in_use(partition), unwritten.aggregations, unwritten.rederived, self._catalog
             )
             rederived = rederived_rows(unwritten.rederived, partition, self._catalog)
         merge_cells(unwritten, self._cache, self._catalog)

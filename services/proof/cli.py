@@ -16,8 +16,7 @@ from services.proof.checking import Check
 from services.proof.documents import read_document, written
 from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
 from services.proof.head import Document, Place, key_by, notary, read_head
-from services.proof.keeping import all_heads, places
-from services.proof.signing import numbered
+from services.proof.keeping import all_heads, numbered, places
 from services.proof.verifying import verify as verify_document
 from services.run.process import KafkaProcess, Process, run_on_kafka, run_process
 from services.run.settings import load_settings

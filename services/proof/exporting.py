@@ -19,9 +19,8 @@ from services.postgres import Postgres
 from services.proof.checking import Numbered
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof
 from services.proof.head import Place
-from services.proof.keeping import Published, all_heads
+from services.proof.keeping import OtherLogError, Published, all_heads, numbered
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
-from services.proof.signing import OtherLogError, numbered
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
 from services.store.generations import load_generations

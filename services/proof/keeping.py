@@ -9,11 +9,13 @@ heads of that one; without, the key that signed last is as good as any, and a st
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from events.topics import CATALOG, EVENTS, TREE_HEADS
+from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS
 from projections.proof.segments import Tree
+from services.breaks import BreakError
 from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
-from services.kafka import KafkaAdmin, LogReader
+from services.kafka import Cluster, FetchedRecord, KafkaAdmin, LogReader
+from services.proof.checking import Numbered
 from services.proof.head import Head, Place, StrangeHeadError, read_head
 from services.signatures import ForgedError, OtherKeyError
 
@@ -28,6 +30,39 @@ class NoHeadsError(Worded, ExpectedFailure):
 
     def __init__(self, place: Place) -> None:
         super().__init__(topic=place[0], partition=place[1])
+
+
+class OtherLogError(Worded, ExpectedFailure):
+    """{topic}/{partition} at offsets {start} to {end} is not what checkpoint {size} was signed over: the log was
+    changed, made anew, or restored from before it was signed. Find out which; unless somebody has changed it, {mend}
+    """
+
+    def __init__(self, cluster: Cluster, head: Head) -> None:
+        super().__init__(
+            topic=cluster.topic(head.topic),
+            partition=head.partition,
+            start=head.segment.start,
+            end=head.segment.end,
+            size=head.size,
+            mend=_mend(cluster),
+        )
+
+
+class SignedBeyondError(BreakError):
+    """{topic}/{partition} ends at offset {end}, but is signed up to offset {signed}: it was restored from before it was
+    signed, truncated, or made anew. Restore what is newer, or, where there is nothing newer, {mend}
+    """
+
+    def __init__(self, cluster: Cluster, place: Place, end: int, signed: int) -> None:
+        topic, partition = place
+        super().__init__(topic=cluster.topic(topic), partition=partition, end=end, signed=signed, mend=_mend(cluster))
+
+
+def _mend(cluster: Cluster) -> str:
+    return (
+        f"keep a copy of {cluster.topic(TREE_HEADS)}, delete it and run `trueup migrate`, which makes it anew:"
+        " the notary then signs the log as it stands, from its beginning"
+    )
 
 
 class Published(NamedTuple):
@@ -149,3 +184,15 @@ async def _tokens(reader: LogReader, place: Place, start: int, stop: int) -> lis
     async for records in reader.read(TREE_HEADS, place[1], start, stop):
         found += [(record.offset, (record.value or b"").decode(errors="replace")) for record in records]
     return found
+
+
+def numbered(records: Iterable[FetchedRecord]) -> list[Numbered]:
+    """Records as a cutter takes them.
+
+    What `trueup restore` puts where the log had no record is none: with it, what was signed would not be found again.
+    """
+    return [(one.offset, one.value) for one in records if one.value or not _fills_a_gap(one)]
+
+
+def _fills_a_gap(record: FetchedRecord) -> bool:
+    return any(name == GAP_HEADER for name, _ in record.headers or ())

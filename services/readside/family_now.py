@@ -19,7 +19,7 @@ from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import directory
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
-from projections.readmodels.settled_rows import settled_rows
+from projections.readmodels.settled_rows import balances_shown
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settle, together
 from services.concurrency import compute
@@ -183,8 +183,8 @@ def _settled_now(
     through = state.billed.through(as_of or today)
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
     settlement = settle(family, through=through, accrued=True)
-    balances = settled_rows(settlement, (), terms, root_id, through).balances
-    return {balance.commitment_id: balance._asdict() for balance in balances}
+    shown = balances_shown(settlement, terms, root_id, through, {})
+    return {id: balance.row._asdict() for id, balance in shown.items()}
 
 
 async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 500) -> AsyncIterator[str]:

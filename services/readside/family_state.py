@@ -1,33 +1,28 @@
-"""Families in memory: a root account with its children, and everything that the log says about them.
+"""A family in memory: a root account with its children, and everything that the log says about them.
 
-A family is loaded when it is first touched and dropped when the cache is full and it has nothing unwritten. What it
-holds is a function of the rows in Postgres, so dropping it costs time, never data.
+It is loaded when it is first touched. What it holds is a function of the rows in Postgres, so dropping it costs time,
+never data.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
 from events.envelope import Envelope
 from events.facts.bills import BillFact
-from events.zones import ZoneDays, time_zone
 from projections.aggregates import DayState, TotalsKey, merge
 from projections.calendar import later
 from projections.clock import today_of
+from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
+from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import BehindRows, Shown
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
 
-#: How many families and totals stay in memory; a family that is touched again within them costs no query.
-MAX_FAMILIES = 200_000
-MAX_TOTALS = 3_000_000
-#: What part of the totals is left once there were too many.
-SHRUNK = 0.9
 #: A total with its key, and the first and last log offset behind it.
 Total = tuple[CellKey, DayState, tuple[int, int]]
 _NO_DAYS: Mapping[date, DayState] = {}
@@ -64,9 +59,12 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
     kept: Kept | None = None
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
+    #: What was used until yesterday, as far as nothing came for it since.
+    used: UsedBefore | None = None
     #: What settlement last wrote; None before it first did since the family was loaded.
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
+    expected: tuple[OutlookRow, ...] | None = None
     _newest_day: date | None = None
 
     @property
@@ -106,9 +104,17 @@ class FamilyState:
     def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
         """Hold a total as it stands: the state, and the first and last log offset behind it."""
         total, day = key[:3], key[3]
-        self.totals.setdefault(total, {})[day] = state
+        days = self.totals.get(total)
+        if days is None:
+            days = self.totals[total] = {}
+        days[day] = state
         self.offsets[key] = offsets
-        self.moved.setdefault(total, set()).add(day)
+        moved = self.moved.get(total)
+        if moved is None:
+            moved = self.moved[total] = set()
+        moved.add(day)
+        if self.used is not None and day <= self.used.over:
+            self.used = self.used.without(day)
         if self._newest_day is None or day > self._newest_day:
             self._newest_day = day
 
@@ -138,8 +144,14 @@ class FamilyState:
 
     def keep(self, kept: Kept | None) -> None:
         """Hold what settlement keeps of the totals as they are; None: the next one begins anew."""
+        if kept is None:
+            self.used = None
         self.kept = kept
         self.moved = {}
+
+    def note_used(self, used: UsedBefore) -> None:
+        """What was used until yesterday; it holds until something comes for a day that is over."""
+        self.used = used
 
     def note_shown(self, shown: Mapping[str, Shown]) -> None:
         """Its balances in Postgres are these now."""
@@ -149,6 +161,10 @@ class FamilyState:
         """Its draws and accrued lines in Postgres are these now."""
         self.written = rows
 
+    def note_expected(self, rows: tuple[OutlookRow, ...]) -> None:
+        """Its outlooks in Postgres are these now."""
+        self.expected = rows
+
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""
         return self._newest_day
@@ -157,94 +173,3 @@ class FamilyState:
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
     """A family of which nothing is known yet."""
     return FamilyState(organization, root_id, partition, Resources(organization), Billed())
-
-
-def read_family(
-    root: Root,
-    facts: Iterable[Envelope],
-    members: Mapping[str, Member],
-    totals: Iterable[Total],
-) -> FamilyState:
-    """A family as it is known: its facts in order, its members and its totals."""
-    family = new_family(*root)
-    for fact in facts:
-        family.evolve(fact)
-    family.members.update(members)
-    for total in totals:
-        family.put_total(*total)
-    return family
-
-
-class FamilyCache:
-    """Families by root, least recently touched first, and the way from an account to its root."""
-
-    def __init__(self, max_families: int = MAX_FAMILIES, max_totals: int = MAX_TOTALS) -> None:
-        self._families: OrderedDict[str, FamilyState] = OrderedDict()
-        self._max_families = max_families
-        self._max_totals = max_totals
-        #: Upper bound of the totals in memory: one that was touched twice counts twice until all are counted anew.
-        self._totals_at_most = 0
-        self.root_of: dict[str, str] = {}
-        #: By account; accounts of one zone share what is known of its days.
-        self.zones: dict[str, ZoneDays] = {}
-        self._days: dict[str, ZoneDays] = {}
-
-    def get(self, root_id: str) -> FamilyState | None:
-        """The family, if it is in memory; it counts as touched."""
-        family = self._families.get(root_id)
-        if family is not None:
-            self._families.move_to_end(root_id)
-        return family
-
-    def of_account(self, account_id: str) -> FamilyState | None:
-        """The family of an account, if it is in memory."""
-        root = self.root_of.get(account_id)
-        return None if root is None else self.get(root)
-
-    def add(self, family: FamilyState) -> None:
-        """Take a family in; call again when an account was added to it."""
-        if family.root_id not in self._families:
-            self._totals_at_most += len(family.offsets)
-        self._families[family.root_id] = family
-        for account_id, member in family.members.items():
-            self.root_of[account_id] = family.root_id
-            self.zones[account_id] = self.days_in(member.timezone)
-
-    def days_in(self, zone: str) -> ZoneDays:
-        """What is known of a zone's days; accounts of one zone share it."""
-        if zone not in self._days:
-            self._days[zone] = ZoneDays(time_zone(zone))
-        return self._days[zone]
-
-    def drop_partitions(self, partitions: Iterable[int]) -> None:
-        """Forget the families of these partitions, written or not."""
-        gone = set(partitions)
-        for family in [family for family in self._families.values() if family.partition in gone]:
-            self._drop(family)
-
-    def shrink(self, touched_totals: int, kept: Container[int] = ()) -> None:
-        """Forget the least recently touched families above the limits, but none of the partitions that have something
-        unwritten, which are `kept`. `touched_totals`: how many totals were touched since the last time."""
-        self._totals_at_most += touched_totals
-        self._drop_while(lambda: len(self._families) > self._max_families, kept)
-        if self._totals_at_most > self._max_totals:
-            # Counting takes all families, so room is made for some time.
-            self._totals_at_most = sum(len(family.offsets) for family in self._families.values())
-            self._drop_while(lambda: self._totals_at_most > self._max_totals * SHRUNK, kept)
-
-    def _drop_while(self, too_many: Callable[[], bool], kept: Container[int]) -> None:
-        droppable = (one for one in list(self._families.values()) if one.partition not in kept) if too_many() else ()
-        for family in droppable:
-            if too_many():
-                self._drop(family)
-
-    def of_partition(self, partition: int) -> list[FamilyState]:
-        """The families in memory that lie in a partition."""
-        return [family for family in self._families.values() if family.partition == partition]
-
-    def _drop(self, family: FamilyState) -> None:
-        del self._families[family.root_id]
-        self._totals_at_most -= len(family.offsets)
-        for account_id in family.members:
-            self.root_of.pop(account_id, None)
-            self.zones.pop(account_id, None)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from events.bill_parts import BillParts
@@ -15,7 +16,7 @@ from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, Root, Total, read_family
+from services.readside.family_state import FamilyState, Root, Total, new_family
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
@@ -86,18 +87,23 @@ async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
 
 def families_of(rows: FamilyRows) -> list[FamilyState]:
     """Families as the read models hold them: members, own facts, bills and totals."""
-    facts: dict[str, list[Envelope]] = defaultdict(list)
+    records: dict[str, list[bytes]] = defaultdict(list)
     for row in rows.facts:
-        facts[row["root_id"]].append(decode(bytes(row["record"])))
+        records[row["root_id"]].append(row["record"])
     members: dict[str, dict[str, Member]] = defaultdict(dict)
     root_of = {}
     for row in rows.members:
-        members[row["root_id"]][row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["billable"])
+        plans = {intern(plan) for plan in row["plans"]}
+        members[row["root_id"]][row["account_id"]] = Member(intern(row["timezone"]), plans, row["billable"])
         root_of[row["account_id"]] = row["root_id"]
     totals: dict[str, list[Total]] = defaultdict(list)
     for row in rows.totals:
         totals[root_of[row["account_id"]]].append(_total(row))
-    return [read_family(root, facts[root.id], members[root.id], totals[root.id]) for root in dict.fromkeys(rows.roots)]
+    return [
+        # One after the other: all facts of all families at once would take more memory than the families.
+        read_family(root, map(decode, map(bytes, records[root.id])), members[root.id], totals[root.id])
+        for root in dict.fromkeys(rows.roots)
+    ]
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
@@ -106,5 +112,22 @@ async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilySt
 
 
 def _total(row: Mapping[str, Any]) -> Total:
-    key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
+    # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
+    key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
     return key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"])
+
+
+def read_family(
+    root: Root,
+    facts: Iterable[Envelope],
+    members: Mapping[str, Member],
+    totals: Iterable[Total],
+) -> FamilyState:
+    """A family as it is known: its facts in order, its members and its totals."""
+    family = new_family(*root)
+    for fact in facts:
+        family.evolve(fact)
+    family.members.update(members)
+    for total in totals:
+        family.put_total(*total)
+    return family

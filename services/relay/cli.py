@@ -1,6 +1,7 @@
 """`trueup relay`: one relay leads, the others stand by until they can."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,8 @@ from services.store.generations import load_generations
 
 #: A notification may be lost with its connection; looking this often bounds what that costs.
 LOOK_SECONDS = 5.0
+#: Until it is remembered again how far the log goes: so much of it the next relay reads before it leads.
+REACH_SECONDS = 10.0
 STANDBY_SECONDS = 0.3
 _log = structlog.get_logger(__name__)
 
@@ -79,20 +82,23 @@ async def _lead(
     await connection.add_listener(CHANNEL, lambda *_: woken.set())
     connection.tell_when_closed(woken)  # then the next statement fails, and another relay may lead at once
     generations = await load_generations(connection)
-    async with LogReader(cluster) as reader:
+    async with LogReader(cluster) as reader, BatchWriter(cluster) as writer, note_writer(cluster) as notes:
         tails = await read_tails(connection, reader, generations, await written(connection))
-    at = await cursor.read_cursor(connection)
-    async with BatchWriter(cluster) as writer, note_writer(cluster) as notes:
-        relay = Relay(connection, writer, notes, generations, tails, at)
+        at = await cursor.read_cursor(connection)
+        relay = Relay(connection, reader, writer, notes, generations, tails, at)
         _log.info("relay_leads", position=at.position, partitions=generations.partitions)
         LEADS.set(1)
         POSITION.set(at.position)
         ready()
+        reached = -math.inf
         while not stop.is_set():
             woken.clear()
             now = wall_seconds()
             await relay.tick(now)
             has_carried = await relay.step()
+            if time.monotonic() - reached >= REACH_SECONDS:
+                await relay.reach()
+                reached = time.monotonic()
             PULSE.went_round()
             if not has_carried:
                 await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)

@@ -38,6 +38,13 @@ ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset,
     record_offset = EXCLUDED.record_offset, record_ms = EXCLUDED.record_ms, record_digest = EXCLUDED.record_digest
 WHERE marks.next_offset < EXCLUDED.next_offset
 """
+_REACHED = """
+INSERT INTO store.marks (topic, partition, next_offset)
+SELECT topic, partition, next_offset FROM unnest($1::text[], $2::integer[], $3::bigint[])
+    AS given (topic, partition, next_offset)
+ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset
+WHERE marks.next_offset < EXCLUDED.next_offset
+"""
 _NOTIFY = f"SELECT pg_notify('{RELAYED}', '')"
 
 
@@ -97,3 +104,9 @@ async def put_marks(connection: Any, marks: Mapping[Place, Mark]) -> None:
     """Remember the last record that was written to each place."""
     rows = [(*place, *mark) for place, mark in marks.items()]
     await connection.execute(_MARKS, *columns(rows, 5))
+
+
+async def put_reached(connection: Any, ends: Mapping[Place, int]) -> None:
+    """Remember that all that relays have written stands before these offsets; the last records written stay known."""
+    rows = [(*place, end) for place, end in ends.items()]
+    await connection.execute(_REACHED, *columns(rows, 3))

@@ -28,7 +28,7 @@ from events.topics import BILL_LINES, CATALOG, EVENTS
 from services.continuity.check import Tails
 from services.continuity.guard import ClockWatch
 from services.continuity.memory import note
-from services.kafka import EPOCH, BatchWriter, Mark, NoteWriter, Record, digest_of
+from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
 from services.postgres import Connection
 from services.relay import cursor
 from services.relay.cursor import Place
@@ -129,15 +129,17 @@ class Relay:
     def __init__(
         self,
         connection: Connection,
+        reader: LogReader,
         writer: BatchWriter,
         notes: NoteWriter,
         generations: Generations,
         tails: Tails,
         at: cursor.Cursor,
     ) -> None:
-        self._connection, self._writer, self._notes, self._generations = connection, writer, notes, generations
-        self._tails, self._at = tails, at
+        self._connection, self._reader, self._writer, self._notes = connection, reader, writer, notes
+        self._generations, self._tails, self._at = generations, tails, at
         self._clocks = ClockWatch()
+        self._ends: dict[Place, int] = {}
 
     async def step(self) -> bool:
         """Carry the next events over; False when there are none."""
@@ -186,6 +188,20 @@ class Relay:
         TICKED.set(quarter * QUARTER_S)
         host, kafka = datetime.fromtimestamp(host_seconds, UTC), EPOCH + timedelta(milliseconds=marks[CATALOG, 0].ms)
         self._clocks.compare({"this host": host, "Postgres": postgres, "Kafka": kafka})
+
+    async def reach(self) -> None:
+        """Remember how far the log goes now, for the next relay to look for what this one wrote from there on only.
+
+        Others write into the same partitions, millions of records between two of ours. Nothing of ours is on its way
+        between two steps, so all of it stands before the ends; what an earlier relay left on its way lands behind them.
+        """
+        of_log = await self._reader.end_offsets(EVENTS, range(self._generations.partitions))
+        of_catalog = await self._reader.end_offsets(CATALOG, [0])
+        ends: dict[Place, int] = {(EVENTS, partition): end for partition, end in of_log.items()}
+        ends[CATALOG, 0] = of_catalog[0]
+        if ends != self._ends:
+            await cursor.put_reached(self._connection, ends)
+            self._ends = ends
 
     async def _append(self, outgoing: Outgoing, source: str) -> dict[Place, Mark]:
         """Write what the tails do not hold yet, place by place; returns the last record of each place written."""

@@ -26,7 +26,7 @@ COMMANDS = {
     "relay": ("services.relay.cli:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.cli:ingest", "Rate usage into the log."),
     "projector": ("services.projector.cli:projector", "Fill the read models from the log."),
-    "notary": ("services.proof.notary:notary", "Sign the log, quarter hour by quarter hour, for auditors."),
+    "notary": ("services.notary.cli:notary", "Sign the log, quarter hour by quarter hour, for auditors."),
     "doctor": ("services.doctor.cli:doctor", "Try every connection, right and setting of the servers."),
     "status": ("services.status.cli:status", "Say how far everybody is, who waits, what was proved last."),
     "keys": ("services.access.cli:keys", "Make, list, rotate and revoke access keys."),

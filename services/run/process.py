@@ -164,6 +164,11 @@ def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:
     draft.rename(ready_file)
 
 
+#: What is larger than this (bytes) is given back to the system at once. Left alone, glibc raises the limit by itself to
+#: 32 MB, and keeps what ids took while they were sorted: 46 bytes an id instead of 18. Only glibc reads it.
+ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
+
+
 def environment_of(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
     """The whole environment of the process.
 
@@ -176,7 +181,7 @@ def environment_of(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
         given["database_url"] = endpoints.database_url
     ours = {f"{PREFIX}{name.upper()}" for name in type(settings).model_fields}
     others = {name: value for name, value in os.environ.items() if name.upper() not in ours}
-    return others | {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
+    return ALLOCATION | others | {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
 
 
 def _told(settings: Settings) -> dict[str, str]:

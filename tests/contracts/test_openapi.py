@@ -57,7 +57,7 @@ def test_an_operation_names_its_refusals(method: str, path: str, operation: dict
         "401": path != "/health",
         "403": below,
         "404": "{" in path.removeprefix("/organizations/{orgId}"),
-        "409": (below and not tells) or path.endswith("/bills/preview"),
+        "409": (below and not tells) or path.endswith(("/bills/preview", "/bills/whatif")),
         "413": heard and not path.endswith("/measurements"),
         "415": heard,
         "429": below,

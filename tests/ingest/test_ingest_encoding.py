@@ -184,6 +184,14 @@ def test_instants_are_rfc_3339_and_spelt_in_one_way(text: str, expected: str | N
         assert spelt == expected == _text(moment)
 
 
+def load(seen: SeenIds, *rows: tuple[bytes, int]) -> None:
+    """As a snapshot is loaded, its rows in order."""
+    for row in rows:
+        if seen.gather(*row):
+            seen.sort(seen.gathered())
+    seen.sort(seen.gathered())
+
+
 def test_ids_are_known_within_the_window_and_forgotten_after_it() -> None:
     seen = SeenIds()
     digests = [np.random.default_rng(number).bytes(16) for number in range(200)]
@@ -193,7 +201,7 @@ def test_ids_are_known_within_the_window_and_forgotten_after_it() -> None:
     assert seen.known(digests, 101) == {digest[:12]: digest[12:] for digest in digests}
     assert len(seen.known(digests, 101 + WINDOW_DAYS)) == 100
     assert not seen.known(digests, 102 + WINDOW_DAYS)
-    seen.load(digests[0], 120)
+    load(seen, (digests[0], 120))
     assert seen.known(digests, 102 + WINDOW_DAYS) == {digests[0][:12]: digests[0][12:]}
     assert seen.admit(digests[0], 101) is None
     assert seen.admit(digests[0][:12] + b"else", 101) == digests[0][12:]
@@ -204,16 +212,15 @@ def test_rows_of_a_snapshot_are_sorted_many_at_a_time_and_each_id_is_known(monke
     monkeypatch.setattr("services.ingest.seen_ids.LOADED_IDS", 100)
     seen, source = SeenIds(), np.random.default_rng(2)
     rows = [source.bytes(16 * 7) for _ in range(50)]
-    for number, row in enumerate(rows):
-        seen.load(row, 100 + number // 2)
+    load(seen, *((row, 100 + number // 2) for number, row in enumerate(rows)))
     assert len(seen) == 350
     digests = [row[start : start + 16] for row in rows for start in range(0, len(row), 16)]
     assert seen.known(digests, 124) == {digest[:12]: digest[12:] for digest in digests}
     # One that came again after the window, in the same row or a later one: the newer use counts.
     again = digests[-1][:12] + b"else"
-    seen.load(digests[-1] + source.bytes(16 * 5_000) + again, 125 + WINDOW_DAYS)
+    load(seen, (digests[-1] + source.bytes(16 * 5_000) + again, 125 + WINDOW_DAYS))
     assert seen.known([again], 125 + WINDOW_DAYS) == {again[:12]: b"else"}
-    seen.load(digests[-1], 126 + WINDOW_DAYS)
+    load(seen, (digests[-1], 126 + WINDOW_DAYS))
     assert seen.known([again], 126 + WINDOW_DAYS) == {again[:12]: digests[-1][12:]}
 
 

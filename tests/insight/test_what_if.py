@@ -1,6 +1,6 @@
 """What if: terms that are only supposed bill as the same terms do once they are commanded."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from projections.settlement import DraftBill, Family, draft_bills
+from projections.settlement import DraftBill, Family, compare_bills, draft_bills
 from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
 from services.commands.what_if import supposed_family
 from services.simulate.entities import Entities
@@ -172,3 +172,44 @@ def test_nothing_is_stored() -> None:
     held = player.resources.commitments[id_of("commitment", "one")]
     suppose(player, [wire(held, amount=99), {**wire(held), "id": None, "code": "two"}], [])
     assert (player.resources.commitments, player.resources.pricings) == before
+
+
+@laws
+@given(st.data(), families(), st.integers(1, 400))
+def test_bills_side_by_side_differ_by_what_their_totals_and_lines_do(
+    data: st.DataObject, family: Random, amount: int
+) -> None:
+    """Every line of either side stands there once, and the differences of lines add up to the bill's."""
+    player = played(data, family)
+    held = player.resources.commitments.get(id_of("commitment", "commitment-0"))
+    assume(held is not None and held.cancellation is None and not held.body.amount_pre_paid)
+    changed = suppose(player, [wire(held, amount=amount)], [])
+    for account in family_of(player).terms.accounts:
+        today = draft_bills(family_of(player), date=END, account_id=account)
+        supposed = draft_bills(changed, date=END, account_id=account)
+        for compared in compare_bills(today, supposed):
+            was, becomes, difference = compared.amounts
+            assert difference == becomes - was == sum(line.amounts[2] for line in compared.lines)
+            for side, lines in (
+                (today, [line.today for line in compared.lines]),
+                (supposed, [line.supposed for line in compared.lines]),
+            ):
+                on_bills = [line for draft in side if draft.currency == compared.currency for line in draft.lines]
+                assert sorted(map(repr, on_bills)) == sorted(repr(line) for line in lines if line is not None)
+            assert all(line.line in (line.today, line.supposed) for line in compared.lines)
+        assert not any(bill.amounts[2] for bill in compare_bills(today, today))
+
+
+def test_what_stands_on_one_side_only_is_compared_with_nothing() -> None:
+    player = world()
+    free = draft_bills(suppose(player, [], []), date=date(2026, 2, 1))
+    fee = {"code": "two", "accountId": id_of("account", "acme"), "amount": 5, "currency": "USD",
+           "startDate": "2026-01-01", "endDate": "2026-02-01", "feeDates": [
+               {"date": "2026-01-15", "amount": 5, "servicePeriodStartDate": "2026-01-01T00:00:00Z",
+                "servicePeriodEndDate": "2026-02-01T00:00:00Z"}]}  # fmt: skip
+    billed = draft_bills(suppose(player, [fee], []), date=date(2026, 2, 1))
+    [gained] = compare_bills(free, billed)
+    assert gained.currency == "USD" and gained.amounts == (0, 5, 5) and gained.lines[-1].today is None
+    [lost] = compare_bills(billed, free)
+    assert lost.amounts == (5, 0, -5) and lost.lines[-1].supposed is None and lost.lines[-1].line.amount == 5
+    assert compare_bills(free, free) == []

@@ -16,6 +16,7 @@ TABLES = {
     "commitment_balances": "commitment_id, amount, spent, remaining, status, folded, as_of",
     "draws": "root_id, number, commitment_id, charge::text, slice_start, amount, place",
     "accrued_lines": "root_id, number, account_id, type, amount, quantity, line::text",
+    "outlooks": "root_id, number, commitment_id, as_of, until, remaining, day_30, at_stake_30, lapses_30",
     "account_directory": "account_id, partition, root_id, timezone, plans, billable",
     "facts": "partition, log_offset, organization, root_id, account_id, resource_id, type",
     "bills": "bill_id, number, total, status, version, bill::text",

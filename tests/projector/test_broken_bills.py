@@ -11,7 +11,8 @@ from projections.readmodels.positions import Position
 from services.projection.fold import apply_facts
 from services.projection.partition import new_partition
 from services.projection.taking import BrokenLogError, Decoded
-from services.readside.family_state import FamilyCache, new_family
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import new_family
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from projections.aggregates import DayState
 from projections.rating.index import FamilyIndex, index_families
-from projections.readmodels import accrued_lines, balances, draws
+from projections.readmodels import accrued_lines, balances, draws, outlooks
 from projections.readmodels.directory import Member
 from projections.readmodels.draws import DrawRow
 from projections.readmodels.positions import Position
@@ -18,8 +18,10 @@ from projections.readmodels.settled_rows import BehindRows, SettledRows, settled
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
 from services.projection.partition import PartitionState, new_partition
-from services.projection.settling import Settler, _write_behind
+from services.projection.settled_tables import write_behind
+from services.projection.settling import Settler
 from services.readside.family_state import FamilyState
+from services.readside.resting import RestingFamilies
 from services.simulate.naming import id_of
 from tests.settlement.bundles import PLANS, bundles
 from tests.settlement.happenings import BundlePlayer, happenings
@@ -36,7 +38,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.balances: dict[str, tuple[Any, ...]] = {}
-        self.numbered: dict[Any, dict[int, tuple[Any, ...]]] = {draws: {}, accrued_lines: {}}
+        self.numbered: dict[Any, dict[int, tuple[Any, ...]]] = {draws: {}, accrued_lines: {}, outlooks: {}}
         #: How many rows were written.
         self.written = 0
 
@@ -57,8 +59,8 @@ class Tables:
             self.written += 1
 
     def rows(self) -> SettledRows:
-        of_draws, of_lines = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
-        return SettledRows(tuple(sorted(self.balances.values())), of_draws, of_lines)  # type: ignore[arg-type]
+        behind = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
+        return SettledRows(tuple(sorted(self.balances.values())), *behind)  # type: ignore[arg-type]
 
 
 class Living:
@@ -104,8 +106,20 @@ class Living:
         """Balances; with `whole` draws and lines, too."""
         state = self.partition(day)
         assert self.settler.settle(self.family, state)
-        assert not whole or self.settler.write_behind(self.family, state)
+        assert not whole or self.settler.write_behind(self.family, state, outlooks=True)
         await self.settler.flush(self.tables)
+
+    def rest(self) -> None:
+        """It is put to rest, as if there were too many, and touched again: it is what it was, and settles anew."""
+        resting, before = RestingFamilies(10**6), self.family
+        assert resting.put(before) == []
+        woken = resting.take(ROOT)
+        assert woken is not None and resting.take(ROOT) is None
+        made_again = {"terms", "kept", "moved", "used"}
+        for name in FamilyState.__slots__:
+            assert name in made_again or getattr(woken, name) == getattr(before, name), name
+        # The player goes on with its own.
+        woken.own, woken.billed, self.family = before.own, before.billed, woken
 
     def partition(self, day: date) -> PartitionState:
         return new_partition(Position(0, tick=datetime.combine(day, time(12), UTC)), {})
@@ -140,6 +154,8 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
             continue
         day += timedelta(days=data.draw(st.sampled_from([0, 0, 0, 8])))
         whole = data.draw(st.booleans())
+        if data.draw(st.booleans()):
+            living.rest()
         await living.write(day, whole=whole)
         assert not living.family.moved
         expected = living.from_scratch(day)
@@ -149,6 +165,8 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
     assert living.tables.rows() == living.from_scratch(day)
     written = living.tables.written
     await living.write(day, whole=True)
+    living.rest()
+    await living.write(day, whole=True)
     assert living.tables.written == written  # nothing moved: nothing is written
 
 
@@ -156,9 +174,9 @@ async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again
     family = FamilyState("org", ROOT, 0, Resources("org"), Billed(), {ROOT: Member("UTC", billable=True)})
     rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
     tables, before = Tables(), BehindRows(tuple(rows), ())
-    await _write_behind(tables, [(family, before)])
+    await write_behind(tables, [(family, before)])
     family.note_written(before)
-    await _write_behind(tables, [(family, BehindRows((rows[0],), ()))])
+    await write_behind(tables, [(family, BehindRows((rows[0],), ()))])
     assert tables.rows().draws == (rows[0],) and tables.written == 3
 
 

@@ -64,3 +64,13 @@ def test_a_day_found_by_its_hour_is_the_day_of_the_zone(moment: datetime, zone: 
         if text.endswith("Z"):
             assert days.get(text[:13], expected) == expected
         assert days.day(text) == expected
+
+
+def test_an_hour_with_a_minute_of_the_next_day_in_it_is_not_found_by_its_hour() -> None:
+    """St. John's set its clocks back at 00:01, to 23:01 of the day before."""
+    late, midnight, early = (f"2010-11-07T02:{minute}Z" for minute in ("29:59", "30:59", "31:00"))
+    for first in (late, midnight, early):
+        days = ZoneDays(time_zone("America/St_Johns"))
+        days.day(first)
+        found = [days.get(text[:13]) or days.day(text) for text in (late, midnight, early)]
+        assert found == [date(2010, 11, 6), date(2010, 11, 7), date(2010, 11, 6)]

@@ -8,10 +8,19 @@ from projections.readmodels import due
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
-from services.projection import turns
+from services.projection import behind, turns
+from services.projection.behind import Behind
 from services.projection.partition import new_partition
-from services.projection.turns import ASIDE_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
-from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.projection.turns import (
+    ASIDE_LEAST_SECONDS,
+    LINES_SECONDS,
+    OUTLOOKS_SECONDS,
+    TOUCHED_SECONDS,
+    WITHOUT_PAUSE,
+    Turns,
+)
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, Root
 from tests.projector.clock import Clock
 
 
@@ -23,7 +32,9 @@ class DueTable:
 
     async def fetch(self, statement: str, _: list[int], limit: int) -> list[dict[str, Any]]:
         assert statement == due.NEXT
-        held = sorted((offset, root) for root, (reason, offset) in self.rows.items() if reason != "lines")
+        held = sorted(
+            (offset, root) for root, (reason, offset) in self.rows.items() if reason not in ("lines", "outlooks")
+        )
         return [{"organization": "org", "root_id": root, "partition": 0} for _, root in held[:limit]]
 
     async def execute(self, statement: str, *arguments: Any) -> None:
@@ -32,11 +43,18 @@ class DueTable:
                 self.rows.pop(root, None)
         elif statement == due.BEHIND:
             for root, _, _, offset in zip(*arguments, strict=True):
-                self.rows[root] = "lines", self.rows.get(root, ("", offset))[1]
+                self.mark(root, "lines", offset)
+        elif statement == due.WITHOUT_OUTLOOKS:
+            for root, *_ in zip(*arguments, strict=True):
+                self.rows[root] = "outlooks", 0
         else:
             assert statement == due.MARK
             for root, _, _, reason, offset in zip(*arguments, strict=True):
-                self.rows[root] = reason, self.rows.get(root, ("", offset))[1]
+                self.mark(root, reason, offset)
+
+    def mark(self, root: str, reason: str, offset: int) -> None:
+        before = self.rows.get(root, ("outlooks", offset))
+        self.rows[root] = reason, offset if before[0] == "outlooks" else before[1]
 
 
 class Settling:
@@ -46,6 +64,7 @@ class Settling:
         self.clock, self.seconds = clock, seconds
         self.balances: list[str] = []
         self.lines: list[str] = []
+        self.outlooks: list[str] = []
         self.broken: set[str] = set()
 
     def settle(self, family: FamilyState, _: object) -> bool:
@@ -53,9 +72,11 @@ class Settling:
         self.balances.append(family.root_id)
         return family.root_id not in self.broken
 
-    def write_behind(self, family: FamilyState, _: object) -> bool:
+    def write_behind(self, family: FamilyState, _: object, *, outlooks: bool) -> bool:
         self.clock.now += self.seconds
         self.lines.append(family.root_id)
+        if outlooks:
+            self.outlooks.append(family.root_id)
         return True
 
     async def flush(self, _: object) -> None:
@@ -83,6 +104,7 @@ class Projector:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(turns, "time", made)
+    monkeypatch.setattr(behind, "time", made)
     return made
 
 
@@ -110,8 +132,31 @@ async def test_lines_wait_no_longer_while_records_keep_coming_and_a_busy_root_ke
     assert projector.settling.lines == []
     clock.now += LINES_SECONDS / 2 + 0.01
     await projector.write("00002", "00000")
-    assert projector.settling.lines == ["00000"]
-    assert projector.due.rows.keys() == {"00001", "00002"}
+    assert projector.settling.lines == ["00000"] and projector.settling.outlooks == []
+    assert {root: reason for root, (reason, _) in projector.due.rows.items()} == {
+        "00000": "outlooks",
+        "00001": "lines",
+        "00002": "lines",
+    }
+
+
+async def test_outlooks_follow_last_of_all_and_wait_no_longer_than_they_may(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    await projector.write("00000")
+    clock.now += LINES_SECONDS + 0.01
+    await projector.write("00001")
+    assert projector.settling.lines == ["00000"] and projector.settling.outlooks == []
+    # A busy root keeps its place here, too, though its balances and lines have gone on meanwhile.
+    for _ in range(int(OUTLOOKS_SECONDS) - 1):
+        clock.now += 1.0
+        await projector.write("00000")
+    assert projector.settling.outlooks == []
+    clock.now += 1.0
+    await projector.write("00000")
+    assert projector.settling.outlooks == ["00000"]
+    assert projector.due.rows == {"00001": ("outlooks", 0)}
+    await projector.write(quiet=True)
+    assert sorted(projector.settling.outlooks) == projector.names and projector.due.rows == {}
 
 
 async def test_lines_have_a_part_of_the_time_and_the_rest_follow_oldest_first(clock: Clock) -> None:
@@ -181,7 +226,7 @@ async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_
 
 
 def test_partitions_that_somebody_else_writes_are_forgotten() -> None:
-    held = Behind()
+    held = Behind(LINES_SECONDS)
     mine = Root("org", "mine", 0)
     held.note([mine, Root("org", "theirs", 1)])
     held.forget([1])
@@ -189,7 +234,7 @@ def test_partitions_that_somebody_else_writes_are_forgotten() -> None:
 
 
 def test_who_lies_in_another_partition_has_another_turn() -> None:
-    held = Behind()
+    held = Behind(LINES_SECONDS)
     mine = Root("org", "mine", 0)
     held.note([Root("org", "theirs", 1), mine])
     assert held.next([0], all_of_them=True) == [mine]

@@ -11,7 +11,7 @@ from events.topics import EVENTS
 from services.kafka import LogReader, Polled
 from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget
-from services.readside.family_state import FamilyCache
+from services.readside.family_cache import FamilyCache
 from tests.projector.conftest import GENERATIONS, Place
 from tests.projector.driving import empty, everything, project
 from tests.projector.log import Log, days

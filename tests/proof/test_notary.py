@@ -11,12 +11,12 @@ from events.topics import CATALOG, EVENTS, MIB, TREE_HEADS
 from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader, Record
 from services.kafka.writing import Appended
 from services.migrate.topics import make_topics
+from services.notary.cli import sign_log
+from services.notary.signing import Notary
 from services.proof.cli import LogDiffersError, check_partition
 from services.proof.exporting import NotSignedYetError, prove_consistency, prove_inclusion
 from services.proof.head import Place
-from services.proof.keeping import NoHeadsError, all_heads, newest_head
-from services.proof.notary import sign_log
-from services.proof.signing import Notary, OtherLogError
+from services.proof.keeping import NoHeadsError, OtherLogError, all_heads, newest_head
 from services.proof.verifying import verify
 from services.run.stack import Stack
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SHARED, SIGNER, Numbered, signed_log, tokens_of
@@ -98,7 +98,7 @@ async def test_the_process_signs_every_partition_and_ends_when_it_is_asked_to(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However much there is to be signed, it takes a little at a time."""
-    monkeypatch.setattr("services.proof.signing._AT_ONCE", 4)
+    monkeypatch.setattr("services.notary.signing._AT_ONCE", 4)
     await append(cluster, SHARED, [value for _, value in SIGNED.records[SHARED]])
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(sign_log(cluster, SIGNER, stop, ready=ready.set))

@@ -12,11 +12,11 @@ import pytest
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS
 from services.doctor.rights import rights_of
 from services.kafka import BatchWriter, Cluster, LogReader
+from services.notary.signing import Notary
 from services.proof import exporting, keeping
 from services.proof.exporting import prove_consistency, prove_inclusion
 from services.proof.head import Place
-from services.proof.keeping import all_heads, heads_before
-from services.proof.signing import Notary, OtherLogError, SignedBeyondError, numbered
+from services.proof.keeping import OtherLogError, SignedBeyondError, all_heads, heads_before, numbered
 from services.proof.verifying import verify
 from services.run.process import KafkaProcess, run_on_kafka
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_log, tokens_of

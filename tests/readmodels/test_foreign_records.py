@@ -6,7 +6,7 @@ from projections.readmodels.positions import Position
 from services.projection.fold import apply_facts
 from services.projection.partition import new_partition
 from services.projection.taking import Decoded
-from services.readside.family_state import FamilyCache
+from services.readside.family_cache import FamilyCache
 
 
 def test_what_is_no_fact_of_ours_is_noted_at_its_place_and_changes_nothing_else() -> None:

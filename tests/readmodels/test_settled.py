@@ -1,4 +1,4 @@
-"""A settlement to rows of `commitment_balances`, `draws` and `accrued_lines`."""
+"""A settlement to rows of `commitment_balances`, `draws`, `accrued_lines` and `outlooks`."""
 
 import json
 from datetime import date
@@ -87,3 +87,27 @@ def test_accrued_lines_are_what_a_bill_now_would_say_numbered_through(rows: Sett
     }  # fmt: skip
     document = json.loads(usage.line)
     assert document["number"] == usage.number and "id" not in document
+
+
+def test_an_outlook_says_when_a_prepayment_runs_out_and_what_then_finds_nothing_left(rows: SettledRows) -> None:
+    """Nothing on the last 7 days; 60 on the 19 days since it began, of which 45 were left, and 345 days to come."""
+    [row] = [row for row in rows.outlooks if row.commitment_id == PREPAID]
+    assert named(row, "organization", "root_id", "account_id", "kind", "currency") == {
+        "organization": ORGANIZATION, "root_id": ACME, "account_id": ACME, "kind": "PREPAYMENT", "currency": "USD",
+    }  # fmt: skip
+    assert (row.as_of, row.until, row.remaining) == (TODAY, date(2026, 12, 31), 0)
+    assert (row.per_day_7, row.day_7, row.at_stake_7, row.lapses_7) == (0, TODAY, 0, 0)
+    month = (Decimal("3.1579"), TODAY, Decimal("1089.47"), 0)
+    assert (row.per_day_30, row.day_30, row.at_stake_30, row.lapses_30) == month
+    assert (row.per_day_90, row.day_90, row.at_stake_90, row.lapses_90) == month
+
+
+def test_an_outlook_says_when_a_minimum_is_reached_or_its_true_up(rows: SettledRows) -> None:
+    [row] = [row for row in rows.outlooks if row.commitment_id == LEAST]
+    assert (row.kind, row.until, row.remaining) == ("MINIMUM", date(2026, 12, 31), 40)
+    assert (row.day_7, row.at_stake_7) == (None, 40)
+    assert (row.day_30, row.at_stake_30) == (date(2026, 2, 2), 0)
+
+
+def test_outlooks_are_numbered_by_what_they_are_about(rows: SettledRows) -> None:
+    assert [(row.number, row.commitment_id) for row in rows.outlooks] == [*enumerate(sorted([PREPAID, LEAST]), 1)]

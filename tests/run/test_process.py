@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from services.run.process import Process, run_process
-from services.run.stack import StackError
+from services.kafka import Cluster
+from services.run.process import ALLOCATION, Process, environment_of, run_process
+from services.run.settings import Settings
+from services.run.stack import Endpoints, StackError
+from tests.deploy.files import read
 
 CODE = """
 import resource
@@ -39,3 +42,15 @@ def test_the_ready_file_of_an_earlier_run_is_gone_before_anything_is_waited_for(
     with pytest.raises(StackError, match="no stack runs in TRUEUP_HOME"):
         run_process(nothing, ready_file)
     assert not ready_file.exists()
+
+
+def test_large_memory_is_given_back_in_the_image_and_under_up_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [(name, value)] = ALLOCATION.items()
+    assert read().variables_of_image()[name] == value
+    settings, endpoints = Settings(), Endpoints(Cluster("127.0.0.1:9092"), "postgresql://trueup@/trueup")
+    monkeypatch.delenv(name, raising=False)
+    assert environment_of(settings, endpoints)[name] == value
+    monkeypatch.setenv(name, "1")
+    assert environment_of(settings, endpoints)[name] == "1"

@@ -27,7 +27,7 @@ LOADS = {
     "rebuild-store": SETTLING,
     "archive": {"aiokafka"},
     "restore": {"aiokafka"},
-    "api": HEAVY - {"faststream", "httpx", "numpy", "yaml"},
+    "api": HEAVY - {"faststream", "numpy", "yaml"},
     "relay": LOG,
     "ingest": SETTLING | {"faststream", "numpy"},
     "projector": SETTLING | {"faststream"},
@@ -45,7 +45,7 @@ LOADS = {
     "foreign": LOG,
     "import": {"httpx"},
     "simulate": SETTLING | {"starlette", "yaml"},
-    "contracts": SETTLING | {"fastapi", "starlette", "services.api.app"},
+    "contracts": SETTLING | {"fastapi", "httpx", "starlette", "services.api.app"},
     "demo": LOG | {"httpx"},
 }
 

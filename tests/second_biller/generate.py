@@ -22,7 +22,7 @@ TYPES = ["USAGE", "STANDING_CHARGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHA
 def organization(c: Choices, currency: str) -> Thing:
     found: Thing = {"currency": currency}
     if c.chance(2):
-        found["timezone"] = c.pick(["America/New_York", "Asia/Tokyo", "Pacific/Auckland"])
+        found["timezone"] = c.pick(["America/New_York", "Asia/Tokyo", "Pacific/Auckland", "Asia/Beirut"])
     if c.chance(3):
         found["roundingMode"] = "HALF_UP"
     if c.chance(4):
@@ -133,6 +133,9 @@ def balance(c: Choices, number: int, people: list[Thing], contracts: bool) -> Th
     found |= scope(c, contracts_for(account)[:1] if contracts else [])
     if c.chance(4):
         found["overageSurchargePercent"] = c.pick([5, Decimal("-2.5")])
+    if start < end and c.chance(4):
+        found["rolloverEndDate"] = end + timedelta(days=c.number(1, 90))
+        found["rolloverAmount"] = c.money(1, 200)
     return found
 
 

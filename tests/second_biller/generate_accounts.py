@@ -58,7 +58,7 @@ def accounts(c: Choices, plans: list[Thing], contracts: bool, family: bool) -> l
     root: Thing = {"code": "acme"}
     root["plans"] = account_plans(c, root, plans, contracts)
     if c.chance(4):
-        root["timezone"] = c.pick(["America/Los_Angeles", "Australia/Lord_Howe", "Europe/Berlin"])
+        root["timezone"] = c.pick(["America/Los_Angeles", "Australia/Lord_Howe", "Europe/Berlin", "America/Santiago"])
     if c.chance(6):
         root["billEpoch"] = c.pick([date(2026, 1, 20), date(2025, 1, 31)])
     if not family and c.chance(4):

@@ -35,8 +35,9 @@ def aggregations(c: Choices) -> list[Thing]:
         odd,
         {"code": "back", "meter": "m", "targetField": "k", "aggregation": "SUM"}
         | ({"defaultValue": c.number(0, 9)} if c.chance(3) else {}),
-        {"code": "parts", "meter": "m", "targetField": "s", "aggregation": "SUM", "segmentedFields": ["region"],
-         "segments": [{"region": "eu"}, {"region": "us"}]},
+        {"code": "parts", "meter": "m", "targetField": "s",
+         "aggregation": c.pick(["SUM", "SUM", "MAX", "UNIQUE", "LATEST"]),
+         "segmentedFields": ["region"], "segments": [{"region": "eu"}, {"region": "us"}]},
     ]  # fmt: skip
 
 
@@ -85,9 +86,9 @@ def pricings(c: Choices, plan: str, nested: bool, family: bool) -> list[Thing]:
     for aggregation in [*(["sums"] if c.chance(3) else ["sums", "odd"]), *(["mix"] if c.chance(3) else [])]:
         priced = {"compoundAggregation" if aggregation == "mix" else "aggregation": aggregation}
         price: Thing = {"code": f"{plan}-{aggregation}", **priced, "startDate": FIRST} | bands(c)
-        if aggregation != "odd" and c.chance(6):
+        if c.chance(6):
             price["tiersSpanPlan"] = True
-        elif aggregation != "odd" and c.chance(3 if family else 5):
+        elif c.chance(3 if family else 5):
             price["cumulative"] = True
             price["overagePricingBands"] = [{"lowerLimit": 0, "unitPrice": 2}, {"lowerLimit": 20, "unitPrice": 3}]
         if c.chance(3 if nested else 8):

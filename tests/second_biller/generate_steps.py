@@ -32,6 +32,7 @@ class Story:
         self.scenario = scenario
         self.balances = scenario.get("balances", [])
         self.counted = "counters" in scenario
+        self.parts_of_units = c.chance(4)
         self.bands = any("overagePricingBands" in p for plan in scenario["plans"] for p in plan["pricings"])
         self.cancelled: set[str] = set()
         #: Those whose top-ups an amendment must not leave outside the term.
@@ -48,6 +49,8 @@ class Story:
                 measure[field] = c.number(1, 120)
         for field in [f for f in ("a", "b") if f in measure and c.chance(self.negative(account, f))]:
             measure[field] = -measure[field]
+        for field in [f for f in measure if self.parts_of_units and c.chance(2)]:
+            measure[field] *= c.pick([Decimal("0.1"), Decimal("1.337"), Decimal("0.0001"), Decimal(0)])
         at = c.stamp(0, c.pick([40, 100, 170]), len(self.steps))
         step: Thing = {"account": account, "meter": "m", "ts": at, "measure": measure}
         step["who"] = {"user": c.pick(["ann", "bob", "cy"])}

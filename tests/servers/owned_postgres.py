@@ -1,6 +1,6 @@
 """A Postgres as docs/deploy.md asks for one: a database whose owner logs in by password, and may make roles."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,20 @@ class OwnedPostgres(EmbeddedPostgres):
         finally:
             await connection.close()
 
-    async def make(self) -> None:
-        """The owner, and the database."""
+    async def make_owner(self) -> None:
         async with self.administrator() as connection:
             await connection.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{OWNERS_PASSWORD}'")
-            await connection.execute(f"CREATE DATABASE {OWNER} OWNER {OWNER} ENCODING 'UTF8' TEMPLATE template0")
+
+    async def make_database(self, name: str = OWNER) -> None:
+        """Empty, and the owner's."""
+        async with self.administrator() as connection:
+            await connection.execute(f"CREATE DATABASE {name} OWNER {OWNER} ENCODING 'UTF8' TEMPLATE template0")
+
+    async def add_user(self, name: str, password: str, roles: Sequence[str]) -> None:
+        """One who logs in by password and may act as these roles."""
+        async with self.administrator() as connection:
+            await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+            await connection.execute(f"GRANT {', '.join(roles)} TO {name}")
 
     async def copy(self, name: str, *statements: str) -> None:
         """A copy of the database, as it is now, in which an administrator has run these."""

@@ -87,7 +87,8 @@ async def placed(secured: SecuredKafka, home: Path) -> AsyncIterator[Place]:
     postgres = OwnedPostgres(home / "postgres")
     await postgres.start()
     try:
-        await postgres.make()
+        await postgres.make_owner()
+        await postgres.make_database()
         await secured.allow([*documented(GREEN), *everything("all", GREEN)])
         socket = str(postgres.socket)
         async with terminated(socket) as port, terminated(socket, "elsewhere") as other:

@@ -2,14 +2,19 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from events.envelope import seal
+from events.facts import FACTS
+from events.facts.base import Route
 from events.facts.catalog import PricingCreated, PricingUpdated
 from events.facts.commitments import CommitmentCreated, CommitmentDeleted
 from events.facts.resources import ResourceFact
 from events.resources.catalog import Pricing
 from events.resources.commitments import Commitment
 from projections.rating.index import FamilyIndex, index_families
-from projections.resources import Resources
+from projections.resources import ATTRIBUTES, Resources
+from projections.settlement.family import together
 from services.simulate.naming import id_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,6 +67,41 @@ def test_what_moves_to_another_owner_is_the_others() -> None:
     held = folded(made, moved)
     assert owned(held, "pricings", "plan_id", PLAN) == []
     assert owned(held, "pricings", "plan_template_id", TEMPLATE) == ["p"]
+
+
+def test_what_is_compiled_of_the_catalog_is_shared_until_the_catalog_changes() -> None:
+    _, index = folded(commitment("one", ACME))
+    first = index.shared(("plan", PLAN), object)
+    told: list[ResourceFact] = [
+        commitment("two", ACME),
+        PricingCreated(id="p", version=1, body=pricing({"planId": PLAN})),
+    ]
+    for sequence, (fact, is_shared) in enumerate(zip(told, (True, False), strict=True), 2):
+        index.evolve(seal(fact, source="commands/1", sequence=sequence, organization="org", time=NOW, account=None))
+        assert (index.shared(("plan", PLAN), object) is first) is is_shared
+    assert index.shared(("plan", TEMPLATE), object) is not index.shared(("plan", PLAN), object)
+
+
+def test_what_is_shared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Account plans begin on one day after the other, for years."""
+    monkeypatch.setattr("projections.rating.index.MOST_SHARED", 2)
+    _, index = folded()
+    first, _, third = (index.shared(("plan", day), object) for day in (1, 2, 3))
+    assert index.shared(("plan", 3), object) is third and index.shared(("plan", 1), object) is not first
+
+
+def test_what_no_family_has_of_its_own_is_the_catalogs() -> None:
+    """What is compiled of the catalog is forgotten by facts that are relayed to the catalog alone: those of all kinds
+    that a family's terms do not take from its own facts."""
+    empty = Resources("org")
+    own = Resources("org")
+    both = together(empty, own, None)
+    of_family = {attribute for attribute in ATTRIBUTES.values() if getattr(both, attribute) is getattr(own, attribute)}
+    for model, attribute in ATTRIBUTES.items():
+        for ending in ("Created", "Updated", "Deleted"):
+            route = FACTS[model.__name__ + ending].route
+            assert (route is Route.CATALOG) is (attribute not in of_family), model.__name__ + ending
+    assert FACTS["OrganizationConfigured"].route is Route.CATALOG
 
 
 def test_an_index_made_of_all_that_is_there_holds_the_same() -> None:

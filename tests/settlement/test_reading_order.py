@@ -55,9 +55,34 @@ steps:
 }
 """
 
+MOVED = f"""
+scenario: plans whose templates go to other products after a bill
+planTemplates:
+{
+    "".join(
+        f'''
+  - {{code: t-{one}, product: old-{one}, billFrequency: MONTHLY, standingCharge: 7}}'''
+        for one in PLANS
+    )
+}
+products: [{", ".join(f"{{code: {age}-{one}}}" for one in PLANS for age in ("old", "new"))}]
+plans: [{", ".join(f"{{code: {one}, planTemplate: t-{one}}}" for one in PLANS)}]
+accounts:
+  - {{code: acme, plans: [{", ".join(f"{{plan: {one}, startDate: 2026-01-01}}" for one in PLANS)}]}}
+steps:
+  - bill: {{date: 2026-02-01}}
+{
+    "".join(
+        f'''
+  - update: {{planTemplate: t-{one}, set: {{product: new-{one}}}}}'''
+        for one in PLANS
+    )
+}
+"""
 
-def lines() -> list[DraftLine]:
-    family = play_text(STORY).family(id_of("account", "acme"))
+
+def lines(story: str = STORY) -> list[DraftLine]:
+    family = play_text(story).family(id_of("account", "acme"))
     return [line for draft in draft_bills(family, date=date(2026, 2, 1)) for line in draft.lines]
 
 
@@ -69,3 +94,8 @@ def test_segments_stand_in_the_order_of_what_they_say() -> None:
 def test_plans_stand_in_the_order_of_their_codes() -> None:
     found = [line.key.plan_id for line in lines() if line.key.type == "STANDING_CHARGE"]
     assert found == [id_of("plan", code) for code in PLANS]
+
+
+def test_what_is_given_back_stands_before_what_is_due_instead() -> None:
+    found = [(line.key.plan_id, line.key.product_id) for line in lines(MOVED)]
+    assert found == [(id_of("plan", one), id_of("product", f"{age}-{one}")) for one in PLANS for age in ("old", "new")]

@@ -43,7 +43,7 @@ def _in(value: Any, path: Feature) -> Iterator[Feature]:
                 yield from _in(inner, path)
         case bool():
             yield (*path, str(value))
-        case str() if value.isupper():
+        case str() if value.isupper() and value.isidentifier():
             yield (*path, value)
         case _:
             yield path

@@ -16,7 +16,8 @@ def test_few_stories_have_what_all_have() -> None:
 
 
 def test_features_are_fields_choices_and_steps_in_a_row() -> None:
-    story = {"scenario": "x", "plans": [{"code": "p", "mode": "CHILD"}], "steps": [{"bill": {}}, {"usage": {"n": 1}}]}
+    steps = [{"bill": {}}, {"usage": {"ts": "2026-01-01T00:00:00Z"}}]
+    story = {"scenario": "x", "plans": [{"code": "p", "mode": "CHILD"}], "steps": steps}
     assert {*features(story)} == {
-        ("bill", "usage"), ("scenario",), ("plans", "code"), ("plans", "mode", "CHILD"), ("steps", "usage", "n"),
+        ("bill", "usage"), ("scenario",), ("plans", "code"), ("plans", "mode", "CHILD"), ("steps", "usage", "ts"),
     }  # fmt: skip

@@ -13,6 +13,7 @@ GRANT SELECT ON {schema}.usage_totals TO trueup_api;
 GRANT SELECT ON {schema}.commitment_balances TO trueup_api;
 GRANT SELECT ON {schema}.draws TO trueup_api;
 GRANT SELECT ON {schema}.accrued_lines TO trueup_api;
+GRANT SELECT ON {schema}.outlooks TO trueup_api;
 GRANT SELECT ON {schema}.bills TO trueup_api;
 GRANT SELECT ON {schema}.bill_line_items TO trueup_api;
 GRANT SELECT ON {schema}.due_accounts TO trueup_api;

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from projections.explain.parts import charge_document
-from projections.settlement import Draw, Settlement, settle
-from projections.settlement.states_by_day import BurnDay, as_of_day, burn_down, state_of
-from services.commands.errors import InvalidField, UnknownResource
+from projections.settlement import Draw, Settlement
+from projections.settlement.states_by_day import BurnDay, burn_down, state_of
+from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
 from services.readside.past.known import KnownFamily, load_known
 from services.readside.progress import Waiter
 
-#: How far ahead of its today a family is settled.
-_AHEAD = timedelta(days=3660)
 Document = dict[str, Any]
 
 
@@ -34,14 +32,13 @@ async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter,
     """Spent, remaining, the burn-down, draws by charge with the order used. Raises: UnknownResource, InvalidField."""
     id, at = asked.commitment_id, asked.known_at
     known = await load_known(postgres, cluster, waiter, asked.organization, "commitment", id, at)
-    if asked.as_of is not None and asked.as_of > known.today + _AHEAD:
-        raise InvalidField(field="asOf", rule=f"must not be more than {_AHEAD.days} days ahead of {known.today}")
+    known.check(asked.as_of)
     # A long term is settled once per day that changes it.
     return await compute(asked.organization, _document, known, asked)
 
 
 def _document(known: KnownFamily, asked: Asked) -> Document:
-    settlement = _settled(known, asked.as_of)
+    settlement = known.settled(asked.as_of)
     id = asked.commitment_id
     state = state_of(settlement, id)
     if state is None:
@@ -77,14 +74,6 @@ def _day(entry: BurnDay, *, minimum: bool) -> Document:
     if minimum:
         return document | {"counted": entry.counted}
     return document | {"rolledOver": entry.rolled_over, "lapsed": entry.lapsed}
-
-
-def _settled(known: KnownFamily, as_of: date | None) -> Settlement:
-    """Without a day: as the live read models are settled, never before the latest bill."""
-    if as_of is not None:
-        return as_of_day(known.family, as_of)
-    through = known.family.billed.through(known.today)
-    return settle(known.family, through=through, accrued=True)
 
 
 def _draws(settlement: Settlement, id: str) -> Iterator[Document]:

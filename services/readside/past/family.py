@@ -21,9 +21,9 @@ from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
-from services.readside.family_state import FamilyState, Root, read_family
+from services.readside.family_state import FamilyState, Root
 from services.readside.live import reading_live
-from services.readside.loading import read_positions
+from services.readside.loading import read_family, read_positions
 from services.readside.past.usage import usage_between
 from services.store.generations import load_generations
 

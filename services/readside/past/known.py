@@ -2,7 +2,7 @@
 and what day it was, by the last tick of the real clock."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from events.codec import ForeignRecordError, decode_own
@@ -14,8 +14,9 @@ from projections.calendar import later
 from projections.clock import counted_tick
 from projections.readmodels import directory
 from projections.resources import Resources
-from projections.settlement import Family
-from services.commands.errors import UnknownResource
+from projections.settlement import Family, Settlement, settle
+from projections.settlement.states_by_day import as_of_day
+from services.commands.errors import InvalidField, UnknownResource
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError, load_family
@@ -30,6 +31,10 @@ _NAME = b'{"type":"ClockTicked"'
 _FIRST_LOOK = 2_000
 
 
+#: How far ahead of its today a family is settled.
+_AHEAD = timedelta(days=3660)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFamily:
     """A family, its day, and the positions that it was folded to."""
@@ -38,6 +43,17 @@ class KnownFamily:
     resources: Resources
     today: date
     positions: Positions
+
+    def check(self, as_of: date | None) -> None:
+        """Raises: InvalidField if the day is further ahead than is settled."""
+        if as_of is not None and as_of > self.today + _AHEAD:
+            raise InvalidField(field="asOf", rule=f"must not be more than {_AHEAD.days} days ahead of {self.today}")
+
+    def settled(self, as_of: date | None) -> Settlement:
+        """As of a service day. Without one: as the live read models are settled, never before the latest bill."""
+        if as_of is not None:
+            return as_of_day(self.family, as_of)
+        return settle(self.family, through=self.family.billed.through(self.today), accrued=True)
 
 
 async def load_known(

@@ -5,54 +5,19 @@ follow from the records alone, and one head has one text. So a kill at any line 
 one that says something else; what is appended twice is passed over by readers.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.topics import GAP_HEADER, TREE_HEADS
+from events.topics import TREE_HEADS
 from projections.proof.segments import Cut, Cutter, Tree
-from services.breaks import BreakError, LogCutError, LogWentBackError
-from services.failures import ExpectedFailure, Worded
-from services.kafka import BatchWriter, Cluster, FetchedRecord, LogReader, Record
+from services.breaks import LogCutError, LogWentBackError
+from services.kafka import BatchWriter, LogReader, Record
 from services.proof.head import Head, Place, head_of, sign_head
-from services.proof.keeping import newest_head
+from services.proof.keeping import OtherLogError, SignedBeyondError, newest_head, numbered
 from services.signatures import Signer
 
 #: Offsets that are read of a partition before it is another one's turn: about a second's work.
 _AT_ONCE = 200_000
-
-
-class OtherLogError(Worded, ExpectedFailure):
-    """{topic}/{partition} at offsets {start} to {end} is not what checkpoint {size} was signed over: the log was
-    changed, made anew, or restored from before it was signed. Find out which; unless somebody has changed it, {mend}
-    """
-
-    def __init__(self, cluster: Cluster, head: Head) -> None:
-        super().__init__(
-            topic=cluster.topic(head.topic),
-            partition=head.partition,
-            start=head.segment.start,
-            end=head.segment.end,
-            size=head.size,
-            mend=_mend(cluster),
-        )
-
-
-class SignedBeyondError(BreakError):
-    """{topic}/{partition} ends at offset {end}, but is signed up to offset {signed}: it was restored from before it was
-    signed, truncated, or made anew. Restore what is newer, or, where there is nothing newer, {mend}
-    """
-
-    def __init__(self, cluster: Cluster, place: Place, end: int, signed: int) -> None:
-        topic, partition = place
-        super().__init__(topic=cluster.topic(topic), partition=partition, end=end, signed=signed, mend=_mend(cluster))
-
-
-def _mend(cluster: Cluster) -> str:
-    return (
-        f"keep a copy of {cluster.topic(TREE_HEADS)}, delete it and run `trueup migrate`, which makes it anew:"
-        " the notary then signs the log as it stands, from its beginning"
-    )
 
 
 @dataclass(slots=True)
@@ -125,15 +90,3 @@ class Notary:
         """Up to when all partitions are signed, in seconds since 1970; None: one has no quarter hour yet."""
         ticks = [growing.tick.timestamp() for growing in self._growing.values() if growing.tick is not None]
         return min(ticks) if ticks and len(ticks) == len(self._growing) else None
-
-
-def numbered(records: Iterable[FetchedRecord]) -> list[tuple[int, bytes | None]]:
-    """Records as a cutter takes them.
-
-    What `trueup restore` puts where the log had no record is none: with it, what was signed would not be found again.
-    """
-    return [(one.offset, one.value) for one in records if one.value or not _fills_a_gap(one)]
-
-
-def _fills_a_gap(record: FetchedRecord) -> bool:
-    return any(name == GAP_HEADER for name, _ in record.headers or ())

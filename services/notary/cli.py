@@ -16,10 +16,10 @@ from services.breaks import TopicMissingError
 from services.concurrency import first_of
 from services.garbage import tune_garbage_collection
 from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader
+from services.notary.signing import Notary
 from services.proof.head import Place
 from services.proof.head import notary as signer_of
 from services.proof.keeping import places
-from services.proof.signing import Notary
 from services.run.process import KafkaProcess, run_on_kafka
 from services.sight.metrics import SIGNED_TICK
 from services.sight.pulse import PULSE

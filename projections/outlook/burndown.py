@@ -1,0 +1,168 @@
+"""The burn-down of a prepayment or balance: what was added, drawn and left, day by day (rules 11.1, 11.2, 11.6).
+
+Each day is settled on its own, as of that day: by the usage of that day and of earlier ones. So a day that is over
+changes only by what comes late for it, or is corrected.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from projections.calendar import ONE_DAY, Period
+from projections.outlook.forecast import Forecast, forecast_of, until_of
+from projections.outlook.pace import WINDOWS, paces
+from projections.outlook.standing import Standing, Use, fund_number, standing_of, use_of
+from projections.settlement.agreements import Fund
+from projections.settlement.family import Family
+from projections.settlement.settled import Settlement
+from projections.settlement.states_by_day import change_days, settled_on
+
+#: How many marks there are at most.
+MARKS_MAX = 400
+MarkKind = Literal["START", "TOP_UP", "AMENDED", "CANCELLED", "END", "ROLLOVER_END"]
+
+
+class Mark(NamedTuple):
+    """Something that happened to it on a day; `amount` of what is paid in, or taken out (below zero)."""
+
+    day: date
+    kind: MarkKind
+    amount: Decimal | None = None
+
+
+class ProductDrawn(NamedTuple):
+    """What charges of a product drew."""
+
+    product_id: str
+    amount: Decimal
+
+
+class BurnedDay(NamedTuple):
+    """How it stands at the end of a day: added = drawn + left + lapsed.
+
+    `ahead` was paid in to be drawn from later days on. `products`: what was drawn on this day, by product; below zero
+    where another product, or an earlier commitment, draws instead.
+    """
+
+    day: date
+    added: Decimal
+    drawn: Decimal
+    left: Decimal
+    lapsed: Decimal
+    ahead: Decimal
+    products: tuple[ProductDrawn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BurnDown:
+    """The days on which something changed, the last one always; `earlier` of these are not listed.
+
+    `until` is the last day on which it can be drawn, if that is still to come: so far the forecasts go.
+    """
+
+    days: tuple[BurnedDay, ...]
+    earlier: int
+    marks: tuple[Mark, ...]
+    until: date | None
+    forecasts: tuple[Forecast, ...]
+
+
+class _Burning(NamedTuple):
+    standing: Standing
+    use: Use
+
+    @property
+    def day(self) -> date:
+        return self.standing.day
+
+    def differs(self, other: "_Burning") -> bool:
+        return (self.standing[1:], self.use.by_product) != (other.standing[1:], other.use.by_product)
+
+
+def burn_down(
+    family: Family, agreement_id: str, last: Settlement, over: date, amended: Sequence[date] = (), most: int = 400
+) -> BurnDown:
+    """The burn-down of a prepayment or balance of the family up to the day of `last`.
+
+    `over` is the last day that is over: the windows of forecasts end with it, or with the day of `last` if that is
+    earlier. `amended` are the days on which its terms were changed, `most` how many days are listed.
+    """
+    number = fund_number(family.terms, agreement_id)
+    fund = family.terms.funds[number]
+    days, over = change_days(family, agreement_id, last), min(over, last.through)
+    earlier = max(0, len(days) - most)
+    in_window = bisect_left(days, over - timedelta(days=WINDOWS[-1] - 1))
+    begin = max(0, min(earlier, in_window) - 1)
+    settled = [_burning(settlement, number) for settlement in settled_on(family, days[begin:])]
+    now = _burning(last, number)
+    until = until_of(fund, now.standing)
+    paced = paces(_used_by_day(settled, begin > 0, over), fund.start, over) if until else []
+    listed = [*(one for one in settled if one.day < now.day), now]
+    return BurnDown(
+        tuple(_days(fund, listed, earlier - begin)),
+        earlier,
+        tuple(_marks(fund, now.day, amended)),
+        until,
+        tuple(forecast_of(fund, now.standing, until, pace) for pace in paced if until),
+    )
+
+
+def _burning(settlement: Settlement, number: int) -> _Burning:
+    return _Burning(standing_of(settlement, number), use_of(settlement, number))
+
+
+def _used_by_day(settled: Sequence[_Burning], has_base: bool, over: date) -> dict[date, int]:
+    """What was used on each day that is over; with `has_base` the first one only tells what was used before."""
+    before, used = (settled[0].use.total, settled[1:]) if has_base else (0, settled)
+    by_day = {}
+    for one in used:
+        if one.day <= over:
+            by_day[one.day] = one.use.total - before
+            before = one.use.total
+    return by_day
+
+
+def _days(fund: Fund, listed: Sequence[_Burning], first: int) -> Iterator[BurnedDay]:
+    """The days from the place `first` on that differ from the one before, and the last one."""
+    shown: _Burning | None = listed[first - 1] if first else None
+    for place, one in enumerate(listed[first:], first):
+        if place == len(listed) - 1 or shown is None or one.differs(shown):
+            yield _burned(fund, one, {} if shown is None else shown.use.by_product)
+            shown = one
+
+
+def _burned(fund: Fund, one: _Burning, before: Mapping[str, int]) -> BurnedDay:
+    money, now = fund.rounding.decimal, one.use.by_product
+    moved = {product: now.get(product, 0) - before.get(product, 0) for product in sorted({*now, *before})}
+    standing = one.standing
+    return BurnedDay(
+        one.day,
+        money(standing.added),
+        money(standing.drawn),
+        money(standing.left),
+        money(standing.lapsed),
+        money(standing.ahead),
+        tuple(ProductDrawn(product, money(amount)) for product, amount in moved.items() if amount),
+    )
+
+
+def _marks(fund: Fund, through: date, amended: Iterable[date]) -> Iterator[Mark]:
+    """By day, the latest of them if there are very many."""
+    money = fund.rounding.decimal
+    marks = [Mark(day, "AMENDED") for day in amended]
+    before = 0
+    for day, total in zip(fund.paid_in.posted, fund.paid_in.totals, strict=True):
+        marks.append(Mark(day, "START" if day == fund.start else "TOP_UP", money(total - before)))
+        before = total
+    for series in fund.paid_in.top_ups:
+        given = series.days.within(Period(fund.start, through + ONE_DAY))
+        marks += [Mark(day, "TOP_UP", money(series.amount)) for day in given]
+    if fund.start not in fund.paid_in.posted:
+        marks.append(Mark(fund.start, "START"))
+    marks.append(Mark(fund.end, "END" if fund.cancelled is None else "CANCELLED"))
+    if fund.rollover_end is not None and fund.cancelled is None:
+        marks.append(Mark(fund.rollover_end, "ROLLOVER_END"))
+    yield from sorted(marks, key=lambda mark: mark.day)[-MARKS_MAX:]

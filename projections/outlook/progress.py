@@ -1,0 +1,171 @@
+"""The progress of a MINIMUM: what has counted toward a commitment period, day by day, against what the period owes, and
+the true-up to expect at its end (rules 6.7, 6.11, 11.8)."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from projections.calendar import ONE_DAY
+from projections.outlook.forecast import on_day
+from projections.outlook.pace import WINDOWS, Pace, Use, day_after, paces, sampled
+from projections.settlement.family import Family
+from projections.settlement.minimums import Minimum, MinimumPeriod
+from projections.settlement.settled import Settlement
+from projections.settlement.states_by_day import change_days, settled_on
+
+
+class CountedDay(NamedTuple):
+    """What has counted toward the period until the end of a day."""
+
+    day: date
+    counted: Decimal
+
+
+class CountedToBe(NamedTuple):
+    """What will have counted at the end of a day, and the band around it."""
+
+    day: date
+    counted: Decimal
+    low: Decimal
+    high: Decimal
+
+
+class TrueUpForecast(NamedTuple):
+    """What will be, by what counted on the last `window` days, of which `days` lie in the term.
+
+    `reached` is the day at whose end the period has what it owes, `earliest` and `latest` the same at the ends of the
+    band; None where it will lack something at its end. `true_up` is what it will lack, from `true_up_low` to `_high`.
+    """
+
+    window: int
+    days: int
+    per_day: Decimal
+    deviation: Decimal
+    reached: date | None
+    earliest: date | None
+    latest: date | None
+    counted: Decimal
+    low: Decimal
+    high: Decimal
+    true_up: Decimal
+    true_up_low: Decimal
+    true_up_high: Decimal
+    points: tuple[CountedToBe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A commitment period `[start, end)` as it stands; `days` are those on which what has counted changed, and now.
+
+    A period that is over has no forecast: its `true_up` is what it is.
+    """
+
+    start: date
+    end: date
+    owed: Decimal
+    counted: Decimal
+    shortfall: Decimal
+    true_up: Decimal
+    state: str
+    days: tuple[CountedDay, ...]
+    forecasts: tuple[TrueUpForecast, ...]
+
+
+def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> Progress | None:
+    """The period of the MINIMUM that holds the day of `last`, else the one that is next or was the last; None of one
+    that has no periods.
+
+    `over` is the last day that is over: the windows of forecasts end with it, or with the day of `last` if that is
+    earlier.
+    """
+    minimum = next(one for one in family.terms.minimums if one.id == minimum_id)
+    now, over = last.through, min(over, last.through)
+    periods = last.minimum_periods[minimum_id]
+    if not periods:
+        return None
+    place = next((place for place, one in enumerate(periods) if now < one.end), len(periods) - 1)
+    period, money = periods[place], minimum.rounding.decimal
+    days = change_days(family, minimum_id, last)
+    begin = max(0, bisect_left(days, min(period.start, over - timedelta(days=WINDOWS[-1] - 1))) - 1)
+    settled = [(one.through, one.minimum_periods[minimum_id]) for one in settled_on(family, days[begin:])]
+    until = period.end - ONE_DAY
+    paced = paces(_by_day(settled, begin > 0, over), minimum.start, over) if now <= until and not period.waived else []
+    listed = [(day, found[place].counted) for day, found in settled if period.start <= day < now]
+    return Progress(
+        period.start,
+        period.end,
+        money(period.owed),
+        money(period.counted),
+        money(period.shortfall),
+        money(period.true_up),
+        period.state,
+        tuple(_changes([*listed, (now, period.counted)], money)),
+        tuple(_forecast(minimum, period, now, pace) for pace in paced),
+    )
+
+
+def _by_day(settled: Sequence[tuple[date, Sequence[MinimumPeriod]]], has_base: bool, over: date) -> dict[date, int]:
+    """What counted on each day that is over, toward whichever period."""
+    before, by_day = 0, {}
+    for place, (day, periods) in enumerate(settled):
+        counted = sum(period.counted for period in periods)
+        if day <= over and not (has_base and place == 0):
+            by_day[day] = counted - before
+        before = counted
+    return by_day
+
+
+def _changes(listed: Sequence[tuple[date, int]], money: Callable[[int], Decimal]) -> Iterator[CountedDay]:
+    shown: int | None = None
+    for place, (day, counted) in enumerate(listed):
+        if counted != shown or place == len(listed) - 1:
+            yield CountedDay(day, money(counted))
+            shown = counted
+
+
+def days_left(period: MinimumPeriod, now: date) -> tuple[date, int]:
+    """The day from which on its days are still to come, and how many these are: before it begins, all of them."""
+    start = max(now, period.start - ONE_DAY)
+    return start, (period.end - ONE_DAY - start).days
+
+
+def reached(period: MinimumPeriod, last: int, use: Use) -> int | None:
+    """By the number of days from now, when the period has what it owes; None: not until day number `last`."""
+    found = bisect_left(range(last + 1), period.owed - period.counted, key=use)
+    return found if found <= last else None
+
+
+def _forecast(minimum: Minimum, period: MinimumPeriod, now: date, pace: Pace) -> TrueUpForecast:
+    money, (start, last) = minimum.rounding.decimal, days_left(period, now)
+    mean, low, high = (period.counted + use(last) for use in (pace.use, pace.least, pace.most))
+    when = reached(period, last, pace.use)
+    return TrueUpForecast(
+        window=pace.window,
+        days=pace.days,
+        per_day=pace.per_day(minimum.rounding),
+        deviation=pace.deviation(minimum.rounding),
+        reached=on_day(start, when),
+        earliest=on_day(start, reached(period, last, pace.most)),
+        latest=on_day(start, reached(period, last, pace.least)),
+        counted=money(mean),
+        low=money(low),
+        high=money(high),
+        true_up=money(lacking(period, mean)),
+        true_up_low=money(lacking(period, high)),
+        true_up_high=money(lacking(period, low)),
+        points=tuple(
+            CountedToBe(
+                day_after(start, number),
+                *(money(period.counted + use(number)) for use in (pace.use, pace.least, pace.most)),
+            )
+            for number in sampled(last, {when or 0})
+        ),
+    )
+
+
+def lacking(period: MinimumPeriod, counted: int) -> int:
+    """What a period lacks once so much has counted; a waived one lacks nothing."""
+    return 0 if period.waived else max(0, period.owed - counted)

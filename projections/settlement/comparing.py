@@ -1,0 +1,64 @@
+"""Bills side by side: what a run would issue as things are and as they might be, key by key (what if?)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+
+from events.decimals import EXACT
+from projections.settlement.billed import LineKey
+from projections.settlement.drafts import DraftBill, DraftLine
+
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedLine:
+    """A line that stands on either side, or on both; a side that has none has the amount 0."""
+
+    today: DraftLine | None
+    supposed: DraftLine | None
+
+    @property
+    def line(self) -> DraftLine:
+        """How it reads: as supposed, if it is there."""
+        found = self.supposed or self.today
+        assert found is not None, "it stands on a side"
+        return found
+
+    @property
+    def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Today's, the supposed one, and by how much that is more."""
+        today, supposed = (side.amount if side else _NOTHING for side in (self.today, self.supposed))
+        with localcontext(EXACT):
+            return today, supposed, supposed - today
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedBill:
+    """An account's bills in one currency: totals as `amounts` of a line, and its lines, those of one side too."""
+
+    currency: str
+    amounts: tuple[Decimal, Decimal, Decimal]
+    lines: tuple[ComparedLine, ...]
+
+
+def compare_bills(today: Sequence[DraftBill], supposed: Sequence[DraftBill]) -> list[ComparedBill]:
+    """Drafts of one account, by currency. Lines stand in the order of the supposed bill, behind them what is gone."""
+    return [_compared(currency, today, supposed) for currency in sorted({one.currency for one in (*today, *supposed)})]
+
+
+def _compared(currency: str, today: Sequence[DraftBill], supposed: Sequence[DraftBill]) -> ComparedBill:
+    before, after = dict(_lines(currency, today)), dict(_lines(currency, supposed))
+    keys = [*after, *(key for key in before if key not in after)]
+    with localcontext(EXACT):
+        was, becomes = (sum(_totals(currency, side), _NOTHING) for side in (today, supposed))
+        amounts = was, becomes, becomes - was
+    return ComparedBill(currency, amounts, tuple(ComparedLine(before.get(key), after.get(key)) for key in keys))
+
+
+def _lines(currency: str, drafts: Sequence[DraftBill]) -> Iterator[tuple[LineKey, DraftLine]]:
+    return ((line.key, line) for draft in drafts if draft.currency == currency for line in draft.lines)
+
+
+def _totals(currency: str, drafts: Sequence[DraftBill]) -> Iterator[Decimal]:
+    return (draft.total for draft in drafts if draft.currency == currency)

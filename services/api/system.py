@@ -1,0 +1,87 @@
+"""GET system: how far each partition is, how fast records come, and up to where the log was proved."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from starlette.responses import Response
+
+from events.topics import EVENTS, USAGE
+from services.api.calls import Caller, organization_router
+from services.api.health import Health
+from services.api.shown import Shown
+from services.api.wire import answer
+from services.audit.passes import Pass
+from services.readside.targets import usage_read
+from services.status.whole import folded_of
+
+router = organization_router("system")
+
+
+class PartitionShown(Shown):
+    """A partition: where it ends, up to where it is in the read models, and how many records are between."""
+
+    partition: int
+    end: int
+    reached: int
+    behind: int
+
+
+class PaceShown(Shown):
+    """Records a second that came, over the last so many seconds."""
+
+    seconds: Decimal
+    usage: Decimal
+    log: Decimal
+
+
+class PassShown(Shown):
+    """What the last pass over all of it found; of an audit, up to which offset of each partition of the log."""
+
+    by: Literal["audit", "conservation"]
+    ended: datetime
+    holds: bool
+    unexplained: Decimal
+    positions: dict[str, int] | None = None
+
+
+class SystemAnswer(Shown):
+    """The whole installation, of which an organization is a part: `usage` and `log` by partition, `pace` once it is
+    known, `passes`. While Kafka or Postgres is away there are no partitions."""
+
+    usage: tuple[PartitionShown, ...]
+    log: tuple[PartitionShown, ...]
+    pace: PaceShown | None = None
+    passes: tuple[PassShown, ...]
+
+
+@router.get("/system", response_model=SystemAnswer)
+async def system(call: Caller) -> Response:
+    """How far each partition is, how fast records come, and up to where the log was proved."""
+    async with call.reading():
+        pass
+    health: Health = call.request.app.state.health
+    report = await health.report()
+    document: dict[str, Any] = {"usage": [], "log": [], "passes": [_pass(last) for last in health.passes]}
+    if report.seen is not None and report.ends:
+        document["usage"] = _partitions(report.ends[USAGE], usage_read(report.seen, report.ends[USAGE]))
+        document["log"] = _partitions(report.ends[EVENTS], folded_of(report.seen, report.ends))
+    rates = health.pace.rates()
+    if rates is not None:
+        spoken = {"usage": rates.per_second[USAGE], "log": rates.per_second[EVENTS], "seconds": rates.seconds}
+        document["pace"] = {name: Decimal(f"{value:.1f}") for name, value in spoken.items()}
+    return answer(document)
+
+
+def _partitions(ends: Mapping[int, int], reached: Mapping[int, int]) -> list[dict[str, int]]:
+    return [
+        {"partition": partition, "end": end, "reached": reached[partition], "behind": max(0, end - reached[partition])}
+        for partition, end in sorted(ends.items())
+    ]
+
+
+def _pass(last: Pass) -> dict[str, Any]:
+    document = {"by": last.kind, "ended": last.ended, "holds": last.holds, "unexplained": last.unexplained}
+    positions = {str(partition): offset for partition, offset in sorted(last.positions.items())}
+    return document | ({"positions": positions} if positions else {})

@@ -1,0 +1,41 @@
+"""The list of accounts, and the search for whatever is called so."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from services.console.visits import Visit
+
+_PAGE = 50
+_FOUND = 40
+
+
+async def listing(visit: Visit) -> Response:
+    """The accounts, newest first."""
+    page = await visit.asking.get("accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"))
+    parents = sorted({one["parentAccountId"] for one in page["data"] if "parentAccountId" in one})
+    codes = await _codes(visit, parents)
+    return await visit.page("accounts.html", accounts=page["data"], following=page.get("nextToken"), codes=codes)
+
+
+async def search(visit: Visit) -> Response:
+    """What is called so: accounts, commitments, balances, bills. What is found alone is shown at once."""
+    text = visit.query.get("q", "")
+    if not text:
+        return await visit.page("search.html", text="", found={}, codes={})
+    data = (await visit.asking.get("find", query=text, limit=_FOUND))["data"]
+    if len(data) == 1:
+        return visit.go(f"{data[0]['kind']}s", data[0]["id"])
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in data:
+        found.setdefault(one["kind"], []).append(one)
+    owners = sorted({one["accountId"] for one in data if "accountId" in one})
+    return await visit.page("search.html", text=text, found=found, codes=await _codes(visit, owners))
+
+
+async def _codes(visit: Visit, ids: list[str]) -> dict[str, str]:
+    """By id, the codes of these accounts."""
+    if not ids:
+        return {}
+    page = await visit.asking.get("accounts", ids=",".join(ids[:_PAGE]))
+    return {one["id"]: one["code"] for one in page["data"]}

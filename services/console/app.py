@@ -1,0 +1,93 @@
+"""The console's routes, for the app that serves the API."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from services.access.gate import Gate
+from services.console import (
+    account,
+    accounts,
+    balance,
+    bills,
+    changing,
+    commitment,
+    explained,
+    operations,
+    overview,
+    what_if,
+)
+from services.console.asking import calls_of
+from services.console.live import Streams
+from services.console.looks import HEADERS, serve_asset
+from services.console.signing_in import SigningIn
+from services.console.visits import Action, Console, Needed, Page, done, outside_error, shown
+
+PATH = "/console"
+#: Below an organization: what is looked at, ...
+_PAGES: tuple[tuple[str, Page], ...] = (
+    ("", overview.page),
+    ("/accounts", accounts.listing),
+    ("/search", accounts.search),
+    ("/accounts/{account}", account.page),
+    ("/accounts/{account}/what-if", what_if.page),
+    ("/commitments/{commitment}", commitment.page),
+    ("/balances/{balance}", balance.page),
+    ("/bills", bills.listing),
+    ("/bills/{bill}", bills.page),
+    ("/bills/{bill}/lines.csv", bills.as_csv),
+    ("/bills/{bill}/lines/{line}", explained.page),
+    ("/bills/{bill}/approve", changing.confirm_approval),
+    ("/bills/{bill}/memo", changing.memo),
+    ("/operations", operations.page),
+    ("/operations/conservation", operations.conservation),
+    ("/operations/refused/{record}", operations.refused_record),
+    ("/operations/refused/{record}/bytes", operations.refused_bytes),
+)
+#: ... and what changes something.
+_ACTIONS: tuple[tuple[str, Action], ...] = (
+    ("/bills/{bill}/approve", changing.approve),
+    ("/bills/{bill}/recalculate", changing.recalculate),
+    ("/bills/{bill}/memo", changing.add_memo),
+    ("/operations/replay", operations.replay),
+    ("/operations/jobs/{job}/cancel", operations.cancel_job),
+)
+
+
+def console_routes(api: ASGIApp, gate: Gate, needed: Needed) -> list[BaseRoute]:
+    """All of it, below /console. `api`: the app that has the API's routes; `needed`: which scopes one of them needs,
+    by method and path below an organization.
+    """
+    console = Console(calls_of(api), gate, needed)
+    signing = SigningIn(console)
+    outside = [
+        Route("/", signing.front),
+        Route("/organizations", signing.choose),
+        Route("/sign-in", signing.page, methods=["GET"]),
+        Route("/sign-in", signing.sign_in, methods=["POST"]),
+        Route("/sign-out", signing.sign_out, methods=["POST"]),
+        Route("/links", signing.make_link, methods=["POST"]),
+        Route("/enter/{code}", signing.doorstep, methods=["GET"]),
+        Route("/enter/{code}", signing.enter, methods=["POST"]),
+        Route("/static/{name}", serve_asset),
+    ]
+    looked_at = [_inside(path, shown(console, page), "GET") for path, page in _PAGES]
+    looked_at.append(_inside("/live", shown(console, Streams().page), "GET"))
+    sent = [_inside(path, done(console, action), "POST") for path, action in _ACTIONS]
+    every = [*outside, *looked_at, *sent, Route("/{path:path}", _not_there)]
+    return [Route(PATH, _to_slash), Mount(PATH, routes=every)]
+
+
+def _inside(path: str, endpoint: Callable[..., object], method: str) -> Route:
+    return Route(f"/organizations/{{organization}}{path}", endpoint, methods=[method])
+
+
+async def _to_slash(request: Request) -> Response:
+    return RedirectResponse(f"{request.url.path}/", 308, HEADERS)
+
+
+async def _not_there(request: Request) -> Response:
+    return await outside_error(request, 404, "The console has no such page.")

@@ -1,0 +1,119 @@
+"""How pages ask: the API's own routes, called inside the process with the visitor's token.
+
+A call goes through the same gate, scopes, rates and row security as one from outside, so no page can show what its
+reader could not have asked for, and every number on it is the API's.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from starlette.types import ASGIApp
+
+from services.failures import Worded
+
+#: A call that takes longer is given up, as a client's would be. Waits of the API itself are shorter.
+SECONDS = 60.0
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Refused(Worded):
+    """{message}"""
+
+    def __init__(self, status: int, message: str) -> None:
+        #: The API's HTTP status.
+        self.status = status
+        super().__init__(message=message)
+
+
+def path_of(*parts: str) -> str:
+    """A path of these parts, whatever characters are in them: `path_of("bills", "a/b")` is `/bills/a%2Fb`."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def calls_of(app: ASGIApp) -> httpx.AsyncClient:
+    """A client that calls the app without a socket."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api.internal", timeout=SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Calls about one organization, as whoever has the token. `correlation`: the page's own name in logs."""
+
+    calls: httpx.AsyncClient
+    token: str
+    organization: str
+    correlation: str
+
+    async def get(self, *parts: str, **query: Any) -> Any:
+        """What a GET answers, numbers exact; parameters that are None are left out. Raises: Refused."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return document_of(await self._called("GET", parts, params=given))
+
+    async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None) -> Any:
+        """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: Refused."""
+        headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
+        content = b"" if body is None else _ENCODER.encode(body)
+        return document_of(await self._called(method, parts, content=content, headers=headers))
+
+    async def bytes_of(self, *parts: str) -> bytes:
+        """What is no JSON. Raises: Refused."""
+        return (await self._called("GET", parts)).content
+
+    async def health(self) -> Any:
+        """GET /health, whatever its status: it is about the whole system, and no organization's."""
+        answer = await self.calls.get("/health", headers=self._headers())
+        return json.loads(answer.content, parse_float=Decimal)
+
+    async def _called(self, method: str, parts: tuple[str, ...], **options: Any) -> httpx.Response:
+        headers = self._headers() | options.pop("headers", {})
+        url = path_of("organizations", self.organization, *parts)
+        answer = await self.calls.request(method, url, headers=headers, **options)
+        if answer.status_code != 200:
+            raise Refused(answer.status_code, _message_of(answer))
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}", "x-correlation-id": self.correlation}
+
+
+def document_of(answer: httpx.Response) -> Any:
+    """The answer's JSON, numbers with a fraction exact."""
+    return json.loads(answer.content, parse_float=Decimal)
+
+
+def _message_of(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"the API answered {answer.status_code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A part of a page that the API would not give now: the page says why, and shows all else."""
+
+    status: int
+    why: str
+
+
+async def or_missing(asked: Awaitable[Any]) -> Any:
+    """The answer, or why there is none. That nobody is signed in any more is no part's affair. Raises: Refused."""
+    try:
+        return await asked
+    except Refused as error:
+        if error.status == 401:
+            raise
+        return Missing(error.status, str(error))
+
+
+async def together(**asked: Awaitable[Any]) -> dict[str, Any]:
+    """All answers by name, asked for at once. Raises: Refused, of the first that is."""
+    answers = await asyncio.gather(*asked.values())
+    return dict(zip(asked, answers, strict=True))

@@ -1,0 +1,32 @@
+"""The part of a chart that is still to come: the middle of each forecast, and the band of one."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from services.console.charts.chart import Answer, amount_of, day_of
+from services.console.charts.frame import Frame, band, path
+from services.console.charts.svg import element
+
+
+def chosen(answer: Answer, window: int) -> Answer | None:
+    """The forecast by the usage of so many days, else the one that looks at most days; None without any."""
+    forecasts = answer["forecasts"]
+    return next((one for one in forecasts if one["window"] == window), forecasts[-1] if forecasts else None)
+
+
+def forecast_parts(drawn: Frame, answer: Answer, window: int, name: str) -> Iterator[str]:
+    """The band of the chosen one, and its middle; `name` is what the points call it."""
+    forecast = chosen(answer, window)
+    if forecast is None:
+        return
+    points = [(drawn.x(day_of(point["day"])), point) for point in forecast["points"]]
+    high, low, middle = ([(x, drawn.y(amount_of(point[one]))) for x, point in points] for one in ("high", "low", name))
+    yield element("path", class_="chart-band", d=band(high, low), stroke="none")
+    yield element(
+        "path", class_="chart-forecast", d=path(middle), fill="none", stroke="currentColor", stroke_dasharray="5 4"
+    )
+
+
+def spread(forecast: Answer, *names: str) -> tuple[date | None, ...]:
+    """The days under these names; None where there is none."""
+    return tuple(None if forecast.get(name) is None else day_of(forecast[name]) for name in names)

@@ -1,0 +1,77 @@
+"""The page of a commitment: its terms in words, who changed them, what it paid for and what it is still owed for."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from services.console import drawings
+from services.console.asking import Missing, or_missing, together
+from services.console.visits import Visit
+
+_FEE = "COMMITMENT_FEE"
+#: Which terms name a plan.
+_PLANS = ("billingPlanId",)
+#: What an answer says of a resource beside its terms.
+_BESIDE = frozenset(
+    (
+        *("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy", "amountSpent", "status"),
+        *("amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled", "periods"),
+    )
+)
+
+
+async def page(visit: Visit) -> Response:
+    """The commitment as of now, or as of the day, and as known at the moment, that the address says."""
+    asking, id = visit.asking, visit.request.path_params["commitment"]
+    commitment = await asking.get("commitments", id)
+    end = commitment["endDate"]
+    asked = await together(
+        account=or_missing(asking.get("accounts", commitment["accountId"])),
+        balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
+        drawn=drawings.of_commitment(asking, commitment, **visit.to.moment),
+        ledger=or_missing(asking.get("lineitems", commitmentId=id, nextToken=visit.query.get("ledgerFrom"))),
+        fees=or_missing(asking.get("lineitems", commitmentId=id, lineItemType=_FEE)),
+        to_come=or_missing(asking.get("accounts", commitment["accountId"], "unbilled", asOf=end)),
+        happened=or_missing(_happened(visit, id)),
+        products=or_missing(_named(visit, "products", commitment.get("productIds", ()))),
+        plans=or_missing(
+            _named(visit, "plans", [commitment[name] for name in ("billingPlanId",) if name in commitment])
+        ),
+    )
+    if not isinstance(asked["to_come"], Missing):
+        asked["to_come"] = _fees_of(asked["to_come"], id)
+    if not isinstance(asked["happened"], Missing):
+        asked["happened"] = [_told(event) for event in asked["happened"]["data"]]
+    return await visit.page("commitment.html", commitment=commitment, **asked)
+
+
+async def _happened(visit: Visit, id: str) -> Any:
+    return await visit.asking.get("events", resourceId=id)
+
+
+async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:
+    """By id, the names of what the terms name."""
+    if not ids:
+        return {}
+    page = await visit.asking.get(path, ids=",".join(ids))
+    return {one["id"]: one["name"] for one in page["data"]}
+
+
+def _fees_of(unbilled: dict[str, Any], id: str) -> list[dict[str, Any]]:
+    """The fees and true-ups of the commitment that would be billed by its end, of all that would be."""
+    bills = [unbilled, *unbilled.get("otherCurrencies", ())]
+    return [
+        line
+        for bill in bills
+        for line in bill["lineItems"]
+        if line.get("commitmentId") == id and line["lineItemType"] == _FEE
+    ]
+
+
+def _told(event: dict[str, Any]) -> dict[str, Any]:
+    """What an event changed: each field with what it was and what it became."""
+    data = event["m3terEvent"]["eventData"]
+    new, old = data.get("newDto", {}), data.get("oldDto", {})
+    names = [name for name in {**old, **new} if name not in _BESIDE and new.get(name) != old.get(name)]
+    changes = [{"name": name, "was": old.get(name), "is": new.get(name)} for name in names]
+    return {"name": event["eventName"], "time": event["eventTime"], "by": new.get("lastModifiedBy"), "changes": changes}

@@ -1,0 +1,121 @@
+"""How pages look: templates, their filters, the two files that browsers fetch beside them, and the headers of all."""
+
+import asyncio
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.console import wording
+from services.console.asking import Missing, path_of
+from services.console.sessions import Base
+
+#: A page asks nothing of any other host, and runs no script and no style that stands in it.
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    # With none at all browsers would not say of a form where it comes from.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+#: The files, with what they are.
+_ASSETS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+#: They are fetched by a name that changes with them.
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that browsers fetch."""
+
+    content: bytes
+    media: str
+
+    @property
+    def mark(self) -> str:
+        """Another one for other contents."""
+        return sha256(self.content).hexdigest()[:12]
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """All of them by name."""
+    folder = files("services.console") / "static"
+    return {name: Asset((folder / name).read_bytes(), media) for name, media in _ASSETS.items()}
+
+
+async def serve_asset(request: Request) -> Response:
+    """One of the files."""
+    asset = assets().get(request.path_params["name"])
+    if asset is None:
+        return Response(status_code=404)
+    return Response(asset.content, media_type=asset.media, headers=HEADERS | {"cache-control": _FOR_EVER})
+
+
+class Templates(Environment):
+    """The templates. What they name must be there, and every text is escaped."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            loader=PackageLoader("services.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.filters |= {filter.__name__: filter for filter in wording.FILTERS}
+        self.tests["missing"] = lambda value: isinstance(value, Missing)
+
+
+@cache
+def templates() -> Environment:
+    """All of them, read once."""
+    return Templates()
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Addresses of pages, for templates."""
+
+    base: Base
+
+    def asset(self, name: str) -> str:
+        """Of a file."""
+        return f"{self.base.path}/static/{name}?{assets()[name].mark}"
+
+    def outside(self, *parts: str) -> str:
+        """Of a page that is about no organization."""
+        return self.base.path + path_of(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Inside(Addresses):
+    """The same of pages about an organization. `moment`: what the whole visit is asked as of, kept in every address of
+    a page that can be seen so."""
+
+    organization: str
+    moment: dict[str, str]
+
+    def to(self, *parts: str, **query: Any) -> str:
+        """Of a page; parameters that are None or empty are left out."""
+        given = {name: str(value) for name, value in query.items() if value not in (None, "")}
+        path = self.base.path + path_of("organizations", self.organization, *parts)
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def at(self, *parts: str, **query: Any) -> str:
+        """Of a page as of the same day and as known at the same moment."""
+        return self.to(*parts, **self.moment | query)
+
+
+async def rendered(template: str, values: dict[str, Any], status: int = 200) -> HTMLResponse:
+    """A page. It is made in a thread: one of 5,000 lines would hold up everybody's requests."""
+    page = await asyncio.to_thread(templates().get_template(template).render, values)
+    return HTMLResponse(page, status, headers=HEADERS)

@@ -1,0 +1,61 @@
+"""How the system does: who is behind, what was refused, which bill jobs run; and what can be done about it."""
+
+from secrets import token_urlsafe
+from typing import Any
+
+from starlette.responses import Response
+
+from services.console.asking import or_missing, together
+from services.console.looks import HEADERS
+from services.console.visits import Form, Visit
+
+_REFUSED, _JOBS = 25, 10
+
+
+async def page(visit: Visit) -> Response:
+    """What the API tells of the whole, and of this organization."""
+    asking, reason = visit.asking, visit.query.get("reason")
+    asked = await together(
+        health=asking.health(),
+        refused=or_missing(
+            asking.get("usage", "rejected", pageSize=_REFUSED, reason=reason, nextToken=visit.query.get("refusedFrom"))
+        ),
+        jobs=or_missing(asking.get("billjobs", pageSize=_JOBS, nextToken=visit.query.get("jobsFrom"))),
+        system=or_missing(asking.get("system")),
+        heads=or_missing(asking.get("audit", "checkpoints", pageSize=5)),
+    )
+    replayed = {name: visit.query[name] for name in ("replayed", "left", "more") if name in visit.query}
+    return await visit.page("operations.html", reason=reason, once=token_urlsafe(16), replayed=replayed, **asked)
+
+
+async def conservation(visit: Visit) -> Response:
+    """Every law of every family, looked at now."""
+    return await visit.page("conservation.html", laws=await visit.asking.get("conservation"))
+
+
+async def refused_record(visit: Visit) -> Response:
+    """One refused record with what was sent."""
+    record = await visit.asking.get("usage", "rejected", visit.request.path_params["record"])
+    return await visit.page("refused_record.html", record=record, once=token_urlsafe(16))
+
+
+async def refused_bytes(visit: Visit) -> Response:
+    """The very bytes of it, as a file: whatever they are, no browser shows them as a page."""
+    content = await visit.asking.bytes_of("usage", "rejected", visit.request.path_params["record"], "bytes")
+    headers = HEADERS | {"content-disposition": 'attachment; filename="refused-usage.bin"'}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+async def replay(visit: Visit, form: Form) -> Response:
+    """Send refused usage again: one record, those of one reason, or all."""
+    body: dict[str, Any] = {"ids": [form["record"]]} if form.get("record") else {}
+    if form.get("reason"):
+        body["reason"] = form["reason"]
+    done = await visit.asking.send("POST", "usage", "rejected", "replay", body=body, once=form.get("once"))
+    return visit.go("operations", replayed=done["replayed"], left=len(done["left"]), more=done["more"] or None)
+
+
+async def cancel_job(visit: Visit, form: Form) -> Response:
+    """End a bill job after the families it is at."""
+    await visit.asking.send("POST", "billjobs", visit.request.path_params["job"], "cancel", once=form.get("once"))
+    return visit.go("operations")

@@ -1,0 +1,20 @@
+"""Where a visit of an organization begins: what runs out, falls short or lapses, and what waits for somebody."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from services.console import drawings
+from services.console.visits import Visit
+
+#: Days of usage that forecasts may rest on.
+WINDOWS = ("7", "30", "90")
+
+
+async def page(visit: Visit) -> Response:
+    """The organization at a glance; `window` says how many days of usage the forecasts rest on."""
+    asked = visit.query.get("window")
+    window = asked if asked in WINDOWS else "30"
+    overview: dict[str, Any] = await visit.asking.get("overview", window=window)
+    charts = {one["currency"]: drawings.of_true_ups(one["trueUps"], one["currency"]) for one in overview["currencies"]}
+    return await visit.page("overview.html", overview=overview, charts_of=charts, windows=WINDOWS)

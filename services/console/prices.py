@@ -1,0 +1,52 @@
+"""The plans of an account with their prices, put together of what the API has of each."""
+
+import asyncio
+from typing import Any
+
+from services.console.asking import Asking, together
+
+
+async def plans_of(asking: Asking, account: str) -> list[dict[str, Any]]:
+    """The account's plans in force, each with its template, its prices and what they are for. Raises: Refused."""
+    today = (await asking.get("clock"))["now"][:10]
+    attached = (await asking.get("accountplans", account=account, date=today))["data"]
+    named = sorted({one["planId"] for one in attached if "planId" in one})
+    if not named:
+        return [{"attached": one, "plan": None, "template": None, "prices": []} for one in attached]
+    plans = {one["id"]: one for one in (await asking.get("plans", ids=",".join(named)))["data"]}
+    templates = sorted({one["planTemplateId"] for one in plans.values()})
+    asked = await together(
+        templates=asking.get("plantemplates", ids=",".join(templates)),
+        own=_prices(asking, "planId", sorted(plans)),
+        inherited=_prices(asking, "planTemplateId", templates),
+    )
+    by_template = {one["id"]: one for one in asked["templates"]["data"]}
+    priced = await _priced(asking, [price for prices in (asked["own"], asked["inherited"]) for price in prices])
+    return [_of_plan(one, plans.get(one.get("planId", "")), by_template, priced) for one in attached]
+
+
+async def prices_of(asking: Asking, account: str) -> list[dict[str, Any]]:
+    """All prices of these plans, each with the currency it is in. Raises: Refused."""
+    plans = await plans_of(asking, account)
+    return [price | {"currency": plan["template"]["currency"]} for plan in plans for price in plan["prices"]]
+
+
+async def _prices(asking: Asking, by: str, ids: list[str]) -> list[dict[str, Any]]:
+    pages = await asyncio.gather(*(asking.get("pricings", **{by: id}) for id in ids))
+    return [price for page in pages for price in page["data"]]
+
+
+async def _priced(asking: Asking, prices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The prices, each with what it is for."""
+    ids = sorted({price["aggregationId"] for price in prices if "aggregationId" in price})
+    found = (await asking.get("aggregations", ids=",".join(ids)))["data"] if ids else []
+    by_id = {one["id"]: one for one in found}
+    return [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in prices]
+
+
+def _of_plan(attached: Any, plan: Any, templates: dict[str, Any], prices: list[dict[str, Any]]) -> dict[str, Any]:
+    if plan is None:
+        return {"attached": attached, "plan": None, "template": None, "prices": []}
+    wanted = (plan["id"], plan["planTemplateId"])
+    own = [price for price in prices if price.get("planId", price.get("planTemplateId")) in wanted]
+    return {"attached": attached, "plan": plan, "template": templates.get(plan["planTemplateId"]), "prices": own}

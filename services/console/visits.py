@@ -1,0 +1,198 @@
+"""A request for a page: who visits, about which organization, as of when; and what becomes of one that is refused."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.access.errors import AccessUnknownError, NoTokenError, NotSignedInError
+from services.access.gate import Gate
+from services.access.scopes import Scope
+from services.access.tokens import Identity
+from services.console.asking import Asking, Refused
+from services.console.looks import HEADERS, Addresses, Inside, rendered
+from services.console.sessions import (
+    Base,
+    ForeignFormError,
+    FormTooLargeError,
+    check_form,
+    check_same_site,
+    forget,
+    form_token,
+    read_form,
+    token_of,
+)
+
+#: The API's table: which scopes a request needs one of, by its method and its path below an organization.
+Needed = Callable[[str, str], frozenset[Scope]]
+Form = dict[str, str]
+#: What a page may be asked as of, as its address and the API have it.
+MOMENT = ("asOf", "knownAt")
+#: As a browser's field for date and time sends it, which knows no zone: it is labelled as UTC.
+_WITHOUT_ZONE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?$")
+_TITLES = {
+    400: "That was not understood",
+    403: "Not with this key",
+    404: "Not found",
+    409: "It has changed meanwhile",
+    429: "Too many questions",
+    503: "Not now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What all pages work with: the API to call, the gate that tells who visits, what a request needs."""
+
+    calls: httpx.AsyncClient
+    gate: Gate
+    needed: Needed
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request for a page about an organization, of somebody who is signed in."""
+
+    console: Console
+    request: Request
+    identity: Identity
+    asking: Asking
+    to: Inside
+
+    @property
+    def organization(self) -> str:
+        """About which it is."""
+        return self.asking.organization
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the address says, the last one of each name, without those that are blank."""
+        return {name: value.strip() for name, value in self.request.query_params.items() if value.strip()}
+
+    def may(self, method: str, path: str) -> bool:
+        """Whether the visitor's key is good for such a request of the API."""
+        return bool(self.console.needed(method, path) & self.identity.scopes)
+
+    async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page with what all have."""
+        return await rendered(template, self._values() | values, status)
+
+    def go(self, *parts: str, **query: Any) -> Response:
+        """Lead to a page, after a form was sent."""
+        return RedirectResponse(self.to.to(*parts, **query), 303, HEADERS)
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "visit": self,
+            "to": self.to,
+            "organization": self.organization,
+            "who": self.identity.access_key_id,
+            "may": self.may,
+            "form_token": form_token(self.asking.token),
+            "query": self.query,
+            "as_of": self.to.moment.get("asOf"),
+            "known_at": self.to.moment.get("knownAt"),
+        }
+
+
+def moment_of(query: Mapping[str, str]) -> dict[str, str]:
+    """As of which day, and as known when, an address asks for a page."""
+    given = {name: text for name in MOMENT if (text := query.get(name, "").strip())}
+    known = given.get("knownAt", "")
+    return given | {"knownAt": f"{known}Z"} if _WITHOUT_ZONE.match(known) else given
+
+
+Page = Callable[[Visit], Awaitable[Response]]
+Action = Callable[[Visit, Form], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def visit_of(console: Console, request: Request) -> Visit:
+    """Raises: NotSignedInError, AccessUnknownError."""
+    token = token_of(request)
+    if token is None:
+        raise NoTokenError
+    identity = console.gate.bearer_of(f"Bearer {token}")
+    organization = request.path_params["organization"]
+    correlation = request.headers.get("x-correlation-id", "")
+    moment = moment_of(request.query_params)
+    asking = Asking(console.calls, token, organization, correlation)
+    return Visit(console, request, identity, asking, Inside(Base.of(request), organization, moment))
+
+
+def shown(console: Console, page: Page) -> Endpoint:
+    """The endpoint of a page that is looked at."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            visit = visit_of(console, request)
+        except NotSignedInError:
+            return await sign_in_first(request)
+        except AccessUnknownError as error:
+            return await outside_error(request, 503, str(error))
+        try:
+            return await page(visit)
+        except Refused as error:
+            return await refused(visit, error)
+
+    return endpoint
+
+
+def done(console: Console, action: Action) -> Endpoint:
+    """The endpoint of a form that changes something: only a page of this session sends it."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            visit = visit_of(console, request)
+            check_same_site(request)
+            form = await read_form(request)
+            check_form(form, visit.asking.token)
+        except NotSignedInError:
+            return await sign_in_first(request)
+        except AccessUnknownError as error:
+            return await outside_error(request, 503, str(error))
+        except (ForeignFormError, FormTooLargeError) as error:
+            return await outside_error(request, 403, str(error))
+        try:
+            return await action(visit, form)
+        except Refused as error:
+            return await refused(visit, error)
+
+    return endpoint
+
+
+async def refused(visit: Visit, error: Refused) -> Response:
+    """What the API would not do or tell, as a page."""
+    if error.status == 401:  # the token ended between two looks at it
+        return await sign_in_first(visit.request)
+    title = _TITLES.get(error.status, "That did not work")
+    return await visit.page("refused.html", error.status, code=error.status, title=title, message=str(error))
+
+
+async def outside_error(request: Request, status: int, message: str) -> Response:
+    """The same for somebody of whom nothing is known."""
+    values = {"to": Addresses(Base.of(request)), "title": _TITLES.get(status, "That did not work")}
+    return await rendered("outside_error.html", values | {"status": status, "message": message}, status)
+
+
+async def sign_in_first(request: Request) -> Response:
+    """Lead to the page for signing in, and from there back to this one.
+
+    Of a link from another site browsers keep the cookie back, though the visitor may be signed in: the page that is
+    shown then leads here once more, now from this site.
+    """
+    base = Base.of(request)
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    target = back if request.method == "GET" and base.is_own(back) else ""
+    if target and request.headers.get("sec-fetch-site") == "cross-site":
+        return await rendered("continue.html", {"to": Addresses(base), "target": target})
+    where = f"{base.path}/sign-in" + (f"?next={quote(target, safe='')}" if target else "")
+    response = RedirectResponse(where, 303, HEADERS)
+    if token_of(request) is not None:
+        forget(response, request)
+    return response

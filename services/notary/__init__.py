@@ -1,0 +1,1 @@
+"""Signs the log, quarter hour by quarter hour: what auditors rest on."""

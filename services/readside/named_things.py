@@ -1,0 +1,53 @@
+"""Accounts, commitments, balances and bills by what people call them: code, id, number of the invoice, name."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.store.finding import has_code
+
+FoundKind = Literal["account", "commitment", "balance", "bill"]
+KINDS = ("account", "commitment", "balance")
+_COLUMNS = "e.kind, e.id, e.body->>'code' AS code, e.body->>'name' AS name, e.body->>'accountId' AS account_id"
+_OF_KINDS = f"SELECT {_COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = ANY($2)"
+_IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind = '{kind}'" for kind in KINDS)
+#: $3 what it is called.
+_EXACTLY = f"{_OF_KINDS} AND (e.id = $3 OR {_IS_CALLED}) ORDER BY e.kind, e.position DESC LIMIT $4"
+#: $3 what its code begins with, $4 what its name has in it, both as patterns. Rows of the kinds are looked through.
+_ALIKE = f"""
+{_OF_KINDS} AND (e.body->>'code' ILIKE $3 OR e.body->>'name' ILIKE $4) ORDER BY e.kind, e.position DESC LIMIT $5
+"""
+#: $2 an id, or the number that the bill's invoice has.
+_BILLS = """
+SELECT 'bill' AS kind, bill_id AS id, bill->>'sequentialInvoiceNumber' AS code, NULL AS name, account_id FROM bills
+WHERE organization = $1 AND (bill_id = $2 OR bill->>'sequentialInvoiceNumber' = $2) ORDER BY position DESC LIMIT $3
+"""
+
+
+class Found(NamedTuple):
+    """Something that is called so. `code` of a bill is the number of its invoice; `account_id`: whose it is."""
+
+    kind: FoundKind
+    id: str
+    code: str | None
+    name: str | None
+    account_id: str | None
+
+
+async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[Found]:
+    """What is called exactly so; where nothing is, what is called alike, and no bills."""
+    kinds = list(KINDS)
+    async with postgres.connection() as connection:
+        exactly = _found(await connection.fetch(_EXACTLY, organization, kinds, words, most))
+    async with reading_live(postgres) as connection:
+        exactly += _found(await connection.fetch(_BILLS, organization, words, most))
+    if exactly:
+        return exactly[:most]
+    pattern = words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    async with postgres.connection() as connection:
+        return _found(await connection.fetch(_ALIKE, organization, kinds, f"{pattern}%", f"%{pattern}%", most))
+
+
+def _found(rows: Sequence[Mapping[str, Any]]) -> list[Found]:
+    return [Found(*(row[name] for name in Found._fields)) for row in rows]

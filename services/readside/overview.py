@@ -1,0 +1,86 @@
+"""What is to be expected of a whole organization, of rows alone: nothing is settled, however many accounts it has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+#: By the usage of how many days.
+Window = Literal[7, 30, 90]
+WINDOWS: tuple[Window, ...] = get_args(Window)
+_BY_WINDOW = ", ".join(f"per_day_{one}, day_{one}, at_stake_{one}, lapses_{one}" for one in WINDOWS)
+_COLUMNS = f"commitment_id, account_id, kind, currency, as_of, until, remaining, {_BY_WINDOW}"
+_SUMS = """
+SELECT currency, max(as_of) AS as_of,
+    count(*) FILTER (WHERE at_stake_{window} > 0) AS at_stake_count, sum(at_stake_{window}) AS at_stake,
+    count(*) FILTER (WHERE lapses_{window} > 0) AS lapses_count, sum(lapses_{window}) AS lapses
+FROM outlooks WHERE organization = $1 GROUP BY currency ORDER BY currency
+"""
+#: $2 how many of each currency.
+_FIRST = f"""
+SELECT {_COLUMNS} FROM outlooks
+WHERE organization = $1 AND currency = $2 AND {{amount}}_{{window}} > 0
+ORDER BY {{amount}}_{{window}} DESC, commitment_id LIMIT $3
+"""
+#: A minimum's true-up is due when its running period is over: on the day after `until`.
+_TRUE_UPS = """
+SELECT currency, to_char(until, 'YYYY-MM') AS month, count(*) AS minimums, sum(at_stake_{window}) AS amount
+FROM outlooks WHERE organization = $1 AND kind = 'MINIMUM' AND at_stake_{window} > 0
+GROUP BY currency, month ORDER BY currency, month
+"""
+_PENDING = """
+SELECT currency, count(*) AS bills FROM bills
+WHERE organization = $1 AND status = 'PENDING' GROUP BY currency ORDER BY currency
+"""
+_WAITING = """
+SELECT reason, count(*) AS families FROM due_accounts WHERE organization = $1 GROUP BY reason ORDER BY reason
+"""
+_OF_ACCOUNT = f"""
+SELECT {_COLUMNS} FROM outlooks
+WHERE root_id = (SELECT root_id FROM account_directory WHERE organization = $1 AND account_id = $2)
+    AND account_id = $2 AND organization = $1
+ORDER BY at_stake_{{window}} DESC, lapses_{{window}} DESC, commitment_id LIMIT $3
+"""
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OfCurrency:
+    """What is at stake, and lapses, in one currency: sums of all, and the first of each, the most money first."""
+
+    sums: Row
+    at_stake: Sequence[Row]
+    lapsing: Sequence[Row]
+    true_ups: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """By currency; bills that wait for approval, and families whose rows are older than their log, by reason."""
+
+    currencies: Sequence[OfCurrency]
+    pending: Sequence[Row]
+    waiting: Mapping[str, int]
+
+
+async def read_expected(connection: Any, organization: str, window: Window, most: int) -> Expected:
+    """In a transaction that has set its search path; `most` are named of each list."""
+    true_ups = await connection.fetch(_TRUE_UPS.format(window=window), organization)
+    currencies = []
+    for sums in await connection.fetch(_SUMS.format(window=window), organization):
+        of_currency = (organization, sums["currency"], most)
+        at_stake = await connection.fetch(_first(window, "at_stake"), *of_currency)
+        lapsing = await connection.fetch(_first(window, "lapses"), *of_currency)
+        mine = [row for row in true_ups if row["currency"] == sums["currency"]]
+        currencies.append(OfCurrency(sums, at_stake, lapsing, mine))
+    waiting = {row["reason"]: row["families"] for row in await connection.fetch(_WAITING, organization)}
+    return Expected(currencies, await connection.fetch(_PENDING, organization), waiting)
+
+
+def _first(window: Window, amount: str) -> str:
+    return _FIRST.format(amount=amount, window=window)
+
+
+async def read_outlook(connection: Any, organization: str, account: str, window: Window, most: int) -> Sequence[Row]:
+    """Of an account's own commitments and balances, the most money at stake first."""
+    rows: Sequence[Row] = await connection.fetch(_OF_ACCOUNT.format(window=window), organization, account, most)
+    return rows

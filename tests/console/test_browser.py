@@ -1,0 +1,126 @@
+"""The console in a real browser: a story told by clicks, its numbers compared, and no fault that axe-core finds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.console.browsing import running_chromium, signed_in
+from tests.console.story import Office
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def context(chromium: str, office: Office) -> AsyncIterator[BrowserContext]:
+    async with running_chromium() as browser, signed_in(browser, office) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """A window; whatever the browser complains of, as of a script that its policy forbids, fails the test."""
+    complaints: list[str] = []
+    opened = await context.new_page()
+    opened.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    await opened.close()
+    assert not complaints
+
+
+async def numbers(page: Page, selector: str) -> list[Decimal]:
+    """The exact numbers that are shown in there."""
+    values = await page.eval_on_selector_all(f"{selector} data", "found => found.map(data => data.value)")
+    return [Decimal(value) for value in values]
+
+
+async def has_no_fault(page: Page) -> None:
+    """As axe-core has it: contrast, names, order of headings, tables, regions."""
+    found: list[dict[str, Any]] = (await Axe().run(page)).response["violations"]
+    told = [f"{one['id']}: {node['target']} {node['html'][:150]}" for one in found for node in one["nodes"]]
+    assert not told, f"{page.url}\n" + "\n".join(told)
+
+
+async def test_a_pending_bill_is_looked_at_and_approved(office: Office, page: Page) -> None:
+    id = await office.opened_bill()
+    for path in ("/console/sign-in", f"{office.base}/accounts"):
+        await page.goto(path)
+        await has_no_fault(page)
+    await page.get_by_role("link", name="Bills", exact=True).click()
+    await page.get_by_role("link", name="Pending approval").click()
+    await has_no_fault(page)
+    await page.locator(f'a[href$="/bills/{id}"]').click()
+    bill = await office.api.exact(f"bills/{id}")
+    assert await numbers(page, "#total") == await numbers(page, "tfoot") == [bill["billTotal"]]
+    await has_no_fault(page)
+    await page.get_by_role("link", name="Standing Charge").click()
+    [line] = bill["lineItems"]
+    assert (await numbers(page, "h1")) == [line["subtotal"]]
+    await page.get_by_text("Inputs").click()
+    await has_no_fault(page)
+    await page.go_back()
+    await page.get_by_role("link", name="Approve…").click()
+    await has_no_fault(page)
+    await page.get_by_role("button", name="Approve $10.00").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Bill")
+    await expect(page.locator(".status").first).to_have_text("Approved")
+    assert (await office.api.do("GET", f"bills/{id}"))["status"] == "APPROVED"
+
+
+async def test_an_account_is_looked_at_and_asked_what_if(office: Office, page: Page) -> None:
+    await page.goto(office.base)
+    await has_no_fault(page)
+    await page.get_by_label("Account, commitment, balance or bill").fill("acme")
+    await page.get_by_role("button", name="Search").click()
+    held = await office.api.exact(f"commitments/{office.ids['prepaid']}")
+    assert (await numbers(page, "#commitments"))[-2:] == [held["amountSpent"], held["amountRemaining"]]
+    await has_no_fault(page)
+    await page.locator("#commitments").get_by_role("link", name="prepaid").click()
+    told = await office.api.exact(f"commitments/{held['id']}/balance")
+    assert (await numbers(page, "#standing"))[-1] == told["remaining"]
+    await page.get_by_text("As a table").first.click()
+    await has_no_fault(page)
+    await page.get_by_role("link", name="What if?").click()
+    await page.get_by_label("Amount", exact=True).fill("1000")
+    await page.get_by_role("button", name="Compare").click()
+    body = {"accountId": office.ids["acme"], "commitments": [
+        (await office.api.do("GET", f"commitments/{held['id']}")) | {"amount": 1000}]}  # fmt: skip
+    [bill] = (await office.api.do("POST", "bills/whatif", body))["bills"]
+    assert (await numbers(page, "#answer tfoot"))[-1] == Decimal(str(bill["difference"])) != 0
+    await has_no_fault(page)
+
+
+async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Office, page: Page) -> None:
+    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
+    await office.api.create("meters", code="later", name="Later", dataFields=fields, derivedFields=[])
+    await page.goto(f"{office.base}/operations")
+    await has_no_fault(page)
+    refused = await office.api.do("GET", "usage/rejected", reason="unknown-meter")
+    assert refused["counts"] == {"unknown-meter": 2}
+    row = page.get_by_role("row").filter(has_text="Unknown meter").first
+    await row.get_by_role("button", name="Send these again").click()
+    await expect(page.get_by_role("status").first).to_contain_text("2 refused records sent again")
+    async with asyncio.timeout(60):
+        while (await office.api.do("GET", "usage/rejected", reason="unknown-meter"))["data"]:
+            await asyncio.sleep(0.2)
+
+
+async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office, page: Page) -> None:
+    await page.goto(f"{office.base}/accounts/{office.ids['idle']}")
+    await page.evaluate("window.loadedOnce = true")
+    year = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
+    async with asyncio.timeout(120):
+        while not await page.get_by_role("link", name="seen-").count():
+            code = f"seen-{await page.evaluate('Date.now()')}"
+            await office.api.create(
+                "commitments", accountId=office.ids["idle"], amount=7, currency="USD", code=code, **year
+            )
+            await asyncio.sleep(6)
+    assert await page.evaluate("window.loadedOnce")
+    assert "Updated" in await page.locator("#news").inner_text()

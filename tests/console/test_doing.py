@@ -1,0 +1,107 @@
+"""What is asked and done on pages: what if, approval, credits, refused usage; and that what moved is told."""
+
+import asyncio
+import json
+from decimal import Decimal
+
+import pytest
+
+from tests.console.story import Office
+from tests.console.visiting import Visitor, parsed, rows
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+async def test_what_if_shows_the_bills_side_by_side(office: Office, visitor: Visitor) -> None:
+    id, commitment = office.ids["acme"], office.ids["prepaid"]
+    path = f"/accounts/{id}/what-if"
+    asked = {"commitment": commitment, "amount": "1000", "overageSurchargePercent": "20", "to": "2026-02-28"}
+    page = await visitor.see(path, 200, **asked)
+    held = await office.api.do("GET", f"commitments/{commitment}")
+    body = {"accountId": id, "lastDateInBillingPeriod": "2026-02-28",
+            "commitments": [held | {"amount": 1000, "overageSurchargePercent": 20}]}  # fmt: skip
+    told = json.loads((await office.api.ask("POST", "bills/whatif", body)).text, parse_float=Decimal)
+    [bill], section = told["bills"], page.one("section", id="answer")
+    names = ("today", "supposed", "difference")
+    assert rows(section) == [[line[name] for name in names] for line in bill["lines"]]
+    assert section.one("tfoot").numbers == [bill[name] for name in names] and bill["difference"]
+    preview = await office.api.do("POST", "bills/preview", {name: body[name] for name in body if name != "commitments"})
+    assert Decimal(str(preview["billTotal"])) == bill["today"]
+    supposed = await office.api.do("POST", "bills/preview", body)
+    assert Decimal(str(supposed["billTotal"])) == bill["supposed"]
+    assert await office.api.do("GET", f"commitments/{commitment}") == held, "nothing is written"
+    [form] = [one for one in page.every("form") if one.every("input", name="amount")]
+    assert form.one("input", name="amount").attributes["value"] == "1000", "the address keeps the question"
+
+
+async def test_what_if_takes_prices_and_refuses_what_the_api_would(office: Office, visitor: Visitor) -> None:
+    path = f"/accounts/{office.ids['acme']}/what-if"
+    dearer = await visitor.see(path, 200, pricing=office.ids["USD"], **{"unitPrice-0": "0.75", "to": "2026-02-28"})
+    assert dearer.one("section", id="answer").one("tfoot").numbers[-1] > 0
+    unchanged = await visitor.see(path, commitment=office.ids["prepaid"], amount="1500.00")
+    assert "Change something" in unchanged.text
+    for amount, said in (("abc", "must be a number"), ("-1", "must be greater than 0"), ("NaN", "must be a number")):
+        refused = await visitor.see(path, 400, commitment=office.ids["prepaid"], amount=amount)
+        assert said in refused.text and not refused.every("tfoot")
+    assert (await visitor.see(path)).every("a", href=f"{office.base}{path}?pricing={office.ids['USD']}")
+
+
+async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, visitor: Visitor) -> None:
+    """On a bill of its own: a credit is put on it first, which changes what was seen."""
+    id = await office.opened_bill()
+    before = (await office.api.exact(f"bills/{id}"))["billTotal"]
+    confirm = await visitor.see(f"/bills/{id}/approve")
+    [form] = confirm.every("form", method="post")
+    assert "Approve $10.00" in form.text and confirm.numbers[0] == before == 10
+    [ask] = [
+        one for one in (await visitor.see(f"/bills/{id}/memo", kind="credit")).every("form") if one.every("select")
+    ]
+    line = ask.one("select").every("option")[0].attributes["value"]
+    for wrong in ({"amount": "no"}, {"amount": "0"}, {"amount": "1", "description": " "}):
+        again = await visitor.send(ask, 200, **({"description": "Sorry", "lineId": line} | wrong))
+        assert again.every("p", role="alert") or "for" in wrong.get("description", "")
+    meant = await visitor.send(ask, amount="2.50", description="Sorry", lineId=line)
+    assert "Credit $2.50?" in meant.one("h1").text and "comes to $10.00 now" in meant.text
+    [sure] = meant.every("form", method="post")
+    for _ in range(2):  # sent twice it is done once
+        bill = await visitor.send(sure)
+    assert bill.one("div", id="total").numbers == [Decimal("7.5")] and "Sorry" in bill.text
+    changed = await visitor.send(form, 409)
+    assert "you saw $10.00" in changed.text and "now it comes to $7.50" in changed.text
+    [form] = changed.every("form", method="post")
+    approved = await visitor.send(form)
+    assert "Approved" in approved.text and not approved.every("form", method="post")
+    assert (await office.api.do("GET", f"bills/{id}"))["status"] == "APPROVED"
+
+
+async def test_refused_usage_is_shown_byte_for_byte_and_sent_again(office: Office, visitor: Visitor) -> None:
+    page = await visitor.see("/operations")
+    refused = await office.api.do("GET", "usage/rejected")
+    section = page.one("section", id="refused")
+    assert section.every("table")[0].numbers == [Decimal(count) for count in refused["counts"].values()]
+    [conflict] = [one for one in refused["data"] if one["reason"] == "id-conflict"]
+    record = await visitor.see(f"/operations/refused/{conflict['id']}")
+    assert '"calls": 901' in record.one("pre").text
+    answer = await visitor.get(f"/operations/refused/{conflict['id']}/bytes")
+    assert answer.headers["content-type"] == "application/octet-stream" and b'"calls": 901' in answer.content
+    [form] = record.every("form", method="post")
+    assert "1 refused record sent again" in (await visitor.send(form)).text
+    jobs = (await office.api.do("GET", "billjobs"))["data"]
+    assert len(page.one("section", id="jobs").every("progress")) == len(jobs)
+    laws = await visitor.see("/operations/conservation")
+    assert "Every law of conservation holds" in laws.text and laws.numbers[0] == 0
+
+
+async def test_what_moved_is_told_as_it_moves(office: Office, visitor: Visitor) -> None:
+    account = office.ids["idle"]
+    async with visitor.http.stream("GET", f"{office.base}/live", params={"account": account}) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = stream.aiter_lines()
+        assert (await anext(lines)).startswith("retry:")
+        year = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
+        await office.api.create("commitments", accountId=account, amount=5, currency="USD", code="new", **year)
+        async with asyncio.timeout(60):
+            while await anext(lines) != "event: changed":
+                pass
+    page = parsed((await visitor.get(f"/accounts/{account}")).text).one("main")
+    assert page.attributes["data-stream"] == f"{office.base}/live?account={account}"

@@ -1,0 +1,91 @@
+"""How numbers, days and names are spelled, and which cells and addresses are harmless."""
+
+from decimal import Decimal
+
+import pytest
+
+from services.console.bills import harmless
+from services.console.explained import marked_rule
+from services.console.sessions import Base
+from services.console.wording import amount, day, leaves, moment, money, number, price, quantity, span, words
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "text"),
+    [
+        (Decimal("1204.17"), "USD", "$1,204.17"),
+        (0, "USD", "$0.00"),
+        (Decimal("-12.5"), "EUR", "-€12.50"),
+        (Decimal(12000), "JPY", "¥12,000"),
+        (Decimal("1.234"), "KWD", "KWD 1.234"),
+        (Decimal("12345678901234567890.12"), "USD", "$12,345,678,901,234,567,890.12"),
+        (Decimal("5.00"), "XTS", "XTS 5.00"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency(value: Decimal, currency: str, text: str) -> None:
+    assert money(value, currency).replace("\xa0", " ") == text
+
+
+def test_an_amount_also_says_its_exact_number() -> None:
+    assert amount(Decimal("-1E+3"), "USD") == '<data class="amount negative" value="-1000">-$1,000.00</data>'
+    assert amount(0, "JPY") == '<data class="amount zero" value="0">¥0</data>'
+    assert (
+        quantity(Decimal("1234567.000001")) == '<data class="quantity" value="1234567.000001">1,234,567.000001</data>'
+    )
+
+
+def test_a_price_keeps_all_its_digits() -> None:
+    assert (price(Decimal("0.0000025"), "USD"), price(Decimal("2.5"), "USD")) == ("$0.0000025", "$2.50")
+    assert number(Decimal("22361870")) == "22,361,870"
+
+
+def test_days_are_named_and_spans_name_both() -> None:
+    assert day("2026-01-01") == '<time datetime="2026-01-01">1 Jan 2026</time>'
+    assert span("2026-01-01", "2026-02-01").count("<time") == 2 and "31 Jan 2026" in span("2026-01-01", "2026-02-01")
+    assert span("2026-01-01", "2026-01-02") == day("2026-01-01") == span("2026-01-01", "2026-01-01")
+    assert "1 Jan 2026" in day("2025-12-31T15:00:00Z", "Asia/Tokyo"), "the day is the account's"
+    assert ">1 Jan 2026, 00:00:00 Asia/Tokyo<" in moment("2025-12-31T15:00:00Z", "Asia/Tokyo")
+
+
+def test_names_of_the_wire_become_words() -> None:
+    named = {"MINIMUM_SPEND": "Minimum spend", "accountId": "Account id", "CommitmentCreated": "Commitment created"}
+    named |= {"unknown-meter": "Unknown meter", "OVERAGE_USAGE": "Overage", "ingest worker": "Ingest worker"}
+    assert {name: words(name) for name in named} == named
+    assert leaves({"a": {"b": [1, 2]}, "c": [{"d": "x"}]}) == [("a.b", "1 to 2"), ("c 1.d", "x")]
+
+
+def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
+    rule = marked_rule("<b>C</b> at x (docs/rules.md 3.11, 3.24 and 8.8).")
+    assert rule == "&lt;b&gt;C&lt;/b&gt; at x (<cite>docs/rules.md 3.11, 3.24 and 8.8</cite>)."
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\n=1"])
+def test_a_cell_that_begins_a_formula_is_made_text(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+def test_other_cells_stay_as_they_are() -> None:
+    assert [harmless(text) for text in ("Calls", "", "1-2", "a=b")] == ["Calls", "", "1-2", "a=b"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "//evil.example",
+            "https://evil.example",
+            "/console",
+            "/consoles/x",
+            "/console//evil.example",
+            "javascript:x",
+        ),
+        *("/console/../x", "/\\evil.example", "/console/\\evil", "/console/a\nb", "", "console/x", "/console/%0d\r"),
+    ],
+)
+def test_the_way_back_leads_to_no_other_place(target: str) -> None:
+    assert not Base("/console").is_own(target)
+
+
+def test_the_way_back_leads_to_pages_of_the_console() -> None:
+    assert Base("/console").is_own("/console/organizations/a/accounts?asOf=2026-01-15")
+    assert Base("/x/console").is_own("/x/console/") and not Base("/x/console").is_own("/console/")

@@ -1,0 +1,82 @@
+"""What is expected of a whole family at once is what the forecasts of each say by themselves (rules 11.9)."""
+
+from datetime import date
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections.calendar import ONE_DAY
+from projections.outlook import burn_down, progress
+from projections.outlook.outlook import Expected, Outlook, outlooks, used_before
+from projections.settlement import Family, settle
+from tests.outlook.test_burndown_laws import laws, played
+from tests.outlook.test_told import FLOOR, LEAST, PAID, PREPAID
+from tests.outlook.told import told, used
+from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.stories import DAYS, Random, days, families, usage
+
+
+def expected_of(held: Family, through: date) -> list[Outlook]:
+    last = settle(held, through=through, accrued=True)
+    return list(outlooks(last, used_before(last)))
+
+
+def by_themselves(held: Family, through: date) -> dict[str, tuple[Expected, ...]]:
+    last, over = settle(held, through=through, accrued=True), through - ONE_DAY
+    found = {}
+    for fund in held.terms.funds:
+        found[fund.id] = tuple(
+            Expected(one.window, one.days, one.per_day, one.runs_out, one.uncovered, one.lapses)
+            for one in burn_down(held, fund.id, last, over).forecasts
+        )
+    for minimum in held.terms.minimums:
+        shown = progress(held, minimum.id, last, over)
+        is_running = shown is not None and shown.start <= through < shown.end
+        found[minimum.id] = tuple(
+            Expected(one.window, one.days, one.per_day, one.reached, one.true_up, one.true_up * 0)
+            for one in (shown.forecasts if shown is not None and is_running else ())
+        )
+    return {id: expected for id, expected in found.items() if expected}
+
+
+@laws
+@given(st.data(), families(), days(5, DAYS + 40))
+def test_it_is_what_each_says_by_itself(data: st.DataObject, family: Random, through: date) -> None:
+    held = played(data, family)
+    found = {one.id: one.expected for one in expected_of(held, through)}
+    assert found == by_themselves(held, through)
+
+
+@laws
+@given(st.data(), families(), days(5, DAYS + 40))
+def test_what_is_known_of_days_before_is_as_good_as_settled(data: st.DataObject, family: Random, through: date) -> None:
+    """Usage comes for a day: what was known of earlier ones holds."""
+    player = play_terms(family)
+    for record in data.draw(st.lists(usage(accounts_of(family)), min_size=2, max_size=6)):
+        player.usage(record)
+    before = family_of(player)
+    before = Family(before.terms, {key: dict(of_key) for key, of_key in before.totals.items()}, before.billed)
+    known = used_before(settle(before, through=through, accrued=True))
+    player.usage(data.draw(usage(accounts_of(family))))
+    held = Family(before.terms, family_of(player).totals, before.billed)
+    for key, of_key in held.totals.items():
+        for day, state in of_key.items():
+            known = known if before.totals.get(key, {}).get(day) == state else known.without(day)
+    last = settle(held, through=through, accrued=True)
+    assert used_before(last, known) == used_before(last)
+
+
+def test_a_window_that_begins_the_day_after_the_term_leaves_its_first_day_out() -> None:
+    held = told(PREPAID, used([date(2026, 1, 1)], 10))
+    [paid] = expected_of(held, date(2026, 1, 9))
+    assert [(one.days, one.per_day) for one in paid.expected] == [(7, 0), (8, Decimal("1.25")), (8, Decimal("1.25"))]
+    assert {paid.id: paid.expected} == by_themselves(held, date(2026, 1, 9))
+
+
+def test_of_what_is_not_in_its_term_nothing_is_expected() -> None:
+    held = told(FLOOR + PREPAID.replace("commitments:\n", ""), used([date(2026, 1, 5)], 2))
+    for day in (date(2025, 12, 1), date(2026, 1, 1), date(2026, 4, 1)):
+        assert not expected_of(held, day)
+    least, paid = expected_of(held, date(2026, 3, 31))
+    assert {least.id, paid.id} == {LEAST, PAID}
