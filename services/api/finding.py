@@ -1,6 +1,6 @@
 """What people call something, and where it is: accounts, commitments, balances and bills in one question."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.responses import Response
@@ -17,9 +17,11 @@ _QUERY, _LIMIT = Text("query", minLength=1), Whole("limit", 20, 1, 200)
 
 
 class FoundShown(Shown):
-    """Something that is called so. `code` of a bill is the number of its invoice; `accountId` is whose it is."""
+    """Something that is called so. `kind` is account, commitment, balance or bill; `code` of a bill is the number of
+    its invoice; `accountId` is whose it is.
+    """
 
-    kind: Literal["account", "commitment", "balance", "bill"]
+    kind: str
     id: str
     code: str | None = None
     name: str | None = None

@@ -1,5 +1,6 @@
 """The organization at a glance, and an account's outlook: of rows alone, for an overview settles nobody."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, cast
 
@@ -80,15 +81,14 @@ def _window(given: str | None) -> Window:
 
 async def _names(call: Call, rows: Iterable[Row]) -> Names:
     """The commitments, balances and accounts that the rows name, by id."""
-    ids: dict[str, set[str]] = {"commitment": set(), "balance": set(), "account": set()}
+    ids = defaultdict[str, set[str]](set)
     for row in rows:
         ids["balance" if row["kind"] == "BALANCE" else "commitment"].add(row["commitment_id"])
         ids["account"].add(row["account_id"])
     found: dict[str, Entity[Any]] = {}
     async with call.postgres.connection() as connection:
         for kind, of_kind in ids.items():
-            if of_kind:
-                found |= await named(connection, call.organization, kind, sorted(of_kind))
+            found |= await named(connection, call.organization, kind, sorted(of_kind))
     return found
 
 

@@ -68,6 +68,8 @@ class Kind:
     reference_lists: tuple[tuple[str, str], ...] = ()
     #: Fields that a search may name; a kind without any has no search.
     searched: tuple[str, ...] = ()
+    #: Whether people look for it by what they call it, among all that they do.
+    is_found: bool = False
     #: Most resources on a page of the list, as m3ter has it.
     page_size_max: int = 100
     #: Whether a list may be asked for oldest first.

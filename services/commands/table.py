@@ -72,6 +72,7 @@ _ROWS = (
         Account,
         (f.IDS, f.CODES),
         owner="self",
+        is_found=True,
         fixed=("parentAccountId",),
         searched=(
             *("name", "code", "codes", "currency", "purchaseOrderNumber", "parentAccountId", "emailAddress"),
@@ -135,6 +136,7 @@ _ROWS = (
             *f.COMMITMENT_ENDS,
         ),
         owner="accountId",
+        is_found=True,
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
@@ -153,6 +155,7 @@ _ROWS = (
         ),
         group="billing",
         owner="accountId",
+        is_found=True,
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         derived=(*_SPENT, "amount", "amountRemaining"),

@@ -1,17 +1,17 @@
 """Accounts, commitments, balances and bills by what people call them: code, id, number of the invoice, name."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from services.commands.table import KINDS
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.finding import has_code
 
-FoundKind = Literal["account", "commitment", "balance", "bill"]
-KINDS = ("account", "commitment", "balance")
+_FOUND = [kind.name for kind in KINDS.values() if kind.is_found]
 _COLUMNS = "e.kind, e.id, e.body->>'code' AS code, e.body->>'name' AS name, e.body->>'accountId' AS account_id"
 _OF_KINDS = f"SELECT {_COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = ANY($2)"
-_IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind = '{kind}'" for kind in KINDS)
+_IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind = '{kind}'" for kind in _FOUND)
 #: $3 what it is called.
 _EXACTLY = f"{_OF_KINDS} AND (e.id = $3 OR {_IS_CALLED}) ORDER BY e.kind, e.position DESC LIMIT $4"
 #: $3 what its code begins with, $4 what its name has in it, both as patterns. Rows of the kinds are looked through.
@@ -26,9 +26,11 @@ WHERE organization = $1 AND (bill_id = $2 OR bill->>'sequentialInvoiceNumber' = 
 
 
 class Found(NamedTuple):
-    """Something that is called so. `code` of a bill is the number of its invoice; `account_id`: whose it is."""
+    """Something that is called so: of a kind of resource, or a `bill`, whose `code` is the number of its invoice;
+    `account_id`: whose it is.
+    """
 
-    kind: FoundKind
+    kind: str
     id: str
     code: str | None
     name: str | None
@@ -37,16 +39,15 @@ class Found(NamedTuple):
 
 async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[Found]:
     """What is called exactly so; where nothing is, what is called alike, and no bills."""
-    kinds = list(KINDS)
     async with postgres.connection() as connection:
-        exactly = _found(await connection.fetch(_EXACTLY, organization, kinds, words, most))
+        exactly = _found(await connection.fetch(_EXACTLY, organization, _FOUND, words, most))
     async with reading_live(postgres) as connection:
         exactly += _found(await connection.fetch(_BILLS, organization, words, most))
     if exactly:
         return exactly[:most]
     pattern = words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     async with postgres.connection() as connection:
-        return _found(await connection.fetch(_ALIKE, organization, kinds, f"{pattern}%", f"%{pattern}%", most))
+        return _found(await connection.fetch(_ALIKE, organization, _FOUND, f"{pattern}%", f"%{pattern}%", most))
 
 
 def _found(rows: Sequence[Mapping[str, Any]]) -> list[Found]:
