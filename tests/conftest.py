@@ -58,6 +58,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
     return ByUnit(config, log)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """In one line, whatever else is told: how many tests wanted a browser that is not there."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if count := sum("no Chromium" in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(f"{count} tests in a browser did not run: `apt-get install chromium`, or Chrome")
+
+
 def pytest_configure() -> None:
     """Logs have plain tracebacks, as every process has them: to draw the locals of a web framework takes minutes."""
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

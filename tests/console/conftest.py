@@ -7,17 +7,8 @@ import pytest
 import pytest_asyncio
 
 from services.run.up import System
-from tests.console.browsing import CHROMIUM
 from tests.console.story import Office, open_office
 from tests.console.visiting import Visitor, visiting
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where the browser is. Skipped here, all of its tests are told in one line."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium for tests of the console in a browser: `apt-get install chromium`, or Chrome")
-    return CHROMIUM
 
 
 @pytest.fixture(scope="package")

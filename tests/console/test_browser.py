@@ -10,14 +10,21 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.console.browsing import running_chromium, signed_in
+from tests.console.browsing import CHROMIUM, running_chromium, signed_in
 from tests.console.story import Office
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def chromium() -> None:
+    """Before anything is started. tests/conftest.py says in one line how many are skipped."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium for tests of the console in a browser: `apt-get install chromium`, or Chrome")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def context(chromium: str, office: Office) -> AsyncIterator[BrowserContext]:
+async def context(office: Office) -> AsyncIterator[BrowserContext]:
     async with running_chromium() as browser, signed_in(browser, office) as found:
         yield found
 
