@@ -92,7 +92,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1e-400", "1e-999999999", "1e999999999", "1e" + "9" * 1000, "0." + "1" * 500_000])
 def test_no_number_takes_long_to_judge(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with contextlib.suppress(ValueError):
         parse_decimal(text)
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began < 0.1
