@@ -1,8 +1,9 @@
 """A request for a page: who visits, about which organization, as of when; and what becomes of one that is refused."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -63,6 +64,7 @@ class Visit:
     identity: Identity
     asking: Asking
     to: Inside
+    began: float = field(default_factory=time.perf_counter)
 
     @property
     def organization(self) -> str:
@@ -79,8 +81,12 @@ class Visit:
         return bool(self.console.needed(method, path) & self.identity.scopes)
 
     async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page with what all have."""
-        return await rendered(template, self._values() | values, status)
+        """A page with what all have; a header says how long the API was asked, and how long it was rendered."""
+        asked = time.perf_counter()
+        page = await rendered(template, self._values() | values, status)
+        parts = {"api": asked - self.began, "rendering": time.perf_counter() - asked}
+        page.headers["server-timing"] = ", ".join(f"{name};dur={took * 1000:.1f}" for name, took in parts.items())
+        return page
 
     def go(self, *parts: str, **query: Any) -> Response:
         """Lead to a page, after a form was sent."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 from markupsafe import Markup, escape
 
 from events.zones import time_zone
@@ -31,7 +31,7 @@ def money(value: Decimal | int, currency: str) -> str:
 def price(value: Decimal | int, currency: str) -> str:
     """With all its digits: a price of a unit may be far below a minor unit."""
     whole = Decimal(value)
-    if whole == whole.quantize(Decimal("0.01")):
+    if whole == round(whole, get_currency_precision(currency)):
         return money(value, currency)
     return _apart(format_currency(whole, currency, locale=LOCALE, currency_digits=False, decimal_quantization=False))
 

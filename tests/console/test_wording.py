@@ -36,6 +36,7 @@ def test_an_amount_also_says_its_exact_number() -> None:
 
 def test_a_price_keeps_all_its_digits() -> None:
     assert (price(Decimal("0.0000025"), "USD"), price(Decimal("2.5"), "USD")) == ("$0.0000025", "$2.50")
+    assert (price(Decimal("35.5"), "JPY"), price(Decimal("1E+3"), "JPY")) == ("¥35.50", "¥1,000"), "half a yen a call"
     assert number(Decimal("22361870")) == "22,361,870"
 
 
