@@ -13,6 +13,8 @@ from services.console.visits import Visit
 _BILLS = 12
 #: Commitments and balances that are drawn on the page; of the others their own pages have the chart.
 _DRAWN = 4
+#: Lines that are not billed yet: a year of many commitments has thousands.
+_LINES = 100
 
 
 async def page(visit: Visit) -> Response:
@@ -22,7 +24,7 @@ async def page(visit: Visit) -> Response:
     asked = await together(
         account=asking.get("accounts", id),
         config=asking.get("organizationconfig"),
-        children=or_missing(asking.get("accounts", id, "children")),
+        children=or_missing(asking.get("accounts", id, "children", nextToken=visit.query.get("childrenFrom"))),
         commitments=or_missing(asking.get("commitments", accountId=id, nextToken=visit.query.get("commitmentsFrom"))),
         balances=or_missing(asking.get("balances", accountId=id, nextToken=visit.query.get("balancesFrom"))),
         plans=or_missing(plans_of(asking, id)),
@@ -35,7 +37,8 @@ async def page(visit: Visit) -> Response:
         asked["commitments"] = await _at_moment(visit, asked["commitments"])
     asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"])
     zone = account.get("timezone") or asked["config"]["timezone"]
-    return await visit.page("account.html", zone=zone, **asked)
+    lines = None if visit.query.get("unbilled") == "all" else _LINES
+    return await visit.page("account.html", zone=zone, lines_shown=lines, **asked)
 
 
 async def _drawn(visit: Visit, commitments: Any, balances: Any) -> list[dict[str, Any]]:

@@ -30,7 +30,9 @@ async def page(visit: Visit) -> Response:
         balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
         drawn=drawings.of_commitment(asking, commitment, **visit.to.moment),
         ledger=or_missing(asking.get("lineitems", commitmentId=id, nextToken=visit.query.get("ledgerFrom"))),
-        fees=or_missing(asking.get("lineitems", commitmentId=id, lineItemType=_FEE)),
+        fees=or_missing(
+            asking.get("lineitems", commitmentId=id, lineItemType=_FEE, nextToken=visit.query.get("feesFrom"))
+        ),
         to_come=or_missing(asking.get("accounts", commitment["accountId"], "unbilled", asOf=end)),
         happened=or_missing(_happened(visit, id)),
         products=or_missing(_named(visit, "products", commitment.get("productIds", ()))),
