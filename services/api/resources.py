@@ -27,7 +27,8 @@ from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
 from services.commands.table import KINDS
-from services.readside.family_now import LoadedFamily, load_family
+from services.readside.family_now import LoadedFamily
+from services.readside.recalled import recall_family
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 
@@ -213,4 +214,4 @@ async def family_of(call: Call, account_id: str) -> LoadedFamily:
         account = await existing(connection, call.organization, KINDS["account"], account_id)
     assert isinstance(account, AccountEntity)
     await call.waiter.until_commands_projected()
-    return await load_family(call.postgres, call.organization, account.root_id)
+    return await recall_family(call.postgres, call.organization, account.root_id)

@@ -11,8 +11,9 @@ from services.console.prices import plans_of
 from services.console.visits import Visit
 
 _BILLS = 12
-#: Commitments and balances that are drawn on the page; of the others their own pages have the chart.
-_DRAWN = 4
+#: Commitments and balances that are drawn on the page, the most money at stake first; of the others their own pages
+#: have the chart. Where very many run, each is long in the making, so one is drawn.
+_DRAWN, _DRAWN_OF_MANY, _MANY = 4, 1, 20
 #: Lines that are not billed yet: a year of many commitments has thousands.
 _LINES = 100
 
@@ -28,6 +29,7 @@ async def page(visit: Visit) -> Response:
         commitments=or_missing(asking.get("commitments", accountId=id, nextToken=visit.query.get("commitmentsFrom"))),
         balances=or_missing(asking.get("balances", accountId=id, nextToken=visit.query.get("balancesFrom"))),
         plans=or_missing(plans_of(asking, id)),
+        stakes=or_missing(asking.get("accounts", id, "outlook", limit=_DRAWN)),
         unbilled=or_missing(asking.get("accounts", id, "unbilled", asOf=visit.query.get("asOf"))),
         bills=or_missing(_bills(visit, id)),
     )
@@ -35,23 +37,27 @@ async def page(visit: Visit) -> Response:
     asked["parent"] = await _parent(visit, account)
     if visit.to.moment:
         asked["commitments"] = await _at_moment(visit, asked["commitments"])
-    asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"])
+    asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"], asked.pop("stakes"))
     zone = account.get("timezone") or asked["config"]["timezone"]
     lines = None if visit.query.get("unbilled") == "all" else _LINES
     return await visit.page("account.html", zone=zone, lines_shown=lines, **asked)
 
 
-async def _drawn(visit: Visit, commitments: Any, balances: Any) -> list[dict[str, Any]]:
-    """Charts of the first that run, with whose they are."""
+async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> list[dict[str, Any]]:
+    """Charts of those that run, with whose they are: first those that the outlook names, then in the list's order."""
     every = [
         (one, draw)
         for page, draw in ((commitments, drawings.of_commitment), (balances, drawings.of_balance))
         if not isinstance(page, Missing)
         for one in page["data"]
     ]
-    running = [(one, draw) for one, draw in every if one.get("status") in ("ACTIVE", "EXHAUSTED")][:_DRAWN]
-    charts = await asyncio.gather(*(draw(visit.asking, one, **visit.to.moment) for one, draw in running))
-    return [{"of": one, "charts": drawn} for (one, _), drawn in zip(running, charts, strict=True) if drawn]
+    running = [(one, draw) for one, draw in every if one.get("status") in ("ACTIVE", "EXHAUSTED")]
+    named = [] if isinstance(stakes, Missing) else [one["id"] for one in stakes["data"]]
+    places = {id: place for place, id in enumerate(named)}
+    running.sort(key=lambda each: places.get(each[0]["id"], len(places)))
+    chosen = running[: _DRAWN if len(running) < _MANY else _DRAWN_OF_MANY]
+    charts = await asyncio.gather(*(draw(visit.asking, one, **visit.to.moment) for one, draw in chosen))
+    return [{"of": one, "charts": drawn} for (one, _), drawn in zip(chosen, charts, strict=True) if drawn]
 
 
 async def _parent(visit: Visit, account: dict[str, Any]) -> dict[str, Any] | None:
