@@ -16,7 +16,7 @@ from starlette.routing import Route
 from services.access.gate import Gate
 from services.access.scopes import ALL, Scope
 from services.access.tokens import Identity
-from services.api.scopes import needed_by
+from services.api.scopes import PREFIX, needed_by
 from services.api.wire import answer
 from services.console.app import PATH, console_routes
 from services.console.sessions import COOKIE, FORM_TOKEN, form_token
@@ -38,8 +38,9 @@ class MadeUp:
     scopes: frozenset[Scope] = ALL
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
-    async def __call__(self, request: Request) -> Response:
-        path = request.url.path.removeprefix(f"/organizations/{ORGANIZATION}").removeprefix("/")
+    async def answered(self, request: Request) -> Response:
+        """Any request."""
+        path = request.path_params["path"].removeprefix(f"organizations/{ORGANIZATION}/")
         self.asked.append((request.method, path, dict(request.query_params)))
         found = self.answers.get(path, self.otherwise)
         status, document = (found[0], {"message": found[1]}) if isinstance(found, tuple) else (200, found)
@@ -71,11 +72,15 @@ class Alone:
         return await self.http.post(f"{BASE}{path}", data=fields | {FORM_TOKEN: form_token(TOKEN)})
 
 
+def _needed(method: str, path: str) -> frozenset[Scope]:
+    return needed_by(method, f"{PREFIX}{path}")
+
+
 @asynccontextmanager
 async def before(api: MadeUp) -> AsyncIterator[Alone]:
     """A visit."""
-    app = Starlette(routes=[Route("/{path:path}", api, methods=["GET", "POST", "PUT", "DELETE"])])
-    console = Starlette(routes=console_routes(app, cast(Gate, api), needed_by))
+    app = Starlette(routes=[Route("/{path:path}", api.answered, methods=["GET", "POST", "PUT", "DELETE"])])
+    console = Starlette(routes=console_routes(app, cast(Gate, api), _needed))
     transport = httpx.ASGITransport(app=console)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies={COOKIE: TOKEN}) as http:
         yield Alone(http)
