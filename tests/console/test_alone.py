@@ -301,12 +301,12 @@ async def test_no_text_of_a_line_is_a_formula_to_a_spreadsheet(text: str) -> Non
 
 async def test_ids_and_texts_of_whatever_kind_stay_what_they_are() -> None:
     """An id with all that ends an attribute or a path; a description that is markup."""
-    held = bill(line(1, description=HOSTILE, id=ID), id=ID, accountCode=HOSTILE)
+    held = bill(line(1, description=HOSTILE, id=f"{ID}1"), id=ID, accountCode=HOSTILE)
     api = MadeUp({f"bills/{ID}": held, "accounts/a": ACCOUNT | {"name": HOSTILE}, "organizationconfig": CONFIG})
     async with before(api) as visit:
         page = await visit.see(path_of("bills", ID))
         [why] = page.one("section", id="lines").every("a")
-        assert why.text == HOSTILE and why.attributes["href"] == f"{BASE}{path_of('bills', ID, 'lines', ID)}"
+        assert why.text == HOSTILE and why.attributes["href"] == f"{BASE}{path_of('bills', ID, 'lines', f'{ID}1')}"
         assert not page.every("b") and HOSTILE in page.one("section", **{"aria-label": "Bill"}).text
         for href in [*links(page), *(one.attributes["action"] for one in page.every("form"))]:
             assert href.startswith(f"{BASE}/") and not {*"\"'<>"} & {*href}, href

@@ -48,3 +48,9 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
 }
+
+// What was asked for is on its way: the button says so until the next page is there, or this one is back.
+addEventListener("submit", (event) => { event.submitter?.setAttribute("aria-busy", "true"); });
+addEventListener("pageshow", () => {
+  for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
+});
