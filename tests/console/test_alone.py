@@ -1,6 +1,7 @@
 """Pages of what a real API seldom comes to: servers that are away, very many lines, jobs that run, hostile texts."""
 
 import csv
+import re
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -82,6 +83,8 @@ async def test_a_bill_of_very_many_lines_comes_a_part_at_a_time(monkeypatch: pyt
             assert bool(page.every("tfoot")) == (not path), "the total stands below the last of them"
         assert shown == [f"line-{number}" for number in range(1, 122)]
         assert "Lines 101 to 121 of 121." in page.text and page.one("tfoot").numbers == [Decimal("151.25")]
+        timed = (await visit.http.get(f"{BASE}/bills/b")).headers["server-timing"]
+        assert re.fullmatch(r"api;dur=\d+\.\d, rendering;dur=\d+\.\d", timed), "so much of it is the API's"
         every = await visit.see("/bills/b?lines=all")
         assert len(rows(every.one("section", id="lines"))) == 121 and not every.every("p", **{"class": "more"})
         answer = await visit.http.get(f"{BASE}/bills/b/lines.csv")

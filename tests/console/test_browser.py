@@ -208,6 +208,11 @@ async def test_all_is_reached_and_seen_by_keyboard(office: Office, page: Page) -
     assert len(reached) == every > 20
     assert not [html for html, outline, has_place in reached if outline == "none" or not has_place]
     assert await page.evaluate("document.activeElement === document.body"), "as many as can be seen, and no more"
+    busy = await page.evaluate(
+        "(button => { button.form.dispatchEvent(new SubmitEvent('submit', {bubbles: true, submitter: button}));"
+        " return button.ariaBusy })(document.querySelector('.search button'))"
+    )
+    assert busy == "true", "what is on its way is said"
     await skip.focus()
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
