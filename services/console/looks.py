@@ -1,6 +1,7 @@
 """How pages look: templates, their filters, the two files that browsers fetch beside them, and the headers of all."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -115,7 +116,15 @@ class Inside(Addresses):
         return self.to(*parts, **self.moment | query)
 
 
-async def rendered(template: str, values: dict[str, Any], status: int = 200) -> HTMLResponse:
-    """A page. It is made in a thread: one of 5,000 lines would hold up everybody's requests."""
+async def rendered(
+    template: str, values: dict[str, Any], status: int = 200, *, began: float | None = None
+) -> HTMLResponse:
+    """A page. It is made in a thread: one of 5,000 lines would hold up everybody's requests.
+
+    `began`: when the API began to be asked for it, by `time.perf_counter`; a header says how long that took.
+    """
+    asked = time.perf_counter()
     page = await asyncio.to_thread(templates().get_template(template).render, values)
-    return HTMLResponse(page, status, headers=HEADERS)
+    parts = {"api": asked - (asked if began is None else began), "rendering": time.perf_counter() - asked}
+    timing = ", ".join(f"{name};dur={took * 1000:.1f}" for name, took in parts.items())
+    return HTMLResponse(page, status, headers=HEADERS | {"server-timing": timing})

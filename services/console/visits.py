@@ -82,11 +82,7 @@ class Visit:
 
     async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A page with what all have; a header says how long the API was asked, and how long it was rendered."""
-        asked = time.perf_counter()
-        page = await rendered(template, self._values() | values, status)
-        parts = {"api": asked - self.began, "rendering": time.perf_counter() - asked}
-        page.headers["server-timing"] = ", ".join(f"{name};dur={took * 1000:.1f}" for name, took in parts.items())
-        return page
+        return await rendered(template, self._values() | values, status, began=self.began)
 
     def go(self, *parts: str, **query: Any) -> Response:
         """Lead to a page, after a form was sent."""

@@ -114,3 +114,20 @@ def bill(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 ACCOUNT = {"id": "a", "code": "acme", "name": "Acme"}
 CONFIG = {"timezone": "UTC"}
+EMPTY: dict[str, Any] = {"data": []}
+#: Text that is markup, and an id with all that ends an attribute or a path.
+HOSTILE = """<b id='x'>"&amp;{{ 7 }}"""
+ID = "a \"b'?<i>#%2F"
+
+
+def account(**more: Any) -> dict[str, Any]:
+    """What the page of an account asks for, all of it there and empty."""
+    lists = ("accounts/a/children", "commitments", "balances", "bills", "accountplans", "accounts/a/outlook")
+    unbilled = {"accountId": "a", "billTotal": 0, "lineItems": []}
+    alone = {"accounts/a": ACCOUNT, "organizationconfig": CONFIG, "clock": {"now": "2026-02-01T00:00:00Z"}}
+    return dict.fromkeys(lists, EMPTY) | {"accounts/a/unbilled": unbilled} | alone | more
+
+
+def links(page: Element) -> list[str]:
+    """Where its links lead."""
+    return [one.attributes["href"] for one in page.every("a")]
