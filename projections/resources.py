@@ -42,6 +42,7 @@ from events.resources.organization import (
     TransactionType,
 )
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -87,6 +88,7 @@ class Resources:
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
     transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
+    statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -198,6 +200,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     DebitReason: "debit_reasons",
     TransactionType: "transaction_types",
     BillConfig: "bill_configs",
+    StatementConfig: "statement_configs",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

@@ -11,6 +11,7 @@ from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import InnerList, InStories, Kind
@@ -127,14 +128,7 @@ _ROWS = (
     Kind(
         "commitment",
         Commitment,
-        (
-            f.IDS,
-            f.ACTIVE,
-            f.of_account(),
-            f.DRAWS_FOR_PRODUCT,
-            f.unlinked_or_equals("contractId"),
-            *f.COMMITMENT_ENDS,
-        ),
+        (f.IDS, f.ACTIVE, f.of_account(), f.DRAWS_FOR_PRODUCT, f.unlinked_or_equals("contractId"), *f.COMMITMENT_ENDS),
         owner="accountId",
         is_found=True,
         fixed=("accountId",),
@@ -227,6 +221,7 @@ _ROWS = (
     Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
+    Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
