@@ -4,7 +4,6 @@ import base64
 import json
 from dataclasses import asdict
 from importlib.resources import files
-from typing import Any
 
 from services.commands.errors import CommandError
 from services.failures import ExpectedFailure, Worded
@@ -27,14 +26,13 @@ def paper_of(statement: Statement) -> bytes:
     except ImportError as error:
         raise NoTypesetterError from error
     one = spelled(statement)
-    sources: Any = {"main": (files("services.statement") / "templates" / "statement.typ").read_bytes()}
-    if one.logo:
-        sources["logo.png"] = base64.b64decode(one.logo)
+    template = (files("services.statement") / "templates" / "statement.typ").read_bytes()
+    # An image is an array of its bytes to the template: it has no files beside itself.
+    said = asdict(one) | {"logo": list(base64.b64decode(one.logo))}
     try:
-        paper = typst.compile(sources, sys_inputs={"statement": json.dumps(asdict(one))}, timestamp=0)
+        paper = typst.compile(template, sys_inputs={"statement": json.dumps(said)}, timestamp=0)
     except typst.TypstError as error:
         if not one.logo:
             raise
         raise UnreadableLogo(why=error.message) from error
-    assert isinstance(paper, bytes)
     return paper
