@@ -85,7 +85,7 @@ async def test_links_are_read_without_a_token(shop: Shop) -> None:
         assert kinds == ["application/json", "text/csv; charset=utf-8", "text/csv; charset=utf-8"]
         other = httpx.URL(links[0]).copy_set_param("format", "html")
         assert (await stranger.get(other)).status_code == 401
-    assert "bill none" in await shop.refused(404, "GET", "bills/none/statement/csv")
+    assert "no bill with id none" in await shop.refused(404, "GET", "bills/none/statement/csv")
 
 
 async def test_what_cannot_be_spelt_is_refused(shop: Shop) -> None:
