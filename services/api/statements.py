@@ -15,7 +15,7 @@ from services.api.bill_documents import content_of
 from services.api.calls import Call, Caller, organization_router
 from services.api.links import Link, link_to
 from services.api.parameters import Choice
-from services.api.sent import Sent
+from services.api.sent import Anything, Sent, Unread
 from services.api.shown import answer_of
 from services.api.singles import put_single, read_single, single_body
 from services.api.statement_answers import StatementShown, statement_document
@@ -124,7 +124,7 @@ async def link_to_csv(call: Caller, bill: str) -> Response:
 
 
 @router.post("/bills/{bill}/statement/csv", response_model=FileUrl)
-async def make_csv(call: Caller, bill: str) -> Response:
+async def make_csv(call: Caller, bill: str, _sent: Annotated[Unread, Depends(Anything())]) -> Response:
     """The same, by m3ter's other method: nothing has to be made before it is read."""
     return await _linked(call, bill, "csv")
 
