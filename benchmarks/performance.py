@@ -1,4 +1,4 @@
-"""`python -m benchmarks.performance [FILE...]`: puts what `make bench` measured into docs/performance.md, its plots, and
+"""`python -m benchmarks.performance [FILE...]`: puts what `make bench` measured into docs/performance.md, its plots and
 docs/scaling.md.
 
 Of several files, each of which `make bench` wrote, the runs of all are taken together: those of a long night can stand
