@@ -156,6 +156,8 @@ def scaling(ran: Sequence[Ran]) -> str:
 def machine(ran: Sequence[Ran]) -> str:
     """Cores, load, and how long it all took."""
     seconds = sum(sum(one.seconds) for one in ran)
+    if not seconds:
+        return "Nothing was measured yet."
     return " ".join([*how_quiet(ran), f"All runs together took {seconds / 60:.0f} minutes."])
 
 
@@ -172,7 +174,7 @@ BLOCKS: Mapping[str, Callable[[Sequence[Ran]], str]] = {
 
 
 def plots(ran: Sequence[Ran]) -> dict[str, str]:
-    """SVG by the name of its file; what was not measured has none."""
+    """SVG by the name of its file."""
     fresh = [
         Bar(row.measure.removeprefix("usage -> balance visible, ").removesuffix(", ms"), row.values, row.limit)
         for row in rows_of(ran, large=True)
@@ -204,7 +206,6 @@ def plots(ran: Sequence[Ran]) -> dict[str, str]:
     return {
         name: bars(title, unit, shown, id=name, by_tenfold=tenfold)
         for name, (title, unit, shown, tenfold) in drawn.items()
-        if shown
     }
 
 

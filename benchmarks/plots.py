@@ -11,9 +11,11 @@ from statistics import median
 from services.console.charts.scale import shown_tenths, ticks
 from services.console.charts.svg import document, element, text, titled
 
-WIDTH, LEFT, RIGHT, TOP, ROW, FONT = 720, 300, 76, 16, 24, 12
+WIDTH, LEFT, RIGHT, TOP, ROW, FONT = 820, 390, 76, 16, 24, 12
 #: Readable on a light page as on a dark one.
 BAR, SPREAD, AIM, WORDS, GRID = "#4c84c4", "#1f3f66", "#c4622d", "#808890", "#80889055"
+
+_NOTHING = "Nothing was measured yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,9 @@ class Bar:
 
 def bars(title: str, unit: str, shown: Sequence[Bar], *, id: str, by_tenfold: bool = False) -> str:
     """A drawing; `by_tenfold`: each step of its axis is ten times the one before, for what differs so much."""
+    if not shown:
+        words = text(_NOTHING, x=WIDTH // 2, y=TOP + FONT, fill=WORDS, font_size=FONT, text_anchor="middle")
+        return document(WIDTH, 2 * TOP + FONT, id, title, _NOTHING, [words])
     axis = _tenfold(shown) if by_tenfold else _even(shown)
     bottom = TOP + ROW * len(shown)
     parts = [*_grid(axis, bottom), *(part for row, one in enumerate(shown) for part in _bar(axis, row, one))]

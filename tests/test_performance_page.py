@@ -103,9 +103,12 @@ def test_the_pages_are_filled_from_files_alone(tmp_path: Path, monkeypatch: pyte
     assert [page.read_text() for page in pages] == before
 
 
-def test_a_page_without_numbers_says_why() -> None:
+def test_without_numbers_page_and_plots_say_so() -> None:
     text = performance.filled(performance.PAGES[0].read_text(), all_programs(quick=False))
     assert "| not measured: the time was up before its first run |" in text
+    assert all(
+        "Nothing was measured yet." in drawing for drawing in performance.plots(all_programs(quick=False)).values()
+    )
 
 
 @pytest.mark.parametrize("by_tenfold", [True, False])
