@@ -34,7 +34,7 @@ up: install
 
 # What is compared with has an environment of its own; where it cannot be had, its rows say so.
 bench: install
-	-@$(MAKE) --no-print-directory build/rivals/.installed
+	-@$(MAKE) --silent --no-print-directory build/rivals/.installed
 	$(BIN)/python -m benchmarks.table $(ARGS)
 
 # The documents of what is spoken over HTTP and through Kafka, and README's table of paths, from the code.

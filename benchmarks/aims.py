@@ -122,7 +122,7 @@ def history(events: int) -> tuple[Row, Row]:
     """With so many million events."""
     begins = f"history of {events} M events"
     return (
-        most(f"{begins}: drop of throughput, first to last of 20 parts, %", "<= 10", 10, _drop, 1),
+        most(f"{begins}: drop of throughput, first to last tenth, %", "<= 10", 10, _drop, 1),
         most(f"{begins}: start of all until their first write, s", "<= 5", 5, _first_write, 1),
     )
 

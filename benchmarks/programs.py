@@ -150,7 +150,7 @@ PROGRAMS = (
             ),
         ),
     ),
-    Program("start", "--events 1000000 --repeats 3", "--events 50000 --repeats 1", 1_200, history(1)),
+    Program("start", "--events 3000000 --repeats 3", "--events 50000 --repeats 1", 1_200, history(3)),
     Program(
         "overview",
         "",
