@@ -23,33 +23,35 @@ from services.run.up import System
 COMMITMENTS, SEGMENTS, PRICED = 1_000, 10_000, 1_000
 SEGMENTED = "segmented"
 _PLAN = "SELECT id FROM store.entities WHERE kind = 'plan' AND organization = $1"
-_TEMPLATE = "SELECT body->>'planTemplateId' FROM store.entities WHERE kind = 'plan' AND organization = $1"
-_PRODUCT = "SELECT id FROM store.entities WHERE kind = 'product' AND organization = $1"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`own` is how many of so many events a second are the account's; `create` what it has besides, by account, plan,
-    template and product; `more` what the data of its event with this number have besides."""
+    """`own` is how many of so many events a second are the account's; `create` what it has besides, by account;
+    `more` what the data of its event with this number have besides."""
 
     own: Callable[[int], int]
-    create: Callable[[str, str, str, str], Iterator[Make]]
+    create: Callable[[str], Iterator[Make]]
     meter: str = METER
     more: Callable[[int], str] = lambda number: ""
 
 
-def _nothing(account: str, plan: str, template: str, product: str) -> Iterator[Make]:
+def _nothing(account: str) -> Iterator[Make]:
     return iter(())
 
 
-def _commitments(account: str, plan: str, template: str, product: str) -> Iterator[Make]:
+def _commitments(account: str) -> Iterator[Make]:
     terms = {"accountId": account, "amount": PREPAID, "amountPrePaid": PREPAID, "currency": "USD", **TERM}
     for _ in range(COMMITMENTS - 1):
         yield "commitment", str(uuid4()), terms
 
 
-def _segments(account: str, plan: str, template: str, product: str) -> Iterator[Make]:
-    meter, aggregation, other = (str(uuid4()) for _ in range(3))
+def _segments(account: str) -> Iterator[Make]:
+    # An account has one plan of a product, so this is another one.
+    product, template, plan, meter, aggregation = (str(uuid4()) for _ in range(5))
+    terms = {"currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0}
+    yield "product", product, {"code": SEGMENTED, "name": SEGMENTED}
+    yield "planTemplate", template, {"name": SEGMENTED, "productId": product, **terms}
     fields = [
         {"code": FIELD, "name": "Calls", "category": "MEASURE", "unit": "1"},
         {"code": "user", "name": "User", "category": "WHO"},
@@ -59,13 +61,13 @@ def _segments(account: str, plan: str, template: str, product: str) -> Iterator[
     priced = [{"user": _user(number)} for number in range(PRICED)]
     unit = {"quantityPerUnit": 1, "unit": "call", "segmentedFields": ["user"], "segments": priced}
     yield "aggregation", aggregation, added | unit
-    yield "plan", other, {"code": SEGMENTED, "name": SEGMENTED, "planTemplateId": template}
-    bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": "0.01"}]
+    yield "plan", plan, {"code": SEGMENTED, "name": SEGMENTED, "planTemplateId": template}
+    bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.01}]
     day = f"{START:%Y-%m-%d}"
     for segment in priced:
-        body = {"planId": other, "aggregationId": aggregation, "segment": segment, "startDate": day}
+        body = {"planId": plan, "aggregationId": aggregation, "segment": segment, "startDate": day}
         yield "pricing", str(uuid4()), body | {"pricingBands": bands}
-    yield "accountPlan", str(uuid4()), {"accountId": account, "planId": other, "startDate": TERM["startDate"]}
+    yield "accountPlan", str(uuid4()), {"accountId": account, "planId": plan, "startDate": TERM["startDate"]}
 
 
 def _user(number: int) -> str:
@@ -87,13 +89,13 @@ KINDS = {
 
 async def create(system: System, connection: Any, names: Sequence[str], others: int) -> None:
     """An account of each of these kinds beside so many others. Raises: NotFinishedError."""
-    plan, template, product = [await connection.fetchval(one, ORGANIZATION) for one in (_PLAN, _TEMPLATE, _PRODUCT)]
+    plan = await connection.fetchval(_PLAN, ORGANIZATION)
     balances = others + len(names) + (COMMITMENTS - 1) * ("commitments" in names)
     url = system.endpoints.database_url
     customers = await create_accounts(url, ORGANIZATION, plan, names, PREPAID)
     async with open_postgres(url, most=1) as postgres:
         for name, customer in customers.items():
-            await create_all(postgres, ORGANIZATION, KINDS[name].create(customer.account, plan, template, product))
+            await create_all(postgres, ORGANIZATION, KINDS[name].create(customer.account))
     await until_projected(system, balances)
 
 
