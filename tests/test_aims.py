@@ -1,5 +1,7 @@
 """The table of aims: a row is the median of its runs, and what has none says why."""
 
+import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -101,3 +103,15 @@ def test_what_was_measured_is_kept_when_the_time_is_up(tmp_path: Path, program: 
     run_all([fast, slow], 1, 0.05, large=False, say=lambda _: None, keep=lambda: kept.append(len(fast.found)))
     assert (tmp_path / "cleaned").exists(), "it was interrupted, not killed"
     assert kept == [1, 1] and fast.found == [{"ms": 7}] and slow.found == [] and slow.failure is None
+
+
+@pytest.mark.long
+@pytest.mark.stack
+@pytest.mark.timeout(2_400)
+def test_every_program_gives_all_its_rows_at_small_sizes(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    command = [sys.executable, "-m", "benchmarks.table", "--quick", "--large", "--json", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    rows = json.loads(file.read_text())["rows"]
+    assert done.returncode == 0, [(row["measure"], row["why"]) for row in rows if row["why"]]
+    assert all(row["median"] is not None for row in rows)
