@@ -15,6 +15,7 @@ from services.access.gate import Gate
 from services.access.scopes import Scope
 from services.access.tokens import Identity
 from services.console.asking import Asking, Refused
+from services.console.forms import form_for
 from services.console.looks import HEADERS, Addresses, Inside, rendered
 from services.console.sessions import (
     Base,
@@ -79,8 +80,9 @@ class Visit:
         return bool(self.console.needed(method, path) & self.identity.scopes)
 
     async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page with what all have."""
-        return await rendered(template, self._values() | values, status)
+        """A page with what all have, in the form of whom it is about."""
+        form = await form_for(self.asking, self.request.headers.get("accept-language", ""), values)
+        return await rendered(template, self._values() | values, status, form)
 
     def go(self, *parts: str, **query: Any) -> Response:
         """Lead to a page, after a form was sent."""

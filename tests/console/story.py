@@ -138,7 +138,8 @@ async def _accounts(office: Office) -> None:
         "idle": "Nothing yet",
     }
     for code, name in names.items():
-        more = {"timezone": "Asia/Tokyo", "currency": "JPY"} if code == "kaisha" else {}
+        more: dict[str, Any] = {"timezone": "Asia/Tokyo", "currency": "JPY"} if code == "kaisha" else {}
+        more |= {"customFields": {"locale": "de-DE"}} if code == "long" else {}
         office.ids[code] = await office.api.create(
             "accounts", code=code, name=name, emailAddress="billing@example.com", **more
         )

@@ -26,7 +26,7 @@ async function refresh() {
     requestAnimationFrame(() => part.classList.add("changed"));
     changed = true;
   }
-  if (changed && news) news.textContent = `Updated ${new Date().toLocaleTimeString("en-GB")}`;
+  if (changed && news) news.textContent = `Updated ${new Date().toLocaleTimeString("en-GB", { timeZoneName: "short" })}`;
 }
 
 let stream = null;
