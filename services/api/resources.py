@@ -1,7 +1,7 @@
 """The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from inspect import cleandoc
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,9 +14,10 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
+from services.api.known import AS_OF, KNOWN_AT, document_known
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
-from services.api.parameters import Day, Flag, Reader
+from services.api.parameters import Flag, Reader
 from services.api.search import ResourceSearch
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
@@ -33,8 +34,7 @@ from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
 _FUNDS = (CommitmentEntity, BalanceEntity)
-#: Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today.
-_AS_OF, _FORCE = Day("asOf"), Flag("force")
+_FORCE = Flag("force")
 
 
 def resource_router() -> APIRouter:
@@ -45,7 +45,7 @@ def resource_router() -> APIRouter:
             ("create", "POST", "", _create),
             ("list", "GET", "", _list),
             ("search", "GET", "/search", _search),
-            ("get", "GET", "/{id}", _get if kind.entity in _FUNDS else _get_plain),
+            ("get", "GET", "/{id}", _GETS.get(kind.entity, _get_plain)),
             ("update", "PUT", "/{id}", _update),
             ("delete", "DELETE", "/{id}", _delete),
         ]
@@ -133,7 +133,14 @@ async def _drawn(call: Call, kind: Kind, id: str) -> bool:
 
 
 def _get(kind: Kind) -> Handler:
-    async def get_one(call: Caller, id: str, as_of: Annotated[date | None, Depends(_AS_OF)]) -> Response:
+    async def get_one(
+        call: Caller,
+        id: str,
+        as_of: Annotated[date | None, Depends(AS_OF)],
+        known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
+    ) -> Response:
+        if known_at is not None:
+            return answer(await document_known(call, kind, id, as_of, known_at))
         async with call.looking() as connection:
             entity, derived = await read_fund(connection, call.api.live, call.organization, kind, id)
         if as_of is None and derived is not None:
@@ -144,12 +151,30 @@ def _get(kind: Kind) -> Handler:
     return get_one
 
 
+def _get_account(kind: Kind) -> Handler:
+    async def get_one(call: Caller, id: str, known_at: Annotated[datetime | None, Depends(KNOWN_AT)]) -> Response:
+        if known_at is not None:
+            return answer(await document_known(call, kind, id, None, known_at))
+        async with call.looking() as connection:
+            return answer(document_of(await existing(connection, call.organization, kind, id)))
+
+    return get_one
+
+
 def _get_plain(kind: Kind) -> Handler:
     async def get_one(call: Caller, id: str) -> Response:
         async with call.looking() as connection:
             return answer(document_of(await existing(connection, call.organization, kind, id)))
 
     return get_one
+
+
+#: What may be asked as of a day, or as known at a moment, beside what is there now.
+_GETS: dict[type[Any], Callable[[Kind], Handler]] = {
+    CommitmentEntity: _get,
+    BalanceEntity: _get,
+    AccountEntity: _get_account,
+}
 
 
 def _list(kind: Kind) -> Handler:

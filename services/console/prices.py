@@ -25,6 +25,14 @@ async def plans_of(asking: Asking, account: str) -> list[dict[str, Any]]:
     return [_of_plan(one, plans.get(one.get("planId", "")), by_template, priced) for one in attached]
 
 
+def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same of an account as it was."""
+    plans, templates = ({one["id"]: one for one in snapshot[name]} for name in ("plans", "planTemplates"))
+    by_id = {one["id"]: one for one in snapshot["aggregations"]}
+    prices = [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in snapshot["pricings"]]
+    return [_of_plan(one, plans.get(one.get("planId", "")), templates, prices) for one in snapshot["accountPlans"]]
+
+
 async def prices_of(asking: Asking, account: str) -> list[dict[str, Any]]:
     """All prices of these plans, each with the currency it is in. Raises: Refused."""
     plans = await plans_of(asking, account)

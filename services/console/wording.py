@@ -19,6 +19,8 @@ from markupsafe import Markup, escape
 
 from events.decimals import EXACT
 from events.zones import time_zone
+from services.console.time_bar import read_day as read_asked_day
+from services.console.time_bar import read_moment as read_asked_moment
 
 #: English of no place: where nobody says in which form he reads.
 PLAIN = "en"
@@ -137,6 +139,18 @@ def moment(value: Any, zone: str = "UTC") -> Markup:
     return Markup('<time datetime="{}">{} {}</time>').format(at.isoformat(), text, zone)
 
 
+def day_asked(text: str) -> Markup:
+    """A day as an address says it; what is none is said as it stands."""
+    found = read_asked_day(text)
+    return escape(text) if found is None else day(found)
+
+
+def moment_asked(text: str, zone: str) -> Markup:
+    """The same of a moment."""
+    found = read_asked_moment(text)
+    return escape(text) if found is None else moment(found, zone)
+
+
 def day_text(value: date) -> str:
     """A day without an element."""
     return _day_text(value, _LOCALE.get())
@@ -185,5 +199,21 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
 
 #: What templates may spell, by these names.
 FILTERS: tuple[Callable[..., object], ...] = (
-    *(amount, day, exact, leaves, moment, money, month, multiline, number, quantity, span, unit_price, words),
+    *(
+        amount,
+        day,
+        day_asked,
+        exact,
+        leaves,
+        moment,
+        moment_asked,
+        money,
+        month,
+        multiline,
+        number,
+        quantity,
+        span,
+        unit_price,
+        words,
+    ),
 )

@@ -144,7 +144,7 @@ async def test_an_account_is_shown_as_of_a_day_and_says_so(office: Office, visit
     then = await office.api.exact(f"commitments/{office.ids['prepaid']}/balance", asOf="2026-01-15")
     [row] = rows(page.one("section", id="commitments"))
     assert row[-2:] == [then["spent"], then["remaining"]] != [Decimal(1620), Decimal(80)]
-    [link, _] = [one for one in page.every("a") if one.text == "prepaid"]
+    [link, *_] = [one for one in page.every("a") if one.text == "prepaid"]
     assert link.attributes["href"].endswith("?asOf=2026-01-15"), "the day goes along"
     assert "Not now:" not in (await visitor.see(f"/accounts/{office.ids['acme']}")).text
 
