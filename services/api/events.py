@@ -19,7 +19,7 @@ from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from projections.entities import Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.known import KNOWN_AT, cut_of
+from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
@@ -29,7 +29,6 @@ from services.billing.stored_bills import read_names
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of
 from services.concurrency import compute
-from services.readside.past.cut import EVENT_IS_KNOWN, events_known
 from services.store.happened import Asked, Happened, happened, position_in, positions_of, read_history
 from services.store.listing import Condition
 
@@ -122,10 +121,7 @@ async def list_events(
 
     Nothing is to be followed up, so it changes nothing whether actioned ones are asked for.
     """
-    conditions = []
-    if known_at is not None:
-        known = await events_known(call.postgres, await cut_of(call, known_at))
-        conditions = [Condition(EVENT_IS_KNOWN, list(known.positions))]
+    conditions = [] if known_at is None else [await were_known(call, known_at)]
     async with call.reading() as connection:
         positions = await _positions(connection, call, wanted, page, conditions)
     data = await _documents(call, page.shown(positions))

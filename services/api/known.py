@@ -14,7 +14,7 @@ from services.api.wire import document_of
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.kind import Kind
 from services.concurrency import compute
-from services.readside.past.cut import Cut, cut_at
+from services.readside.past.cut import EVENT_IS_KNOWN, Cut, cut_at, events_known
 from services.readside.past.known import KnownFamily, load_known
 from services.readside.table_rows import HAS_STATUS, IS_UNLOCKED_UNLESS
 from services.store.listing import Condition
@@ -29,6 +29,15 @@ async def cut_of(call: Call, at: datetime) -> Cut:
     async with call.reading():  # what follows has connections of its own
         pass
     return await cut_at(call.api.cluster, call.waiter, call.api.generations.partitions, at)
+
+
+async def were_known(call: Call, at: datetime) -> Condition:
+    """That a row `e`, of an event or of a resource, is of one that was known at a moment.
+
+    Raises: UnknownOrganization, ProjectionStalledError.
+    """
+    known = await events_known(call.postgres, await cut_of(call, at))
+    return Condition(EVENT_IS_KNOWN, list(known.positions))
 
 
 async def family_known(call: Call, kind: str, id: str, as_of: date | None, at: datetime | None) -> KnownFamily:

@@ -93,3 +93,9 @@ async def test_what_happened_is_what_had_happened(played: Played) -> None:
     assert earlier and earlier == every[-len(earlier) :] and len(earlier) < len(every)
     of_second = [await played.get("events", resourceId=second["id"], knownAt=at.isoformat()) for at in played.moments]
     assert [len(page["data"]) for page in of_second] == [0, 0, 0, 0, 1, 1]
+
+
+async def test_accounts_are_listed_that_were_known(played: Played) -> None:
+    now = (await played.get("accounts"))["data"]
+    assert (await played.get("accounts", knownAt=played.moments[0].isoformat()))["data"] == now != []
+    assert (await played.get("accounts", knownAt="2020-01-01T00:00:00Z"))["data"] == []
