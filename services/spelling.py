@@ -1,6 +1,8 @@
 """Money, numbers and days as people read them, in the form of a locale: one of babel's names (`en`, `de_CH`)."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
@@ -11,6 +13,8 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 
 from events.decimals import EXACT
 
+#: The custom field of an account, or of the configuration of an organization: no resource of the wire has a locale.
+FIELD = "locale"
 #: English of no place: where nobody says in which form he reads.
 PLAIN = "en"
 #: A day there: first the day, and the month in letters, so that nobody takes one for the other.
@@ -21,12 +25,17 @@ _REMEMBERED = 50_000
 _WIDE = Context(prec=EXACT.prec)
 
 
-def known(locale: str) -> str | None:
-    """Babel's name of a locale as the wire has it, `de-CH`; None for one that babel does not know."""
-    try:
-        return str(Locale.parse(locale, sep="-"))
-    except (UnknownLocaleError, ValueError):
-        return None
+def known(text: object) -> str | None:
+    """Babel's name of a locale, `de-CH` or `de_CH`; None for what is none."""
+    if isinstance(text, str):
+        with suppress(ValueError, UnknownLocaleError):
+            return str(Locale.parse(text.strip().replace("_", "-"), sep="-"))
+    return None
+
+
+def locale_of(*fields: Mapping[str, object] | None) -> str:
+    """What the first of these custom fields asks for which asks for a locale that is known; else plain English."""
+    return next((locale for one in fields if one and (locale := known(one.get(FIELD)))), PLAIN)
 
 
 @lru_cache(_REMEMBERED)

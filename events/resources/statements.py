@@ -1,8 +1,7 @@
-"""What stands on an organization's invoices beside the bill: who sells, the tax, the form of numbers, a logo."""
+"""What stands on an organization's invoices beside the bill: who sells, the tax, a foot, a logo."""
 
 import base64
 import binascii
-import re
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -17,8 +16,6 @@ LOGO_MAX = 64_000
 #: Largest width and height of a logo: few bytes may be spread out to very many.
 PIXELS_MAX = 2_000
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-#: A language, perhaps with a script and a country, as `de`, `de-CH` or `zh-Hant-TW`.
-LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 
 
 def _is_png(text: str) -> bool:
@@ -50,14 +47,6 @@ class StatementConfig(Resource):
     #: Percent that is put on the sum of a bill; without it no tax is charged on it, and none is named.
     tax_rate: Annotated[NonNegative, rule(lambda value: value <= 100, "must not be greater than 100")] | None = None
     tax_name: Text | None = None
-    #: How numbers and days are spelt on invoices.
-    locale: (
-        Annotated[str, rule(lambda value: LOCALE.fullmatch(value) is not None, "must be a locale, such as en or de-CH")]
-        | None
-    ) = None
-    #: Names of custom fields of an account: where an account has them, they hold for its invoices.
-    locale_field: Text | None = None
-    tax_number_field: Text | None = None
     #: The foot of every invoice, such as how it is to be paid.
     note: Annotated[str, characters(2_000)] | None = None
     #: A PNG, in base64.

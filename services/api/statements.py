@@ -1,4 +1,4 @@
-"""Bills as files over HTTP, and what stands on them beside the bill: who sells, the tax, how numbers are spelt."""
+"""Bills as files over HTTP, and what stands on them beside the bill: who sells, the tax, a foot and a logo."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,6 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from events.resources.statements import StatementConfig
-from services import spelling
 from services.access.scopes import Scope
 from services.api.answers import FileUrl
 from services.api.bill_documents import content_of
@@ -21,7 +20,6 @@ from services.api.singles import put_single, read_single, single_body
 from services.api.statement_answers import StatementShown, statement_document
 from services.api.wire import answer, encode
 from services.billing.life import load_life
-from services.commands.errors import InvalidField
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.statement.page import page_of
@@ -69,14 +67,12 @@ async def statement_config(call: Caller) -> Response:
 async def configure_statements(
     call: Caller, sent: Annotated[Sent[StatementConfig], Depends(single_body(_KIND))]
 ) -> Response:
-    """Say who sells, the tax and the form of numbers; the first PUT needs no version.
+    """Say who sells, and at which tax; the first PUT needs no version.
 
     Bills that are issued from then on have it on them, and those from before the first PUT.
     """
     async with call.reading():
         given = sent.read()
-    if given.body.locale is not None and spelling.known(given.body.locale) is None:
-        raise InvalidField(field="locale", rule="must be a locale that is known, such as en or de-CH")
     return await put_single(call, _KIND, given)
 
 

@@ -7,14 +7,15 @@ from decimal import Context, Decimal, localcontext
 from events.decimals import EXACT, normal
 from events.facts.bills import BillIssued, BillLine
 from events.resources.accounts import Account, Address
-from events.resources.statements import LOCALE, StatementConfig
+from events.resources.statements import StatementConfig
 from projections.line_types import LINES
 from projections.money import Rounding, minor_digits
 from projections.resources import Resources
+from services.spelling import locale_of
 from services.statement.statement import Group, Line, Party, Statement, Tax
 
-#: How numbers and days are spelt where nobody says otherwise.
-DEFAULT_LOCALE = "en"
+#: The custom field of an account that says what the tax office knows it by.
+TAX_NUMBER_FIELD = "taxNumber"
 #: Digits of a price; one that needs more is told as the amount of one piece.
 _FINEST = Decimal("0.000001")
 _WIDE = Context(prec=EXACT.prec)
@@ -26,7 +27,7 @@ _NOTHING = Address()
 
 def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig | None, *, pending: bool) -> Statement:
     """The statement of a bill, with accounts, products and configuration as `resources` and `config` have them."""
-    account = resources.accounts[bill.account_id].body
+    account, configured = resources.accounts[bill.account_id].body, resources.configured
     lines = [_line(bill, line, resources) for line in bill.lines]
     net = sum((line.amount for line in lines), Decimal(0))
     tax = None if config is None or config.tax_rate is None else _tax(config, config.tax_rate, net, bill.currency)
@@ -39,9 +40,9 @@ def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig
         first=bill.start_date,
         last=max(bill.start_date, bill.end_date - _DAY),
         currency=bill.currency,
-        locale=_locale(account, config),
+        locale=locale_of(account.custom_fields, configured and configured.custom_fields),
         seller=None if config is None else _seller(config),
-        buyer=_buyer(account, config),
+        buyer=_buyer(account),
         buyer_code=account.code,
         order_number=account.purchase_order_number,
         groups=_grouped(lines),
@@ -54,28 +55,16 @@ def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig
     )
 
 
-def _locale(account: Account, config: StatementConfig | None) -> str:
-    """The account's, if it is one; else the organization's."""
-    if config is None:
-        return DEFAULT_LOCALE
-    own = _custom(account, config.locale_field)
-    return own if own and LOCALE.fullmatch(own) else config.locale or DEFAULT_LOCALE
-
-
-def _custom(account: Account, name: str | None) -> str | None:
-    """The account's own value of a custom field; empty is none."""
-    value = (account.custom_fields or {}).get(name or "")
-    return None if value in (None, "") else str(value)
-
-
 def _seller(config: StatementConfig) -> Party:
     one = config.seller
     return Party(one.name, one.address or _NOTHING, one.tax_number, one.registration_number, one.email_address)
 
 
-def _buyer(account: Account, config: StatementConfig | None) -> Party:
-    number = None if config is None else _custom(account, config.tax_number_field)
-    return Party(account.name, account.address or _NOTHING, number, email_address=account.email_address)
+def _buyer(account: Account) -> Party:
+    number = (account.custom_fields or {}).get(TAX_NUMBER_FIELD)
+    return Party(
+        account.name, account.address or _NOTHING, str(number or "") or None, email_address=account.email_address
+    )
 
 
 def _tax(config: StatementConfig, rate: Decimal, net: Decimal, currency: str) -> Tax:

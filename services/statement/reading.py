@@ -13,6 +13,7 @@ from services.statement.making import statement_of
 from services.statement.statement import Statement
 from services.store.finding import OF_BILL
 from services.store.rows import COLUMNS, envelope_of
+from services.store.view import CONFIG
 
 _ISSUED_AT = f"SELECT position FROM store.events WHERE organization = $1 AND {OF_BILL} AND type = 'BillIssued'"
 #: Of streams $2: what happened up to position $3 and, in the stream $4, at least what came first.
@@ -21,7 +22,7 @@ SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND stream = ANY($2) AND (position <= $3 OR stream = $4 AND version = 1) ORDER BY position
 """
 _NOW = 2**63 - 1
-_CONFIG, _NAMED = KINDS["statementConfig"], ("account", "product")
+_KIND, _NAMED = KINDS["statementConfig"], ("account", "product")
 
 
 async def read_statement(connection: Any, bill: BillIssued, life: BillLife) -> Statement:
@@ -32,13 +33,13 @@ async def read_statement(connection: Any, bill: BillIssued, life: BillLife) -> S
     """
     organization, pending = life.organization, life.pending is not None
     issued_at = _NOW if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)
-    config_id = _CONFIG.single_id(organization)
-    configured = f"{_CONFIG.name}-{config_id}"
-    streams = [configured, *_streams(referred_ids([bill]))]
+    config_id = _KIND.single_id(organization)
+    configured = f"{_KIND.name}-{config_id}"
+    streams = [CONFIG, configured, *_streams(referred_ids([bill]))]
     resources = Resources(organization)
     for row in await connection.fetch(_HISTORY, organization, streams, issued_at, configured):
         resources.evolve(envelope_of(row, ""))
-    config = _CONFIG.held(resources).get(config_id)
+    config = _KIND.held(resources).get(config_id)
     body: StatementConfig | None = None if config is None else config.body
     return statement_of(bill, resources, body, pending=pending)
 

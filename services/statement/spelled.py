@@ -48,11 +48,10 @@ class Spelled:
 
 def spelled(one: Statement) -> Spelled:
     """The statement's words and numbers."""
-    locale = spelling.known(one.locale) or spelling.PLAIN
-    writer = _Writer(one, locale)
+    writer = _Writer(one)
     return Spelled(
         title="Draft" if one.pending else "Credit note" if one.total < 0 else "Invoice",
-        language=locale.replace("_", "-"),
+        language=one.locale.replace("_", "-"),
         seller=[] if one.seller is None else _party(one.seller),
         buyer=_party(one.buyer),
         facts=writer.facts(),
@@ -71,7 +70,6 @@ def _party(one: Party) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Writer:
     one: Statement
-    locale: str
 
     def facts(self) -> list[tuple[str, str]]:
         """What stands on top beside the parties."""
@@ -90,9 +88,9 @@ class _Writer:
     def row(self, line: Line) -> Row:
         """A line's cells; a price that is not exact is not told."""
         unit = "" if line.unit == NO_UNIT else line.unit
-        units = f"{spelling.number(line.units, self.locale)} {unit}".strip() if line.units else ""
+        units = f"{spelling.number(line.units, self.one.locale)} {unit}".strip() if line.units else ""
         is_exact = line.units and line.pieces == line.units
-        price = spelling.price(line.price, self.one.currency, self.locale) if is_exact else ""
+        price = spelling.price(line.price, self.one.currency, self.one.locale) if is_exact else ""
         return Row(line.text, self._days(line.first, line.last), units, price, self._money(line.amount))
 
     def sums(self) -> list[tuple[str, str]]:
@@ -100,15 +98,15 @@ class _Writer:
         one, tax = self.one, self.one.tax
         if tax is None:
             return [("Total", self._money(one.total))]
-        rate = spelling.number(tax.rate, self.locale)
+        rate = spelling.number(tax.rate, self.one.locale)
         named = [("Sum", one.net), (f"{tax.name} {rate} %", tax.amount), ("Total", one.total)]
         return [(name, self._money(amount)) for name, amount in named]
 
     def _money(self, amount: Decimal) -> str:
-        return spelling.money(amount, self.one.currency, self.locale)
+        return spelling.money(amount, self.one.currency, self.one.locale)
 
     def _day(self, day: date) -> str:
-        return spelling.day(day, self.locale)
+        return spelling.day(day, self.one.locale)
 
     def _days(self, first: date, last: date) -> str:
         return self._day(first) if first == last else f"{self._day(first)} \N{EN DASH} {self._day(last)}"
