@@ -40,7 +40,7 @@ def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig
         first=bill.start_date,
         last=max(bill.start_date, bill.end_date - _DAY),
         currency=bill.currency,
-        locale=locale_of(account.custom_fields, configured and configured.custom_fields),
+        locale=locale_of(account.custom_fields, None if configured is None else configured.custom_fields),
         seller=None if config is None else _seller(config),
         buyer=_buyer(account),
         buyer_code=account.code,
@@ -61,10 +61,8 @@ def _seller(config: StatementConfig) -> Party:
 
 
 def _buyer(account: Account) -> Party:
-    number = (account.custom_fields or {}).get(TAX_NUMBER_FIELD)
-    return Party(
-        account.name, account.address or _NOTHING, str(number or "") or None, email_address=account.email_address
-    )
+    number = str((account.custom_fields or {}).get(TAX_NUMBER_FIELD, "")) or None
+    return Party(account.name, account.address or _NOTHING, number, email_address=account.email_address)
 
 
 def _tax(config: StatementConfig, rate: Decimal, net: Decimal, currency: str) -> Tax:
