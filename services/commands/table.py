@@ -9,6 +9,7 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pl
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
@@ -127,14 +128,7 @@ _ROWS = (
     Kind(
         "commitment",
         Commitment,
-        (
-            f.IDS,
-            f.ACTIVE,
-            f.of_account(),
-            f.DRAWS_FOR_PRODUCT,
-            f.unlinked_or_equals("contractId"),
-            *f.COMMITMENT_ENDS,
-        ),
+        (f.IDS, f.ACTIVE, f.of_account(), f.DRAWS_FOR_PRODUCT, f.unlinked_or_equals("contractId"), *f.COMMITMENT_ENDS),
         owner="accountId",
         is_found=True,
         fixed=("accountId",),
@@ -146,13 +140,7 @@ _ROWS = (
     Kind(
         "balance",
         Balance,
-        (
-            f.IDS,
-            f.of_account(),
-            f.unlinked_or_equals("contractId"),
-            f.unlinked_or_equals("contractId", "contract"),
-            *f.TERM_ENDS,
-        ),
+        (f.IDS, f.of_account(), *f.CONTRACT_OR_NONE, *f.TERM_ENDS),
         group="billing",
         owner="accountId",
         is_found=True,
@@ -227,6 +215,13 @@ _ROWS = (
     Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
+    Kind(
+        "notificationConfiguration",
+        NotificationConfiguration,
+        f.RULES,
+        at="notifications/configurations",
+        in_stories=None,
+    ),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 

@@ -1,0 +1,43 @@
+"""Alerts as whoever is to be told reads them: CloudEvents, in topic `billing.notifications`."""
+
+import json
+from typing import Any, TypedDict
+
+from events.envelope import Envelope
+from events.facts.alerts import AlertRaised
+from services.kafka import Record
+
+TYPE = "trueup.alert.raised"
+
+
+class Notification(TypedDict):
+    """A CloudEvent of version 1.0. `id` is the alert's, so what is written twice is the same alert. `subject` is the
+    commitment or balance that it is about; `data` has the members of `AlertRaised`.
+    """
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    datacontenttype: str
+    organization: str
+    data: dict[str, Any]
+
+
+def notification_of(envelope: Envelope, alert: AlertRaised) -> Record:
+    """Keyed by the root of the account's family, in whose partition the alert stands in the log, too."""
+    notification = Notification(
+        specversion="1.0",
+        id=alert.id,
+        source=f"/organizations/{envelope.organization}",
+        type=TYPE,
+        subject=alert.subject_id,
+        time=envelope.time.isoformat().replace("+00:00", "Z"),
+        datacontenttype="application/json",
+        organization=envelope.organization,
+        data=alert.model_dump(mode="json", by_alias=True, exclude_none=True),
+    )
+    value = json.dumps(notification, separators=(",", ":"), ensure_ascii=False).encode()
+    return Record(alert.root_id.encode(), value, [("position", str(envelope.sequence).encode())])
