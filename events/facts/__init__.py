@@ -8,7 +8,7 @@ from events.facts.base import Fact
 
 _ABSTRACT = {
     *("Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"),
-    *("BalanceScheduleUpdated", "BalanceScheduleDeleted"),
+    *("BalanceScheduleUpdated", "BalanceScheduleDeleted", "Alert"),
 }
 
 

@@ -4,21 +4,24 @@ A rule is known by the name of what it waits for. What the names mean, and when 
 docs/alerts.md.
 """
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ValidationInfo, model_validator
 
 from events.decimals import NonNegative
 from events.resources.base import Code, Description, Id, Name, Resource
-from events.resources.bounds import Text, is_from_client
+from events.resources.bounds import Text, characters, is_from_client
 
 #: What the threshold of a rule is: a percentage, money in the currency of what it is about, or a number of days.
 Threshold = Literal["percent", "amount", "days"]
 
 USED, LEFT, EXHAUSTED, RUNS_OUT = "alert.funds.used", "alert.funds.left", "alert.funds.exhausted", "alert.funds.runsout"
 ENDS, REACHED, AT_RISK = "alert.term.ends", "alert.minimum.reached", "alert.minimum.atrisk"
-#: The rules that need no formula, by name, with what their threshold is; None: they have none.
-READY: dict[str, Threshold | None] = {
+TOPPED_UP, CANCELLED, AMENDED = "alert.funds.toppedup", "alert.commitment.cancelled", "alert.terms.amended"
+BILL_PENDING, BILL_ISSUED, BILL_VOIDED = "alert.bill.pending", "alert.bill.issued", "alert.bill.voided"
+BILL_TRUE_UP = "alert.bill.trueup"
+#: The rules that wait until something is so high, by name, with what their threshold is; None: they have none.
+LEVELS: dict[str, Threshold | None] = {
     USED: "percent",
     LEFT: "amount",
     EXHAUSTED: None,
@@ -27,13 +30,19 @@ READY: dict[str, Threshold | None] = {
     REACHED: "percent",
     AT_RISK: "days",
 }
+#: All rules that need no formula: those, and the ones that wait for something that happens.
+READY = (*LEVELS, TOPPED_UP, CANCELLED, AMENDED, BILL_PENDING, BILL_ISSUED, BILL_VOIDED, BILL_TRUE_UP)
 DAYS_MAX = 3660
+#: Characters of a condition.
+CALCULATION_MAX = 2_000
 
 
 class NotificationConfiguration(Resource):
-    """A rule: `eventName` says what it waits for, `threshold` how much of it, `accountId` of which account alone.
+    """A rule: `eventName` says what it waits for, `accountId` of which account alone.
 
-    One that is not `active` (it is, unless said) finds nothing.
+    That is a name of its own, with `threshold` how much of it, or an event's; then `calculation` says of which events
+    of this name, unless with `alwaysFireEvent` each counts. A rule that is not `active` (it is, unless said) finds
+    nothing.
     """
 
     references: ClassVar[dict[str, str]] = {"accountId": "account"}
@@ -44,6 +53,7 @@ class NotificationConfiguration(Resource):
     event_name: Text
     active: bool | None = None
     always_fire_event: bool | None = None
+    calculation: Annotated[str, characters(CALCULATION_MAX)] | None = None
     threshold: NonNegative | None = None
     account_id: Id | None = None
 
@@ -55,9 +65,9 @@ class NotificationConfiguration(Resource):
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:
         if is_from_client(info):
-            if self.event_name not in READY:
-                raise ValueError(f"eventName: must be one of {', '.join(READY)}")
-            self._check_threshold(READY[self.event_name])
+            self._check_threshold(LEVELS.get(self.event_name))
+            if self.calculation and self.event_name in READY:
+                raise ValueError(f"calculation: must not be given with {self.event_name}, which needs none")
         return self
 
     def _check_threshold(self, kind: Threshold | None) -> None:

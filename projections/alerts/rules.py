@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from events.resources.notifications import AT_RISK, ENDS, LEFT, READY, NotificationConfiguration
+from events.resources.notifications import AT_RISK, ENDS, LEFT, LEVELS, NotificationConfiguration
 from projections.entities import Entity
 
 #: Of these less is worse: levels and thresholds are counted downwards, so that a rule always holds from a height on.
@@ -70,7 +70,7 @@ def rules_of(configured: Iterable[Entity[NotificationConfiguration]]) -> Rules:
     found: dict[tuple[str, str | None], list[tuple[Fraction, Rule]]] = defaultdict(list)
     for entity in configured:
         body = entity.body
-        if body.is_active and body.event_name in READY:
+        if body.is_active and body.event_name in LEVELS:
             height = SO if body.threshold is None else height_of(body.event_name, body.threshold)
             found[body.event_name, body.account_id].append((height, rule_of(entity)))
     ladders = {}

@@ -6,7 +6,6 @@ once, read models that were filled anew. Why none is lost: what is to be raised 
 fact has come by in the log.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,11 +18,7 @@ from projections.alerts.due import alert_id
 from projections.alerts.rules import rule_of
 from projections.entities import AccountEntity, Entity
 from projections.readmodels import alerts_due
-from services.concurrency import first_of
-from services.failures import Passing
-from services.outage import Outage
-from services.postgres import Postgres, Role
-from services.postgres.ringing import ring_when_told
+from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.events import NewEvent, append, stream_of, stream_versions
 from services.store.execute import load_locked, now_of
@@ -32,61 +27,18 @@ from services.store.listing import named
 
 log = structlog.get_logger(__name__)
 
-#: How often to look when nobody is told: what another process did not get done.
-LOOK_SECONDS = 5.0
-#: Alerts of one transaction, and organizations that are seen to at once.
-PAGE, ORGANIZATIONS_AT_ONCE = 200, 10
+#: Alerts of one transaction.
+PAGE = 200
 
 
 class AlertRaiser:
-    """`run` beside an API's requests. Several processes may: an alert is raised once.
+    """Raises what the read models say is due."""
 
-    `every`: connections on which it is asked whose alerts are due; what is done for an organization is done on its own.
-    """
+    def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
+        self._postgres, self._generations = postgres, generations
 
-    def __init__(self, postgres: Postgres, every: Postgres, generations: Callable[[], Generations]) -> None:
-        self._postgres, self._every, self._generations = postgres, every, generations
-        self._woken = asyncio.Event()
-        self._outages: dict[str, Outage] = {}
-        self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
-
-    async def run(self) -> None:
-        """Until cancelled; what passes by itself is waited out."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(ring_when_told(self._every.url, Role.WATCH, alerts_due.CHANNEL, self._woken))
-            group.create_task(self._look_again_and_again())
-
-    async def _look_again_and_again(self) -> None:
-        outage = Outage("alerts_not_raised")
-        while True:
-            self._woken.clear()
-            try:
-                await self.look()
-                outage.over()
-            except Passing as error:
-                await asyncio.sleep(outage.met(error))
-            await first_of(LOOK_SECONDS, self._woken)
-
-    async def look(self) -> int:
-        """Raise what is due now, of each organization; returns how many alerts were raised. Raises: what passes."""
-        async with reading_live(self._every) as connection:
-            rows = await connection.fetch(alerts_due.ORGANIZATIONS)
-        return sum(await asyncio.gather(*(self._passes(row["organization"]) for row in rows)))
-
-    async def _passes(self, organization: str) -> int:
-        """The same of one; what stands in its way is in no other's."""
-        async with self._at_once:
-            try:
-                raised = await self._see_to(organization)
-            except Passing as error:
-                outage = Outage("alerts_not_raised", organization=organization)
-                self._outages.setdefault(organization, outage).met(error)
-                return 0
-            if (over := self._outages.pop(organization, None)) is not None:
-                over.over()
-            return raised
-
-    async def _see_to(self, organization: str) -> int:
+    async def raise_due(self, organization: str) -> int:
+        """What is due now in an organization; returns how many alerts were raised. Raises: what passes."""
         postgres, after, raised = self._postgres.of(organization), "", 0
         while True:
             async with reading_live(postgres) as connection:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from events.facts.alerts import AlertRaised
-from events.resources.notifications import READY
+from events.facts.alerts import AccountNotified, Alert, AlertRaised
+from events.resources.notifications import LEVELS, READY
 from services.store.alerts import AlertsAsked, Raised
 
 #: m3ter's category of events that say that a notification was triggered.
@@ -27,10 +27,10 @@ def is_about_alerts_alone(wanted: Mapping[str, Any]) -> bool:
 def asked_of(wanted: Mapping[str, Any]) -> AlertsAsked | None:
     """Which alerts the filters of the list ask for; None: none."""
     name, kind = wanted.get("eventName"), wanted.get("eventType")
-    if (name is not None and name not in READY) or kind not in (None, NOTIFICATION, *READY):
+    if kind not in (None, NOTIFICATION, *READY) or (kind in READY and name not in (None, kind)):
         return None
-    if kind in READY and name not in (None, kind):
-        return None
+    if kind is None and name not in (None, *READY):
+        return None  # events of this name, and not what rules found in them
     name = kind if kind in READY else name
     return AlertsAsked(name, wanted.get("accountId"), wanted.get("resourceId"), wanted.get(_ID), wanted.get(_CODE))
 
@@ -38,7 +38,7 @@ def asked_of(wanted: Mapping[str, Any]) -> AlertsAsked | None:
 def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
     """An alert in the shape of an event; what it says stands where a created resource would."""
     fact, time = raised.fact, raised.envelope.time
-    fields = {_called(name): value for name, value in fact if value is not None}
+    fields = {_called(type(fact), name): value for name, value in fact if value is not None}
     content = {
         "eventName": fact.event_name,
         "eventTime": time,
@@ -50,11 +50,12 @@ def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def alert_fields() -> dict[str, str]:
-    """`new.amount` -> `double`, of every alert."""
-    names = ["orgId", *(_called(name) for name in AlertRaised.model_fields)]
-    return {f"new.{name}": _TYPES.get(name, "string") for name in sorted(names)}
+def alert_fields(name: str) -> dict[str, str]:
+    """`new.amount` -> `double`, of every alert of this name."""
+    model = AlertRaised if name in LEVELS else AccountNotified
+    names = ["orgId", *(_called(model, field) for field in model.model_fields)]
+    return {f"new.{field}": _TYPES.get(field, "string") for field in sorted(names)}
 
 
-def _called(name: str) -> str:
-    return _CALLED.get(name) or str(AlertRaised.model_fields[name].alias)
+def _called(model: type[Alert], name: str) -> str:
+    return _CALLED.get(name) or str(model.model_fields[name].alias)

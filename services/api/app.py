@@ -18,7 +18,7 @@ from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.signing_in import SignIn
-from services.alerts.raising import AlertRaiser
+from services.alerts.running import Alerts
 from services.api import (
     accounts,
     auth,
@@ -56,6 +56,7 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
+from services.api.wire import wire_document
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -129,7 +130,7 @@ def create_app(
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
-                later.append(AlertRaiser(postgres, every, lambda: app.state.api.generations).run())
+                later.append(Alerts(postgres, every, lambda: app.state.api.generations, wire_document).run())
                 working += [_beside(loop, crashed) for loop in later]
                 yield
             finally:

@@ -141,7 +141,7 @@ async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("e
     """What the data of events has: of all of them, or of one."""
     async with call.reading():
         asked = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
-    return answer({"events": {fact: alert_fields() if fact in ALERTS else _fields(fact) for fact in asked}})
+    return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in asked}})
 
 
 @router.get("/events/{id}", response_model=EventAnswer)

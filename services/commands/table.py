@@ -135,6 +135,7 @@ _ROWS = (
         reference_lists=_PRODUCTS,
         searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
+        told=("amountUnscheduled", "topUps", "cancellation"),
         entity=CommitmentEntity,
     ),
     Kind(
@@ -147,6 +148,7 @@ _ROWS = (
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         derived=(*_SPENT, "amount", "amountRemaining"),
+        told=("amount",),
         entity=BalanceEntity,
     ),
     Kind(

@@ -206,7 +206,7 @@ def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) 
 def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
     is applied."""
-    if isinstance(fact, OrganizationConfigured) or _is_of_rule(fact):
+    if isinstance(fact, OrganizationConfigured) or _is_of_rule(fact):  # rules look at everybody
         return _Touched(None)
     id = fact.id
     pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]

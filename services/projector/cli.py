@@ -79,7 +79,7 @@ async def _project(cluster: Cluster, postgres_url: str, stop: asyncio.Event, rea
             woken=woken,
         )
         working = when_current(postgres, stop, work, ready, partial(_fill, postgres, cluster))
-        await guarded(guard, working, ring_when_told(postgres_url, Role.PROJECTOR, RELAYED, woken))
+        await guarded(guard, working, ring_when_told(postgres_url, Role.PROJECTOR, {RELAYED: woken}))
 
 
 @click.command()

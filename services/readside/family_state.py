@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.alerts import AlertRaised
+from events.facts.alerts import Alert, AlertRaised
 from events.facts.bills import BillFact
 from projections.aggregates import DayState, TotalsKey, merge
 from projections.alerts.due import FamilyAlerts
@@ -96,9 +96,10 @@ class FamilyState:
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
-        if isinstance(envelope.data, AlertRaised):
+        if isinstance(envelope.data, Alert):
             # It changes nothing that is settled, and it is nothing that happened to the family: not its newest day.
-            self.alerts.note_raised(envelope.data.id)
+            if isinstance(envelope.data, AlertRaised):
+                self.alerts.note_raised(envelope.data.id)
             return
         self.newest = later(self.newest, envelope.time)
         if isinstance(envelope.data, BillFact):

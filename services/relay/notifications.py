@@ -4,15 +4,15 @@ import json
 from typing import Any, TypedDict
 
 from events.envelope import Envelope
-from events.facts.alerts import AlertRaised
+from events.facts.alerts import Alert
 from services.kafka import Record
 
 TYPE = "trueup.alert.raised"
 
 
 class Notification(TypedDict):
-    """A CloudEvent of version 1.0. `id` is the alert's, so what is written twice is the same alert. `subject` is the
-    commitment or balance that it is about; `data` has the members of `AlertRaised`.
+    """A CloudEvent of version 1.0. `id` is the alert's, so what is written twice is the same alert. `subject` is what
+    it is about; `data` has the members of the fact: of `AlertRaised`, `AccountNotified` or `OrganizationNotified`.
     """
 
     specversion: str
@@ -26,8 +26,9 @@ class Notification(TypedDict):
     data: dict[str, Any]
 
 
-def notification_of(envelope: Envelope, alert: AlertRaised) -> Record:
-    """Keyed by the root of the account's family, in whose partition the alert stands in the log, too."""
+def notification_of(envelope: Envelope, alert: Alert) -> Record:
+    """Keyed by the root of the account's family, in whose partition the alert stands in the log, too; what is about the
+    whole organization by that."""
     notification = Notification(
         specversion="1.0",
         id=alert.id,
@@ -40,4 +41,5 @@ def notification_of(envelope: Envelope, alert: AlertRaised) -> Record:
         data=alert.model_dump(mode="json", by_alias=True, exclude_none=True),
     )
     value = json.dumps(notification, separators=(",", ":"), ensure_ascii=False).encode()
-    return Record(alert.root_id.encode(), value, [("position", str(envelope.sequence).encode())])
+    root = getattr(alert, "root_id", envelope.organization)
+    return Record(root.encode(), value, [("position", str(envelope.sequence).encode())])

@@ -20,7 +20,7 @@ from typing import Any, TypedDict
 from events.actors import RELAY
 from events.codec import encode
 from events.envelope import Envelope, seal
-from events.facts.alerts import AlertRaised
+from events.facts.alerts import Alert
 from events.facts.base import Route
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
@@ -78,7 +78,7 @@ class Outgoing:
         records = line_records(envelope, bill)
         self.derived[BILL_LINES, partition] += [(envelope.sequence, record) for record in records]
 
-    def add_alert(self, envelope: Envelope, alert: AlertRaised, partition: int) -> None:
+    def add_alert(self, envelope: Envelope, alert: Alert, partition: int) -> None:
         """Put an alert where those read it whom it is for."""
         self.derived[NOTIFICATIONS, partition].append((envelope.sequence, notification_of(envelope, alert)))
 
@@ -160,8 +160,8 @@ class Relay:
             outgoing.add(envelope, row["partition"], self._generations.partitions)
             if isinstance(envelope.data, BillIssued):
                 outgoing.add_lines(envelope, await whole_bill(self._connection, envelope), row["partition"])
-            elif isinstance(envelope.data, AlertRaised):
-                outgoing.add_alert(envelope, envelope.data, row["partition"])
+            elif isinstance(envelope.data, Alert):
+                outgoing.add_alert(envelope, envelope.data, row["partition"] or 0)
         newest = rows[-1]["position"]
         await note(self._notes, self._generations, newest)
         marks = await self._append(outgoing, commands_source(self._generations.commands))

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.envelope import Envelope
-from events.facts.alerts import AlertRaised
+from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationNotified
 from services.store.happened import event_id_of
 from services.store.rows import COLUMNS, envelope_of
 
+_TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationNotified)]
+#: A look into the index for each type.
 _BEFORE = """
-SELECT position FROM store.events
-WHERE organization = $1 AND type = 'AlertRaised' AND position < $2{and_so_on} ORDER BY position DESC LIMIT $3
+SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
+    SELECT position FROM store.events e
+    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $3{and_so_on} ORDER BY e.position DESC LIMIT $4
+) found ORDER BY found.position DESC LIMIT $4
 """
 _AT = f"""
 SELECT stream, version, {COLUMNS} FROM store.events
-WHERE organization = $1 AND type = 'AlertRaised' AND position = ANY($2::bigint[]) ORDER BY position DESC
+WHERE organization = $1 AND type = ANY($2::text[]) AND position = ANY($3::bigint[]) ORDER BY position DESC
 """
 _LAST = 2**63 - 1
 
@@ -33,11 +37,11 @@ class AlertsAsked:
 
 #: What of the fact, or of its event, each of `AlertsAsked` looks at.
 _COLUMNS = {
-    "event_name": "data->>'eventName'",
-    "account_id": "account",
-    "subject_id": "data->>'subjectId'",
-    "rule_id": "data->>'ruleId'",
-    "rule_code": "data->>'ruleCode'",
+    "event_name": "e.data->>'eventName'",
+    "account_id": "e.account",
+    "subject_id": "e.data->>'subjectId'",
+    "rule_id": "e.data->>'ruleId'",
+    "rule_code": "e.data->>'ruleCode'",
 }
 
 
@@ -45,7 +49,7 @@ async def alert_positions(
     connection: Any, organization: str, asked: AlertsAsked, before: int | None, most: int
 ) -> list[int]:
     """Positions of the alerts that are asked for, newest first."""
-    arguments: list[Any] = [organization, _LAST if before is None else before, most]
+    arguments: list[Any] = [organization, _TYPES, _LAST if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
         if (value := getattr(asked, name)) is not None:
@@ -61,15 +65,15 @@ class Raised:
 
     id: str
     envelope: Envelope
-    fact: AlertRaised
+    fact: Alert
 
 
 async def alerts_at(connection: Any, organization: str, positions: Sequence[int], generation: str) -> list[Raised]:
     """The alerts at these positions, newest first; what else stands there is left out."""
     alerts = []
-    for row in await connection.fetch(_AT, organization, list(positions)):
+    for row in await connection.fetch(_AT, organization, _TYPES, list(positions)):
         envelope = envelope_of(row, generation)
-        assert isinstance(envelope.data, AlertRaised)
+        assert isinstance(envelope.data, Alert)
         id = event_id_of(organization, row["stream"], row["version"], row["position"])
         alerts.append(Raised(id, envelope, envelope.data))
     return alerts

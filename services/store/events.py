@@ -13,7 +13,7 @@ import asyncpg
 from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
-from events.facts.alerts import AlertRaised
+from events.facts.alerts import Alert
 from events.facts.base import Fact
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
@@ -208,7 +208,7 @@ def stream_of(fact: Fact) -> str:
             return CLOCK
         case BillFact(root_id=root_id):
             return bills_of(root_id)
-        case AlertRaised(id=id):
+        case Alert(id=id):
             return f"alert-{id}"
         case ResourceFact(id=id):
             kind = kind_of(fact)

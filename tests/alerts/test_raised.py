@@ -1,101 +1,20 @@
 """On a system that runs: an alert is raised once an arming, whoever is killed meanwhile, and read in three places."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import jsonschema
 import pytest
 
-from events.topics import NOTIFICATIONS
-from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.projection.replay import replay
 from services.run.up import System
-from tests.api_client import CONFIG
+from tests.alerts.customer import TERM, Customer
 from tests.contracts.records import DOCUMENT
-from tests.system.story import Wire, settled
+from tests.system.story import settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-TERM = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2099-01-01"}
-
-
-class Customer(Wire):
-    """An organization with an account that has a prepayment of 100, and a price of 1."""
-
-    def __init__(self, system: System) -> None:
-        super().__init__(lambda: system.addresses.api_url, f"alerts-{uuid4().hex[:10]}")
-        self.system, self.used, self.commitment = system, 0, ""
-
-    async def begin(self) -> None:
-        await self.do("PUT", "organizationconfig", CONFIG)
-        product = await self.create("products", code="api", name="API")
-        fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
-        meter = await self.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
-        aggregation = await self.create(
-            "aggregations", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
-            rounding="NONE", quantityPerUnit=1, unit="call",
-        )  # fmt: skip
-        template = {
-            "productId": product,
-            "name": "T",
-            "currency": "USD",
-            "billFrequency": "MONTHLY",
-            "standingCharge": 0,
-        }
-        plan = await self.create(
-            "plans", code="p", name="P", planTemplateId=await self.create("plantemplates", **template)
-        )
-        bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
-        price = {"planId": plan, "aggregationId": aggregation, "startDate": "2026-01-01", "pricingBands": bands}
-        await self.create("pricings", **price)
-        account = await self.create("accounts", code="acme", name="Acme", emailAddress="a@example.com")
-        await self.create("accountplans", accountId=account, planId=plan, startDate="2026-01-01")
-        self.commitment = await self.create("commitments", accountId=account, amount=100, **TERM)
-
-    async def use(self, calls: int) -> None:
-        self.used += 1
-        item = {
-            "uid": f"u-{self.used}", "meter": "api", "account": "acme", "ts": "2026-01-10T00:00:00Z",
-            "measure": {"calls": calls},
-        }  # fmt: skip
-        await self.do("POST", "measurements", {"measurements": [item]})
-
-    async def rule(self, **body: Any) -> str:
-        whole = {"name": "N", "description": "D", "code": f"rule-{uuid4().hex[:6]}", "eventName": "alert.funds.used"}
-        return await self.create("notifications/configurations", **(whole | body))
-
-    async def alerts(self, **query: str) -> list[dict[str, Any]]:
-        return list((await self.do("GET", "events", None, eventType="Notification", **query))["data"])
-
-    async def raised(self, count: int) -> list[dict[str, Any]]:
-        """What the alerts say, newest first, once there are so many."""
-        async with asyncio.timeout(60):
-            while len(found := await self.alerts()) < count:
-                await asyncio.sleep(0.1)
-        assert len(found) == count
-        return [event["m3terEvent"]["eventData"]["newDto"] for event in found]
-
-    async def notified(self) -> list[dict[str, Any]]:
-        """What the topic has of this organization."""
-        found = []
-        async with LogReader(self.system.endpoints.kafka) as reader:
-            for partition, end in (await reader.end_offsets(NOTIFICATIONS, range(2))).items():
-                async for records in reader.read(NOTIFICATIONS, partition, 0, end):
-                    found += [json.loads(record.value) for record in records]
-        return [one for one in found if one["organization"] == self.organization]
-
-    async def rows_due(self) -> int:
-        connection = await asyncpg.connect(self.system.endpoints.database_url)
-        try:
-            live = await connection.fetchval("SELECT name FROM store.live_schema")
-            question = f'SELECT count(*) FROM "{live}".alerts_due WHERE organization = $1'
-            return int(await connection.fetchval(question, self.organization))
-        finally:
-            await connection.close()
 
 
 async def kill(system: System, *names: str) -> None:
@@ -189,6 +108,8 @@ async def test_a_rule_finds_what_holds_already_and_is_judged_by_its_words(common
     listed = await customer.do("GET", "events", None, pageSize="3")
     assert [one["eventType"] for one in listed["data"]].count("Notification") == 2
 
+    await _events_are_told(customer)
+
     path, code = "notifications/configurations", {"name": "N", "description": "D", "code": "c"}
     assert "eventName: must be one of" in await customer.refused(400, "POST", path, code | {"eventName": "x"})
     less = code | {"eventName": "alert.term.ends"}
@@ -196,6 +117,57 @@ async def test_a_rule_finds_what_holds_already_and_is_judged_by_its_words(common
     assert "whole number of days" in await customer.refused(400, "POST", path, less | {"threshold": 1.5})
     more = code | {"eventName": "alert.funds.exhausted", "threshold": 1}
     assert "threshold: must not be given" in await customer.refused(400, "POST", path, more)
+    for calculation, why in (
+        (None, "calculation: must be given"),
+        ("new.amount >", "calculation: has its end at character 13"),
+        ("new.amountSpent > 1", "follows from usage"),
+    ):
+        body = code | {"eventName": "configuration.commitment.updated", "calculation": calculation}
+        assert why in await customer.refused(400, "POST", path, body)
     only = await customer.do("GET", path, None, eventName="alert.funds.left", active="true")
     assert [one["code"] for one in only["data"]] == ["left"]
     assert (await customer.do("GET", path, None, active="false"))["data"] == []
+
+
+async def _events_are_told(customer: Customer) -> None:
+    """What happens after a rule was made, by a name, by a condition or whatever it is; to one account or to all."""
+    created = await customer.rule(eventName="configuration.product.created", alwaysFireEvent=True)
+    more = "new.amount > 1.5 * old.amount AND new.accountCode == 'acme'"
+    grown = await customer.rule(eventName="configuration.commitment.updated", calculation=more)
+    amended = await customer.rule(eventName="alert.terms.amended")
+    pending, issued, voided = [
+        await customer.rule(eventName=f"alert.bill.{name}") for name in ("pending", "issued", "voided")
+    ]
+    due = await customer.rule(eventName="alert.bill.trueup")
+    product = await customer.create("products", code="second", name="Second")
+    commitment = await customer.do("GET", f"commitments/{customer.commitment}")
+    terms = {"accountId": commitment["accountId"], **TERM}
+    for amount in (140, 300):
+        version = (await customer.do("GET", f"commitments/{customer.commitment}"))["version"]
+        await customer.do("PUT", f"commitments/{customer.commitment}", terms | {"amount": amount, "version": version})
+    job = {"accountIds": [commitment["accountId"]], "lastDateInBillingPeriod": "2026-01-31"}
+    job_id = (await customer.do("POST", "billjobs", job))["id"]
+    async with asyncio.timeout(90):
+        while (await customer.do("GET", f"billjobs/{job_id}"))["status"] != "COMPLETE":
+            await asyncio.sleep(0.1)
+    [bill] = (await customer.do("GET", "bills"))["data"]
+    await customer.do("DELETE", f"bills/{bill['id']}")
+
+    async def told() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for event in (await customer.do("GET", "events", None, eventType="Notification", pageSize="100"))["data"]:
+            said = event["m3terEvent"]["eventData"]["newDto"]
+            found.setdefault(said["notificationId"], []).append(said["subjectId"])
+        return found
+
+    async with asyncio.timeout(60):
+        while voided not in (found := await told()):
+            await asyncio.sleep(0.1)
+    assert found[created] == [product]
+    assert found[grown] == [customer.commitment], "from 100 to 140 is not half as much again, from 140 to 300 is"
+    assert found[amended] == [customer.commitment] * 2
+    assert found[issued] == found[voided] == [bill["id"]]
+    assert pending not in found and due not in found
+    [event] = await customer.alerts(notificationId=grown)
+    cause = await customer.do("GET", f"events/{event['m3terEvent']['eventData']['newDto']['eventId']}")
+    assert cause["eventName"] == "configuration.commitment.updated"
