@@ -7,13 +7,11 @@ level down and up again as often as it likes.
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 
 from events.decimals import plain
 from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, REACHED, RUNS_OUT, USED
-from projections.alerts.rules import SO, height_of
+from projections.alerts.rules import SO, height_of, percentage
 from projections.calendar import ONE_DAY
 from projections.outlook.outlook import Outlook
 from projections.resources import Resources
@@ -33,7 +31,7 @@ class Level(NamedTuple):
     event_name: str
     subject_id: str
     account_id: str
-    height: Fraction
+    height: int
     arming: str
     day: date | None = None
 
@@ -85,7 +83,7 @@ def _of_fund(fund: Fund, state: AgreementState, arming: str) -> Iterator[Level]:
     if total <= 0:
         return
     account = fund.account.id
-    yield Level(USED, fund.id, account, _percent(state.amount_spent, total), arming)
+    yield Level(USED, fund.id, account, percentage(state.amount_spent, total), arming)
     yield Level(LEFT, fund.id, account, height_of(LEFT, state.amount_remaining), arming)
     if state.amount_remaining <= 0:
         yield Level(EXHAUSTED, fund.id, account, SO, arming)
@@ -94,14 +92,10 @@ def _of_fund(fund: Fund, state: AgreementState, arming: str) -> Iterator[Level]:
 def _of_minimum(minimum: Minimum, state: AgreementState, through: date) -> Iterator[Level]:
     for period in state.periods:
         if period.start_date <= through < period.end_date and period.amount > 0 and not period.waived:
-            height, arming = _percent(period.counted, period.amount), period.start_date.isoformat()
+            height, arming = percentage(period.counted, period.amount), period.start_date.isoformat()
             yield Level(REACHED, minimum.id, minimum.account.id, height, arming, period.end_date)
 
 
 def _ends(agreement: Fund | Minimum, through: date) -> Level:
     end = agreement.end
     return Level(ENDS, agreement.id, agreement.account.id, height_of(ENDS, (end - through).days), end.isoformat(), end)
-
-
-def _percent(part: Decimal, whole: Decimal) -> Fraction:
-    return Fraction(part) * 100 / Fraction(whole)

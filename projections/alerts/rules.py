@@ -6,16 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 
+from events.decimals import MAX_FRACTION_DIGITS
 from events.resources.notifications import AT_RISK, ENDS, LEFT, LEVELS, NotificationConfiguration
 from projections.entities import Entity
 
 #: Of these less is worse: levels and thresholds are counted downwards, so that a rule always holds from a height on.
 _DOWNWARDS = {LEFT, ENDS, AT_RISK}
+#: Heights are whole numbers of so many parts. A threshold has at most as many digits after its point, so it is exactly
+#: one of them, and what lies between two may be rounded down.
+PARTS = 10**MAX_FRACTION_DIGITS
 #: The height of what has no threshold, once it is so.
-SO = Fraction(0)
+SO = 0
 
 
 class Rule(NamedTuple):
@@ -33,19 +36,27 @@ def rule_of(entity: Entity[NotificationConfiguration]) -> Rule:
     return Rule(entity.id, body.event_name, body.threshold, body.account_id)
 
 
-def height_of(event_name: str, value: Decimal | Fraction | int) -> Fraction:
+def height_of(event_name: str, value: Decimal | int) -> int:
     """How high a value of what a rule waits for stands: the rule holds if it is not below the threshold's height."""
-    return -Fraction(value) if event_name in _DOWNWARDS else Fraction(value)
+    numerator, denominator = value.as_integer_ratio()
+    height = int(numerator * PARTS // denominator)
+    return -height if event_name in _DOWNWARDS else height
+
+
+def percentage(part: Decimal, whole: Decimal) -> int:
+    """The height of so many hundredths."""
+    (part_over, part_under), (whole_over, whole_under) = part.as_integer_ratio(), whole.as_integer_ratio()
+    return int(part_over * whole_under * 100 * PARTS // (part_under * whole_over))
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """Rules of one name and account by the heights of their thresholds, the lowest first."""
 
-    heights: list[Fraction]
+    heights: list[int]
     rules: list[Rule]
 
-    def reached(self, height: Fraction) -> int:
+    def reached(self, height: int) -> int:
         """How many of them, from the first on, hold at a height."""
         return bisect_right(self.heights, height)
 
@@ -67,7 +78,7 @@ class Rules:
 
 def rules_of(configured: Iterable[Entity[NotificationConfiguration]]) -> Rules:
     """The active ones."""
-    found: dict[tuple[str, str | None], list[tuple[Fraction, Rule]]] = defaultdict(list)
+    found: dict[tuple[str, str | None], list[tuple[int, Rule]]] = defaultdict(list)
     for entity in configured:
         body = entity.body
         if body.is_active and body.event_name in LEVELS:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from pickle import dumps, loads
 from uuid import uuid4
 
@@ -134,7 +133,7 @@ def test_ten_thousand_rules_cost_what_was_passed_and_not_what_there_are() -> Non
     for one in first:
         alerts.note_raised(one.id)
     assert not alerts.find(rules, [level(50)], Speed.BALANCES)
-    just_above = Level(USED, PREPAID, ACME, Fraction(5003, 100), "100/0")
+    just_above = Level(USED, PREPAID, ACME, height_of(USED, Decimal("50.03")), "100/0")
     assert sorted(one.rule_id for one in alerts.find(rules, [just_above], Speed.BALANCES)) == ["5001", "5002", "5003"]
     known = alerts._reached[Speed.BALANCES][USED, PREPAID]
     assert len(known.due) == 3

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import date
-from fractions import Fraction
+from decimal import Decimal
 
 import pytest
 
 from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, REACHED, RUNS_OUT, USED
 from projections.alerts.levels import Level, expected_levels, settled_levels
+from projections.alerts.rules import PARTS, height_of, percentage
 from projections.outlook.outlook import outlooks, used_before
 from projections.settlement import settle
 from services.simulate.memory_player import MemoryPlayer
@@ -54,12 +55,22 @@ def levels(player: MemoryPlayer, account: str, day: date) -> dict[str, Level]:
     return {level.event_name: level for level in (*settled_levels(settlement, own), *expected)}
 
 
+def heights(*found: Level) -> list[int]:
+    return [level.height // PARTS for level in found]
+
+
+def test_a_share_is_never_rounded_up_to_a_threshold() -> None:
+    third, threshold = percentage(Decimal(1), Decimal(3)), height_of(USED, Decimal("33.333333333333333333"))
+    assert third == threshold < height_of(USED, Decimal("33.333333333333333334"))
+    assert percentage(Decimal("79.99"), Decimal(100)) < height_of(USED, 80) == percentage(Decimal(80), Decimal(100))
+
+
 def test_a_prepayment_is_used_left_and_exhausted(played: Callable[..., MemoryPlayer]) -> None:
     some = levels(played(usage("acme", "2026-01-10", 80)), "acme", date(2026, 1, 20))
-    assert (some[USED].height, some[LEFT].height, some[ENDS].height) == (80, -20, -162)
+    assert heights(some[USED], some[LEFT], some[ENDS]) == [80, -20, -162]
     assert some[ENDS].day == date(2026, 7, 1) and EXHAUSTED not in some
     every = levels(played(usage("acme", "2026-01-10", 130)), "acme", date(2026, 1, 20))
-    assert (every[USED].height, every[LEFT].height) == (100, 0)
+    assert heights(every[USED], every[LEFT]) == [100, 0]
     assert EXHAUSTED in every and ENDS not in every, "what is used up does not lapse"
 
 
@@ -70,7 +81,7 @@ def test_a_top_up_arms_anew_and_late_usage_never_does(played: Callable[..., Memo
     back = levels(played(before, usage("acme", "2026-01-05", -60)), "acme", day)[USED]
     forth = levels(played(before, usage("acme", "2026-01-05", -60), usage("acme", "2026-01-06", 70)), "acme", day)[USED]
     again = levels(played(before, top_up), "acme", day)[USED]
-    assert (first.height, back.height, forth.height, again.height) == (80, 20, 90, 40)
+    assert heights(first, back, forth, again) == [80, 20, 90, 40]
     assert first.arming == back.arming == forth.arming != again.arming
 
 
@@ -89,9 +100,9 @@ def test_a_balance_is_armed_anew_by_what_is_paid_in_and_not_by_what_is_taken_out
 def test_a_minimum_is_reached_and_at_risk_by_its_running_period(played: Callable[..., MemoryPlayer]) -> None:
     player = played(usage("least", "2026-01-10", 45))
     first, next_one = (levels(player, "least", day) for day in (date(2026, 3, 20), date(2026, 4, 20)))
-    assert first[REACHED].height == 50 and first[REACHED].arming == "2026-01-01"
+    assert heights(first[REACHED]) == [50] and first[REACHED].arming == "2026-01-01"
     assert next_one[REACHED].height == 0 and next_one[REACHED].arming == "2026-04-01"
-    assert (first[AT_RISK].height, first[AT_RISK].day) == (-12, date(2026, 4, 1))
+    assert (heights(first[AT_RISK]), first[AT_RISK].day) == ([-12], date(2026, 4, 1))
     assert first[AT_RISK].arming != next_one[AT_RISK].arming
     assert AT_RISK not in levels(played(usage("least", "2026-03-10", 100)), "least", date(2026, 3, 20))
 
@@ -109,4 +120,4 @@ def test_nothing_is_looked_at_outside_of_its_term(played: Callable[..., MemoryPl
     player = played(usage("acme", "2026-01-10", 80))
     assert levels(player, "acme", date(2026, 7, 1)) == {}
     assert levels(player, "acme", date(2025, 12, 31)) == {}
-    assert levels(player, "refilled", date(2026, 3, 1))[USED].height == Fraction(0)
+    assert levels(player, "refilled", date(2026, 3, 1))[USED].height == 0
