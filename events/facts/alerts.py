@@ -1,6 +1,6 @@
 """What rules found: facts like any others, so each is raised once, and a replay raises nothing anew (decision 32)."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from events.decimals import Number
@@ -46,6 +46,17 @@ class AccountNotified(Alert):
     account_id: str
     root_id: str
     event_id: str
+
+
+class OrganizationAlertRaised(Alert):
+    """As much was counted in an organization, in `[since, until)`, as a rule waits for; `arming` is `since`."""
+
+    route: ClassVar[Route] = Route.CATALOG
+
+    threshold: Number
+    counted: Number
+    since: datetime
+    until: datetime
 
 
 class OrganizationNotified(Alert):

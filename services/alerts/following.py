@@ -75,9 +75,9 @@ class EventFollower:
         self._postgres, self._generations, self._shown = postgres, generations, shown
 
     async def has_rules(self, organization: str) -> bool:
-        """Whether any active rule of the organization is about events."""
+        """Whether the organization has any active rule of those that are looked at here."""
         async with self._postgres.of(organization).connection() as connection:
-            return bool(await _rules(connection, organization))
+            return bool(await active_rules(connection, organization))
 
     async def follow(self, organization: str) -> int:
         """Look at all that has happened in the organization; returns how many alerts were raised."""
@@ -93,7 +93,7 @@ class EventFollower:
         return raised
 
     async def _page(self, connection: Any, organization: str) -> tuple[int, bool]:
-        rules = await _rules(connection, organization)
+        rules = await active_rules(connection, organization)
         if not rules:
             return 0, False
         after = await connection.fetchval(_POSITION, organization)
@@ -170,8 +170,8 @@ def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[s
     )
 
 
-async def _rules(connection: Any, organization: str) -> list[Rule]:
-    """The active rules that are about events."""
+async def active_rules(connection: Any, organization: str) -> list[Rule]:
+    """The active rules that do not wait for a level, which the projector looks at."""
     rules: list[Rule] = [
         entity_of(row) for row in await connection.fetch(_RULES, organization, "notificationConfiguration")
     ]

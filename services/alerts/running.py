@@ -1,9 +1,11 @@
 """What raises alerts, beside an API's requests: told by Postgres, and looking now and then in any case."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
 
 from projections.readmodels import alerts_due
+from services.alerts.counting import RefusalCounter
 from services.alerts.following import MOVED, WITH_RULES, EventFollower, Shown
 from services.alerts.raising import AlertRaiser
 from services.concurrency import first_of
@@ -34,6 +36,7 @@ class Alerts:
     ) -> None:
         self._every = every
         self._raiser, self._follower = AlertRaiser(postgres, generations), EventFollower(postgres, generations, shown)
+        self._counter = RefusalCounter(postgres, generations)
         self._due, self._happened = asyncio.Event(), asyncio.Event()
         self._outages: dict[str, Outage] = {}
         self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
@@ -49,6 +52,7 @@ class Alerts:
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
             group.create_task(self._again_and_again("alerts_not_raised", self._due, self.raise_due))
             group.create_task(self._again_and_again("events_not_followed", self._happened, self.follow))
+            group.create_task(self._again_and_again("refusals_not_counted", asyncio.Event(), self.count))
 
     async def _again_and_again(self, event: str, woken: asyncio.Event, look: Callable[[], Awaitable[None]]) -> None:
         outage = Outage(event)
@@ -93,8 +97,13 @@ class Alerts:
         if organization in self._ruled:
             await self._follower.follow(organization)
 
-    async def _of_each(self, organizations: Iterable[str], work: Callable[[str], Awaitable[object]]) -> None:
-        await asyncio.gather(*(self._passes(organization, work) for organization in organizations))
+    async def count(self) -> None:
+        """Count what rules want counted."""
+        now = datetime.now(UTC)
+        await self._of_each(self._ruled, lambda organization: self._counter.count(organization, now))
+
+    async def _of_each(self, organizations: Collection[str], work: Callable[[str], Awaitable[object]]) -> None:
+        await asyncio.gather(*(self._passes(organization, work) for organization in list(organizations)))
 
     async def _passes(self, organization: str, work: Callable[[str], Awaitable[object]]) -> None:
         """Of one; what stands in its way is in no other's, and is tried again at the next look."""

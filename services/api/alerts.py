@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from events.facts.alerts import AccountNotified, Alert, AlertRaised
-from events.resources.notifications import LEVELS, READY
+from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised
+from events.resources.notifications import LEVELS, READY, USAGE_REFUSED
 from services.store.alerts import AlertsAsked, Raised
 
 #: m3ter's category of events that say that a notification was triggered.
@@ -15,7 +15,7 @@ _CODE, _ID = "notificationCode", "notificationId"
 OF_NOTIFICATIONS = (_CODE, _ID)
 #: The fact's members that the wire calls otherwise.
 _CALLED = {"rule_id": _ID, "rule_code": _CODE}
-_TYPES = {"threshold": "double", "amount": "double", "spent": "double", "remaining": "double"}
+_TYPES = {"threshold": "double", "amount": "double", "spent": "double", "remaining": "double", "counted": "double"}
 
 
 def is_about_alerts_alone(wanted: Mapping[str, Any]) -> bool:
@@ -52,7 +52,9 @@ def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
 
 def alert_fields(name: str) -> dict[str, str]:
     """`new.amount` -> `double`, of every alert of this name."""
-    model = AlertRaised if name in LEVELS else AccountNotified
+    model: type[Alert] = AlertRaised if name in LEVELS else AccountNotified
+    if name == USAGE_REFUSED:
+        model = OrganizationAlertRaised
     names = ["orgId", *(_called(model, field) for field in model.model_fields)]
     return {f"new.{field}": _TYPES.get(field, "string") for field in sorted(names)}
 

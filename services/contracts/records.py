@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 from events.decimals import plain
 from events.envelope import Envelope
 from events.facts import FACTS
-from events.facts.alerts import AccountNotified, AlertRaised, OrganizationNotified
+from events.facts.alerts import AccountNotified, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from events.facts.bills import BillLine
 from events.resources.bounds import TOLD_CLIENTS, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent
@@ -131,7 +131,8 @@ def _line_item() -> dict[str, Any]:
 
 def _notification() -> dict[str, Any]:
     _, made = msgspec.json.schema_components([Notification])
-    event, facts = made["Notification"], (AlertRaised, AccountNotified, OrganizationNotified)
+    event = made["Notification"]
+    facts = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)
     event["properties"] |= {
         "type": {"const": TYPE},
         "time": {"type": "string", "format": "date-time"},

@@ -12,7 +12,7 @@ TYPE = "trueup.alert.raised"
 
 class Notification(TypedDict):
     """A CloudEvent of version 1.0. `id` is the alert's, so what is written twice is the same alert. `subject` is what
-    it is about; `data` has the members of the fact: of `AlertRaised`, `AccountNotified` or `OrganizationNotified`.
+    it is about; `data` has the members of the fact, an `Alert`.
     """
 
     specversion: str

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.envelope import Envelope
-from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationNotified
+from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from services.store.happened import event_id_of
 from services.store.rows import COLUMNS, envelope_of
 
-_TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationNotified)]
+_TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)]
 #: A look into the index for each type.
 _BEFORE = """
 SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (

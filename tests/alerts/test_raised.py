@@ -153,6 +153,10 @@ async def _events_are_told(customer: Customer) -> None:
     [bill] = (await customer.do("GET", "bills"))["data"]
     await customer.do("DELETE", f"bills/{bill['id']}")
 
+    refused = await customer.rule(eventName="alert.usage.refused", threshold=2, windowMinutes=1440)
+    nobody = {"meter": "none", "account": "acme", "ts": "2026-01-10T00:00:00Z", "measure": {"calls": 1}}
+    await customer.do("POST", "measurements", {"measurements": [nobody | {"uid": name} for name in ("a", "b")]})
+
     async def told() -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for event in (await customer.do("GET", "events", None, eventType="Notification", pageSize="100"))["data"]:
@@ -161,13 +165,14 @@ async def _events_are_told(customer: Customer) -> None:
         return found
 
     async with asyncio.timeout(60):
-        while voided not in (found := await told()):
+        while not {voided, refused} <= (found := await told()).keys():
             await asyncio.sleep(0.1)
     assert found[created] == [product]
     assert found[grown] == [customer.commitment], "from 100 to 140 is not half as much again, from 140 to 300 is"
     assert found[amended] == [customer.commitment] * 2
     assert found[issued] == found[voided] == [bill["id"]]
     assert pending not in found and due not in found
+    assert found[refused][-1] == customer.organization
     [event] = await customer.alerts(notificationId=grown)
     cause = await customer.do("GET", f"events/{event['m3terEvent']['eventData']['newDto']['eventId']}")
     assert cause["eventName"] == "configuration.commitment.updated"
