@@ -33,6 +33,7 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pl
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import (
     BillConfig,
     CreditReason,
@@ -89,6 +90,7 @@ class Resources:
     transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
     statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
+    notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -201,6 +203,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     TransactionType: "transaction_types",
     BillConfig: "bill_configs",
     StatementConfig: "statement_configs",
+    NotificationConfiguration: "notification_configurations",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

@@ -78,6 +78,8 @@ class Kind:
     sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
+    #: Which of these follow from its facts alone, so that events show them, too.
+    told: tuple[str, ...] = ()
     #: What m3ter counts it to: its events' names begin with it.
     group: Literal["configuration", "billing"] = "configuration"
     #: Whether an organization has one at most, which has paths of its own.
@@ -101,6 +103,11 @@ class Kind:
     def attribute(self) -> str:
         """The attribute of `Resources` that holds it."""
         return ATTRIBUTES[self.model]
+
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """What answers show of it and events do not: it follows from usage, and no fact says it."""
+        return tuple(name for name in self.derived if name not in self.told)
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""

@@ -9,6 +9,7 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pl
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
@@ -135,24 +136,20 @@ _ROWS = (
         reference_lists=_PRODUCTS,
         searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
+        told=("amountUnscheduled", "topUps", "cancellation"),
         entity=CommitmentEntity,
     ),
     Kind(
         "balance",
         Balance,
-        (
-            f.IDS,
-            f.of_account(),
-            f.unlinked_or_equals("contractId"),
-            f.unlinked_or_equals("contractId", "contract"),
-            *f.TERM_ENDS,
-        ),
+        (f.IDS, f.of_account(), *f.CONTRACT_OR_NONE, *f.TERM_ENDS),
         group="billing",
         owner="accountId",
         is_found=True,
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         derived=(*_SPENT, "amount", "amountRemaining"),
+        told=("amount",),
         entity=BalanceEntity,
     ),
     Kind(
@@ -222,6 +219,13 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
     Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
+    Kind(
+        "notificationConfiguration",
+        NotificationConfiguration,
+        f.RULES,
+        at="notifications/configurations",
+        in_stories=None,
+    ),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 

@@ -97,6 +97,7 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/lineitems", "lineItemType"),
         ("/counteradjustments", "sortOrder"),
         ("/events", "includeActioned"),
+        ("/notifications/configurations", "active"),
         ("/picklists/currency", "archived"),
         ("/picklists/creditreasons", "archived"),
         ("/picklists/debitreasons", "archived"),
