@@ -124,7 +124,14 @@ def account(**more: Any) -> dict[str, Any]:
     """What the page of an account asks for, all of it there and empty."""
     lists = ("accounts/a/children", "commitments", "balances", "bills", "accountplans", "accounts/a/outlook")
     unbilled = {"accountId": "a", "billTotal": 0, "lineItems": []}
-    alone = {"accounts/a": ACCOUNT, "organizationconfig": CONFIG, "clock": {"now": "2026-02-01T00:00:00Z"}}
+    span = {"today": "2026-02-01", "firstDay": "2026-01-01", "lastDay": "2026-12-31", "timezone": "UTC"}
+    span |= {"firstKnownAt": "2026-01-01T00:00:00Z", "lastKnownAt": "2026-02-01T00:00:00Z"}
+    alone = {
+        "accounts/a/timespan": span,
+        "accounts/a": ACCOUNT,
+        "organizationconfig": CONFIG,
+        "clock": {"now": "2026-02-01T00:00:00Z"},
+    }
     return dict.fromkeys(lists, EMPTY) | {"accounts/a/unbilled": unbilled} | alone | more
 
 

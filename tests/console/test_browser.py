@@ -10,6 +10,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.console.answers import ANSWERS, numbers_in
 from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
 from tests.console.pictures import pages
 from tests.console.story import Office
@@ -107,6 +108,38 @@ async def test_an_account_is_looked_at_and_asked_what_if(office: Office, page: P
     await has_no_fault(page)
 
 
+async def test_the_sliders_are_moved_by_keys_and_the_page_follows(office: Office, page: Page) -> None:
+    id = office.ids["acme"]
+    await page.goto(f"{office.base}/accounts/{id}")
+    await page.evaluate("window.loadedOnce = true")
+    slider, field = page.get_by_label("Service day", exact=True), page.get_by_label("Service day, exactly")
+    await slider.focus()
+    for _ in range(3):
+        await page.keyboard.press("ArrowLeft")
+    await expect(field).to_have_value("2026-02-26")
+    assert await slider.get_attribute("aria-valuetext") == "2026-02-26"
+    await page.wait_for_url("**?asOf=2026-02-26")
+    said = page.locator("#time-says")
+    await expect(said).to_contain_text("Not now")
+    snapshot = await office.api.exact(f"accounts/{id}/snapshot", asOf="2026-02-26")
+    [held] = snapshot["commitments"]
+    assert (await numbers(page, "#commitments"))[-2:] == [held["amountSpent"], held["amountRemaining"]]
+    await expect(slider).to_be_focused()
+    await has_no_fault(page)
+    await field.fill("2026-01-15")
+    await expect(slider).to_have_value("20468")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**?asOf=2026-01-15")
+    await page.get_by_label("Known at", exact=True).focus()
+    await page.keyboard.press("Home")
+    await page.wait_for_url("**?asOf=2026-01-15&knownAt=*")
+    await page.get_by_role("button", name="Now", exact=True).click()
+    await page.wait_for_url("**?asOf=2026-01-15")
+    await page.get_by_role("button", name="Today").click()
+    await expect(said).not_to_contain_text("Not now")
+    assert await page.evaluate("window.loadedOnce"), "all of it without loading the page again"
+
+
 async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Office, page: Page) -> None:
     fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
     await office.api.create("meters", code="later", name="Later", dataFields=fields, derivedFields=[])
@@ -135,35 +168,6 @@ async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office
             await asyncio.sleep(6)
     assert await page.evaluate("window.loadedOnce")
     assert "Updated" in await page.locator("#news").inner_text()
-
-
-#: By the page's name, what the API is asked for that has every number of it.
-ANSWERS = {
-    "overview": ("overview",),
-    "account": ("commitments?accountId={acme}", "accounts/{acme}/unbilled", "bills?accountId={acme}", "pricings/{USD}",
-                "commitments/{prepaid}/burndown"),
-    "account-yen": ("commitments?accountId={kaisha}", "accounts/{kaisha}/unbilled", "bills?accountId={kaisha}",
-                    "pricings/{JPY}", "commitments/{yen}/burndown"),
-    "commitment": ("commitments/{prepaid}", "commitments/{prepaid}/balance", "commitments/{prepaid}/burndown",
-                   "lineitems?commitmentId={prepaid}", "accounts/{acme}/unbilled?asOf=2027-01-01"),
-    "minimum": ("commitments/{minimum}", "commitments/{minimum}/balance", "commitments/{minimum}/progress",
-                "accounts/{hostile}/unbilled?asOf=2027-01-01"),
-    "balance": ("balances/{balance}", "balances/{balance}/transactions/summary"),
-    "bills": ("bills",),
-    "bill": ("bills/{bill-acme}",),
-    "bill-pending": ("bills/{pending}",),
-    "bill-line": ("bills/{bill-acme}/lineitems/{line}/explain",),
-    "approve": ("bills/{pending}",),
-}  # fmt: skip
-
-
-def numbers_in(answer: Any) -> set[Decimal]:
-    """All of an answer, at whatever depth."""
-    if isinstance(answer, dict):
-        return set().union(*map(numbers_in, answer.values()))
-    if isinstance(answer, list):
-        return set().union(*map(numbers_in, answer))
-    return {answer} if isinstance(answer, Decimal) else set()
 
 
 async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Office, context: BrowserContext) -> None:
