@@ -41,15 +41,23 @@ async def document_of(call: Call, life: BillLife, *, lines: bool = True) -> dict
 
 
 async def _document_of(call: Call, life: BillLife, lines: bool) -> dict[str, Any]:
+    bill, life = await content_of(call, life)
+    calculated = life.issued_at or await _now(call)
+    return await _shown(call, bill, _stamps(life, calculated), lines)
+
+
+async def content_of(call: Call, life: BillLife) -> tuple[BillIssued, BillLife]:
+    """What it bills, or would bill now, and its life: of one that was pending, perhaps a newer one, in which it is
+    issued. Raises: UnknownResource if it was dropped meanwhile.
+    """
     if life.pending is not None:
         pending = await load_pending(call.postgres, call.waiter, life)
         if pending is not None:
-            content = _content(life, pending.draft, pending.loaded.family, pending.loaded.positions)
-            return await _shown(call, content, _stamps(life, await _now(call)), lines)
+            return _content(life, pending.draft, pending.loaded.family, pending.loaded.positions), life
         async with call.postgres.connection() as connection:
             life = await load_life(connection, life.organization, life.bill_id)
-    assert life.issued is not None and life.issued_at is not None
-    return await _shown(call, life.issued, _stamps(life, life.issued_at), lines)
+    assert life.issued is not None
+    return life.issued, life
 
 
 async def listed_documents(

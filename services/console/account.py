@@ -50,15 +50,10 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
 
 async def _then(visit: Visit, id: str) -> dict[str, Any]:
     """What it had, all of one settlement: so one answer has all of it, and a page some of them."""
-    found = await visit.asking.get("accounts", id, "snapshot", **visit.to.moment)
-    return {
-        "account": found["account"],
-        "parent": found.get("parent"),
-        "children": {"data": found["children"]},
-        "commitments": _part(found["commitments"], visit.query.get("commitmentsFrom")),
-        "balances": _part(found["balances"], visit.query.get("balancesFrom")),
-        "plans": plans_then(found),
-    }
+    found: dict[str, Any] = await visit.asking.get("accounts", id, "snapshot", **visit.to.moment)
+    funds = {name: _part(found[name], visit.query.get(f"{name}From")) for name in ("commitments", "balances")}
+    plans, children = plans_then(found), {"data": found["children"]}
+    return found | funds | {"parent": found.get("parent"), "children": children, "plans": plans}
 
 
 def _part(listed: list[Any], first: str | None) -> dict[str, Any]:
