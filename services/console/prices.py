@@ -25,12 +25,6 @@ async def plans_of(asking: Asking, account: str) -> list[dict[str, Any]]:
     return [_of_plan(one, plans.get(one.get("planId", "")), by_template, priced) for one in attached]
 
 
-async def prices_of(asking: Asking, account: str) -> list[dict[str, Any]]:
-    """All prices of these plans, each with the currency it is in. Raises: Refused."""
-    plans = await plans_of(asking, account)
-    return [price | {"currency": plan["template"]["currency"]} for plan in plans for price in plan["prices"]]
-
-
 async def _prices(asking: Asking, by: str, ids: list[str]) -> list[dict[str, Any]]:
     pages = await asyncio.gather(*(asking.get("pricings", **{by: id}) for id in ids))
     return [price for page in pages for price in page["data"]]
