@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from events.dates import read_instant
+from events.decimals import Number
 from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
@@ -46,9 +47,10 @@ class RecalculateBody(Model):
 
 
 class StatusBody(Model):
-    """PUT bills/{id}/status."""
+    """PUT bills/{id}/status. `billTotal`: it is approved only if it comes to this, as who approves it has seen it."""
 
     status: Literal["PENDING", "APPROVED"]
+    bill_total: Number | None = None
 
 
 class ApproveBody(Model):

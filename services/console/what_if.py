@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 from services.console.asking import Refused, or_missing, together
 from services.console.looks import HEADERS
 from services.console.prices import plans_of
-from services.console.supposing import KINDS, Subject, refusal, subject_of
+from services.console.supposable import KINDS
+from services.console.supposing import Subject, refusal, subject_of
 from services.console.visits import Visit
 
 #: The last day that is billed.

@@ -35,6 +35,7 @@ def pages(office: Office) -> dict[str, str]:
         "bill-pending": pending,
         "bill-line": f"{bill}/lines/{ids['line']}",
         "approve": f"{pending}/approve",
+        "recalculate": f"{pending}/recalculate",
         "memo": f"{pending}/memo?kind=credit",
         "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&commitment.amount=1000"
         "&commitment.overageSurchargePercent=20",

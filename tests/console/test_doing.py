@@ -85,8 +85,12 @@ async def test_what_if_takes_what_a_plan_charges_and_a_term_that_is_no_more(offi
             {"accountPlans": [attached | {"endDate": "2026-02-01"}]},
         ),
         (
-            {"commitment": prepaid, "commitment.overageSurchargePercent": ""},
-            {"commitments": [{name: held[name] for name in held if name != "overageSurchargePercent"}]},
+            {"commitment": prepaid, "commitment.amount": "100", "commitment.overageSurchargePercent": ""},
+            {
+                "commitments": [
+                    {name: held[name] for name in held if name != "overageSurchargePercent"} | {"amount": 100}
+                ]
+            },
         ),
     ):
         page = await visitor.see(path, 200, **asked, to="2026-03-31")
@@ -130,9 +134,42 @@ async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, vis
     changed = await visitor.send(form, 409)
     assert "you saw $10.00" in changed.text and "now it comes to $7.50" in changed.text
     [form] = changed.every("form", method="post")
-    approved = await visitor.send(form)
-    assert "Approved" in approved.text and not approved.every("form", method="post")
+    for _ in range(2):  # sent twice it is done once
+        approved = await visitor.send(form)
+        assert "Approved" in approved.text and not approved.every("form", method="post")
     assert (await office.api.do("GET", f"bills/{id}"))["status"] == "APPROVED"
+    late = await visitor.send(sure, 409)
+    assert "approved since you looked" in late.text and "issued with $7.50" in late.text
+
+
+async def test_what_was_seen_of_a_bill_has_to_be_what_it_is(office: Office, visitor: Visitor) -> None:
+    """Two look at it, and one of them acts: the other one is told so, and nothing is done for him."""
+    id = await office.opened_bill()
+    [line] = (await office.api.exact(f"bills/{id}"))["lineItems"]
+    asked = {"kind": "credit", "amount": "4", "description": "Sorry", "lineId": line["id"]}
+    one, other, again = [
+        (await visitor.see(f"/bills/{id}/{page}", **(asked if page == "memo" else {}))).one("form", method="post")
+        for page in ("memo", "memo", "recalculate")
+    ]
+    assert "Calculate $10.00 again" in again.text
+    await visitor.send(one)
+    for form in (other, again):
+        refused = await visitor.send(form, 409)
+        assert "you saw $10.00, now it comes to $6.00. Nothing was done." in refused.text
+    bill = await office.api.exact(f"bills/{id}")
+    assert bill["billTotal"] == 6 and len(bill["lineItems"]) == 2
+    for seen, said in ((10, "comes to 6.00 now, not to 10"), (6, "")):
+        answer = await office.api.ask("PUT", f"bills/{id}/status", {"status": "APPROVED", "billTotal": seen})
+        assert (answer.status_code, said in answer.text) == (409 if said else 200, True), answer.text
+
+
+async def test_a_bill_is_calculated_again_after_its_amount_was_named(office: Office, visitor: Visitor) -> None:
+    id = await office.opened_bill()
+    [form] = (await visitor.see(f"/bills/{id}/recalculate")).every("form", method="post")
+    for _ in range(2):  # sent twice it is done once
+        assert "Calculate again" in (await visitor.send(form)).one("section", id="jobs").text
+    jobs = (await office.api.do("GET", "billjobs"))["data"]
+    assert len([job for job in jobs if job["type"] == "RECALCULATE" and id in job.get("billIds", [])]) == 1
 
 
 async def test_refused_usage_is_shown_byte_for_byte_and_sent_again(office: Office, visitor: Visitor) -> None:
@@ -166,3 +203,23 @@ async def test_what_moved_is_told_as_it_moves(office: Office, visitor: Visitor) 
                 pass
     page = parsed((await visitor.get(f"/accounts/{account}")).text).one("main")
     assert page.attributes["data-stream"] == f"{office.base}/live?account={account}"
+
+
+async def test_what_moved_before_its_stream_was_opened_is_told_at_once(office: Office, visitor: Visitor) -> None:
+    """The page says what it was rendered at, and its stream begins from there."""
+    account = office.ids["idle"]
+    main = parsed((await visitor.get(f"/accounts/{account}")).text).one("main")
+    mark = main.attributes["data-mark"]
+    assert mark == (await office.api.do("GET", f"moved/{account}"))["mark"]
+    year = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
+    id = await office.api.create("commitments", accountId=account, amount=6, currency="USD", code="between", **year)
+    await office.projected()
+    address, query = main.attributes["data-stream"].split("?")[0], {"account": account, "at": mark}
+    async with visitor.http.stream("GET", address, params=query) as stream, asyncio.timeout(60):
+        lines = stream.aiter_lines()
+        while await anext(lines) != "event: changed":
+            pass
+    moved = await office.api.do("GET", f"moved/{id}")
+    assert moved["rootAccountId"] == account and moved["mark"] != mark
+    assert moved == await office.api.do("GET", f"moved/{account}")
+    assert (await visitor.get("/live", 404, commitment="nothing")).text

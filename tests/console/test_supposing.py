@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.commands.what_if import SUPPOSABLE
-from services.console.supposing import KINDS, Subject, refusal, subject_of
+from services.console.supposable import KINDS
+from services.console.supposing import Subject, refusal, subject_of
 
 PREPAID: dict[str, Any] = {
     "id": "c-1", "amount": Decimal("1500.00"), "startDate": "2026-01-01", "endDate": "2027-01-01",

@@ -1,63 +1,21 @@
 """What if: terms that are only supposed bill as the same terms do once they are commanded."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from events.envelope import seal
-from projections.settlement import DraftBill, Family, compare_bills, draft_bills
-from services.commands.bodies import effective_date_of, parse_body
-from services.commands.decide import decide
-from services.commands.errors import AlreadyCancelled, CommandError, InvalidBody, UnknownResource
-from services.commands.messages import UpdateResource
+from projections.settlement import compare_bills, draft_bills
+from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownResource
 from services.commands.table import KINDS
-from services.commands.what_if import SUPPOSABLE, supposed_family
 from services.simulate.entities import Entities
-from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
-from tests.settlement.playing import accounts_of, family_of, play_terms
-from tests.settlement.stories import LAST, START, Random, days, families, usage
-
-laws = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-END = LAST + timedelta(days=70)
-NOW = datetime(2027, 1, 1, tzinfo=UTC)
-
-
-def suppose(player: MemoryPlayer, commitments: list[Any], pricings: list[Any]) -> Family:
-    return suppose_all(player, commitments=commitments, pricings=pricings)
-
-
-def suppose_all(player: MemoryPlayer, **supposed: list[Any]) -> Family:
-    return supposed_family(family_of(player), player.resources, supposed, NOW)
-
-
-def wire(entity: Any, **changes: Any) -> dict[str, Any]:
-    return entity.body.model_dump(by_alias=True, exclude_unset=True) | {"id": entity.id} | changes
-
-
-def shown(drafts: list[DraftBill]) -> Any:
-    """What is on the bills. Lines of one day stand in the order of ids, which a supposed resource has others of."""
-    return [
-        (draft.account_id, draft.currency, draft.total, sorted((_line(line) for line in draft.lines), key=repr))
-        for draft in drafts
-    ]
-
-
-def _line(line: Any) -> Any:
-    named = {name: value for name, value in line.wording.items() if name not in ("commitment_id", "pricing_id")}
-    return line.type, line.amount, line.quantity, line.units, named
-
-
-def played(data: st.DataObject, family: Random) -> MemoryPlayer:
-    player = play_terms(family)
-    for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=10)):
-        player.usage(record)
-    player.bill(data.draw(days(0, 60)), None)
-    return player
+from tests.insight.supposing import END, laws, played, shown, suppose, suppose_all, wire, world
+from tests.settlement.playing import accounts_of, family_of
+from tests.settlement.stories import START, Random, days, families
 
 
 @laws
@@ -118,76 +76,12 @@ def test_a_new_price_and_a_new_commitment_bill_as_supposed(data: st.DataObject, 
     assert shown(draft_bills(family_of(player), date=END)) == supposed
 
 
-#: What is changed of one of each kind, as its PUT takes it.
-CHANGES: dict[str, dict[str, Any]] = {
-    "planTemplates": {"standingCharge": 17, "minimumSpend": None, "effectiveDate": "2026-02-01"},
-    "plans": {"standingCharge": 5, "minimumSpend": 90, "effectiveDate": "2026-02-01"},
-    "pricings": {"pricingBands": [{"lowerLimit": 0, "unitPrice": 3, "fixedPrice": 1}], "endDate": "2026-03-01"},
-    "accountPlans": {"endDate": "2026-02-20"},
-    "commitments": {"endDate": "2026-03-10", "priority": 1},
-    "balances": {"endDate": "2026-02-10", "overageSurchargePercent": 7},
-}
-
-
-@laws
-@given(st.data(), families(), st.sampled_from(sorted(CHANGES)))
-def test_what_was_amended_bills_as_supposed(data: st.DataObject, family: Random, name: str) -> None:
-    """Whatever may be supposed, and from when on: the command is the same one, given afterwards."""
-    player, kind = played(data, family), SUPPOSABLE[name]
-    every = sorted(kind.held(player.resources).values(), key=lambda one: one.id)
-    assume(every)
-    document = wire(data.draw(st.sampled_from(every)), **CHANGES[name])
-    try:
-        supposed = shown(draft_bills(suppose_all(player, **{name: [document]}), date=END))
-    except CommandError:
-        assume(False)
-    rest, effective = effective_date_of(document) if "effectiveDate" in document else (document, None)
-    current = kind.held(player.resources)[rest["id"]]
-    command = UpdateResource(kind.name, current.id, parse_body(kind.name, rest), current.version, NOW, effective)
-    for fact in decide(player.resources, command, 1):
-        envelope = seal(fact, source="later", sequence=10**9, organization=player.resources.organization, time=NOW)
-        player.resources.evolve(envelope)
-        player.index.evolve(envelope)
-    assert shown(draft_bills(family_of(player), date=END)) == supposed
-
-
 def _lined(fields: dict[str, Any]) -> Any:
     from services.simulate.yaml_lines import Mapping
 
     found = Mapping(1)
     found.update(fields)
     return found
-
-
-def world() -> MemoryPlayer:
-    lists = {
-        "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
-        "aggregations": [{"code": "units", "meter": "m", "targetField": "q"}],
-        "plans": [
-            {
-                "code": "basic",
-                "product": "p",
-                "pricings": [{"aggregation": "units", "pricingBands": [{"unitPrice": 1}]}],
-            }
-        ],
-        "accounts": [{"code": "acme", "plans": [{"plan": "basic", "startDate": "2026-01-01"}]}],
-        "commitments": [
-            {"code": "one", "account": "acme", "amount": 10, "startDate": "2026-01-01", "endDate": "2027-01-01"}
-        ],
-    }
-    import json
-
-    from services.simulate.story import parse_story
-    from services.simulate.yaml_lines import load_yaml
-
-    player = MemoryPlayer()
-    story = parse_story(
-        load_yaml(json.dumps({"scenario": "a world", **lists, "steps": [{"bill": {"date": "2026-02-01"}}]}))
-    )
-    player.configure(story.organization)
-    for document in story.documents:
-        player.create(document)
-    return player
 
 
 def test_what_is_supposed_is_checked_as_commands_are() -> None:
@@ -206,43 +100,6 @@ def test_what_is_supposed_is_checked_as_commands_are() -> None:
     player.cancel("one", START, None)
     with pytest.raises(AlreadyCancelled):
         suppose(player, [wire(held)], [])
-
-
-def test_a_refusal_says_of_which_document_and_field_it_is() -> None:
-    player = world()
-    [plan], [attached] = player.resources.plans.values(), player.resources.account_plans.values()
-    held = player.resources.commitments[id_of("commitment", "one")]
-    for name, document, said in (
-        ("commitments", wire(held, amount=Decimal("10.001")), "amount: 10.001 is finer than the minor unit of USD"),
-        ("commitments", wire(held, endDate="2025-01-01"), "endDate: must not be before startDate"),
-        ("commitments", wire(held, productIds=["none"]), "productIds[0]: must have at least 36"),
-        ("plans", wire(plan, standingCharge=-1), "standingCharge: must be "),
-        ("plans", wire(plan, effectiveDate="soon"), "effectiveDate: "),
-        ("planTemplates", wire(plan), "planTemplateId: "),
-        ("accountPlans", wire(attached, id=None, startDate="2026-05-01"), "startDate: account plan"),
-        ("accountPlans", wire(attached, endDate="2025-12-31"), "endDate: must not be before startDate"),
-        ("balances", wire(held, id=None), "name: "),
-    ):
-        with pytest.raises(InvalidBody) as refused:
-            suppose_all(player, **{name: [document]})
-        assert str(refused.value).startswith(f"{name}[0]: ") and said in str(refused.value), str(refused.value)
-    with pytest.raises(InvalidBody, match="effectiveDate: goes with the id"):
-        suppose_all(player, plans=[wire(plan, id=None, code="new", effectiveDate="2026-02-01")])
-
-
-def test_a_standing_charge_is_supposed_from_a_day_on() -> None:
-    """As its PUT is (rules 8.8): without a day for the periods that begin from now on."""
-    player = world()
-    [plan] = player.resources.plans.values()
-
-    def charged(**changes: Any) -> list[tuple[date, Decimal]]:
-        supposed = suppose_all(player, plans=[wire(plan, standingCharge=30, **changes)])
-        lines = [line for draft in draft_bills(supposed, date=date(2026, 5, 1)) for line in draft.lines]
-        return [(line.wording["period_start"], line.amount) for line in lines if line.type == "STANDING_CHARGE"]
-
-    assert charged() == []
-    march, april = (date(2026, month, 1) for month in (3, 4))
-    assert charged(effectiveDate="2026-02-20") == [(march, Decimal(30)), (april, Decimal(30))]
 
 
 def test_nothing_is_stored() -> None:
