@@ -5,7 +5,8 @@ too. An event's id is the mark that it leads to, so a stream that the browser op
 process has been replaced, goes on from what was told last.
 
 What has moved is found by asking the API, every few seconds and only while somebody looks; of a family not even that
-while its partition of the log stands still, which one look at the read models tells for all streams of the process.
+while its partition of the log stands still, which one look at the read models tells for all streams of the process; nor
+of an organization's bills, while no partition moves.
 """
 
 import asyncio
@@ -40,11 +41,12 @@ Reached = Mapping[int, tuple[int, int]]
 
 class Standing(NamedTuple):
     """What a page shows, as a mark that is another one once it has moved. Of a family: in which partition it lies, and
-    whether it moves without it, for it waits for settlement."""
+    whether it moves without it, for it waits for settlement. Of an organization: the mark of its bills."""
 
     mark: str
     partition: int | None = None
     waits: bool = False
+    bills: str | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +103,8 @@ class Streams:
                 reached = await self._reached()
                 if _may_have_moved(standing, before, reached):
                     try:
-                        standing = await _standing(visit.asking, about)
+                        kept = standing.bills if _is_still(before, reached) else None
+                        standing = await _standing(visit.asking, about, kept)
                     except Refused as error:
                         if error.status not in _PASSING:
                             return  # the token has ended, or what is looked at is gone: the next page says so
@@ -134,6 +137,11 @@ def _may_have_moved(standing: Standing, before: Reached | None, now: Reached | N
     return before.get(standing.partition) != now.get(standing.partition)
 
 
+def _is_still(before: Reached | None, now: Reached | None) -> bool:
+    """Whether nothing at all has been folded."""
+    return before is not None and before == now
+
+
 def _about(given: Mapping[str, str]) -> About:
     """The path and the id of what is followed."""
     return next(((path, given[name]) for name, path in _ABOUT.items() if given.get(name)), None)
@@ -152,10 +160,11 @@ async def _mark_of(asking: Asking, about: About) -> str:
         return ""
 
 
-async def _standing(asking: Asking, about: About) -> Standing:
-    """Of the family of an account, commitment or bill; of the organization, if it is about none. Raises: Refused."""
+async def _standing(asking: Asking, about: About, bills: str | None = None) -> Standing:
+    """Of the family of an account, commitment or bill; of the organization, if it is about none, whose bills have the
+    mark `bills` if that is known. Raises: Refused."""
     if about is None:
-        return Standing(await _mark_of_organization(asking))
+        return await _of_organization(asking, bills)
     try:
         moved = await asking.get("moved", about[1])
     except Refused as error:
@@ -166,11 +175,18 @@ async def _standing(asking: Asking, about: About) -> Standing:
     return Standing(moved["mark"], moved["partition"], moved["waits"])
 
 
-async def _mark_of_organization(asking: Asking) -> str:
-    """Of its newest jobs and bills; without the moment at which a pending bill was calculated: that is each time
-    another one."""
-    jobs, bills = await asyncio.gather(
-        asking.get("billjobs", pageSize=5), asking.get("bills", excludeLineItems="true", pageSize=5)
-    )
-    shown = [{name: bill[name] for name in bill if name != "lastCalculatedDate"} for bill in bills["data"]]
-    return blake2b(repr((jobs, shown)).encode(), digest_size=16).hexdigest()
+async def _of_organization(asking: Asking, bills: str | None) -> Standing:
+    """Of its newest jobs and bills."""
+    jobs = _digest((await asking.get("billjobs", pageSize=5))["data"])
+    bills = bills or await _mark_of_bills(asking)
+    return Standing(f"{jobs}.{bills}", bills=bills)
+
+
+async def _mark_of_bills(asking: Asking) -> str:
+    """Without the moment at which a pending one was calculated: that is each time another one."""
+    page = await asking.get("bills", excludeLineItems="true", pageSize=5)
+    return _digest([{name: bill[name] for name in bill if name != "lastCalculatedDate"} for bill in page["data"]])
+
+
+def _digest(shown: object) -> str:
+    return blake2b(repr(shown).encode(), digest_size=12).hexdigest()

@@ -126,9 +126,12 @@ async def test_the_organizations_jobs_are_asked_about_though_no_partition_moves(
     events = await world.events(world.visit(""))
     [_, first, still] = await some(events, 3)
     assert first.startswith("id: ") and "changed" not in first and still == ":\n\n"
-    world.answers["bills"]["data"][0]["lastCalculatedDate"] = "2"
-    assert set(await some(events, 2)) == {":\n\n"}
+    assert world.asked["bills"] == 1, "while no partition moves"
+    world.answers["bills"]["data"][0]["lastCalculatedDate"], world.reached = "2", {3: (11, 1)}
+    assert set(await some(events, 2)) == {":\n\n"} and world.asked["bills"] == 2
     world.answers["billjobs"]["data"].append({"status": "RUNNING"})
+    assert any("event: changed" in event for event in await some(events, 2))
+    world.answers["bills"]["data"][0]["status"], world.reached = "APPROVED", {3: (12, 1)}
     assert any("event: changed" in event for event in await some(events, 2))
 
 
