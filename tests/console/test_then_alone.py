@@ -16,6 +16,7 @@ from services.access.gate import Gate
 from services.access.scopes import ALL, Scope
 from services.access.tokens import Identity
 from services.console.app import console_routes
+from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE
 from tests.console.visiting import Element, parsed
 
@@ -81,7 +82,9 @@ class Alone:
     def __init__(self) -> None:
         self.asked: dict[str, dict[str, str]] = {}
         api = Starlette(routes=[Route("/organizations/org/{path:path}", self._answer)])
-        console = console_routes(api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}))
+        console = console_routes(
+            api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}), Streams(self._reached)
+        )
         app = Starlette(routes=[*console, Mount("/", api)])
         transport = httpx.ASGITransport(app=app)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://console.test", cookies={COOKIE: "token"})
@@ -89,6 +92,9 @@ class Alone:
     def bearer_of(self, header: str) -> Identity:
         """Whoever comes may do everything."""
         return Identity("key", "org", ALL, 0.0)
+
+    async def _reached(self) -> Reached:
+        return {}
 
     async def _answer(self, request: Request) -> Response:
         path = request.path_params["path"]
