@@ -9,7 +9,7 @@ import pytest
 
 from services.console.looks import HEADERS
 from tests.console.story import FORMULA, HOSTILE, LONG, Office
-from tests.console.visiting import Visitor, parsed, rows
+from tests.console.visiting import Element, Visitor, parsed, rows
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -103,11 +103,30 @@ async def test_each_line_says_why(office: Office, visitor: Visitor) -> None:
 async def test_events_come_a_page_at_a_time(office: Office, visitor: Visitor) -> None:
     bill = await office.api.exact(f"bills/{office.ids['bill-acme']}")
     [usage] = [line for line in bill["lineItems"] if line["lineItemType"] == "USAGE"]
-    few = await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", events="2")
-    assert "2 of 3 usage events" in few.text
-    [more] = [one for one in few.every("a") if one.text == "More events"]
-    answer = await visitor.http.get(more.attributes["href"])
-    assert "3 of 3 usage events" in parsed(answer.text).text
+    path = f"bills/{bill['id']}/lineitems/{usage['id']}/explain"
+    every = [event["usageId"] for event in (await office.api.exact(path))["events"]]
+    page = await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", size="1")
+    seen = []
+    for place, usage_id in enumerate(every, 1):
+        events = page.one("section", id="events")
+        assert f"Usage events {place} to {place} of {len(every)}" in events.text
+        seen += [row.one("code").text for row in events.every("th", scope="row")]
+        assert (place < len(every)) == bool(page.every("a", rel="next")), usage_id
+        if place < len(every):
+            page = await step(visitor, page, "next")
+    assert seen == every and len(every) == 3
+    for place in (2, 1):
+        page = await step(visitor, page, "prev")
+        assert f"Usage events {place} to {place} of 3" in page.text and every[place - 1] in page.text
+    assert not page.every("a", rel="prev")
+    await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", 400, events="nonsense")
+
+
+async def step(visitor: Visitor, page: Element, relation: str) -> Element:
+    """The page that a link of this relation leads to."""
+    answer = await visitor.http.get(page.one("a", rel=relation).attributes["href"])
+    assert answer.status_code == 200, answer.text[:500]
+    return parsed(answer.text).one("main")
 
 
 @pytest.mark.parametrize("code", ["prepaid", "minimum", "yen"])
