@@ -32,7 +32,7 @@ async def page(visit: Visit) -> Response:
         balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
         drawn=drawings.of_commitment(asking, commitment, **visit.to.moment),
         ledger=or_missing(asking.get("lineitems", nextToken=visit.query.get("ledgerFrom"), **billed)),
-        fees=or_missing(asking.get("lineitems", lineItemType=_FEE, **billed)),
+        fees=or_missing(asking.get("lineitems", lineItemType=_FEE, nextToken=visit.query.get("feesFrom"), **billed)),
         to_come=or_missing(
             asking.get("accounts", commitment["accountId"], "unbilled", asOf=end, knownAt=visit.known_at)
         ),
