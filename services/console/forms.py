@@ -7,13 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
-
 from services.console.asking import Asking, Missing, or_missing
-from services.console.wording import PLAIN
+from services.spelling import FIELD, PLAIN, known
 
-#: The custom field of an account, or of the configuration of an organization.
-FIELD = "locale"
 #: A header longer than any that a browser sends is not read.
 _HEADER_MAX = 1_000
 
@@ -23,18 +19,11 @@ def form_of(documents: Iterable[Any], accepted: str) -> str:
     visitor's `Accept-Language` likes most; else plain English. As babel names it: `de_CH`.
     """
     wished = (document["customFields"].get(FIELD) for document in documents if _has_fields(document))
-    return next((known for text in (*wished, *_liked(accepted)) if (known := _known(text))), PLAIN)
+    return next((locale for text in (*wished, *_liked(accepted)) if (locale := known(text))), PLAIN)
 
 
 def _has_fields(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("customFields"), dict)
-
-
-def _known(text: object) -> str | None:
-    if isinstance(text, str):
-        with suppress(ValueError, UnknownLocaleError):
-            return str(Locale.parse(text.strip().replace("_", "-"), sep="-"))
-    return None
 
 
 def _liked(accepted: str) -> list[str]:

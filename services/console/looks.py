@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from services.console import wording
 from services.console.asking import Missing, path_of
 from services.console.sessions import Base
+from services.spelling import PLAIN
 
 #: A page asks nothing of any other host, and runs no script and no style that stands in it.
 HEADERS = {
@@ -119,7 +120,7 @@ class Inside(Addresses):
         return f"{path}?{urlencode(self.moment)}" if self.moment else path
 
 
-async def rendered(template: str, values: dict[str, Any], status: int = 200, form: str = wording.PLAIN) -> HTMLResponse:
+async def rendered(template: str, values: dict[str, Any], status: int = 200, form: str = PLAIN) -> HTMLResponse:
     """A page, its numbers in this form. It is made in a thread: one of 5,000 lines would hold up everybody's
     requests."""
     return HTMLResponse(await asyncio.to_thread(_made, template, values, form), status, headers=HEADERS)
