@@ -114,11 +114,11 @@ KNOWN, DAY, BEFORE = {"knownAt": THEN["knownAt"]}, {"asOf": "2026-01-15"}, {"bil
 PAGES = {
     "/accounts/a": {"accounts/a/snapshot": THEN, "accounts/a/unbilled": THEN, "bills": KNOWN | BEFORE},
     "/commitments/c": {
-        "commitments/c": THEN, "commitments/c/balance": THEN, "commitments/c/burndown": THEN, "events": KNOWN,
+        "commitments/c": KNOWN, "commitments/c/balance": THEN, "commitments/c/burndown": THEN, "events": KNOWN,
         "lineitems": KNOWN | BEFORE, "accounts/a": KNOWN, "accounts/a/unbilled": KNOWN,
     },
     "/balances/b": {
-        "balances/b": THEN, "balances/b/transactions": THEN, "balances/b/transactions/summary": THEN,
+        "balances/b": KNOWN, "accounts/a/snapshot": THEN, "balances/b/transactions": THEN, "balances/b/transactions/summary": THEN,
         "balances/b/burndown": THEN,
     },
     "/bills/i": {"bills/i": KNOWN, "accounts/a": KNOWN},
