@@ -118,8 +118,8 @@ PAGES = {
         "lineitems": KNOWN | BEFORE, "accounts/a": KNOWN, "accounts/a/unbilled": KNOWN,
     },
     "/balances/b": {
-        "balances/b": KNOWN, "accounts/a/snapshot": THEN, "balances/b/transactions": THEN, "balances/b/transactions/summary": THEN,
-        "balances/b/burndown": THEN,
+        "balances/b": KNOWN, "accounts/a/snapshot": THEN, "balances/b/transactions": THEN,
+        "balances/b/transactions/summary": THEN, "balances/b/burndown": THEN,
     },
     "/bills/i": {"bills/i": KNOWN, "accounts/a": KNOWN},
     "/bills/i/lines/l": {"bills/i": KNOWN},
