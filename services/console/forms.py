@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from services.console.asking import Asking, Missing, or_missing
+from services.console.asking import Asking, Refused
 from services.spelling import FIELD, PLAIN, known
 
 #: A header longer than any that a browser sends is not read.
@@ -38,11 +38,16 @@ def _liked(accepted: str) -> list[str]:
 
 async def form_for(asking: Asking, accepted: str, values: dict[str, Any]) -> str:
     """The form of a page that shows these: of its account, or of that of its bill. What it does not have is asked
-    for; where the key is not good for it, that one says nothing.
+    for; what is refused says nothing, for a page that says why must not be refused itself.
     """
     account, config, bill = values.get("account"), values.get("config"), values.get("bill")
     if account is None and isinstance(bill, dict):
-        account = await or_missing(asking.get("accounts", bill["accountId"]))
-    if form_of([account], "") == PLAIN and not isinstance(config, dict | Missing):
-        config = await or_missing(asking.get("organizationconfig"))
+        account = await _or_nothing(asking, "accounts", bill["accountId"])
+    if form_of([account], "") == PLAIN and not isinstance(config, dict):
+        config = await _or_nothing(asking, "organizationconfig")
     return form_of([account, config], accepted)
+
+
+async def _or_nothing(asking: Asking, *path: str) -> Any:
+    with suppress(Refused):
+        return await asking.get(*path)
