@@ -19,6 +19,7 @@ from services.access.tokens import Identity
 from services.api.scopes import PREFIX, needed_by
 from services.api.wire import answer
 from services.console.app import PATH, console_routes
+from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE, FORM_TOKEN, form_token
 from tests.console.visiting import Element, parsed
 
@@ -76,11 +77,15 @@ def _needed(method: str, path: str) -> frozenset[Scope]:
     return needed_by(method, f"{PREFIX}{path}")
 
 
+async def _reached() -> Reached:
+    return {}
+
+
 @asynccontextmanager
 async def before(api: MadeUp) -> AsyncIterator[Alone]:
     """A visit."""
     app = Starlette(routes=[Route("/{path:path}", api.answered, methods=["GET", "POST", "PUT", "DELETE"])])
-    console = Starlette(routes=console_routes(app, cast(Gate, api), _needed))
+    console = Starlette(routes=console_routes(app, cast(Gate, api), _needed, Streams(_reached)))
     transport = httpx.ASGITransport(app=console)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies={COOKIE: TOKEN}) as http:
         yield Alone(http)
