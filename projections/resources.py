@@ -43,6 +43,7 @@ from events.resources.organization import (
     TransactionType,
 )
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -88,6 +89,7 @@ class Resources:
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
     transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
+    statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
     notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
 
     @property
@@ -200,6 +202,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     DebitReason: "debit_reasons",
     TransactionType: "transaction_types",
     BillConfig: "bill_configs",
+    StatementConfig: "statement_configs",
     NotificationConfiguration: "notification_configurations",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")

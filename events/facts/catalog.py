@@ -9,6 +9,7 @@ from events.resources.counters import Counter, CounterPricing
 from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 
 
 class ProductCreated(ResourceCreated[Product]):
@@ -201,6 +202,20 @@ class BillConfigUpdated(ResourceUpdated[BillConfig]):
 
 
 class BillConfigDeleted(ResourceDeleted):
+    """No path deletes it; every kind has the fact."""
+
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class StatementConfigCreated(ResourceCreated[StatementConfig]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class StatementConfigUpdated(ResourceUpdated[StatementConfig]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class StatementConfigDeleted(ResourceDeleted):
     """No path deletes it; every kind has the fact."""
 
     route: ClassVar[Route] = Route.CATALOG

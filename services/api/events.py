@@ -22,6 +22,7 @@ from projections.entities import Entity
 from services.api.alerts import NAMES as ALERTS
 from services.api.alerts import OF_NOTIFICATIONS, alert_document, alert_fields, asked_of, is_about_alerts_alone
 from services.api.calls import Call, Caller, organization_router
+from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
@@ -33,6 +34,7 @@ from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of
 from services.concurrency import compute
 from services.store.alerts import alert_positions, alerts_at
 from services.store.happened import Asked, Happened, happened, position_in, positions_of, read_history
+from services.store.listing import Condition
 
 router = organization_router("events")
 _NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
@@ -116,13 +118,15 @@ async def list_events(
     wanted: Annotated[dict[str, Any], Depends(Wanted())],
     actioned: Annotated[bool, Depends(Flag("includeActioned"))],
     page: Annotated[Page, Depends(Paging())],
+    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """What happened to resources, and alerts, newest first.
+    """What happened to resources, and alerts, newest first; with `knownAt` what was known of it at a moment.
 
     Nothing is to be followed up, so it changes nothing whether actioned ones are asked for.
     """
+    conditions = [] if known_at is None else [await were_known(call, known_at)]
     async with call.reading() as connection:
-        positions = await _positions(connection, call, wanted, page)
+        positions = await _positions(connection, call, wanted, page, conditions)
     data = await _documents(call, page.shown(positions))
     ids = {id.lower() for id in wanted.get("ids", ())}
     listed = [event for event in data if event["id"] in ids] if ids else data
@@ -154,7 +158,11 @@ async def get_event(call: Caller, id: str) -> Response:
     raise UnknownResource(kind="event", id=id)
 
 
-async def _positions(connection: Any, call: Call, wanted: Mapping[str, Any], page: Page) -> list[int]:
+async def _positions(
+    connection: Any, call: Call, wanted: Mapping[str, Any], page: Page, conditions: Sequence[Condition]
+) -> list[int]:
+    if "ids" in wanted and conditions:
+        raise InvalidField(field="ids", rule="cannot be used with other filters")
     if "ids" in wanted:
         positions = {position_in(id) for id in wanted["ids"]} - {None}
         return page.fetched_of(
@@ -164,13 +172,13 @@ async def _positions(connection: Any, call: Call, wanted: Mapping[str, Any], pag
     found = (
         []
         if alerts is None
-        else await alert_positions(connection, call.organization, alerts, page.before, page.fetched)
+        else await alert_positions(connection, call.organization, alerts, page.before, page.fetched, conditions)
     )
     if is_about_alerts_alone(wanted):
         return found
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
-    asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched)
+    asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
     found += await positions_of(connection, call.organization, asked)
     return sorted(found, reverse=True)[: page.fetched]
 

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
+from uuid import uuid5
 
 from pydantic.alias_generators import to_snake
 
+from events.envelope import NAMESPACE
 from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
@@ -92,6 +94,10 @@ class Kind:
     def path(self) -> str:
         """Last part of its HTTP path."""
         return self.at or f"{self.name.lower()}s"
+
+    def single_id(self, organization: str) -> str:
+        """The id of the one that an organization has."""
+        return str(uuid5(NAMESPACE, f"{self.path}/{organization}"))
 
     @property
     def attribute(self) -> str:

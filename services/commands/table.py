@@ -12,6 +12,7 @@ from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import InnerList, InStories, Kind
@@ -217,6 +218,7 @@ _ROWS = (
     Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
+    Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
     Kind(
         "notificationConfiguration",
         NotificationConfiguration,

@@ -182,7 +182,7 @@ def merged_rows(
         if family is None:
             family = touched[root_id] = _family(cache, key)
         state = family.totals[key[:3]][key[3]]
-        rows.append(total_row(key, partition, family.organization, state, family.offsets[key]))
+        rows.append(total_row(key, partition, family.organization, state, family.take_offsets(key)))
     return rows, touched
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from services.store.happened import event_id_of
+from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
 _TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)]
@@ -46,16 +47,22 @@ _COLUMNS = {
 
 
 async def alert_positions(
-    connection: Any, organization: str, asked: AlertsAsked, before: int | None, most: int
+    connection: Any,
+    organization: str,
+    asked: AlertsAsked,
+    before: int | None,
+    most: int,
+    conditions: Sequence[Condition] = (),
 ) -> list[int]:
-    """Positions of the alerts that are asked for, newest first."""
+    """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
     arguments: list[Any] = [organization, _TYPES, _LAST if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
         if (value := getattr(asked, name)) is not None:
             arguments.append(value)
             tests.append(f" AND {column} = ${len(arguments)}")
-    rows = await connection.fetch(_BEFORE.format(and_so_on="".join(tests)), *arguments)
+    query = _BEFORE.format(and_so_on="".join(tests) + all_placed(conditions, arguments))
+    rows = await connection.fetch(query, *arguments)
     return [row["position"] for row in rows]
 
 

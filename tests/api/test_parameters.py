@@ -88,6 +88,7 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/balances/{id}/transactions", "entityType"),
         ("/billjobs", "status"),
         ("/billjobs", "active"),
+        ("/bills/{bill}/statement", "format"),
         ("/bills", "status"),
         ("/bills", "billingFrequency"),
         ("/bills", "locked"),
