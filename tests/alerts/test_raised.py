@@ -38,8 +38,8 @@ async def test_an_alert_is_raised_once_an_arming_whoever_is_killed(common_system
     assert await customer.alerts() == []
 
     # The API is not there when the threshold is passed; the projector is killed with the row written.
-    await customer.use(6)
     await kill(common_system, "api")
+    await customer.publish(6)
     await until(lambda: _is(customer.rows_due, 1))
     await kill(common_system, "projector")
     await common_system.start(("projector", "api"))
