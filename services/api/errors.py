@@ -30,13 +30,15 @@ from services.api.edges.edge import allow_header
 from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
-from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
+from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
 from services.proof.keeping import NoHeadsError
+from services.statement.paper import UnreadableLogo
+from services.statement.ubl import NotForUbl
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -91,6 +93,9 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillIsLocked, 409),
     (BillsPending, 409),
     (BillIsEmpty, 409),
+    (NotForUbl, 409),
+    (UnreadableLogo, 409),
+    (BillMoved, 409),
     (refused.CommandError, 400),
     (NotSignedInError, 401),
     (ForbiddenError, 403),

@@ -184,6 +184,7 @@ class ExplanationAnswer(Shown):
     positions: PositionsShown
     event_count: int
     events: tuple[EventBehind, ...]
+    next_token: str | None = None
     terms: tuple[TermBehind, ...]
 
 

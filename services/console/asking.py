@@ -56,11 +56,11 @@ class Asking:
         given = {name: value for name, value in query.items() if value is not None}
         return document_of(await self._called("GET", parts, params=given))
 
-    async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None) -> Any:
+    async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
         """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: Refused."""
         headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
-        return document_of(await self._called(method, parts, content=content, headers=headers))
+        return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 
     async def bytes_of(self, *parts: str) -> bytes:
         """What is no JSON. Raises: Refused."""

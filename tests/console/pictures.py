@@ -35,8 +35,11 @@ def pages(office: Office) -> dict[str, str]:
         "bill-pending": pending,
         "bill-line": f"{bill}/lines/{ids['line']}",
         "approve": f"{pending}/approve",
+        "recalculate": f"{pending}/recalculate",
         "memo": f"{pending}/memo?kind=credit",
-        "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&amount=1000&overageSurchargePercent=20",
+        "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&commitment.amount=1000"
+        "&commitment.overageSurchargePercent=20",
+        "what-if-refused": f"{acme}/what-if?plan={ids['plan-USD']}&plan.standingCharge=much&plan.minimumSpend=900",
         "operations": "/operations",
         "search": "/search?q=l",
         "not-found": "/accounts/none",
