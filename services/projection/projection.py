@@ -124,7 +124,8 @@ class Projection:
         quiet: bool = True,
         only: Collection[int] | None = None,
     ) -> int:
-        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
+        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction; while
+        records keep coming, draws and lines that have waited long enough in one of their own behind it.
 
         Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
         as due. Not `quiet`: more records are about to come, so whatever may wait waits. `only`: of partitions that have
@@ -141,6 +142,9 @@ class Projection:
         touched = sum(len(state.unwritten.merged) for state in states)
         for state in states:
             state.committed()
+        if settle and not quiet and self._writer.turns.is_late(states):
+            async with self.target.writing() as connection:
+                settled += await self._writer.follow(connection, states)
         self.cache.shrink(touched, kept=self.unwritten_totals)
         return settled
 

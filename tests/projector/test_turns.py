@@ -56,6 +56,18 @@ async def test_lines_wait_no_longer_while_records_keep_coming_and_a_busy_root_ke
     }
 
 
+async def test_no_balance_waits_for_lines(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    await projector.write("00000")
+    clock.now += LINES_SECONDS + 0.01
+    touched = {"00001": projector.cache.get("00001")}
+    await projector.turns.settle(projector.due, [projector.state], touched, 200, is_quiet=False)  # type: ignore[arg-type]
+    assert projector.settling.balances == ["00000", "00001"] and projector.settling.lines == []
+    assert projector.turns.is_late([projector.state])
+    assert await projector.turns.follow(projector.due, [projector.state]) == 1
+    assert projector.settling.lines == ["00000"] and not projector.turns.is_late([projector.state])
+
+
 async def test_outlooks_follow_last_of_all_and_wait_no_longer_than_they_may(clock: Clock) -> None:
     projector = Projector(clock, 2, 0.0)
     await projector.write("00000")

@@ -92,4 +92,7 @@ class Projector:
 
     async def write(self, *names: str, quiet: bool = False, limit: int = 200) -> int:
         touched = {name: held for name in names if (held := self.cache.get(name))}
-        return await self.turns.settle(self.due, [self.state], touched, limit, is_quiet=quiet)
+        settled = await self.turns.settle(self.due, [self.state], touched, limit, is_quiet=quiet)
+        if not quiet and self.turns.is_late([self.state]):
+            settled += await self.turns.follow(self.due, [self.state])
+        return settled
