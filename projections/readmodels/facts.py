@@ -7,6 +7,7 @@ partition -1; accounts and account plans, which are in both topics, stand under 
 from typing import NamedTuple
 
 from events.envelope import Envelope
+from events.facts.alerts import Alert
 from events.facts.bills import BillFact
 from events.facts.resources import ResourceFact
 from projections.readmodels.table import Table
@@ -72,12 +73,14 @@ class FactRow(NamedTuple):
 
 
 def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | None, record: bytes) -> FactRow:
-    """The row of one fact; a bill's resource is the bill."""
+    """The row of one fact; a bill's resource is the bill, an alert's what it is about."""
     match envelope.data:
         case ResourceFact(id=id):
             resource_id: str | None = id
         case BillFact(bill_id=bill_id):
             resource_id = bill_id
+        case Alert(subject_id=subject_id):
+            resource_id = subject_id
         case _:
             resource_id = None
     return FactRow(

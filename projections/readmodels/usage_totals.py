@@ -34,6 +34,7 @@ CREATE INDEX usage_totals_by_partition ON usage_totals (partition);
 """,
 )
 
+#: The first offset of a row stays: what is added comes later, and totals that are derived anew begin as new rows.
 UPSERT = """
 INSERT INTO usage_totals (account_id, aggregation_id, segment, day, partition, organization, records, total, state,
                           first_offset, last_offset)
@@ -44,8 +45,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::integer[], $6::t
     AS given (account_id, aggregation_id, segment, day, partition, organization, records, total, state, first_offset,
               last_offset)
 ON CONFLICT (account_id, aggregation_id, segment, day) DO UPDATE SET records = excluded.records,
-    total = excluded.total, state = excluded.state, first_offset = excluded.first_offset,
-    last_offset = excluded.last_offset
+    total = excluded.total, state = excluded.state, last_offset = excluded.last_offset
 """
 WIDTH = 11
 

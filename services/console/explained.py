@@ -33,14 +33,15 @@ async def page(visit: Visit) -> Response:
     bill, line = visit.request.path_params["bill"], visit.request.path_params["line"]
     size = _whole(visit.query.get("size"), EVENTS, 1, _MOST)
     asked = await together(
-        bill=visit.asking.get("bills", bill),
+        bill=visit.asking.get("bills", bill, knownAt=visit.known_at),
         explained=visit.asking.get(
             "bills", bill, "lineitems", line, "explain", limit=size, nextToken=visit.query.get("events")
         ),
     )
-    explained = asked["explained"]
+    explained, span = asked["explained"], await visit.span(asked["bill"]["accountId"])
     steps = steps_of(visit.query, explained.get("nextToken"))
-    return await visit.page("explained.html", **asked, steps=steps, size=size, rule=marked_rule(explained["rule"]))
+    rule = marked_rule(explained["rule"])
+    return await visit.page("explained.html", **asked, span=span, steps=steps, size=size, rule=rule)
 
 
 def steps_of(query: Mapping[str, str], next_token: str | None) -> Steps:

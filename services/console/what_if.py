@@ -26,7 +26,7 @@ async def page(visit: Visit) -> Response:
         account=asking.get("accounts", id),
         commitments=or_missing(asking.get("commitments", accountId=id)),
         balances=or_missing(asking.get("balances", accountId=id)),
-        plans=or_missing(plans_of(asking, id)),
+        plans=or_missing(plans_of(asking, id, every_price=True)),
         config=asking.get("organizationconfig"),
         **{name: asking.get(kind.path, chosen) for name, kind in KINDS.items() if (chosen := visit.query.get(name))},
     )

@@ -10,8 +10,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from events.envelope import Envelope
+from events.facts.alerts import Alert, AlertRaised
 from events.facts.bills import BillFact
 from projections.aggregates import DayState, TotalsKey, merge
+from projections.alerts.due import FamilyAlerts
 from projections.calendar import later
 from projections.clock import today_of
 from projections.outlook.outlook import UsedBefore
@@ -23,8 +25,8 @@ from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
 
-#: A total with its key, and the first and last log offset behind it.
-Total = tuple[CellKey, DayState, tuple[int, int]]
+#: A total with its key.
+Total = tuple[CellKey, DayState]
 _NO_DAYS: Mapping[date, DayState] = {}
 
 
@@ -52,8 +54,9 @@ class FamilyState:
     #: Newest time of a fact about it: its day while no clock has ticked.
     newest: datetime | None = None
     totals: dict[TotalsKey, dict[date, DayState]] = field(default_factory=dict)
-    #: First and last log offset behind each total.
-    offsets: dict[tuple[str, str, str, date], tuple[int, int]] = field(default_factory=dict)
+    #: First and last log offset behind each total that is not written as it stands. Of one that is, its row knows
+    #: them: the first stays, and only what comes next can tell another last one.
+    offsets: dict[CellKey, tuple[int, int]] = field(default_factory=dict)
     #: Compiled terms and the version of the catalog they are of; good until a fact of the family or another version.
     terms: tuple[FamilyTerms, int] | None = None
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
@@ -65,6 +68,8 @@ class FamilyState:
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
     expected: tuple[OutlookRow, ...] | None = None
+    #: What rules found, and what of that is to be raised.
+    alerts: FamilyAlerts = field(default_factory=FamilyAlerts)
     _newest_day: date | None = None
 
     @property
@@ -92,6 +97,11 @@ class FamilyState:
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
+        if isinstance(envelope.data, Alert):
+            # It changes nothing that is settled, and it is nothing that happened to the family: not its newest day.
+            if isinstance(envelope.data, AlertRaised):
+                self.alerts.note_raised(envelope.data.id)
+            return
         self.newest = later(self.newest, envelope.time)
         if isinstance(envelope.data, BillFact):
             self.bills_version += 1
@@ -101,14 +111,15 @@ class FamilyState:
             self.own.evolve(envelope)
             note_member(self.members, envelope)
 
-    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
-        """Hold a total as it stands: the state, and the first and last log offset behind it."""
+    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int] | None = None) -> None:
+        """Hold a total as it stands: the state, and the first and last log offset behind it unless a row has them."""
         total, day = key[:3], key[3]
         days = self.totals.get(total)
         if days is None:
             days = self.totals[total] = {}
         days[day] = state
-        self.offsets[key] = offsets
+        if offsets is not None:
+            self.offsets[key] = offsets
         moved = self.moved.get(total)
         if moved is None:
             moved = self.moved[total] = set()
@@ -125,7 +136,17 @@ class FamilyState:
             self.put_total(key, cell.day_state(), (cell.first, cell.last))
         else:
             merged = merge(catalog.aggregations[key[1]].body.aggregation, before, cell.day_state())
-            self.put_total(key, merged, (self.offsets[key][0], cell.last))
+            first, _ = self.offsets.get(key) or (cell.first, cell.last)
+            self.put_total(key, merged, (first, cell.last))
+
+    def take_offsets(self, key: CellKey) -> tuple[int, int]:
+        """The first and last log offset behind a total that came since it was last written; it is written now."""
+        return self.offsets.pop(key)
+
+    @property
+    def total_count(self) -> int:
+        """How many totals it has."""
+        return sum([len(days) for days in self.totals.values()])
 
     def drop_totals(self, aggregations: Set[str]) -> None:
         """Forget the totals of these aggregations."""

@@ -1,6 +1,6 @@
 """The event store: append to `store.events`, by streams, and read how far it and the relay are.
 
-A stream is of one resource, of the test clock, of the configuration, or of a family's bills.
+A stream is of one resource, of the test clock, of the configuration, of a family's bills, or of one alert.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ import asyncpg
 from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
+from events.facts.alerts import Alert
 from events.facts.base import Fact
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
@@ -207,6 +208,8 @@ def stream_of(fact: Fact) -> str:
             return CLOCK
         case BillFact(root_id=root_id):
             return bills_of(root_id)
+        case Alert(id=id):
+            return f"alert-{id}"
         case ResourceFact(id=id):
             kind = kind_of(fact)
             assert kind is not None
