@@ -203,10 +203,8 @@ async def _fetched(
             parts.setdefault(part, []).append(float(milliseconds))
     median, most = statistics.median, statistics.quantiles(took, n=100)[98]
     api, rendering = (median(parts[part]) for part in ("api", "rendering"))
-    p50, p99, api_ms, rendering_ms, cpu_ms, kilobytes = (
-        round(one, 1) for one in (median(took), most, api, rendering, cpu, size / 1000)
-    )
-    return Fetched(name, p50, p99, api_ms, rendering_ms, cpu_ms, kilobytes, aim)
+    p50, p99, *others = (round(one, 1) for one in (median(took), most, api, rendering, cpu, size / 1000))
+    return Fetched(name, p50, p99, *others, aim_ms=aim)
 
 
 async def _page(browser: httpx.AsyncClient, address: str) -> httpx.Response:

@@ -132,10 +132,10 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
+                alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
+                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
-                later.append(Alerts(postgres, every, lambda: app.state.api.generations, wire_document).run())
                 working += [_beside(loop, crashed) for loop in later]
                 yield
             finally:
