@@ -45,6 +45,7 @@ class Corrected:
     """An event that was corrected. `were` is what stood under it before, oldest first; `stands` what stands now, None:
     it was voided."""
 
+    event_id: UUID
     account: str
     meter_id: str
     ts: datetime
@@ -55,8 +56,7 @@ class Corrected:
 
     def adds(self, plan: MeterPlan, fields: UsageFields) -> list[Contribution]:
         """What it adds to the aggregations of its meter with these fields."""
-        texts = joined((fields.who, fields.what, fields.where, fields.other, fields.metadata))
-        return contributions(all_of(plan), fields.measure, texts, self.ts, self.usage_id)
+        return contributions(all_of(plan), fields.measure, texts_of(fields), self.ts, self.usage_id)
 
 
 #: By the event's offset in the account's partition of `billing.events`.
@@ -70,7 +70,7 @@ def corrected_by(envelope: Envelope, before: Corrected | None) -> Corrected:
     were = (fact.was,) if before is None else (*before.were, fact.was)
     stands = fact.now if isinstance(fact, UsageAmended) else None
     told = Told(envelope.id, envelope.time, envelope.actor, fact.reason)
-    return Corrected(envelope.account, fact.meter_id, fact.ts, fact.usage_id, were, stands, told)
+    return Corrected(fact.event_id, envelope.account, fact.meter_id, fact.ts, fact.usage_id, were, stands, told)
 
 
 def corrections_of(envelopes: Iterable[Envelope]) -> dict[int, Corrected]:
@@ -81,6 +81,11 @@ def corrections_of(envelopes: Iterable[Envelope]) -> dict[int, Corrected]:
             offset = envelope.data.log_offset
             corrections[offset] = corrected_by(envelope, corrections.get(offset))
     return corrections
+
+
+def texts_of(fields: UsageFields) -> dict[str, str]:
+    """The texts of all categories, by code."""
+    return joined((fields.who, fields.what, fields.where, fields.other, fields.metadata))
 
 
 def all_of(plan: MeterPlan) -> tuple[MeterAggregation, ...]:
