@@ -4,6 +4,8 @@ A file's tests stay together. So do files that share a system which costs more t
 had one of them would start its own. What takes longest comes first, so that no worker is left alone with it at the end.
 """
 
+from functools import cache
+
 from xdist.scheduler import LoadScopeScheduling
 
 #: Beginnings of paths, the longest work first; each row is one unit, and a path is of the row that has most of it. All
@@ -15,7 +17,7 @@ LONGEST = (
     ("tests/continuity/test_usage_lost.py",),
     ("tests/install/test_install.py",),
     ("tests/billing/",),
-    ("tests/contracts/", "tests/examples/", "tests/console/"),
+    ("tests/contracts/", "tests/examples/", "tests/console/", "tests/alerts/test_raised.py"),
     ("tests/system/test_survival.py",),
     ("tests/continuity/test_upgrade.py",),
     ("tests/servers/test_first_bill.py",),
@@ -56,7 +58,12 @@ LONGEST = (
 
 def rank_of(nodeid: str) -> int:
     """The lower, the sooner it begins."""
-    rows = [(len(start), rank) for rank, unit in enumerate(LONGEST) for start in unit if nodeid.startswith(start)]
+    return _rank_of_file(nodeid.partition("::")[0])
+
+
+@cache
+def _rank_of_file(path: str) -> int:
+    rows = [(len(start), rank) for rank, unit in enumerate(LONGEST) for start in unit if path.startswith(start)]
     return max(rows)[1] if rows else len(LONGEST)
 
 

@@ -7,6 +7,7 @@ partition -1; accounts and account plans, which are in both topics, stand under 
 from typing import NamedTuple
 
 from events.envelope import Envelope
+from events.facts.alerts import Alert
 from events.facts.bills import BillFact
 from events.facts.corrections import UsageCorrection
 from events.facts.resources import ResourceFact
@@ -81,7 +82,7 @@ class FactRow(NamedTuple):
 
 
 def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | None, record: bytes) -> FactRow:
-    """The row of one fact; a bill's resource is the bill, a correction's the event of usage."""
+    """The row of one fact. A bill's resource is the bill, a correction's the event, an alert's what it is about."""
     match envelope.data:
         case ResourceFact(id=id):
             resource_id: str | None = id
@@ -89,6 +90,8 @@ def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | Non
             resource_id = bill_id
         case UsageCorrection(event_id=event_id):
             resource_id = str(event_id)
+        case Alert(subject_id=subject_id):
+            resource_id = subject_id
         case _:
             resource_id = None
     return FactRow(

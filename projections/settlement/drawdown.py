@@ -164,23 +164,26 @@ class _Run:
 class _Queue:
     """The windows of one draw order that are open on a day; days only go forward, so each opens and closes once."""
 
-    def __init__(self, order: Sequence[Window], funds: Sequence[Fund]) -> None:
-        self._waiting = sorted(order, key=lambda window: window.start, reverse=True)
+    def __init__(self, windows: Sequence[Window], funds: Sequence[Fund]) -> None:
+        #: By the day on which they open; the first `_opened` of them have.
+        self._windows = windows
+        self._opened = 0
         self._open: list[Window] = []
         self._with_terms: list[Window] = []
         self._funds = funds
 
     def open_on(self, day: date) -> list[Window]:
         """The open windows in draw order, as a copy that stays while windows are closed."""
-        opened = []
-        while self._waiting and self._waiting[-1].start <= day:
-            opened.append(self._waiting.pop())
         self._open = [window for window in self._open if window.end > day]
-        opened = [window for window in opened if window.end > day]
+        first = self._opened
+        while self._opened < len(self._windows) and self._windows[self._opened].start <= day:
+            self._opened += 1
+        opened = [window for window in self._windows[first : self._opened] if window.end > day]
         if opened:
             self._open = sorted(self._open + opened)
-            with_terms = [window for window in opened if not window.rolled]
-            with_terms = [window for window in with_terms if self._funds[window.fund].has_overage_terms]
+            with_terms = [
+                window for window in opened if not window.rolled and self._funds[window.fund].has_overage_terms
+            ]
             self._with_terms = sorted(self._with_terms + with_terms)
         return self._open
 

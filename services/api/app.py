@@ -18,6 +18,7 @@ from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.signing_in import SignIn
+from services.alerts.running import Alerts
 from services.api import (
     accounts,
     auth,
@@ -33,6 +34,7 @@ from services.api import (
     finding,
     health,
     insight,
+    line_items,
     measurements,
     organization,
     outlook,
@@ -40,6 +42,8 @@ from services.api import (
     proofs,
     rejected,
     schedules,
+    snapshot,
+    statements,
     system,
     usage_query,
     what_if,
@@ -56,6 +60,7 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
+from services.api.wire import wire_document
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -69,8 +74,8 @@ from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
-#: organization's. Beside them there are three: the watcher's, that of /health, and the one whose session holds the
-#: locks of bill jobs.
+#: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
+#: bill jobs, and the one that is told of alerts.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
@@ -129,6 +134,7 @@ def create_app(
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
+                later.append(Alerts(postgres, every, lambda: app.state.api.generations, wire_document).run())
                 working += [_beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -177,13 +183,16 @@ def organization_routers() -> tuple[APIRouter, ...]:
     return (
         organization.router,
         accounts.router,
+        snapshot.router,
         balances.router,
         schedules.schedule_router(),
         commitments.router,
         bills.router,
+        line_items.router,
         what_if.router,
         bill_life.router,
         bill_config.router,
+        statements.router,
         memo_router(),
         bill_jobs.router,
         measurements.router,

@@ -37,6 +37,8 @@ from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
 from services.proof.keeping import NoHeadsError
+from services.statement.paper import UnreadableLogo
+from services.statement.ubl import NotForUbl
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -92,6 +94,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillIsLocked, 409),
     (BillsPending, 409),
     (BillIsEmpty, 409),
+    (NotForUbl, 409),
+    (UnreadableLogo, 409),
     (refused.CommandError, 400),
     (NotSignedInError, 401),
     (ForbiddenError, 403),

@@ -13,7 +13,7 @@ import structlog
 
 from events.actors import BILLING
 from events.facts.bills import BillDropped, BillFact, BillIssued
-from projections.settlement import DraftBill, PendingBill, draft_bills
+from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
 from services.billing.life import BillIsEmpty, BillLife, load_life
 from services.billing.selection import BillRequest
@@ -60,15 +60,16 @@ async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pe
         loaded = await load_family(postgres, life.organization, life.root_id)
         pending = loaded.family.billed.pending.get(life.bill_id)
         if pending is not None:
-            return Pending(life, loaded, await compute(life.organization, _draft, loaded, life, pending))
+            return Pending(life, loaded, await compute(life.organization, draft_of, loaded.family, pending))
         async with postgres.connection() as connection:
             if (await load_life(connection, life.organization, life.bill_id)).pending is None:
                 return None
         await waiter.until_commands_projected()
 
 
-def _draft(loaded: LoadedFamily, life: BillLife, pending: PendingBill) -> DraftBill | None:
-    drafts = draft_bills(loaded.family, date=pending.bill_date, account_id=life.account_id)
+def draft_of(family: Family, pending: PendingBill) -> DraftBill | None:
+    """What a pending bill of the family would bill; None if nothing is due for it any more."""
+    drafts = draft_bills(family, date=pending.bill_date, account_id=pending.account_id)
     return next((draft for draft in drafts if draft.pending is pending), None)
 
 

@@ -9,8 +9,10 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pl
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import InnerList, InStories, Kind
@@ -127,38 +129,27 @@ _ROWS = (
     Kind(
         "commitment",
         Commitment,
-        (
-            f.IDS,
-            f.ACTIVE,
-            f.of_account(),
-            f.DRAWS_FOR_PRODUCT,
-            f.unlinked_or_equals("contractId"),
-            *f.COMMITMENT_ENDS,
-        ),
+        (f.IDS, f.ACTIVE, f.of_account(), f.DRAWS_FOR_PRODUCT, f.unlinked_or_equals("contractId"), *f.COMMITMENT_ENDS),
         owner="accountId",
         is_found=True,
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
+        told=("amountUnscheduled", "topUps", "cancellation"),
         entity=CommitmentEntity,
     ),
     Kind(
         "balance",
         Balance,
-        (
-            f.IDS,
-            f.of_account(),
-            f.unlinked_or_equals("contractId"),
-            f.unlinked_or_equals("contractId", "contract"),
-            *f.TERM_ENDS,
-        ),
+        (f.IDS, f.of_account(), *f.CONTRACT_OR_NONE, *f.TERM_ENDS),
         group="billing",
         owner="accountId",
         is_found=True,
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         derived=(*_SPENT, "amount", "amountRemaining"),
+        told=("amount",),
         entity=BalanceEntity,
     ),
     Kind(
@@ -227,6 +218,14 @@ _ROWS = (
     Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
+    Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
+    Kind(
+        "notificationConfiguration",
+        NotificationConfiguration,
+        f.RULES,
+        at="notifications/configurations",
+        in_stories=None,
+    ),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 

@@ -11,8 +11,10 @@ _FOUND = 40
 
 
 async def listing(visit: Visit) -> Response:
-    """The accounts, newest first."""
-    page = await visit.asking.get("accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"))
+    """The accounts, newest first; those that were known at a moment."""
+    page = await visit.asking.get(
+        "accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"), knownAt=visit.known_at
+    )
     parents = sorted({one["parentAccountId"] for one in page["data"] if "parentAccountId" in one})
     codes = await _codes(visit, parents)
     return await visit.page("accounts.html", accounts=page["data"], following=page.get("nextToken"), codes=codes)

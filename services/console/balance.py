@@ -8,13 +8,17 @@ from services.console.visits import Visit
 
 
 async def page(visit: Visit) -> Response:
-    """The balance as of now, or as of the day that the address says."""
+    """The balance as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id = visit.asking, visit.request.path_params["balance"]
-    balance = await asking.get("balances", id, asOf=visit.to.moment.get("asOf"))
+    moment = visit.to.moment
+    balance = await asking.get("balances", id, **moment)
     asked = await together(
-        account=or_missing(asking.get("accounts", balance["accountId"])),
-        drawn=drawings.of_balance(asking, balance, **visit.to.moment),
-        summary=or_missing(asking.get("balances", id, "transactions", "summary")),
-        transactions=or_missing(asking.get("balances", id, "transactions", nextToken=visit.query.get("nextToken"))),
+        account=or_missing(asking.get("accounts", balance["accountId"], knownAt=visit.known_at)),
+        span=visit.span(balance["accountId"]),
+        drawn=drawings.of_balance(asking, balance, **moment),
+        summary=or_missing(asking.get("balances", id, "transactions", "summary", **moment)),
+        transactions=or_missing(
+            asking.get("balances", id, "transactions", nextToken=visit.query.get("nextToken"), **moment)
+        ),
     )
     return await visit.page("balance.html", balance=balance, **asked)

@@ -30,23 +30,26 @@ _COLUMNS = ("sequenceNumber", "lineItemType", "description", "productCode", "chi
 
 
 async def listing(visit: Visit) -> Response:
-    """The bills, newest first; of one status if that is asked for."""
-    status = visit.query.get("status")
+    """The bills, newest first; of one status if that is asked for, or those that were there at a moment."""
+    status = None if visit.to.moment else visit.query.get("status")
     bills = await visit.asking.get(
         "bills",
         pageSize=_PAGE,
         excludeLineItems="true",
         status=status if status in _STATUSES else None,
         nextToken=visit.query.get("nextToken"),
+        billDateEnd=visit.dated_before,
+        knownAt=visit.known_at,
     )
     return await visit.page("bills.html", bills=bills, status_wanted=status, codes={})
 
 
 async def page(visit: Visit) -> Response:
-    """A bill with its lines."""
-    bill = await visit.asking.get("bills", visit.request.path_params["bill"])
+    """A bill with its lines, as known at the moment that the address says."""
+    bill = await visit.asking.get("bills", visit.request.path_params["bill"], knownAt=visit.known_at)
     asked = await together(
-        account=or_missing(visit.asking.get("accounts", bill["accountId"])),
+        account=or_missing(visit.asking.get("accounts", bill["accountId"], knownAt=visit.known_at)),
+        span=visit.span(bill["accountId"]),
         config=or_missing(visit.asking.get("organizationconfig")),
     )
     lines, every = bill["lineItems"], "lines" in visit.query
@@ -80,7 +83,7 @@ def grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 async def as_csv(visit: Visit) -> Response:
     """The bill's lines as a file for spreadsheets, in which no text can be a formula."""
-    bill = await visit.asking.get("bills", visit.request.path_params["bill"])
+    bill = await visit.asking.get("bills", visit.request.path_params["bill"], knownAt=visit.known_at)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_HEADINGS)

@@ -18,12 +18,12 @@ async def page(visit: Visit) -> Response:
     bill, line = visit.request.path_params["bill"], visit.request.path_params["line"]
     wanted = _count(visit.query.get("events"))
     asked = await together(
-        bill=visit.asking.get("bills", bill),
+        bill=visit.asking.get("bills", bill, knownAt=visit.known_at),
         explained=visit.asking.get("bills", bill, "lineitems", line, "explain", limit=wanted),
     )
-    explained = asked["explained"]
+    explained, span = asked["explained"], await visit.span(asked["bill"]["accountId"])
     more = min(wanted * 4, _MOST) if len(explained["events"]) < explained["eventCount"] and wanted < _MOST else None
-    return await visit.page("explained.html", **asked, more=more, rule=marked_rule(explained["rule"]))
+    return await visit.page("explained.html", **asked, span=span, more=more, rule=marked_rule(explained["rule"]))
 
 
 def _count(text: str | None) -> int:

@@ -114,8 +114,17 @@ class Inside(Addresses):
         """Of a page as of the same day and as known at the same moment."""
         return self.to(*parts, **self.moment | query)
 
+    def here(self, path: str) -> str:
+        """Of the page at this path, as of the same day and as known at the same moment."""
+        return f"{path}?{urlencode(self.moment)}" if self.moment else path
 
-async def rendered(template: str, values: dict[str, Any], status: int = 200) -> HTMLResponse:
-    """A page. It is made in a thread: one of 5,000 lines would hold up everybody's requests."""
-    page = await asyncio.to_thread(templates().get_template(template).render, values)
-    return HTMLResponse(page, status, headers=HEADERS)
+
+async def rendered(template: str, values: dict[str, Any], status: int = 200, form: str = wording.PLAIN) -> HTMLResponse:
+    """A page, its numbers in this form. It is made in a thread: one of 5,000 lines would hold up everybody's
+    requests."""
+    return HTMLResponse(await asyncio.to_thread(_made, template, values, form), status, headers=HEADERS)
+
+
+def _made(template: str, values: dict[str, Any], form: str) -> str:
+    with wording.spelled_in(form):
+        return templates().get_template(template).render(values)

@@ -61,6 +61,8 @@ class Turns:
         self.settle_seconds = 0.0
         #: Whether the last transaction left roots that are due to the next one.
         self.has_more_due = False
+        #: Roots, with their partitions, whose row in `due_accounts` says by our own doing that draws and lines follow.
+        self._marked: dict[str, int] = {}
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
         self._failed: set[str] = set()
 
@@ -74,6 +76,8 @@ class Turns:
         self._lines.forget(partitions)
         self._outlooks.forget(partitions)
         self._settler.forget(partitions)
+        gone = set(partitions)
+        self._marked = {id: partition for id, partition in self._marked.items() if partition not in gone}
 
     async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
         """Whether anything waits to be settled, or to be written behind its balances."""
@@ -94,6 +98,7 @@ class Turns:
         """
         started = time.monotonic()
         due_roots = await self._next_due(connection, states, due_limit)
+        self._unmark(root.id for root in due_roots)  # something else is the reason now
         waiting = [root for root in due_roots if root.id not in touched]
         # Due ones first: else one that is touched again and again might be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
@@ -118,6 +123,7 @@ class Turns:
         await self._settler.flush(connection)
         await self._note_settled(connection, by_partition, ahead, followed, whole)
         await mark_due(connection, states, left, "usage")
+        self._unmark(family.root_id for family in left)
         self.settle_seconds = time.monotonic() - started
         return len(ahead.settled) + len(followed.settled) + len(whole.settled)
 
@@ -172,7 +178,10 @@ class Turns:
         whole: _Settled,
     ) -> None:
         done = [family.root_id for family in whole.settled]
-        for statement, settled in ((due.BEHIND, ahead.settled), (due.WITHOUT_OUTLOOKS, followed.settled)):
+        # Of most their row says so already; one that a catalog or a day has marked since stays due until its turn.
+        newly = [family for family in ahead.settled if family.root_id not in self._marked]
+        self._marked.update((family.root_id, family.partition) for family in newly)
+        for statement, settled in ((due.BEHIND, newly), (due.WITHOUT_OUTLOOKS, followed.settled)):
             # How far what follows of them holds: what was written before this transaction.
             held = [
                 (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
@@ -184,10 +193,15 @@ class Turns:
         await mark_due(connection, states.values(), failed, "failed")
         gone = {*done, *(family.root_id for family in failed)}
         self._lines.written([*gone, *(family.root_id for family in followed.settled)])
+        self._unmark([*gone, *(family.root_id for family in followed.settled)])
         self._outlooks.written(gone)
         self._outlooks.note(family.root for family in followed.settled if family.root_id not in gone)
         now_settled = {family.root_id for family in (*ahead.settled, *followed.settled, *whole.settled)}
         self._failed = (self._failed - now_settled) | {family.root_id for family in failed}
+
+    def _unmark(self, root_ids: Iterable[str]) -> None:
+        for root_id in root_ids:
+            self._marked.pop(root_id, None)
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)

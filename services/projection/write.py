@@ -122,10 +122,11 @@ class Writer:
 
     async def _mark_touched(self, connection: Any, state: PartitionState) -> None:
         partition, catalogs = state.position.partition, self._catalog.organizations
-        for change in state.unwritten.changes:
-            if change.plans is None:
-                await connection.execute(due.MARK_ORGANIZATION, partition, change.organization, "catalog")
-            elif change.plans:
+        changes = state.unwritten.changes
+        for organization in sorted({change.organization for change in changes if change.plans is None}):
+            await connection.execute(due.MARK_ORGANIZATION, partition, organization, "catalog")
+        for change in changes:
+            if change.plans:
                 await connection.execute(due.MARK_PLANS, partition, change.organization, sorted(change.plans))
         for organization in sorted(state.unwritten.ticked):
             await connection.execute(due.MARK_ORGANIZATION, partition, organization, "clock")

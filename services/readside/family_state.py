@@ -10,9 +10,11 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from events.envelope import Envelope
+from events.facts.alerts import Alert, AlertRaised
 from events.facts.bills import BillFact
 from events.facts.corrections import UsageCorrection
 from projections.aggregates import DayState, TotalsKey, merge
+from projections.alerts.due import FamilyAlerts
 from projections.calendar import later
 from projections.clock import today_of
 from projections.corrections import Corrected, after_nothing, corrected_by
@@ -71,6 +73,8 @@ class FamilyState:
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
     expected: tuple[OutlookRow, ...] | None = None
+    #: What rules found, and what of that is to be raised.
+    alerts: FamilyAlerts = field(default_factory=FamilyAlerts)
     _newest_day: date | None = None
 
     @property
@@ -98,6 +102,11 @@ class FamilyState:
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
+        if isinstance(envelope.data, Alert):
+            # It changes nothing that is settled, and it is nothing that happened to the family: not its newest day.
+            if isinstance(envelope.data, AlertRaised):
+                self.alerts.note_raised(envelope.data.id)
+            return
         self.newest = later(self.newest, envelope.time)
         if isinstance(envelope.data, BillFact):
             self.bills_version += 1

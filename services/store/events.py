@@ -1,6 +1,7 @@
 """The event store: append to `store.events`, by streams, and read how far it and the relay are.
 
-A stream is of one resource, of the test clock, of the configuration, of a family's bills, or of an event's corrections.
+A stream is of one resource, of the test clock, of the configuration, of a family's bills, of one alert, or of an
+event's corrections.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ import asyncpg
 from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
+from events.facts.alerts import Alert
 from events.facts.base import Fact
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
@@ -211,6 +213,8 @@ def stream_of(fact: Fact) -> str:
             return bills_of(root_id)
         case UsageCorrection(event_id=event_id):
             return stream_of_usage(event_id)
+        case Alert(id=id):
+            return f"alert-{id}"
         case ResourceFact(id=id):
             kind = kind_of(fact)
             assert kind is not None

@@ -103,6 +103,38 @@ async def test_an_account_is_looked_at_and_asked_what_if(office: Office, page: P
     await has_no_fault(page)
 
 
+async def test_the_sliders_are_moved_by_keys_and_the_page_follows(office: Office, page: Page) -> None:
+    id = office.ids["acme"]
+    await page.goto(f"{office.base}/accounts/{id}")
+    await page.evaluate("window.loadedOnce = true")
+    slider, field = page.get_by_label("Service day", exact=True), page.get_by_label("Service day, exactly")
+    await slider.focus()
+    for _ in range(3):
+        await page.keyboard.press("ArrowLeft")
+    await expect(field).to_have_value("2026-02-26")
+    assert await slider.get_attribute("aria-valuetext") == "2026-02-26"
+    await page.wait_for_url("**?asOf=2026-02-26")
+    said = page.locator("#time-says")
+    await expect(said).to_contain_text("Not now")
+    snapshot = await office.api.exact(f"accounts/{id}/snapshot", asOf="2026-02-26")
+    [held] = snapshot["commitments"]
+    assert (await numbers(page, "#commitments"))[-2:] == [held["amountSpent"], held["amountRemaining"]]
+    await expect(slider).to_be_focused()
+    await has_no_fault(page)
+    await field.fill("2026-01-15")
+    await expect(slider).to_have_value("20468")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**?asOf=2026-01-15")
+    await page.get_by_label("Known at", exact=True).focus()
+    await page.keyboard.press("Home")
+    await page.wait_for_url("**?asOf=2026-01-15&knownAt=*")
+    await page.get_by_role("button", name="Now", exact=True).click()
+    await page.wait_for_url("**?asOf=2026-01-15")
+    await page.get_by_role("button", name="Today").click()
+    await expect(said).not_to_contain_text("Not now")
+    assert await page.evaluate("window.loadedOnce"), "all of it without loading the page again"
+
+
 async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Office, page: Page) -> None:
     fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
     await office.api.create("meters", code="later", name="Later", dataFields=fields, derivedFields=[])

@@ -54,6 +54,21 @@ async def test_a_yen_has_no_decimals_and_days_are_days_of_the_account(office: Of
     assert "1 Jan 2026 – 31 Jan 2026" in bill.text, "a service period's instants are midnights in Tokyo"
 
 
+async def test_an_account_has_a_form_of_its_own_and_files_have_none(office: Office, visitor: Visitor) -> None:
+    id = office.ids["bill-long"]
+    held = await office.api.exact(f"commitments/{office.ids[FORMULA]}")
+    for path in (f"/accounts/{office.ids['long']}", f"/commitments/{office.ids[FORMULA]}", f"/bills/{id}"):
+        text = (await visitor.see(path)).text.replace("\xa0", " ")
+        assert " $" in text and "$2" not in text and ("01.02.2026" in text or "01.01.2026" in text), path
+        assert ("25,00 $" in text) == ("/bills/" not in path), path
+    assert held["amount"] == 25
+    assert "01.02.2026" not in (await visitor.get(f"/bills/{id}/lines.csv")).text
+    [form] = [one for one in (await visitor.see("/bills")).every("tr") if id in str(one)]
+    assert "1 Feb 2026" in form.text, "a list of many accounts has no one's form"
+    answer = await visitor.http.get(f"{office.base}/bills", headers={"accept-language": "fr-FR, en;q=0.5"})
+    assert "1 févr. 2026" in answer.text
+
+
 @pytest.mark.parametrize("name", ["bill-acme", "pending", "bill-long"])
 async def test_a_bill_shows_each_line_and_its_total(office: Office, visitor: Visitor, name: str) -> None:
     id = office.ids[name]
@@ -129,7 +144,7 @@ async def test_an_account_is_shown_as_of_a_day_and_says_so(office: Office, visit
     then = await office.api.exact(f"commitments/{office.ids['prepaid']}/balance", asOf="2026-01-15")
     [row] = rows(page.one("section", id="commitments"))
     assert row[-2:] == [then["spent"], then["remaining"]] != [Decimal(1620), Decimal(80)]
-    [link, _] = [one for one in page.every("a") if one.text == "prepaid"]
+    [link, *_] = [one for one in page.every("a") if one.text == "prepaid"]
     assert link.attributes["href"].endswith("?asOf=2026-01-15"), "the day goes along"
     assert "Not now:" not in (await visitor.see(f"/accounts/{office.ids['acme']}")).text
 

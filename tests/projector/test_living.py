@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from projections.aggregates import DayState
+from projections.alerts.rules import Rules, rules_of
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import accrued_lines, balances, draws, outlooks
 from projections.readmodels.directory import Member
@@ -88,6 +89,9 @@ class Living:
 
     def index(self, organization: str) -> FamilyIndex:
         return self._index
+
+    def rules(self, organization: str) -> Rules:
+        return rules_of(())
 
     def changed(self) -> None:
         """A fact that is no bill came."""

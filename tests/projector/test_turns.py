@@ -29,6 +29,8 @@ class DueTable:
 
     def __init__(self) -> None:
         self.rows: dict[str, tuple[str, int]] = {}
+        #: Whose balances were told to be new, each time.
+        self.told: list[str] = []
 
     async def fetch(self, statement: str, _: list[int], limit: int) -> list[dict[str, Any]]:
         assert statement == due.NEXT
@@ -43,6 +45,7 @@ class DueTable:
                 self.rows.pop(root, None)
         elif statement == due.BEHIND:
             for root, _, _, offset in zip(*arguments, strict=True):
+                self.told.append(root)
                 self.mark(root, "lines", offset)
         elif statement == due.WITHOUT_OUTLOOKS:
             for root, *_ in zip(*arguments, strict=True):
@@ -82,6 +85,9 @@ class Settling:
     async def flush(self, _: object) -> None:
         pass
 
+    def forget(self, _: object) -> None:
+        pass
+
 
 class Projector:
     """Turns over families in memory."""
@@ -113,6 +119,35 @@ async def test_balances_come_first_and_lines_are_marked_with_how_far_they_hold(c
     await projector.write("00000", "00002")
     assert projector.settling.balances == ["00000", "00002"] and projector.settling.lines == []
     assert projector.due.rows == {"00000": ("lines", 5), "00002": ("lines", 5)}
+
+
+async def test_whose_row_says_already_that_lines_follow_is_not_marked_again(clock: Clock) -> None:
+    projector = Projector(clock, 3, 0.0)
+    for _ in range(3):
+        await projector.write("00000", "00002")
+    assert projector.due.told == ["00000", "00002"]
+    clock.now += LINES_SECONDS + 0.01
+    await projector.write("00002")
+    assert projector.due.rows == {"00000": ("outlooks", 0), "00002": ("outlooks", 0)}
+    await projector.write("00000")
+    assert projector.due.told == ["00000", "00002", "00000"] and projector.due.rows["00000"] == ("lines", 5)
+
+
+@pytest.mark.parametrize("reason", ["catalog", "failed"])
+async def test_a_row_that_something_else_has_marked_since_is_marked_once_its_turn_has_come(
+    clock: Clock, reason: str
+) -> None:
+    projector = Projector(clock, 3, 0.0)
+    await projector.write("00000")
+    if reason == "failed":
+        projector.settling.broken = {"00000"}
+        await projector.write("00000")
+        projector.settling.broken = set()
+    else:
+        projector.due.mark("00000", reason, 6)
+    assert projector.due.rows == {"00000": (reason, 5)}
+    await projector.write("00000")
+    assert projector.due.rows == {"00000": ("lines", 5)}
 
 
 async def test_lines_follow_when_nothing_comes(clock: Clock) -> None:
@@ -223,6 +258,27 @@ async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_
     await projector.write("00001")
     await projector.write(quiet=True)
     assert projector.due.rows == {}
+
+
+async def test_who_was_left_over_is_marked_again_when_it_is_settled_before_its_turn(clock: Clock) -> None:
+    projector = Projector(clock, WITHOUT_PAUSE + 2, 0.0)
+    await projector.write(*projector.names)
+    projector.settling.seconds = 1.1 * TOUCHED_SECONDS / (WITHOUT_PAUSE - 1)
+    await projector.write(*projector.names)
+    left = [root for root, (reason, _) in projector.due.rows.items() if reason == "usage"]
+    assert len(left) > 2
+    projector.settling.seconds = 0.0
+    await projector.write(*projector.names, limit=1)
+    assert {reason for reason, _ in projector.due.rows.values()} == {"lines"}
+
+
+async def test_marks_in_partitions_that_somebody_else_wrote_since_are_not_relied_on(clock: Clock) -> None:
+    projector = Projector(clock, 1, 0.0)
+    await projector.write("00000")
+    projector.turns.forget([0])
+    projector.due.rows = {}
+    await projector.write("00000")
+    assert projector.due.rows == {"00000": ("lines", 5)}
 
 
 def test_partitions_that_somebody_else_writes_are_forgotten() -> None:

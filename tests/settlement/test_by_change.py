@@ -114,7 +114,9 @@ def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject
 #: A tiered price, a prepayment for the whole year and one that cuts January, and usage before and behind the cut.
 STORY = """
 meters: [{{code: calls, dataFields: [{{code: n, category: MEASURE}}, {{code: c, category: MEASURE}}]}}]
-aggregations: [{{code: units, meter: calls, targetField: n}}, {{code: more, meter: calls, targetField: c}}]
+aggregations:
+  - {{code: units, meter: calls, targetField: n, aggregation: {function}}}
+  - {{code: more, meter: calls, targetField: c}}
 plans:
   - code: basic
     product: api
@@ -157,7 +159,9 @@ def usage_on(day: date, account: str = "acme", **measure: int) -> UsageRecord:
 def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> tuple[Settlement, Kept]:
     """The story settled, then again by what more usage moved."""
     player = play_text(
-        STORY.format(**{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", **parts})
+        STORY.format(
+            **{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", "function": "SUM", **parts}
+        )
     )
     held = player.family(ACME)
     before = Family(held.terms, taken(held.totals), held.billed)
@@ -183,6 +187,13 @@ def test_more_usage_of_any_day_is_settled_by_what_moved(
 ) -> None:
     records = [usage_on(day) for day in {first, other} if day is not None]
     lived, kept = after_more(*records, amount=amount, tiered=tiered)
+    assert by_change(lived, kept)
+
+
+@pytest.mark.parametrize("function", ["COUNT", "MIN", "MAX", "MEAN", "LATEST", "UNIQUE"])
+@pytest.mark.parametrize("first", DAYS_OF_USAGE)
+def test_more_usage_of_any_function_is_settled_by_what_moved(function: str, first: date) -> None:
+    lived, kept = after_more(usage_on(first), usage_on(date(2026, 1, 11), n=40), function=function)
     assert by_change(lived, kept)
 
 

@@ -16,9 +16,13 @@ GRANT SELECT ON {schema}.commitment_balances TO trueup_api;
 GRANT SELECT ON {schema}.draws TO trueup_api;
 GRANT SELECT ON {schema}.accrued_lines TO trueup_api;
 GRANT SELECT ON {schema}.outlooks TO trueup_api;
+GRANT SELECT ON {schema}.alerts_due TO trueup_api;
 GRANT SELECT ON {schema}.bills TO trueup_api;
 GRANT SELECT ON {schema}.bill_line_items TO trueup_api;
 GRANT SELECT ON {schema}.due_accounts TO trueup_api;
+
+-- Who has alerts to raise.
+GRANT SELECT (organization, id) ON {schema}.alerts_due TO trueup_watch;
 
 -- Who has bills to approve; how many families wait; and what no law of conservation explains.
 GRANT SELECT (organization, status) ON {schema}.bills TO trueup_watch;

@@ -39,6 +39,7 @@ _AHEAD = timedelta(days=3660)
 class KnownFamily:
     """A family, its day, and the positions that it was folded to."""
 
+    root_id: str
     family: Family
     resources: Resources
     today: date
@@ -71,7 +72,7 @@ async def load_known(
         raise UnknownResource(kind=kind, id=id)
     if at is None:
         now = await load_family(postgres, organization, root_id)
-        return KnownFamily(now.family, now.resources, now.today, now.positions)
+        return KnownFamily(root_id, now.family, now.resources, now.today, now.positions)
     try:
         return await _load(postgres, cluster, organization, root_id, at)
     except UnknownFamilyError as error:
@@ -84,7 +85,7 @@ async def _load(postgres: Postgres, cluster: Cluster, organization: str, root_id
         past = await load_past(postgres, reader, organization, root_id, positions)
         tick = await last_tick(reader, positions.partition, positions.log, past.origins)
     state, resources = past.state, past.resources
-    return KnownFamily(past.family, resources, state.today(resources, tick), positions)
+    return KnownFamily(root_id, past.family, resources, state.today(resources, tick), positions)
 
 
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:

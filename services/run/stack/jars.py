@@ -1,9 +1,8 @@
 """What Kafka runs with: a Java that is new enough, and its jars, fetched once per user
 from Maven Central through `jgo`, each checked against `kafka-jars.sha256`.
 
-The folder that callers see is always whole: jars are fetched into a scratch folder, checked, and renamed into place.
-Two traps of jgo that this hides: its class path is spread over `jars/` and `modules/`, and a fetch that fails half-way
-leaves an environment which the next call takes for whole, so a failed scratch folder is thrown away.
+That list names each jar by its path in a Maven repository, as `jgo.resolve` of Kafka and slf4j-simple finds them. The
+folder that callers see is always whole: jars are fetched into a scratch folder, checked, and renamed into place.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -26,12 +25,11 @@ from services.run.stack.errors import StackError
 from services.run.stack.locks import exclusive
 
 KAFKA = "4.3.1"
-#: slf4j-simple, not -nop: without a log a broker that fails to start says nothing at all.
-COORDINATES = f"org.apache.kafka:kafka_2.13:{KAFKA}+org.slf4j:slf4j-simple:1.7.36"
+#: Of Kafka's jars, and of slf4j-simple, not -nop: without a log a broker that fails to start says nothing at all.
 CHECKSUMS = Path(__file__).with_name("kafka-jars.sha256")
 PAUSES_SECONDS = (2, 5, 10, 20, 30)
 ATTEMPT_SECONDS = 300.0
-_FETCH = "import sys, jgo; from pathlib import Path; jgo.build(sys.argv[1], cache_dir=Path(sys.argv[2]))"
+FETCH = Path(__file__).with_name("maven.py")
 _log = structlog.get_logger(__name__)
 OLDEST = 17
 _VERSION = re.compile(r'version "(\d+)')
@@ -59,7 +57,7 @@ def fault(folder: Path) -> str | None:
     """What is wrong with the jars in the folder, in words; None if exactly the listed ones are there, unchanged."""
     if not folder.is_dir():
         return "no jars yet"
-    wanted = checksums()
+    wanted = {PurePosixPath(path).name: digest for path, digest in checksums().items()}
     there = {path.name: path for path in folder.glob("*.jar")}
     if missing := sorted(wanted.keys() - there.keys()):
         return f"missing: {', '.join(missing)}"
@@ -70,8 +68,8 @@ def fault(folder: Path) -> str | None:
 
 
 def checksums() -> dict[str, str]:
-    """Jar name to SHA-256 in hex, from the committed list."""
-    return {name: digest for digest, name in map(str.split, CHECKSUMS.read_text().splitlines())}
+    """Path in a Maven repository to SHA-256 in hex, from the committed list."""
+    return {path: digest for digest, path in map(str.split, CHECKSUMS.read_text().splitlines())}
 
 
 async def _fetch_with_retries(folder: Path) -> None:
@@ -91,18 +89,15 @@ async def _fetch(folder: Path, again: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
-        argv = [sys.executable, "-c", _FETCH, COORDINATES, str(scratch / "jgo")]
+        fetched = scratch / "jars"
+        fetched.mkdir()
+        argv = [sys.executable, str(FETCH), str(fetched), *checksums()]
         env = _retry_environment(scratch) if again else _environment()
         await run_to_end(Command("jgo", argv, env, scratch / "log"), ATTEMPT_SECONDS)
-        flat = scratch / "flat"
-        flat.mkdir()
-        for name in ("jars", "modules"):
-            for jar in (scratch / "jgo" / "envs").rglob(f"{name}/*.jar"):
-                shutil.copy2(jar, flat / jar.name)
-        if wrong := await asyncio.to_thread(fault, flat):
+        if wrong := await asyncio.to_thread(fault, fetched):
             raise StackError(wrong)
         shutil.rmtree(folder, ignore_errors=True)
-        flat.rename(folder)
+        fetched.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
