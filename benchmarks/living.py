@@ -18,6 +18,7 @@ from rich.table import Table
 
 from benchmarks.family import ACCOUNT, FIRST, end_of, resources, totals
 from benchmarks.showing import show
+from projections.alerts.rules import Rules
 from projections.calendar import ONE_DAY
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels.directory import Member
@@ -45,6 +46,9 @@ class OneCatalog:
 
     def index(self, organization: str) -> FamilyIndex:
         return self._index
+
+    def rules(self, organization: str) -> Rules:
+        return Rules()
 
 
 class Unwritten:

@@ -189,7 +189,8 @@ class _Queue:
 
     def close(self, window: Window) -> None:
         """Take an exhausted window out."""
-        self._open = [other for other in self._open if other is not window]
+        self._open = self._open.copy()
+        self._open.remove(window)
 
     def overage_terms(self, day: date) -> int | None:
         """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5.1, 5.2)."""

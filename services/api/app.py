@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import version
@@ -36,6 +36,7 @@ from services.api import (
     insight,
     line_items,
     measurements,
+    moved,
     organization,
     outlook,
     overview,
@@ -64,6 +65,7 @@ from services.api.wire import wire_document
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
+from services.console.live import Streams
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
@@ -165,8 +167,15 @@ def create_app(
     app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
-    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, f"{PREFIX}{path}")))
+    streams = app.state.streams = Streams(partial(_reached, app))
+    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
     return app
+
+
+async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
+    """How far each partition is folded, and with how much of the catalog: one look for all who ask at once."""
+    projected = (await app.state.health.watcher.now()).projected
+    return {at: (offset, projected.catalog_offsets[at]) for at, offset in projected.next_offsets.items()}
 
 
 async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedKey]:
@@ -200,6 +209,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         rejected.router,
         insight.router,
         system.router,
+        moved.router,
         outlook.router,
         overview.router,
         finding.router,

@@ -1,7 +1,7 @@
 """Bills over HTTP: lists, single ones with their lines, lines across bills, previews, and what is not billed yet."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import uuid5
 
@@ -16,11 +16,11 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
+from services.api.families import family_of
 from services.api.filters import Conditions
 from services.api.known import KNOWN_AT, check_tells_of_then, cut_of, family_known
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Day, Flag, Text, choice_rule
-from services.api.resources import family_of
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer, day
@@ -39,6 +39,7 @@ from services.readside.table_rows import (
     IS_OF_ACCOUNT,
     OF_FREQUENCY,
 )
+from services.store.execute import now_of
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")
@@ -176,18 +177,18 @@ async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> 
 async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
     """What a run for the date would issue for the account, on the very same path; nothing is stored.
 
-    Under the commitments and pricings of the body, if it has any: what if?
+    Under the terms of the body, if it has any: what if?
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)
-    bills, unpriced = await compute(loaded.organization, _previewed, loaded, body, datetime.now(UTC))
+    bills, unpriced = await compute(loaded.organization, _previewed, loaded, body)
     return answer(_view(await preview_documents(call, bills), body.account, unpriced))
 
 
-def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previewed:
+def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else through_of(last)
-    family = supposed_family(loaded.family, loaded.resources, body.commitments or (), body.pricings or (), now)
+    family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
     drafts = draft_bills(family, date=through, account_id=body.account)
     return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account)
 

@@ -30,7 +30,7 @@ from services.api.edges.edge import allow_header
 from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
-from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
+from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
@@ -96,6 +96,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillIsEmpty, 409),
     (NotForUbl, 409),
     (UnreadableLogo, 409),
+    (BillMoved, 409),
     (refused.CommandError, 400),
     (NotSignedInError, 401),
     (ForbiddenError, 403),

@@ -205,6 +205,7 @@ class ExplanationAnswer(Shown):
     event_count: int
     events: tuple[EventBehind, ...]
     corrected: tuple[CorrectedBehind, ...]
+    next_token: str | None = None
     terms: tuple[TermBehind, ...]
 
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 import structlog
@@ -15,7 +16,7 @@ from events.actors import BILLING
 from events.facts.bills import BillDropped, BillFact, BillIssued
 from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
-from services.billing.life import BillIsEmpty, BillLife, load_life
+from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
 from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import Turns, compute
@@ -74,17 +75,25 @@ def draft_of(family: Family, pending: PendingBill) -> DraftBill | None:
 
 
 async def approve_bill(
-    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
+    postgres: Postgres,
+    waiter: Waiter,
+    organization: str,
+    bill_id: str,
+    now: datetime,
+    actor: str | None,
+    *,
+    seen: Decimal | None = None,
 ) -> bool:
-    """Issue a pending bill under its id, as the actor asked; False: it was approved before.
+    """Issue a pending bill under its id, as the actor asked, if it comes to what was `seen`; False: it was before.
 
-    Raises: UnknownResource, BillIsEmpty, BillContentionError.
+    Raises: UnknownResource, BillIsEmpty, BillMoved, BillContentionError.
     """
 
     def decide(pending: Pending) -> BillIssued:
-        issued = _issued(organization, pending)
-        if issued is None:
+        if (issued := _issued(organization, pending)) is None:
             raise BillIsEmpty(id=bill_id)
+        if seen not in (None, issued.total):
+            raise BillMoved(id=bill_id, total=issued.total, seen=seen)
         return issued
 
     _, fact = await _decided(postgres, waiter, organization, bill_id, decide, now, None, actor)

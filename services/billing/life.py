@@ -51,6 +51,10 @@ class BillIsEmpty(CommandError):
     """bill {id} has no lines: nothing is due for it any more; delete it, or recalculate it"""
 
 
+class BillMoved(CommandError):
+    """billTotal: bill {id} comes to {total} now, not to {seen}"""
+
+
 @dataclass(frozen=True, slots=True)
 class MemoState:
     """A memo of the bill; it stays when the bill is issued."""

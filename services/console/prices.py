@@ -35,12 +35,6 @@ def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
     return [_of_plan(one, plans.get(one.get("planId", "")), templates, prices) for one in snapshot["accountPlans"]]
 
 
-async def prices_of(asking: Asking, account: str) -> list[dict[str, Any]]:
-    """All prices of these plans, each with the currency it is in. Raises: Refused."""
-    plans = await plans_of(asking, account, every_price=True)
-    return [price | {"currency": plan["template"]["currency"]} for plan in plans for price in plan["prices"]]
-
-
 async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> list[dict[str, Any]]:
     pages = await asyncio.gather(*(asking.get("pricings", date=on, **{by: id}) for id in ids))
     return [price for page in pages for price in page["data"]]

@@ -42,12 +42,14 @@ ORDER BY partition, log_offset
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line of a bill, by its id or its number on the bill. `limit`: most events to name."""
+    """A line of a bill, by its id or its number on the bill. `limit`: most events to name, behind the one at the offset
+    `after`."""
 
     organization: str
     bill_id: str
     line: str
     limit: int = LIMIT_DEFAULT
+    after: int | None = None
 
 
 async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
@@ -120,7 +122,7 @@ async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, a
     async with LogReader(cluster) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
         explanation = await compute(asked.organization, _explained, past, bill, line)
-        events = await read_events(reader, past, explanation.usage, asked.limit)
+        events = await read_events(reader, past, explanation.usage, asked.limit, asked.after)
     return {
         "billId": bill.bill_id,
         "billDate": bill.bill_date,

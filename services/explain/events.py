@@ -15,7 +15,7 @@ from projections.explain import UsageRef
 from projections.explain.parts import number
 from projections.usage import details_of
 from services.concurrency import compute
-from services.kafka import LogReader
+from services.kafka import POLL_RECORDS, LogReader
 from services.readside.past import PastFamily
 from services.readside.past.usage import Logged, usage_between
 
@@ -27,17 +27,32 @@ def count_events(past: PastFamily, refs: Sequence[UsageRef]) -> int:
     return sum(past.state.totals[ref[:3]][day].records for ref in refs for day in ref.days)
 
 
-async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageRef], limit: int) -> list[Document]:
-    """The first events of these totals, in the order of the log."""
+#: Fewest records that are read at a time: what is behind a line may lie far apart.
+_POLL = 1_000
+
+
+async def read_events(
+    reader: LogReader, past: PastFamily, refs: Sequence[UsageRef], limit: int, after: int | None = None
+) -> list[Document]:
+    """The first events of these totals, in the order of the log; those behind the event at offset `after`.
+
+    Nothing before that one is read, so a later page costs what the first one does. The event itself is: what a writer
+    appended twice, before it and behind it, is told by its sequence to have been there (decision 5).
+    """
     offsets = [past.state.offsets[*ref[:3], day] for ref in refs for day in ref.days]
     if not offsets or limit < 1:
         return []
-    start, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
+    first, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
+    start = first if after is None else max(first, after)
     wanted, documents = _Wanted(past, refs), list[Document]()
-    accounts = {ref.account_id for ref in refs}
-    async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts, past.origins)) as polls:
+    accounts, partition = {ref.account_id for ref in refs}, past.positions.partition
+    usage_of = usage_between(
+        reader, partition, start, end, accounts, past.origins, max_records=min(max(_POLL, 2 * limit), POLL_RECORDS)
+    )
+    async with aclosing(usage_of) as polls:
         async for usage in polls:
-            documents.extend(await compute(past.organization, wanted.documents, usage))
+            behind = [logged for logged in usage if after is None or logged.offset > after]
+            documents.extend(await compute(past.organization, wanted.documents, behind))
             if len(documents) >= limit:
                 break
     return documents[:limit]

@@ -4,7 +4,7 @@ It comes after all else of a poll is folded: then memory holds every record belo
 leaves is a function of the log up to there, however polls were cut.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from events.facts.corrections import UsageAmended, UsageCorrection
 from events.sources import Origins
 from projections.aggregates import Contribution, DayState
 from projections.corrections import NOTHING, Corrected, CorrectedFold, corrections_of, day_of, put_in, taken_out
-from projections.readmodels import facts
+from projections.readmodels import columns, facts, usage_totals
 from projections.readmodels.facts import FactRow
 from projections.usage import CellKey, MeterPlan
 from services.kafka import LogReader
@@ -41,11 +41,23 @@ async def known_corrections(
     return corrections_of(map(decode, records))
 
 
+Ranges = dict[CellKey, tuple[int, int]]
+
+
+async def written_ranges(connection: Any, keys: Iterable[CellKey]) -> Ranges:
+    """The first and last offset of these totals, as far as they are written."""
+    rows = await connection.fetch(usage_totals.OFFSETS, *columns(list(keys), 4))
+    return {tuple(row)[:4]: (row["first_offset"], row["last_offset"]) for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Correcting:
-    """What totals of a partition are corrected with. `passing_over` are aggregations that are derived anew instead."""
+    """What totals of a partition are corrected with. `passing_over` are aggregations that are derived anew instead;
+    `ranges` tells of totals what `written_ranges` does.
+    """
 
     reader: LogReader
+    ranges: Callable[[Collection[CellKey]], Awaitable[Ranges]]
     partition: int
     origins: Origins
     plans: Mapping[str, MeterPlan]
@@ -54,7 +66,7 @@ class Correcting:
 
     async def correct(self, corrections: Iterable[Envelope]) -> set[CellKey]:
         """Apply facts that the families in memory have evolved by; returns which totals changed."""
-        touched, again = set[CellKey](), set[CellKey]()
+        touched, again = set[CellKey](), dict[CellKey, int]()
         for envelope in corrections:
             fact, family = envelope.data, self.cache.of_account(envelope.account or "")
             assert isinstance(fact, UsageCorrection) and family is not None, "a fact's family is in memory"
@@ -76,8 +88,9 @@ class Correcting:
                     after = None if key in again else put_in(plan.functions[key[1]], state, added)
                     self._restate(family, key, fact.log_offset, state, after, again)
                 touched.add(key)
-        for start, end, keys in self._ranges(again):
-            await self._add_up_again(start, end, keys)
+        if again:
+            for start, end, keys in self._merged(again, await self.ranges(again.keys())):
+                await self._add_up_again(start, end, keys, again)
         return touched
 
     def _keyed(self, event: Corrected, parts: Iterable[Contribution]) -> Iterator[tuple[CellKey, DayState]]:
@@ -88,18 +101,23 @@ class Correcting:
 
     @staticmethod
     def _restate(
-        family: FamilyState, key: CellKey, offset: int, before: DayState, after: DayState | None, again: set[CellKey]
+        family: FamilyState,
+        key: CellKey,
+        offset: int,
+        before: DayState,
+        after: DayState | None,
+        again: dict[CellKey, int],
     ) -> None:
-        """Put the state there, or note that it is to be added up again."""
+        """Put the state there, or note that it is to be added up again, for the event at this offset."""
         if after is None:
-            again.add(key)
+            again[key] = offset
         family.restate(key, before if after is None else after, offset)
 
-    def _ranges(self, keys: Iterable[CellKey]) -> Iterator[tuple[int, int, list[CellKey]]]:
-        """Ranges of the log that the totals' own offsets name, those that overlap as one."""
+    def _merged(self, keys: Iterable[CellKey], written: Ranges) -> Iterator[tuple[int, int, list[CellKey]]]:
+        """Ranges of the log that the totals' own offsets name, written or not, those that overlap as one."""
         found: list[CellKey] = []
         start = end = 0
-        for first, last, key in sorted((*self._family(key).offsets[key], key) for key in keys):
+        for first, last, key in sorted((*self._range(key, written), key) for key in keys):
             if found and first >= end:
                 yield start, end, found
                 found = []
@@ -108,7 +126,14 @@ class Correcting:
         if found:
             yield start, end, found
 
-    async def _add_up_again(self, start: int, end: int, keys: Sequence[CellKey]) -> None:
+    def _range(self, key: CellKey, written: Ranges) -> tuple[int, int]:
+        first, last = self._family(key).offsets[key]
+        before = written.get(key, (first, last))
+        return min(first, before[0]), max(last, before[1])
+
+    async def _add_up_again(
+        self, start: int, end: int, keys: Sequence[CellKey], corrected: Mapping[CellKey, int]
+    ) -> None:
         accounts, aggregations = {key[0] for key in keys}, {key[1] for key in keys}
         corrections: dict[int, Corrected] = {}
         for key in keys:
@@ -122,7 +147,7 @@ class Correcting:
                 fold.fold(list(values), [one.record for one in logged], values.__getitem__)
         cells = fold.cells()
         for key in keys:
-            self._family(key).restate(key, cells[key].day_state() if key in cells else NOTHING)
+            self._family(key).restate(key, cells[key].day_state() if key in cells else NOTHING, corrected[key])
 
     def _family(self, key: CellKey) -> FamilyState:
         family = self.cache.of_account(key[0])

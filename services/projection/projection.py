@@ -11,10 +11,10 @@ from events.sources import Origins
 from events.topics import EVENTS
 from events.zones import ZoneDays
 from projections.readmodels import directory, due
-from projections.usage import MeterPlan, meter_plans
+from projections.usage import CellKey, MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
 from services.projection.catalog import CatalogLog
-from services.projection.correcting import Correcting, corrections_in, known_corrections
+from services.projection.correcting import Correcting, Ranges, corrections_in, known_corrections, written_ranges
 from services.projection.fold import apply_facts, changed_aggregations, note_usage, rederive
 from services.projection.partition import PartitionState, new_partition
 from services.projection.schemas import Target
@@ -201,9 +201,14 @@ class Projection:
             await self._derive_anew(state, {one: anew & catalogs[one].aggregations.keys() for one in catalogs})
         merge_cells(unwritten, self.cache, self.catalog)
         correcting = Correcting(
-            self.reader, state.position.partition, self._origins, self._plans, self.cache, unwritten.aggregations
-        )
+            self.reader, self._ranges, state.position.partition, self._origins, self._plans, self.cache,
+            unwritten.aggregations,
+        )  # fmt: skip
         unwritten.note_corrected(await correcting.correct(corrections))
+
+    async def _ranges(self, keys: Collection[CellKey]) -> Ranges:
+        async with self.target.reading() as connection:
+            return await written_ranges(connection, keys)
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
         """The family as of everything that was folded, written or not."""

@@ -183,7 +183,7 @@ def merged_rows(
             family = touched[root_id] = _family(cache, key)
         state = family.held(key)
         assert state is not None, "what was merged is there"
-        rows.append(total_row(key, partition, family.organization, state, family.offsets[key]))
+        rows.append(total_row(key, partition, family.organization, state, family.take_offsets(key)))
     return rows, touched
 
 

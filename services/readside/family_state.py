@@ -27,8 +27,8 @@ from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
 
-#: A total with its key, and the first and last log offset behind it.
-Total = tuple[CellKey, DayState, tuple[int, int]]
+#: A total with its key.
+Total = tuple[CellKey, DayState]
 _NO_DAYS: Mapping[date, DayState] = {}
 
 
@@ -56,9 +56,10 @@ class FamilyState:
     #: Newest time of a fact about it: its day while no clock has ticked.
     newest: datetime | None = None
     totals: dict[TotalsKey, dict[date, DayState]] = field(default_factory=dict)
-    #: First and last log offset behind each total.
+    #: First and last log offset behind each total that is not written as it stands. Of one that is, its row knows
+    #: them: the first stays, and only what comes next can tell another last one.
     offsets: dict[CellKey, tuple[int, int]] = field(default_factory=dict)
-    #: Totals of which everything was voided: they have offsets and a row, and for settlement they are not there.
+    #: Totals of which everything was voided: they have a row, and for settlement they are not there.
     emptied: dict[CellKey, DayState] = field(default_factory=dict)
     #: Events of usage that were voided or amended, by their offset in the log.
     corrections: dict[int, Corrected] = field(default_factory=dict)
@@ -119,8 +120,8 @@ class FamilyState:
             self.own.evolve(envelope)
             note_member(self.members, envelope)
 
-    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
-        """Hold a total as it stands: the state, and the first and last log offset behind it."""
+    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int] | None = None) -> None:
+        """Hold a total as it stands: the state, and the first and last log offset behind it unless a row has them."""
         total, day = key[:3], key[3]
         if state.records:
             days = self.totals.get(total)
@@ -129,7 +130,8 @@ class FamilyState:
             days[day] = state
         else:
             self.emptied[key] = state
-        self.offsets[key] = offsets
+        if offsets is not None:
+            self.offsets[key] = offsets
         moved = self.moved.get(total)
         if moved is None:
             moved = self.moved[total] = set()
@@ -148,30 +150,36 @@ class FamilyState:
             self.put_total(key, cell.day_state(), (cell.first, cell.last))
         else:
             function = catalog.aggregations[key[1]].body.aggregation
-            state = cell.day_state()
-            merged = merge(function, before, state) if before.records else after_nothing(function, before, state)
-            self.put_total(key, merged, (self.offsets[key][0], cell.last))
+            added = cell.day_state()
+            merged = merge(function, before, added) if before.records else after_nothing(function, before, added)
+            first, _ = self.offsets.get(key) or (cell.first, cell.last)
+            self.put_total(key, merged, (first, cell.last))
+
+    def take_offsets(self, key: CellKey) -> tuple[int, int]:
+        """The first and last log offset behind a total that came since it was last written; it is written now."""
+        return self.offsets.pop(key)
+
+    @property
+    def total_count(self) -> int:
+        """How many totals it has."""
+        return sum([len(days) for days in self.totals.values()])
 
     def held(self, key: CellKey) -> DayState | None:
         """A total as it stands, without records if all of them were voided; None if there never was any."""
         state = self.totals.get(key[:3], _NO_DAYS).get(key[3])
         return self.emptied.get(key) if state is None else state
 
-    def restate(self, key: CellKey, state: DayState, offset: int | None = None) -> None:
-        """Put what stands after a correction in the place of a total, or make it; the event's `offset` is in its range.
+    def restate(self, key: CellKey, state: DayState, offset: int) -> None:
+        """Put what stands after a correction of the event at this offset in the place of a total, or make it.
 
         Settlement begins anew: it has seen a total grow, change and fall, and never one that is gone.
         """
-        if offset is None:
-            offsets = self.offsets[key]
-        else:
-            first, last = self.offsets.get(key, (offset, offset))
-            offsets = min(first, offset), max(last, offset)
+        first, last = self.offsets.get(key) or (offset, offset)
         days = self.totals.get(key[:3])
         if days is not None and days.pop(key[3], None) is not None and not days:
             del self.totals[key[:3]]
         self.emptied.pop(key, None)
-        self.put_total(key, state, offsets)
+        self.put_total(key, state, (min(first, offset), max(last, offset)))
         self.keep(None)
 
     def drop_totals(self, aggregations: Set[str]) -> None:
@@ -179,7 +187,8 @@ class FamilyState:
         self.totals = {total: days for total, days in self.totals.items() if total[1] not in aggregations}
         self.offsets = {key: offsets for key, offsets in self.offsets.items() if key[1] not in aggregations}
         self.emptied = {key: state for key, state in self.emptied.items() if key[1] not in aggregations}
-        self._newest_day = max((key[3] for key in self.offsets), default=None)
+        days = {day for days in self.totals.values() for day in days} | {key[3] for key in self.emptied}
+        self._newest_day = max(days, default=None)
         self.keep(None)
 
     def compiled(self, catalog: Resources, catalog_index: FamilyIndex, version: int) -> FamilyTerms:

@@ -23,7 +23,7 @@ from projections.corrections import CorrectedFold, corrections_of
 from projections.resources import Resources
 from projections.usage import Cell, CellKey, MeterPlan, decode_rated, fold_usage
 from services.kafka import FetchedRecord, LogReader
-from services.projection.correcting import Correcting
+from services.projection.correcting import Correcting, Ranges
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, new_family
 
@@ -116,7 +116,9 @@ class Story:
         self.envelopes[offset] = envelope
         self.records.append(Written(offset, encode(envelope)))
 
-    async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncGenerator[list[FetchedRecord], None]:
+    async def read(
+        self, topic: str, partition: int, start: int, end: int, **_: Any
+    ) -> AsyncGenerator[list[FetchedRecord], None]:
         """As `LogReader` does, in pieces."""
         for at in range(start, end, 3):
             yield list(self.records[at : min(at + 3, end)])
@@ -146,9 +148,17 @@ def family() -> tuple[FamilyState, FamilyCache]:
     return state, cache
 
 
-def lived(story: Story, cuts: Sequence[int]) -> FamilyState:
-    """Totals as a projector keeps them, poll by poll; a poll ends before each of the cuts."""
+Rows = dict[CellKey, tuple[str, DayState, tuple[int, int]]]
+
+
+def lived(story: Story, cuts: Sequence[int]) -> tuple[FamilyState, Rows]:
+    """Totals as a projector keeps them, poll by poll, each written; a poll ends before each of the cuts."""
     state, cache = family()
+    rows = Rows()
+
+    async def written(_: Any) -> Ranges:
+        return {key: row[2] for key, row in rows.items()}
+
     ends = sorted({cut % (len(story.records) + 1) for cut in cuts} | {len(story.records)})
     for start, end in zip([0, *ends], ends, strict=False):
         corrections = [story.envelopes[at] for at in range(start, end) if at not in story.stands]
@@ -163,28 +173,34 @@ def lived(story: Story, cuts: Sequence[int]) -> FamilyState:
         )
         for key, cell in cells.items():
             state.add_to_total(key, cell, cast(Resources, CATALOG))
-        correcting = Correcting(cast(LogReader, story), 0, ORIGINS, PLANS, cache, frozenset())
-        asyncio.run(correcting.correct(corrections))
-    return state
+        correcting = Correcting(cast(LogReader, story), written, 0, ORIGINS, PLANS, cache, frozenset())
+        touched = asyncio.run(correcting.correct(corrections))
+        assert touched | cells.keys() == state.offsets.keys()
+        for key in list(state.offsets):
+            put_row(rows, state, key)
+    return state, rows
 
 
-def rows(state: FamilyState) -> dict[CellKey, tuple[str, DayState, tuple[int, int]]]:
-    """As a table has them: also how a number is written."""
-    held = {key: state.held(key) for key in state.offsets}
-    assert None not in held.values()
-    return {key: (str(total.number), total, state.offsets[key]) for key, total in held.items() if total is not None}
+def put_row(rows: Rows, state: FamilyState, key: CellKey) -> None:
+    """As the table's statement does: with how a number is written, too."""
+    total, (first, last) = state.held(key), state.take_offsets(key)
+    assert total is not None
+    before = rows[key][2] if key in rows else (first, last)
+    rows[key] = (str(total.number), total, (min(first, before[0]), max(last, before[1])))
 
 
-def from_scratch(story: Story) -> FamilyState:
-    """Totals as whoever derives them anew has them."""
+def from_scratch(story: Story) -> Rows:
+    """Rows as whoever derives totals anew has them."""
     state, cache = family()
+    rows = Rows()
     corrections = corrections_of(one for at, one in story.envelopes.items() if at not in story.stands)
     fold = CorrectedFold(corrections, PLANS, cache.zones)
     for start in range(0, len(story.records), 4):
         story.fold(fold.fold, story.usage(start, start + 4))
     for key, cell in fold.cells().items():
         state.put_total(key, cell.day_state(), (cell.first, cell.last))
-    return state
+        put_row(rows, state, key)
+    return rows
 
 
 def standing(story: Story) -> FamilyState:
@@ -195,7 +211,7 @@ def standing(story: Story) -> FamilyState:
         assert isinstance(event, UsageRated)
         if fields is not None:
             again._use(fields, event.ts, event.usage_id)
-    return lived(again, [])
+    return lived(again, [])[0]
 
 
 def numbered(*numbers: str) -> list[tuple[Any, ...]]:
@@ -207,6 +223,6 @@ def numbered(*numbers: str) -> list[tuple[Any, ...]]:
 @example([*numbered("2", "1"), ("amend", 0, UsageFields(measure={"n": Decimal("1.0")}))], [])
 def test_totals_in_any_writes_are_those_of_the_usage_that_stands(steps: list[Any], cuts: list[int]) -> None:
     story = Story().play(steps)
-    corrected = lived(story, cuts)
-    assert rows(corrected) == rows(lived(story, range(len(story.records)))) == rows(from_scratch(story))
-    assert corrected.totals == standing(story).totals
+    state, rows = lived(story, cuts)
+    assert rows == lived(story, range(len(story.records)))[1] == from_scratch(story)
+    assert state.totals == standing(story).totals

@@ -1,109 +1,19 @@
 """Whose turn it is: balances of whom records touched, then who is due, then draws and lines; the longest wait first."""
 
-from typing import Any
-
 import pytest
 
-from projections.readmodels import due
-from projections.readmodels.positions import Position
-from projections.resources import Resources
-from projections.settlement import Billed
 from services.projection import behind, turns
 from services.projection.behind import Behind
-from services.projection.partition import new_partition
 from services.projection.turns import (
     ASIDE_LEAST_SECONDS,
     LINES_SECONDS,
     OUTLOOKS_SECONDS,
     TOUCHED_SECONDS,
     WITHOUT_PAUSE,
-    Turns,
 )
-from services.readside.family_cache import FamilyCache
-from services.readside.family_state import FamilyState, Root
+from services.readside.family_state import Root
 from tests.projector.clock import Clock
-
-
-class DueTable:
-    """`due_accounts`, as far as `Turns` asks for it: root -> (reason, log offset)."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, tuple[str, int]] = {}
-        #: Whose balances were told to be new, each time.
-        self.told: list[str] = []
-
-    async def fetch(self, statement: str, _: list[int], limit: int) -> list[dict[str, Any]]:
-        assert statement == due.NEXT
-        held = sorted(
-            (offset, root) for root, (reason, offset) in self.rows.items() if reason not in ("lines", "outlooks")
-        )
-        return [{"organization": "org", "root_id": root, "partition": 0} for _, root in held[:limit]]
-
-    async def execute(self, statement: str, *arguments: Any) -> None:
-        if statement == due.SETTLED:
-            for root in arguments[0]:
-                self.rows.pop(root, None)
-        elif statement == due.BEHIND:
-            for root, _, _, offset in zip(*arguments, strict=True):
-                self.told.append(root)
-                self.mark(root, "lines", offset)
-        elif statement == due.WITHOUT_OUTLOOKS:
-            for root, *_ in zip(*arguments, strict=True):
-                self.rows[root] = "outlooks", 0
-        else:
-            assert statement == due.MARK
-            for root, _, _, reason, offset in zip(*arguments, strict=True):
-                self.mark(root, reason, offset)
-
-    def mark(self, root: str, reason: str, offset: int) -> None:
-        before = self.rows.get(root, ("outlooks", offset))
-        self.rows[root] = reason, offset if before[0] == "outlooks" else before[1]
-
-
-class Settling:
-    """A settler that only notes whom it settled; each balance and each root's lines take their time."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self.clock, self.seconds = clock, seconds
-        self.balances: list[str] = []
-        self.lines: list[str] = []
-        self.outlooks: list[str] = []
-        self.broken: set[str] = set()
-
-    def settle(self, family: FamilyState, _: object) -> bool:
-        self.clock.now += self.seconds
-        self.balances.append(family.root_id)
-        return family.root_id not in self.broken
-
-    def write_behind(self, family: FamilyState, _: object, *, outlooks: bool) -> bool:
-        self.clock.now += self.seconds
-        self.lines.append(family.root_id)
-        if outlooks:
-            self.outlooks.append(family.root_id)
-        return True
-
-    async def flush(self, _: object) -> None:
-        pass
-
-    def forget(self, _: object) -> None:
-        pass
-
-
-class Projector:
-    """Turns over families in memory."""
-
-    def __init__(self, clock: Clock, count: int, seconds: float) -> None:
-        self.clock, self.due, self.cache = clock, DueTable(), FamilyCache()
-        self.names = [f"{number:05}" for number in range(count)]
-        for name in self.names:
-            self.cache.add(FamilyState("org", name, 0, Resources("org"), Billed()))
-        self.turns = Turns(None, self.cache)  # type: ignore[arg-type]
-        self.settling = self.turns._settler = Settling(clock, seconds)  # type: ignore[assignment]
-        self.state = new_partition(Position(0, next_offset=7, stored=5), {})
-
-    async def write(self, *names: str, quiet: bool = False, limit: int = 200) -> int:
-        touched = {name: held for name in names if (held := self.cache.get(name))}
-        return await self.turns.settle(self.due, [self.state], touched, limit, is_quiet=quiet)
+from tests.projector.turning import Projector
 
 
 @pytest.fixture
@@ -119,35 +29,6 @@ async def test_balances_come_first_and_lines_are_marked_with_how_far_they_hold(c
     await projector.write("00000", "00002")
     assert projector.settling.balances == ["00000", "00002"] and projector.settling.lines == []
     assert projector.due.rows == {"00000": ("lines", 5), "00002": ("lines", 5)}
-
-
-async def test_whose_row_says_already_that_lines_follow_is_not_marked_again(clock: Clock) -> None:
-    projector = Projector(clock, 3, 0.0)
-    for _ in range(3):
-        await projector.write("00000", "00002")
-    assert projector.due.told == ["00000", "00002"]
-    clock.now += LINES_SECONDS + 0.01
-    await projector.write("00002")
-    assert projector.due.rows == {"00000": ("outlooks", 0), "00002": ("outlooks", 0)}
-    await projector.write("00000")
-    assert projector.due.told == ["00000", "00002", "00000"] and projector.due.rows["00000"] == ("lines", 5)
-
-
-@pytest.mark.parametrize("reason", ["catalog", "failed"])
-async def test_a_row_that_something_else_has_marked_since_is_marked_once_its_turn_has_come(
-    clock: Clock, reason: str
-) -> None:
-    projector = Projector(clock, 3, 0.0)
-    await projector.write("00000")
-    if reason == "failed":
-        projector.settling.broken = {"00000"}
-        await projector.write("00000")
-        projector.settling.broken = set()
-    else:
-        projector.due.mark("00000", reason, 6)
-    assert projector.due.rows == {"00000": (reason, 5)}
-    await projector.write("00000")
-    assert projector.due.rows == {"00000": ("lines", 5)}
 
 
 async def test_lines_follow_when_nothing_comes(clock: Clock) -> None:
@@ -258,27 +139,6 @@ async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_
     await projector.write("00001")
     await projector.write(quiet=True)
     assert projector.due.rows == {}
-
-
-async def test_who_was_left_over_is_marked_again_when_it_is_settled_before_its_turn(clock: Clock) -> None:
-    projector = Projector(clock, WITHOUT_PAUSE + 2, 0.0)
-    await projector.write(*projector.names)
-    projector.settling.seconds = 1.1 * TOUCHED_SECONDS / (WITHOUT_PAUSE - 1)
-    await projector.write(*projector.names)
-    left = [root for root, (reason, _) in projector.due.rows.items() if reason == "usage"]
-    assert len(left) > 2
-    projector.settling.seconds = 0.0
-    await projector.write(*projector.names, limit=1)
-    assert {reason for reason, _ in projector.due.rows.values()} == {"lines"}
-
-
-async def test_marks_in_partitions_that_somebody_else_wrote_since_are_not_relied_on(clock: Clock) -> None:
-    projector = Projector(clock, 1, 0.0)
-    await projector.write("00000")
-    projector.turns.forget([0])
-    projector.due.rows = {}
-    await projector.write("00000")
-    assert projector.due.rows == {"00000": ("lines", 5)}
 
 
 def test_partitions_that_somebody_else_writes_are_forgotten() -> None:

@@ -17,7 +17,6 @@ from projections.aggregates import (
     DayState,
     MeterAggregation,
     contributions,
-    difference,
     merge,
     merge_all,
     segment_text,
@@ -47,21 +46,6 @@ def test_states_merge_in_any_order_and_grouping(
     halves = [half for half in (merge_all(function, shuffled[:cut]), merge_all(function, shuffled[cut:])) if half]
     assert reduce(lambda first, second: merge(function, first, second), halves) == together
     assert DayState.from_json(together.to_json()) == together
-
-
-@given(st.sampled_from(FUNCTIONS), st.lists(numbers, min_size=3, max_size=8))
-def test_a_difference_puts_one_state_in_the_place_of_another(
-    function: AggregationFunction, measured: Sequence[Decimal]
-) -> None:
-    before, after, *others = (state_of(function, number, minute) for minute, number in enumerate(measured))
-    found = difference(function, before, after)
-    if function in {"SUM", "COUNT", "MEAN"}:
-        assert found is not None
-        total = merge_all(function, [before, *others])
-        assert total is not None
-        assert merge(function, total, found) == merge_all(function, [after, *others])
-    else:
-        assert found is None, "what was the greatest, least, latest or one of many cannot be told from a total"
 
 
 @pytest.mark.parametrize(

@@ -190,13 +190,6 @@ def test_more_usage_of_any_day_is_settled_by_what_moved(
     assert by_change(lived, kept)
 
 
-@pytest.mark.parametrize("function", ["COUNT", "MIN", "MAX", "MEAN", "LATEST", "UNIQUE"])
-@pytest.mark.parametrize("first", DAYS_OF_USAGE)
-def test_more_usage_of_any_function_is_settled_by_what_moved(function: str, first: date) -> None:
-    lived, kept = after_more(usage_on(first), usage_on(date(2026, 1, 11), n=40), function=function)
-    assert by_change(lived, kept)
-
-
 def test_a_slice_that_is_gone_gives_back_what_it_drew() -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 11), n=-22), amount=30)
     assert by_change(lived, kept)

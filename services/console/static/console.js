@@ -1,19 +1,38 @@
 // What the console does beyond its pages: it shows what changed without being asked to load again. All else works without.
 //
 // A page that has parts marked data-live names in data-stream of its <main> an address that says when something has
-// moved. The page is then fetched anew, and these parts of it are replaced; what is folded open stays so.
+// moved since data-mark. The page is then fetched anew, and these parts of it are replaced; what is folded open stays so.
 
 const main = document.getElementById("main");
 const news = document.getElementById("news");
+// Milliseconds until what did not answer is asked again.
+const AGAIN = 15000;
 
 function folds(part) {
   return [...part.querySelectorAll("details")].map((one) => one.open);
 }
 
+// The page as it is now; null while the server is away or being replaced, and "" for who has to sign in again, or where
+// it is no more: the next page says so.
+async function loaded() {
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
+    if (answer.status >= 500 || answer.status === 429) return null;
+    return answer.ok ? await answer.text() : "";
+  } catch {
+    return null;
+  }
+}
+
+let later = 0;
+
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
-  if (!answer.ok) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = await loaded();
+  clearTimeout(later);
+  if (text === null) later = setTimeout(refresh, AGAIN);
+  if (!text) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  main.dataset.mark = fresh.getElementById("main")?.dataset.mark ?? "";
   let changed = false;
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
@@ -35,15 +54,23 @@ function follow() {
   stream?.close();
   stream = null;
   if (!main?.dataset.stream || !("EventSource" in window)) return;
-  stream = new EventSource(main.dataset.stream);
+  const address = new URL(main.dataset.stream, location.href);
+  if (main.dataset.mark) address.searchParams.set("at", main.dataset.mark);
+  stream = new EventSource(address);
   stream.addEventListener("changed", refresh);
+  // The browser opens a stream again by itself, but not one that was refused: the server was away, or had too many.
+  stream.addEventListener("error", () => { if (stream?.readyState === EventSource.CLOSED) setTimeout(again, AGAIN); });
+}
+
+function again() {
+  if (!document.hidden && stream?.readyState === EventSource.CLOSED) follow();
 }
 
 follow();
-// While nobody looks nothing is asked; the browser itself opens a stream again that has ended.
+// While nobody looks nothing is asked; a stream that begins again tells what has moved since.
 document.addEventListener("visibilitychange", () => {
   if (!stream) return;
-  if (document.hidden) { stream.close(); } else if (stream.readyState === EventSource.CLOSED) { follow(); refresh(); }
+  if (document.hidden) { stream.close(); } else { again(); }
 });
 
 function offerPrinting() {
@@ -104,7 +131,7 @@ async function look(address, keep) {
       }
       time.querySelectorAll("[data-slides]").forEach(tell);
     }
-    main.dataset.stream = fresh.getElementById("main").dataset.stream ?? "";
+    for (const name of ["stream", "mark"]) main.dataset[name] = fresh.getElementById("main").dataset[name] ?? "";
     if (keep) history.pushState(null, "", answer.url);
     offerPrinting();
     follow();
@@ -138,3 +165,9 @@ if (time?.querySelector("[data-slides]")) {
   });
   window.addEventListener("popstate", () => location.reload());
 }
+
+// What was asked for is on its way: the button says so until the next page is there, or this one is back.
+addEventListener("submit", (event) => { event.submitter?.setAttribute("aria-busy", "true"); });
+addEventListener("pageshow", () => {
+  for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
+});
