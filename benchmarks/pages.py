@@ -203,8 +203,8 @@ async def _fetched(
             parts.setdefault(part, []).append(float(milliseconds))
     median, most = statistics.median, statistics.quantiles(took, n=100)[98]
     api, rendering = (median(parts[part]) for part in ("api", "rendering"))
-    p50, p99, *others = (round(one, 1) for one in (median(took), most, api, rendering, cpu, size / 1000))
-    return Fetched(name, p50, p99, *others, aim_ms=aim)
+    half, whole = round(median(took), 1), round(most, 1)
+    return Fetched(name, half, whole, round(api, 1), round(rendering, 1), round(cpu, 1), round(size / 1000, 1), aim)
 
 
 async def _page(browser: httpx.AsyncClient, address: str) -> httpx.Response:

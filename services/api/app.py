@@ -167,9 +167,13 @@ def create_app(
     app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
+    _add_console(app, gate)
+    return app
+
+
+def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
     app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
-    return app
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
