@@ -58,8 +58,8 @@ class Turns:
         self._settled_at = time.monotonic()
         #: Seconds of the last transaction that did not go to roots touched in it, but to due roots, draws and lines.
         self.aside_seconds = 0.0
-        #: How long due roots may take in it, and then draws and lines.
-        self._share_seconds = ASIDE_LEAST_SECONDS
+        #: How long due roots may take, and then draws and lines.
+        self._aside = ASIDE_LEAST_SECONDS
         #: Seconds that settling took in it, of all families, with their rows.
         self.settle_seconds = 0.0
         #: Whether the last transaction left roots that are due to the next one.
@@ -107,11 +107,9 @@ class Turns:
         ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
         aside_from = time.monotonic()
-        self._share_seconds = QUIET_SECONDS if is_quiet else self._aside_seconds()
+        self._aside = QUIET_SECONDS if is_quiet else self._aside_seconds()
         into = whole if is_quiet else ahead
-        done = await self._settle_roots(
-            connection, waiting, by_partition, into, self._share_seconds, is_quiet, is_quiet
-        )
+        done = await self._settle_roots(connection, waiting, by_partition, into, self._aside, is_quiet, is_quiet)
         self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
         self._lines.note(family.root for family in ahead.settled)
         if is_quiet:
@@ -156,11 +154,11 @@ class Turns:
     ) -> None:
         """Draws and lines, and then outlooks, of all that are behind or of those that have waited long enough."""
         behind = self._lines.next(states, all_of_them=all_of_them)
-        await self._settle_roots(connection, behind, states, followed, self._share_seconds, True, all_of_them)
+        await self._settle_roots(connection, behind, states, followed, self._aside, True, all_of_them)
         done_already = {family.root_id for family in whole.settled}
         late = self._outlooks.next(states, all_of_them=all_of_them)
         late = [root for root in late if root.id not in done_already]
-        await self._settle_roots(connection, late, states, whole, self._share_seconds, True, True)
+        await self._settle_roots(connection, late, states, whole, self._aside, True, True)
 
     async def _settle_touched(
         self, touched: Mapping[str, FamilyState], states: Mapping[int, PartitionState], ahead: _Settled
@@ -190,14 +188,20 @@ class Turns:
         deadline, done = time.monotonic() + seconds, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
             for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):
-                state = states[family.partition]
-                settled = self._settler.settle(family, state)
-                follows = not lines or (settled and self._settler.write_behind(family, state, outlooks=outlooks))
-                into.note(family, settled and follows)
+                into.note(family, self._settle_one(family, states[family.partition], lines, outlooks))
                 done += 1
                 if time.monotonic() > deadline:
                     return done
         return done
+
+    def _settle_one(self, family: FamilyState, state: PartitionState, lines: bool, outlooks: bool) -> bool:
+        settled = self._settler.settle(family, state)
+        if not settled or not lines:
+            return settled
+        started = time.thread_time()
+        follows = self._settler.write_behind(family, state, outlooks=outlooks)
+        self._lines.took(family.root_id, time.thread_time() - started)
+        return follows
 
     def _aside_seconds(self) -> float:
         """How long due roots may take in this transaction, and draws and lines: it follows how rare these are."""
@@ -225,8 +229,9 @@ class Turns:
         failed = [*ahead.failed, *followed.failed, *whole.failed]
         await mark_due(connection, states.values(), failed, "failed")
         gone = {*done, *(family.root_id for family in failed)}
-        self._lines.written([*gone, *(family.root_id for family in followed.settled)])
-        self._marks.gone([*gone, *(family.root_id for family in followed.settled)])
+        have_lines = [*gone, *(family.root_id for family in followed.settled)]
+        self._lines.written(have_lines)
+        self._marks.gone(have_lines)
         self._outlooks.written(gone)
         self._outlooks.note(family.root for family in followed.settled if family.root_id not in gone)
         now_settled = {family.root_id for family in (*ahead.settled, *followed.settled, *whole.settled)}
