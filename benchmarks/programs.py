@@ -161,6 +161,17 @@ PROGRAMS = (
             most("outlook of 1,000 commitments: half, ms", "<= 300", 300, lambda found: found[1]["p50_ms"]),
         ),
     ),
+    Program(
+        "pages",
+        "",
+        "--accounts 1000 --commitments 50 --times 5",
+        1_800,
+        (
+            most("page: overview of 100,000 accounts: half, ms", "<= 500", 500, lambda found: found[0]["p50_ms"]),
+            most("page: account with 1,000 commitments: half, ms", "<= 300", 300, lambda found: found[1]["p50_ms"]),
+            most("page: bill of 5,000 lines: half, ms", "<= 500", 500, lambda found: found[2]["p50_ms"]),
+        ),
+    ),
     Program("scaling", "", "--events 30000", 1_800, (scaled(2, 1), scaled(1, 3), scaled(2, 3))),
     Program(
         "freshness",

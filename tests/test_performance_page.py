@@ -50,6 +50,7 @@ FOUND: dict[str, Any] = {
     "http": [{"name": "create a commitment", "ratio": 0.3}],
     "start": {"events": 1_000_000, "first_per_second": 10.0, "last_per_second": 9.0, "starts": STARTS},
     "overview": [{"p50_ms": 100.0}, {"p50_ms": 50.0}],
+    "pages": [{"p50_ms": 200.0}, {"p50_ms": 250.0}, {"p50_ms": 300.0}],
     "scaling": [
         {"pairs": pairs, "brokers": brokers, "events_per_second": 10, "ingest_us": 9.0, "projector_us": 7.0}
         for pairs, brokers in ((1, 1), (2, 1), (1, 3), (2, 3))

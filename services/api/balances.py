@@ -23,11 +23,12 @@ from services.api.answers import BalanceSummary, TransactionShown
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.commitments import stream_of
+from services.api.families import family_of
 from services.api.known import AS_OF, KNOWN_AT, family_known
 from services.api.occurrences import OfBalance, topped_up
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text
-from services.api.resources import existing, family_of
+from services.api.resources import existing
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document

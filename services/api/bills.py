@@ -16,11 +16,11 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
+from services.api.families import family_of
 from services.api.filters import Conditions
 from services.api.known import KNOWN_AT, check_tells_of_then, cut_of, family_known
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Day, Flag, Text, choice_rule
-from services.api.resources import family_of
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer, day

@@ -28,7 +28,6 @@ from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
 from services.commands.table import KINDS
-from services.readside.family_now import LoadedFamily, load_family
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 
@@ -239,12 +238,3 @@ async def existing(connection: Any, organization: str, kind: Kind, id: str) -> E
     if entity is None:
         raise UnknownResource(kind=kind.name, id=id)
     return entity
-
-
-async def family_of(call: Call, account_id: str) -> LoadedFamily:
-    """The account's family, once every command that was acknowledged is projected. Raises: UnknownResource."""
-    async with call.reading() as connection:
-        account = await existing(connection, call.organization, KINDS["account"], account_id)
-    assert isinstance(account, AccountEntity)
-    await call.waiter.until_commands_projected()
-    return await load_family(call.postgres, call.organization, account.root_id)

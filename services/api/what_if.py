@@ -12,7 +12,7 @@ from projections.settlement import ComparedBill, ComparedLine, compare_bills, dr
 from services.api.bill_bodies import PreviewBody
 from services.api.bills import AGAINST
 from services.api.calls import Caller, organization_router
-from services.api.resources import family_of
+from services.api.families import family_of
 from services.api.sent import Body, Sent
 from services.api.shown import Shown
 from services.api.wire import answer

@@ -13,8 +13,11 @@ from services.console.visits import Visit
 _BILLS = 12
 #: Commitments, and balances, of an account as it was; as many as a page of the API's lists has.
 _LISTED = 100
-#: Commitments and balances that are drawn on the page; of the others their own pages have the chart.
-_DRAWN = 4
+#: Commitments and balances that are drawn on the page, the most money at stake first; of the others their own pages
+#: have the chart. Where very many run, each is long in the making, so one is drawn.
+_DRAWN, _DRAWN_OF_MANY, _MANY = 4, 1, 20
+#: Lines that are not billed yet: a year of many commitments has thousands.
+_LINES = 100
 
 
 async def page(visit: Visit) -> Response:
@@ -27,11 +30,13 @@ async def page(visit: Visit) -> Response:
         unbilled=or_missing(asking.get("accounts", id, "unbilled", **moment)),
         bills=or_missing(_bills(visit, id)),
         span=visit.span(id),
+        stakes=or_missing(asking.get("accounts", id, "outlook", limit=_DRAWN)),
     )
     asked |= asked.pop("stands")
-    asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"])
+    asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"], asked.pop("stakes"))
     zone = asked["account"].get("timezone") or asked["config"]["timezone"]
-    return await visit.page("account.html", zone=zone, **asked)
+    lines = None if visit.query.get("unbilled") == "all" else _LINES
+    return await visit.page("account.html", zone=zone, lines_shown=lines, **asked)
 
 
 async def _now(visit: Visit, id: str) -> dict[str, Any]:
@@ -39,7 +44,7 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
     asking = visit.asking
     asked = await together(
         account=asking.get("accounts", id),
-        children=or_missing(asking.get("accounts", id, "children")),
+        children=or_missing(asking.get("accounts", id, "children", nextToken=visit.query.get("childrenFrom"))),
         commitments=or_missing(asking.get("commitments", accountId=id, nextToken=visit.query.get("commitmentsFrom"))),
         balances=or_missing(asking.get("balances", accountId=id, nextToken=visit.query.get("balancesFrom"))),
         plans=or_missing(plans_of(asking, id)),
@@ -63,17 +68,21 @@ def _part(listed: list[Any], first: str | None) -> dict[str, Any]:
     return {"data": listed[place : place + _LISTED]} | following
 
 
-async def _drawn(visit: Visit, commitments: Any, balances: Any) -> list[dict[str, Any]]:
-    """Charts of the first that run, with whose they are."""
+async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> list[dict[str, Any]]:
+    """Charts of those that run, with whose they are: first those that the outlook names, then in the list's order."""
     every = [
         (one, draw)
         for page, draw in ((commitments, drawings.of_commitment), (balances, drawings.of_balance))
         if not isinstance(page, Missing)
         for one in page["data"]
     ]
-    running = [(one, draw) for one, draw in every if one.get("status") in ("ACTIVE", "EXHAUSTED")][:_DRAWN]
-    charts = await asyncio.gather(*(draw(visit.asking, one, **visit.to.moment) for one, draw in running))
-    return [{"of": one, "charts": drawn} for (one, _), drawn in zip(running, charts, strict=True) if drawn]
+    running = [(one, draw) for one, draw in every if one.get("status") in ("ACTIVE", "EXHAUSTED")]
+    named = [] if isinstance(stakes, Missing) else [one["id"] for one in stakes["data"]]
+    places = {id: place for place, id in enumerate(named)}
+    running.sort(key=lambda each: places.get(each[0]["id"], len(places)))
+    chosen = running[: _DRAWN if len(running) < _MANY else _DRAWN_OF_MANY]
+    charts = await asyncio.gather(*(draw(visit.asking, one, **visit.to.moment) for one, draw in chosen))
+    return [{"of": one, "charts": drawn} for (one, _), drawn in zip(chosen, charts, strict=True) if drawn]
 
 
 async def _bills(visit: Visit, account: str) -> Any:

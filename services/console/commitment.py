@@ -23,7 +23,7 @@ _BESIDE = frozenset(
 async def page(visit: Visit) -> Response:
     """The commitment as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id = visit.asking, visit.request.path_params["commitment"]
-    commitment = await asking.get("commitments", id, **visit.to.moment)
+    commitment = await asking.get("commitments", id, knownAt=visit.known_at)
     end = commitment["endDate"]
     billed = {"commitmentId": id, "billDateEnd": visit.dated_before, "knownAt": visit.known_at}
     asked = await together(
@@ -32,7 +32,7 @@ async def page(visit: Visit) -> Response:
         balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
         drawn=drawings.of_commitment(asking, commitment, **visit.to.moment),
         ledger=or_missing(asking.get("lineitems", nextToken=visit.query.get("ledgerFrom"), **billed)),
-        fees=or_missing(asking.get("lineitems", lineItemType=_FEE, **billed)),
+        fees=or_missing(asking.get("lineitems", lineItemType=_FEE, nextToken=visit.query.get("feesFrom"), **billed)),
         to_come=or_missing(
             asking.get("accounts", commitment["accountId"], "unbilled", asOf=end, knownAt=visit.known_at)
         ),

@@ -1,7 +1,8 @@
 """A request for a page: who visits, about which organization, as of when; and what becomes of one that is refused."""
 
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -61,6 +62,7 @@ class Visit:
     identity: Identity
     asking: Asking
     to: Inside
+    began: float = field(default_factory=time.perf_counter)
 
     @property
     def organization(self) -> str:
@@ -77,11 +79,12 @@ class Visit:
         return bool(self.console.needed(method, path) & self.identity.scopes)
 
     async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page with what all have, in the form of whom it is about."""
+        """A page with what all have, in the form of whom it is about; a header says how long it was asked and made."""
         form = await form_for(self.asking, self.request.headers.get("accept-language", ""), values)
         timed = "span" in values
         bar = time_bar(values["span"], self.to.moment) if timed else None
-        return await rendered(template, self._values() | {"timed": timed, "time": bar} | values, status, form)
+        values = self._values() | {"timed": timed, "time": bar} | values
+        return await rendered(template, values, status, form, began=self.began)
 
     def span(self, account: str) -> Awaitable[Any]:
         """Between which days, and since when, there is anything to see of the account."""
@@ -111,10 +114,15 @@ class Visit:
             "may": self.may,
             "form_token": form_token(self.asking.token),
             "query": self.query,
-            "here": self.request.url.path,
+            "here": path_asked(self.request),
             "as_of": self.to.moment.get("asOf"),
             "known_at": self.to.moment.get("knownAt"),
         }
+
+
+def path_asked(request: Request) -> str:
+    """The path of the page, as an address has it: whatever characters are in the ids that it names."""
+    return quote(str(request.scope.get("app_root_path", "")) + str(request.scope["path"]))
 
 
 Page = Callable[[Visit], Awaitable[Response]]
@@ -146,7 +154,7 @@ def shown(console: Console, page: Page) -> Endpoint:
         except AccessUnknownError as error:
             return await outside_error(request, 503, str(error))
         if is_form(request.query_params):
-            return RedirectResponse(visit.to.here(request.url.path), 303, HEADERS)
+            return RedirectResponse(visit.to.here(path_asked(request)), 303, HEADERS)
         try:
             return await page(visit)
         except Refused as error:
@@ -199,7 +207,7 @@ async def sign_in_first(request: Request) -> Response:
     shown then leads here once more, now from this site.
     """
     base = Base.of(request)
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    back = path_asked(request) + (f"?{request.url.query}" if request.url.query else "")
     target = back if request.method == "GET" and base.is_own(back) else ""
     if target and request.headers.get("sec-fetch-site") == "cross-site":
         return await rendered("continue.html", {"to": Addresses(base), "target": target})

@@ -12,6 +12,8 @@ from tests.console.story import Office, open_office
 from tests.system.running import running_system
 
 FOLDER = Path("build/screenshots")
+#: A sheet without its margins, in the pixels of a stylesheet.
+A4 = (680, 1000)
 LOOKS = (("light", "light", WIDE), ("dark", "dark", WIDE), ("phone", "light", PHONE))
 
 
@@ -70,6 +72,9 @@ async def take_of(office: Office) -> None:
             page = await context.new_page()
             await page.goto(f"{office.base}/bills/{office.ids['bill-acme']}")
             await page.pdf(path=FOLDER / "bill.pdf", format="A4", prefer_css_page_size=True)
+            await page.emulate_media(media="print")
+            await page.set_viewport_size({"width": A4[0], "height": A4[1]})
+            await page.screenshot(path=FOLDER / "bill-paper.png", full_page=True)
 
 
 if __name__ == "__main__":

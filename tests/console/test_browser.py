@@ -10,7 +10,9 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.console.browsing import CHROMIUM, running_chromium, signed_in
+from tests.console.answers import ANSWERS, numbers_in
+from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
+from tests.console.pictures import pages
 from tests.console.story import Office
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -47,9 +49,12 @@ async def numbers(page: Page, selector: str) -> list[Decimal]:
     return [Decimal(value) for value in values]
 
 
-async def has_no_fault(page: Page) -> None:
-    """As axe-core has it: contrast, names, order of headings, tables, regions."""
-    found: list[dict[str, Any]] = (await Axe().run(page)).response["violations"]
+async def has_no_fault(page: Page, *rules: str) -> None:
+    """As axe-core has it: contrast, names, order of headings, tables, regions; or by these rules alone."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found: list[dict[str, Any]] = (await Axe().run(page, options=options)).response["violations"]
     told = [f"{one['id']}: {node['target']} {node['html'][:150]}" for one in found for node in one["nodes"]]
     assert not told, f"{page.url}\n" + "\n".join(told)
 
@@ -163,3 +168,56 @@ async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office
             await asyncio.sleep(6)
     assert await page.evaluate("window.loadedOnce")
     assert "Updated" in await page.locator("#news").inner_text()
+
+
+async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Office, context: BrowserContext) -> None:
+    """One walk: each number is one that the API says, nothing is wider than a phone, and axe finds nothing."""
+    lines = (await office.api.do("GET", f"bills/{office.ids['bill-acme']}"))["lineItems"]
+    office.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+    page = await context.new_page()
+    for name, path in pages(office).items():
+        await page.emulate_media(color_scheme="dark")
+        await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        await page.goto(office.base + path)
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE[0], f"{name} is {wide} wide on a phone"
+        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        await has_no_fault(page)
+        await page.emulate_media(color_scheme="light")
+        await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        await has_no_fault(page, "color-contrast")
+        if name in ANSWERS:
+            asked = [await office.api.exact(one.format(**office.ids)) for one in ANSWERS[name]]
+            shown = await numbers(page, "main")
+            assert shown and not set(shown) - numbers_in(asked), name
+    await page.close()
+
+
+async def test_all_is_reached_and_seen_by_keyboard(office: Office, page: Page) -> None:
+    """Of the page with most to reach: first comes the way past the frame, then everything in its order."""
+    await page.goto(f"{office.base}/operations")
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    await expect(skip).to_be_focused()
+    await expect(skip).to_be_in_viewport()
+    reachable = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+    every = await page.evaluate(
+        f"[...document.querySelectorAll({reachable!r})].filter(one => one.checkVisibility()).length"
+    )
+    seen = "(one => [one.outerHTML, getComputedStyle(one).outlineStyle, one.getBoundingClientRect().width > 0])"
+    reached = []
+    for _ in range(every):
+        reached.append(tuple(await page.evaluate(f"{seen}(document.activeElement)")))
+        await page.keyboard.press("Tab")
+    assert len(reached) == every > 20
+    assert not [html for html, outline, has_place in reached if outline == "none" or not has_place]
+    assert await page.evaluate("document.activeElement === document.body"), "as many as can be seen, and no more"
+    busy = await page.evaluate(
+        "(button => { button.form.dispatchEvent(new SubmitEvent('submit', {bubbles: true, submitter: button}));"
+        " return button.ariaBusy })(document.querySelector('.search button'))"
+    )
+    assert busy == "true", "what is on its way is said"
+    await skip.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.getElementById('main').contains(document.activeElement)")

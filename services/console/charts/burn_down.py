@@ -32,6 +32,7 @@ MARKS = {
     "CANCELLED": "cancelled",
     "END": "end",
     "ROLLOVER_END": "end of rollover",
+    "RUNS_OUT": "runs out",
 }
 #: How far apart the words of marks stand at least.
 _APART = 70
@@ -69,7 +70,7 @@ class _Drawing:
 
     def _marks(self, drawn: Frame) -> Iterator[str]:
         top, bottom, free = drawn.size.top, drawn.size.height - drawn.size.bottom, Decimal(0)
-        for mark in self.answer["marks"]:
+        for mark in sorted([*self.answer["marks"], *self._end_of_it()], key=lambda one: day_of(one["day"])):
             day, amount = day_of(mark["day"]), mark.get("amount")
             if not drawn.first <= day <= drawn.last:
                 continue
@@ -85,13 +86,23 @@ class _Drawing:
                 free = Decimal(x) + _APART
             yield element("g", titled(f"{self.form.day(day)}: {told}"), line, label, class_=name)
 
+    def _end_of_it(self) -> Iterator[Answer]:
+        """The day on which it runs out, by the forecast that is drawn, as one more mark."""
+        forecast = chosen(self.answer, self.window)
+        if forecast is not None and forecast.get("runsOut") is not None:
+            yield {"day": forecast["runsOut"], "kind": "RUNS_OUT"}
+
     def description(self) -> str:
         """What is left, and when it will have run out, in words."""
         day, left = self.days[-1]
-        told = [f"{self.form.money(left)} left on {self.form.day(day)}."]
-        for forecast in self.answer["forecasts"]:
-            told.append(f"By the usage of the last {forecast['window']} days {self._end(forecast)}.")
-        return sentences(told)
+        return sentences([f"{self.form.money(left)} left on {self.form.day(day)}.", *self.told()])
+
+    def told(self) -> tuple[str, ...]:
+        """When it will have run out, by each forecast."""
+        return tuple(
+            f"By the usage of the last {forecast['window']} days {self._end(forecast)}."
+            for forecast in self.answer["forecasts"]
+        )
 
     def _end(self, forecast: Answer) -> str:
         if forecast.get("runsOut") is None:
@@ -107,7 +118,7 @@ def burn_down(
 ) -> Chart:
     """The answer of `GET commitments/{id}/burndown` or `balances/{id}/burndown`; the band is that of `window`."""
     drawing = _Drawing(answer, form or Plain(answer["currency"]), window, title)
-    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)))
+    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)), drawing.told())
 
 
 def drawn_by_product(

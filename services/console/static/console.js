@@ -165,3 +165,9 @@ if (time?.querySelector("[data-slides]")) {
   });
   window.addEventListener("popstate", () => location.reload());
 }
+
+// What was asked for is on its way: the button says so until the next page is there, or this one is back.
+addEventListener("submit", (event) => { event.submitter?.setAttribute("aria-busy", "true"); });
+addEventListener("pageshow", () => {
+  for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
+});

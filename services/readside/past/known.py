@@ -19,11 +19,12 @@ from projections.settlement.states_by_day import as_of_day
 from services.commands.errors import InvalidField, UnknownResource
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
-from services.readside.family_now import UnknownFamilyError, load_family
+from services.readside.family_now import UnknownFamilyError
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.family import load_past
 from services.readside.progress import Waiter
+from services.readside.recalled import recall_family
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 _NAME = b'{"type":"ClockTicked"'
@@ -71,7 +72,7 @@ async def load_known(
     if root_id is None:
         raise UnknownResource(kind=kind, id=id)
     if at is None:
-        now = await load_family(postgres, organization, root_id)
+        now = await recall_family(postgres, organization, root_id)
         return KnownFamily(root_id, now.family, now.resources, now.today, now.positions)
     try:
         return await _load(postgres, cluster, organization, root_id, at)
