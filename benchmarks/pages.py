@@ -80,7 +80,9 @@ async def fill(system: System, key: Credentials, accounts: int, commitments: int
     try:
         plan = await create_catalog(client)
         async with open_postgres(system.endpoints.database_url, most=1) as postgres:
-            [customer] = (await create_accounts(postgres, ORGANIZATION, plan, load.codes(), PREPAID)).values()
+            [customer] = (
+                await create_accounts(system.endpoints.database_url, ORGANIZATION, plan, load.codes(), PREPAID)
+            ).values()
             billed = await client.create("accounts", code="billed", name="Billed", emailAddress="b@example.com")
             await create_commitments(postgres, customer.account, commitments - 1, {"amountPrePaid": PREPAID})
             await create_commitments(postgres, billed, commitments, {"feeDates": list(_fees())})
@@ -201,8 +203,8 @@ async def _fetched(
             parts.setdefault(part, []).append(float(milliseconds))
     median, most = statistics.median, statistics.quantiles(took, n=100)[98]
     api, rendering = (median(parts[part]) for part in ("api", "rendering"))
-    numbers = (round(one, 1) for one in (median(took), most, api, rendering, cpu, size / 1000))
-    return Fetched(name, *numbers, aim)
+    half, whole = round(median(took), 1), round(most, 1)
+    return Fetched(name, half, whole, round(api, 1), round(rendering, 1), round(cpu, 1), round(size / 1000, 1), aim)
 
 
 async def _page(browser: httpx.AsyncClient, address: str) -> httpx.Response:

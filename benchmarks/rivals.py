@@ -32,6 +32,7 @@ from benchmarks.workload import Load
 from services.failures import ExpectedFailure
 from services.kafka import BatchWriter, new_admin
 from services.run.stack.child import Command, run_to_end
+from services.run.stack.supervise import Supervisor
 from services.run.up import System
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -112,7 +113,7 @@ async def _quix(system: System, folder: Path, load: Load) -> float:
         return all(file.exists() for file in ready), "not all have read their first event"
 
     async def open_gate() -> None:
-        await until("the start of Quix Streams", START_SECONDS, look, system.supervisor)
+        await until("the start of Quix Streams", START_SECONDS, look, Supervisor())
         gate.touch()
 
     await asyncio.gather(open_gate(), *runs)

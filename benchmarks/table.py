@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,9 +77,10 @@ def _measured(ran: Ran, row: Row, *, large: bool) -> Measured:
     return Measured(row.measure, row.aim, values, reached, row.digits, ran.run_with, ran.failure, row.limit)
 
 
-def all_programs(*, quick: bool) -> list[Ran]:
-    """Every program, before its first run."""
-    return [Ran(program, program.quick if quick else program.arguments) for program in PROGRAMS]
+def all_programs(*, quick: bool, only: Collection[str] = ()) -> list[Ran]:
+    """Every program, or only those of these modules, before its first run."""
+    named = [program for program in PROGRAMS if not only or program.module in only]
+    return [Ran(program, program.quick if quick else program.arguments) for program in named]
 
 
 def run_all(
@@ -155,6 +156,12 @@ def how_quiet(ran: Sequence[Ran]) -> list[str]:
 @click.option("--quick", is_flag=True, help="One run of each at small sizes: whether all of them run.")
 @click.option("--large", is_flag=True, help="Also what needs very many accounts or events.")
 @click.option(
+    "--only",
+    type=click.Choice(sorted({program.module for program in PROGRAMS})),
+    multiple=True,
+    help="Only this program; repeat for several.",
+)
+@click.option(
     "--json",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -162,9 +169,9 @@ def how_quiet(ran: Sequence[Ran]) -> list[str]:
     show_default=True,
     help="Write the numbers here as they come.",
 )
-def main(repeats: int, minutes: float | None, quick: bool, large: bool, file: Path) -> None:
+def main(repeats: int, minutes: float | None, quick: bool, large: bool, only: tuple[str, ...], file: Path) -> None:
     """Measure everything; the last line of the output is JSON. Status 1 if a program failed, 130 if interrupted."""
-    ran, interrupted = all_programs(quick=quick), False
+    ran, interrupted = all_programs(quick=quick, only=only), False
     file.parent.mkdir(parents=True, exist_ok=True)
 
     def keep() -> None:

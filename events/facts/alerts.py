@@ -1,4 +1,4 @@
-"""What rules found: facts like any others, so each is raised once, and a replay raises nothing anew (decision 32)."""
+"""What rules found: facts like any others, so each is raised once, and a replay raises nothing anew (decision 33)."""
 
 from datetime import date, datetime
 from typing import ClassVar, Literal

@@ -1,12 +1,9 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -28,6 +25,7 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    corrections,
     data_explorer,
     events,
     finding,
@@ -48,6 +46,7 @@ from services.api import (
     usage_query,
     what_if,
 )
+from services.api.beside import Crash, beside
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
@@ -78,14 +77,6 @@ log = structlog.get_logger(__name__)
 #: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
 #: bill jobs, and the one that is told of alerts.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
-
-
-@dataclass(slots=True)
-class Crash:
-    """`app.state.crashed`: set once what works beside the requests has ended by a bug; its server ends then."""
-
-    event: asyncio.Event = field(default_factory=asyncio.Event)
-    error: BaseException | None = None
 
 
 def create_app(
@@ -128,15 +119,15 @@ def create_app(
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, every, watcher)
-            working = [_beside(standing.watch(), crashed), _beside(gate.watch(), crashed)]
+            working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
+                alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
+                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
-                later.append(Alerts(postgres, every, lambda: app.state.api.generations, wire_document).run())
-                working += [_beside(loop, crashed) for loop in later]
+                working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
                 await cancel_all(working)
@@ -166,9 +157,13 @@ def create_app(
     app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
+    _add_console(app, gate)
+    return app
+
+
+def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
     app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
-    return app
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
@@ -204,6 +199,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         memo_router(),
         bill_jobs.router,
         measurements.router,
+        corrections.router,
         rejected.router,
         insight.router,
         system.router,
@@ -217,21 +213,6 @@ def organization_routers() -> tuple[APIRouter, ...]:
         events.router,
         resource_router(),
     )
-
-
-def _beside(work: Coroutine[Any, Any, None], crashed: Crash) -> "asyncio.Task[None]":
-    """Do this beside the requests."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(partial(_end_with, crashed))
-    return task
-
-
-def _end_with(crashed: Crash, running: "asyncio.Task[None]") -> None:
-    """What works beside the requests ends by cancellation only; any other end is a bug, and not passed in silence."""
-    if not running.cancelled() and (error := running.exception()) is not None:
-        log.critical("api_failed", exc_info=error)
-        crashed.error = error
-        crashed.event.set()
 
 
 def build_models() -> None:

@@ -87,6 +87,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.Referenced, 409),
     (refused.AlreadyUsed, 409),
     (refused.AlreadyCancelled, 409),
+    (refused.UsageIsVoided, 409),
     (refused.DebitUncovered, 409),
     (BillNotPending, 409),
     (BillStillPending, 409),

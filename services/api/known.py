@@ -36,7 +36,7 @@ async def were_known(call: Call, at: datetime) -> Condition:
 
     Raises: UnknownOrganization, ProjectionStalledError.
     """
-    known = await events_known(call.postgres, await cut_of(call, at))
+    known = await events_known(call.postgres, call.organization, await cut_of(call, at))
     return Condition(EVENT_IS_KNOWN, list(known.positions))
 
 

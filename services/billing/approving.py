@@ -225,9 +225,8 @@ class AutoApprover:
             resources = await load_config(connection, organization)
         before = now_of(resources) - resources.grace_period
         async with reading_live(postgres) as connection:
-            due = [
-                row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))
-            ]
+            rows = await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))
+            due = [row["bill_id"] for row in rows]
         if due:
             await self._waiter.until_projected()
         return sum([await self._guarded(bill_id, self._in_turn(organization, bill_id)) for bill_id in due])

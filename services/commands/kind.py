@@ -72,6 +72,8 @@ class Kind:
     searched: tuple[str, ...] = ()
     #: Whether people look for it by what they call it, among all that they do.
     is_found: bool = False
+    #: Whether a question "what if" may bring others of it, or others in their place.
+    supposable: bool = False
     #: Most resources on a page of the list, as m3ter has it.
     page_size_max: int = 100
     #: Whether a list may be asked for oldest first.

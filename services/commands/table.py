@@ -22,6 +22,7 @@ _PRODUCTS = (("productIds", "product"),)
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
+_OF_ACCOUNT: dict[str, Any] = {"owner": "accountId", "fixed": ("accountId",)}
 _OF_BALANCE: dict[str, Any] = {
     "group": "billing",
     "owner": "balanceId",
@@ -53,6 +54,7 @@ _ROWS = (
         (f.IDS, f.equals("productId")),
         entity=PlanEntity,
         in_stories=InStories({"standingCharge": 0, "billFrequency": "MONTHLY"}),
+        supposable=True,
     ),
     Kind(
         "plan",
@@ -60,12 +62,14 @@ _ROWS = (
         (f.IDS, f.names_one_of("accountId"), f.PRODUCT_OF_PLAN),
         entity=PlanEntity,
         in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
+        supposable=True,
     ),
     Kind(
         "pricing",
         Pricing,
         (f.IDS, f.ACTIVE, f.equals("aggregationId"), f.equals("compoundAggregationId"), *f.PLAN_OR_TEMPLATE),
         in_stories=_BEGINS,
+        supposable=True,
     ),
     Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),
     Kind("counterPricing", CounterPricing, (f.IDS, f.ACTIVE, *f.PLAN_OR_TEMPLATE), in_stories=_BEGINS),
@@ -105,8 +109,7 @@ _ROWS = (
         "contract",
         Contract,
         (f.IDS, f.CODES, f.of_account()),
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=InStories(made_when_named=True),
     ),
     Kind(
@@ -122,35 +125,35 @@ _ROWS = (
             f.unlinked_or_equals("contractId", "contract"),
             f.PRODUCT_OF_ACCOUNT_PLAN,
         ),
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=_BEGINS,
+        supposable=True,
     ),
     Kind(
         "commitment",
         Commitment,
         (f.IDS, f.ACTIVE, f.of_account(), f.DRAWS_FOR_PRODUCT, f.unlinked_or_equals("contractId"), *f.COMMITMENT_ENDS),
-        owner="accountId",
         is_found=True,
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         reference_lists=_PRODUCTS,
         searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
         told=("amountUnscheduled", "topUps", "cancellation"),
         entity=CommitmentEntity,
+        supposable=True,
     ),
     Kind(
         "balance",
         Balance,
         (f.IDS, f.of_account(), *f.CONTRACT_OR_NONE, *f.TERM_ENDS),
         group="billing",
-        owner="accountId",
         is_found=True,
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         reference_lists=_PRODUCTS,
         derived=(*_SPENT, "amount", "amountRemaining"),
         told=("amount",),
         entity=BalanceEntity,
+        supposable=True,
     ),
     Kind(
         "balanceTransactionSchedule",
@@ -195,8 +198,7 @@ _ROWS = (
         sorts=True,
         unique=(("accountId", "counterId", "date"),),
         group="billing",
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=None,
     ),
     Kind(
@@ -209,8 +211,7 @@ _ROWS = (
             # What a schedule gives is derived and no resource: `scheduleId` finds none.
             *map(f.equals, ("entityId", "entityType", "scheduleId")),
         ),
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=InStories({"entityType": "AD_HOC", "lineItemType": "AD_HOC"}),
     ),
     Kind("currency", Currency, _PICKED, at="picklists/currency", in_stories=None),

@@ -32,14 +32,7 @@ from services.commands.messages import CreateResource, UpdateResource
 from services.commands.table import KINDS
 
 #: What may be supposed, by the list of a body that has it; each behind what it refers to.
-SUPPOSABLE: dict[str, Kind] = {
-    "planTemplates": KINDS["planTemplate"],
-    "plans": KINDS["plan"],
-    "pricings": KINDS["pricing"],
-    "accountPlans": KINDS["accountPlan"],
-    "commitments": KINDS["commitment"],
-    "balances": KINDS["balance"],
-}
+SUPPOSABLE = {f"{kind.name}s": kind for kind in KINDS.values() if kind.supposable}
 #: Documents by these lists.
 Supposed = Mapping[str, Sequence[Any]]
 #: Refusals that begin with a field: of which document it is, is said before it.

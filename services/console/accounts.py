@@ -27,7 +27,7 @@ async def search(visit: Visit) -> Response:
         return await visit.page("search.html", text="", found={}, codes={})
     data = (await visit.asking.get("find", query=text, limit=_FOUND))["data"]
     if len(data) == 1:
-        return visit.go(f"{data[0]['kind']}s", data[0]["id"])
+        return visit.go(f"{data[0]['kind']}s", data[0]["id"], **visit.to.moment)
     found: dict[str, list[dict[str, Any]]] = {}
     for one in data:
         found.setdefault(one["kind"], []).append(one)

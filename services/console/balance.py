@@ -11,7 +11,11 @@ async def page(visit: Visit) -> Response:
     """The balance as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id = visit.asking, visit.request.path_params["balance"]
     moment = visit.to.moment
-    balance = await asking.get("balances", id, **moment)
+    balance = await asking.get("balances", id, knownAt=visit.known_at)
+    if "asOf" in moment:
+        # As the account's page and the chart have it: of one settlement as of that very day.
+        then = await asking.get("accounts", balance["accountId"], "snapshot", **moment)
+        balance = next(one for one in then["balances"] if one["id"] == id)
     asked = await together(
         account=or_missing(asking.get("accounts", balance["accountId"], knownAt=visit.known_at)),
         span=visit.span(balance["accountId"]),

@@ -99,10 +99,15 @@ async def _asked_again(
 ) -> Response:
     """The question with what the bill comes to now. `seen`: what it was when the question was asked before; `refused`:
     why the API did not do it, where the bill itself does not tell."""
-    values: dict[str, Any] = {"bill": bill, "seen": seen, "bears": Seen.of(bill).fields | {"once": token_urlsafe(16)}}
     moved = seen is not None and (bill["status"] != "PENDING" or not seen.shows(bill))
-    values |= {"refused": "" if moved else refused}
-    return await visit.page(template, 200 if seen is None else 409, **values)
+    return await visit.page(
+        template,
+        200 if seen is None else 409,
+        bill=bill,
+        seen=seen,
+        bears=Seen.of(bill).fields | {"once": token_urlsafe(16)},
+        refused="" if moved else refused,
+    )
 
 
 async def memo(visit: Visit) -> Response:

@@ -23,7 +23,7 @@ _BESIDE = frozenset(
 async def page(visit: Visit) -> Response:
     """The commitment as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id = visit.asking, visit.request.path_params["commitment"]
-    commitment = await asking.get("commitments", id, **visit.to.moment)
+    commitment = await asking.get("commitments", id, knownAt=visit.known_at)
     end = commitment["endDate"]
     billed = {"commitmentId": id, "billDateEnd": visit.dated_before, "knownAt": visit.known_at}
     asked = await together(

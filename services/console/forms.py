@@ -7,13 +7,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from babel import Locale, UnknownLocaleError
+from services.console.asking import Asking, Refused
+from services.spelling import FIELD, PLAIN, known
 
-from services.console.asking import Asking, Missing, or_missing
-from services.console.wording import PLAIN
-
-#: The custom field of an account, or of the configuration of an organization.
-FIELD = "locale"
 #: A header longer than any that a browser sends is not read.
 _HEADER_MAX = 1_000
 
@@ -23,18 +19,11 @@ def form_of(documents: Iterable[Any], accepted: str) -> str:
     visitor's `Accept-Language` likes most; else plain English. As babel names it: `de_CH`.
     """
     wished = (document["customFields"].get(FIELD) for document in documents if _has_fields(document))
-    return next((known for text in (*wished, *_liked(accepted)) if (known := _known(text))), PLAIN)
+    return next((locale for text in (*wished, *_liked(accepted)) if (locale := known(text))), PLAIN)
 
 
 def _has_fields(document: Any) -> bool:
     return isinstance(document, dict) and isinstance(document.get("customFields"), dict)
-
-
-def _known(text: object) -> str | None:
-    if isinstance(text, str):
-        with suppress(ValueError, UnknownLocaleError):
-            return str(Locale.parse(text.strip().replace("_", "-"), sep="-"))
-    return None
 
 
 def _liked(accepted: str) -> list[str]:
@@ -49,11 +38,16 @@ def _liked(accepted: str) -> list[str]:
 
 async def form_for(asking: Asking, accepted: str, values: dict[str, Any]) -> str:
     """The form of a page that shows these: of its account, or of that of its bill. What it does not have is asked
-    for; where the key is not good for it, that one says nothing.
+    for; what is refused says nothing, for a page that says why must not be refused itself.
     """
     account, config, bill = values.get("account"), values.get("config"), values.get("bill")
     if account is None and isinstance(bill, dict):
-        account = await or_missing(asking.get("accounts", bill["accountId"]))
-    if form_of([account], "") == PLAIN and not isinstance(config, dict | Missing):
-        config = await or_missing(asking.get("organizationconfig"))
+        account = await _or_nothing(asking, "accounts", bill["accountId"])
+    if form_of([account], "") == PLAIN and not isinstance(config, dict):
+        config = await _or_nothing(asking, "organizationconfig")
     return form_of([account, config], accepted)
+
+
+async def _or_nothing(asking: Asking, *path: str) -> Any:
+    with suppress(Refused):
+        return await asking.get(*path)

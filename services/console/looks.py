@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from services.console import wording
 from services.console.asking import Missing, path_of
 from services.console.sessions import Base
+from services.spelling import PLAIN
 
 #: A page asks nothing of any other host, and runs no script and no style that stands in it.
 HEADERS = {
@@ -124,7 +125,7 @@ async def rendered(
     template: str,
     values: dict[str, Any],
     status: int = 200,
-    form: str = wording.PLAIN,
+    form: str = PLAIN,
     *,
     began: float | None = None,
 ) -> HTMLResponse:

@@ -4,34 +4,26 @@ Words are English; numbers, amounts and days have the form of the locale that a 
 which). A currency has its own sign and its own decimals in every one.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, timedelta
-from decimal import Context, Decimal, localcontext
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any
 
-from babel.dates import format_date, format_datetime, format_skeleton
-from babel.numbers import format_currency, format_decimal, get_currency_precision
+from babel.dates import format_datetime, format_skeleton
 from markupsafe import Markup, escape
 
-from events.decimals import EXACT
 from events.zones import time_zone
+from services import spelling
 from services.console.time_bar import read_day as read_asked_day
 from services.console.time_bar import read_moment as read_asked_moment
+from services.spelling import PLAIN
 
-#: English of no place: where nobody says in which form he reads.
-PLAIN = "en"
-#: What it means there: the day first and the month in letters, so that nobody takes one for the other.
-_PLAIN_DAY, _PLAIN_MOMENT = "d MMM y", "d MMM y, HH:mm:ss"
+#: A moment in plain English.
+_PLAIN_MOMENT = "d MMM y, HH:mm:ss"
 #: In which locale the page that is being made is spelled: of this task, and of a thread that it began.
 _LOCALE: ContextVar[str] = ContextVar("locale", default=PLAIN)
-_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
-_ROWS_REMEMBERED = 50_000
-#: No number that the API has is rounded in it before it is rounded to what is shown.
-_WIDE = Context(prec=EXACT.prec)
 
 
 @contextmanager
@@ -46,44 +38,17 @@ def spelled_in(locale: str) -> Iterator[None]:
 
 def money(value: Decimal | int, currency: str) -> str:
     """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
-    return _money(value, currency, _LOCALE.get())
-
-
-@lru_cache(_ROWS_REMEMBERED)
-def _money(value: Decimal | int, currency: str, locale: str) -> str:
-    with localcontext(_WIDE):
-        return _apart(format_currency(Decimal(value), currency, locale=locale))
+    return spelling.money(value, currency, _LOCALE.get())
 
 
 def price(value: Decimal | int, currency: str) -> str:
     """With all its digits: a price of a unit may be far below a minor unit."""
-    return _price(value, currency, _LOCALE.get())
-
-
-@lru_cache(_ROWS_REMEMBERED)
-def _price(value: Decimal | int, currency: str, locale: str) -> str:
-    whole = Decimal(value)
-    with localcontext(_WIDE):
-        if whole == round(whole, get_currency_precision(currency)):
-            return _money(value, currency, locale)
-        text = format_currency(whole, currency, locale=locale, currency_digits=False, decimal_quantization=False)
-    return _apart(text)
-
-
-def _apart(text: str) -> str:
-    """A currency that has letters in the place of a sign stands apart from its number: `KWD 1.234`."""
-    return _LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+    return spelling.price(value, currency, _LOCALE.get())
 
 
 def number(value: Decimal | int) -> str:
     """With all its digits, in the groups of the locale."""
-    return _number(value, _LOCALE.get())
-
-
-@lru_cache(_ROWS_REMEMBERED)
-def _number(value: Decimal | int, locale: str) -> str:
-    with localcontext(_WIDE):
-        return format_decimal(Decimal(value), locale=locale, decimal_quantization=False)
+    return spelling.number(value, _LOCALE.get())
 
 
 def exact(value: Decimal | int) -> str:
@@ -153,12 +118,7 @@ def moment_asked(text: str, zone: str) -> Markup:
 
 def day_text(value: date) -> str:
     """A day without an element."""
-    return _day_text(value, _LOCALE.get())
-
-
-@lru_cache(_ROWS_REMEMBERED)
-def _day_text(value: date, locale: str) -> str:
-    return format_date(value, _PLAIN_DAY if locale == PLAIN else "medium", locale=locale)
+    return spelling.day(value, _LOCALE.get())
 
 
 def month(value: Any) -> str:

@@ -5,6 +5,7 @@ issued one is, at the positions that its lines were derived at.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from events.codec import decode
@@ -19,6 +20,7 @@ from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
+from services.explain.corrected import corrected_usage
 from services.explain.events import count_events, read_events
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
@@ -130,6 +132,7 @@ async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, a
         "positions": bill.positions.model_dump(),
         "eventCount": count_events(past, explanation.usage),
         "events": events,
+        "corrected": list(islice(corrected_usage(past, line, explanation.usage), asked.limit)),
         "terms": await _terms(postgres, past, explanation, bill.positions),
     }
 

@@ -10,6 +10,7 @@ from events.envelope import event_id
 from events.topics import EVENTS
 from events.zones import time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
+from projections.corrections import texts_of
 from projections.explain import UsageRef
 from projections.explain.parts import number
 from projections.usage import details_of
@@ -63,7 +64,7 @@ class _Wanted:
     def __init__(self, past: PastFamily, refs: Sequence[UsageRef]) -> None:
         self._days: dict[tuple[str, str, str], frozenset[date]] = {ref[:3]: frozenset(ref.days) for ref in refs}
         self._zone = time_zone(past.state.timezone)
-        self._partition = past.positions.partition
+        self._partition, self._corrections = past.positions.partition, past.state.corrections
         self._functions = {}
         self._meters: dict[str, list[MeterAggregation]] = {}
         for id in sorted({ref.aggregation_id for ref in refs}):
@@ -80,7 +81,11 @@ class _Wanted:
         record, aggregations = logged.record, self._meters.get(logged.record.data.meter_id)
         if aggregations is None:
             return
-        details = details_of(logged.value)
+        details, corrected = details_of(logged.value), self._corrections.get(logged.offset)
+        if corrected is not None:
+            if corrected.stands is None:
+                return
+            details = details._replace(numbers=corrected.stands.measure, texts=texts_of(corrected.stands))
         day = details.ts.astimezone(self._zone).date()
         adds = [
             {

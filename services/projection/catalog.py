@@ -21,7 +21,7 @@ from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.resources.catalog import Pricing
-from events.resources.notifications import NotificationConfiguration
+from events.resources.notifications import LEVELS, NotificationConfiguration
 from events.sources import LastSequences, Origins
 from events.topics import CATALOG
 from projections.alerts.rules import Rules, rules_of
@@ -206,8 +206,12 @@ def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) 
 def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
     is applied."""
-    if isinstance(fact, OrganizationConfigured) or _is_of_rule(fact):  # rules look at everybody
+    if isinstance(fact, OrganizationConfigured):
         return _Touched(None)
+    if _is_of_rule(fact):
+        rule = catalog.notification_configurations.get(fact.id)
+        # One that waits for a level looks at everybody; one that waits for something that happens looks at nobody here.
+        return _Touched(None if rule is not None and rule.body.event_name in LEVELS else frozenset())
     id = fact.id
     pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
     plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from events.topics import NOTIFICATIONS
-from services.kafka import LogReader
+from events.topics import NOTIFICATIONS, USAGE, partition_of, usage_key
+from services.kafka import BatchWriter, LogReader, Record
 from services.run.up import System
 from tests.api_client import CONFIG
 from tests.system.story import Wire
@@ -56,6 +56,20 @@ class Customer(Wire):
             "measure": {"calls": calls},
         }  # fmt: skip
         await self.do("POST", "measurements", {"measurements": [item]})
+
+    async def publish(self, calls: int) -> None:
+        """Usage without the API."""
+        self.used += 1
+        event = {
+            "specversion": "1.0", "id": f"k-{self.used}", "source": "/kafka", "type": "trueup.usage", "subject": "acme",
+            "time": "2026-01-10T00:00:00Z", "organization": self.organization,
+            "data": {"meter": "api", "measure": {"calls": calls}},
+        }  # fmt: skip
+        async with BatchWriter(self.system.endpoints.kafka) as writer:
+            place = partition_of(self.organization, "acme", 2)
+            await writer.append(
+                USAGE, place, [Record(usage_key(self.organization, "acme"), json.dumps(event).encode())]
+            )
 
     async def rule(self, **body: Any) -> str:
         whole = {"name": "N", "description": "D", "code": f"rule-{uuid4().hex[:6]}", "eventName": "alert.funds.used"}

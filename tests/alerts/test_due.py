@@ -1,4 +1,4 @@
-"""An alert is raised once an arming, whatever comes late, is replayed, or is forgotten in between (decision 32)."""
+"""An alert is raised once an arming, whatever comes late, is replayed, or is forgotten in between (decision 33)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

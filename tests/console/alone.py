@@ -19,7 +19,7 @@ from services.access.tokens import Identity
 from services.api.scopes import PREFIX, needed_by
 from services.api.wire import answer
 from services.console.app import PATH, console_routes
-from services.console.live import Streams
+from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE, FORM_TOKEN, form_token
 from tests.console.visiting import Element, parsed
 
@@ -77,7 +77,7 @@ def _needed(method: str, path: str) -> frozenset[Scope]:
     return needed_by(method, f"{PREFIX}{path}")
 
 
-async def _reached() -> dict[int, tuple[int, int]]:
+async def _reached() -> Reached:
     return {}
 
 

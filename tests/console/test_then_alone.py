@@ -66,7 +66,7 @@ ANSWERS: dict[str, Any] = {
     "accountplans": {"data": []}, "commitments": {"data": [COMMITMENT]}, "balances": {"data": [BALANCE]},
     "commitments/c": COMMITMENT, "balances/b": BALANCE, "bills/i": BILL, "bills": {"data": [BILL]},
     "lineitems": {"data": [LINE]}, "balances/b/transactions": {"data": []}, "balances/b/transactions/summary": {},
-    "events": {"data": []},
+    "events": {"data": []}, "find": {"data": [{"kind": "account", "id": "a"}]},
     "bills/i/lineitems/l/explain": {
         "currency": "JPY", "sequenceNumber": 1, "amount": 7, "lineItemType": "USAGE", "description": "Calls",
         "servicePeriod": ["2026-01-01", "2026-02-01"], "billDate": "2026-02-01", "due": 7, "billedBefore": 0,
@@ -120,12 +120,12 @@ KNOWN, DAY, BEFORE = {"knownAt": THEN["knownAt"]}, {"asOf": "2026-01-15"}, {"bil
 PAGES = {
     "/accounts/a": {"accounts/a/snapshot": THEN, "accounts/a/unbilled": THEN, "bills": KNOWN | BEFORE},
     "/commitments/c": {
-        "commitments/c": THEN, "commitments/c/balance": THEN, "commitments/c/burndown": THEN, "events": KNOWN,
+        "commitments/c": KNOWN, "commitments/c/balance": THEN, "commitments/c/burndown": THEN, "events": KNOWN,
         "lineitems": KNOWN | BEFORE, "accounts/a": KNOWN, "accounts/a/unbilled": KNOWN,
     },
     "/balances/b": {
-        "balances/b": THEN, "balances/b/transactions": THEN, "balances/b/transactions/summary": THEN,
-        "balances/b/burndown": THEN,
+        "balances/b": KNOWN, "accounts/a/snapshot": THEN, "balances/b/transactions": THEN,
+        "balances/b/transactions/summary": THEN, "balances/b/burndown": THEN,
     },
     "/bills/i": {"bills/i": KNOWN, "accounts/a": KNOWN},
     "/bills/i/lines/l": {"bills/i": KNOWN},
@@ -181,6 +181,13 @@ async def test_the_form_leads_to_an_address_that_says_the_day_alone(alone: Alone
     answer = await alone.http.get(form.attributes["action"], params=given | {"asOfSlider": "20468"})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/accounts/a?asOf=2026-01-15")
     assert form.every("button")[0].attributes.get("name") is None, "the enter key does not press a button for now"
+
+
+async def test_a_search_leads_to_then(alone: Alone) -> None:
+    form = (await alone.see("/accounts", **THEN)).one("form", role="search")
+    given = {one.attributes["name"]: one.attributes["value"] for one in form.every("input")}
+    answer = await alone.http.get(form.attributes["action"], params=given | {"q": "acme"})
+    assert answer.headers["location"].startswith(f"{BASE}/accounts/a?asOf=2026-01-15&knownAt=2026-02-28")
 
 
 async def test_a_pending_bill_of_then_is_explained_as_of_now_and_says_so(alone: Alone) -> None:

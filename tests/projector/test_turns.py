@@ -3,7 +3,7 @@
 import pytest
 
 from services.projection import behind, turns
-from services.projection.behind import Behind
+from services.projection.behind import DEAR_SHARE, Behind
 from services.projection.turns import (
     ASIDE_LEAST_SECONDS,
     LINES_SECONDS,
@@ -54,6 +54,34 @@ async def test_lines_wait_no_longer_while_records_keep_coming_and_a_busy_root_ke
         "00001": "lines",
         "00002": "lines",
     }
+
+
+async def test_no_balance_waits_for_lines(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    await projector.write("00000")
+    clock.now += LINES_SECONDS + 0.01
+    touched = {"00001": projector.cache.get("00001")}
+    await projector.turns.settle(projector.due, [projector.state], touched, 200, is_quiet=False)  # type: ignore[arg-type]
+    assert projector.settling.balances == ["00000", "00001"] and projector.settling.lines == []
+    assert projector.turns.is_late([projector.state])
+    assert await projector.turns.follow(projector.due, [projector.state]) == 1
+    assert projector.settling.lines == ["00000"] and not projector.turns.is_late([projector.state])
+
+
+async def test_lines_of_a_dear_root_wait_for_longer_and_keep_nobody_waiting(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    dear, cheap = projector.names
+    projector.settling.takes[dear] = 1.0
+    begun = clock.now
+    for _ in range(2_000):
+        clock.now += 0.05
+        await projector.write(dear, cheap)
+    written = projector.settling.lines
+    # Its outlooks are written apart, each half a minute.
+    assert 0.8 <= written.count(dear) * 1.0 / (clock.now - begun) / DEAR_SHARE <= 1.6
+    assert written.count(cheap) > 0.8 * (clock.now - begun) / (LINES_SECONDS + 0.1)
+    await projector.write(quiet=True)
+    assert {dear, cheap} <= set(projector.settling.lines[-2:]), "at once when nothing comes"
 
 
 async def test_outlooks_follow_last_of_all_and_wait_no_longer_than_they_may(clock: Clock) -> None:

@@ -58,6 +58,8 @@ class Settling:
         self.lines: list[str] = []
         self.outlooks: list[str] = []
         self.broken: set[str] = set()
+        #: Roots whose lines take longer.
+        self.takes: dict[str, float] = {}
 
     def settle(self, family: FamilyState, _: object) -> bool:
         self.clock.now += self.seconds
@@ -65,7 +67,7 @@ class Settling:
         return family.root_id not in self.broken
 
     def write_behind(self, family: FamilyState, _: object, *, outlooks: bool) -> bool:
-        self.clock.now += self.seconds
+        self.clock.now += self.takes.get(family.root_id, self.seconds)
         self.lines.append(family.root_id)
         if outlooks:
             self.outlooks.append(family.root_id)
@@ -92,4 +94,7 @@ class Projector:
 
     async def write(self, *names: str, quiet: bool = False, limit: int = 200) -> int:
         touched = {name: held for name in names if (held := self.cache.get(name))}
-        return await self.turns.settle(self.due, [self.state], touched, limit, is_quiet=quiet)
+        settled = await self.turns.settle(self.due, [self.state], touched, limit, is_quiet=quiet)
+        if not quiet and self.turns.is_late([self.state]):
+            settled += await self.turns.follow(self.due, [self.state])
+        return settled

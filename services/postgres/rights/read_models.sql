@@ -10,6 +10,8 @@ GRANT SELECT ON {schema}.positions TO trueup_api, trueup_watch, trueup_ingest, t
 GRANT SELECT ON {schema}.facts TO trueup_api;
 GRANT SELECT ON {schema}.account_directory TO trueup_api;
 GRANT SELECT ON {schema}.usage_totals TO trueup_api;
+-- Hashes, of which nobody learns an id that he does not know: they say where in the log an event is that is corrected.
+GRANT SELECT ON {schema}.seen_ids TO trueup_api;
 GRANT SELECT ON {schema}.commitment_balances TO trueup_api;
 GRANT SELECT ON {schema}.draws TO trueup_api;
 GRANT SELECT ON {schema}.accrued_lines TO trueup_api;

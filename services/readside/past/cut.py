@@ -19,12 +19,16 @@ from services.readside.progress import Waiter
 
 #: Column `partition` of `facts` begins at -1, an array of SQL at 1.
 _FIRST = 1 - CATALOG_PARTITION
+#: Of one organization, in each of these partitions before an offset. Others' facts, however many, are not looked at.
 _LAST_FACTS = """
-SELECT asked.place, (
-    SELECT f.record FROM facts f WHERE f.partition = asked.partition AND f.log_offset < asked.until
-    ORDER BY f.log_offset DESC LIMIT 1
-) AS record
-FROM unnest($1::integer[], $2::bigint[]) WITH ORDINALITY AS asked (partition, until, place)
+WITH last AS (
+    SELECT asked.place, asked.partition, (
+        SELECT max(f.log_offset) FROM facts f
+        WHERE f.partition = asked.partition AND f.organization = $1 AND f.log_offset < asked.until
+    ) AS log_offset
+    FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS asked (partition, until, place)
+)
+SELECT last.place, f.record FROM last JOIN facts f USING (partition, log_offset)
 """
 _OF_RESOURCE = f"""
 SELECT f.partition, f.record FROM facts f
@@ -43,14 +47,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class KnownEvents:
-    """The last event that was known by a moment, by its position in the event store: of those in the catalog alone,
-    and then of each partition. The relay appends in the order of positions, so all before it were known, too."""
+    """The last event of an organization that was known by a moment, by its position in the event store: of those in
+    the catalog alone, and then of each partition. The relay appends in the order of positions, so all of it before
+    that one were known, too."""
 
     positions: tuple[int, ...]
-
-    def of(self, partition: int) -> int:
-        """Of one partition of the log."""
-        return self.positions[partition + 1]
 
 
 async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime) -> Cut:
@@ -62,12 +63,12 @@ async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime
     return Cut(at, (catalog[0], *(logs[partition] for partition in range(partitions))))
 
 
-async def events_known(postgres: Postgres, cut: Cut) -> KnownEvents:
+async def events_known(postgres: Postgres, organization: str, cut: Cut) -> KnownEvents:
     """Which events of the event store were known by then; usage is none of them."""
     partitions = [place + CATALOG_PARTITION for place in range(len(cut.offsets))]
     async with reading_live(postgres) as connection:
-        rows = await connection.fetch(_LAST_FACTS, partitions, list(cut.offsets))
-    last = {row["place"]: decode(bytes(row["record"])).sequence for row in rows if row["record"] is not None}
+        rows = await connection.fetch(_LAST_FACTS, organization, partitions, list(cut.offsets))
+    last = {row["place"]: decode(bytes(row["record"])).sequence for row in rows}
     return KnownEvents(tuple(last.get(place, 0) for place in range(1, len(partitions) + 1)))
 
 
