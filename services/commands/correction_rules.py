@@ -33,7 +33,7 @@ class LoggedUsage:
     @property
     def fields(self) -> UsageFields:
         """As it came."""
-        return UsageFields(**{name: getattr(self.rated, name) for name in UsageFields.model_fields})
+        return UsageFields(**{name: held for name in UsageFields.model_fields if (held := getattr(self.rated, name))})
 
 
 def stands_of(usage: LoggedUsage, corrections: Iterable[Envelope]) -> UsageFields | None:
@@ -69,7 +69,8 @@ def fields_of(meter: Meter, given: Mapping[str, Mapping[str, Any] | None]) -> Us
             numbers |= values or {}
         elif values:
             texts[name] = values
-    return UsageFields(measure=numbers, **{name: dict(values) for name, values in texts.items()})
+    maps = {"measure": numbers, **texts}
+    return UsageFields(**{name: dict(held) for name, held in maps.items() if held})
 
 
 def _told(usage: LoggedUsage, was: UsageFields, reason: str | None) -> dict[str, Any]:
