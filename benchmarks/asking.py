@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
+
+from services.access.local import Credentials
 from services.failures import ExpectedFailure
 
 CLIENTS = 4
@@ -51,3 +54,11 @@ async def per_second(port: int, asked: Asked, requests: int) -> float:
     each = requests // CLIENTS
     await asyncio.gather(*(asyncio.to_thread(send, port, asked, each) for _ in range(CLIENTS)))
     return each * CLIENTS / (time.perf_counter() - started)
+
+
+async def bearer(url: str, key: Credentials) -> str:
+    """What header `authorization` says, by a token of the API there."""
+    grant = {"grant_type": "client_credentials"}
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}/oauth/token", data=grant, auth=(key.access_key_id, key.api_secret))
+    return f"Bearer {answer.json()['access_token']}"

@@ -1,5 +1,7 @@
 """`python -m benchmarks.bill_run`: `trueup bill` for many accounts, on a stack of its own: accounts/s, and its memory.
 
+Several processes may run at once, as several machines would: none bills what another one has billed.
+
 Every account has a month of usage under a tiered price and a prepayment. What the bills say is checked against sums
 that are computed independently. Memory is looked at while it runs: it must not grow with the number of bills.
 """
@@ -38,10 +40,11 @@ _BILLED = "SELECT account_id, sum(-amount) * 100 AS cents FROM bill_line_items W
 class BillRunResult:
     """What the run did. `rss_mb` is its memory when a tenth of the bills was issued, then half, then all of them.
 
-    `cpu_ms` is the CPU time of the run's own process per account, start-up included.
+    `cpu_ms` is the CPU time of the run's own processes per account, start-up included; memory is the largest one's.
     """
 
     accounts: int
+    processes: int
     seconds: float
     accounts_per_second: float
     cpu_ms: float
@@ -56,7 +59,7 @@ class Seen(NamedTuple):
     cpu_seconds: float
 
 
-async def measure(system: System, folder: Path, accounts: int, say: Any) -> BillRunResult:
+async def measure(system: System, folder: Path, accounts: int, processes: int, say: Any) -> BillRunResult:
     """Set up, publish, and run the bills. Raises: NotFinishedError, WrongSumError."""
     load = Load(ORGANIZATION, accounts * EVENTS_PER_ACCOUNT, system.settings.partitions, accounts)
     say(f"creating {accounts:,} accounts with a prepayment each")
@@ -68,7 +71,7 @@ async def measure(system: System, folder: Path, accounts: int, say: Any) -> Bill
     try:
         await until_counted(system, connection, load)
         say("issuing the bills")
-        result = await _run(system, folder, accounts)
+        result = await _run(system, folder, accounts, processes)
 
         async def shown() -> tuple[bool, object]:
             bills = await connection.fetchval("SELECT count(*) FROM bills")
@@ -84,9 +87,8 @@ async def measure(system: System, folder: Path, accounts: int, say: Any) -> Bill
         await connection.close()
 
 
-async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
-    """`trueup bill` as its own process; its output, a line a bill, says how far it is."""
-    log = folder / "bill.log"
+async def _run(system: System, folder: Path, accounts: int, processes: int) -> BillRunResult:
+    """`trueup bill` as processes of its own; their output, a line a bill, says how far they are."""
     environment = os.environ | {
         "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": system.endpoints.database_url,
@@ -94,47 +96,55 @@ async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
         "PYTHONUNBUFFERED": "1",
     }
     argv = [sys.executable, "-m", "services.run.cli", "bill", "--date", DATE, "--organization", ORGANIZATION]
-    child, started, seen = Child(Command("bill", argv, environment, log)), time.monotonic(), list[Seen]()
+    logs = [folder / f"bill-{number}.log" for number in range(processes)]
+    started, seen = time.monotonic(), list[Seen]()
+    children = [Child(Command("bill", argv, environment, log)) for log in logs]
     deadline = started + 60 + accounts / SLOWEST_BILLS
     try:
-        while child.returncode is None:
+        while any(child.returncode is None for child in children):
             if time.monotonic() > deadline:
                 raise NotFinishedError("the bill run", deadline - started, f"{seen[-1].bills} of {accounts} bills")
-            seen.append(Seen(log.read_bytes().count(b"\n"), *_memory_and_cpu()))
+            seen.append(Seen(sum(log.read_bytes().count(b"  account ") for log in logs), *_memory_and_cpu()))
             await asyncio.sleep(LOOK_SECONDS)
     finally:
-        await child.kill()
+        for child in children:
+            await child.kill()
     seconds = time.monotonic() - started
-    if child.returncode != 0:
-        raise NotFinishedError("the bill run", seconds, f"status {child.returncode}{log_tail(log)}")
+    for child, log in zip(children, logs, strict=True):
+        if child.returncode != 0:
+            raise NotFinishedError("the bill run", seconds, f"status {child.returncode}{log_tail(log)}")
     tenth, half, end = (
         next((one.memory_mb for one in seen if one.bills >= share * accounts and one.memory_mb), 0.0)
         for share in (0.1, 0.5, 0.98)
     )
     cpu = max(one.cpu_seconds for one in seen) * 1000 / accounts
-    return BillRunResult(accounts, round(seconds, 2), round(accounts / seconds, 1), round(cpu, 2), (tenth, half, end))
+    speed = round(seconds, 2), round(accounts / seconds, 1), round(cpu, 2)
+    return BillRunResult(accounts, processes, *speed, (tenth, half, end))
 
 
 def _memory_and_cpu() -> tuple[float, float]:
-    """Resident MB and CPU seconds of the run so far; its watching parent is a bare interpreter and not counted."""
-    found = [(0.0, 0.0)]
+    """Resident MB of the largest of the run's processes, and CPU seconds of all of them so far; the watching parents
+    are bare interpreters and not counted."""
+    memory, cpu = 0.0, 0.0
     for process in psutil.Process().children(recursive=True):
         try:
             if ORGANIZATION in process.cmdline() and "-I" not in process.cmdline():
                 times = process.cpu_times()
-                found.append((round(process.memory_info().rss / 1e6, 1), times.user + times.system))
+                memory = max(memory, round(process.memory_info().rss / 1e6, 1))
+                cpu += times.user + times.system
         except psutil.NoSuchProcess:
             continue
-    return max(found)
+    return memory, cpu
 
 
 @click.command()
 @click.option("--accounts", type=click.IntRange(10, 1_000_000), default=10_000, help="Accounts to bill.")
+@click.option("--processes", type=click.IntRange(1, 16), default=1, show_default=True, help="That bill at once.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
-def main(accounts: int, file: Path | None) -> None:
+def main(accounts: int, processes: int, file: Path | None) -> None:
     """Measure a bill run; the last line of the output is JSON."""
-    result = on_empty_system("bill_run", lambda system, folder, say: measure(system, folder, accounts, say))
-    shown = Table(title="`trueup bill`, one process")
+    result = on_empty_system("bill_run", lambda system, folder, say: measure(system, folder, accounts, processes, say))
+    shown = Table(title=f"`trueup bill`, {processes} at once")
     for column in ("accounts", "seconds", "accounts/s", "CPU ms each", "MB at 10 %", "MB at 50 %", "MB at the end"):
         shown.add_column(column, justify="right")
     memory = (f"{megabytes:.0f}" for megabytes in result.rss_mb)

@@ -37,7 +37,7 @@ from projections.readmodels.usage_totals import TotalRow
 from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
 from services.projector.cli import MAX_RECORDS
-from services.projector.pace import FRESH_S, Pace
+from services.projector.pace import Pace
 
 
 class Measure(msgspec.Struct, gc=False):
@@ -174,10 +174,10 @@ async def main(task: Task) -> None:
     folded, pace, written = Folded(task, patterns), Pace(), time.monotonic()
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
-        if folded.fold(fetched):
-            pace.folded()
+        if events := folded.fold(fetched):
+            pace.folded(events)
         waited = time.monotonic() - written
-        if folded.records and pace.due(folded.records, folded.records / max(waited, FRESH_S), waited):
+        if folded.records and pace.due(folded.records, waited):
             started = written = time.monotonic()
             await folded.write(connection)
             pace.wrote(started)

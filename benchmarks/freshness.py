@@ -1,51 +1,41 @@
 """`python -m benchmarks.freshness`: how long from usage published to its balance visible, at a steady rate.
 
-Usage is visible with the commit of the transaction that settles it: `usage` is then read up to it, in the live read
-models, and its account does not wait for its turn to be settled. What is measured includes the acknowledgement of
-Kafka, rating, and projecting.
+What is measured includes the acknowledgement of Kafka, rating, and projecting (`benchmarks.steady`). In the same
+system it can be measured again beside accounts that cost more than others (`benchmarks.heavy`), and meanwhile
+commitments can be created at a steady rate (`benchmarks.commanding`).
 """
 
 import asyncio
 import time
-from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 from rich.table import Table
 
+from benchmarks import heavy
 from benchmarks.accounts import Customer
-from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
+from benchmarks.commanding import Answered, create_commitments
+from benchmarks.running import ORGANIZATION, Say, connect, create_customers, on_empty_system
 from benchmarks.showing import show
-from benchmarks.waiting import NotFinishedError, cpu_seconds, until
+from benchmarks.steady import BURST_SECONDS, Made, Watch, look, make, publish
+from benchmarks.waiting import cpu_seconds, resident_mb
 from benchmarks.workload import Load
-from events.topics import USAGE, usage_key
-from services.kafka import BatchWriter, Record
 from services.run.up import System
 
-#: Usage is published in bursts this far apart, and it is looked so often whether it is visible.
-BURST_SECONDS, LOOK_SECONDS = 0.02, 0.005
 #: The first seconds are not measured: processes compile, caches fill.
 WARM_SECONDS = 5.0
-#: Whose CPU is looked at.
+#: Whose CPU and memory are looked at.
 PROCESSES = ("ingest", "projector")
-#: How long what was published last may take to be visible.
-DRAIN_SECONDS = 60.0
-_SEEN = """
-SELECT ARRAY(SELECT root_id FROM due_accounts WHERE reason NOT IN ('lines', 'outlooks')) AS waiting,
-       ARRAY(SELECT coalesce((SELECT next_offset FROM positions WHERE topic = 'usage' AND partition = p), 0)
-             FROM generate_series(0, $1 - 1) AS p ORDER BY p)::bigint[] AS read
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Milliseconds from published to visible, and what part of a core our processes took."""
+    """Milliseconds from published to visible, and what part of a core and how many MB our processes took."""
 
-    accounts: int
+    beside: str | None
     rate: int
     records: int
     p50_ms: float
@@ -54,133 +44,112 @@ class Freshness:
     most_ms: float
     writes_per_second: float
     cores: dict[str, float]
-
-
-class Burst(NamedTuple):
-    """What was published into a partition at once: its end, when, and of whom how much, by account id."""
-
-    end: int
-    moment: float
-    records: Mapping[str, int]
+    rss_mb: dict[str, float]
+    #: Milliseconds until commands were answered, if there were any.
+    create_p50_ms: float | None = None
+    create_p99_ms: float | None = None
 
 
 @dataclass(slots=True)
-class Watch:
-    """What was published and is not visible yet; `latencies` are (moment, seconds until visible, records)."""
+class Steady:
+    """A system with customers, whose usage is published and looked at once or more."""
 
-    published: list[deque[Burst]]
-    #: What is read, but waits for its account to be settled, by account id.
-    held: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
-    latencies: list[tuple[float, float, int]] = field(default_factory=list)
-    moves: int = 0
-    _read: tuple[int, ...] = ()
+    system: System
+    connection: Any
+    customers: Mapping[str, Customer]
+    seconds: int
+    creates: int
+    watch: Watch
+    #: The number of the first event that was not published yet.
+    next: int = field(default=0)
 
-    async def look(self) -> tuple[bool, object]:
-        """Whether all that was published is visible, and how far `usage` is read."""
-        return self.is_visible, f"usage read up to {self._read}, {len(self.held)} accounts wait"
-
-    def note(self, row: Any) -> None:
-        """A look at the read models, as of now."""
-        now, read, waiting = time.monotonic(), tuple(row["read"]), set(row["waiting"])
-        self.moves += read != self._read
-        self._read = read
-        for account in self.held.keys() - waiting:
-            self.latencies += [(moment, now - moment, count) for moment, count in self.held.pop(account)]
-        for bursts, end in zip(self.published, read, strict=True):
-            while bursts and bursts[0].end <= end:
-                burst = bursts.popleft()
-                for account, count in burst.records.items():
-                    if account in waiting:
-                        self.held.setdefault(account, []).append((burst.moment, count))
-                    else:
-                        self.latencies.append((burst.moment, now - burst.moment, count))
-
-    @property
-    def is_visible(self) -> bool:
-        """Whether all that was published is."""
-        return not self.held and not any(self.published)
-
-    def since(self, moment: float) -> list[float]:
-        """Seconds until visible of each record that was published after a moment, in order."""
-        return sorted(
-            seconds for at, seconds, count in self.latencies if at >= moment for seconds in repeat(seconds, count)
-        )
-
-
-class Made(NamedTuple):
-    """What is published into a partition at once, and of whom how much, by account id."""
-
-    partition: int
-    records: list[Record]
-    of_accounts: Mapping[str, int]
-
-
-def make(load: Load, rate: int, customers: Mapping[str, Customer]) -> list[list[Made]]:
-    """The load in bursts. All of it is made before anything is measured, or making it would take a core's quarter."""
-    whose = {usage_key(ORGANIZATION, code): customer.account for code, customer in customers.items()}
-    return [
-        [Made(one, records, Counter(whose[record.key or b""] for record in records)) for one, records in chunk.items()]
-        for chunk in load.chunks(max(1, round(rate * BURST_SECONDS)))
-    ]
-
-
-async def publish(system: System, bursts: Sequence[Sequence[Made]], rate: int, watch: Watch) -> float:
-    """All bursts, so many events a second once the first are visible; returns when that was."""
-    counts, started, sent = [0] * len(watch.published), 0.0, 0
-    async with BatchWriter(system.endpoints.kafka) as writer:
-        for burst in bursts:
-            await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
-            moment = time.monotonic()
-            for made in burst:
-                await writer.append(USAGE, made.partition, made.records)
-                counts[made.partition] += len(made.records)
-                watch.published[made.partition].append(Burst(counts[made.partition], moment, made.of_accounts))
-                sent += len(made.records)
-            if not started:
-                await until("the projection of the first usage", DRAIN_SECONDS, watch.look, system.supervisor)
-                started, sent = time.monotonic(), 0
-    return started
-
-
-async def look(connection: Any, watch: Watch, ended: asyncio.Event) -> None:
-    """Look until all that was published is visible. Raises: NotFinishedError."""
-    deadline = None
-    while deadline is None or time.monotonic() < deadline:
-        asked = time.monotonic()
-        watch.note(await connection.fetchrow(_SEEN, len(watch.published)))
-        if ended.is_set():
-            deadline = deadline or time.monotonic() + DRAIN_SECONDS
-            if watch.is_visible:
-                return
-        # A look that takes long, at many who wait, must not take what is measured its time.
-        await asyncio.sleep(max(LOOK_SECONDS, 4 * (time.monotonic() - asked)))
-    raise NotFinishedError("the projection of the usage", DRAIN_SECONDS, (await watch.look())[1])
-
-
-async def measure(system: System, accounts: int, rate: int, seconds: int, say: Any) -> Freshness:
-    """Set up, publish at the rate and look. Raises: NotFinishedError."""
-    events = round(rate * (seconds + WARM_SECONDS))
-    load = Load(ORGANIZATION, events, system.settings.partitions, accounts, days=1)  # as it comes: of today
-    say(f"creating {accounts:,} accounts with a prepayment each")
-    customers = await create_customers(system, load.codes())
-    await system.start(("ingest",))
-    bursts = make(load, rate, customers)
-    watch, ended = Watch([deque() for _ in range(load.partitions)]), asyncio.Event()
-    connection = await connect(system.endpoints.database_url)
-    try:
-        say(f"publishing {rate:,} events a second for {seconds + WARM_SECONDS:.0f} s")
+    async def measure(self, rate: int, beside: str | None = None) -> Freshness:
+        """So many events a second in all; what is measured are the customers alone. Raises: NotFinishedError."""
+        bursts, ended, moves = self._bursts(rate, beside), asyncio.Event(), self.watch.moves
         cpu = {name: -cpu_seconds(name) for name in PROCESSES}
-        looking = asyncio.create_task(look(connection, watch, ended))
-        started = await publish(system, bursts, rate, watch)
+        looking = asyncio.create_task(look(self.connection, self.watch, ended))
+        creating = asyncio.create_task(self._create())
+        total = sum(len(made.records) for burst in bursts for made in burst) / len(bursts) / BURST_SECONDS
+        started = await publish(self.system, bursts, self.watch, round(total))
         ended.set()
+        answered = await creating
         await looking
         passed = time.monotonic() - started
         cores = {name: round((cpu_seconds(name) + before) / passed, 2) for name, before in cpu.items()}
+        found, warm = self.watch.since(started + WARM_SECONDS), started + WARM_SECONDS
+        commands = sorted(one.seconds for one in answered if one.due >= warm)
+        p50, p90, p99, most = (_part(found, share) for share in (0.5, 0.9, 0.99, 1.0))
+        create_p50, create_p99 = (_part(commands, share) if commands else None for share in (0.5, 0.99))
+        return Freshness(
+            beside,
+            rate,
+            len(found),
+            p50,
+            p90,
+            p99,
+            most,
+            round((self.watch.moves - moves) / passed, 1),
+            cores,
+            {name: resident_mb(name) for name in PROCESSES},
+            create_p50,
+            create_p99,
+        )
+
+    def _bursts(self, rate: int, beside: str | None) -> list[list[Made]]:
+        partitions, own = len(self.watch.ends), 0
+        if beside == "hot":
+            own = heavy.KINDS[beside].own(rate)
+        count, accounts = round((rate - own) * (self.seconds + WARM_SECONDS)), len(self.customers)
+        # As it comes: of today.
+        load = Load(ORGANIZATION, self.next + count, partitions, accounts, days=1, first=self.next)
+        self.next += count
+        bursts = make(load, rate - own, self.customers)
+        if beside is not None:
+            added = heavy.events(beside, rate, len(bursts), partitions)
+            bursts = [[*burst, more] for burst, more in zip(bursts, added, strict=True)]
+        return bursts
+
+    async def _create(self) -> list[Answered]:
+        if not self.creates:
+            return []
+        accounts = [customer.account for customer in self.customers.values()]
+        return await create_commitments(self.system, accounts, self.creates, self.seconds + WARM_SECONDS)
+
+
+async def measure(
+    system: System,
+    accounts: int,
+    rate: int,
+    seconds: int,
+    beside: Sequence[str],
+    creates: int,
+    resting: int,
+    say: Say,
+) -> list[Freshness]:
+    """Set up, publish at the rate and look: alone, then beside each account that costs more.
+
+    Raises: NotFinishedError, RefusedRequestError.
+    """
+    load = Load(ORGANIZATION, 0, system.settings.partitions, accounts)
+    say(f"creating {accounts + resting:,} accounts with a prepayment each")
+    codes = [*load.codes(), *(f"resting-{number}" for number in range(resting))]
+    customers = await create_customers(system, codes)
+    active = {code: customers[code] for code in load.codes()}
+    del customers
+    connection = await connect(system.endpoints.database_url)
+    try:
+        if beside:
+            say("creating accounts that cost more")
+            await heavy.create(system, connection, beside, accounts + resting)
+        await system.start(("ingest",))
+        steady = Steady(system, connection, active, seconds, creates, Watch.of(load.partitions))
+        found = []
+        for one in (None, *beside):
+            say(f"publishing {rate:,} events a second for {seconds + WARM_SECONDS:.0f} s, beside {one or 'nobody'}")
+            found.append(await steady.measure(rate, one))
+        return found
     finally:
         await connection.close()
-    found = watch.since(started + WARM_SECONDS)
-    p50, p90, p99, most = (_part(found, share) for share in (0.5, 0.9, 0.99, 1.0))
-    return Freshness(accounts, rate, len(found), p50, p90, p99, most, round(watch.moves / passed, 1), cores)
 
 
 def _part(ordered: Sequence[float], share: float) -> float:
@@ -188,24 +157,50 @@ def _part(ordered: Sequence[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1_000, 1)
 
 
+def table(accounts: int, found: Sequence[Freshness]) -> Table:
+    """How long it took, and what it took."""
+    shown = Table(title=f"usage of {accounts:,} accounts published -> balance visible, milliseconds")
+    for column in ("beside", "events/s", "p50", "p90", "p99", "most", "writes/s"):
+        shown.add_column(column, justify="right")
+    for name in PROCESSES:
+        shown.add_column(f"{name}: cores, MB", justify="right")
+    shown.add_column("create: p50, p99", justify="right")
+    for one in found:
+        times = (f"{value:.0f}" for value in (one.p50_ms, one.p90_ms, one.p99_ms, one.most_ms))
+        took = (f"{one.cores[name]}, {one.rss_mb[name]:.0f}" for name in PROCESSES)
+        created = "" if one.create_p50_ms is None else f"{one.create_p50_ms:.0f}, {one.create_p99_ms:.0f}"
+        shown.add_row(one.beside or "", f"{one.rate:,}", *times, str(one.writes_per_second), *took, created)
+    return shown
+
+
 @click.command()
 @click.option(
     "--accounts", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True, help="Active accounts."
 )
-@click.option("--rate", type=click.IntRange(1, 1_000_000), default=2_000, show_default=True, help="Events a second.")
+@click.option("--resting", type=click.IntRange(0, 10_000_000), default=0, help="Accounts besides, without usage.")
+@click.option("--rate", type=click.IntRange(100, 1_000_000), default=2_000, show_default=True, help="Events a second.")
 @click.option(
     "--seconds", type=click.IntRange(1, 3_600), default=30, show_default=True, help="How long it is measured."
 )
+@click.option(
+    "--beside",
+    type=click.Choice(list(heavy.KINDS)),
+    multiple=True,
+    help="Measure it again beside an account that costs more; repeat for several.",
+)
+@click.option("--creates", type=click.IntRange(0, 10_000), default=0, help="Commitments to create a second meanwhile.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
-def main(accounts: int, rate: int, seconds: int, file: Path | None) -> None:
+def main(
+    accounts: int, resting: int, rate: int, seconds: int, beside: tuple[str, ...], creates: int, file: Path | None
+) -> None:
     """Measure how fresh balances are; the last line of the output is JSON."""
-    result = on_empty_system("freshness", lambda system, _, say: measure(system, accounts, rate, seconds, say))
-    shown = Table(title="usage published -> balance visible, milliseconds")
-    for column in ("accounts", "events/s", "p50", "p90", "p99", "most", "writes/s", *PROCESSES):
-        shown.add_column(column, justify="right")
-    times = (f"{one:.0f}" for one in (result.p50_ms, result.p90_ms, result.p99_ms, result.most_ms))
-    shown.add_row(f"{accounts:,}", f"{rate:,}", *times, str(result.writes_per_second), *map(str, result.cores.values()))
-    show([shown], asdict(result), file)
+    found = on_empty_system(
+        "freshness",
+        lambda system, _, say: measure(system, accounts, rate, seconds, beside, creates, resting, say),
+    )
+    alone, *others = (asdict(one) for one in found)
+    document = {"accounts": accounts, "resting": resting, **alone, "others": others}
+    show([table(accounts, found)], document, file)
 
 
 if __name__ == "__main__":

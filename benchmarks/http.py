@@ -16,16 +16,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-import httpx
 from rich.table import Table
 
 from benchmarks.accounts import TERM
-from benchmarks.asking import CLIENTS, Asked, per_second
+from benchmarks.asking import CLIENTS, Asked, bearer, per_second
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import until
-from services.access.local import Credentials, operators
+from services.access.local import operators
 from services.demo.client import Client
 from services.postgres import open_postgres
 from services.run.stack.child import Command
@@ -103,7 +102,7 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
     client = Client(system.addresses.api_url, ORGANIZATION, key)
     here, found = f"/organizations/{ORGANIZATION}", list[Asked]()
     credentials = b64encode(f"{key.access_key_id}:{key.api_secret}".encode()).decode()
-    bearer = (("authorization", f"Bearer {await _token(system.addresses.api_url, key)}"),)
+    signed = (("authorization", await bearer(system.addresses.api_url, key)),)
     try:
         await client.call("PUT", "organizationconfig", CONFIG | {"testClock": False})
         for number in neighbours:
@@ -113,14 +112,14 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
                 await client.create("commitments", **terms)
             one, ten = await client.create("commitments", **terms), f"{here}/commitments?pageSize=10"
             found += [
-                Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}", headers=bearer),
-                Asked(f"list 10 of the account's {number}", "GET", f"{ten}&accountId={account}", headers=bearer),
+                Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}", headers=signed),
+                Asked(f"list 10 of the account's {number}", "GET", f"{ten}&accountId={account}", headers=signed),
                 Asked(
                     f"create commitment, the account's {number}th and on",
                     "POST",
                     f"{here}/commitments",
                     terms,
-                    bearer,
+                    signed,
                     bare="create",
                 ),
             ]
@@ -133,26 +132,19 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
     basic = (("authorization", f"Basic {credentials}"),)
     search = f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"
     found += [
-        Asked("search commitments", "GET", search, headers=bearer),
+        Asked("search commitments", "GET", search, headers=signed),
         Asked(
             f"{AT_ONCE:,} measurements",
             "POST",
             f"{here}/measurements",
             {"measurements": measurements},
-            bearer,
+            signed,
             "create",
         ),
         Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, basic),
     ]
     await _until_projected(system)
     return found
-
-
-async def _token(url: str, key: Credentials) -> str:
-    grant = {"grant_type": "client_credentials"}
-    async with httpx.AsyncClient() as client:
-        answer = await client.post(f"{url}/oauth/token", data=grant, auth=(key.access_key_id, key.api_secret))
-    return str(answer.json()["access_token"])
 
 
 async def _until_projected(system: System) -> None:

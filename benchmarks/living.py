@@ -7,7 +7,6 @@ balances; *whole* has its draws, accrued lines and outlooks, too.
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from benchmarks.family import ACCOUNT, FIRST, end_of, resources, totals
 from benchmarks.showing import show
+from projections.alerts.rules import Rules
 from projections.calendar import ONE_DAY
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels.directory import Member
@@ -46,6 +46,9 @@ class OneCatalog:
     def index(self, organization: str) -> FamilyIndex:
         return self._index
 
+    def rules(self, organization: str) -> Rules:
+        return Rules()
+
 
 class Unwritten:
     """A connection that takes rows and writes them nowhere."""
@@ -59,20 +62,17 @@ class Living:
     """Families of one size, and how to settle them."""
 
     families: list[FamilyState]
+    #: Of all families alike: the cells of the last day, one of each total.
+    cells: tuple[CellKey, ...]
     settler: Settler
     state: PartitionState
     catalog: Resources
 
-    def cells(self, family: FamilyState) -> Iterator[CellKey]:
-        """The cells of the last day, one after the other."""
-        for key, days in family.totals.items():
-            yield (*key, max(days))
-
     async def round(self, number: int, *, whole: bool) -> None:
         """One write: each family had usage of one charge of its last day."""
+        cell = self.cells[number % len(self.cells)]
         for family in self.families:
-            cells = list(self.cells(family))
-            family.add_to_total(cells[number % len(cells)], Cell(7, None, number), self.catalog)
+            family.add_to_total(cell, Cell(7, None, number), self.catalog)
             settled = self.settler.settle(family, self.state)
             assert settled and (not whole or self.settler.write_behind(family, self.state, outlooks=False))
         await self.settler.flush(Unwritten())
@@ -95,7 +95,8 @@ def living(count: int, months: int, charges: int, commitments: int) -> Living:
                 family.put_total((*total, day), held, (0, 0))
         families.append(family)
     today = datetime.combine(end_of(months) - ONE_DAY, datetime.min.time(), UTC) + timedelta(hours=12)
-    return Living(families, Settler(OneCatalog(every)), new_partition(Position(0, tick=today), {}), every)
+    cells = tuple((*key, max(days)) for key, days in families[0].totals.items())
+    return Living(families, cells, Settler(OneCatalog(every)), new_partition(Position(0, tick=today), {}), every)
 
 
 async def rate(held: Living, rounds: int, *, whole: bool) -> float:

@@ -10,31 +10,28 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import asyncpg
 import click
 import httpx
 from rich.table import Table
 
 from benchmarks.asking import RefusedRequestError
 from benchmarks.catalog import CONFIG
-from benchmarks.running import ORGANIZATION, Say, on_empty_system
+from benchmarks.running import ORGANIZATION, Say, connect, on_empty_system
 from benchmarks.search import PROJECT_SECONDS, copy_accounts, copy_id
 from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.client import SignedIn
 from services.access.local import Credentials, operators
 from services.demo.client import Client
-from services.postgres import open_postgres
-from services.readside.live import live_schema
 from services.run.up import System
 
 #: Milliseconds; and how many commitments the account with very many has.
 OVERVIEW_AIM, ACCOUNT_AIM, OF_ONE = 500.0, 300.0, 1_000
-_FIRST = 'SELECT 1 FROM "{schema}".outlooks WHERE commitment_id = $1'
+_FIRST = "SELECT 1 FROM outlooks WHERE commitment_id = $1"
 #: $1 how many, $2 the commitment that is copied: a copy of each account, of three kinds and three currencies, every
 #: other one with money at stake, whose true-ups fall into the months of a year.
 _OUTLOOKS = """
-INSERT INTO "{schema}".outlooks
+INSERT INTO outlooks
 SELECT (jsonb_populate_record(o, jsonb_build_object(
     'root_id', {root}, 'number', {number}, 'account_id', {root}, 'commitment_id', md5('{name} ' || n)::uuid,
     'kind', (ARRAY['PREPAYMENT', 'MINIMUM', 'BALANCE'])[n % 3 + 1],
@@ -42,13 +39,13 @@ SELECT (jsonb_populate_record(o, jsonb_build_object(
     'until', o.as_of + n % 365, 'at_stake_7', n % 997, 'at_stake_30', CASE WHEN n % 2 = 0 THEN n % 997 ELSE 0 END,
     'at_stake_90', n % 991, 'lapses_30', CASE WHEN n % 2 = 0 THEN 0 ELSE n % 997 END
 ))).*
-FROM "{schema}".outlooks o, generate_series(1, $1) n WHERE o.commitment_id = $2
+FROM outlooks o, generate_series(1, $1) n WHERE o.commitment_id = $2
 """
 _EACH = {"root": "md5('account ' || n)::uuid::text", "number": "1", "name": "commitment"}
 _DIRECTORY = """
-INSERT INTO "{schema}".account_directory
+INSERT INTO account_directory
 SELECT (jsonb_populate_record(d, jsonb_build_object('account_id', id, 'root_id', id))).*
-FROM "{schema}".account_directory d, generate_series(1, $1) n,
+FROM account_directory d, generate_series(1, $1) n,
     LATERAL (SELECT md5('account ' || n)::uuid::text AS id) made
 WHERE d.account_id = $2
 """
@@ -74,24 +71,35 @@ async def fill(system: System, key: Credentials, accounts: int) -> None:
         first = await client.create("commitments", accountId=account, **terms)
     finally:
         await client.close()
-    async with open_postgres(system.endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
-        schema = await live_schema(connection)
-
-        async def look() -> tuple[bool, object]:
-            return await connection.fetchval(_FIRST.format(schema=schema), first) is not None, "no row yet"
-
-        await until("the outlook of the first commitment", PROJECT_SECONDS, look, system.supervisor)
-    raw = await asyncpg.connect(system.endpoints.database_url)
+    await copy_outlooks(system, account, first, accounts)
+    connection = await connect(system.endpoints.database_url)
     try:
-        await copy_accounts(raw, account, accounts)
-        await raw.execute(_DIRECTORY.format(schema=schema), accounts, account)
-        await raw.execute(_OUTLOOKS.format(schema=schema, **_EACH), accounts, first)
         # Those of one account stand beside its own.
         one = {"root": f"'{copy_id('account 1')}'", "number": "n + 1", "name": "of one"}
-        await raw.execute(_OUTLOOKS.format(schema=schema, **one), OF_ONE - 1, first)
-        await raw.execute("VACUUM ANALYZE")
+        await connection.execute(_OUTLOOKS.format(**one), OF_ONE - 1, first)
+        await connection.execute("VACUUM ANALYZE")
     finally:
-        await raw.close()
+        await connection.close()
+
+
+async def copy_outlooks(system: System, account: str, commitment: str, accounts: int) -> None:
+    """So many copies of an account that was made by a command, each with an outlook made of that of its commitment.
+
+    Raises: NotFinishedError, if the commitment has none.
+    """
+    connection = await connect(system.endpoints.database_url)
+    try:
+
+        async def look() -> tuple[bool, object]:
+            return await connection.fetchval(_FIRST, commitment) is not None, "no row yet"
+
+        await until("the outlook of the first commitment", PROJECT_SECONDS, look, system.supervisor)
+        await copy_accounts(connection, account, accounts)
+        await connection.execute(_DIRECTORY, accounts, account)
+        await connection.execute(_OUTLOOKS.format(**_EACH), accounts, commitment)
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
 
 
 async def measure(system: System, key: Credentials, times: int) -> list[Looked]:

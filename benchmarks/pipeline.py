@@ -1,7 +1,7 @@
 """`python -m benchmarks.pipeline`: usage in Kafka -> visible in the balance table; product, floor and naive FastStream.
 
 All in one run on one broker and one Postgres, on a stack of its own, one after the other. Absolute numbers are the
-machine's; the ratios are what is worth comparing. See docs/benchmarks.md.
+machine's; the ratios are what is worth comparing. See docs/performance.md.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,7 @@ table shows what every account has spent.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.accounts import Customer
@@ -42,8 +42,11 @@ async def until_counted(system: System, connection: Any, load: Load) -> None:
     await until("the projection of the usage", 60 + load.events / SLOWEST_EVENTS, look, system.supervisor)
 
 
-async def run_product(system: System, connection: Any, load: Load, customers: Mapping[str, Customer]) -> Pipeline:
-    """Measure the product on a published load; only then does ingest run, and afterwards neither worker.
+async def run_product(
+    system: System, connection: Any, load: Load, customers: Mapping[str, Customer], further: Sequence[System] = ()
+) -> Pipeline:
+    """Measure the product on a published load; only then does ingest run, and afterwards neither worker. `further`
+    systems on the same stack have workers as well.
 
     Raises: NotFinishedError, WrongSumError.
     """
@@ -52,10 +55,11 @@ async def run_product(system: System, connection: Any, load: Load, customers: Ma
     before = await rows_written(connection)
     await system.supervisor.stop("projector")
     async with Gate(system.endpoints.database_url) as gate:
-        starting = asyncio.create_task(system.start(WORKERS))
+        systems = (system, *further)
+        starting = asyncio.gather(*(one.start(WORKERS) for one in systems))
         try:
-            await asyncio.sleep(0)  # both run from here on
-            started = await gate.release(len(WORKERS), system.supervisor)
+            await asyncio.sleep(0)  # all run from here on
+            started = await gate.release(len(WORKERS) * len(systems), system.supervisor)
             cpu = {name: -cpu_seconds(name) for name in WORKERS}
             await until_spent(connection, system.supervisor, sum(expected.values()), 100, load.events)
             finished = time.time()
@@ -63,8 +67,9 @@ async def run_product(system: System, connection: Any, load: Load, customers: Ma
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)  # why a worker did not start is told by the wait
     cpu = {name: cpu_seconds(name) + cpu[name] for name in WORKERS}
-    for name in WORKERS:
-        await system.supervisor.stop(name)
+    for one in systems:
+        for name in WORKERS:
+            await one.supervisor.stop(name)
     await _check(connection, expected, load, sum(calls.values()))
     ingested = await last_append(system.endpoints.kafka, EVENTS, load.partitions)
     legs = (

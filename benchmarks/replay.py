@@ -99,8 +99,8 @@ Run = Callable[[Measured], Awaitable[None]]
 
 
 def _runs(system: System, events: int) -> Sequence[tuple[str, int, Run]]:
-    async def fold(measured: Measured) -> None:
-        await _fold(system, measured)
+    async def folded(measured: Measured) -> None:
+        await fold(system, measured)
 
     async def whole(measured: Measured) -> None:
         await _audit(system, measured, from_checkpoint=False)
@@ -109,12 +109,12 @@ def _runs(system: System, events: int) -> Sequence[tuple[str, int, Run]]:
         await _audit(system, measured, from_checkpoint=True)
 
     several = sorted({1, cores()})
-    folds = [("fold", count, fold) for count in several]
+    folds = [("fold", count, folded) for count in several]
     audits = [("audit", count, whole) for count in several]
     return [*folds, *audits, ("audit from a checkpoint, nothing new", 1, since)]
 
 
-async def _fold(system: System, measured: Measured) -> None:
+async def fold(system: System, measured: Measured) -> None:
     """All partitions into an empty schema, which is dropped again; that is not timed."""
     endpoints = system.endpoints
     async with open_postgres(endpoints.database_url, most=2) as postgres:

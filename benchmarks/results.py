@@ -10,7 +10,7 @@ from services.kafka import Cluster, LogReader
 from services.run.stack.supervise import Supervisor
 
 #: Slowest pipeline that is still waited for, in events a second, and what it may need besides.
-SLOWEST_PER_SECOND = 3_000
+SLOWEST_PER_SECOND = 1_000
 LEAST_SECONDS = 30.0
 _SPENT = "SELECT coalesce(sum(spent), 0) FROM commitment_balances"
 _ROWS = """

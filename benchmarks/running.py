@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ import uvloop
 from rich.console import Console
 
 from benchmarks.accounts import Customer, create_accounts
+from benchmarks.brokers import running_brokers
 from benchmarks.catalog import create_catalog, end_month
 from benchmarks.waiting import until
 from benchmarks.workload import PREPAID
@@ -20,7 +21,6 @@ from services.access.local import operators
 from services.demo.client import Client
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
-from services.postgres import open_postgres
 from services.readside.live import live_schema
 from services.run.logs import configure_logs
 from services.run.settings import Settings, load_settings
@@ -52,13 +52,17 @@ Say = Callable[[str], None]
 T = TypeVar("T")
 
 
-def on_empty_system(name: str, measure: Callable[[System, Path, Say], Awaitable[T]]) -> T:
+def on_empty_system(name: str, measure: Callable[[System, Path, Say], Awaitable[T]], *, brokers: int = 1) -> T:
     """What is measured on an empty system of its own, in a folder that goes afterwards; a failure ends the program."""
 
     async def run(folder: Path, say: Say) -> T:
         say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
-            return await measure(system, folder, say)
+        async with AsyncExitStack() as stack:
+            given: dict[str, str] = {}
+            if brokers > 1:
+                given["kafka_bootstrap"] = await stack.enter_async_context(running_brokers(brokers, folder / "brokers"))
+            settings = load_settings(home=folder / "home", api_port=0, api_rate=0, **given)
+            return await measure(await stack.enter_async_context(empty_system(settings, folder)), folder, say)
 
     try:
         with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
@@ -100,17 +104,16 @@ async def create_customers(system: System, codes: Sequence[str]) -> dict[str, Cu
     client = Client(system.addresses.api_url, ORGANIZATION, operators(system.keys, system.settings))
     try:
         plan = await create_catalog(client)
-        async with open_postgres(system.endpoints.database_url, most=1) as postgres:
-            customers = await create_accounts(postgres, ORGANIZATION, plan, codes, PREPAID)
+        customers = await create_accounts(system.endpoints.database_url, ORGANIZATION, plan, codes, PREPAID)
         await end_month(client)
     finally:
         await client.close()
-    await _until_projected(system, len(codes))
+    await until_projected(system, len(codes))
     return customers
 
 
-async def _until_projected(system: System, accounts: int) -> None:
-    """Wait until the projector has folded and settled everything that was created. Raises: NotFinishedError."""
+async def until_projected(system: System, balances: int) -> None:
+    """Wait until the projector has folded and settled everything: so many commitments. Raises: NotFinishedError."""
     connection, partitions = await connect(system.endpoints.database_url), range(system.settings.partitions)
     try:
         async with LogReader(system.endpoints.kafka) as reader:
@@ -118,9 +121,9 @@ async def _until_projected(system: System, accounts: int) -> None:
             async def look() -> tuple[bool, object]:
                 end = sum((await reader.end_offsets(EVENTS, partitions)).values())
                 seen = dict(await connection.fetchrow(_STANDING, EVENTS))
-                return seen == {"balances": accounts, "due": 0, "position": end}, f"{seen}, end of the log {end}"
+                return seen == {"balances": balances, "due": 0, "position": end}, f"{seen}, end of the log {end}"
 
-            seconds = PROJECT_SECONDS + accounts / SLOWEST_ACCOUNTS
+            seconds = PROJECT_SECONDS + balances / SLOWEST_ACCOUNTS
             await until("the projection of the commands", seconds, look, system.supervisor)
     finally:
         await connection.close()

@@ -1,13 +1,16 @@
-"""`python -m benchmarks.start`: how long each process takes from its start until it is ready, with a long history.
+"""`python -m benchmarks.start`: what a long history costs: throughput, and how long each process takes to start.
 
-The history is usage that was ingested and projected, millions of records of it. Each process is started alone, in
-turns; then all at once, with a little usage that waits for them: until its totals are in Postgres.
+The history is usage that is ingested and projected in one go, millions of records of it; throughput is that of its
+first part and of its last one. Each process is then started alone, in turns; then all at once, with a little usage that
+waits for them: until its totals are in Postgres.
 """
 
+import asyncio
 import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,15 @@ from rich.table import Table
 from benchmarks.product import publish, run_product, until_counted
 from benchmarks.running import ORGANIZATION, Say, connect, create_customers, on_empty_system
 from benchmarks.showing import show
-from benchmarks.waiting import cpu_seconds
+from benchmarks.waiting import NotFinishedError, cpu_seconds
 from benchmarks.workload import Load
 from services.run.up import SERVICES, System
 
 FIRST_WRITE = "all of them, until what waited is written"
+#: Throughput is that of the first and the last of so many parts.
+PARTS = 10
+LOOK_SECONDS = 0.25
+_PROJECTED = "SELECT coalesce(sum(records), 0)::bigint FROM usage_totals"
 
 
 @dataclass(slots=True)
@@ -34,7 +41,41 @@ class Start:
     cpu: list[float] = field(default_factory=list)
 
 
-async def measure(system: System, folder: Path, events: int, repeats: int, say: Say) -> list[Start]:
+@dataclass(frozen=True, slots=True)
+class History:
+    """Events a second of its first and its last part, and all starts behind it."""
+
+    events: int
+    first_per_second: float
+    last_per_second: float
+    starts: list[Start]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far usage was projected at which moment."""
+
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    async def look(self, connection: Any, events: int) -> None:
+        """Until all of it is."""
+        while not self.seen or self.seen[-1][1] < events:
+            self.seen.append((time.monotonic(), await connection.fetchval(_PROJECTED)))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def per_second(self, first: float, last: float) -> float:
+        """Events a second between two numbers of events."""
+        return (last - first) / (self._moment(last) - self._moment(first))
+
+    def _moment(self, events: float) -> float:
+        """When so many were projected, by a straight line between two looks."""
+        for (before, fewer), (after, more) in pairwise(self.seen):
+            if more > fewer and fewer <= events <= more:
+                return before + (after - before) * (events - fewer) / (more - fewer)
+        raise NotFinishedError("the history", 0, f"{self.seen[-1][1]} events")
+
+
+async def measure(system: System, folder: Path, events: int, repeats: int, say: Say) -> History:
     """Make a history and start everything again and again. Raises: ExpectedFailure."""
     load = Load(ORGANIZATION, events, system.settings.partitions)
     say(f"creating {load.accounts:,} accounts with a prepayment each")
@@ -42,9 +83,16 @@ async def measure(system: System, folder: Path, events: int, repeats: int, say: 
     say(f"publishing {events:,} events")
     await publish(system, load)
     say(f"ingesting and projecting {events:,} events")
-    connection = await connect(system.endpoints.database_url)
+    # Both before anybody stands at the gate.
+    connection, looks = [await connect(system.endpoints.database_url) for _ in range(2)]
     try:
-        await run_product(system, connection, load, customers)
+        progress = Progress()
+        looking = asyncio.create_task(progress.look(looks, events))
+        try:
+            await run_product(system, connection, load, customers)
+            await looking
+        finally:
+            looking.cancel()
         await system.supervisor.stop_all()
         found = {what: Start(what) for what in (*SERVICES, FIRST_WRITE)}
         for turn in range(repeats):
@@ -56,7 +104,9 @@ async def measure(system: System, folder: Path, events: int, repeats: int, say: 
             await _first_write(system, connection, load.more(turn), found[FIRST_WRITE])
     finally:
         await connection.close()
-    return list(found.values())
+        await looks.close()
+    first, last = progress.per_second(0, events / PARTS), progress.per_second(events - events / PARTS, events)
+    return History(events, round(first), round(last), list(found.values()))
 
 
 async def _started(system: System, names: Iterable[str], start: Start) -> None:
@@ -76,12 +126,15 @@ async def _first_write(system: System, connection: Any, load: Load, start: Start
     await system.supervisor.stop_all()
 
 
-def table(events: int, found: Iterable[Start]) -> Table:
+def table(found: History) -> Table:
     """Seconds until ready, and what of them was work."""
-    shown = Table(title=f"start with a history of {events:,} events")
+    speeds = (
+        f"first and last of {PARTS} parts at {found.first_per_second:,.0f} and {found.last_per_second:,.0f} a second"
+    )
+    shown = Table(title=f"a history of {found.events:,} events, {speeds}, and starts behind it")
     for column in ("", "median s", "least", "most", "median CPU s"):
         shown.add_column(column, justify="left" if not column else "right")
-    for one in found:
+    for one in found.starts:
         shown.add_row(
             one.what,
             f"[bold]{statistics.median(one.seconds):.2f}[/]",
@@ -97,9 +150,9 @@ def table(events: int, found: Iterable[Start]) -> Table:
 @click.option("--repeats", type=click.IntRange(1, 50), default=5, help="Starts of each, in turns.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(events: int, repeats: int, file: Path | None) -> None:
-    """Measure starts; the last line of the output is JSON."""
+    """Measure a history; the last line of the output is JSON."""
     found = on_empty_system("start", lambda system, folder, say: measure(system, folder, events, repeats, say))
-    show([table(events, found)], [asdict(one) for one in found], file)
+    show([table(found)], asdict(found), file)
 
 
 if __name__ == "__main__":

@@ -3,84 +3,40 @@
 The programs run one after the other, each in a process of its own, and all of them again and again, so that each meets
 the machine's good and bad hours. A row is the median of its runs, with the least and the most. How busy the machine
 was before each run is told: what is measured beside others' work is theirs as well.
+
+What was measured is written as it goes. Ctrl-C, SIGTERM or the end of the given time ends the program that runs, and
+what has been measured by then is shown.
 """
 
 import json
 import os
-import resource
-import shlex
-import subprocess
+import signal
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.aims import NOT_MEASURED, PROGRAMS, NotMeasured, Program, Row
+from benchmarks.aims import Row
+from benchmarks.programs import PROGRAMS
+from benchmarks.runs import Ran, TimeUpError
 from benchmarks.showing import show
-from services.run.process import ALLOCATION
 
 #: A load above this part of the cores is told: the machine is not quiet.
 QUIET_LOAD = 0.3
-NEEDS_LARGE = "needs --large: to make so many accounts takes longer than to measure"
+#: Where the numbers go unless another file is named, and where `benchmarks.page` finds them.
+FOUND = Path("build") / "bench.json"
+NEEDS_LARGE = "needs --large: to make what it measures takes longer than to measure it"
+#: How it is told whether an aim is reached; None: there is none.
+REACHED = {True: "yes", False: "no", None: ""}
 NO_TIME = "the time was up before its first run"
-
-
-@dataclass(slots=True)
-class Ran:
-    """What the runs of one program gave: the JSON of those that ended well, and why the last one did not."""
-
-    program: Program
-    arguments: str
-    found: list[Any] = field(default_factory=list)
-    #: Seconds, and CPU seconds of all its processes, of each run.
-    seconds: list[float] = field(default_factory=list)
-    cpu_seconds: list[float] = field(default_factory=list)
-    failure: str | None = None
-
-    def run(self, folder: Path) -> None:
-        """Once more; what goes wrong is told in its rows and keeps no other program from running."""
-        file, log = folder / "found.json", folder / "log"
-        command = [sys.executable, "-m", f"benchmarks.{self.program.module}", *shlex.split(self.arguments)]
-        started, cpu = time.monotonic(), _cpu()
-        with log.open("wb") as output:
-            try:
-                done = subprocess.run(
-                    [*command, "--json", str(file)],
-                    stdout=output,
-                    stderr=output,
-                    stdin=subprocess.DEVNULL,
-                    env=ALLOCATION | os.environ,
-                    timeout=self.program.seconds,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                self.failure = f"not done after {self.program.seconds:.0f} s"
-                return
-        if done.returncode:
-            self.failure = f"it ended with status {done.returncode}: {_last_line(log)}"
-            return
-        self.found.append(json.loads(file.read_text()))
-        self.seconds.append(round(time.monotonic() - started, 1))
-        self.cpu_seconds.append(round(_cpu() - cpu, 1))
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
-
-
-def _cpu() -> float:
-    """CPU seconds of all programs that ended, with those that they started."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +50,12 @@ class Measured:
     digits: int = 0
     run_with: str = ""
     why: str | None = None
+    #: What it is to be, at least or at most.
+    limit: float = 0.0
 
     @property
     def numbers(self) -> tuple[str, str, str]:
-        """The median, and the least and the most of its runs."""
+        """The median, the least and the most of its runs, and how many there were."""
         if not self.values:
             return "", "", ""
         shown = (median(self.values), min(self.values), max(self.values))
@@ -106,101 +64,132 @@ class Measured:
 
 
 def rows_of(ran: Sequence[Ran], *, large: bool) -> list[Measured]:
-    """All rows: what was measured, then what was not and why."""
-    rows = [_measured(one, row, large=large) for one in ran for row in one.program.rows]
-    return [*rows, *(_not_measured(one) for one in NOT_MEASURED)]
+    """All rows, in order; what was not measured says why."""
+    return [_measured(one, row, large=large) for one in ran for row in one.program.rows]
 
 
 def _measured(ran: Ran, row: Row, *, large: bool) -> Measured:
-    run_with = f"{ran.program.module} {ran.arguments}".strip()
     if not ran.found:
-        why = NEEDS_LARGE if ran.program.large and not large else ran.failure or NO_TIME
-        return Measured(row.measure, row.aim, run_with=run_with, why=why)
+        why = ran.failure or (NEEDS_LARGE if ran.program.large and not large else NO_TIME)
+        return Measured(row.measure, row.aim, run_with=ran.run_with, why=why, limit=row.limit)
     values = [float(row.value(found)) for found in ran.found]
-    return Measured(row.measure, row.aim, values, row.reached(median(values)), row.digits, run_with, ran.failure)
+    reached = row.reached(median(values))
+    return Measured(row.measure, row.aim, values, reached, row.digits, ran.run_with, ran.failure, row.limit)
 
 
-def _not_measured(row: NotMeasured) -> Measured:
-    return Measured(row.measure, row.aim, why=row.why)
+def all_programs(*, quick: bool, only: Collection[str] = ()) -> list[Ran]:
+    """Every program, or only those of these modules, before its first run."""
+    named = [program for program in PROGRAMS if not only or program.module in only]
+    return [Ran(program, program.quick if quick else program.arguments) for program in named]
 
 
 def run_all(
-    repeats: int, minutes: float | None, *, quick: bool, large: bool, say: Any
-) -> tuple[list[Ran], list[float]]:
-    """All programs in turns, and the load before each run. No run begins after so many minutes."""
-    ran = [Ran(program, program.quick if quick else program.arguments) for program in PROGRAMS]
-    deadline = None if minutes is None else time.monotonic() + 60 * minutes
-    loads: list[float] = []
+    ran: Sequence[Ran],
+    repeats: int,
+    minutes: float | None,
+    *,
+    large: bool,
+    say: Callable[[str], None],
+    keep: Callable[[], None],
+) -> None:
+    """All programs in turns; `keep` is called after each. What takes longer than what is left is not begun.
+
+    Raises: KeyboardInterrupt; what was measured by then is in `ran`.
+    """
+    until = None if minutes is None else time.monotonic() + 60 * minutes
     for turn in range(repeats):
         for one in ran:
-            if (one.program.large and not large) or (deadline is not None and time.monotonic() > deadline):
+            if one.program.large and not large:
                 continue
-            loads.append(round(os.getloadavg()[0], 2))
-            say(f"{turn + 1} of {repeats}: {one.program.module} {one.arguments}")
-            with TemporaryDirectory(prefix="trueup-table-") as folder:
-                one.run(Path(folder))
-    return ran, loads
+            if until is not None and time.monotonic() + min(one.seconds, default=0.0) > until:
+                continue
+            say(f"{turn + 1} of {repeats}: {one.run_with}")
+            with suppress(TimeUpError):
+                one.run(until)
+            keep()
 
 
-def tables(rows: Sequence[Measured], loads: Sequence[float], *, quick: bool) -> list[Table | str]:
+def document_of(ran: Sequence[Ran], *, quick: bool, large: bool) -> dict[str, Any]:
+    """Everything, for JSON: the rows, and what each program gave."""
+    return {
+        "quick": quick,
+        "large": large,
+        "cores": os.cpu_count(),
+        "rows": [
+            asdict(row) | {"median": median(row.values) if row.values else None} for row in rows_of(ran, large=large)
+        ],
+        "programs": [one.document() for one in ran],
+    }
+
+
+def tables(ran: Sequence[Ran], *, quick: bool, large: bool) -> list[Table | str]:
     """What was measured, what was not, and how quiet the machine was."""
     shown = Table(title="a quick look at small sizes: it tells nothing of the aims" if quick else None)
     for column in ("measure", "aim", "median", "least to most", "runs", "run with" if quick else "reached"):
         shown.add_column(column, justify="left" if column in ("measure", "run with") else "right")
+    rows = rows_of(ran, large=large)
     for row in rows:
         if row.values:
-            shown.add_row(row.measure, row.aim, *row.numbers, row.run_with if quick else _yes(row.reached))
+            shown.add_row(row.measure, row.aim, *row.numbers, row.run_with if quick else REACHED[row.reached])
     missing = Table(title="not measured")
     for column in ("measure", "aim", "why"):
         missing.add_column(column)
     for row in rows:
         if row.why is not None:
             missing.add_row(row.measure, row.aim, row.why)
-    return [shown, missing, *_how_quiet(loads)]
+    return [shown, missing, *how_quiet(ran)]
 
 
-def _yes(reached: bool | None) -> str:
-    return "yes" if reached else "no"
-
-
-def _how_quiet(loads: Sequence[float]) -> list[str]:
-    """Load before each run. The last program's own load is still in it for a minute."""
+def how_quiet(ran: Sequence[Ran]) -> list[str]:
+    """Load before each run that gave something. The last program's own load is still in it for a minute."""
+    loads = [load for one in ran for load in one.loads]
     if not loads:
         return []
-    cores = os.cpu_count() or 1
-    begun, most = loads[0], max(loads)
-    quiet = "quiet" if begun <= QUIET_LOAD * cores else "NOT QUIET: others' work is in these numbers"
-    return [f"{cores} cores, load {begun} when it began ({quiet}), at most {most} before a run"]
+    cores, least = os.cpu_count() or 1, min(loads)
+    quiet = "quiet" if least <= QUIET_LOAD * cores else "NOT QUIET: others' work is in these numbers"
+    return [f"{cores} cores, load before a run {least} to {max(loads)} ({quiet})"]
 
 
 @click.command()
 @click.option("--repeats", type=click.IntRange(1, 50), default=5, show_default=True, help="Runs of each program.")
-@click.option("--minutes", type=click.FloatRange(0), help="No run begins after so long; rows say how many they have.")
+@click.option("--minutes", type=click.FloatRange(0), help="End after so long, and show what there is.")
 @click.option("--quick", is_flag=True, help="One run of each at small sizes: whether all of them run.")
-@click.option("--large", is_flag=True, help="Also what needs 100,000 accounts.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
-def main(repeats: int, minutes: float | None, quick: bool, large: bool, file: Path | None) -> None:
-    """Measure everything; the last line of the output is JSON. Status 1 if a program failed."""
+@click.option("--large", is_flag=True, help="Also what needs very many accounts or events.")
+@click.option(
+    "--only",
+    type=click.Choice(sorted({program.module for program in PROGRAMS})),
+    multiple=True,
+    help="Only this program; repeat for several.",
+)
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=FOUND,
+    show_default=True,
+    help="Write the numbers here as they come.",
+)
+def main(repeats: int, minutes: float | None, quick: bool, large: bool, only: tuple[str, ...], file: Path) -> None:
+    """Measure everything; the last line of the output is JSON. Status 1 if a program failed, 130 if interrupted."""
+    ran, interrupted = all_programs(quick=quick, only=only), False
+    file.parent.mkdir(parents=True, exist_ok=True)
+
+    def keep() -> None:
+        draft = file.with_suffix(".draft")
+        draft.write_text(json.dumps(document_of(ran, quick=quick, large=large)) + "\n")
+        draft.replace(file)
+
+    # A shell that starts us in the background has us ignore the one, and so would each program.
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.default_int_handler)
     with Console(stderr=True).status("") as status:
-        ran, loads = run_all(1 if quick else repeats, minutes, quick=quick, large=large, say=status.update)
-    rows = rows_of(ran, large=large)
-    document = {
-        "quick": quick,
-        "cores": os.cpu_count(),
-        "load_before_each_run": loads,
-        "rows": [asdict(row) | {"median": median(row.values) if row.values else None} for row in rows],
-        "programs": [
-            {
-                "run_with": f"{one.program.module} {one.arguments}".strip(),
-                "seconds": one.seconds,
-                "cpu_seconds": one.cpu_seconds,
-                "found": one.found,
-            }
-            for one in ran
-        ],
-    }
-    show(tables(rows, loads, quick=quick), document, file)
-    sys.exit(any(one.failure for one in ran))
+        try:
+            run_all(ran, 1 if quick else repeats, minutes, large=large, say=status.update, keep=keep)
+        except KeyboardInterrupt:
+            interrupted = True
+    keep()
+    show(tables(ran, quick=quick, large=large), document_of(ran, quick=quick, large=large), None)
+    sys.exit(130 if interrupted else any(one.failure for one in ran))
 
 
 if __name__ == "__main__":

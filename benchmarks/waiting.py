@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import asyncpg
 import psutil
@@ -14,6 +14,7 @@ from services.readside.live import live_schema
 from services.run.stack.child import log_tail
 from services.run.stack.supervise import Supervisor
 
+T = TypeVar("T")
 LOOK_SECONDS = 0.02
 GATE_SECONDS = 45.0
 _WAITING = """
@@ -88,12 +89,18 @@ async def pass_gate(connection: Any) -> str:
 
 def cpu_seconds(word: str) -> float:
     """CPU time so far of those of our child processes whose command line has this word."""
-    found = 0.0
+    return sum(times.user + times.system for times in _of_children(word, lambda process: process.cpu_times()))
+
+
+def resident_mb(word: str) -> float:
+    """Memory of those of our child processes whose command line has this word, but for who watches over them."""
+    return round(max(_of_children(word, lambda process: process.memory_info().rss), default=0) / 1e6, 1)
+
+
+def _of_children(word: str, look: Callable[[Any], T]) -> Iterator[T]:
     for process in psutil.Process().children(recursive=True):
         try:
             if word in process.cmdline():
-                times = process.cpu_times()
-                found += times.user + times.system
+                yield look(process)
         except psutil.NoSuchProcess:
             continue
-    return found

@@ -65,13 +65,7 @@ class Load:
     def event(self, number: int) -> bytes:
         """The CloudEvent with this number, some 220 bytes; its id is a hash, as random ids do not compress either."""
         moment = START + timedelta(seconds=number * self.days * 86_400 // self.events)
-        usage_id = md5(b"%d" % number, usedforsecurity=False).hexdigest()
-        return (
-            f'{{"specversion":"1.0","id":"{usage_id}","source":"/edge","type":"trueup.usage",'
-            f'"subject":"{self.code_of(number)}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
-            f'"organization":"{self.organization}",'
-            f'"data":{{"meter":"{METER}","measure":{{"{FIELD}":{calls_of(number)}}}}}}}'
-        ).encode()
+        return usage(self.organization, self.code_of(number), b"%d" % number, moment, calls_of(number))
 
     def chunks(self, size: int = 50_000) -> Iterator[dict[int, list[Record]]]:
         """All events in order, in chunks, by the partition that their key leads to."""
@@ -90,6 +84,19 @@ class Load:
         for number in range(self.events):
             found[self.code_of(number)] += calls_of(number)
         return found
+
+
+def usage(
+    organization: str, subject: str, name: bytes, moment: datetime, calls: int, meter: str = METER, more: str = ""
+) -> bytes:
+    """A CloudEvent of usage, whose id follows from its name; `more` is what its data have besides, as JSON."""
+    usage_id = md5(name, usedforsecurity=False).hexdigest()
+    return (
+        f'{{"specversion":"1.0","id":"{usage_id}","source":"/edge","type":"trueup.usage",'
+        f'"subject":"{subject}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
+        f'"organization":"{organization}",'
+        f'"data":{{"meter":"{meter}","measure":{{"{FIELD}":{calls}}}{more}}}}}'
+    ).encode()
 
 
 def code(number: int) -> str:

@@ -7,7 +7,7 @@ in its records, of which there are many: their source says that it wrote them.
 #: Most characters of an actor, in the log and in the event store.
 ACTOR_LENGTH_MAX = 120
 #: Workers, where a fact has no caller.
-RELAY, BILLING = "relay", "billing"
+RELAY, BILLING, ALERTS = "relay", "billing", "alerts"
 #: Usage over Kafka that brought its account into being.
 USAGE = "usage"
 _CALLER = "USER_"

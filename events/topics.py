@@ -10,6 +10,7 @@ USAGE_REJECTED = "usage.rejected"
 EVENTS = "billing.events"
 CATALOG = "billing.catalog"
 BILL_LINES = "billing.bill-line-items"
+NOTIFICATIONS = "billing.notifications"
 CHECKPOINTS = "billing.checkpoints"
 TREE_HEADS = "billing.tree-heads"
 
@@ -66,6 +67,7 @@ TOPICS = (
     Topic(EVENTS, None, _config(_FOR_EVER)),
     Topic(CATALOG, 1, _config(_FOR_EVER)),
     Topic(BILL_LINES, None, _config(_FOR_EVER)),
+    Topic(NOTIFICATIONS, None, _config(str(40 * _DAY_MS))),
     Topic(USAGE_REJECTED, None, _config(str(400 * _DAY_MS))),
     Topic(CHECKPOINTS, 1, _config(_FOR_EVER)),
     Topic(TREE_HEADS, None, _config(_FOR_EVER)),

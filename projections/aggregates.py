@@ -20,6 +20,8 @@ from events.resources.catalog import Rounding as UnitRounding
 TotalsKey = tuple[str, str, str]
 #: Functions whose values of two spans of days are the value of both together; the others say one thing of each.
 ADDS_UP: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT"))
+#: Functions whose state is a sum: what was merged can be taken out.
+_TAKEN_OUT: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT", "MEAN"))
 _NONE: frozenset[str] = frozenset()
 _ZERO = Decimal(0)
 
@@ -160,6 +162,14 @@ def merge(function: AggregationFunction, first: DayState, second: DayState) -> D
             assert_never(function)
 
 
+def difference(function: AggregationFunction, before: DayState, after: DayState) -> DayState | None:
+    """What makes a total that `before` was merged into the one that `after` is, by `merge`; None where the state of a
+    day, once it is merged, cannot be taken out again."""
+    if function not in _TAKEN_OUT:
+        return None
+    return DayState(EXACT.subtract(after.number, before.number), after.records - before.records)
+
+
 def merge_all(function: AggregationFunction, states: Iterable[DayState]) -> DayState | None:
     """The state of all together, None for none; sums take a short cut."""
     if function != "SUM":
@@ -186,7 +196,8 @@ def value(function: AggregationFunction, state: DayState | None) -> Fraction:
         case "MEAN":
             return Fraction(state.number) / state.records
         case _:
-            return Fraction(state.number)
+            # Half of what `Fraction(number)` takes: it asks first what kind of number it is given.
+            return Fraction(*state.number.as_integer_ratio())
 
 
 def units(quantity: Fraction, quantity_per_unit: Fraction, rounding: UnitRounding) -> Fraction:

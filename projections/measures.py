@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
 from events.resources.catalog import AggregationFunction
-from projections.aggregates import ADDS_UP, DayState, merge, merge_all, value
+from projections.aggregates import ADDS_UP, DayState, difference, merge, merge_all, value
 from projections.calculation import Calculation, UndefinedError
 
 ZERO = Fraction(0)
@@ -52,6 +52,10 @@ class Measure(Protocol):
     def merge_all(self, states: Iterable[Any]) -> State | None:
         """The state of all together, None for none."""
 
+    def difference(self, before: Any, after: Any) -> State | None:
+        """What, merged into a total that has `before` in it, gives the one that has `after` in its place; None where
+        there is no such thing, as of a maximum."""
+
     def value(self, state: Any) -> Fraction:
         """The value, exact; 0 for no usage."""
 
@@ -78,6 +82,9 @@ class Simple:
 
     def merge_all(self, states: Iterable[DayState]) -> DayState | None:
         return merge_all(self.function, states)
+
+    def difference(self, before: DayState, after: DayState) -> DayState | None:
+        return difference(self.function, before, after)
 
     def value(self, state: DayState | None) -> Fraction:
         return value(self.function, state)
@@ -129,6 +136,9 @@ class Compound:
         for state in states:
             merged = state if merged is None else self.merge(merged, state)
         return merged
+
+    def difference(self, before: CompoundState, after: CompoundState) -> CompoundState | None:
+        return None
 
     def value(self, state: CompoundState | None) -> Fraction:
         return ZERO if state is None else self.worked_out(state).value

@@ -22,6 +22,8 @@ _NOT_TWO = {
     4: "CLF UYW",
 }
 _DIGITS = {currency: digits for digits, currencies in _NOT_TWO.items() for currency in currencies.split()}
+#: Most amounts of most commitments are 0.
+_ZEROS = tuple(Decimal(0).scaleb(-digits) for digits in range(max(_NOT_TWO) + 1))
 
 
 def minor_digits(currency: str) -> int:
@@ -63,6 +65,8 @@ class Rounding:
 
     def decimal(self, minor: int) -> Decimal:
         """Minor units as a Decimal with the currency's digits: 1234 is 12.34."""
+        if not minor:
+            return _ZEROS[self.digits]
         return Decimal(minor).scaleb(-self.digits, EXACT)
 
 

@@ -33,6 +33,7 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pl
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import (
     BillConfig,
     CreditReason,
@@ -42,6 +43,7 @@ from events.resources.organization import (
     TransactionType,
 )
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -87,6 +89,8 @@ class Resources:
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
     transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
+    statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
+    notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -198,6 +202,8 @@ ATTRIBUTES: dict[type[Resource], str] = {
     DebitReason: "debit_reasons",
     TransactionType: "transaction_types",
     BillConfig: "bill_configs",
+    StatementConfig: "statement_configs",
+    NotificationConfiguration: "notification_configurations",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

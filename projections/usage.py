@@ -1,10 +1,8 @@
 """Usage as the log has it, decoded fast and added up by day: the hot loop of every worker that folds it.
 
-`UsageRated` is decoded a poll's records in one go, only the fields that plain sums are made of.
-
-The pydantic fact in `events.facts.usage` is the definition; a test holds these structs equal to it. A record that does
-not look the usual way (another member first, another schema version) goes through `events.codec` and comes out the
-same.
+`UsageRated` is decoded a poll's records in one go, only the fields that plain sums are made of. The pydantic fact in
+`events.facts.usage` is the definition; a test holds these structs equal to it. A record that does not look the usual
+way (another member first, another schema version) goes through `events.codec` and comes out the same.
 
 A `Cell` is what the usage of one account, aggregation, segment and day added since the last write. Cells are merged
 into the family's totals once per transaction, so an event costs a dictionary look-up and an addition, and nothing of
@@ -154,6 +152,19 @@ class Cell:
     def day_state(self) -> DayState:
         """What was added, as a state that merges."""
         return DayState(Decimal(self.number), self.count) if self.state is None else self.state
+
+    def add(self, function: AggregationFunction, value: DayState, offset: int) -> None:
+        """Add a record that comes next; the loop below does it by itself."""
+        if self.state is not None:
+            self.state = merge(function, self.state, value)
+        self.number, self.count, self.last = EXACT.add(value.number, self.number), self.count + 1, offset
+
+    def leave_trace(self, zero: Decimal, first: int, last: int) -> None:
+        """Keep what is left of records that do not stand: a sum's digits, and where in the log they are."""
+        self.number = EXACT.add(zero, self.number)
+        if self.state is not None:
+            self.state = self.state._replace(number=EXACT.add(self.state.number, zero))
+        self.first, self.last = min(self.first, first), max(self.last, last)
 
 
 class MeterPlan(NamedTuple):

@@ -1,6 +1,6 @@
 """What may be found broken, in words: what is wrong, and what mends it."""
 
-from events.topics import CHECKPOINTS, TREE_HEADS, USAGE, USAGE_REJECTED
+from events.topics import CHECKPOINTS, NOTIFICATIONS, TREE_HEADS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
@@ -11,6 +11,9 @@ _MEND_USAGE = (
     " what nobody had read of the old one is lost"
 )
 _MEND_REJECTED = "run `trueup migrate`, which makes it anew; the refused usage that it held is lost"
+_MEND_NOTIFICATIONS = (
+    "run `trueup migrate`, which makes it anew; alerts that it held stay in the log, and are not told again"
+)
 _MEND_CHECKPOINTS = "run `trueup migrate`, which makes it anew; the next audit then begins at the beginning"
 _MEND_TREE_HEADS = "run `trueup migrate`, which makes it anew; `trueup notary` then signs the log from its beginning"
 
@@ -87,5 +90,10 @@ class StoreWentBackError(BreakError):
 def _mend(topic: str) -> str:
     if topic == USAGE:
         return f"{_RESTORE}, or {_MEND_USAGE}"
-    mends = {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS, TREE_HEADS: _MEND_TREE_HEADS}
+    mends = {
+        USAGE_REJECTED: _MEND_REJECTED,
+        NOTIFICATIONS: _MEND_NOTIFICATIONS,
+        CHECKPOINTS: _MEND_CHECKPOINTS,
+        TREE_HEADS: _MEND_TREE_HEADS,
+    }
     return mends.get(topic, _MEND_LOG)

@@ -17,7 +17,7 @@ LONGEST = (
     ("tests/continuity/test_usage_lost.py",),
     ("tests/install/test_install.py",),
     ("tests/billing/",),
-    ("tests/contracts/", "tests/examples/", "tests/console/"),
+    ("tests/contracts/", "tests/examples/", "tests/console/", "tests/alerts/test_raised.py"),
     ("tests/system/test_survival.py",),
     ("tests/continuity/test_upgrade.py",),
     ("tests/servers/test_first_bill.py",),
@@ -26,7 +26,7 @@ LONGEST = (
     ("tests/system/test_up.py",),
     ("tests/ingest/", "tests/proof/", "tests/relay/", "tests/run/", "tests/servers/test_postgres_tls.py"),
     tuple(f"tests/sight/test_{name}.py" for name in ("processes", "traces", "whole", "log_lines")),
-    ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
+    ("tests/insight/test_stack_", "tests/insight/test_what_if"),
     (
         *(
             f"tests/{name}/"

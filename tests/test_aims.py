@@ -1,15 +1,19 @@
 """The table of aims: a row is the median of its runs, and what has none says why."""
 
 import json
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import table
-from benchmarks.aims import NOT_MEASURED, PROGRAMS, Program, Row
-from benchmarks.table import NEEDS_LARGE, NO_TIME, Ran, rows_of
+from benchmarks.aims import Program, Row
+from benchmarks.programs import PROGRAMS
+from benchmarks.runs import Ran
+from benchmarks.table import NEEDS_LARGE, NO_TIME, rows_of, run_all
 
 MOST = Row("waiting, ms", "<= 20", lambda found: found["ms"], 20, is_least=False, digits=1)
 LEAST = Row("speed", ">= 20", lambda found: found["ms"], 20)
@@ -43,10 +47,23 @@ def test_a_run_that_failed_is_told_beside_those_that_did_not() -> None:
     assert row.numbers[2] == "1" and row.why == "it ended with status 1: no"
 
 
-def test_every_row_is_measured_by_a_program_of_the_folder_or_says_why_it_is_not() -> None:
+def test_every_row_is_measured_by_a_program_of_the_folder() -> None:
     for program in PROGRAMS:
         assert (Path(table.__file__).parent / f"{program.module}.py").exists() and program.rows
-    assert all(row.why for row in rows_of([], large=True)) and NOT_MEASURED
+    assert len({(program.module, program.arguments) for program in PROGRAMS}) == len(PROGRAMS)
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Every program is one that does what this Python says; its JSON goes into the file `sys.argv[-1]`."""
+
+    def is_one_that(code: str) -> None:
+        script = tmp_path / "program"
+        script.write_text(f"#!{sys.executable}\nimport json, signal, sys, time\n{code}\n")
+        script.chmod(0o755)
+        monkeypatch.setattr("benchmarks.runs.PYTHON", str(script))
+
+    return is_one_that
 
 
 @pytest.mark.parametrize(
@@ -57,24 +74,44 @@ def test_every_row_is_measured_by_a_program_of_the_folder_or_says_why_it_is_not(
     ],
 )
 def test_a_program_that_fails_keeps_no_other_from_running(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, found: list[object], failure: str | None
+    program: Callable[[str], None], code: str, found: list[object], failure: str | None
 ) -> None:
-    program = tmp_path / "program"
-    program.write_text(f"#!{sys.executable}\nimport sys\n{code}\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
+    program(code)
     one = ran()
-    one.run(tmp_path)
-    assert one.found == json.loads(json.dumps(found)) and one.failure == failure
-    assert len(one.cpu_seconds) == len(found)
+    one.run()
+    assert one.found == found and one.failure == failure
+    assert len(one.cpu_seconds) == len(one.loads) == len(found)
 
 
-def test_a_program_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
+def test_a_program_that_takes_too_long_is_ended(program: Callable[[str], None]) -> None:
+    program("time.sleep(60)")
     one = ran()
     one.program = replace(one.program, seconds=0.2)
-    one.run(tmp_path)
+    one.run()
     assert one.failure is not None and one.failure.startswith("not done after")
+
+
+def test_what_was_measured_is_kept_when_the_time_is_up(tmp_path: Path, program: Callable[[str], None]) -> None:
+    # The first one is done at once; the other would take a minute, and cleans up when it is ended.
+    program(
+        "if '--slow' in sys.argv:\n    try: time.sleep(60)\n    finally: open(sys.argv[4], 'w').close()\n"
+        "json.dump({'ms': 7}, open(sys.argv[-1], 'w'))"
+    )
+    fast, slow = ran(), ran()
+    slow.arguments = f"--slow {tmp_path / 'cleaned'}"
+    kept: list[int] = []
+    run_all([fast, slow], 1, 0.05, large=False, say=lambda _: None, keep=lambda: kept.append(len(fast.found)))
+    assert (tmp_path / "cleaned").exists(), "it was interrupted, not killed"
+    assert kept == [1, 1] and fast.found == [{"ms": 7}] and slow.found == [] and slow.failure is None
+
+
+@pytest.mark.long
+@pytest.mark.stack
+@pytest.mark.timeout(2_400)
+def test_every_program_gives_all_its_rows_at_small_sizes(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    command = [sys.executable, "-m", "benchmarks.table", "--quick", "--large", "--json", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    rows = json.loads(file.read_text())["rows"]
+    assert done.returncode == 0, [(row["measure"], row["why"]) for row in rows if row["why"]]
+    assert all(row["median"] is not None for row in rows)

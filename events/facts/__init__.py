@@ -3,12 +3,12 @@
 import inspect
 from types import ModuleType
 
-from events.facts import bills, catalog, clock, commitments, resources, usage
+from events.facts import alerts, bills, catalog, clock, commitments, corrections, resources, usage
 from events.facts.base import Fact
 
 _ABSTRACT = {
     *("Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"),
-    *("BalanceScheduleUpdated", "BalanceScheduleDeleted"),
+    *("BalanceScheduleUpdated", "BalanceScheduleDeleted", "UsageCorrection", "Alert"),
 }
 
 
@@ -22,6 +22,6 @@ def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {
     name: fact
-    for module in (resources, catalog, commitments, usage, clock, bills)
+    for module in (resources, catalog, commitments, usage, corrections, clock, bills, alerts)
     for name, fact in _facts_of(module).items()
 }

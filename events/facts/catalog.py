@@ -6,8 +6,10 @@ from events.facts.base import Route
 from events.facts.resources import FeesChanged, ResourceCreated, ResourceDeleted, ResourceUpdated
 from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.counters import Counter, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 
 
 class ProductCreated(ResourceCreated[Product]):
@@ -202,4 +204,30 @@ class BillConfigUpdated(ResourceUpdated[BillConfig]):
 class BillConfigDeleted(ResourceDeleted):
     """No path deletes it; every kind has the fact."""
 
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class StatementConfigCreated(ResourceCreated[StatementConfig]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class StatementConfigUpdated(ResourceUpdated[StatementConfig]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class StatementConfigDeleted(ResourceDeleted):
+    """No path deletes it; every kind has the fact."""
+
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class NotificationConfigurationCreated(ResourceCreated[NotificationConfiguration]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class NotificationConfigurationUpdated(ResourceUpdated[NotificationConfiguration]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class NotificationConfigurationDeleted(ResourceDeleted):
     route: ClassVar[Route] = Route.CATALOG

@@ -68,6 +68,29 @@ class Charge:
     #: GLOBAL_CREDIT pricings credit every product's charges.
     every_product: bool = False
 
+    def with_usage(self, slices: tuple[Slice, ...], quantity: Fraction, units: Fraction) -> "Charge":
+        """The same usage charge of another quantity."""
+        return Charge(
+            self.key,
+            self.plan,
+            self.account,
+            self.end,
+            self.due,
+            sum([slice.amount for slice in slices]),
+            slices,
+            quantity,
+            units,
+            self.description,
+            self.item_code,
+            self.unit,
+            self.aggregation_id,
+            self.compound_id,
+            self.meter_id,
+            self.segment,
+            accounting_product_id=self.accounting_product_id,
+            every_product=self.every_product,
+        )
+
     @property
     def type(self) -> ChargeType:
         """What kind of charge it is; its rank and rule stand in `projections/line_types.py`."""
@@ -107,6 +130,9 @@ def one_slice(start: date, amount: int) -> tuple[Slice, ...]:
 
 def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     """Slices in order of start, where a negative one first takes away from earlier ones, newest first (rules 4.1)."""
+    slices = tuple(slices)
+    if all([slice.amount > 0 for slice in slices]):
+        return slices
     absorbed: list[Slice] = []
     for slice in slices:
         rest = slice.amount

@@ -99,20 +99,50 @@ class Pool:
         Slices before the first of these days stay. None where more than that changes: a day that it did not have, one
         account of several, a total that runs on.
         """
-        if len(self.shares) != 1 or self.pricing.span or self.series.measure.runs_on:
+        measure = self.series.measure
+        if len(self.shares) != 1 or self.pricing.span or measure.runs_on:
             return None
         days_now = list(self.days)
-        for day, state in states.items():
+        changes: list[tuple[date, State | None]] = []
+        for day in sorted(states):
             index = bisect_left(days_now, (day,))
             if index == len(days_now) or days_now[index].day != day:
                 return None
-            days_now[index] = Day(day, True, state)
+            changes.append((day, measure.difference(days_now[index].state, states[day])))
+            days_now[index] = Day(day, True, states[day])
         days = tuple(days_now)
-        steps = self._steps_since(min(states), days, before)
+        steps = self._steps_by(changes, before) or self._steps_since(changes[0][0], days, before)
         # All its days are held, so what is there after the last slice is all of them together.
-        share = Share(self.shares[0].account, self.series.measure.value(steps[-1].total), days)
+        share = Share(self.shares[0].account, measure.value(steps[-1].total), days)
         terms = (self.plan, self.series, self.pricing, self.period, self.start, self.end)
         return Pool(*terms, None, self.weight, days, (share,)), steps
+
+    def _steps_by(
+        self, changes: Sequence[tuple[date, State | None]], before: Sequence[Step]
+    ) -> tuple[Step, ...] | None:
+        """The charge cut as it was `before`, with the differences of some days (by day) in its totals; None where a
+        difference says too little.
+
+        So a slice costs the same however many days it has.
+        """
+        measure = self.series.measure
+        first = bisect_right(before, changes[0][0], key=_start) - 1
+        steps, place = list(before[:first]), 0
+        difference, units_before, charged = None, before[first].before, sum([step.amount for step in steps])
+        for number in range(first, len(before)):
+            start, _, _, _, total = before[number]
+            while place < len(changes) and (number + 1 == len(before) or changes[place][0] < before[number + 1].start):
+                of_day = changes[place][1]
+                if of_day is None:
+                    return None
+                difference = of_day if difference is None else measure.merge(difference, of_day)
+                place += 1
+            total = measure.merge(total, difference)
+            after = self.units(total)
+            worth = self.worth(after)
+            steps.append(Step(start, worth - charged, units_before, after, total))
+            units_before, charged = after, worth
+        return tuple(steps)
 
     def _steps_since(self, day: date, days: Sequence[Day], before: Sequence[Step]) -> tuple[Step, ...]:
         """The charge cut as it was `before` states changed, of this day and later ones."""
@@ -163,7 +193,7 @@ class Pool:
         price, by its own days, and the others divide what is then to be charged. A credit's pool gives nothing back: no
         more is credited than it is worth.
         """
-        slices = _summed((step.start, step.amount) for step in steps)
+        slices = _summed([(step.start, step.amount) for step in steps])
         if len(self.shares) == 1:
             return [absorb(slices)]
         weights = weights_of([share.quantity for share in self.shares])

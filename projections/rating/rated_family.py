@@ -103,8 +103,11 @@ def _rerated(
     return (again,) if again else None
 
 
-def _numbers(plan: PlanTerms, days: Iterable[date]) -> Iterator[tuple[int, date]]:
+def _numbers(plan: PlanTerms, days: Collection[date]) -> Iterator[tuple[int, date]]:
     """The days of the account plan, each with the number of its billing period."""
+    if len(days) == 1:
+        yield from [(plan.grid.number(day), day) for day in days if within(day, plan.start, plan.end)]
+        return
     stop, number = date.min, 0
     for day in sorted(days):
         if within(day, plan.start, plan.end):

@@ -215,4 +215,5 @@ def rerated(rated: RatedUsage, states: Mapping[date, State]) -> RatedUsage | Non
     if moved is None:
         return None
     pool, steps = moved
-    return RatedUsage(pool, steps, _parts(pool, steps))
+    [share], [slices] = pool.shares, pool.divided(steps)
+    return RatedUsage(pool, steps, (rated.parts[0].with_usage(slices, share.quantity, steps[-1].after),))

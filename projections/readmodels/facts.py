@@ -7,7 +7,9 @@ partition -1; accounts and account plans, which are in both topics, stand under 
 from typing import NamedTuple
 
 from events.envelope import Envelope
+from events.facts.alerts import Alert
 from events.facts.bills import BillFact
+from events.facts.corrections import UsageCorrection
 from events.facts.resources import ResourceFact
 from projections.readmodels.table import Table
 
@@ -51,6 +53,14 @@ WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 ORDER BY log_offset
 """
 
+#: The types of facts that correct usage.
+CORRECTING = ("UsageVoided", "UsageAmended")
+#: $1 partition, $2 organizations.
+CORRECTIONS = f"""
+SELECT record FROM facts WHERE partition = $1 AND organization = ANY ($2::text[]) AND type IN {CORRECTING}
+ORDER BY log_offset
+"""
+
 #: $1 organization, $2 bill: what tells of it as issued.
 OF_BILL = """
 SELECT record FROM facts
@@ -72,12 +82,16 @@ class FactRow(NamedTuple):
 
 
 def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | None, record: bytes) -> FactRow:
-    """The row of one fact; a bill's resource is the bill."""
+    """The row of one fact. A bill's resource is the bill, a correction's the event, an alert's what it is about."""
     match envelope.data:
         case ResourceFact(id=id):
             resource_id: str | None = id
         case BillFact(bill_id=bill_id):
             resource_id = bill_id
+        case UsageCorrection(event_id=event_id):
+            resource_id = str(event_id)
+        case Alert(subject_id=subject_id):
+            resource_id = subject_id
         case _:
             resource_id = None
     return FactRow(

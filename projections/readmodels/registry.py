@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from projections.readmodels import (
     accrued_lines,
+    alerts_due,
     balances,
     bills,
     directory,
@@ -33,6 +34,7 @@ ALL: tuple[Table, ...] = (
     draws.TABLE,
     accrued_lines.TABLE,
     outlooks.TABLE,
+    alerts_due.TABLE,
     bills.BILLS,
     bills.LINES,
     due.TABLE,

@@ -34,6 +34,8 @@ CREATE INDEX usage_totals_by_partition ON usage_totals (partition);
 """,
 )
 
+#: The first offset of a row stays: what is added comes later, and totals that are derived anew begin as new rows. What
+#: is corrected may stand anywhere in between, or, amended into another segment, before all that is in this one.
 UPSERT = """
 INSERT INTO usage_totals (account_id, aggregation_id, segment, day, partition, organization, records, total, state,
                           first_offset, last_offset)
@@ -44,8 +46,9 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::integer[], $6::t
     AS given (account_id, aggregation_id, segment, day, partition, organization, records, total, state, first_offset,
               last_offset)
 ON CONFLICT (account_id, aggregation_id, segment, day) DO UPDATE SET records = excluded.records,
-    total = excluded.total, state = excluded.state, first_offset = excluded.first_offset,
-    last_offset = excluded.last_offset
+    total = excluded.total, state = excluded.state,
+    first_offset = least(usage_totals.first_offset, excluded.first_offset),
+    last_offset = greatest(usage_totals.last_offset, excluded.last_offset)
 """
 WIDTH = 11
 
@@ -56,6 +59,13 @@ DROP_AGGREGATIONS = "DELETE FROM usage_totals WHERE partition = $1 AND aggregati
 OF_ACCOUNTS = """
 SELECT account_id, aggregation_id, segment, day, records, total, state::text, first_offset, last_offset
 FROM usage_totals WHERE account_id = ANY ($1::text[])
+"""
+
+#: $1 account ids, $2 aggregations, $3 segments, $4 days of single totals.
+OFFSETS = """
+SELECT account_id, aggregation_id, segment, day, first_offset, last_offset FROM usage_totals
+JOIN unnest($1::text[], $2::text[], $3::text[], $4::date[]) AS wanted (account_id, aggregation_id, segment, day)
+    USING (account_id, aggregation_id, segment, day)
 """
 
 

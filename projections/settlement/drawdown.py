@@ -1,10 +1,10 @@
 """Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2).
 
-Slices that start on one day are settled as a group. The state before each group is kept, so a later settlement goes on
-from the first group that differs: nothing that comes later in service time can change what came earlier.
+What was spent before the first slice of each day is kept, so a later settlement goes on from the first slice that
+differs: nothing that comes later in this order can change what came earlier.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -43,10 +43,14 @@ class Spent(NamedTuple):
         """The same, which stays while this one is changed."""
         return Spent(self.in_term.copy(), self.rolled.copy())
 
+    def add(self, taken: Taken) -> None:
+        """So much more was drawn."""
+        (self.rolled if taken.rolled else self.in_term)[taken.fund] += taken.amount
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A finished draw-down. `checkpoints`: (number of pieces before a group, what was spent by then)."""
+    """A finished draw-down. `checkpoints`: (number of pieces before those of a day, what was spent by then)."""
 
     pieces: list[Piece]
     outcomes: list[Outcome]
@@ -63,11 +67,11 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
         kept, same = _nothing_drawn(terms), 0
     elif same is None:
         same = _same(kept.pieces, pieces)
-    done, spent, checkpoints = _resume(kept, same)
-    outcomes = kept.outcomes[:done]
+    spent, checkpoints = _resume(kept, same)
+    outcomes = kept.outcomes[:same]
     run = _Run(terms, spent)
-    day: date | None = None
-    for number in range(done, len(pieces)):
+    day = pieces[same - 1].start if same else None
+    for number in range(same, len(pieces)):
         piece = pieces[number]
         if piece.start != day:
             day = piece.start
@@ -77,7 +81,7 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
 
 
 def draw_again(terms: FamilyTerms, kept: Drawn, gone: Iterable[Piece], come: Iterable[Piece]) -> Drawn:
-    """Settle again, from the day of the first piece that is `gone` from what was kept or has `come` to it."""
+    """Settle again, from the first piece that is `gone` from what was kept or has `come` to it."""
     pieces = kept.pieces.copy()
     first = len(pieces)
     for piece in gone:
@@ -105,16 +109,17 @@ def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
     return count
 
 
-def _resume(kept: Drawn, same: int) -> tuple[int, Spent, list[tuple[int, Spent]]]:
-    """How many pieces are settled already, what was spent by then, and the checkpoints up to there.
-
-    It goes on after all that was kept, or before the group of the first piece that differs.
-    """
+def _resume(kept: Drawn, same: int) -> tuple[Spent, list[tuple[int, Spent]]]:
+    """What the first pieces, so many, spent, and the checkpoints before them."""
+    checkpoints = kept.checkpoints[: bisect_left(kept.checkpoints, same, key=_pieces_before)]
     if same == len(kept.pieces):
-        return same, kept.spent.copied(), list(kept.checkpoints)
-    usable = bisect_right(kept.checkpoints, same, key=_pieces_before)
-    done, spent = kept.checkpoints[usable - 1]
-    return done, spent.copied(), kept.checkpoints[: usable - 1]
+        return kept.spent.copied(), checkpoints
+    done, before = checkpoints[-1] if checkpoints else kept.checkpoints[0]
+    spent = before.copied()
+    for outcome in kept.outcomes[done:same]:
+        for taken in outcome.taken:
+            spent.add(taken)
+    return spent, checkpoints
 
 
 def _pieces_before(checkpoint: tuple[int, Spent]) -> int:
@@ -140,8 +145,9 @@ class _Run:
                 break
             amount = min(owed, self._left(window, piece.start))
             if amount > 0:
-                taken.append(Taken(window.fund, amount, window.place, window.rolled))
-                (self._spent.rolled if window.rolled else self._spent.in_term)[window.fund] += amount
+                drawn = Taken(window.fund, amount, window.place, window.rolled)
+                self._spent.add(drawn)
+                taken.append(drawn)
                 owed -= amount
             elif self._is_empty(window):
                 queue.close(window)
@@ -164,29 +170,33 @@ class _Run:
 class _Queue:
     """The windows of one draw order that are open on a day; days only go forward, so each opens and closes once."""
 
-    def __init__(self, order: Sequence[Window], funds: Sequence[Fund]) -> None:
-        self._waiting = sorted(order, key=lambda window: window.start, reverse=True)
+    def __init__(self, windows: Sequence[Window], funds: Sequence[Fund]) -> None:
+        #: By the day on which they open; the first `_opened` of them have.
+        self._windows = windows
+        self._opened = 0
         self._open: list[Window] = []
         self._with_terms: list[Window] = []
         self._funds = funds
 
     def open_on(self, day: date) -> list[Window]:
         """The open windows in draw order, as a copy that stays while windows are closed."""
-        opened = []
-        while self._waiting and self._waiting[-1].start <= day:
-            opened.append(self._waiting.pop())
         self._open = [window for window in self._open if window.end > day]
-        opened = [window for window in opened if window.end > day]
+        first = self._opened
+        while self._opened < len(self._windows) and self._windows[self._opened].start <= day:
+            self._opened += 1
+        opened = [window for window in self._windows[first : self._opened] if window.end > day]
         if opened:
             self._open = sorted(self._open + opened)
-            with_terms = [window for window in opened if not window.rolled]
-            with_terms = [window for window in with_terms if self._funds[window.fund].has_overage_terms]
+            with_terms = [
+                window for window in opened if not window.rolled and self._funds[window.fund].has_overage_terms
+            ]
             self._with_terms = sorted(self._with_terms + with_terms)
         return self._open
 
     def close(self, window: Window) -> None:
         """Take an exhausted window out."""
-        self._open = [other for other in self._open if other is not window]
+        self._open = self._open.copy()
+        self._open.remove(window)
 
     def overage_terms(self, day: date) -> int | None:
         """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5.1, 5.2)."""

@@ -76,11 +76,16 @@ class FamilyTerms:
         return not series.is_credit and not counts and not any(span.pricing.span for span in series.spans)
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
-        """The draw order of charges like this one."""
+        """The windows of the draw order of charges like this one, by the days on which they open."""
         order = self.orders.get(drawer)
         if order is None:
-            order = self.orders[drawer] = draw_order(self.funds, self.accounts[drawer.account_id], drawer)
+            windows = draw_order(self.funds, self.accounts[drawer.account_id], drawer)
+            order = self.orders[drawer] = sorted(windows, key=_opens)
         return order
+
+
+def _opens(window: Window) -> date:
+    return window.start
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Slices that may draw, in order of service, once credits have reduced the charges of their product or of all products,
 latest slice first (rules 3.16, 4.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
 from projections.line_types import CHARGES, DRAW_RANK
-from projections.rating.charges import Charge, ChargeKey
+from projections.rating.charges import Charge, ChargeKey, Slice
 from projections.settlement.agreements import Drawer, drawer_of
 
 
@@ -35,17 +35,36 @@ def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
     """The slices of charges that may draw, in the order of rules 4.2."""
     pieces: list[Piece] = []
     for charge in charges:
-        plan, account = charge.plan, charge.account
-        rank = DRAW_RANK[charge.type]
-        drawer = drawer_of(charge)
-        words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
-        pieces.extend(
-            Piece(slice.start, rank, *words, charge.key, slice.amount, 0, drawer)
-            for slice in charge.slices
-            if slice.amount
-        )
+        pieces += _pieces_of(charge, charge.slices)
     pieces.sort()
     return pieces
+
+
+def _pieces_of(charge: Charge, slices: Iterable[Slice]) -> list[Piece]:
+    """Some of the charge's slices."""
+    key, plan = charge.key, charge.plan
+    words = (DRAW_RANK[key.type], plan.product_code, charge.account.code, plan.code, charge.item_code, key.start, key)
+    drawer = drawer_of(charge)
+    return [Piece(slice.start, *words, slice.amount, 0, drawer) for slice in slices if slice.amount]
+
+
+def moved_pieces(before: Sequence[Charge], now: Sequence[Charge]) -> tuple[list[Piece], list[Piece]]:
+    """The slices that are gone from these charges, and those that have come to them."""
+    was, becomes = {charge.key: charge for charge in before}, {charge.key: charge for charge in now}
+    return list(_lacking(before, becomes)), list(_lacking(now, was))
+
+
+def _lacking(charges: Sequence[Charge], others: Mapping[ChargeKey, Charge]) -> Iterator[Piece]:
+    """The slices of charges that do not stand in the others."""
+    for charge in charges:
+        other = others.get(charge.key)
+        there = set(other.slices) if other is not None else _NO_SLICES
+        lacking = [slice for slice in charge.slices if slice not in there]
+        if lacking:
+            yield from _pieces_of(charge, lacking)
+
+
+_NO_SLICES: frozenset[Slice] = frozenset()
 
 
 class Credited(NamedTuple):

@@ -15,7 +15,7 @@ from projections.rating.terms import PlanTerms
 from projections.rating.usage_charges import RatedUsage
 from projections.settlement.drawdown import draw_again, draw_down
 from projections.settlement.family import Family, FamilyTerms
-from projections.settlement.pieces import Piece, apply_credits, pieces_of
+from projections.settlement.pieces import apply_credits, moved_pieces, pieces_of
 from projections.settlement.settled import Kept, Settlement, is_due
 
 
@@ -63,16 +63,15 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
     """The usage charges that moved rated again, and slices drawn again from the first of theirs that differs."""
     terms = kept.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
-    before, now = _pieces(kept, kept.rated.usage, rated.again), _pieces(kept, rated.usage, rated.again)
-    drawn = kept.drawn if before == now else draw_again(terms, kept.drawn, before - now, now - before)
+    gone, come = moved_pieces(_due(kept, kept.rated.usage, rated.again), _due(kept, rated.usage, rated.again))
+    drawn = draw_again(terms, kept.drawn, gone, come) if gone or come else kept.drawn
     settled = (kept.others, kept.credits, kept.credited, drawn, kept.states)
     return Settlement(family, Kept(terms, kept.through, kept.accrued, rated, *settled))
 
 
-def _pieces(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> set[Piece]:
-    """The slices of these usage charges, as far as they are due."""
-    due = [rated for key in keys for rated in usage.get(key, ()) if kept.is_due(rated)]
-    return set(pieces_of([part for rated in due for part in rated.parts]))
+def _due(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Charge]:
+    """These usage charges, as far as they are due."""
+    return [part for key in keys for rated in usage.get(key, ()) if kept.is_due(rated) for part in rated.parts]
 
 
 def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], through: date) -> Iterator[Charge]:

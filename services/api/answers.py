@@ -30,6 +30,12 @@ class Token(Shown):
     token_type: Literal["Bearer"] = Field(alias="token_type")
 
 
+class FileUrl(Shown):
+    """Where a file is, for a quarter of an hour and without a token."""
+
+    download_url: str
+
+
 class Time(Shown):
     """The organization's time."""
 

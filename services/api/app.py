@@ -1,12 +1,9 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -18,6 +15,7 @@ from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.signing_in import SignIn
+from services.alerts.running import Alerts
 from services.api import (
     accounts,
     auth,
@@ -27,22 +25,28 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    corrections,
     data_explorer,
     events,
     finding,
     health,
     insight,
+    line_items,
     measurements,
+    moved,
     organization,
     outlook,
     overview,
     proofs,
     rejected,
     schedules,
+    snapshot,
+    statements,
     system,
     usage_query,
     what_if,
 )
+from services.api.beside import Crash, beside
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
@@ -55,9 +59,11 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
+from services.api.wire import wire_document
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
+from services.console.live import Streams
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
@@ -68,17 +74,9 @@ from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
-#: organization's. Beside them there are three: the watcher's, that of /health, and the one whose session holds the
-#: locks of bill jobs.
+#: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
+#: bill jobs, and the one that is told of alerts.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
-
-
-@dataclass(slots=True)
-class Crash:
-    """`app.state.crashed`: set once what works beside the requests has ended by a bug; its server ends then."""
-
-    event: asyncio.Event = field(default_factory=asyncio.Event)
-    error: BaseException | None = None
 
 
 def create_app(
@@ -121,14 +119,15 @@ def create_app(
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, every, watcher)
-            working = [_beside(standing.watch(), crashed), _beside(gate.watch(), crashed)]
+            working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
+                alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
+                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
-                working += [_beside(loop, crashed) for loop in later]
+                working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
                 await cancel_all(working)
@@ -158,8 +157,19 @@ def create_app(
     app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
-    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, f"{PREFIX}{path}")))
+    _add_console(app, gate)
     return app
+
+
+def _add_console(app: FastAPI, gate: Gate) -> None:
+    streams = app.state.streams = Streams(partial(_reached, app))
+    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
+
+
+async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
+    """How far each partition is folded, and with how much of the catalog: one look for all who ask at once."""
+    projected = (await app.state.health.watcher.now()).projected
+    return {at: (offset, projected.catalog_offsets[at]) for at, offset in projected.next_offsets.items()}
 
 
 async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedKey]:
@@ -176,19 +186,24 @@ def organization_routers() -> tuple[APIRouter, ...]:
     return (
         organization.router,
         accounts.router,
+        snapshot.router,
         balances.router,
         schedules.schedule_router(),
         commitments.router,
         bills.router,
+        line_items.router,
         what_if.router,
         bill_life.router,
         bill_config.router,
+        statements.router,
         memo_router(),
         bill_jobs.router,
         measurements.router,
+        corrections.router,
         rejected.router,
         insight.router,
         system.router,
+        moved.router,
         outlook.router,
         overview.router,
         finding.router,
@@ -198,21 +213,6 @@ def organization_routers() -> tuple[APIRouter, ...]:
         events.router,
         resource_router(),
     )
-
-
-def _beside(work: Coroutine[Any, Any, None], crashed: Crash) -> "asyncio.Task[None]":
-    """Do this beside the requests."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(partial(_end_with, crashed))
-    return task
-
-
-def _end_with(crashed: Crash, running: "asyncio.Task[None]") -> None:
-    """What works beside the requests ends by cancellation only; any other end is a bug, and not passed in silence."""
-    if not running.cancelled() and (error := running.exception()) is not None:
-        log.critical("api_failed", exc_info=error)
-        crashed.error = error
-        crashed.event.set()
 
 
 def build_models() -> None:

@@ -1,7 +1,7 @@
 """What goes into a balance and becomes of it: its transactions, those that a schedule gives too, and their summary."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal, localcontext
 from heapq import merge
 from typing import Annotated, Any, NamedTuple
@@ -18,14 +18,17 @@ from events.resources.balances import BalanceTransaction
 from projections.calendar import local_day
 from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settle
+from projections.settlement.agreements import Fund
 from services.api.answers import BalanceSummary, TransactionShown
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.commitments import stream_of
+from services.api.families import family_of
+from services.api.known import AS_OF, KNOWN_AT, family_known
 from services.api.occurrences import OfBalance, topped_up
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text
-from services.api.resources import existing, family_of
+from services.api.resources import existing
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
@@ -76,13 +79,18 @@ async def transactions(
     type_id: Annotated[str | None, Depends(_TYPE_ID)],
     entity_id: Annotated[str | None, Depends(_ENTITY_ID)],
     entity_type: Annotated[str | None, Depends(_ENTITY_TYPE)],
+    as_of: Annotated[date | None, Depends(AS_OF)],
+    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """A balance's transactions, newest first; those of schedules from their day on."""
+    """A balance's transactions, newest first; those of schedules from their day on.
+
+    Ours: `asOf` leaves out what is applied after a day, `knownAt` what was not known at a moment.
+    """
     asked = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
     wanted = {name: value for name, value in asked.items() if value is not None}
-    matching = (
-        entry for entry in await _newest_first(call, id, wanted, page) if wanted.items() <= entry.document.items()
-    )
+    then = (as_of, known_at)
+    every = await (_newest_first(call, id, wanted, page) if then == (None, None) else _known(call, id, wanted, *then))
+    matching = (entry for entry in every if wanted.items() <= entry.document.items())
     entries = page.fetched_of(matching, lambda entry: entry.place)
     return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.place)
 
@@ -109,6 +117,28 @@ async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Pa
         every += [
             _topped_up(of, schedule, through) for schedule in schedules if wanted.get("entityId") in (None, schedule.id)
         ]
+    return merge(*every, key=_placed, reverse=True)
+
+
+async def _known(
+    call: Call, id: str, wanted: Mapping[str, str], as_of: date | None, known_at: datetime | None
+) -> Iterator[_Listed]:
+    """The same of what had been paid in by a day, as known at a moment."""
+    known = await family_known(call, "balance", id, as_of, known_at)
+    balance = known.resources.balances.get(id)
+    if balance is None:
+        raise UnknownResource(kind="balance", id=id)
+    of, through = OfBalance(known.resources, balance), as_of or known.today
+    # Transactions of the balance as it was are those of its first events that are transactions, in the same order.
+    posted = [event for _, event in await stream_of(call, "balance", id) if isinstance(event.data, BalanceTransacted)]
+    made = (
+        _Listed(_place(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
+        for event, fact in zip(posted, balance.transactions, strict=False)
+        if as_of is None or fact.date <= as_of
+    )
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    if wanted.get("entityType") in (None, "SCHEDULER"):
+        every += [_topped_up(of, schedule, through) for schedule in schedules_of(known.resources, balance)]
     return merge(*every, key=_placed, reverse=True)
 
 
@@ -146,11 +176,22 @@ def _transaction_document(envelope: Envelope) -> dict[str, Any]:
 
 
 @router.get("/balances/{id}/transactions/summary", response_model=BalanceSummary)
-async def summary(call: Caller, id: str) -> Response:
+async def summary(
+    call: Caller,
+    id: str,
+    as_of: Annotated[date | None, Depends(AS_OF)],
+    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
+) -> Response:
     """Credits and debits by transaction, what was drawn in and after the term, and what lapsed.
 
-    All of it comes from one settlement, of all usage that has arrived, as the balance's own derived fields do.
+    All of it comes from one settlement, of all usage that has arrived, as the balance's own derived fields do. Ours:
+    as of a day, and as known at a moment.
     """
+    if (as_of, known_at) != (None, None):
+        known = await family_known(call, "balance", id, as_of, known_at)
+        if (held := known.resources.balances.get(id)) is None:
+            raise UnknownResource(kind="balance", id=id)
+        return answer(await compute(call.organization, lambda: summary_document(held, known.settled(as_of), as_of)))
     loaded = await family_of(call, await _account_of(call, id))
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile
@@ -163,18 +204,19 @@ def _summary(loaded: LoadedFamily, balance: BalanceEntity) -> dict[str, Any]:
     return summary_document(balance, settle(loaded.family, through=through, accrued=True))
 
 
-def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str, Any]:
-    """The summary by m3ter's names; no amount is negative.
+def summary_document(balance: BalanceEntity, settlement: Settlement, through: date | None = None) -> dict[str, Any]:
+    """The summary by m3ter's names, of what is applied through the day; no amount is negative.
 
     Credits less debits are `balanceConsumed`, `rolloverConsumed`, `expiredBalanceAmount` and what can still be drawn.
     """
-    posted = [fact.amount for fact in balance.transactions]
+    [fund] = [fund for fund in settlement.terms.funds if fund.id == balance.id]
+    posted = [fact.amount for fact in balance.transactions if through is None or max(fact.date, fund.start) <= through]
     draws = [draw for draw in settlement.draws if draw.agreement_id == balance.id]
     state = settlement.balances[balance.id]
     with localcontext(EXACT):
         debits = -sum((amount for amount in posted if amount < 0), Decimal(0))
         amounts = {
-            "initialCreditAmount": _initial(balance, settlement),
+            "initialCreditAmount": _initial(fund, posted, settlement),
             "totalCreditAmount": state.amount + state.top_ups + debits,
             "totalDebitAmount": debits,
             "balanceConsumed": sum((draw.amount for draw in draws if not draw.rolled_over), Decimal(0)),
@@ -185,12 +227,11 @@ def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str
     return {name: Decimal(plain(amount)) for name, amount in amounts.items()}
 
 
-def _initial(balance: BalanceEntity, settlement: Settlement) -> Decimal:
+def _initial(fund: Fund, posted: Sequence[Decimal], settlement: Settlement) -> Decimal:
     """The first credit that was posted; where none was, the first that a schedule gave."""
-    posted = next((fact.amount for fact in balance.transactions if fact.amount > 0), None)
-    if posted is not None:
-        return posted
-    [fund] = [fund for fund in settlement.terms.funds if fund.id == balance.id]
+    credit = next((amount for amount in posted if amount > 0), None)
+    if credit is not None:
+        return credit
     first = next(fund.paid_in.steps(settlement.through), None)
     return Decimal(0) if first is None else fund.rounding.decimal(first[1])
 

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from events.dates import read_instant
+from events.decimals import Number
 from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
 from services.billing.run import through_of
+from services.commands.what_if import SUPPOSABLE, Supposed
 
 
 class BillJobBody(Model):
@@ -45,9 +47,10 @@ class RecalculateBody(Model):
 
 
 class StatusBody(Model):
-    """PUT bills/{id}/status."""
+    """PUT bills/{id}/status. `billTotal`: it is approved only if it comes to this, as who approves it has seen it."""
 
     status: Literal["PENDING", "APPROVED"]
+    bill_total: Number | None = None
 
 
 class ApproveBody(Model):
@@ -57,21 +60,27 @@ class ApproveBody(Model):
     account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
 
 
-#: A body that a model of its own will judge.
+#: A body that a model of its own will judge, and as many as one question supposes of a kind.
 Document = Annotated[dict[Text, Any], items(MANY)]
+Documents = Annotated[tuple[Document, ...], Field(max_length=100)]
 
 
 class PreviewBody(Model):
     """POST bills/preview: the bill that a run for the date would issue, under these terms if any are given.
 
-    `commitments` and `pricings` are bodies as their own paths take them, with the `id` of the one that each replaces.
+    The lists are of bodies as their own paths take them, with the `id` of the one that each replaces; without an `id`
+    it is added. What a body leaves out holds no more. `effectiveDate` is as in the PUT of a plan or plan template.
     """
 
     account_id: Id | None = None
     #: m3ter's other way to name the account: a preview is of one.
     account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1)] | None = None
-    commitments: Annotated[tuple[Document, ...], Field(max_length=100)] | None = None
-    pricings: Annotated[tuple[Document, ...], Field(max_length=100)] | None = None
+    plan_templates: Documents | None = None
+    plans: Documents | None = None
+    pricings: Documents | None = None
+    account_plans: Documents | None = None
+    commitments: Documents | None = None
+    balances: Documents | None = None
     last_date_in_billing_period: Day | None = None
     billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
     bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None
@@ -80,6 +89,11 @@ class PreviewBody(Model):
     def account(self) -> str:
         """Whose bill it is."""
         return self.account_id or (self.account_ids or ("",))[0]
+
+    @property
+    def supposed(self) -> Supposed:
+        """What is supposed, by the lists' names."""
+        return {name: getattr(self, kind.attribute) or () for name, kind in SUPPOSABLE.items()}
 
     @model_validator(mode="after")
     def _one_account(self) -> Self:

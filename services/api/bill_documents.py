@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from events.facts.bills import BillIssued
-from projections.settlement import issue
+from events.facts.bills import BillIssued, Positions
+from projections.settlement import DraftBill, Family, issue
 from services.api.calls import Call
-from services.billing.approving import Pending, load_pending
+from services.billing.approving import load_pending
 from services.billing.bill_document import Stamps, bill_document, referred_ids
+from services.billing.known import known_bill
 from services.billing.life import BillLife, load_life
 from services.billing.stored_bills import StoredBill, read_bills, read_names
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live
+from services.readside.past.cut import Cut
 from services.store.billed import read_lock_date
 from services.store.execute import now_of
 from services.store.listing import Search
@@ -39,14 +41,23 @@ async def document_of(call: Call, life: BillLife, *, lines: bool = True) -> dict
 
 
 async def _document_of(call: Call, life: BillLife, lines: bool) -> dict[str, Any]:
+    bill, life = await content_of(call, life)
+    calculated = life.issued_at or await _now(call)
+    return await _shown(call, bill, _stamps(life, calculated), lines)
+
+
+async def content_of(call: Call, life: BillLife) -> tuple[BillIssued, BillLife]:
+    """What it bills, or would bill now, and its life: of one that was pending, perhaps a newer one, in which it is
+    issued. Raises: UnknownResource if it was dropped meanwhile.
+    """
     if life.pending is not None:
         pending = await load_pending(call.postgres, call.waiter, life)
         if pending is not None:
-            return await _shown(call, _content(pending), _stamps(life, await _now(call)), lines)
+            return _content(life, pending.draft, pending.loaded.family, pending.loaded.positions), life
         async with call.postgres.connection() as connection:
             life = await load_life(connection, life.organization, life.bill_id)
-    assert life.issued is not None and life.issued_at is not None
-    return await _shown(call, life.issued, _stamps(life, life.issued_at), lines)
+    assert life.issued is not None
+    return life.issued, life
 
 
 async def listed_documents(
@@ -76,6 +87,21 @@ async def listed_documents(
     return stored, documents
 
 
+async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = True) -> dict[str, Any]:
+    """The bill as it was known then; names of what its lines are about are those of now. Raises: UnknownResource."""
+    known = await known_bill(call.postgres, call.api.cluster, call.waiter, call.organization, bill_id, cut)
+    life = known.life
+    if known.family is None:
+        assert life.issued is not None and life.issued_at is not None
+        content, stamps = life.issued, _stamps(life, life.issued_at)
+    else:
+        content = _content(life, known.draft, known.family.family, known.family.positions)
+        stamps = _stamps(life, cut.at)
+    async with call.postgres.connection() as connection:
+        names = await read_names(connection, call.organization, referred_ids([content]))
+    return bill_document(content, names, replace(stamps, lock_date=known.lock_date), lines=lines)
+
+
 async def preview_documents(call: Call, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:
     """Documents of bills that are not there."""
     async with call.postgres.connection() as connection:
@@ -100,14 +126,12 @@ async def _now(call: Call) -> datetime:
         return now_of(await call.configured(connection))
 
 
-def _content(pending: Pending) -> BillIssued:
-    """What approval would issue now; it has no lines when nothing is due any more."""
-    life, opened = pending.life, pending.loaded.family.billed.pending[pending.life.bill_id]
-    if pending.draft is not None:
-        return issue(
-            pending.draft, bill_id=life.bill_id, positions=pending.loaded.positions, bill_job_id=opened.bill_job_id
-        )
-    account = pending.loaded.family.terms.accounts.get(life.account_id)
+def _content(life: BillLife, draft: DraftBill | None, family: Family, positions: Positions) -> BillIssued:
+    """What approval of a pending bill would issue; it has no lines when nothing is due any more."""
+    opened = family.billed.pending[life.bill_id]
+    if draft is not None:
+        return issue(draft, bill_id=life.bill_id, positions=positions, bill_job_id=opened.bill_job_id)
+    account = family.terms.accounts.get(life.account_id)
     return BillIssued.model_construct(
         bill_id=life.bill_id,
         account_id=life.account_id,
@@ -122,6 +146,6 @@ def _content(pending: Pending) -> BillIssued:
         timezone=account.zone if account else str(UTC),
         external_invoice_date=opened.bill_date - account.invoiced_before if account else None,
         total=Decimal(0),
-        positions=pending.loaded.positions,
+        positions=positions,
         lines=(),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends
@@ -75,7 +76,7 @@ async def set_status(call: Caller, bill: str, sent: Annotated[Sent[StatusBody], 
     """Approve a pending bill. One that is approved stays so; it does not go back."""
     body = sent.read().body
     if body.status == "APPROVED":
-        await _approve(call, [bill], approve_bill)
+        await _approve(call, [bill], partial(approve_bill, seen=body.bill_total))
     shown = await one_bill(call, bill)
     if shown["status"] != body.status:
         raise BillNotPending(id=bill, rule="has the status PENDING")

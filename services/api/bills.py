@@ -1,46 +1,45 @@
 """Bills over HTTP: lists, single ones with their lines, lines across bills, previews, and what is not billed yet."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, get_args
+from datetime import date, datetime
+from typing import Annotated, Any
 from uuid import uuid5
 
 from fastapi import Depends, Path
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from events.facts.bills import BillIssued, LineType
+from events.facts.bills import BillIssued
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.bill_bodies import PreviewBody
-from services.api.bill_documents import listed_documents, one_bill, preview_documents
+from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
+from services.api.families import family_of
 from services.api.filters import Conditions
+from services.api.known import KNOWN_AT, check_tells_of_then, cut_of, family_known
 from services.api.paging import AnyPage, Page, Paging
-from services.api.parameters import Choice, Day, Flag, Reader, Text, choice_rule
-from services.api.resources import family_of
+from services.api.parameters import Choice, Day, Flag, Text, choice_rule
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer, day
-from services.billing.bill_document import line_document, referred_ids, unpriced_documents
+from services.billing.bill_document import unpriced_documents
+from services.billing.known import bills_known
 from services.billing.run import through_of
-from services.billing.stored_bills import newest_first, read_names
+from services.billing.stored_bills import newest_first
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.live import reading_live
+from services.readside.past.cut import Cut
+from services.readside.past.known import KnownFamily
 from services.readside.table_rows import (
-    HAS_TYPE,
     IS_DATED,
     IS_OF_ACCOUNT,
-    IS_OF_COMMITMENT,
-    IS_ON_BILL,
     OF_FREQUENCY,
-    PLACE,
-    read_lines,
 )
+from services.store.execute import now_of
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")
@@ -51,11 +50,6 @@ PREVIEW = str(uuid5(NAMESPACE, "preview"))
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
-_LINE_FILTERS: dict[Reader[Any], str] = {
-    Text("commitmentId"): IS_OF_COMMITMENT,
-    Choice("lineItemType", get_args(LineType)): HAS_TYPE,
-    Text("billId"): IS_ON_BILL,
-}
 _PREVIEW = Body(PreviewBody)
 AGAINST: dict[int | str, dict[str, Any]] = {
     409: {
@@ -74,8 +68,16 @@ async def list_bills(
     page: Annotated[Page, Depends(Paging())],
     bare: Annotated[bool, Depends(Flag("excludeLineItems"))],
     with_total: Annotated[bool, Depends(Flag("includeBillTotal"))],
+    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """The bills, newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
+    """The bills, newest first, pending ones among them as they would be issued now. Voided bills are not shown.
+
+    Ours: `knownAt` asks for those that were there at a moment, as they stood then; not for pending ones that were
+    dropped since.
+    """
+    if known_at is not None:
+        check_tells_of_then(wanted)
+        return await _page_known(call, wanted, page, frequency, await cut_of(call, known_at), lines=not bare)
     return await _page_of(call, wanted, page, frequency, lines=not bare)
 
 
@@ -118,6 +120,16 @@ async def _page_of(
     return page.answer(data, stored, lambda bill: bill.position)
 
 
+async def _page_known(
+    call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None, cut: Cut, *, lines: bool
+) -> Response:
+    conditions = [*wanted, *page.older("position")]
+    found = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
+    documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(found)]
+    data = [document for document in documents if frequency in (None, document["billingFrequency"])]
+    return page.answer(data, found, lambda bill: bill[1])
+
+
 @router.get("/bills/search", response_model=listed(BillAnswer))
 async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearch())]) -> Response:
     """Bills found by m3ter's search grammar."""
@@ -135,8 +147,12 @@ async def latest_bill(call: Caller, account: str, additional: _Ignored) -> Respo
 
 
 @router.get("/bills/{bill}", response_model=BillAnswer)
-async def get_bill(call: Caller, bill: str, additional: _Ignored) -> Response:
-    """One bill with its lines."""
+async def get_bill(
+    call: Caller, bill: str, additional: _Ignored, known_at: Annotated[datetime | None, Depends(KNOWN_AT)]
+) -> Response:
+    """One bill with its lines; with `knownAt` as it stood at a moment."""
+    if known_at is not None:
+        return answer(await known_document(call, bill, await cut_of(call, known_at)))
     return answer(await one_bill(call, bill))
 
 
@@ -161,38 +177,48 @@ async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> 
 async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
     """What a run for the date would issue for the account, on the very same path; nothing is stored.
 
-    Under the commitments and pricings of the body, if it has any: what if?
+    Under the terms of the body, if it has any: what if?
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)
-    bills, unpriced = await compute(loaded.organization, _previewed, loaded, body, datetime.now(UTC))
+    bills, unpriced = await compute(loaded.organization, _previewed, loaded, body)
     return answer(_view(await preview_documents(call, bills), body.account, unpriced))
 
 
-def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previewed:
+def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else through_of(last)
-    family = supposed_family(loaded.family, loaded.resources, body.commitments or (), body.pricings or (), now)
+    family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
     drafts = draft_bills(family, date=through, account_id=body.account)
     return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account)
 
 
 @router.get("/accounts/{account}/unbilled", response_model=Preview)
 async def get_unbilled(
-    call: Caller, account: str, as_of: Annotated[date | None, Depends(Day("asOf", blank=True))]
+    call: Caller,
+    account: str,
+    as_of: Annotated[date | None, Depends(Day("asOf", blank=True))],
+    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """Lines of all usage that has arrived and is not billed, and of every other charge that is due by `asOf`."""
+    """Lines of all usage that has arrived and is not billed, and of every other charge that is due by `asOf`.
+
+    With `knownAt`: of what had arrived, and was not billed, at a moment.
+    """
+    if known_at is not None:
+        known = await family_known(call, "account", account, as_of, known_at)
+        bills, unpriced = await compute(call.organization, _unbilled, known, account, as_of or known.today)
+        return answer(_view(await preview_documents(call, bills), account, unpriced))
     loaded = await family_of(call, account)
     bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, as_of or loaded.today)
     return answer(_view(await preview_documents(call, bills), account, unpriced))
 
 
-def _unbilled(loaded: LoadedFamily, account: str, through: date) -> Previewed:
+def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -> Previewed:
     drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
     return _issued(loaded, drafts), unpriced_documents(loaded.family, loaded.resources, account)
 
 
-def _issued(loaded: LoadedFamily, drafts: Sequence[DraftBill]) -> list[BillIssued]:
+def _issued(loaded: LoadedFamily | KnownFamily, drafts: Sequence[DraftBill]) -> list[BillIssued]:
     return [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
 
 
@@ -202,20 +228,3 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
     document = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
     return document | {name: listed for name, listed in others.items() if listed}
-
-
-@router.get("/lineitems", response_model=listed(BillLineAnswer))
-async def list_line_items(
-    call: Caller,
-    wanted: Annotated[list[Condition], Depends(Conditions(_LINE_FILTERS))],
-    page: Annotated[Page, Depends(Paging())],
-) -> Response:
-    """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
-    conditions = [*wanted, *page.older(PLACE)]
-    async with reading_live(call.postgres) as connection:
-        await call.configured(connection)
-        lines = await read_lines(connection, call.organization, conditions, page.fetched)
-        bills = [line.bill for line in page.shown(lines)]
-        names = await read_names(connection, call.organization, referred_ids(bills))
-    data = [line_document(bill.lines[0], bill, names) for bill in bills]
-    return page.answer(data, lines, lambda line: line.place)

@@ -133,6 +133,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
                 waiting.cancel()
         if not serving.done():
             app.state.health.watcher.end_waiting()  # the process has one watcher
+            app.state.streams.end()
         server.ask_to_end()
         await serving
         if app.state.crashed.error is not None:

@@ -17,6 +17,7 @@ from events.resources.bounds import MANY, Text, items
 from projections.calendar import named_day
 from projections.settlement.obligations import Obligation, obligations
 from services.access.scopes import Scope
+from services.api.answers import FileUrl
 from services.api.calls import Call, Caller, organization_router
 from services.api.errors import FileTooLargeError
 from services.api.links import Link, link_to
@@ -79,12 +80,6 @@ class MonthShown(Shown):
 
 class MonthsShown(RootModel[tuple[MonthShown, ...]]):
     """Months in order."""
-
-
-class FileUrl(Shown):
-    """Where the file is, for a quarter of an hour and without a token."""
-
-    download_url: str
 
 
 @router.post("/dataexplorer/commitments/obligations", response_model=MonthsShown)

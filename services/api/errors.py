@@ -30,13 +30,15 @@ from services.api.edges.edge import allow_header
 from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
-from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
+from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
 from services.proof.keeping import NoHeadsError
+from services.statement.paper import UnreadableLogo
+from services.statement.ubl import NotForUbl
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -85,12 +87,16 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.Referenced, 409),
     (refused.AlreadyUsed, 409),
     (refused.AlreadyCancelled, 409),
+    (refused.UsageIsVoided, 409),
     (refused.DebitUncovered, 409),
     (BillNotPending, 409),
     (BillStillPending, 409),
     (BillIsLocked, 409),
     (BillsPending, 409),
     (BillIsEmpty, 409),
+    (NotForUbl, 409),
+    (UnreadableLogo, 409),
+    (BillMoved, 409),
     (refused.CommandError, 400),
     (NotSignedInError, 401),
     (ForbiddenError, 403),

@@ -1,4 +1,5 @@
-"""Events in m3ter's shape: what happened to resources, each as it was before and after. They are the event store's.
+"""Events in m3ter's shape: what happened to resources, each as it was before and after, and alerts. They are the event
+store's.
 
 Whoever writes conditions on events also learns here what the data of each has, field by field.
 """
@@ -18,7 +19,10 @@ from events.resources.base import Resource
 from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from projections.entities import Entity
+from services.api.alerts import NAMES as ALERTS
+from services.api.alerts import OF_NOTIFICATIONS, alert_document, alert_fields, asked_of, is_about_alerts_alone
 from services.api.calls import Call, Caller, organization_router
+from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
@@ -28,11 +32,11 @@ from services.billing.stored_bills import read_names
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of
 from services.concurrency import compute
+from services.store.alerts import alert_positions, alerts_at
 from services.store.happened import Asked, Happened, happened, position_in, positions_of, read_history
+from services.store.listing import Condition
 
 router = organization_router("events")
-#: Filters of the list that leave nothing: there are no notifications that an event could have triggered.
-_OF_NOTIFICATIONS = ("notificationCode", "notificationId")
 _NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
 #: Which sides an event has, by how its name ends.
 _SIDES = {"created": ("new",), "updated": ("new", "old"), "deleted": ("old",)}
@@ -66,7 +70,8 @@ class EventContent(Shown):
 
 
 class EventAnswer(Shown):
-    """Something that happened to a resource. `eventType` is one of `events/types`.
+    """Something that happened to a resource, or an alert. `eventType` is one of `events/types`, of alerts
+    `Notification`.
 
     It only tells, so there is nothing to follow up: `dtActioned`, which m3ter's clients require, is its own time.
     """
@@ -94,7 +99,7 @@ class EventFields(Shown):
 class Wanted(Reader[dict[str, Any]]):
     """The filters of the list that are given."""
 
-    _TEXTS = (*_NAMED, _ACCOUNT, _RESOURCE, *_OF_NOTIFICATIONS)
+    _TEXTS = (*_NAMED, _ACCOUNT, _RESOURCE, *OF_NOTIFICATIONS)
 
     def __init__(self) -> None:
         self._readers: list[Reader[Any]] = [*(Text(name) for name in self._TEXTS), Texts("ids")]
@@ -113,13 +118,15 @@ async def list_events(
     wanted: Annotated[dict[str, Any], Depends(Wanted())],
     actioned: Annotated[bool, Depends(Flag("includeActioned"))],
     page: Annotated[Page, Depends(Paging())],
+    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """What happened to resources, newest first.
+    """What happened to resources, and alerts, newest first; with `knownAt` what was known of it at a moment.
 
     Nothing is to be followed up, so it changes nothing whether actioned ones are asked for.
     """
+    conditions = [] if known_at is None else [await were_known(call, known_at)]
     async with call.reading() as connection:
-        positions = await _positions(connection, call, wanted, page)
+        positions = await _positions(connection, call, wanted, page, conditions)
     data = await _documents(call, page.shown(positions))
     ids = {id.lower() for id in wanted.get("ids", ())}
     listed = [event for event in data if event["id"] in ids] if ids else data
@@ -130,15 +137,15 @@ async def list_events(
 async def event_types(call: Caller) -> Response:
     """The names of all events."""
     async with call.reading():
-        return answer({"events": NAMES})
+        return answer({"events": [*ALERTS, *NAMES]})
 
 
 @router.get("/events/fields", response_model=EventFields)
 async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
     """What the data of events has: of all of them, or of one."""
     async with call.reading():
-        asked = [fact for fact in NAMES if name in (None, "", fact)]
-    return answer({"events": {fact: _fields(fact) for fact in asked}})
+        asked = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
+    return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in asked}})
 
 
 @router.get("/events/{id}", response_model=EventAnswer)
@@ -151,18 +158,29 @@ async def get_event(call: Caller, id: str) -> Response:
     raise UnknownResource(kind="event", id=id)
 
 
-async def _positions(connection: Any, call: Call, wanted: Mapping[str, Any], page: Page) -> list[int]:
+async def _positions(
+    connection: Any, call: Call, wanted: Mapping[str, Any], page: Page, conditions: Sequence[Condition]
+) -> list[int]:
+    if "ids" in wanted and conditions:
+        raise InvalidField(field="ids", rule="cannot be used with other filters")
     if "ids" in wanted:
         positions = {position_in(id) for id in wanted["ids"]} - {None}
         return page.fetched_of(
             sorted((position for position in positions if position), reverse=True), lambda position: position
         )
-    if any(name in wanted for name in _OF_NOTIFICATIONS):
-        return []
+    alerts = asked_of(wanted)
+    found = (
+        []
+        if alerts is None
+        else await alert_positions(connection, call.organization, alerts, page.before, page.fetched, conditions)
+    )
+    if is_about_alerts_alone(wanted):
+        return found
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
-    asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched)
-    return await positions_of(connection, call.organization, asked)
+    asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
+    found += await positions_of(connection, call.organization, asked)
+    return sorted(found, reverse=True)[: page.fetched]
 
 
 async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any]]:
@@ -170,11 +188,14 @@ async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any
     organization = call.organization
     async with call.reading() as connection:
         history = await read_history(connection, organization, positions)
+        alerts = await alerts_at(connection, organization, positions, call.api.generations.commands)
     happenings = await compute(organization, happened, history, call.api.generations.commands)
     owners = {getattr(entity.body, "account_id", None) for event in happenings for entity in _states(event).values()}
     async with call.postgres.connection() as connection:
         names = await read_names(connection, organization, sorted(owner for owner in owners if owner))
-    return [_document(organization, event, names) for event in happenings]
+    placed = [(event.envelope.sequence, _document(organization, event, names)) for event in happenings]
+    placed += [(alert.envelope.sequence, alert_document(organization, alert)) for alert in alerts]
+    return [document for _, document in sorted(placed, key=lambda pair: pair[0], reverse=True)]
 
 
 def _states(event: Happened) -> dict[str, Entity[Any]]:

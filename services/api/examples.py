@@ -36,6 +36,7 @@ _TELLING: dict[str, Any] = {
     "DataField.name": "Calls",
     "Meter.code": "api",
     "Meter.name": "API",
+    **{"NotificationConfiguration.eventName": "alert.funds.used", "threshold": 80},
     "Plan.code": "standard",
     "Plan.name": "Standard",
     "PlanGroup.name": "All products",

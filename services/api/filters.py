@@ -15,6 +15,7 @@ from services.commands.filters import (
     HasId,
     IsActive,
     IsOneOf,
+    IsSwitched,
     NamesOneOf,
     OfAccount,
     OfPicklist,
@@ -87,6 +88,12 @@ def in_words(filter: Filter) -> str:
     return f"{_asked(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."
 
 
+def _flagged(test: OfPicklist | IsSwitched) -> str:
+    if isinstance(test, OfPicklist):
+        return "True: archived ones, too"
+    return f"True: those that are `{test.field}`, as all are that do not say otherwise; false: the others"
+
+
 def _asked(test: Test) -> str:
     match test:
         case HasId():
@@ -107,8 +114,8 @@ def _asked(test: Test) -> str:
             words = "Those that hold on this day"
         case DrawsFor():
             words = "Those that may draw for this product"
-        case OfPicklist():
-            words = "True: archived ones, too"
+        case OfPicklist() | IsSwitched():
+            words = _flagged(test)
         case Through(_, kind, inner):
             words = _asked(inner).replace("Those whose", f"Those whose {kind}'s")
         case _:

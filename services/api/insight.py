@@ -9,23 +9,29 @@ from starlette.responses import Response
 from projections.settlement.conservation import Residue
 from services.api.calls import Call, Caller, organization_router
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
-from services.api.parameters import Day, Instant, Whole
+from services.api.paging import Page, Paging
+from services.api.parameters import Day, Instant
 from services.api.wire import answer
 from services.audit.conservation import check_organization
-from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
+from services.explain.bill_line import LIMIT_MAX, Asked, explain_stored
 from services.readside.past import balance
 
 router = organization_router("insight")
-_LIMIT = Whole("limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
+_EVENTS = Paging(LIMIT_MAX, oldest_first=True, least=0, size_name="limit")
 _AS_OF, _KNOWN_AT = Day("asOf"), Instant("knownAt")
 
 
 @router.get("/bills/{bill}/lineitems/{line}/explain", response_model=ExplanationAnswer)
-async def explain(call: Caller, bill: str, line: str, limit: Annotated[int, Depends(_LIMIT)]) -> Response:
-    """Why a line of a bill, issued or pending, is what it is, down to single events."""
+async def explain(call: Caller, bill: str, line: str, page: Annotated[Page, Depends(_EVENTS)]) -> Response:
+    """Why a line of a bill, issued or pending, is what it is, down to single events.
+
+    `limit` of its events are named; with `nextToken` those that follow, at the cost of the first ones.
+    """
     await _require(call)
-    asked = Asked(call.organization, bill, line, limit)
-    return answer(await explain_stored(call.postgres, call.api.cluster, call.waiter, asked))
+    asked = Asked(call.organization, bill, line, page.fetched if page.size else 0, page.before)
+    told = await explain_stored(call.postgres, call.api.cluster, call.waiter, asked)
+    events = told["events"]
+    return answer(told | {"events": page.shown(events)} | page.following(events, lambda event: int(event["offset"])))
 
 
 @router.get("/commitments/{id}/balance", response_model=CommitmentBalance)

@@ -150,6 +150,26 @@ class EventBehind(Shown):
     adds: tuple[AddedQuantity, ...]
 
 
+class CorrectedBehind(Shown):
+    """A usage event of the line's meters and days that was corrected: what it said, by field, and what it says now."""
+
+    status: Literal["VOIDED", "AMENDED"]
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    account_id: str
+    usage_id: str
+    ts: datetime
+    day: date
+    was: dict[str, str]
+    now: dict[str, str] | None = None
+    correction_id: str
+    dt_created: datetime
+    created_by: str
+    reason: str | None = None
+
+
 class TermBehind(Shown):
     """A fact that terms behind a line follow from."""
 
@@ -184,6 +204,8 @@ class ExplanationAnswer(Shown):
     positions: PositionsShown
     event_count: int
     events: tuple[EventBehind, ...]
+    corrected: tuple[CorrectedBehind, ...]
+    next_token: str | None = None
     terms: tuple[TermBehind, ...]
 
 

@@ -15,6 +15,7 @@ from services.api.bill_life import Changing, bill_to_change, change_bill
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.paging import Page, Paging
+from services.api.parameters import WholeIfGiven
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
@@ -22,7 +23,7 @@ from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
 from services.commands.bill_rules import check_memo
 from services.commands.checks import check_version
-from services.commands.errors import UnknownReference, UnknownResource
+from services.commands.errors import UnknownReference, UnknownResource, VersionConflict
 from services.commands.kind import ANSWERED
 from services.store.view import get
 
@@ -30,6 +31,8 @@ Handler = Callable[..., Awaitable[Response]]
 
 #: What path they stand under -> their body.
 _KINDS: dict[str, type[CreditMemo] | type[DebitMemo]] = {"creditlineitems": CreditMemo, "debitlineitems": DebitMemo}
+#: At which version of the bill somebody decided that a line is missing.
+_SEEN = WholeIfGiven("billVersion", 1, 2**31 - 1)
 
 
 def memo_router() -> APIRouter:
@@ -63,13 +66,18 @@ def _body(model: type[Memo], *, update: bool) -> Body[Memo]:
 
 def _create(model: type[Memo]) -> Handler:
     async def create(
-        call: Caller, bill: str, sent: Annotated[Sent[Any], Depends(_body(model, update=False))]
+        call: Caller,
+        bill: str,
+        seen: Annotated[int | None, Depends(_SEEN)],
+        sent: Annotated[Sent[Any], Depends(_body(model, update=False))],
     ) -> Response:
         async def work(turn: Turn) -> dict[str, Any]:
             body = sent.read().body
             changing = await bill_to_change(turn, bill)
             await _check(changing, body)
             life, id = changing.life, str(uuid4())
+            if seen is not None and seen != life.version:
+                raise VersionConflict(kind="bill", id=bill, current=life.version, given=seen)
             await changing.append(
                 MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
             )

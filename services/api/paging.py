@@ -74,9 +74,12 @@ class Page:
 
     def document(self, data: list[Any], entries: Sequence[T], position: Callable[[T], int]) -> dict[str, Any]:
         """The same as a document, without `beside`."""
+        return {"data": data} | self.following(entries, position)
+
+    def following(self, entries: Sequence[T], position: Callable[[T], int]) -> dict[str, str]:
+        """Where the next page begins, if there is one."""
         more = len(entries) > self.size
-        next_page = {"nextToken": self._token(position(entries[self.size - 1]))} if more else {}
-        return {"data": data} | next_page
+        return {"nextToken": self._token(position(entries[self.size - 1]))} if more else {}
 
     def _token(self, position: int) -> str:
         text = f"{_word(self.oldest_first)} {position}"
@@ -95,13 +98,21 @@ class AnyPage(Reader[None]):
 
 
 class Paging(Reader[Page]):
-    """`pageSize`, up to `most`, and `nextToken`; `sorts`: and a `sortOrder`. `oldest_first`: the only order."""
+    """`pageSize`, `least` to `most`, and `nextToken`; `sorts`: and a `sortOrder`. `oldest_first`: the only order."""
 
-    def __init__(self, most: int = PAGE_SIZE_MAX, *, sorts: bool = False, oldest_first: bool = False) -> None:
-        self.most, self.oldest_first = most, oldest_first
-        size = {"type": "integer", "minimum": 1, "maximum": most, "default": PAGE_SIZE_MAX}
+    def __init__(
+        self,
+        most: int = PAGE_SIZE_MAX,
+        *,
+        sorts: bool = False,
+        oldest_first: bool = False,
+        least: int = 1,
+        size_name: str = "pageSize",
+    ) -> None:
+        self.most, self.oldest_first, self.least, self.size_name = most, oldest_first, least, size_name
+        size = {"type": "integer", "minimum": least, "maximum": most, "default": PAGE_SIZE_MAX}
         self.schemas = {
-            "pageSize": {**size, "description": "Most entries of the page."},
+            size_name: {**size, "description": "Most entries of the page."},
             "nextToken": text_schema(description="The `nextToken` of an earlier page; without it, the first page."),
         }
         if sorts:
@@ -110,7 +121,7 @@ class Paging(Reader[Page]):
 
     def read(self, query: Query) -> Page:
         token = value_of(query, "nextToken")
-        size = whole_number(query, "pageSize", PAGE_SIZE_MAX, 1, self.most)
+        size = whole_number(query, self.size_name, PAGE_SIZE_MAX, self.least, self.most)
         oldest_first = self.oldest_first or value_of(query, "sortOrder") == "ASC"
         return Page(size, _position(token, _word(oldest_first)) if token else None, oldest_first)
 

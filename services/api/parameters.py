@@ -109,6 +109,17 @@ class Whole(Reader[int]):
         return whole_number(query, self.name, self.default, self.low, self.high)
 
 
+class WholeIfGiven(Reader[int | None]):
+    """The same, or none."""
+
+    def __init__(self, name: str, low: int, high: int) -> None:
+        self.name, self.low, self.high = name, low, high
+        self.schemas = {name: {"type": "integer", "minimum": low, "maximum": high}}
+
+    def read(self, query: Query) -> int | None:
+        return None if value_of(query, self.name) is None else whole_number(query, self.name, 0, self.low, self.high)
+
+
 def text_schema(most: int = TEXT_MAX, **more: Any) -> dict[str, Any]:
     """OpenAPI's schema of a text."""
     return {"type": "string", "maxLength": most, **more}

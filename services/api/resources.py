@@ -1,7 +1,7 @@
 """The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from inspect import cleandoc
 from typing import Annotated, Any
 from uuid import uuid4
@@ -14,9 +14,10 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
+from services.api.known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
-from services.api.parameters import Day, Flag, Reader
+from services.api.parameters import Flag
 from services.api.search import ResourceSearch
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
@@ -27,14 +28,12 @@ from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
 from services.commands.table import KINDS
-from services.readside.family_now import LoadedFamily, load_family
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
 _FUNDS = (CommitmentEntity, BalanceEntity)
-#: Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today.
-_AS_OF, _FORCE = Day("asOf"), Flag("force")
+_FORCE = Flag("force")
 
 
 def resource_router() -> APIRouter:
@@ -43,9 +42,9 @@ def resource_router() -> APIRouter:
     for kind in (kind for kind in KINDS.values() if not kind.single and kind.within is None):
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
-            ("list", "GET", "", _list),
+            ("list", "GET", "", _list_accounts if kind.entity is AccountEntity else _list),
             ("search", "GET", "/search", _search),
-            ("get", "GET", "/{id}", _get if kind.entity in _FUNDS else _get_plain),
+            ("get", "GET", "/{id}", _GETS.get(kind.entity, _get_plain)),
             ("update", "PUT", "/{id}", _update),
             ("delete", "DELETE", "/{id}", _delete),
         ]
@@ -102,8 +101,7 @@ def _update(kind: Kind) -> Handler:
 def _delete(kind: Kind) -> Handler:
     async def delete(call: Caller, id: str, force: Annotated[bool, Depends(_FORCE)]) -> Response:
         asks = kind.entity in _FUNDS and not force
-        # Asked before the command's transaction: a settlement needs a snapshot of its own.
-        drawn = asks and await _drawn(call, kind, id)
+        drawn = asks and await _drawn(call, kind, id)  # before the transaction: a settlement has its own snapshot
 
         async def work(turn: Turn) -> dict[str, Any]:
             entity = await existing(turn.connection, call.organization, kind, id)
@@ -133,13 +131,30 @@ async def _drawn(call: Call, kind: Kind, id: str) -> bool:
 
 
 def _get(kind: Kind) -> Handler:
-    async def get_one(call: Caller, id: str, as_of: Annotated[date | None, Depends(_AS_OF)]) -> Response:
+    async def get_one(
+        call: Caller,
+        id: str,
+        as_of: Annotated[date | None, Depends(AS_OF)],
+        known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
+    ) -> Response:
+        if known_at is not None:
+            return answer(await document_known(call, kind, id, as_of, known_at))
         async with call.looking() as connection:
             entity, derived = await read_fund(connection, call.api.live, call.organization, kind, id)
         if as_of is None and derived is not None:
             return answer(document_of(entity, derived))
         [document] = await documents(call, [entity], as_of)
         return answer(document)
+
+    return get_one
+
+
+def _get_account(kind: Kind) -> Handler:
+    async def get_one(call: Caller, id: str, known_at: Annotated[datetime | None, Depends(KNOWN_AT)]) -> Response:
+        if known_at is not None:
+            return answer(await document_known(call, kind, id, None, known_at))
+        async with call.looking() as connection:
+            return answer(document_of(await existing(connection, call.organization, kind, id)))
 
     return get_one
 
@@ -152,9 +167,12 @@ def _get_plain(kind: Kind) -> Handler:
     return get_one
 
 
+#: What may be asked as of a day, or as known at a moment.
+_GETS: dict[type[Any], Any] = {CommitmentEntity: _get, BalanceEntity: _get, AccountEntity: _get_account}
+
+
 def _list(kind: Kind) -> Handler:
-    filters: Reader[list[Condition]] = Filters(kind.filters)
-    paging = Paging(kind.page_size_max, sorts=kind.sorts)
+    filters, paging = Filters(kind.filters), Paging(kind.page_size_max, sorts=kind.sorts)
 
     async def list_some(
         call: Caller,
@@ -162,6 +180,21 @@ def _list(kind: Kind) -> Handler:
         page: Annotated[Page, Depends(paging)],
     ) -> Response:
         return await page_of(call, kind, wanted, page, tolerant=True)
+
+    return list_some
+
+
+def _list_accounts(kind: Kind) -> Handler:
+    filters, paging = Filters(kind.filters), Paging(kind.page_size_max, sorts=kind.sorts)
+
+    async def list_some(
+        call: Caller,
+        wanted: Annotated[list[Condition], Depends(filters)],
+        page: Annotated[Page, Depends(paging)],
+        known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
+    ) -> Response:
+        then = [] if known_at is None else [await were_known(call, known_at)]
+        return await page_of(call, kind, [*wanted, *then], page, tolerant=True)
 
     return list_some
 
@@ -205,12 +238,3 @@ async def existing(connection: Any, organization: str, kind: Kind, id: str) -> E
     if entity is None:
         raise UnknownResource(kind=kind.name, id=id)
     return entity
-
-
-async def family_of(call: Call, account_id: str) -> LoadedFamily:
-    """The account's family, once every command that was acknowledged is projected. Raises: UnknownResource."""
-    async with call.reading() as connection:
-        account = await existing(connection, call.organization, KINDS["account"], account_id)
-    assert isinstance(account, AccountEntity)
-    await call.waiter.until_commands_projected()
-    return await load_family(call.postgres, call.organization, account.root_id)

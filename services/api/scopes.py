@@ -15,6 +15,7 @@ TELLING = frozenset(
         ("POST", "/usage/query"),
         ("POST", "/bills/preview"),
         ("POST", "/bills/whatif"),
+        ("POST", "/bills/{bill}/statement/csv"),
         ("POST", "/dataexplorer/commitments/obligations"),
         ("POST", "/dataexplorer/commitments/download/json"),
         ("POST", "/balances/{balanceId}/balancechargeschedules/preview"),
@@ -42,6 +43,7 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("GET", "/events/fields"): _AUDIT,
     ("GET", "/events/{id}"): _AUDIT,
     ("PUT", "/organizationconfig"): _ADMIN,
+    ("PUT", "/statementconfig"): _ADMIN,
     ("POST", "/clock"): _ADMIN,
 }
 
@@ -52,7 +54,9 @@ def changes(method: str, path: str) -> bool:
 
 
 #: What a link opens, too, to whoever has it (`links.py`).
-LINKED = frozenset({"/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file"})
+LINKED = frozenset(
+    {"/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"}
+)
 
 #: OpenAPI's names of the ways to sign in: with a token, by a link, and for a token.
 TOKEN, BY_LINK, CREDENTIALS = "token", "link", "accessKey"

@@ -1,6 +1,6 @@
 """POST bills/whatif: an account's bills as they would be now, and under other terms, line by line."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from projections.settlement import ComparedBill, ComparedLine, compare_bills, dr
 from services.api.bill_bodies import PreviewBody
 from services.api.bills import AGAINST
 from services.api.calls import Caller, organization_router
-from services.api.resources import family_of
+from services.api.families import family_of
 from services.api.sent import Body, Sent
 from services.api.shown import Shown
 from services.api.wire import answer
@@ -20,6 +20,7 @@ from services.billing.run import through_of
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
+from services.store.execute import now_of
 
 router = organization_router("bills")
 _BODY = Body(PreviewBody)
@@ -63,19 +64,19 @@ class WhatIf(Shown):
 
 @router.post("/bills/whatif", response_model=WhatIf, responses=AGAINST)
 async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY)]) -> Response:
-    """What a run for the date would issue for the account, today and under the commitments and pricings of the body,
-    line by line with the differences; nothing is stored.
+    """What a run for the date would issue for the account, today and under the terms of the body, line by line with
+    the differences; nothing is stored.
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)
-    return answer(await compute(loaded.organization, _compared, loaded, body, datetime.now(UTC)))
+    return answer(await compute(loaded.organization, _compared, loaded, body))
 
 
-def _compared(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> dict[str, Any]:
+def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
     """Both of the very same family, so that nothing but the terms tells them apart."""
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else through_of(last)
-    family = supposed_family(loaded.family, loaded.resources, body.commitments or (), body.pricings or (), now)
+    family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
     today, supposed = (draft_bills(one, date=through, account_id=body.account) for one in (loaded.family, family))
     bills = [_bill(compared) for compared in compare_bills(today, supposed)]
     return {"accountId": body.account, "billDate": through, "bills": bills}

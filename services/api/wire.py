@@ -159,6 +159,11 @@ def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> d
     }
 
 
+def wire_document(entity: Entity[Any]) -> dict[str, Any]:
+    """The same without these, as whoever reads the JSON has it: days and instants are texts."""
+    return parse_object(encode(document_of(entity)))
+
+
 def _number(value: Any) -> Any:
     return Decimal(plain(value)) if isinstance(value, Decimal) else value
 

@@ -14,7 +14,7 @@ from projections.readmodels.registry import ALL
 LEFT_OUT = {"epoch"}
 #: Tables whose rows are not compared as long as they are behind the balances ($1): they hold an earlier part of the
 #: log. Outlooks follow last of all.
-LINES, OUTLOOKS = ("draws", "accrued_lines"), ("outlooks", "due_accounts")
+LINES, OUTLOOKS = ("draws", "accrued_lines"), ("outlooks", "alerts_due", "due_accounts")
 
 #: A whole table is hashed and sorted before the first row comes.
 TABLE_SECONDS = 3_600.0

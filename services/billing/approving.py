@@ -7,15 +7,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 import structlog
 
 from events.actors import BILLING
 from events.facts.bills import BillDropped, BillFact, BillIssued
-from projections.settlement import DraftBill, PendingBill, draft_bills
+from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
-from services.billing.life import BillIsEmpty, BillLife, load_life
+from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
 from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import Turns, compute
@@ -60,30 +61,39 @@ async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pe
         loaded = await load_family(postgres, life.organization, life.root_id)
         pending = loaded.family.billed.pending.get(life.bill_id)
         if pending is not None:
-            return Pending(life, loaded, await compute(life.organization, _draft, loaded, life, pending))
+            return Pending(life, loaded, await compute(life.organization, draft_of, loaded.family, pending))
         async with postgres.connection() as connection:
             if (await load_life(connection, life.organization, life.bill_id)).pending is None:
                 return None
         await waiter.until_commands_projected()
 
 
-def _draft(loaded: LoadedFamily, life: BillLife, pending: PendingBill) -> DraftBill | None:
-    drafts = draft_bills(loaded.family, date=pending.bill_date, account_id=life.account_id)
+def draft_of(family: Family, pending: PendingBill) -> DraftBill | None:
+    """What a pending bill of the family would bill; None if nothing is due for it any more."""
+    drafts = draft_bills(family, date=pending.bill_date, account_id=pending.account_id)
     return next((draft for draft in drafts if draft.pending is pending), None)
 
 
 async def approve_bill(
-    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
+    postgres: Postgres,
+    waiter: Waiter,
+    organization: str,
+    bill_id: str,
+    now: datetime,
+    actor: str | None,
+    *,
+    seen: Decimal | None = None,
 ) -> bool:
-    """Issue a pending bill under its id, as the actor asked; False: it was approved before.
+    """Issue a pending bill under its id, as the actor asked, if it comes to what was `seen`; False: it was before.
 
-    Raises: UnknownResource, BillIsEmpty, BillContentionError.
+    Raises: UnknownResource, BillIsEmpty, BillMoved, BillContentionError.
     """
 
     def decide(pending: Pending) -> BillIssued:
-        issued = _issued(organization, pending)
-        if issued is None:
+        if (issued := _issued(organization, pending)) is None:
             raise BillIsEmpty(id=bill_id)
+        if seen not in (None, issued.total):
+            raise BillMoved(id=bill_id, total=issued.total, seen=seen)
         return issued
 
     _, fact = await _decided(postgres, waiter, organization, bill_id, decide, now, None, actor)
@@ -215,9 +225,8 @@ class AutoApprover:
             resources = await load_config(connection, organization)
         before = now_of(resources) - resources.grace_period
         async with reading_live(postgres) as connection:
-            due = [
-                row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))
-            ]
+            rows = await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))
+            due = [row["bill_id"] for row in rows]
         if due:
             await self._waiter.until_projected()
         return sum([await self._guarded(bill_id, self._in_turn(organization, bill_id)) for bill_id in due])

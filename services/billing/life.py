@@ -3,6 +3,7 @@
 It never waits for a projection: whoever approved or locked a bill sees that at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -48,6 +49,10 @@ class BillIsLocked(CommandError):
 
 class BillIsEmpty(CommandError):
     """bill {id} has no lines: nothing is due for it any more; delete it, or recalculate it"""
+
+
+class BillMoved(CommandError):
+    """billTotal: bill {id} comes to {total} now, not to {seen}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +127,23 @@ class BillLife:
 async def load_life(connection: Any, organization: str, bill_id: str) -> BillLife:
     """The bill. Raises: UnknownResource if there is none, or if it was dropped or voided."""
     rows = await connection.fetch(_FACTS, organization, bill_id)
+    return life_of(organization, bill_id, ((row["partition"], envelope_of(row, "")) for row in rows))
+
+
+def life_of(organization: str, bill_id: str, events: Iterable[tuple[int, Envelope]]) -> BillLife:
+    """The bill of the facts about it, oldest first, each with its partition.
+
+    Raises: UnknownResource if there is none, or if it was dropped or voided.
+    """
     life: BillLife | None = None
     parts = BillParts()
-    for row in rows:
-        envelope = envelope_of(row, "")
+    for partition, envelope in events:
         assert isinstance(envelope.data, BillFact)
         fact = parts.whole(envelope.data)
         if fact is None:
             continue
         if life is None:
-            life = BillLife(organization, bill_id, fact.account_id, fact.root_id, row["partition"])
+            life = BillLife(organization, bill_id, fact.account_id, fact.root_id, partition)
         life.evolve(fact, envelope.time, envelope.actor)
     if life is None or life.gone:
         raise UnknownResource(kind="bill", id=bill_id)

@@ -4,9 +4,7 @@ and credit and debit line items (memos), which are put on a pending bill by hand
 
 from datetime import date
 from typing import Any
-from uuid import uuid5
 
-from events.envelope import NAMESPACE
 from events.resources.charges import Memo
 from events.resources.organization import BillConfig
 from projections.entities import Entity
@@ -16,11 +14,6 @@ from services.commands.errors import CommandError, InvalidField
 
 class BillsPending(CommandError):
     """billLockDate: {count} bills up to {date} are pending, {id} the first of them; approve or delete them before"""
-
-
-def bill_config_id(organization: str) -> str:
-    """The id of an organization's one bill configuration."""
-    return str(uuid5(NAMESPACE, f"billconfig/{organization}"))
 
 
 def check_lock_date(body: BillConfig, current: Entity[Any] | None) -> None:

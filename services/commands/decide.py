@@ -16,6 +16,7 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig
 from events.resources.plan_groups import PlanGroupLink
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
@@ -55,6 +56,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.notification_rules import check_rule
 from services.commands.table import KINDS
 
 
@@ -162,5 +164,7 @@ def _check_of_catalog(resources: Resources, id: str, body: Resource, current: En
             check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
         case PlanGroupLink():
             check_link(resources, id, body)
+        case NotificationConfiguration():
+            check_rule(body)
         case _:
             pass

@@ -59,6 +59,10 @@ class AlreadyUsed(CommandError):
     """{kind} {name} has drawn or billed, so it is not deleted without force=true"""
 
 
+class UsageIsVoided(CommandError):
+    """usage {id} of source {source} is voided, and stays so: send what is right under another id"""
+
+
 class DebitUncovered(CommandError):
     """balance {id}: what was taken out of it by {day} would be {lacking} more than what is paid in"""
 

@@ -73,6 +73,13 @@ class OfPicklist:
 
 
 @dataclass(frozen=True, slots=True)
+class IsSwitched:
+    """The body's field, which is on unless it says no, is this."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class Through:
     """The body's field names a resource of another kind that passes the test."""
 
@@ -93,6 +100,7 @@ Test = (
     | IsActive
     | DrawsFor
     | OfPicklist
+    | IsSwitched
     | Through
 )
 
@@ -159,3 +167,5 @@ COMMITMENT_ENDS = (
     by_day("endDateEnd", "endDate", "<", needs="accountId"),
 )
 PLAN_OR_TEMPLATE = (equals("planId"), equals("planTemplateId"))
+CONTRACT_OR_NONE = (unlinked_or_equals("contractId"), unlinked_or_equals("contractId", "contract"))
+RULES = (IDS, CODES, Filter("active", IsSwitched("active"), "flag"), equals("eventName"), equals("accountId"))

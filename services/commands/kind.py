@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
+from uuid import uuid5
 
 from pydantic.alias_generators import to_snake
 
+from events.envelope import NAMESPACE
 from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
@@ -70,12 +72,16 @@ class Kind:
     searched: tuple[str, ...] = ()
     #: Whether people look for it by what they call it, among all that they do.
     is_found: bool = False
+    #: Whether a question "what if" may bring others of it, or others in their place.
+    supposable: bool = False
     #: Most resources on a page of the list, as m3ter has it.
     page_size_max: int = 100
     #: Whether a list may be asked for oldest first.
     sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
+    #: Which of these follow from its facts alone, so that events show them, too.
+    told: tuple[str, ...] = ()
     #: What m3ter counts it to: its events' names begin with it.
     group: Literal["configuration", "billing"] = "configuration"
     #: Whether an organization has one at most, which has paths of its own.
@@ -91,10 +97,19 @@ class Kind:
         """Last part of its HTTP path."""
         return self.at or f"{self.name.lower()}s"
 
+    def single_id(self, organization: str) -> str:
+        """The id of the one that an organization has."""
+        return str(uuid5(NAMESPACE, f"{self.path}/{organization}"))
+
     @property
     def attribute(self) -> str:
         """The attribute of `Resources` that holds it."""
         return ATTRIBUTES[self.model]
+
+    @property
+    def unsaid(self) -> tuple[str, ...]:
+        """What answers show of it and events do not: it follows from usage, and no fact says it."""
+        return tuple(name for name in self.derived if name not in self.told)
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""

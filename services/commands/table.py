@@ -9,8 +9,10 @@ from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pl
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.statements import StatementConfig
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import InnerList, InStories, Kind
@@ -20,6 +22,7 @@ _PRODUCTS = (("productIds", "product"),)
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
+_OF_ACCOUNT: dict[str, Any] = {"owner": "accountId", "fixed": ("accountId",)}
 _OF_BALANCE: dict[str, Any] = {
     "group": "billing",
     "owner": "balanceId",
@@ -51,6 +54,7 @@ _ROWS = (
         (f.IDS, f.equals("productId")),
         entity=PlanEntity,
         in_stories=InStories({"standingCharge": 0, "billFrequency": "MONTHLY"}),
+        supposable=True,
     ),
     Kind(
         "plan",
@@ -58,12 +62,14 @@ _ROWS = (
         (f.IDS, f.names_one_of("accountId"), f.PRODUCT_OF_PLAN),
         entity=PlanEntity,
         in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
+        supposable=True,
     ),
     Kind(
         "pricing",
         Pricing,
         (f.IDS, f.ACTIVE, f.equals("aggregationId"), f.equals("compoundAggregationId"), *f.PLAN_OR_TEMPLATE),
         in_stories=_BEGINS,
+        supposable=True,
     ),
     Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),
     Kind("counterPricing", CounterPricing, (f.IDS, f.ACTIVE, *f.PLAN_OR_TEMPLATE), in_stories=_BEGINS),
@@ -103,8 +109,7 @@ _ROWS = (
         "contract",
         Contract,
         (f.IDS, f.CODES, f.of_account()),
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=InStories(made_when_named=True),
     ),
     Kind(
@@ -120,46 +125,35 @@ _ROWS = (
             f.unlinked_or_equals("contractId", "contract"),
             f.PRODUCT_OF_ACCOUNT_PLAN,
         ),
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=_BEGINS,
+        supposable=True,
     ),
     Kind(
         "commitment",
         Commitment,
-        (
-            f.IDS,
-            f.ACTIVE,
-            f.of_account(),
-            f.DRAWS_FOR_PRODUCT,
-            f.unlinked_or_equals("contractId"),
-            *f.COMMITMENT_ENDS,
-        ),
-        owner="accountId",
+        (f.IDS, f.ACTIVE, f.of_account(), f.DRAWS_FOR_PRODUCT, f.unlinked_or_equals("contractId"), *f.COMMITMENT_ENDS),
         is_found=True,
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         reference_lists=_PRODUCTS,
         searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
+        told=("amountUnscheduled", "topUps", "cancellation"),
         entity=CommitmentEntity,
+        supposable=True,
     ),
     Kind(
         "balance",
         Balance,
-        (
-            f.IDS,
-            f.of_account(),
-            f.unlinked_or_equals("contractId"),
-            f.unlinked_or_equals("contractId", "contract"),
-            *f.TERM_ENDS,
-        ),
+        (f.IDS, f.of_account(), *f.CONTRACT_OR_NONE, *f.TERM_ENDS),
         group="billing",
-        owner="accountId",
         is_found=True,
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         reference_lists=_PRODUCTS,
         derived=(*_SPENT, "amount", "amountRemaining"),
+        told=("amount",),
         entity=BalanceEntity,
+        supposable=True,
     ),
     Kind(
         "balanceTransactionSchedule",
@@ -204,8 +198,7 @@ _ROWS = (
         sorts=True,
         unique=(("accountId", "counterId", "date"),),
         group="billing",
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=None,
     ),
     Kind(
@@ -218,8 +211,7 @@ _ROWS = (
             # What a schedule gives is derived and no resource: `scheduleId` finds none.
             *map(f.equals, ("entityId", "entityType", "scheduleId")),
         ),
-        owner="accountId",
-        fixed=("accountId",),
+        **_OF_ACCOUNT,
         in_stories=InStories({"entityType": "AD_HOC", "lineItemType": "AD_HOC"}),
     ),
     Kind("currency", Currency, _PICKED, at="picklists/currency", in_stories=None),
@@ -227,6 +219,14 @@ _ROWS = (
     Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
+    Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
+    Kind(
+        "notificationConfiguration",
+        NotificationConfiguration,
+        f.RULES,
+        at="notifications/configurations",
+        in_stories=None,
+    ),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 

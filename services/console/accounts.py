@@ -11,8 +11,10 @@ _FOUND = 40
 
 
 async def listing(visit: Visit) -> Response:
-    """The accounts, newest first."""
-    page = await visit.asking.get("accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"))
+    """The accounts, newest first; those that were known at a moment."""
+    page = await visit.asking.get(
+        "accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"), knownAt=visit.known_at
+    )
     parents = sorted({one["parentAccountId"] for one in page["data"] if "parentAccountId" in one})
     codes = await _codes(visit, parents)
     return await visit.page("accounts.html", accounts=page["data"], following=page.get("nextToken"), codes=codes)
@@ -25,7 +27,7 @@ async def search(visit: Visit) -> Response:
         return await visit.page("search.html", text="", found={}, codes={})
     data = (await visit.asking.get("find", query=text, limit=_FOUND))["data"]
     if len(data) == 1:
-        return visit.go(f"{data[0]['kind']}s", data[0]["id"])
+        return visit.go(f"{data[0]['kind']}s", data[0]["id"], **visit.to.moment)
     found: dict[str, list[dict[str, Any]]] = {}
     for one in data:
         found.setdefault(one["kind"], []).append(one)

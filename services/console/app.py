@@ -29,23 +29,27 @@ from services.console.visits import Action, Console, Needed, Page, done, outside
 PATH = "/console"
 #: Below an organization: what is looked at, ...
 _PAGES: tuple[tuple[str, Page], ...] = (
-    ("", overview.page),
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
-    ("/accounts/{account}", account.page),
     ("/accounts/{account}/what-if", what_if.page),
-    ("/commitments/{commitment}", commitment.page),
     ("/balances/{balance}", balance.page),
-    ("/bills", bills.listing),
-    ("/bills/{bill}", bills.page),
-    ("/bills/{bill}/lines.csv", bills.as_csv),
+    ("/bills/{bill}/statement/{format}", bills.statement),
     ("/bills/{bill}/lines/{line}", explained.page),
     ("/bills/{bill}/approve", changing.confirm_approval),
+    ("/bills/{bill}/recalculate", changing.confirm_recalculation),
     ("/bills/{bill}/memo", changing.memo),
-    ("/operations", operations.page),
     ("/operations/conservation", operations.conservation),
     ("/operations/refused/{record}", operations.refused_record),
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
+)
+#: ... what tells when it has moved, ...
+_FOLLOWED: tuple[tuple[str, Page], ...] = (
+    ("", overview.page),
+    ("/accounts/{account}", account.page),
+    ("/commitments/{commitment}", commitment.page),
+    ("/bills", bills.listing),
+    ("/bills/{bill}", bills.page),
+    ("/operations", operations.page),
 )
 #: ... and what changes something.
 _ACTIONS: tuple[tuple[str, Action], ...] = (
@@ -57,9 +61,9 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
 )
 
 
-def console_routes(api: ASGIApp, gate: Gate, needed: Needed) -> list[BaseRoute]:
+def console_routes(api: ASGIApp, gate: Gate, needed: Needed, streams: Streams) -> list[BaseRoute]:
     """All of it, below /console. `api`: the app that has the API's routes; `needed`: which scopes one of them needs,
-    by method and path below an organization.
+    by method and path below an organization; `streams`: what tells pages that they have moved.
     """
     console = Console(calls_of(api), gate, needed)
     signing = SigningIn(console)
@@ -75,7 +79,8 @@ def console_routes(api: ASGIApp, gate: Gate, needed: Needed) -> list[BaseRoute]:
         Route("/static/{name}", serve_asset),
     ]
     looked_at = [_inside(path, shown(console, page), "GET") for path, page in _PAGES]
-    looked_at.append(_inside("/live", shown(console, Streams().page), "GET"))
+    followed = [_inside(path, shown(console, streams.followed(page)), "GET") for path, page in _FOLLOWED]
+    looked_at += [*followed, _inside("/live", shown(console, streams.page), "GET")]
     sent = [_inside(path, done(console, action), "POST") for path, action in _ACTIONS]
     every = [*outside, *looked_at, *sent, Route("/{path:path}", _not_there)]
     return [Route(PATH, _to_slash), Mount(PATH, routes=every)]

@@ -5,7 +5,6 @@ reader could not have asked for, and every number on it is the API's.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +20,7 @@ from services.failures import Worded
 #: A call that takes longer is given up, as a client's would be. Waits of the API itself are shorter.
 SECONDS = 60.0
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Refused(Worded):
@@ -56,20 +56,24 @@ class Asking:
         given = {name: value for name, value in query.items() if value is not None}
         return document_of(await self._called("GET", parts, params=given))
 
-    async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None) -> Any:
+    async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
         """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: Refused."""
         headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
-        return document_of(await self._called(method, parts, content=content, headers=headers))
+        return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 
     async def bytes_of(self, *parts: str) -> bytes:
         """What is no JSON. Raises: Refused."""
-        return (await self._called("GET", parts)).content
+        return (await self.file_of(*parts)).content
+
+    async def file_of(self, *parts: str, **query: str) -> httpx.Response:
+        """The same, with its headers. Raises: Refused."""
+        return await self._called("GET", parts, params=query)
 
     async def health(self) -> Any:
         """GET /health, whatever its status: it is about the whole system, and no organization's."""
         answer = await self.calls.get("/health", headers=self._headers())
-        return json.loads(answer.content, parse_float=Decimal)
+        return document_of(answer)
 
     async def _called(self, method: str, parts: tuple[str, ...], **options: Any) -> httpx.Response:
         headers = self._headers() | options.pop("headers", {})
@@ -85,7 +89,7 @@ class Asking:
 
 def document_of(answer: httpx.Response) -> Any:
     """The answer's JSON, numbers with a fraction exact."""
-    return json.loads(answer.content, parse_float=Decimal)
+    return _DECODER.decode(answer.content)
 
 
 def _message_of(answer: httpx.Response) -> str:

@@ -8,13 +8,21 @@ from services.console.visits import Visit
 
 
 async def page(visit: Visit) -> Response:
-    """The balance as of now, or as of the day that the address says."""
+    """The balance as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id = visit.asking, visit.request.path_params["balance"]
-    balance = await asking.get("balances", id, asOf=visit.to.moment.get("asOf"))
+    moment = visit.to.moment
+    balance = await asking.get("balances", id, knownAt=visit.known_at)
+    if "asOf" in moment:
+        # As the account's page and the chart have it: of one settlement as of that very day.
+        then = await asking.get("accounts", balance["accountId"], "snapshot", **moment)
+        balance = next(one for one in then["balances"] if one["id"] == id)
     asked = await together(
-        account=or_missing(asking.get("accounts", balance["accountId"])),
-        drawn=drawings.of_balance(asking, balance, **visit.to.moment),
-        summary=or_missing(asking.get("balances", id, "transactions", "summary")),
-        transactions=or_missing(asking.get("balances", id, "transactions", nextToken=visit.query.get("nextToken"))),
+        account=or_missing(asking.get("accounts", balance["accountId"], knownAt=visit.known_at)),
+        span=visit.span(balance["accountId"]),
+        drawn=drawings.of_balance(asking, balance, **moment),
+        summary=or_missing(asking.get("balances", id, "transactions", "summary", **moment)),
+        transactions=or_missing(
+            asking.get("balances", id, "transactions", nextToken=visit.query.get("nextToken"), **moment)
+        ),
     )
     return await visit.page("balance.html", balance=balance, **asked)

@@ -1,6 +1,13 @@
-"""What is done to a pending bill: approved, calculated again, given a credit or debit. Each names its amount first."""
+"""What is done to a pending bill: approved, calculated again, given a credit or debit. Each names its amount first.
 
+A form bears what its page showed: the bill's total and lines, and at which version it was. If the bill is another by
+then, nothing is done, and it is asked anew. That holds to the last moment, for the API compares once more; and a form
+that is sent twice does once what it says.
+"""
+
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
 from secrets import token_urlsafe
 from typing import Any
 
@@ -8,75 +15,166 @@ from starlette.responses import Response
 
 from services.console.asking import Refused
 from services.console.visits import Form, Visit
-from services.console.wording import read_day
+from services.console.wording import exact, read_day
 
 KINDS = {"credit": "creditlineitems", "debit": "debitlineitems"}
 _MEMO = ("kind", "amount", "description", "lineId")
+#: What of a line somebody sees, so that another one is another bill to him.
+_SHOWN = ("lineItemType", "description", "servicePeriodStartDate", "servicePeriodEndDate", "units", "subtotal")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody saw of a bill, as fields of a form."""
+
+    total: Decimal | None
+    lines: str
+    version: str
+
+    @classmethod
+    def of(cls, bill: dict[str, Any]) -> "Seen":
+        """As it is."""
+        lines = [[str(line.get(name)) for name in _SHOWN] for line in bill["lineItems"]]
+        return cls(bill["billTotal"], blake2b(repr(lines).encode(), digest_size=16).hexdigest(), str(bill["version"]))
+
+    @classmethod
+    def sent(cls, form: Form) -> "Seen":
+        """As a form says."""
+        return cls(_number(form.get("seen")), form.get("lines", ""), form.get("version", ""))
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What a form bears of it."""
+        total = "" if self.total is None else exact(self.total)
+        return {"seen": total, "lines": self.lines, "version": self.version}
+
+    def shows(self, bill: dict[str, Any]) -> bool:
+        """Whether the bill is still what was seen."""
+        return (self.total, self.lines) == (bill["billTotal"], Seen.of(bill).lines)
 
 
 async def confirm_approval(visit: Visit) -> Response:
     """Asks once more, and names the amount."""
-    bill = await visit.asking.get("bills", visit.request.path_params["bill"])
-    return await visit.page("approve.html", bill=bill, seen=None)
+    return await _asked_again(visit, "approve.html", await _bill(visit), None)
 
 
 async def approve(visit: Visit, form: Form) -> Response:
-    """Approve the bill, if it still comes to what was seen; else it is asked anew."""
-    id = visit.request.path_params["bill"]
-    bill = await visit.asking.get("bills", id)
-    if _number(form.get("seen")) != bill["billTotal"]:
-        return await visit.page("approve.html", 409, bill=bill, seen=_number(form.get("seen")))
-    await visit.asking.send("PUT", "bills", id, "status", body={"status": "APPROVED"})
-    return visit.go("bills", id)
+    """Approve the bill, if it is still what was seen; else it is asked anew."""
+    bill, seen = await _bill(visit), Seen.sent(form)
+    if bill["status"] != "PENDING" and seen.total == bill["billTotal"]:  # sent twice
+        return visit.go("bills", bill["id"])
+    if bill["status"] != "PENDING" or not seen.shows(bill):
+        return await _asked_again(visit, "approve.html", bill, seen)
+    body = {"status": "APPROVED", "billTotal": seen.total}
+    try:
+        await visit.asking.send("PUT", "bills", bill["id"], "status", body=body)
+    except Refused as error:
+        if error.status != 409:
+            raise
+        return await _asked_again(visit, "approve.html", await _bill(visit), seen, str(error))
+    return visit.go("bills", bill["id"])
+
+
+async def confirm_recalculation(visit: Visit) -> Response:
+    """Says what the bill comes to, and what another calculation does."""
+    return await _asked_again(visit, "recalculate.html", await _bill(visit), None)
 
 
 async def recalculate(visit: Visit, form: Form) -> Response:
-    """Have the bill calculated again, by a job."""
-    id = visit.request.path_params["bill"]
-    await visit.asking.send("POST", "billjobs", "recalculate", body={"billIds": [id]}, once=form.get("once"))
+    """Have the bill calculated again, by a job, if it is still what was seen; else it is asked anew."""
+    bill, seen = await _bill(visit), Seen.sent(form)
+    if bill["status"] != "PENDING" or not seen.shows(bill):
+        return await _asked_again(visit, "recalculate.html", bill, seen)
+    await visit.asking.send("POST", "billjobs", "recalculate", body={"billIds": [bill["id"]]}, once=form.get("once"))
     return visit.go("operations")
+
+
+async def _bill(visit: Visit) -> dict[str, Any]:
+    found: dict[str, Any] = await visit.asking.get("bills", visit.request.path_params["bill"])
+    return found
+
+
+async def _asked_again(
+    visit: Visit, template: str, bill: dict[str, Any], seen: Seen | None, refused: str = ""
+) -> Response:
+    """The question with what the bill comes to now. `seen`: what it was when the question was asked before; `refused`:
+    why the API did not do it, where the bill itself does not tell."""
+    moved = seen is not None and (bill["status"] != "PENDING" or not seen.shows(bill))
+    return await visit.page(
+        template,
+        200 if seen is None else 409,
+        bill=bill,
+        seen=seen,
+        bears=Seen.of(bill).fields | {"once": token_urlsafe(16)},
+        refused="" if moved else refused,
+    )
 
 
 async def memo(visit: Visit) -> Response:
     """The form for a credit or debit line, and with all of it given the question whether it is meant."""
-    bill = await visit.asking.get("bills", visit.request.path_params["bill"])
     given = {name: visit.query.get(name, "") for name in _MEMO}
+    return await _memo(visit, await _bill(visit), given, None, edits="edit" in visit.query)
+
+
+async def _memo(
+    visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: Seen | None, *, edits: bool = False
+) -> Response:
+    """`seen`: what the bill was when the question was asked before."""
     amount, line = _number(given["amount"]), _line(bill, given["lineId"])
-    problem = _problem(visit.query, given, amount, line)
+    problem = _problem(given, amount, line)
     whole = bool(given["description"]) and amount is not None and line is not None and not problem
     return await visit.page(
         "memo.html",
+        200 if seen is None else 409,
         bill=bill,
         given=given,
         amount=amount,
         line=line,
         lines=[one for one in bill["lineItems"] if "productId" in one],
         problem=problem,
-        asks=whole and visit.query.get("edit") is None,
-        once=token_urlsafe(16),
+        asks=whole and not edits,
+        seen=seen,
+        bears=Seen.of(bill).fields | {"once": token_urlsafe(16)},
     )
 
 
 async def add_memo(visit: Visit, form: Form) -> Response:
-    """Put the line on the bill."""
-    id = visit.request.path_params["bill"]
-    bill = await visit.asking.get("bills", id)
-    amount, line = _number(form.get("amount")), _line(bill, form.get("lineId", ""))
-    if amount is None or line is None or form.get("kind") not in KINDS:
-        raise Refused(400, "the amount, or the line that it is about, is missing")
+    """Put the line on the bill, if it is still what was seen; else it is asked anew.
+
+    Another version is the API's to judge: it may be this very line that was put on it, by a form sent twice.
+    """
+    bill, seen = await _bill(visit), Seen.sent(form)
+    given = {name: form.get(name, "").strip() for name in _MEMO}
+    amount, line = _number(given["amount"]), _line(bill, given["lineId"])
+    if not seen.version.isdecimal() or given["kind"] not in KINDS or amount is None or not given["description"]:
+        raise Refused(400, "the amount, or what it is for, is missing")
+    is_same = bill["status"] != "PENDING" or seen.version != str(bill["version"]) or seen.shows(bill)
+    if line is None or not is_same:
+        return await _memo(visit, bill, given, seen)
+    try:
+        path = ("bills", bill["id"], KINDS[given["kind"]])
+        body = _body(bill, line, amount, given["description"])
+        await visit.asking.send("POST", *path, body=body, once=form.get("once"), billVersion=seen.version)
+    except Refused as error:
+        if error.status != 409:
+            raise
+        return await _memo(visit, await _bill(visit), given, seen)
+    return visit.go("bills", bill["id"])
+
+
+def _body(bill: dict[str, Any], line: dict[str, Any], amount: Decimal, description: str) -> dict[str, Any]:
+    """The line as the API takes it: about what the one is about that it names."""
     product = line["productId"]
-    body = {
+    return {
         "amount": amount,
-        "description": form.get("description", ""),
+        "description": description,
         "productId": product,
         "accountingProductId": line.get("accountingProductId", product),
-        "referencedBillId": id,
+        "referencedBillId": bill["id"],
         "referencedLineItemId": line["id"],
         "servicePeriodStartDate": str(read_day(line["servicePeriodStartDate"], bill["timezone"])),
         "servicePeriodEndDate": str(read_day(line["servicePeriodEndDate"], bill["timezone"])),
     }
-    await visit.asking.send("POST", "bills", id, KINDS[form["kind"]], body=body, once=form.get("once"))
-    return visit.go("bills", id)
 
 
 def _number(text: str | None) -> Decimal | None:
@@ -88,11 +186,12 @@ def _number(text: str | None) -> Decimal | None:
 
 
 def _line(bill: dict[str, Any], id: str) -> dict[str, Any] | None:
-    return next((line for line in bill["lineItems"] if line["id"] == id), None)
+    """The line that is about a product: only those are offered."""
+    return next((line for line in bill["lineItems"] if line["id"] == id and "productId" in line), None)
 
 
-def _problem(query: dict[str, str], given: dict[str, str], amount: Decimal | None, line: Any) -> str:
-    if not any(query.get(name) for name in ("amount", "description")):
+def _problem(given: dict[str, str], amount: Decimal | None, line: Any) -> str:
+    if not (given["amount"] or given["description"]):
         return ""
     if given["kind"] not in KINDS:
         return "Say whether it is a credit or a debit."

@@ -23,15 +23,19 @@ _BESIDE = frozenset(
 async def page(visit: Visit) -> Response:
     """The commitment as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id = visit.asking, visit.request.path_params["commitment"]
-    commitment = await asking.get("commitments", id)
+    commitment = await asking.get("commitments", id, knownAt=visit.known_at)
     end = commitment["endDate"]
+    billed = {"commitmentId": id, "billDateEnd": visit.dated_before, "knownAt": visit.known_at}
     asked = await together(
-        account=or_missing(asking.get("accounts", commitment["accountId"])),
+        account=or_missing(asking.get("accounts", commitment["accountId"], knownAt=visit.known_at)),
+        span=visit.span(commitment["accountId"]),
         balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
         drawn=drawings.of_commitment(asking, commitment, **visit.to.moment),
-        ledger=or_missing(asking.get("lineitems", commitmentId=id, nextToken=visit.query.get("ledgerFrom"))),
-        fees=or_missing(asking.get("lineitems", commitmentId=id, lineItemType=_FEE)),
-        to_come=or_missing(asking.get("accounts", commitment["accountId"], "unbilled", asOf=end)),
+        ledger=or_missing(asking.get("lineitems", nextToken=visit.query.get("ledgerFrom"), **billed)),
+        fees=or_missing(asking.get("lineitems", lineItemType=_FEE, nextToken=visit.query.get("feesFrom"), **billed)),
+        to_come=or_missing(
+            asking.get("accounts", commitment["accountId"], "unbilled", asOf=end, knownAt=visit.known_at)
+        ),
         happened=or_missing(_happened(visit, id)),
         products=or_missing(_named(visit, "products", commitment.get("productIds", ()))),
         plans=or_missing(
@@ -46,7 +50,7 @@ async def page(visit: Visit) -> Response:
 
 
 async def _happened(visit: Visit, id: str) -> Any:
-    return await visit.asking.get("events", resourceId=id)
+    return await visit.asking.get("events", resourceId=id, knownAt=visit.known_at)
 
 
 async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:

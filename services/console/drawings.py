@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property, partial
 from typing import Any
 
-from babel.dates import format_date
 from markupsafe import Markup
 
 from services.console.asking import Asking, Missing, or_missing
 from services.console.charts import Chart, burn_down, drawn_by_product, progress, true_ups_by_month
-from services.console.wording import LOCALE, day_text, money, number
+from services.console.wording import day_text, money, month, number
 
 #: The forecast whose band is drawn; the table beside it has all of them.
 WINDOW = 30
@@ -37,17 +37,22 @@ class Spelled:
 
     def month(self, day: date) -> str:
         """`Jan 2026`."""
-        return format_date(day, "MMM y", locale=LOCALE)
+        return month(day)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Drawing:
     """A chart with what a page says of it."""
 
     id: str
     title: str
     currency: str
-    chart: Chart
+    draw: Callable[[], Chart]
+
+    @cached_property
+    def chart(self) -> Chart:
+        """Drawn when the page is made: its words have the page's form."""
+        return self.draw()
 
     @property
     def wide(self) -> Markup:
@@ -80,7 +85,8 @@ def of_true_ups(months: list[dict[str, Any]], currency: str) -> list[Drawing]:
     if not months:
         return []
     id, title = f"true-ups-{currency}", "True-ups to expect, by the month in which their period ends"
-    return [Drawing(id, title, currency, true_ups_by_month(months, currency, Spelled(currency), id=id, title=title))]
+    draw = partial(true_ups_by_month, months, currency, Spelled(currency), id=id, title=title)
+    return [Drawing(id, title, currency, draw)]
 
 
 def _progress(answer: Any) -> list[Drawing]:
@@ -100,5 +106,5 @@ def _burn_down(answer: Any) -> list[Drawing]:
 
 def _drawn(draw: Callable[..., Chart], answer: Any, name: str, title: str, **more: Any) -> Drawing:
     id = f"{name}-{answer['id']}"
-    chart = draw(answer, Spelled(answer["currency"]), id=id, title=title, **more)
-    return Drawing(id, title, answer["currency"], chart)
+    drawn = partial(draw, answer, Spelled(answer["currency"]), id=id, title=title, **more)
+    return Drawing(id, title, answer["currency"], drawn)

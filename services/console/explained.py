@@ -1,6 +1,8 @@
 """Why a line of a bill is what it is, down to usage events."""
 
 import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 from starlette.responses import Response
@@ -8,28 +10,64 @@ from starlette.responses import Response
 from services.console.asking import together
 from services.console.visits import Visit
 
-#: Events on the page at first, and most that the API names.
-_EVENTS, _MOST = 50, 10_000
+#: Usage events on a page, unless its address says another number, and most of them.
+EVENTS, _MOST = 50, 1_000
+#: So many pages back an address remembers where each began; from there the first one is left to go to.
+_BACK = 30
+_PAGES = 10_000_000
 _RULE = re.compile(r"docs/rules\.md ([\d., to and]*\d)")
 
 
+class Steps(NamedTuple):
+    """Pages of events around this one: what the address of each says; None: there is no such page."""
+
+    #: Which page this is, counted from 1.
+    page: int
+    first: dict[str, Any] | None
+    previous: dict[str, Any] | None
+    following: dict[str, Any] | None
+
+
 async def page(visit: Visit) -> Response:
-    """The explanation of a line; `events` says how many usage events are named."""
+    """The explanation of a line, with a page of its usage events."""
     bill, line = visit.request.path_params["bill"], visit.request.path_params["line"]
-    wanted = _count(visit.query.get("events"))
+    size = _whole(visit.query.get("size"), EVENTS, 1, _MOST)
     asked = await together(
-        bill=visit.asking.get("bills", bill),
-        explained=visit.asking.get("bills", bill, "lineitems", line, "explain", limit=wanted),
+        bill=visit.asking.get("bills", bill, knownAt=visit.known_at),
+        explained=visit.asking.get(
+            "bills", bill, "lineitems", line, "explain", limit=size, nextToken=visit.query.get("events")
+        ),
     )
-    explained = asked["explained"]
-    more = min(wanted * 4, _MOST) if len(explained["events"]) < explained["eventCount"] and wanted < _MOST else None
-    return await visit.page("explained.html", **asked, more=more, rule=marked_rule(explained["rule"]))
+    explained, span = asked["explained"], await visit.span(asked["bill"]["accountId"])
+    steps = steps_of(visit.query, explained.get("nextToken"))
+    rule = marked_rule(explained["rule"])
+    return await visit.page("explained.html", **asked, span=span, steps=steps, size=size, rule=rule)
 
 
-def _count(text: str | None) -> int:
-    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 6):
-        return _EVENTS
-    return max(1, min(int(text), _MOST))
+def steps_of(query: Mapping[str, str], next_token: str | None) -> Steps:
+    """The pages around the one that an address asks for. `events` is the API's token of the page, which knows only
+    where to go on: the ways back stand in `back`, so that neither script nor session need remember them.
+    """
+    here, kept = query.get("events"), {"size": query.get("size")}
+    number = _whole(query.get("page"), 2, 2, _PAGES) if here else 1
+    back = [token for token in query.get("back", "").split(".") if token] if here else []
+    following = None
+    if next_token is not None:
+        trail = [*back, here][-_BACK:] if here else []
+        following = kept | {"events": next_token, "page": number + 1, "back": ".".join(trail)}
+    previous: dict[str, Any] | None = None
+    if back:
+        previous = kept | {"events": back[-1], "page": number - 1, "back": ".".join(back[:-1])}
+    elif number == 2:
+        previous = kept
+    return Steps(number, kept if number > 2 else None, previous, following)
+
+
+def _whole(text: str | None, default: int, least: int, most: int) -> int:
+    """A whole number of an address; whoever wrote it by hand may have left it out."""
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) < 9):
+        return default
+    return max(least, min(int(text), most))
 
 
 def marked_rule(rule: str) -> Markup:

@@ -1,92 +1,192 @@
 """Says when something on a page has moved: server-sent events, of which a page's script has its parts made anew.
 
-What has moved is found by asking the API what the page asks it, every few seconds and only while somebody looks. A
-stream ends by itself, and the browser opens it again.
+A page says what it was rendered at, its mark, and its stream begins from there: what happens between the two is told,
+too. An event's id is the mark that it leads to, so a stream that the browser opens again, because it has ended or the
+process has been replaced, goes on from what was told last.
+
+What has moved is found by asking the API, every few seconds and only while somebody looks; of a family not even that
+while its partition of the log stands still, which one look at the read models tells for all streams of the process; nor
+of an organization's bills, while no partition moves.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import NamedTuple
 
 from starlette.responses import Response, StreamingResponse
 
+from services.concurrency import first_of
 from services.console.asking import Asking, Refused
 from services.console.looks import HEADERS
-from services.console.visits import Visit
+from services.console.visits import Page, Visit
+from services.failures import ExpectedFailure
 
-#: How often the API is asked, and for how long a stream goes on.
+#: How often something is asked, and for how long a stream goes on.
 EACH_SECONDS, LAST_SECONDS = 2.0, 300.0
-#: Streams of one process: each asks the API now and then for as long as a page is open.
-MOST = 200
+#: Streams of one process, and of one visitor: each asks now and then for as long as a page is open.
+MOST, MOST_EACH = 200, 20
 #: What a refusal has to say for the stream to go on: it passes by.
 _PASSING = frozenset({429, 503})
+#: What a stream is about, by the parameter of its page's path that names it, with its path in the API; without any it
+#: is about the whole organization.
+_ABOUT = {"account": "accounts", "commitment": "commitments", "bill": "bills"}
+About = tuple[str, str] | None
+#: How far each partition is folded: its next offset, and the catalog's.
+Reached = Mapping[int, tuple[int, int]]
+
+
+class Standing(NamedTuple):
+    """What a page shows, as a mark that is another one once it has moved. Of a family: in which partition it lies, and
+    whether it moves without it, for it waits for settlement. Of an organization: the mark of its bills."""
+
+    mark: str
+    partition: int | None = None
+    waits: bool = False
+    bills: str | None = None
 
 
 @dataclass(slots=True)
 class Streams:
-    """Of one process: how many there are."""
+    """Of one process: how many there are. `reached` tells how far the read models are."""
 
+    reached: Callable[[], Awaitable[Reached]]
     each_seconds: float = EACH_SECONDS
     last_seconds: float = LAST_SECONDS
     most: int = MOST
-    _open: int = field(default=0)
+    most_each: int = MOST_EACH
+    _open: "Counter[str]" = field(default_factory=Counter)
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def followed(self, page: Page) -> Page:
+        """The page, with the mark of what it shows; it is asked for first, so that nothing is missed."""
+
+        async def marked(visit: Visit) -> Response:
+            if not visit.to.moment:
+                visit.request.state.mark = await _mark_of(visit.asking, _about(visit.request.path_params))
+            return await page(visit)
+
+        return marked
 
     async def page(self, visit: Visit) -> Response:
         """A stream that has an event `changed` each time that what a page shows has moved."""
-        if self._open >= self.most:
+        visitor = visit.identity.access_key_id
+        if self._ending.is_set() or self._open.total() >= self.most or self._open[visitor] >= self.most_each:
             raise Refused(503, "too many pages are looked at; this one shows what was when it was loaded")
-        await self._standing(visit)  # what is refused is refused before the stream begins
+        about = _about(visit.query)
+        known = visit.request.headers.get("last-event-id") or visit.query.get("at")
+        reached = await self._reached()
+        standing = await _standing(visit.asking, about)  # what is refused is refused before the stream begins
         headers = HEADERS | {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(self._events(visit), media_type="text/event-stream", headers=headers)
+        events = self._events(visit, about, known, standing, reached)
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
-    async def _events(self, visit: Visit) -> AsyncIterator[str]:
-        self._open += 1
-        try:
+    def end(self) -> None:
+        """The process is about to end: every stream does at once, and none begins."""
+        self._ending.set()
+
+    async def _events(
+        self, visit: Visit, about: About, known: str | None, standing: Standing, reached: Reached | None
+    ) -> AsyncIterator[str]:
+        with self._counted(visit.identity.access_key_id):
             yield "retry: 5000\n\n"
-            last = await self._or_last(visit, b"")
+            if known != standing.mark:
+                yield _event(standing, changed=known is not None)
             for _ in range(int(self.last_seconds / self.each_seconds)):
-                await asyncio.sleep(self.each_seconds)
-                now = await self._or_last(visit, last)
+                await first_of(self.each_seconds, self._ending)
+                if self._ending.is_set():
+                    return
+                before, told = reached, standing.mark
+                reached = await self._reached()
+                if _may_have_moved(standing, before, reached):
+                    try:
+                        kept = standing.bills if _is_still(before, reached) else None
+                        standing = await _standing(visit.asking, about, kept)
+                    except Refused as error:
+                        if error.status not in _PASSING:
+                            return  # the token has ended, or what is looked at is gone: the next page says so
+                        reached = before
                 # A comment otherwise: whoever has left is noticed by what cannot be sent.
-                yield "event: changed\ndata: \n\n" if now != last else ":\n\n"
-                last = now
-        except Refused:  # the token has ended, or what is looked at is gone: the next page says so
-            return
-        finally:
-            self._open -= 1
+                yield _event(standing) if standing.mark != told else ":\n\n"
 
-    async def _or_last(self, visit: Visit, last: bytes) -> bytes:
+    @contextmanager
+    def _counted(self, visitor: str) -> Iterator[None]:
+        self._open[visitor] += 1
         try:
-            return await self._standing(visit)
-        except Refused as error:
-            if error.status not in _PASSING:
-                raise
-            return last
+            yield
+        finally:
+            self._open[visitor] -= 1
+            if not self._open[visitor]:
+                del self._open[visitor]
 
-    async def _standing(self, visit: Visit) -> bytes:
-        """A digest of what the page shows now."""
-        answers = await asyncio.gather(*_asked(visit))
-        return blake2b(repr(answers).encode(), digest_size=16).digest()
-
-
-def _asked(visit: Visit) -> list[Awaitable[Any]]:
-    asking, query = visit.asking, visit.query
-    if "account" in query:
-        return [
-            asking.get("commitments", accountId=query["account"], pageSize=20),
-            asking.get("balances", accountId=query["account"], pageSize=20),
-            _bills(asking, accountId=query["account"]),
-        ]
-    if "commitment" in query:
-        return [asking.get("commitments", query["commitment"])]
-    if "bill" in query:
-        return [_bills(asking, ids=query["bill"])]
-    return [asking.get("billjobs", pageSize=5), _bills(asking)]
+    async def _reached(self) -> Reached | None:
+        """None: it cannot be told now."""
+        try:
+            return await self.reached()
+        except ExpectedFailure:
+            return None
 
 
-async def _bills(asking: Asking, **of: str) -> Any:
-    """The newest bills, without the moment at which a pending one was calculated: that is each time another one."""
-    page = await asking.get("bills", excludeLineItems="true", pageSize=5, **of)
-    return [{name: bill[name] for name in bill if name != "lastCalculatedDate"} for bill in page["data"]]
+def _may_have_moved(standing: Standing, before: Reached | None, now: Reached | None) -> bool:
+    """Whether it is worth asking. Of an organization it is always: its jobs stand in no partition."""
+    if standing.partition is None or standing.waits or before is None or now is None:
+        return True
+    return before.get(standing.partition) != now.get(standing.partition)
+
+
+def _is_still(before: Reached | None, now: Reached | None) -> bool:
+    """Whether nothing at all has been folded."""
+    return before is not None and before == now
+
+
+def _about(given: Mapping[str, str]) -> About:
+    """The path and the id of what is followed."""
+    return next(((path, given[name]) for name, path in _ABOUT.items() if given.get(name)), None)
+
+
+def _event(standing: Standing, *, changed: bool = True) -> str:
+    """That it moved, or only from which mark on it is told."""
+    return f"id: {standing.mark}\n" + ("event: changed\ndata: \n\n" if changed else "\n")
+
+
+async def _mark_of(asking: Asking, about: About) -> str:
+    """What a page is rendered at; blank if that cannot be told, and the page shows why by itself."""
+    try:
+        return (await _standing(asking, about)).mark
+    except Refused:
+        return ""
+
+
+async def _standing(asking: Asking, about: About, bills: str | None = None) -> Standing:
+    """Of the family of an account, commitment or bill; of the organization, if it is about none, whose bills have the
+    mark `bills` if that is known. Raises: Refused."""
+    if about is None:
+        return await _of_organization(asking, bills)
+    try:
+        moved = await asking.get("moved", about[1])
+    except Refused as error:
+        if error.status != 404:
+            raise
+        await asking.get(*about)  # if that is there, the read models do not know it yet
+        return Standing("new")
+    return Standing(moved["mark"], moved["partition"], moved["waits"])
+
+
+async def _of_organization(asking: Asking, bills: str | None) -> Standing:
+    """Of its newest jobs and bills."""
+    jobs = _digest((await asking.get("billjobs", pageSize=5))["data"])
+    bills = bills or await _mark_of_bills(asking)
+    return Standing(f"{jobs}.{bills}", bills=bills)
+
+
+async def _mark_of_bills(asking: Asking) -> str:
+    """Without the moment at which a pending one was calculated: that is each time another one."""
+    page = await asking.get("bills", excludeLineItems="true", pageSize=5)
+    return _digest([{name: bill[name] for name in bill if name != "lastCalculatedDate"} for bill in page["data"]])
+
+
+def _digest(shown: object) -> str:
+    return blake2b(repr(shown).encode(), digest_size=12).hexdigest()

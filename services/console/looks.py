@@ -1,6 +1,7 @@
 """How pages look: templates, their filters, the two files that browsers fetch beside them, and the headers of all."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from services.console import wording
 from services.console.asking import Missing, path_of
 from services.console.sessions import Base
+from services.spelling import PLAIN
 
 #: A page asks nothing of any other host, and runs no script and no style that stands in it.
 HEADERS = {
@@ -114,8 +116,30 @@ class Inside(Addresses):
         """Of a page as of the same day and as known at the same moment."""
         return self.to(*parts, **self.moment | query)
 
+    def here(self, path: str) -> str:
+        """Of the page at this path, as of the same day and as known at the same moment."""
+        return f"{path}?{urlencode(self.moment)}" if self.moment else path
 
-async def rendered(template: str, values: dict[str, Any], status: int = 200) -> HTMLResponse:
-    """A page. It is made in a thread: one of 5,000 lines would hold up everybody's requests."""
-    page = await asyncio.to_thread(templates().get_template(template).render, values)
-    return HTMLResponse(page, status, headers=HEADERS)
+
+async def rendered(
+    template: str,
+    values: dict[str, Any],
+    status: int = 200,
+    form: str = PLAIN,
+    *,
+    began: float | None = None,
+) -> HTMLResponse:
+    """A page, its numbers in this form. It is made in a thread: one of 5,000 lines would hold up everybody's requests.
+
+    `began`: when the API began to be asked for it, by `time.perf_counter`; a header says how long that took.
+    """
+    asked = time.perf_counter()
+    page = await asyncio.to_thread(_made, template, values, form)
+    parts = {"api": asked - (asked if began is None else began), "rendering": time.perf_counter() - asked}
+    timing = ", ".join(f"{name};dur={took * 1000:.1f}" for name, took in parts.items())
+    return HTMLResponse(page, status, headers=HEADERS | {"server-timing": timing})
+
+
+def _made(template: str, values: dict[str, Any], form: str) -> str:
+    with wording.spelled_in(form):
+        return templates().get_template(template).render(values)

@@ -6,8 +6,10 @@ from typing import Any
 from services.console.asking import Asking, together
 
 
-async def plans_of(asking: Asking, account: str) -> list[dict[str, Any]]:
-    """The account's plans in force, each with its template, its prices and what they are for. Raises: Refused."""
+async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -> list[dict[str, Any]]:
+    """The account's plans in force, each with its template, its prices in force (or all that it has) and what they are
+    for. Raises: Refused.
+    """
     today = (await asking.get("clock"))["now"][:10]
     attached = (await asking.get("accountplans", account=account, date=today))["data"]
     named = sorted({one["planId"] for one in attached if "planId" in one})
@@ -17,22 +19,24 @@ async def plans_of(asking: Asking, account: str) -> list[dict[str, Any]]:
     templates = sorted({one["planTemplateId"] for one in plans.values()})
     asked = await together(
         templates=asking.get("plantemplates", ids=",".join(templates)),
-        own=_prices(asking, "planId", sorted(plans)),
-        inherited=_prices(asking, "planTemplateId", templates),
+        own=_prices(asking, "planId", sorted(plans), None if every_price else today),
+        inherited=_prices(asking, "planTemplateId", templates, None if every_price else today),
     )
     by_template = {one["id"]: one for one in asked["templates"]["data"]}
     priced = await _priced(asking, [price for prices in (asked["own"], asked["inherited"]) for price in prices])
     return [_of_plan(one, plans.get(one.get("planId", "")), by_template, priced) for one in attached]
 
 
-async def prices_of(asking: Asking, account: str) -> list[dict[str, Any]]:
-    """All prices of these plans, each with the currency it is in. Raises: Refused."""
-    plans = await plans_of(asking, account)
-    return [price | {"currency": plan["template"]["currency"]} for plan in plans for price in plan["prices"]]
+def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same of an account as it was."""
+    plans, templates = ({one["id"]: one for one in snapshot[name]} for name in ("plans", "planTemplates"))
+    by_id = {one["id"]: one for one in snapshot["aggregations"]}
+    prices = [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in snapshot["pricings"]]
+    return [_of_plan(one, plans.get(one.get("planId", "")), templates, prices) for one in snapshot["accountPlans"]]
 
 
-async def _prices(asking: Asking, by: str, ids: list[str]) -> list[dict[str, Any]]:
-    pages = await asyncio.gather(*(asking.get("pricings", **{by: id}) for id in ids))
+async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> list[dict[str, Any]]:
+    pages = await asyncio.gather(*(asking.get("pricings", date=on, **{by: id}) for id in ids))
     return [price for page in pages for price in page["data"]]
 
 

@@ -1,8 +1,9 @@
 """A request for a page: who visits, about which organization, as of when; and what becomes of one that is refused."""
 
-import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,8 @@ from services.access.errors import AccessUnknownError, NoTokenError, NotSignedIn
 from services.access.gate import Gate
 from services.access.scopes import Scope
 from services.access.tokens import Identity
-from services.console.asking import Asking, Refused
+from services.console.asking import Asking, Refused, or_missing
+from services.console.forms import form_for
 from services.console.looks import HEADERS, Addresses, Inside, rendered
 from services.console.sessions import (
     Base,
@@ -27,14 +29,11 @@ from services.console.sessions import (
     read_form,
     token_of,
 )
+from services.console.time_bar import is_form, moment_of, read_day, time_bar
 
 #: The API's table: which scopes a request needs one of, by its method and its path below an organization.
 Needed = Callable[[str, str], frozenset[Scope]]
 Form = dict[str, str]
-#: What a page may be asked as of, as its address and the API have it.
-MOMENT = ("asOf", "knownAt")
-#: As a browser's field for date and time sends it, which knows no zone: it is labelled as UTC.
-_WITHOUT_ZONE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?$")
 _TITLES = {
     400: "That was not understood",
     403: "Not with this key",
@@ -63,6 +62,7 @@ class Visit:
     identity: Identity
     asking: Asking
     to: Inside
+    began: float = field(default_factory=time.perf_counter)
 
     @property
     def organization(self) -> str:
@@ -79,8 +79,27 @@ class Visit:
         return bool(self.console.needed(method, path) & self.identity.scopes)
 
     async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page with what all have."""
-        return await rendered(template, self._values() | values, status)
+        """A page with what all have, in the form of whom it is about; a header says how long it was asked and made."""
+        form = await form_for(self.asking, self.request.headers.get("accept-language", ""), values)
+        timed = "span" in values
+        bar = time_bar(values["span"], self.to.moment) if timed else None
+        values = self._values() | {"timed": timed, "time": bar} | values
+        return await rendered(template, values, status, form, began=self.began)
+
+    def span(self, account: str) -> Awaitable[Any]:
+        """Between which days, and since when, there is anything to see of the account."""
+        return or_missing(self.asking.get("accounts", account, "timespan"))
+
+    @property
+    def dated_before(self) -> str | None:
+        """The day after the service day that is asked for: bills are dated before it."""
+        day = read_day(self.to.moment.get("asOf"))
+        return None if day is None or day == date.max else str(day + timedelta(days=1))
+
+    @property
+    def known_at(self) -> str | None:
+        """As known at which moment the page is asked for; None: now."""
+        return self.to.moment.get("knownAt")
 
     def go(self, *parts: str, **query: Any) -> Response:
         """Lead to a page, after a form was sent."""
@@ -95,16 +114,15 @@ class Visit:
             "may": self.may,
             "form_token": form_token(self.asking.token),
             "query": self.query,
+            "here": path_asked(self.request),
             "as_of": self.to.moment.get("asOf"),
             "known_at": self.to.moment.get("knownAt"),
         }
 
 
-def moment_of(query: Mapping[str, str]) -> dict[str, str]:
-    """As of which day, and as known when, an address asks for a page."""
-    given = {name: text for name in MOMENT if (text := query.get(name, "").strip())}
-    known = given.get("knownAt", "")
-    return given | {"knownAt": f"{known}Z"} if _WITHOUT_ZONE.match(known) else given
+def path_asked(request: Request) -> str:
+    """The path of the page, as an address has it: whatever characters are in the ids that it names."""
+    return quote(str(request.scope.get("app_root_path", "")) + str(request.scope["path"]))
 
 
 Page = Callable[[Visit], Awaitable[Response]]
@@ -135,6 +153,8 @@ def shown(console: Console, page: Page) -> Endpoint:
             return await sign_in_first(request)
         except AccessUnknownError as error:
             return await outside_error(request, 503, str(error))
+        if is_form(request.query_params):
+            return RedirectResponse(visit.to.here(path_asked(request)), 303, HEADERS)
         try:
             return await page(visit)
         except Refused as error:
@@ -187,7 +207,7 @@ async def sign_in_first(request: Request) -> Response:
     shown then leads here once more, now from this site.
     """
     base = Base.of(request)
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    back = path_asked(request) + (f"?{request.url.query}" if request.url.query else "")
     target = back if request.method == "GET" and base.is_own(back) else ""
     if target and request.headers.get("sec-fetch-site") == "cross-site":
         return await rendered("continue.html", {"to": Addresses(base), "target": target})

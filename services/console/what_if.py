@@ -1,113 +1,83 @@
-"""What if a commitment or a price were another: the bills that would follow, beside those of today. Nothing is written,
-and the address keeps the question."""
+"""What if a commitment, a plan or a price were another: the bills that would follow, beside those of today. Nothing is
+written, and the address keeps the question."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlencode
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from services.console.asking import Refused, or_missing, together
-from services.console.prices import prices_of
+from services.console.looks import HEADERS
+from services.console.prices import plans_of
+from services.console.supposable import KINDS
+from services.console.supposing import Subject, refusal, subject_of
 from services.console.visits import Visit
 
-#: Terms of a commitment that may be supposed, each with how it is asked for.
-TERMS = {
-    "amount": "number",
-    "startDate": "date",
-    "endDate": "date",
-    "overageSurchargePercent": "number",
-    "priority": "number",
-    "amountPrePaid": "number",
-    "rolloverPercent": "number",
-    "rolloverEndDate": "date",
-}
-_NUMBERS = {name for name, kind in TERMS.items() if kind == "number"}
-#: Members of a band, each asked for by its name and the band's place: `unitPrice-0`.
-BAND = ("lowerLimit", "fixedPrice", "unitPrice")
+#: The last day that is billed.
+_TO = "to"
+#: What the API refuses of a question; all else is no answer to it.
+_REFUSED = (400, 404, 409)
 
 
 async def page(visit: Visit) -> Response:
     """The question, and its answer once something is changed."""
-    asking, id, query = visit.asking, visit.request.path_params["account"], visit.query
+    asking, id = visit.asking, visit.request.path_params["account"]
     asked = await together(
         account=asking.get("accounts", id),
         commitments=or_missing(asking.get("commitments", accountId=id)),
-        prices=or_missing(prices_of(asking, id)),
-        commitment=_chosen(visit, "commitments", "commitment"),
-        pricing=_chosen(visit, "pricings", "pricing"),
+        balances=or_missing(asking.get("balances", accountId=id)),
+        plans=or_missing(plans_of(asking, id, every_price=True)),
+        config=asking.get("organizationconfig"),
+        **{name: asking.get(kind.path, chosen) for name, kind in KINDS.items() if (chosen := visit.query.get(name))},
     )
-    problem, body = "", {}
+    query = _typed(visit)
+    zone = asked["account"].get("timezone") or asked["config"]["timezone"]
+    subjects = [subject_of(kind, asked[name], query, zone) for name, kind in KINDS.items() if name in asked]
+    question = _question(subjects, query)
+    if question.keys() != query.keys():  # a form sends what is as it was, too
+        return RedirectResponse(_address(visit, question), 303, HEADERS)
+    answer, problem = await _answered(visit, id, subjects)
+    values = {"subjects": subjects, "question": question, "answer": answer, "problem": problem}
+    values["of"] = lambda **subject: _address(visit, question | subject)
+    values["without"] = lambda kind: _address(visit, _without(question, kind))
+    refused = problem or any(field.problem for subject in subjects for field in subject.fields.values())
+    return await visit.page("what_if.html", 400 if refused else 200, **asked, **values)
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    """What the address says, with what is blank: such a term is to be none."""
+    return {name: text.strip() for name, text in visit.request.query_params.items()}
+
+
+def _question(subjects: list[Subject], query: dict[str, str]) -> dict[str, str]:
+    """What an address has to say to ask the same: what is about, and what is changed of it."""
+    question = {subject.kind.name: query[subject.kind.name] for subject in subjects}
+    question |= {field.key: field.text for subject in subjects for field in subject.changed}
+    return question | ({_TO: query[_TO]} if query.get(_TO) else {})
+
+
+def _without(question: dict[str, str], kind: str) -> dict[str, str]:
+    return {key: text for key, text in question.items() if key.partition(".")[0] != kind}
+
+
+def _address(visit: Visit, question: dict[str, str]) -> str:
+    """Of the page with this question; what is blank in it says something, too."""
+    path = visit.to.to("accounts", visit.request.path_params["account"], "what-if")
+    return f"{path}?{urlencode(question)}" if question else path
+
+
+async def _answered(visit: Visit, account: str, subjects: list[Subject]) -> tuple[Any, str]:
+    """The bills side by side once something is changed, or what is wrong with the question as a whole; what is wrong
+    with a field stands beside it."""
+    supposed = {subject.kind.listed: [subject.document()] for subject in subjects if subject.changed}
+    if not supposed or any(field.problem for subject in subjects for field in subject.fields.values()):
+        return None, ""
+    body = {"accountId": account, **supposed}
+    if last := visit.query.get(_TO):
+        body["lastDateInBillingPeriod"] = last
     try:
-        body = _supposed(asked["commitment"], asked["pricing"], query)
-    except _NotANumberError as error:
-        problem = str(error)
-    answer, asked_for = None, {"accountId": id} | ({"lastDateInBillingPeriod": query["to"]} if "to" in query else {})
-    if body:
-        try:
-            answer = await asking.send("POST", "bills", "whatif", body=asked_for | body)
-        except Refused as error:
-            if error.status not in (400, 404, 409):
-                raise
-            problem = str(error)
-    values = {"terms": TERMS, "band": BAND, "problem": problem, "answer": answer, "changed": _changed(asked, query)}
-    return await visit.page("what_if.html", 200 if not problem else 400, **asked, **values)
-
-
-class _NotANumberError(ValueError):
-    """A field that has to hold a number."""
-
-
-async def _chosen(visit: Visit, path: str, name: str) -> Any:
-    """The commitment or price that the question is about."""
-    chosen = visit.query.get(name)
-    return None if chosen is None else await visit.asking.get(path, chosen)
-
-
-def _supposed(commitment: Any, pricing: Any, query: dict[str, str]) -> dict[str, Any]:
-    """What the API is to suppose: the terms as they are, with what the question changes. {} if it changes nothing."""
-    body: dict[str, Any] = {}
-    if commitment is not None:
-        given = {name: _value(name, query[name]) for name in TERMS if name in query}
-        terms = {name: value for name, value in given.items() if not _same(value, commitment.get(name))}
-        body |= {"commitments": [commitment | terms]} if terms else {}
-    if pricing is not None:
-        bands = [_band(band, place, query) for place, band in enumerate(pricing["pricingBands"])]
-        body |= {"pricings": [pricing | {"pricingBands": bands}]} if bands != pricing["pricingBands"] else {}
-    return body
-
-
-def _band(band: dict[str, Any], place: int, query: dict[str, str]) -> dict[str, Any]:
-    given = {name: query.get(f"{name}-{place}") for name in BAND}
-    return band | {name: _number(f"{name}-{place}", text) for name, text in given.items() if text is not None}
-
-
-def _value(name: str, text: str) -> Any:
-    return _number(name, text) if name in _NUMBERS else text
-
-
-def _number(name: str, text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal("nan")
-    if not value.is_finite():
-        raise _NotANumberError(f"{name}: must be a number, with a point before the decimals")
-    return value
-
-
-def _same(given: Any, held: Any) -> bool:
-    """Whether a term stays as it is; a blank one that is not there does."""
-    return given == held or (isinstance(given, Decimal) and held is None and not given)
-
-
-def _changed(asked: dict[str, Any], query: dict[str, str]) -> list[dict[str, Any]]:
-    """What the question changes, each with what it was, for the sentence above the answer."""
-    commitment, pricing = asked["commitment"], asked["pricing"]
-    found = []
-    if commitment is not None:
-        found += [{"name": name, "was": commitment.get(name), "is": query[name]} for name in TERMS if name in query]
-    if pricing is not None:
-        for place, band in enumerate(pricing["pricingBands"]):
-            names = [name for name in BAND if f"{name}-{place}" in query]
-            found += [{"name": name, "was": band[name], "is": query[f"{name}-{place}"]} for name in names]
-    return [one for one in found if str(one["was"]) != one["is"]]
+        return await visit.asking.send("POST", "bills", "whatif", body=body), ""
+    except Refused as error:
+        if error.status not in _REFUSED:
+            raise
+        return None, refusal(subjects, str(error))

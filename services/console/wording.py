@@ -1,50 +1,54 @@
 """Money, numbers, days and moments as people read them. Nothing is computed: what the API says is spelled.
 
-Words are English, and so is the form of numbers; a currency has its own sign and its own decimals.
+Words are English; numbers, amounts and days have the form of the locale that a page is spelled in (`forms.py` says
+which). A currency has its own sign and its own decimals in every one.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
+from babel.dates import format_datetime, format_skeleton
 from markupsafe import Markup, escape
 
 from events.zones import time_zone
+from services import spelling
+from services.console.time_bar import read_day as read_asked_day
+from services.console.time_bar import read_moment as read_asked_moment
+from services.spelling import PLAIN
 
-LOCALE = "en_US"
-_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
-_ROWS_REMEMBERED = 50_000
+#: A moment in plain English.
+_PLAIN_MOMENT = "d MMM y, HH:mm:ss"
+#: In which locale the page that is being made is spelled: of this task, and of a thread that it began.
+_LOCALE: ContextVar[str] = ContextVar("locale", default=PLAIN)
 
 
-@lru_cache(_ROWS_REMEMBERED)
+@contextmanager
+def spelled_in(locale: str) -> Iterator[None]:
+    """All that is spelled in the block has the form of this locale, which is one of babel's names (`de_CH`)."""
+    before = _LOCALE.set(locale)
+    try:
+        yield
+    finally:
+        _LOCALE.reset(before)
+
+
 def money(value: Decimal | int, currency: str) -> str:
     """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
-    return _apart(format_currency(Decimal(value), currency, locale=LOCALE))
+    return spelling.money(value, currency, _LOCALE.get())
 
 
-@lru_cache(_ROWS_REMEMBERED)
 def price(value: Decimal | int, currency: str) -> str:
     """With all its digits: a price of a unit may be far below a minor unit."""
-    whole = Decimal(value)
-    if whole == whole.quantize(Decimal("0.01")):
-        return money(value, currency)
-    return _apart(format_currency(whole, currency, locale=LOCALE, currency_digits=False, decimal_quantization=False))
+    return spelling.price(value, currency, _LOCALE.get())
 
 
-def _apart(text: str) -> str:
-    """A currency that has letters in the place of a sign stands apart from its number: `KWD 1.234`."""
-    return _LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
-
-
-@lru_cache(_ROWS_REMEMBERED)
 def number(value: Decimal | int) -> str:
-    """With all its digits, in groups of three."""
-    return format_decimal(Decimal(value), locale=LOCALE, decimal_quantization=False)
+    """With all its digits, in the groups of the locale."""
+    return spelling.number(value, _LOCALE.get())
 
 
 def exact(value: Decimal | int) -> str:
@@ -90,20 +94,36 @@ def day(value: Any, zone: str = "UTC") -> Markup:
 def span(start: Any, end: Any, zone: str = "UTC") -> Markup:
     """The days from `start` until before `end`, both of them named: `1 Jan 2026 – 31 Jan 2026`."""
     first, last = read_day(start, zone), read_day(end, zone) - timedelta(days=1)
-    return day(first) if last <= first else Markup("{} – {}").format(day(first), day(last))
+    return day(first) if last <= first else Markup("{}\N{NO-BREAK SPACE}– {}").format(day(first), day(last))
 
 
 def moment(value: Any, zone: str = "UTC") -> Markup:
     """`1 Jan 2026, 14:05:09 UTC`: the zone is named, for without it a time means nothing."""
-    at = datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(time_zone(zone))
-    text = format_datetime(at, "d MMM y, HH:mm:ss", locale=LOCALE)
+    at, locale = datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(time_zone(zone)), _LOCALE.get()
+    text = format_datetime(at, _PLAIN_MOMENT if locale == PLAIN else "medium", locale=locale)
     return Markup('<time datetime="{}">{} {}</time>').format(at.isoformat(), text, zone)
 
 
-@lru_cache(_ROWS_REMEMBERED)
+def day_asked(text: str) -> Markup:
+    """A day as an address says it; what is none is said as it stands."""
+    found = read_asked_day(text)
+    return escape(text) if found is None else day(found)
+
+
+def moment_asked(text: str, zone: str) -> Markup:
+    """The same of a moment."""
+    found = read_asked_moment(text)
+    return escape(text) if found is None else moment(found, zone)
+
+
 def day_text(value: date) -> str:
-    """The same without an element."""
-    return format_date(value, "d MMM y", locale=LOCALE)
+    """A day without an element."""
+    return spelling.day(value, _LOCALE.get())
+
+
+def month(value: Any) -> str:
+    """The month that a day lies in: `Jan 2026`."""
+    return format_skeleton("yMMM", read_day(value), locale=_LOCALE.get())
 
 
 #: Names of the wire that read badly without their capitals.
@@ -139,5 +159,21 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
 
 #: What templates may spell, by these names.
 FILTERS: tuple[Callable[..., object], ...] = (
-    *(amount, day, exact, leaves, moment, money, multiline, number, quantity, span, unit_price, words),
+    *(
+        amount,
+        day,
+        day_asked,
+        exact,
+        leaves,
+        moment,
+        moment_asked,
+        money,
+        month,
+        multiline,
+        number,
+        quantity,
+        span,
+        unit_price,
+        words,
+    ),
 )

@@ -14,16 +14,18 @@ from pydantic_core import core_schema
 from events.decimals import plain
 from events.envelope import Envelope
 from events.facts import FACTS
+from events.facts.alerts import AccountNotified, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from events.facts.bills import BillLine
 from events.resources.bounds import TOLD_CLIENTS, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.validate import MAX_ID_LENGTH
+from services.relay.notifications import TYPE, Notification
 from services.relay.relay import OfBill
 
 SCHEMAS = "#/components/schemas/{model}"
 #: A number of the log is a text in plain notation, exact.
 _NUMBER = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
-USAGE_EVENT, LINE_ITEM = "UsageEvent", "BillLineItem"
+USAGE_EVENT, LINE_ITEM, NOTIFICATION = "UsageEvent", "BillLineItem", "Notification"
 
 
 class RecordSchema(GenerateJsonSchema):
@@ -80,6 +82,7 @@ def schemas() -> dict[str, Any]:
     by_name["Envelope"] = envelope | {"properties": envelope["properties"] | {"data": {"type": "object"}}}
     by_name[USAGE_EVENT] = _usage()
     by_name[LINE_ITEM] = _line_item()
+    by_name[NOTIFICATION] = _notification()
     return dict(sorted(_plain(by_name).items()))
 
 
@@ -124,6 +127,18 @@ def _line_item() -> dict[str, Any]:
         "properties": bill["properties"] | line["properties"],
         "required": [*bill["required"], *line["required"]],
     }
+
+
+def _notification() -> dict[str, Any]:
+    _, made = msgspec.json.schema_components([Notification])
+    event = made["Notification"]
+    facts = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)
+    event["properties"] |= {
+        "type": {"const": TYPE},
+        "time": {"type": "string", "format": "date-time"},
+        "data": {"anyOf": [{"$ref": SCHEMAS.format(model=fact.__name__)} for fact in facts]},
+    }
+    return dict(event)
 
 
 #: Bounds of numbers that are texts: no word of JSON Schema says them.

@@ -13,6 +13,7 @@ from events.topics import (
     CHECKPOINTS,
     CUT_HEADER,
     EVENTS,
+    NOTIFICATIONS,
     OFFSET_HEADER,
     PARTITION_HEADER,
     REASON_HEADER,
@@ -24,11 +25,11 @@ from events.topics import (
     USAGE_REJECTED,
     Topic,
 )
-from services.contracts.records import LINE_ITEM, SCHEMAS, USAGE_EVENT, record_of, schemas
+from services.contracts.bindings import channel_binding, message_binding, partitions_in_words, retention_in_words
+from services.contracts.records import LINE_ITEM, NOTIFICATION, SCHEMAS, USAGE_EVENT, record_of, schemas
 from services.ingest.cloudevent import ATTRIBUTES
 from services.refusals.refusal import Reason
 from services.relay.relay import places
-from services.run.settings import Settings
 from services.sight.traceparent import HEADER as TRACE_HEADER
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
@@ -43,6 +44,7 @@ _OTHERS = {
     USAGE: [USAGE_EVENT, _BINARY_USAGE],
     USAGE_REJECTED: [_REFUSED],
     BILL_LINES: [LINE_ITEM],
+    NOTIFICATIONS: [NOTIFICATION],
     CHECKPOINTS: [_CHECKPOINT],
     TREE_HEADS: [_TREE_HEAD],
 }
@@ -52,6 +54,7 @@ _ABOUT = {
     EVENTS: ("send", "The log: every fact about an account, its usage and its bills, in one order per account."),
     CATALOG: ("send", "Facts of a whole organization, in one order: products, meters, plans, prices, all accounts."),
     BILL_LINES: ("send", "The lines of issued bills, for invoicing, keyed by billing account."),
+    NOTIFICATIONS: ("send", "Alerts that were raised, keyed by billing account; nothing is told of the past."),
     USAGE_REJECTED: ("send", "Usage that was refused, as it came, with the reason; it can be sent again."),
     CHECKPOINTS: ("send", "What audits have proved, signed with the operator's key; nobody else has a use for it."),
     TREE_HEADS: ("send", "What the log is known by at each quarter hour, signed with the operator's key."),
@@ -60,7 +63,8 @@ _DESCRIPTION = """What Trueup takes from Kafka and puts there.
 
 A reader of `billing.events` or `billing.catalog` applies a record only if its `sequence` is greater than the last that
 it applied from that `source` in that partition: what was appended twice counts once. A consumer of
-`billing.bill-line-items` keeps the last (`position`, `line`) of each partition for the same end. Numbers are texts in
+`billing.bill-line-items` keeps the last (`position`, `line`) of each partition for the same end, one of
+`billing.notifications` the `id` of each alert. Numbers are texts in
 plain notation, exact. Topics bear the prefix that the installation was given (`TRUEUP_KAFKA_TOPIC_PREFIX`), which is
 none here. Facts of an older `schema` have the members of that version; none is ever taken away. What HTTP
 takes and answers is described in `docs/openapi.json`."""
@@ -68,7 +72,7 @@ takes and answers is described in `docs/openapi.json`."""
 
 def asyncapi() -> dict[str, Any]:
     """The document, for AsyncAPI 3.0."""
-    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item()}
+    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item(), NOTIFICATION: _notification()}
     messages |= {name: _signed(name, what) for name, what in _SIGNED.items()}
     return {
         "asyncapi": "3.0.0",
@@ -186,6 +190,18 @@ def _line_item() -> dict[str, Any]:
     }
 
 
+def _notification() -> dict[str, Any]:
+    headers = {"position": _WHOLE | {"description": "Where the alert stands in the event store."}}
+    return {
+        "name": NOTIFICATION,
+        "summary": "An alert that was raised: a CloudEvent in structured mode.",
+        "contentType": _JSON,
+        "headers": _headers(headers, required=[*headers]),
+        "payload": {"$ref": SCHEMAS.format(model=NOTIFICATION)},
+        "bindings": message_binding("The root of the account's family"),
+    }
+
+
 def _signed(name: str, what: str) -> dict[str, Any]:
     return {
         "name": name,
@@ -210,40 +226,3 @@ _EXAMPLE: dict[str, Any] = {
     "organization": "my-org",
     "data": {"meter": "api", "measure": {"calls": 3}},
 }
-
-
-_VERSION = "0.5.0"
-#: Settings of a topic that the bindings have numbers for.
-_NUMBERS = ("retention.ms", "retention.bytes")
-
-
-def channel_binding(topic: Topic) -> dict[str, Any]:
-    """Partitions where they are fixed, and how long records stay; -1 is for ever."""
-    config = topic.config
-    settings: dict[str, Any] = {name: int(config[name]) for name in _NUMBERS}
-    settings |= {
-        "cleanup.policy": config["cleanup.policy"].split(","),
-        "max.message.bytes": Settings.model_fields["max_record_bytes"].default,
-    }
-    binding: dict[str, Any] = {"topic": topic.name, "topicConfiguration": settings, "bindingVersion": _VERSION}
-    return {"kafka": binding | ({"partitions": topic.partitions} if topic.partitions else {})}
-
-
-def message_binding(key: str) -> dict[str, Any]:
-    """`key`: what a record's key is, in words."""
-    return {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": _VERSION}}
-
-
-def partitions_in_words(topic: Topic) -> str:
-    """How many partitions there are, for the channel's description."""
-    if topic.partitions:
-        return f"{topic.partitions} partition."
-    usual = Settings.model_fields["partitions"].default
-    return f"As many partitions as `TRUEUP_PARTITIONS` says when topics are made, {usual} unless set, for life."
-
-
-def retention_in_words(topic: Topic) -> str:
-    """How long records stay, and whose clock stamps them."""
-    ms = int(topic.config["retention.ms"])
-    how_long = "for ever" if ms < 0 else f"for {ms // (24 * 60 * 60 * 1000)} days"
-    return f"Records stay {how_long}, and bear the time at which the broker took them."

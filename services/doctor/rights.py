@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from events.topics import BILL_LINES, CATALOG, CHECKPOINTS, EVENTS, TOPICS, TREE_HEADS, USAGE, USAGE_REJECTED
+from events.topics import (
+    BILL_LINES,
+    CATALOG,
+    CHECKPOINTS,
+    EVENTS,
+    NOTIFICATIONS,
+    TOPICS,
+    TREE_HEADS,
+    USAGE,
+    USAGE_REJECTED,
+)
 from services.kafka.asking import Operation
 from services.postgres import Role
 
@@ -29,7 +39,7 @@ _READS = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED}
 #: Beside what all may: topics that a process writes, and the group that it is a member of.
 _WRITES = {
     "api": (USAGE,),
-    "relay": (EVENTS, CATALOG, BILL_LINES),
+    "relay": (EVENTS, CATALOG, BILL_LINES, NOTIFICATIONS),
     "ingest": (USAGE, USAGE_REJECTED, EVENTS),
     "notary": (TREE_HEADS,),
     "jobs": (CHECKPOINTS,),

@@ -5,6 +5,7 @@ issued one is, at the positions that its lines were derived at.
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from events.codec import decode
@@ -19,6 +20,7 @@ from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
+from services.explain.corrected import corrected_usage
 from services.explain.events import count_events, read_events
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
@@ -40,12 +42,14 @@ ORDER BY partition, log_offset
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A line of a bill, by its id or its number on the bill. `limit`: most events to name."""
+    """A line of a bill, by its id or its number on the bill. `limit`: most events to name, behind the one at the offset
+    `after`."""
 
     organization: str
     bill_id: str
     line: str
     limit: int = LIMIT_DEFAULT
+    after: int | None = None
 
 
 async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
@@ -118,7 +122,7 @@ async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, a
     async with LogReader(cluster) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
         explanation = await compute(asked.organization, _explained, past, bill, line)
-        events = await read_events(reader, past, explanation.usage, asked.limit)
+        events = await read_events(reader, past, explanation.usage, asked.limit, asked.after)
     return {
         "billId": bill.bill_id,
         "billDate": bill.bill_date,
@@ -128,6 +132,7 @@ async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, a
         "positions": bill.positions.model_dump(),
         "eventCount": count_events(past, explanation.usage),
         "events": events,
+        "corrected": list(islice(corrected_usage(past, line, explanation.usage), asked.limit)),
         "terms": await _terms(postgres, past, explanation, bill.positions),
     }
 

@@ -10,11 +10,12 @@ from events.envelope import event_id
 from events.topics import EVENTS
 from events.zones import time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
+from projections.corrections import texts_of
 from projections.explain import UsageRef
 from projections.explain.parts import number
 from projections.usage import details_of
 from services.concurrency import compute
-from services.kafka import LogReader
+from services.kafka import POLL_RECORDS, LogReader
 from services.readside.past import PastFamily
 from services.readside.past.usage import Logged, usage_between
 
@@ -26,17 +27,32 @@ def count_events(past: PastFamily, refs: Sequence[UsageRef]) -> int:
     return sum(past.state.totals[ref[:3]][day].records for ref in refs for day in ref.days)
 
 
-async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageRef], limit: int) -> list[Document]:
-    """The first events of these totals, in the order of the log."""
+#: Fewest records that are read at a time: what is behind a line may lie far apart.
+_POLL = 1_000
+
+
+async def read_events(
+    reader: LogReader, past: PastFamily, refs: Sequence[UsageRef], limit: int, after: int | None = None
+) -> list[Document]:
+    """The first events of these totals, in the order of the log; those behind the event at offset `after`.
+
+    Nothing before that one is read, so a later page costs what the first one does. The event itself is: what a writer
+    appended twice, before it and behind it, is told by its sequence to have been there (decision 5).
+    """
     offsets = [past.state.offsets[*ref[:3], day] for ref in refs for day in ref.days]
     if not offsets or limit < 1:
         return []
-    start, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
+    first, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
+    start = first if after is None else max(first, after)
     wanted, documents = _Wanted(past, refs), list[Document]()
-    accounts = {ref.account_id for ref in refs}
-    async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts, past.origins)) as polls:
+    accounts, partition = {ref.account_id for ref in refs}, past.positions.partition
+    usage_of = usage_between(
+        reader, partition, start, end, accounts, past.origins, max_records=min(max(_POLL, 2 * limit), POLL_RECORDS)
+    )
+    async with aclosing(usage_of) as polls:
         async for usage in polls:
-            documents.extend(await compute(past.organization, wanted.documents, usage))
+            behind = [logged for logged in usage if after is None or logged.offset > after]
+            documents.extend(await compute(past.organization, wanted.documents, behind))
             if len(documents) >= limit:
                 break
     return documents[:limit]
@@ -48,7 +64,7 @@ class _Wanted:
     def __init__(self, past: PastFamily, refs: Sequence[UsageRef]) -> None:
         self._days: dict[tuple[str, str, str], frozenset[date]] = {ref[:3]: frozenset(ref.days) for ref in refs}
         self._zone = time_zone(past.state.timezone)
-        self._partition = past.positions.partition
+        self._partition, self._corrections = past.positions.partition, past.state.corrections
         self._functions = {}
         self._meters: dict[str, list[MeterAggregation]] = {}
         for id in sorted({ref.aggregation_id for ref in refs}):
@@ -65,7 +81,11 @@ class _Wanted:
         record, aggregations = logged.record, self._meters.get(logged.record.data.meter_id)
         if aggregations is None:
             return
-        details = details_of(logged.value)
+        details, corrected = details_of(logged.value), self._corrections.get(logged.offset)
+        if corrected is not None:
+            if corrected.stands is None:
+                return
+            details = details._replace(numbers=corrected.stands.measure, texts=texts_of(corrected.stands))
         day = details.ts.astimezone(self._zone).date()
         adds = [
             {

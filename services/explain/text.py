@@ -68,9 +68,22 @@ def _events(document: Document) -> Iterator[str]:
     for event in document["events"]:
         adds = ", ".join(str(add["quantity"]) for add in event["adds"])
         yield f"{STEP}{event['id']}  {_place(event)}  {event['ts']}  {event['usageId']}: {adds}"
+    if document["corrected"]:
+        yield f"{len(document['corrected'])} events corrected:"
+    for event in document["corrected"]:
+        said = f"{_said(event['was'])} -> {_said(event['now'])}" if "now" in event else _said(event["was"])
+        why = f": {event['reason']}" if "reason" in event else ""
+        yield (
+            f"{STEP}{event['status']}  {event['id']}  {_place(event)}  {event['ts']}  {event['usageId']}: {said},"
+            f" by {event['createdBy']}{why}"
+        )
     yield f"{len(document['terms'])} facts of its terms:"
     for term in document["terms"]:
         yield f"{STEP}{term['id']}  {_place(term)}  {term['type']} {term['resourceId']}"
+
+
+def _said(fields: Document) -> str:
+    return " ".join(f"{code}={value}" for code, value in fields.items()) or "nothing"
 
 
 def _place(at: Document) -> str:

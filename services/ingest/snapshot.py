@@ -31,10 +31,10 @@ SELECT source, mark::text AS mark FROM positions, jsonb_object_keys(sequences) A
 WHERE topic = 'usage' AND mark IS NOT NULL
 """
 
-#: $1 partitions.
+#: $1 partitions. One from which everything was taken says nothing.
 _TOTALS = """
 SELECT partition, account_id, aggregation_id, segment, day, records, total, state::text AS state
-FROM usage_totals WHERE partition = ANY ($1::integer[])
+FROM usage_totals WHERE partition = ANY ($1::integer[]) AND records > 0
 """
 
 #: $1 partitions. Oldest first: a newer use of an id comes after an older one.

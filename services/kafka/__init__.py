@@ -26,13 +26,14 @@ from services.kafka.failures import (
     kafka_errors,
 )
 from services.kafka.lenient import bytes_of_name
-from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
+from services.kafka.reading import EPOCH, FETCH_BYTES, POLL_RECORDS, LogReader
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, SharedWriter, header_bytes
 
 __all__ = [
     "BATCH_BYTES",
     "EPOCH",
     "FETCH_BYTES",
+    "POLL_RECORDS",
     "Appended",
     "BatchWriter",
     "ClientCredentials",

@@ -54,7 +54,9 @@ def new_broker(cluster: Cluster, **options: Any) -> "KafkaBroker":
         case login:
             options["security"] = SASLOAuthBearer(**way)
             options["sasl_oauth_token_provider"] = tokens_of(login)
-    return KafkaBroker(cluster.bootstrap, client_id=cluster.client_id, **options)
+    # FastStream takes a text for one address, commas and all; the clients beside it divide it themselves.
+    addresses = [address.strip() for address in cluster.bootstrap.split(",")]
+    return KafkaBroker(addresses, client_id=cluster.client_id, **options)
 
 
 def connection_options(cluster: Cluster) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_e
 from services.sight.pulse import PULSE
 
 FETCH_BYTES = 8 * 1024 * 1024
+#: Records that are handed out at a time, at most.
+POLL_RECORDS = 20_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -100,7 +102,7 @@ class LogReader:
         return {key.partition: found[key].offset if found[key] else end for key, end in ends.items()}
 
     async def read(
-        self, topic: str, partition: int, start: int, end: int, *, max_records: int = 20_000
+        self, topic: str, partition: int, start: int, end: int, *, max_records: int = POLL_RECORDS
     ) -> AsyncGenerator[list[FetchedRecord], None]:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
         topic_partition = self._place(topic, partition)

@@ -19,7 +19,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from events.topics import CHECKPOINTS, TOPICS, TREE_HEADS, USAGE_REJECTED, Topic
+from events.topics import CHECKPOINTS, NOTIFICATIONS, TOPICS, TREE_HEADS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
 from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
 from services.migrate.topic_settings import (
@@ -40,7 +40,7 @@ from services.migrate.topic_settings import (
 
 SHOWN_SECONDS = 30.0
 #: What is lost with these, nothing else follows from.
-MADE_ANEW = (USAGE_REJECTED, CHECKPOINTS, TREE_HEADS)
+MADE_ANEW = (USAGE_REJECTED, NOTIFICATIONS, CHECKPOINTS, TREE_HEADS)
 #: What a topic has while an archive is restored into it.
 BY_WRITERS = {STAMPS: "CreateTime", "retention.ms": "-1"}
 #: How a broker says that a setting may not be as it was asked for.

@@ -21,8 +21,10 @@ from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.resources.catalog import Pricing
+from events.resources.notifications import LEVELS, NotificationConfiguration
 from events.sources import LastSequences, Origins
 from events.topics import CATALOG
+from projections.alerts.rules import Rules, rules_of
 from projections.calculation import calculation_of
 from projections.entities import Entity
 from projections.rating.index import FamilyIndex
@@ -124,6 +126,7 @@ class CatalogLog(CatalogFold):
         self._rows: list[FactRow] = []
         self._foreign: list[ForeignRow] = []
         self._indexes: dict[str, FamilyIndex] = {}
+        self._rules: dict[str, Rules] = {}
         #: Organization -> how often its catalog changed: compiled terms are good for one value.
         self.versions: dict[str, int] = {}
 
@@ -135,6 +138,14 @@ class CatalogLog(CatalogFold):
     def index(self, organization: str) -> FamilyIndex:
         """The index of the organization's part of the catalog."""
         return self._indexes.setdefault(organization, FamilyIndex())
+
+    def rules(self, organization: str) -> Rules:
+        """What the organization wants to be told of; the same object until one of its rules changes."""
+        rules = self._rules.get(organization)
+        if rules is None:
+            configured = self.resources(organization).notification_configurations
+            rules = self._rules[organization] = rules_of(configured.values())
+        return rules
 
     def changes_since(self, offset: int) -> list[CatalogChange]:
         """Changes at or after the offset, in order."""
@@ -170,7 +181,10 @@ class CatalogLog(CatalogFold):
         before = touched(catalog, envelope.data)
         catalog.evolve(envelope)
         self.index(envelope.organization).evolve(envelope)
-        self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
+        if _is_of_rule(envelope.data):
+            self._rules.pop(envelope.organization, None)  # no terms follow from it
+        else:
+            self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
         self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
         self._changes.append(_change(record.offset, envelope, before, touched(catalog, envelope.data)))
 
@@ -194,6 +208,10 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     is applied."""
     if isinstance(fact, OrganizationConfigured):
         return _Touched(None)
+    if _is_of_rule(fact):
+        rule = catalog.notification_configurations.get(fact.id)
+        # One that waits for a level looks at everybody; one that waits for something that happens looks at nobody here.
+        return _Touched(None if rule is not None and rule.body.event_name in LEVELS else frozenset())
     id = fact.id
     pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
     plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
@@ -215,6 +233,10 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     plans |= {id} if id in catalog.plan_groups else set()
     aggregation = catalog.aggregations.get(id)
     return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
+
+
+def _is_of_rule(fact: ResourceFact) -> bool:
+    return type(fact).__name__.startswith(NotificationConfiguration.__name__)
 
 
 def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:

@@ -20,11 +20,12 @@ from events.sources import Origins
 from events.topics import EVENTS
 from events.zones import ZoneDays
 from projections.clock import counted_tick
+from projections.corrections import CorrectedFold, Corrections
 from projections.readmodels.facts import fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, usage_row
 from projections.resources import Resources
-from projections.usage import Cell, CellKey, MeterPlan, fold_usage, meter_plans
+from projections.usage import Cell, CellKey, MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
 from services.projection.catalog import CatalogChange
 from services.projection.partition import PartitionState
@@ -109,19 +110,21 @@ async def rederive(
     changed: Mapping[str, set[str]],
     zones: Mapping[str, ZoneDays],
     origins: Origins,
+    corrections: Corrections,
 ) -> dict[CellKey, Cell]:
     """All totals of the changed aggregations over the partition's log before `position.next_offset`.
 
-    `zones` must hold every account of the partition. Memory grows with the totals, not with the log.
+    `zones` must hold every account of the partition, `corrections` all that stand before that offset. Memory grows with
+    the totals, not with the log.
     """
     plans: dict[str, MeterPlan] = {}
     for organization, aggregations in changed.items():
         plans |= meter_plans(catalogs[organization], frozenset(aggregations))
     firsts = [position.meters[meter] for meter in plans if meter in position.meters]
-    cells: dict[CellKey, Cell] = {}
+    fold = CorrectedFold(corrections, plans, zones)
     if firsts:
         past = Position(position.partition, next_offset=min(firsts))
         async for records in reader.read(EVENTS, position.partition, min(firsts), position.next_offset):
             taken = take(past, Polled(records, records[-1].offset + 1), origins)
-            fold_usage(cells, taken.offsets, taken.usage, taken.value_at, plans, zones)
-    return cells
+            fold.fold(taken.offsets, taken.usage, taken.value_at)
+    return fold.cells()

@@ -1,7 +1,7 @@
 """What was folded of one partition and is not written yet."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -144,6 +144,10 @@ class Unwritten:
         self.merged |= self.cells.keys()
         cells, self.cells = self.cells, {}
         return cells
+
+    def note_corrected(self, keys: Set[CellKey]) -> None:
+        """Totals of families in memory that corrections changed; their rows stay unwritten."""
+        self.merged |= keys
 
     def note_catalog(
         self, changes: Iterable[CatalogChange], facts: Iterable[FactRow], foreign: Iterable[ForeignRow]

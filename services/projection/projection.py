@@ -6,13 +6,15 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from events.envelope import Envelope
 from events.sources import Origins
 from events.topics import EVENTS
 from events.zones import ZoneDays
 from projections.readmodels import directory, due
-from projections.usage import MeterPlan, meter_plans
+from projections.usage import CellKey, MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
 from services.projection.catalog import CatalogLog
+from services.projection.correcting import Correcting, Ranges, corrections_in, known_corrections, written_ranges
 from services.projection.fold import apply_facts, changed_aggregations, note_usage, rederive
 from services.projection.partition import PartitionState, new_partition
 from services.projection.schemas import Target
@@ -94,6 +96,9 @@ class Projection:
             note_usage(state, decoded)
             state.unwritten.add_usage(decoded, self._plans, self.cache.zones)
             state.stop(decoded.stopped)
+        for partition, decoded in taken.items():
+            if corrections := corrections_in(decoded):
+                await self._correct(self.partitions[partition], corrections)
 
     @property
     def has_more_due(self) -> bool:
@@ -124,7 +129,8 @@ class Projection:
         quiet: bool = True,
         only: Collection[int] | None = None,
     ) -> int:
-        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
+        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction; while
+        records keep coming, draws and lines that have waited long enough in one of their own behind it.
 
         Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
         as due. Not `quiet`: more records are about to come, so whatever may wait waits. `only`: of partitions that have
@@ -141,6 +147,9 @@ class Projection:
         touched = sum(len(state.unwritten.merged) for state in states)
         for state in states:
             state.committed()
+        if settle and not quiet and self._writer.turns.is_late(states):
+            async with self.target.writing() as connection:
+                settled += await self._writer.follow(connection, states)
         self.cache.shrink(touched, kept=self.unwritten_totals)
         return settled
 
@@ -170,12 +179,40 @@ class Projection:
         unwritten.note_catalog(changes, self.catalog.rows_since(before), self.catalog.foreign_since(before))
         changed = changed_aggregations(changes)
         if changed:
-            gone = set().union(*changed.values())
-            zones = await self._zones(position.partition)
-            origins, organizations = self._origins, self.catalog.organizations
-            rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
-            unwritten.derive_anew(gone, rederived)  # what was folded so far is in the derived totals
+            await self._derive_anew(state, changed)
         position.follow_catalog(self.catalog.offset)
+
+    async def _derive_anew(self, state: PartitionState, changed: Mapping[str, set[str]]) -> None:
+        """Totals of these aggregations, by organization, from all that was folded so far."""
+        unwritten, position = state.unwritten, state.position
+        async with self.target.reading() as connection:
+            corrections = await known_corrections(connection, position.partition, changed, unwritten.facts)
+        zones = await self._zones(position.partition)
+        rederived = await rederive(
+            self.reader, position, self.catalog.organizations, changed, zones, self._origins, corrections
+        )
+        # What was folded so far is in the derived totals.
+        unwritten.derive_anew(set().union(*changed.values()), rederived)
+
+    async def _correct(self, state: PartitionState, corrections: Sequence[Envelope]) -> None:
+        """Apply corrections of usage to the totals of families in memory.
+
+        What is derived anew and not written yet is not in these: that is derived once more, with the corrections.
+        """
+        unwritten = state.unwritten
+        if unwritten.aggregations:
+            catalogs, anew = self.catalog.organizations, unwritten.aggregations
+            await self._derive_anew(state, {one: anew & catalogs[one].aggregations.keys() for one in catalogs})
+        merge_cells(unwritten, self.cache, self.catalog)
+        correcting = Correcting(
+            self.reader, self._ranges, state.position.partition, self._origins, self._plans, self.cache,
+            unwritten.aggregations,
+        )  # fmt: skip
+        unwritten.note_corrected(await correcting.correct(corrections))
+
+    async def _ranges(self, keys: Collection[CellKey]) -> Ranges:
+        async with self.target.reading() as connection:
+            return await written_ranges(connection, keys)
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
         """The family as of everything that was folded, written or not."""

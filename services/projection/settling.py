@@ -8,21 +8,24 @@ from typing import Any, Protocol
 
 import structlog
 
-from projections.outlook.outlook import used_before
+from projections.alerts.due import Speed
+from projections.alerts.levels import expected_levels, settled_levels
+from projections.alerts.rules import Rules
+from projections.outlook.outlook import outlooks, used_before
 from projections.rating.index import FamilyIndex
-from projections.readmodels.outlooks import OutlookRow
+from projections.readmodels.outlooks import OutlookRow, outlook_rows
 from projections.readmodels.settled_rows import (
     NO_ROWS,
     BehindRows,
     Shown,
     balances_shown,
     behind_rows,
-    expected_rows,
 )
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settle, unbilled_of
 from projections.usage import Cell, CellKey
+from services.projection.alerts import AlertsWriter
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
 from services.projection.settled_tables import NOTHING_SHOWN, write_balances, write_behind, write_outlooks
@@ -40,6 +43,7 @@ class Catalogs(Protocol):
 
     def resources(self, organization: str) -> Resources: ...
     def index(self, organization: str) -> FamilyIndex: ...
+    def rules(self, organization: str) -> Rules: ...
 
 
 class Settler:
@@ -56,11 +60,16 @@ class Settler:
         self._balances: dict[str, tuple[FamilyState, Mapping[str, Shown]]] = {}
         self._behind: dict[str, tuple[FamilyState, BehindRows]] = {}
         self._expected: dict[str, tuple[FamilyState, tuple[OutlookRow, ...]]] = {}
+        self._alerts = AlertsWriter()
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
         """Settle one family as of its day, by what moved since the last time, for its balances. False: it failed."""
         try:
-            shown = self._shown(family, state) if family.has_terms else {}
+            if family.has_terms:
+                shown = self._shown(family, state)
+            else:
+                shown = {}
+                self._alerts.note_none(family)
         except Exception:
             return self._failed(family)
         if shown == family.shown:
@@ -94,6 +103,7 @@ class Settler:
         self._balances = {id: shown for id, shown in self._balances.items() if shown[0].partition not in gone}
         self._behind = {id: shown for id, shown in self._behind.items() if shown[0].partition not in gone}
         self._expected = {id: shown for id, shown in self._expected.items() if shown[0].partition not in gone}
+        self._alerts.forget(gone)
 
     def _failed(self, family: FamilyState) -> bool:
         UNSETTLED.inc()
@@ -103,13 +113,18 @@ class Settler:
 
     def _shown(self, family: FamilyState, state: PartitionState) -> Mapping[str, Shown]:
         settlement = self._settle(family, state)
+        rules = self._catalog.rules(family.organization)
+        self._alerts.find(family, rules, lambda: settled_levels(settlement, family.own), Speed.BALANCES)
         before = NOTHING_SHOWN if family.shown is None else family.shown
         return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
         used = used_before(settlement, family.used)
         family.note_used(used)
-        return expected_rows(settlement, used, family.organization, family.root_id)
+        found = tuple(outlooks(settlement, used))
+        rules = self._catalog.rules(family.organization)
+        self._alerts.find(family, rules, lambda: expected_levels(found, settlement, family.own), Speed.OUTLOOKS)
+        return tuple(outlook_rows(found, family.organization, family.root_id))
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
         """Settle the family as of its day, looking only at what moved since the last time."""
@@ -139,6 +154,7 @@ class Settler:
         await write_balances(connection, ahead)
         await write_behind(connection, behind)
         await write_outlooks(connection, expected)
+        await self._alerts.flush(connection)
         for family, shown in ahead:
             family.note_shown(shown)
         for family, rows in behind:
@@ -165,8 +181,9 @@ def merged_rows(
         family = touched.get(root_id)
         if family is None:
             family = touched[root_id] = _family(cache, key)
-        state = family.totals[key[:3]][key[3]]
-        rows.append(total_row(key, partition, family.organization, state, family.offsets[key]))
+        state = family.held(key)
+        assert state is not None, "what was merged is there"
+        rows.append(total_row(key, partition, family.organization, state, family.take_offsets(key)))
     return rows, touched
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from projections.readmodels import columns, due
+from projections.readmodels import due
 from services.projection.behind import Behind
+from services.projection.marks import Marks, mark_due, put
 from services.projection.partition import PartitionState
 from services.projection.settling import Catalogs, Settler
 from services.readside.family_cache import FamilyCache
@@ -57,10 +58,13 @@ class Turns:
         self._settled_at = time.monotonic()
         #: Seconds of the last transaction that did not go to roots touched in it, but to due roots, draws and lines.
         self.aside_seconds = 0.0
+        #: How long due roots may take, and then draws and lines.
+        self._aside = ASIDE_LEAST_SECONDS
         #: Seconds that settling took in it, of all families, with their rows.
         self.settle_seconds = 0.0
         #: Whether the last transaction left roots that are due to the next one.
         self.has_more_due = False
+        self._marks = Marks()
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
         self._failed: set[str] = set()
 
@@ -74,6 +78,7 @@ class Turns:
         self._lines.forget(partitions)
         self._outlooks.forget(partitions)
         self._settler.forget(partitions)
+        self._marks.forget(partitions)
 
     async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
         """Whether anything waits to be settled, or to be written behind its balances."""
@@ -88,38 +93,72 @@ class Turns:
         *,
         is_quiet: bool,
     ) -> int:
-        """Settle roots that records touched, that are due, or whose draws and lines have waited; returns how many.
+        """Settle roots that records touched or that are due, for their balances; returns how many.
 
-        Who is due is settled with all that follows in a quiet time only: while records keep coming, it does.
+        What follows of them is written here in a quiet time only; while records keep coming, `follow` does that.
         """
         started = time.monotonic()
         due_roots = await self._next_due(connection, states, due_limit)
+        self._marks.gone(root.id for root in due_roots)  # something else is the reason now
         waiting = [root for root in due_roots if root.id not in touched]
         # Due ones first: else one that is touched again and again might be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         by_partition = {state.position.partition: state for state in states}
-        ahead, followed, whole = _Settled(), _Settled(), _Settled()
+        ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
         aside_from = time.monotonic()
-        aside_seconds = QUIET_SECONDS if is_quiet else self._aside_seconds()
-        done = await self._settle_roots(
-            connection, waiting, by_partition, whole if is_quiet else ahead, aside_seconds, is_quiet, is_quiet
-        )
+        self._aside = QUIET_SECONDS if is_quiet else self._aside_seconds()
+        into = whole if is_quiet else ahead
+        done = await self._settle_roots(connection, waiting, by_partition, into, self._aside, is_quiet, is_quiet)
         self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
         self._lines.note(family.root for family in ahead.settled)
-        behind = self._lines.next(by_partition, all_of_them=is_quiet)
-        into = whole if is_quiet else followed
-        await self._settle_roots(connection, behind, by_partition, into, aside_seconds, True, is_quiet)
-        done_already = {family.root_id for family in whole.settled}
-        late = self._outlooks.next(by_partition, all_of_them=is_quiet)
-        late = [root for root in late if root.id not in done_already]
-        await self._settle_roots(connection, late, by_partition, whole, aside_seconds, True, True)
+        if is_quiet:
+            await self._settle_behind(connection, by_partition, whole, whole, all_of_them=True)
         self.aside_seconds = time.monotonic() - aside_from
         await self._settler.flush(connection)
-        await self._note_settled(connection, by_partition, ahead, followed, whole)
+        await self._note_settled(connection, by_partition, ahead, _Settled(), whole)
         await mark_due(connection, states, left, "usage")
+        self._marks.gone(family.root_id for family in left)
         self.settle_seconds = time.monotonic() - started
-        return len(ahead.settled) + len(followed.settled) + len(whole.settled)
+        return len(ahead.settled) + len(whole.settled)
+
+    def is_late(self, states: Iterable[PartitionState]) -> bool:
+        """Whether draws and lines, or outlooks, of any root in these partitions have waited for as long as they may."""
+        partitions = {state.position.partition for state in states}
+        return any(behind.next(partitions, all_of_them=False) for behind in (self._lines, self._outlooks))
+
+    async def follow(self, connection: Any, states: Sequence[PartitionState]) -> int:
+        """Write draws and lines, and outlooks, that have waited for as long as they may; returns of how many roots.
+
+        It is a transaction of its own, behind the one that has the balances: nobody's balance waits for it.
+        """
+        started = time.monotonic()
+        by_partition = {state.position.partition: state for state in states}
+        followed, whole = _Settled(), _Settled()
+        await self._settle_behind(connection, by_partition, followed, whole, all_of_them=False)
+        await self._settler.flush(connection)
+        await self._note_settled(connection, by_partition, _Settled(), followed, whole)
+        seconds = time.monotonic() - started
+        self.aside_seconds += seconds
+        self.settle_seconds += seconds
+        return len(followed.settled) + len(whole.settled)
+
+    async def _settle_behind(
+        self,
+        connection: Any,
+        states: Mapping[int, PartitionState],
+        followed: _Settled,
+        whole: _Settled,
+        *,
+        all_of_them: bool,
+    ) -> None:
+        """Draws and lines, and then outlooks, of all that are behind or of those that have waited long enough."""
+        behind = self._lines.next(states, all_of_them=all_of_them)
+        await self._settle_roots(connection, behind, states, followed, self._aside, True, all_of_them)
+        done_already = {family.root_id for family in whole.settled}
+        late = self._outlooks.next(states, all_of_them=all_of_them)
+        late = [root for root in late if root.id not in done_already]
+        await self._settle_roots(connection, late, states, whole, self._aside, True, True)
 
     async def _settle_touched(
         self, touched: Mapping[str, FamilyState], states: Mapping[int, PartitionState], ahead: _Settled
@@ -149,14 +188,20 @@ class Turns:
         deadline, done = time.monotonic() + seconds, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
             for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):
-                state = states[family.partition]
-                settled = self._settler.settle(family, state)
-                follows = not lines or (settled and self._settler.write_behind(family, state, outlooks=outlooks))
-                into.note(family, settled and follows)
+                into.note(family, self._settle_one(family, states[family.partition], lines, outlooks))
                 done += 1
                 if time.monotonic() > deadline:
                     return done
         return done
+
+    def _settle_one(self, family: FamilyState, state: PartitionState, lines: bool, outlooks: bool) -> bool:
+        settled = self._settler.settle(family, state)
+        if not settled or not lines:
+            return settled
+        started = time.thread_time()
+        follows = self._settler.write_behind(family, state, outlooks=outlooks)
+        self._lines.took(family.root_id, time.thread_time() - started)
+        return follows
 
     def _aside_seconds(self) -> float:
         """How long due roots may take in this transaction, and draws and lines: it follows how rare these are."""
@@ -172,7 +217,8 @@ class Turns:
         whole: _Settled,
     ) -> None:
         done = [family.root_id for family in whole.settled]
-        for statement, settled in ((due.BEHIND, ahead.settled), (due.WITHOUT_OUTLOOKS, followed.settled)):
+        newly = self._marks.newly(ahead.settled)
+        for statement, settled in ((due.BEHIND, newly), (due.WITHOUT_OUTLOOKS, followed.settled)):
             # How far what follows of them holds: what was written before this transaction.
             held = [
                 (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
@@ -183,7 +229,9 @@ class Turns:
         failed = [*ahead.failed, *followed.failed, *whole.failed]
         await mark_due(connection, states.values(), failed, "failed")
         gone = {*done, *(family.root_id for family in failed)}
-        self._lines.written([*gone, *(family.root_id for family in followed.settled)])
+        have_lines = [*gone, *(family.root_id for family in followed.settled)]
+        self._lines.written(have_lines)
+        self._marks.gone(have_lines)
         self._outlooks.written(gone)
         self._outlooks.note(family.root for family in followed.settled if family.root_id not in gone)
         now_settled = {family.root_id for family in (*ahead.settled, *followed.settled, *whole.settled)}
@@ -200,20 +248,3 @@ class Turns:
         for family in await load_families(connection, [root for root in roots if self._cache.get(root.id) is None]):
             self._cache.add(family)
         return [cached for root in roots if (cached := self._cache.get(root.id)) is not None]
-
-
-async def mark_due(
-    connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], reason: str
-) -> None:
-    """These families are to be settled another time: their rows hold what was written before this transaction."""
-    stored = {state.position.partition: state.position.stored for state in states}
-    marked = sorted(
-        (family.root_id, family.organization, family.partition, reason, stored[family.partition]) for family in families
-    )
-    await put(connection, due.MARK, marked, due.MARK_WIDTH)
-
-
-async def put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
-    """Rows into a statement that takes them as parallel arrays; no rows, no statement."""
-    if rows:
-        await connection.execute(statement, *columns(rows, width))

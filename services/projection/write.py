@@ -12,9 +12,10 @@ from projections.calendar import local_day
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.projection.catalog import CatalogLog
+from services.projection.marks import mark_due, put
 from services.projection.partition import PartitionState
 from services.projection.settling import merge_cells, merged_rows, rederived_rows, replace_aggregations
-from services.projection.turns import Turns, mark_due, put
+from services.projection.turns import Turns
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 
@@ -64,6 +65,14 @@ class Writer:
             await mark_due(connection, states, touched.values(), "rebuild")
             return 0
         return await self.turns.settle(connection, states, touched, due_limit, is_quiet=quiet and not dirty)
+
+    async def follow(self, connection: Any, states: Sequence[PartitionState]) -> int:
+        """Write what has waited long enough behind balances that are written; returns of how many roots.
+
+        Raises: LeaseLostError.
+        """
+        await self._move_positions(connection, states)
+        return await self.turns.follow(connection, states)
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Somebody else may write these partitions; memory of them is gone."""
@@ -122,10 +131,11 @@ class Writer:
 
     async def _mark_touched(self, connection: Any, state: PartitionState) -> None:
         partition, catalogs = state.position.partition, self._catalog.organizations
-        for change in state.unwritten.changes:
-            if change.plans is None:
-                await connection.execute(due.MARK_ORGANIZATION, partition, change.organization, "catalog")
-            elif change.plans:
+        changes = state.unwritten.changes
+        for organization in sorted({change.organization for change in changes if change.plans is None}):
+            await connection.execute(due.MARK_ORGANIZATION, partition, organization, "catalog")
+        for change in changes:
+            if change.plans:
                 await connection.execute(due.MARK_PLANS, partition, change.organization, sorted(change.plans))
         for organization in sorted(state.unwritten.ticked):
             await connection.execute(due.MARK_ORGANIZATION, partition, organization, "clock")

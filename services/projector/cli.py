@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 import click
-import structlog
 
 from events.topics import EVENTS
 from services.continuity.guard import Guard, guarded
 from services.kafka import Cluster, LogReader
 from services.outage import until_stopped
-from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
+from services.postgres import Postgres, Role, open_postgres
+from services.postgres.ringing import ring_when_told
 from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projector.handler import ProjectorHandler
@@ -26,15 +26,11 @@ from services.store.generations import load_generations
 from services.worker.host import host
 from services.worker.versions import when_current
 
-log = structlog.get_logger(__name__)
-
 GROUP = "trueup-projector"
 #: Records per poll.
 MAX_RECORDS = 20_000
 #: As many as a replay needs.
 CONNECTIONS = 6
-#: How long until the next attempt to be told of what the relay publishes, once the connection for it is lost.
-AGAIN_SECONDS = 1.0
 
 
 async def run_projector(
@@ -83,22 +79,7 @@ async def _project(cluster: Cluster, postgres_url: str, stop: asyncio.Event, rea
             woken=woken,
         )
         working = when_current(postgres, stop, work, ready, partial(_fill, postgres, cluster))
-        await guarded(guard, working, ring_when_relayed(postgres_url, woken))
-
-
-async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
-    """Set the event whenever the relay has published, until cancelled."""
-    while True:
-        try:
-            async with connected(postgres_url, Role.PROJECTOR) as connection:
-                await connection.add_listener(RELAYED, lambda *_: woken.set())
-                woken.set()  # what was published before
-                closed = asyncio.Event()
-                connection.tell_when_closed(closed)
-                await closed.wait()
-        except PostgresUnreachableError as error:
-            log.debug("not_woken_meanwhile", error=str(error))  # the worker says what the outage means to it
-        await asyncio.sleep(AGAIN_SECONDS)
+        await guarded(guard, working, ring_when_told(postgres_url, Role.PROJECTOR, {RELAYED: woken}))
 
 
 @click.command()

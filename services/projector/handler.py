@@ -60,16 +60,15 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._followed.folded(polled)
-            self._pace.folded()
+            self._pace.folded(sum(len(one.records) for one in polled.values()))
             self._rounds.folded(polled)
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
             return QUIET_S  # more is about to come, and what is left may wait for it
-        per_second = self._rounds.per_second(unwritten)
-        if self._pace.due(sum(unwritten.values()), per_second, self._rounds.waited(unwritten)):
+        if self._pace.due(sum(unwritten.values()), self._rounds.waited(unwritten)):
             await self._write(self._pace.is_quiet)
         if left := self.projection.unwritten_records:
-            return self._pace.wait(sum(left.values()), per_second, self._rounds.waited(left))
+            return self._pace.wait(sum(left.values()), self._rounds.waited(left))
         if self.projection.has_more_due:
             return 0.0
         return QUIET_S if self.projection.is_behind else IDLE_S

@@ -30,6 +30,8 @@ class Pace:
     FLOOD_SHARE times the cost passes. An ingest that is slower than the projector keeps it near the log's end for ever,
     so being near it says nothing; only when nothing has come for a part of what the last write cost, waiting longer
     would gain nothing.
+    How many records come in a second is judged from the beginning of the last write on: what gathered while it was
+    writing comes all at once behind it, and is no flood.
 
     Seconds are those of a monotonic clock.
     """
@@ -37,30 +39,34 @@ class Pace:
     def __init__(self) -> None:
         self._written_at = self._folded_at = time.monotonic()
         self._cost = 0.0
+        #: Records that came since the beginning of the last write.
+        self._come = 0
 
-    def folded(self) -> None:
-        """Records came and are folded."""
+    def folded(self, records: int) -> None:
+        """So many records came and are folded."""
         self._folded_at = time.monotonic()
+        self._come += records
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing has come for a while."""
         return time.monotonic() - self._folded_at >= QUIET_S
 
-    def due(self, unwritten: int, per_second: float, waited: float) -> bool:
-        """Whether to write now: of so many records a second so many are not written, the oldest for so many seconds."""
-        return self._left(unwritten, per_second, waited) <= 0
+    def due(self, unwritten: int, waited: float) -> bool:
+        """Whether to write now: so many records are not written, the oldest for so many seconds."""
+        return self._left(unwritten, waited) <= 0
 
-    def wait(self, unwritten: int, per_second: float, waited: float) -> float:
+    def wait(self, unwritten: int, waited: float) -> float:
         """How long to wait for more records until it may be due."""
-        return max(LOOK_S, self._left(unwritten, per_second, waited))
+        return max(LOOK_S, self._left(unwritten, waited))
 
-    def _left(self, unwritten: int, per_second: float, waited: float) -> float:
+    def _left(self, unwritten: int, waited: float) -> float:
         if not unwritten or unwritten >= MAX_UNWRITTEN:
             return 0.0
         now = time.monotonic()
         passed = now - self._written_at
-        share = FLOOD_SHARE if per_second > FLOOD_RECORDS else TRICKLE_SHARE
+        is_flood = self._come > FLOOD_RECORDS * max(passed, FRESH_S)
+        share = FLOOD_SHARE if is_flood else TRICKLE_SHARE
         quiet = self._folded_at + max(QUIET_SHARE * self._cost, QUIET_S) - now
         return min(quiet, max(share * self._cost, FRESH_S) - passed, MAX_SECONDS - waited)
 
@@ -71,4 +77,5 @@ class Pace:
         cost.
         """
         self._written_at = started
+        self._come = 0
         self._cost = time.monotonic() - started - aside

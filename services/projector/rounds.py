@@ -7,8 +7,6 @@ most of a second. Written in turn, each waits for a round to come by, and for th
 import time
 from collections.abc import Iterable, Mapping
 
-from services.projector.pace import FRESH_S
-
 #: What a write of several partitions may take, as far as it can be told.
 AT_ONCE_S = 0.1
 #: What a transaction takes that has hardly anything to write.
@@ -34,11 +32,6 @@ class Rounds:
         """For how long the oldest of these records wait."""
         now = time.monotonic()
         return max((now - self._since.get(partition, now) for partition in records), default=0.0)
-
-    def per_second(self, records: Mapping[int, int]) -> float:
-        """How many records come in a second, judged by those that wait."""
-        now = time.monotonic()
-        return sum(count / max(now - self._since.get(one, now), FRESH_S) for one, count in records.items())
 
     def next(self, totals: Mapping[int, int]) -> list[int]:
         """Of these partitions, with so many totals to write each, those whose turn it is: one at least.

@@ -9,10 +9,11 @@ from events.facts.clock import ClockTicked
 from events.facts.usage import UsageRated
 from events.zones import ZoneDays, time_zone
 from projections.calendar import later
+from projections.corrections import CorrectedFold
 from projections.rating.index import index_families
 from projections.resources import Resources
 from projections.settlement import Billed, Family, draft_bills, issue, together
-from projections.usage import PREFIX, Cell, CellKey, RatedRecord, decode_rated, fold_usage, meter_plans, rated_of
+from projections.usage import PREFIX, RatedRecord, decode_rated, meter_plans, rated_of
 from services.readside.family_state import FamilyState, new_family
 
 
@@ -86,11 +87,11 @@ def _before(records: Iterable[Logged], end: int) -> Iterator[Logged]:
 
 
 def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]) -> None:
-    cells = dict[CellKey, Cell]()
     zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in state.members.items()}
     values = {logged.offset: logged.value for logged in usage}
-    fold_usage(cells, values, _rated(usage), values.__getitem__, meter_plans(resources), zones)
-    for key, cell in cells.items():
+    fold = CorrectedFold(state.corrections, meter_plans(resources), zones)
+    fold.fold(list(values), _rated(usage), values.__getitem__)
+    for key, cell in fold.cells().items():
         state.put_total(key, cell.day_state(), (cell.first, cell.last))
 
 

@@ -57,7 +57,7 @@ class FamilyCache:
     def add(self, family: FamilyState) -> None:
         """Take a family in; call again when an account was added to it."""
         if family.root_id not in self._families:
-            self._totals_at_most += len(family.offsets)
+            self._totals_at_most += family.total_count
         self._families[family.root_id] = family
         for account_id, member in family.members.items():
             self.root_of[account_id] = family.root_id
@@ -84,7 +84,7 @@ class FamilyCache:
         self._rest_while(lambda: len(self._families) > self._max_families, kept)
         if self._totals_at_most > self._max_totals:
             # Counting takes all families, so room is made for some time.
-            self._totals_at_most = sum(len(family.offsets) for family in self._families.values())
+            self._totals_at_most = sum(family.total_count for family in self._families.values())
             self._rest_while(lambda: self._totals_at_most > self._max_totals * SHRUNK, kept)
 
     def _rest_while(self, too_many: Callable[[], bool], kept: Container[int]) -> None:
@@ -103,7 +103,7 @@ class FamilyCache:
 
     def _take_out(self, family: FamilyState) -> None:
         del self._families[family.root_id]
-        self._totals_at_most -= len(family.offsets)
+        self._totals_at_most -= family.total_count
 
     def _forget(self, accounts: Iterable[str]) -> None:
         for account_id in accounts:

@@ -6,7 +6,7 @@ same positions and must find the same lines.
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from threading import Lock
 from typing import Any
@@ -114,14 +114,20 @@ async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[st
 
 async def read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> PageRows:
     """The rows of families, in a transaction that has set its search path."""
+    place, roots = await read_place(connection, organization, root_ids)
+    return replace(place, families=await read_families(connection, roots))
+
+
+async def read_place(connection: Any, organization: str, root_ids: Sequence[str]) -> tuple[PageRows, list[Root]]:
+    """The same without what the families have: at which positions they stand; and where each of them lies."""
     rows = await connection.fetch(_ROOTS, organization, list(root_ids))
     partitions = {row["partition"] for row in rows}
     folded = await read_positions(connection, list(partitions))
     clocks = {partition: (await read_clocks(connection, partition)).get(organization) for partition in partitions}
     offsets = {position.catalog_offset for position in folded.values()}
     catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
-    families = await read_families(connection, [Root(organization, row["root_id"], row["partition"]) for row in rows])
-    return PageRows(organization, families, folded, clocks, catalogs)
+    roots = [Root(organization, row["root_id"], row["partition"]) for row in rows]
+    return PageRows(organization, FamilyRows(roots), folded, clocks, catalogs), roots
 
 
 def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:

@@ -10,10 +10,14 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from events.envelope import Envelope
+from events.facts.alerts import Alert, AlertRaised
 from events.facts.bills import BillFact
+from events.facts.corrections import UsageCorrection
 from projections.aggregates import DayState, TotalsKey, merge
+from projections.alerts.due import FamilyAlerts
 from projections.calendar import later
 from projections.clock import today_of
+from projections.corrections import Corrected, after_nothing, corrected_by
 from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
@@ -23,8 +27,8 @@ from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
 
-#: A total with its key, and the first and last log offset behind it.
-Total = tuple[CellKey, DayState, tuple[int, int]]
+#: A total with its key.
+Total = tuple[CellKey, DayState]
 _NO_DAYS: Mapping[date, DayState] = {}
 
 
@@ -52,8 +56,13 @@ class FamilyState:
     #: Newest time of a fact about it: its day while no clock has ticked.
     newest: datetime | None = None
     totals: dict[TotalsKey, dict[date, DayState]] = field(default_factory=dict)
-    #: First and last log offset behind each total.
-    offsets: dict[tuple[str, str, str, date], tuple[int, int]] = field(default_factory=dict)
+    #: First and last log offset behind each total that is not written as it stands. Of one that is, its row knows
+    #: them: the first stays, and only what comes next can tell another last one.
+    offsets: dict[CellKey, tuple[int, int]] = field(default_factory=dict)
+    #: Totals of which everything was voided: they have a row, and for settlement they are not there.
+    emptied: dict[CellKey, DayState] = field(default_factory=dict)
+    #: Events of usage that were voided or amended, by their offset in the log.
+    corrections: dict[int, Corrected] = field(default_factory=dict)
     #: Compiled terms and the version of the catalog they are of; good until a fact of the family or another version.
     terms: tuple[FamilyTerms, int] | None = None
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
@@ -65,6 +74,8 @@ class FamilyState:
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
     expected: tuple[OutlookRow, ...] | None = None
+    #: What rules found, and what of that is to be raised.
+    alerts: FamilyAlerts = field(default_factory=FamilyAlerts)
     _newest_day: date | None = None
 
     @property
@@ -92,23 +103,35 @@ class FamilyState:
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
+        if isinstance(envelope.data, Alert):
+            # It changes nothing that is settled, and it is nothing that happened to the family: not its newest day.
+            if isinstance(envelope.data, AlertRaised):
+                self.alerts.note_raised(envelope.data.id)
+            return
         self.newest = later(self.newest, envelope.time)
         if isinstance(envelope.data, BillFact):
             self.bills_version += 1
             self.billed.evolve(envelope.data)
+        elif isinstance(envelope.data, UsageCorrection):
+            offset = envelope.data.log_offset
+            self.corrections[offset] = corrected_by(envelope, self.corrections.get(offset))
         else:
             self.terms = None
             self.own.evolve(envelope)
             note_member(self.members, envelope)
 
-    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
-        """Hold a total as it stands: the state, and the first and last log offset behind it."""
+    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int] | None = None) -> None:
+        """Hold a total as it stands: the state, and the first and last log offset behind it unless a row has them."""
         total, day = key[:3], key[3]
-        days = self.totals.get(total)
-        if days is None:
-            days = self.totals[total] = {}
-        days[day] = state
-        self.offsets[key] = offsets
+        if state.records:
+            days = self.totals.get(total)
+            if days is None:
+                days = self.totals[total] = {}
+            days[day] = state
+        else:
+            self.emptied[key] = state
+        if offsets is not None:
+            self.offsets[key] = offsets
         moved = self.moved.get(total)
         if moved is None:
             moved = self.moved[total] = set()
@@ -121,17 +144,51 @@ class FamilyState:
     def add_to_total(self, key: CellKey, cell: Cell, catalog: Resources) -> None:
         """Merge what usage added, as the aggregation of the organization's catalog says."""
         before = self.totals.get(key[:3], _NO_DAYS).get(key[3])
+        if before is None and self.emptied:
+            before = self.emptied.pop(key, None)
         if before is None:
             self.put_total(key, cell.day_state(), (cell.first, cell.last))
         else:
-            merged = merge(catalog.aggregations[key[1]].body.aggregation, before, cell.day_state())
-            self.put_total(key, merged, (self.offsets[key][0], cell.last))
+            function = catalog.aggregations[key[1]].body.aggregation
+            added = cell.day_state()
+            merged = merge(function, before, added) if before.records else after_nothing(function, before, added)
+            first, _ = self.offsets.get(key) or (cell.first, cell.last)
+            self.put_total(key, merged, (first, cell.last))
+
+    def take_offsets(self, key: CellKey) -> tuple[int, int]:
+        """The first and last log offset behind a total that came since it was last written; it is written now."""
+        return self.offsets.pop(key)
+
+    @property
+    def total_count(self) -> int:
+        """How many totals it has."""
+        return sum([len(days) for days in self.totals.values()])
+
+    def held(self, key: CellKey) -> DayState | None:
+        """A total as it stands, without records if all of them were voided; None if there never was any."""
+        state = self.totals.get(key[:3], _NO_DAYS).get(key[3])
+        return self.emptied.get(key) if state is None else state
+
+    def restate(self, key: CellKey, state: DayState, offset: int) -> None:
+        """Put what stands after a correction of the event at this offset in the place of a total, or make it.
+
+        Settlement begins anew: it has seen a total grow, change and fall, and never one that is gone.
+        """
+        first, last = self.offsets.get(key) or (offset, offset)
+        days = self.totals.get(key[:3])
+        if days is not None and days.pop(key[3], None) is not None and not days:
+            del self.totals[key[:3]]
+        self.emptied.pop(key, None)
+        self.put_total(key, state, (min(first, offset), max(last, offset)))
+        self.keep(None)
 
     def drop_totals(self, aggregations: Set[str]) -> None:
         """Forget the totals of these aggregations."""
         self.totals = {total: days for total, days in self.totals.items() if total[1] not in aggregations}
         self.offsets = {key: offsets for key, offsets in self.offsets.items() if key[1] not in aggregations}
-        self._newest_day = max((day for days in self.totals.values() for day in days), default=None)
+        self.emptied = {key: state for key, state in self.emptied.items() if key[1] not in aggregations}
+        days = {day for days in self.totals.values() for day in days} | {key[3] for key in self.emptied}
+        self._newest_day = max(days, default=None)
         self.keep(None)
 
     def compiled(self, catalog: Resources, catalog_index: FamilyIndex, version: int) -> FamilyTerms:

@@ -114,7 +114,7 @@ async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilySt
 def _total(row: Mapping[str, Any]) -> Total:
     # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
     key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
-    return key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"])
+    return key, usage_totals.day_state(row)
 
 
 def read_family(

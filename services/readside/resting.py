@@ -81,7 +81,7 @@ class RestingFamilies:
 #: What is written out of a family as it is, beside its own resources.
 _FIELDS = (
     "organization", "root_id", "partition", "billed", "members", "bills_version", "newest", "totals", "offsets",
-    "shown", "written", "expected", "_newest_day",
+    "emptied", "corrections", "shown", "written", "expected", "alerts", "_newest_day",
 )  # fmt: skip
 
 

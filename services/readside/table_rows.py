@@ -73,11 +73,13 @@ _LINES_MAX = 100_000_000
 PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
 #: Column `commitment_id` has the ids of commitments and balances, and the index.
 IS_OF_COMMITMENT = "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}"
-HAS_TYPE, IS_ON_BILL = "l.type = {}", "l.bill_id = {}"
+HAS_TYPE, IS_ON_BILL, IS_BILLED_BEFORE = "l.type = {}", "l.bill_id = {}", "b.bill_date < {}"
 _PLACES = f"""
 SELECT l.bill_id, l.number, {PLACE} AS place
 FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
-WHERE l.organization = $1 AND NOT b.voided"""
+WHERE l.organization = $1"""
+#: Of a line's bill: it was not voided.
+STANDS = Condition("b.voided IS DISTINCT FROM {}", True)
 #: What a line says is looked up for those of the page alone: a bill may have tens of thousands.
 _LINES = """
 SELECT l.line::text, b.bill::text, page.place FROM ({places} ORDER BY place DESC LIMIT {size}) AS page
@@ -125,7 +127,7 @@ class ListedLine(NamedTuple):
 async def read_lines(
     connection: Any, organization: str, conditions: Sequence[Condition], size: int
 ) -> list[ListedLine]:
-    """Up to `size` lines of bills that stand and fulfil all conditions, newest bill first, each bill's in their order.
+    """Up to `size` lines that fulfil all conditions, newest bill first, each bill's in their order.
 
     The connection's transaction reads the live schema.
     """

@@ -31,7 +31,7 @@ _SUMS = """
 SELECT {keys}, {number} AS number, sum(records) AS records
 FROM store.entities e CROSS JOIN LATERAL (
     SELECT account_id, segment, day, records, total, state FROM usage_totals
-    WHERE account_id = e.id AND aggregation_id = $2 AND day >= $3 AND day < $4 OFFSET 0
+    WHERE account_id = e.id AND aggregation_id = $2 AND day >= $3 AND day < $4 AND records > 0 OFFSET 0
 ) totals {values}
 WHERE e.organization = $1 AND e.kind = 'account' {conditions}
 GROUP BY 1, 2, 3 ORDER BY 1 DESC NULLS LAST, 2, 3 LIMIT {limit}

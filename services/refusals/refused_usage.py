@@ -20,6 +20,12 @@ ON CONFLICT (organization, id) DO UPDATE SET
     reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, refused = EXCLUDED.refused,
     partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset, replayed = NULL
 """
+#: $4 at most so many.
+_COUNT = """
+SELECT count(*) FROM (
+    SELECT FROM store.refused_usage WHERE organization = $1 AND refused >= $2 AND refused < $3 LIMIT $4
+) AS counted
+"""
 #: Conditions on rows, of the list and of what is sent again.
 IS_ONE_OF, IS_CUT, HAS_REASON, IS_OF_ACCOUNT = "id = ANY({})", "cut = {}", "reason = {}", "account = {}"
 IS_NONE_OF = "id <> ALL ({})"
@@ -127,3 +133,8 @@ async def note_replayed(connection: Any, organization: str, rows: Sequence[Row])
     """These were sent again."""
     places = ([row.id for row in rows], [row.partition for row in rows], [row.log_offset for row in rows])
     await connection.execute(_REPLAYED, organization, *places)
+
+
+async def count_refused(connection: Any, organization: str, since: datetime, until: datetime, most: int) -> int:
+    """How many records were refused last in `[since, until)`, sent again or not; no more than `most` are counted."""
+    return int(await connection.fetchval(_COUNT, organization, since, until, most))

@@ -20,11 +20,12 @@ from typing import Any, TypedDict
 from events.actors import RELAY
 from events.codec import encode
 from events.envelope import Envelope, seal
+from events.facts.alerts import Alert
 from events.facts.base import Route
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
 from events.sources import LastSequences, clock_source, commands_source
-from events.topics import BILL_LINES, CATALOG, EVENTS
+from events.topics import BILL_LINES, CATALOG, EVENTS, NOTIFICATIONS
 from services.continuity.check import Tails
 from services.continuity.guard import ClockWatch
 from services.continuity.memory import note
@@ -32,6 +33,7 @@ from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Reco
 from services.postgres import Connection
 from services.relay import cursor
 from services.relay.cursor import Place
+from services.relay.notifications import notification_of
 from services.sight.metrics import POSITION, RELAYED, STEP, TICKED
 from services.store.events import whole_bill
 from services.store.generations import Generations
@@ -61,7 +63,8 @@ class Outgoing:
 
     log: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
     catalog: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
-    lines: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+    #: What is derived of facts for those outside: lines of bills, and alerts.
+    derived: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, envelope: Envelope, partition: int | None, partitions: int) -> None:
         """Put the fact's record where its route says; `partition` is its account's."""
@@ -73,11 +76,15 @@ class Outgoing:
     def add_lines(self, envelope: Envelope, bill: BillIssued, partition: int) -> None:
         """Put the lines of a bill, which is whole, where invoicing reads them."""
         records = line_records(envelope, bill)
-        self.lines[BILL_LINES, partition] += [(envelope.sequence, record) for record in records]
+        self.derived[BILL_LINES, partition] += [(envelope.sequence, record) for record in records]
+
+    def add_alert(self, envelope: Envelope, alert: Alert, partition: int) -> None:
+        """Put an alert where those read it whom it is for."""
+        self.derived[NOTIFICATIONS, partition].append((envelope.sequence, notification_of(envelope, alert)))
 
     def in_order(self) -> Iterable[tuple[Place, list[tuple[int, Record]]]]:
         """Places to write, one after the other."""
-        for group in (self.log, self.catalog, self.lines):
+        for group in (self.log, self.catalog, self.derived):
             yield from sorted(group.items())
 
 
@@ -153,6 +160,8 @@ class Relay:
             outgoing.add(envelope, row["partition"], self._generations.partitions)
             if isinstance(envelope.data, BillIssued):
                 outgoing.add_lines(envelope, await whole_bill(self._connection, envelope), row["partition"])
+            elif isinstance(envelope.data, Alert):
+                outgoing.add_alert(envelope, envelope.data, row["partition"] or 0)
         newest = rows[-1]["position"]
         await note(self._notes, self._generations, newest)
         marks = await self._append(outgoing, commands_source(self._generations.commands))
@@ -210,10 +219,12 @@ class Relay:
             records = self._missing(place, numbered, source)
             if records:
                 base, count, ms = (await self._writer.append(*place, records))[-1]
-                marks[place] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
+                if place[0] != NOTIFICATIONS:  # what it lost is lost: nothing is told a second time for it
+                    marks[place] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
         return marks
 
     def _missing(self, place: Place, numbered: Sequence[tuple[int, Record]], source: str) -> list[Record]:
-        # Bill lines carry no source; their consumers drop repeats by (position, line number).
-        there = LastSequences() if place[0] == BILL_LINES else self._tails.get(place, LastSequences())
+        # These carry no source; their consumers drop repeats by (position, line number), and by an alert's id.
+        is_derived = place[0] in (BILL_LINES, NOTIFICATIONS)
+        there = LastSequences() if is_derived else self._tails.get(place, LastSequences())
         return there.missing(source, numbered)

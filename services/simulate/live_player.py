@@ -25,7 +25,7 @@ from services.commands.bodies import parse_body
 from services.kafka import Cluster
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
-from services.simulate.naming import in_words, refusal
+from services.simulate.naming import SOURCE, in_words, refusal
 from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_unpriced
 
@@ -111,6 +111,12 @@ class LivePlayer:
 
     def usage(self, record: UsageRecord) -> None:
         self._sent.append(record)
+
+    def void(self, account: str, uid: str) -> None:
+        self._ask("POST", "usage/void", {"account": account, "source": SOURCE, "id": uid})
+
+    def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
+        self._ask("POST", "usage/amend", {"account": account, "source": SOURCE, "id": uid, **values})
 
     def arrive(self, doubted: bool) -> None:
         """Publish what was sent. It is waited for where it matters, because each wait costs a bill job."""

@@ -1,26 +1,70 @@
-"""Usage of a story in memory: judged and deduplicated by ingest's own rules, and added up by day."""
+"""Usage of a story in memory: judged and deduplicated by ingest's own rules, added up by day, and corrected."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from events.decimals import parse_decimal
-from events.sources import ID_HASH_BYTES
+from events.envelope import event_id
+from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
+from events.facts.usage import UsageRated
+from events.sources import ID_HASH_BYTES, usage_source
 from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
 from projections.calendar import local_day
+from projections.corrections import texts_of
 from projections.resources import Resources
 from projections.usage import joined
+from services.commands.correction_rules import LoggedUsage, amend, fields_of, void
+from services.commands.errors import CommandError, UnknownResource
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import directory_of
 from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import find_account, find_meter, lane_of
 from services.ingest.validate import Usage, accept, conflict
 from services.refusals.refusal import Refused
-from services.simulate.naming import NUMBERS, TEXTS, refusal
+from services.simulate.naming import NUMBERS, SOURCE, TEXTS, refusal
 from services.simulate.player import RefusedError, UsageRecord
 
 #: Time stands still in memory, so no usage is too far in the future.
 _ARRIVED = Arrival(0, LATEST, utc_text(LATEST), LATEST)
+
+
+#: What is asked about an event, and what stands of it -> the fact, None if nothing is left to do.
+_Decide = Callable[[LoggedUsage, UsageFields | None], UsageCorrection | None]
+
+
+@dataclass(slots=True)
+class _Event:
+    """A record that was accepted. `said` is what an amendment gave it, None without one."""
+
+    record: UsageRecord
+    usage: Usage
+    said: UsageFields | None = None
+    voided: bool = False
+
+    @property
+    def fields(self) -> UsageFields | None:
+        """What stands of it."""
+        if self.voided:
+            return None
+        return self.said or UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
+
+    def logged(self, organization: str, offset: int) -> LoggedUsage:
+        """As it would stand in a log of one partition."""
+        usage, fields = self.usage, UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
+        rated = UsageRated(
+            usage_id=usage.usage_id,
+            usage_source=usage.publisher.source,
+            meter_id=usage.lane.meter.id,
+            ts=usage.ts,
+            catalog_offset=0,
+            digest=usage.digest.hex(),
+            **dict(fields),
+        )
+        id = event_id(usage_source("simulate", 0), offset)
+        return LoggedUsage(organization, usage.lane.account.id, 0, offset, id, rated)
 
 
 class MemoryUsage:
@@ -30,17 +74,20 @@ class MemoryUsage:
         self.totals: dict[TotalsKey, dict[date, DayState]] = {}
         #: Of every usage id that was accepted what stood under it, both by their digests.
         self._content: dict[bytes, bytes] = {}
+        #: By account, source and uid, in the order in which they came.
+        self._events: dict[tuple[str, str, str], _Event] = {}
         self._refused: list[RefusedError] = []
 
     def send(self, resources: Resources, record: UsageRecord) -> None:
         """Take the record in, if ingest would; its refusal is told by `arrive`."""
-        event = _event(resources.organization, record)
+        sent = _event(resources.organization, record)
         directory = directory_of(resources)
         try:
-            lane = lane_of(directory, find_account(event, directory), find_meter(event, directory), None)
-            usage = accept(event, lane, _ARRIVED)
+            lane = lane_of(directory, find_account(sent, directory), find_meter(sent, directory), None)
+            usage = accept(sent, lane, _ARRIVED)
             if self._is_new(usage):
-                self._add(resources, record, usage)
+                event = self._events[record.account, record.source, record.uid] = _Event(record, usage)
+                self._add(resources, event)
         except Refused as error:
             self._refused.append(refusal(error.rule))
 
@@ -49,6 +96,36 @@ class MemoryUsage:
         refused, self._refused = self._refused, []
         if refused:
             raise refused[0]
+
+    def void(self, resources: Resources, account: str, uid: str) -> None:
+        """Take an event of the file out. Raises: RefusedError."""
+        self._correct(resources, account, uid, lambda usage, stands: void(usage, stands, None))
+
+    def amend(
+        self, resources: Resources, account: str, uid: str, values: Mapping[str, Mapping[str, Any] | None]
+    ) -> None:
+        """Give an event of the file these fields. Raises: RefusedError."""
+
+        def decided(usage: LoggedUsage, stands: UsageFields | None) -> UsageCorrection | None:
+            return amend(usage, stands, fields_of(resources.meters[usage.rated.meter_id].body, values), None)
+
+        self._correct(resources, account, uid, decided)
+
+    def _correct(self, resources: Resources, account: str, uid: str, decide: _Decide) -> None:
+        """Decide over an event, and add up what stands."""
+        key = account, SOURCE, uid
+        event = self._events.get(key)
+        try:
+            if event is None:
+                raise UnknownResource(kind=f"usage of account {account} and source {SOURCE}", id=uid)
+            fact = decide(event.logged(resources.organization, list(self._events).index(key)), event.fields)
+        except CommandError as error:
+            raise RefusedError(str(error)) from error
+        if fact is not None:
+            event.said, event.voided = (fact.now, False) if isinstance(fact, UsageAmended) else (None, True)
+            self.totals = {}
+            for stands in self._events.values():
+                self._add(resources, stands)
 
     def _is_new(self, usage: Usage) -> bool:
         """Whether the id did not come before. Raises: Refused if it did, with other content."""
@@ -60,10 +137,16 @@ class MemoryUsage:
             raise conflict(usage)
         return known is None
 
-    def _add(self, resources: Resources, record: UsageRecord, usage: Usage) -> None:
+    def _add(self, resources: Resources, event: _Event) -> None:
+        usage, record = event.usage, event.record
+        if event.voided:
+            return
+        if event.said is not None:
+            numbers, texts = event.said.measure, texts_of(event.said)
+        else:
+            numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
+            texts = joined(usage.texts.values())
         account = usage.lane.account
-        texts = joined(usage.texts.values())
-        numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
         listed = [entity for entity in resources.aggregations.values() if entity.body.meter_id == usage.lane.meter.id]
         day = local_day(record.ts, account.timezone)
         for entity in listed:

@@ -136,6 +136,12 @@ class MemoryPlayer:
     def usage(self, record: UsageRecord) -> None:
         self.used.send(self.resources, record)
 
+    def void(self, account: str, uid: str) -> None:
+        self.used.void(self.resources, account, uid)
+
+    def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
+        self.used.amend(self.resources, account, uid, values)
+
     def arrive(self, doubted: bool) -> None:
         self.used.arrive()
 

@@ -157,6 +157,10 @@ class _Theatre:
                 player.cancel(fields["commitment"], fields["date"], fields.get("policy"))
             case "transaction":
                 player.transact(fields["balance"], fields["amount"], fields["date"])
+            case "void":
+                player.void(fields["account"], fields["uid"])
+            case "amend":
+                player.amend(fields["account"], fields["uid"], _values(fields))
             case "adjustment":
                 player.create(_adjustment(step))
 
@@ -196,12 +200,16 @@ def _notes(called: str, body: Resource) -> list[str]:
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:
     fields = step.fields
     source, uid = (SOURCE, fields["uid"]) if "uid" in fields else (STEPS, f"step-{step.index}")
-    values = {category: fields[category] for category in (*NUMBERS, *TEXTS) if category in fields}
+    values = _values(fields)
     # Repeated usage is as long each time.
     ets = ts + (fields["ets"] - fields["ts"]) if "ets" in fields else None
     return UsageRecord(
         source, f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, ets, values
     )
+
+
+def _values(fields: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {category: fields[category] for category in (*NUMBERS, *TEXTS) if category in fields}
 
 
 def _adjustment(step: Step) -> Document:

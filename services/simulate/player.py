@@ -154,6 +154,12 @@ class Player(Protocol):
     def usage(self, record: UsageRecord) -> None:
         """Send a usage record; one that came before, uid and content, changes nothing. It arrives with `arrive`."""
 
+    def void(self, account: str, uid: str) -> None:
+        """Take out the event that the file sent under this uid."""
+
+    def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give it these fields by category, and no others."""
+
     def arrive(self, doubted: bool) -> None:
         """What was sent is on its way; what is not refused of it counts. Raises: RefusedError for the first that is.
 

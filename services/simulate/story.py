@@ -28,6 +28,13 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
         **{category: ("mapping", False) for category in NUMBERS},
         **{category: ("texts", False) for category in TEXTS},
     },
+    "void": {"account": ("text", True), "uid": ("text", True)},
+    "amend": {
+        "account": ("text", True),
+        "uid": ("text", True),
+        **{category: ("mapping", False) for category in NUMBERS},
+        **{category: ("texts", False) for category in TEXTS},
+    },
     "bill": {"date": ("bill date", True), "account": ("text", False)},
     "preview": {"date": ("bill date", True), "account": ("text", True)},
     "unbilled": {"account": ("text", True), "date": ("date", True)},

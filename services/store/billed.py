@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from projections.settlement import Billed
-from services.commands.bill_rules import bill_config_id
+from services.commands.table import KINDS
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import get
@@ -34,6 +34,6 @@ async def bills_with(connection: Any, organization: str, root_id: str, id: str) 
 
 async def read_lock_date(connection: Any, organization: str) -> date | None:
     """As of the last command; None if none is set."""
-    config = await get(connection, organization, "billConfig", bill_config_id(organization))
+    config = await get(connection, organization, "billConfig", KINDS["billConfig"].single_id(organization))
     locked_to: date | None = None if config is None else config.body.bill_lock_date
     return locked_to

@@ -1,6 +1,7 @@
 """The event store: append to `store.events`, by streams, and read how far it and the relay are.
 
-A stream is of one resource, of the test clock, of the configuration, or of a family's bills.
+A stream is of one resource, of the test clock, of the configuration, of a family's bills, of one alert, or of an
+event's corrections.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,10 +14,13 @@ import asyncpg
 from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
+from events.facts.alerts import Alert
 from events.facts.base import Fact
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
+from events.facts.corrections import UsageCorrection
 from events.facts.resources import OrganizationConfigured, ResourceFact
+from services.commands.correction_rules import stream_of_usage
 from services.commands.table import kind_of
 from services.failures import Worded
 from services.store.fence import IDENTITY
@@ -207,6 +211,10 @@ def stream_of(fact: Fact) -> str:
             return CLOCK
         case BillFact(root_id=root_id):
             return bills_of(root_id)
+        case UsageCorrection(event_id=event_id):
+            return stream_of_usage(event_id)
+        case Alert(id=id):
+            return f"alert-{id}"
         case ResourceFact(id=id):
             kind = kind_of(fact)
             assert kind is not None

@@ -11,6 +11,7 @@ from projections.entities import Entity
 from projections.resources import Resources
 from services.commands.event_names import HAPPENINGS, Happening
 from services.commands.table import KINDS, kind_of
+from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import CONFIG
 
@@ -20,14 +21,14 @@ _OF_TYPES = """
 SELECT position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) CROSS JOIN LATERAL (
     SELECT position FROM store.events e
     WHERE e.organization = $1 AND e.type = asked.type AND e.position < $4
-        AND (asked.first IS NULL OR asked.first = (e.version = 1))
+        AND (asked.first IS NULL OR asked.first = (e.version = 1)){place}
     ORDER BY e.position DESC LIMIT $5
 ) found ORDER BY position DESC LIMIT $5
 """
 _OF_PLACE = """
 SELECT e.position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) JOIN store.events e
     ON e.type = asked.type AND (asked.first IS NULL OR asked.first = (e.version = 1))
-WHERE e.organization = $1 AND e.position < $4 AND {place} ORDER BY e.position DESC LIMIT $5
+WHERE e.organization = $1 AND e.position < $4{place} ORDER BY e.position DESC LIMIT $5
 """
 _AT = f"SELECT stream, version, {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY($2::bigint[])"
 #: Streams with the version up to which each is read.
@@ -59,6 +60,8 @@ class Asked:
     resource: str | None
     before: int | None
     most: int
+    #: What the events, rows `e`, have to fulfil besides.
+    conditions: Sequence[Condition] = ()
 
 
 def event_id_of(organization: str, stream: str, version: int, position: int) -> str:
@@ -91,7 +94,8 @@ async def positions_of(connection: Any, organization: str, asked: Asked) -> list
     if asked.account is not None:
         arguments.append(asked.account)
         places.append(f"e.account = ${len(arguments)}")
-    query = _OF_PLACE.format(place=" AND ".join(places)) if places else _OF_TYPES
+    query, beside = _OF_PLACE if places else _OF_TYPES, all_placed(asked.conditions, arguments)
+    query = query.format(place="".join(f" AND {place}" for place in places) + beside)
     return [row["position"] for row in await connection.fetch(query, *arguments)]
 
 

@@ -17,6 +17,7 @@ from services.commands.filters import (
     HasId,
     IsActive,
     IsOneOf,
+    IsSwitched,
     NamesOneOf,
     OfAccount,
     OfPicklist,
@@ -142,6 +143,8 @@ def _sql(test: Test, row: str, kind: str) -> str:
             sql = f"(coalesce({names}, '[]') = '[]' OR {names} ? {{0}})"
         case OfPicklist():
             sql = f"({{0}}::boolean OR {row}.body->>'archived' IS DISTINCT FROM 'true')"
+        case IsSwitched(field):
+            sql = f"({row}.body->>'{field}' IS DISTINCT FROM 'false') = {{0}}::boolean"
         case Through(field, other, of_named):
             named = f"{row}_named"
             sql = (

@@ -17,7 +17,7 @@ MODULES = (
     *("compound_aggregations", "plan_groups", "plan_group_links"),
     *("plans", "plan_templates", "pricings", "products", "charges", "events", "bill_config"),
     *("usage.query", "usage.submit", "usage.get_failed_ingest_download_url"),
-    *("currencies", "credit_reasons", "debit_reasons", "transaction_types"),
+    *("currencies", "credit_reasons", "debit_reasons", "transaction_types", "notification_configurations"),
 )
 #: Taken beside every body; where nothing is replaced, it is not read.
 EVERYWHERE = {"version"}

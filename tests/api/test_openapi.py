@@ -20,7 +20,11 @@ OPERATIONS = list(operations())
 #: What answers something else than JSON.
 NOT_JSON = {"/organizations/{orgId}/usage/rejected/{id}/bytes"}
 #: POST and PUT that come without a body.
-BODILESS = {"PUT /organizations/{orgId}/bills/{bill}/lock", "POST /organizations/{orgId}/billjobs/{job}/cancel"}
+BODILESS = {
+    "PUT /organizations/{orgId}/bills/{bill}/lock",
+    "POST /organizations/{orgId}/billjobs/{job}/cancel",
+    "POST /organizations/{orgId}/bills/{bill}/statement/csv",
+}
 
 
 def parts(value: Any) -> Iterator[dict[str, Any]]:

@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 
 from events.facts import FACTS
-from services.commands.bill_rules import bill_config_id, is_locked
+from services.commands.bill_rules import is_locked
 from services.commands.errors import InvalidField
+from services.commands.table import KINDS
 from tests.commands.world import create, given, update
 
 
@@ -32,4 +33,5 @@ def test_a_bill_is_locked_up_to_the_date(bill: str, locked: bool) -> None:
 
 
 def test_each_organization_has_one() -> None:
-    assert bill_config_id("one") == bill_config_id("one") != bill_config_id("other")
+    id_of = KINDS["billConfig"].single_id
+    assert id_of("one") == id_of("one") != id_of("other")

@@ -70,6 +70,10 @@ LEAST: dict[str, dict[str, Any]] = {
     "debitReason": {"name": "Late fee"},
     "transactionType": {"name": "Bank transfer"},
     "billConfig": {},
+    "statementConfig": {"seller": {"name": "Seller"}},
+    "notificationConfiguration": {
+        "name": "Half", "code": "half", "description": "Half is used", "eventName": "alert.funds.used", "threshold": 50,
+    },
 }  # fmt: skip
 
 

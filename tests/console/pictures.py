@@ -12,6 +12,8 @@ from tests.console.story import Office, open_office
 from tests.system.running import running_system
 
 FOLDER = Path("build/screenshots")
+#: A sheet without its margins, in the pixels of a stylesheet.
+A4 = (680, 1000)
 LOOKS = (("light", "light", WIDE), ("dark", "dark", WIDE), ("phone", "light", PHONE))
 
 
@@ -35,8 +37,11 @@ def pages(office: Office) -> dict[str, str]:
         "bill-pending": pending,
         "bill-line": f"{bill}/lines/{ids['line']}",
         "approve": f"{pending}/approve",
+        "recalculate": f"{pending}/recalculate",
         "memo": f"{pending}/memo?kind=credit",
-        "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&amount=1000&overageSurchargePercent=20",
+        "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&commitment.amount=1000"
+        "&commitment.overageSurchargePercent=20",
+        "what-if-refused": f"{acme}/what-if?plan={ids['plan-USD']}&plan.standingCharge=much&plan.minimumSpend=900",
         "operations": "/operations",
         "search": "/search?q=l",
         "not-found": "/accounts/none",
@@ -67,6 +72,9 @@ async def take_of(office: Office) -> None:
             page = await context.new_page()
             await page.goto(f"{office.base}/bills/{office.ids['bill-acme']}")
             await page.pdf(path=FOLDER / "bill.pdf", format="A4", prefer_css_page_size=True)
+            await page.emulate_media(media="print")
+            await page.set_viewport_size({"width": A4[0], "height": A4[1]})
+            await page.screenshot(path=FOLDER / "bill-paper.png", full_page=True)
 
 
 if __name__ == "__main__":

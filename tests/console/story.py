@@ -4,6 +4,7 @@ names, pending and approved bills, late usage, and usage that was refused."""
 import asyncio
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from events.topics import USAGE, partition_of, usage_key
@@ -31,6 +32,12 @@ class Office:
     ids: dict[str, str] = field(default_factory=dict)
     #: Access key id and secret by what they are good for.
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: Moments of log time: when usage had come, and when bills had been made of it.
+    moments: dict[str, str] = field(default_factory=dict)
+
+    def note(self, name: str) -> None:
+        """Remember this moment."""
+        self.moments[name] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
     @property
     def url(self) -> str:
@@ -79,11 +86,14 @@ async def open_office(system: System, organization: str) -> Office:
     await _commitments(office)
     await _use(office, USED)
     await office.projected()
+    office.note("used")
     await bill(office, "2026-01-31")
     for code in ("acme", "kaisha", "long"):
         [opened] = (await office.api.do("GET", "bills", accountId=office.ids[code]))["data"]
         await office.api.do("PUT", f"bills/{opened['id']}/status", {"status": "APPROVED"})
         office.ids[f"bill-{code}"] = opened["id"]
+    await office.projected()
+    office.note("billed")
     await _use(office, LATE)
     await office.projected()
     [pending] = (await office.api.do("GET", "bills", accountId=office.ids["hostile"]))["data"]
@@ -138,7 +148,8 @@ async def _accounts(office: Office) -> None:
         "idle": "Nothing yet",
     }
     for code, name in names.items():
-        more = {"timezone": "Asia/Tokyo", "currency": "JPY"} if code == "kaisha" else {}
+        more: dict[str, Any] = {"timezone": "Asia/Tokyo", "currency": "JPY"} if code == "kaisha" else {}
+        more |= {"customFields": {"locale": "de-DE"}} if code == "long" else {}
         office.ids[code] = await office.api.create(
             "accounts", code=code, name=name, emailAddress="billing@example.com", **more
         )

@@ -10,7 +10,9 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.console.browsing import CHROMIUM, running_chromium, signed_in
+from tests.console.answers import ANSWERS, numbers_in
+from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
+from tests.console.pictures import pages
 from tests.console.story import Office
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -47,9 +49,12 @@ async def numbers(page: Page, selector: str) -> list[Decimal]:
     return [Decimal(value) for value in values]
 
 
-async def has_no_fault(page: Page) -> None:
-    """As axe-core has it: contrast, names, order of headings, tables, regions."""
-    found: list[dict[str, Any]] = (await Axe().run(page)).response["violations"]
+async def has_no_fault(page: Page, *rules: str) -> None:
+    """As axe-core has it: contrast, names, order of headings, tables, regions; or by these rules alone."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found: list[dict[str, Any]] = (await Axe().run(page, options=options)).response["violations"]
     told = [f"{one['id']}: {node['target']} {node['html'][:150]}" for one in found for node in one["nodes"]]
     assert not told, f"{page.url}\n" + "\n".join(told)
 
@@ -103,6 +108,38 @@ async def test_an_account_is_looked_at_and_asked_what_if(office: Office, page: P
     await has_no_fault(page)
 
 
+async def test_the_sliders_are_moved_by_keys_and_the_page_follows(office: Office, page: Page) -> None:
+    id = office.ids["acme"]
+    await page.goto(f"{office.base}/accounts/{id}")
+    await page.evaluate("window.loadedOnce = true")
+    slider, field = page.get_by_label("Service day", exact=True), page.get_by_label("Service day, exactly")
+    await slider.focus()
+    for _ in range(3):
+        await page.keyboard.press("ArrowLeft")
+    await expect(field).to_have_value("2026-02-26")
+    assert await slider.get_attribute("aria-valuetext") == "2026-02-26"
+    await page.wait_for_url("**?asOf=2026-02-26")
+    said = page.locator("#time-says")
+    await expect(said).to_contain_text("Not now")
+    snapshot = await office.api.exact(f"accounts/{id}/snapshot", asOf="2026-02-26")
+    [held] = snapshot["commitments"]
+    assert (await numbers(page, "#commitments"))[-2:] == [held["amountSpent"], held["amountRemaining"]]
+    await expect(slider).to_be_focused()
+    await has_no_fault(page)
+    await field.fill("2026-01-15")
+    await expect(slider).to_have_value("20468")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**?asOf=2026-01-15")
+    await page.get_by_label("Known at", exact=True).focus()
+    await page.keyboard.press("Home")
+    await page.wait_for_url("**?asOf=2026-01-15&knownAt=*")
+    await page.get_by_role("button", name="Now", exact=True).click()
+    await page.wait_for_url("**?asOf=2026-01-15")
+    await page.get_by_role("button", name="Today").click()
+    await expect(said).not_to_contain_text("Not now")
+    assert await page.evaluate("window.loadedOnce"), "all of it without loading the page again"
+
+
 async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Office, page: Page) -> None:
     fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
     await office.api.create("meters", code="later", name="Later", dataFields=fields, derivedFields=[])
@@ -131,3 +168,56 @@ async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office
             await asyncio.sleep(6)
     assert await page.evaluate("window.loadedOnce")
     assert "Updated" in await page.locator("#news").inner_text()
+
+
+async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Office, context: BrowserContext) -> None:
+    """One walk: each number is one that the API says, nothing is wider than a phone, and axe finds nothing."""
+    lines = (await office.api.do("GET", f"bills/{office.ids['bill-acme']}"))["lineItems"]
+    office.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+    page = await context.new_page()
+    for name, path in pages(office).items():
+        await page.emulate_media(color_scheme="dark")
+        await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        await page.goto(office.base + path)
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE[0], f"{name} is {wide} wide on a phone"
+        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        await has_no_fault(page)
+        await page.emulate_media(color_scheme="light")
+        await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+        await has_no_fault(page, "color-contrast")
+        if name in ANSWERS:
+            asked = [await office.api.exact(one.format(**office.ids)) for one in ANSWERS[name]]
+            shown = await numbers(page, "main")
+            assert shown and not set(shown) - numbers_in(asked), name
+    await page.close()
+
+
+async def test_all_is_reached_and_seen_by_keyboard(office: Office, page: Page) -> None:
+    """Of the page with most to reach: first comes the way past the frame, then everything in its order."""
+    await page.goto(f"{office.base}/operations")
+    await page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    await expect(skip).to_be_focused()
+    await expect(skip).to_be_in_viewport()
+    reachable = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+    every = await page.evaluate(
+        f"[...document.querySelectorAll({reachable!r})].filter(one => one.checkVisibility()).length"
+    )
+    seen = "(one => [one.outerHTML, getComputedStyle(one).outlineStyle, one.getBoundingClientRect().width > 0])"
+    reached = []
+    for _ in range(every):
+        reached.append(tuple(await page.evaluate(f"{seen}(document.activeElement)")))
+        await page.keyboard.press("Tab")
+    assert len(reached) == every > 10
+    assert not [html for html, outline, has_place in reached if outline == "none" or not has_place]
+    assert await page.evaluate("document.activeElement === document.body"), "as many as can be seen, and no more"
+    busy = await page.evaluate(
+        "(button => { button.form.dispatchEvent(new SubmitEvent('submit', {bubbles: true, submitter: button}));"
+        " return button.ariaBusy })(document.querySelector('.search button'))"
+    )
+    assert busy == "true", "what is on its way is said"
+    await skip.focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.getElementById('main').contains(document.activeElement)")

@@ -1,13 +1,27 @@
-"""How numbers, days and names are spelled, and which cells and addresses are harmless."""
+"""How numbers, days and names are spelled, and which addresses are harmless."""
 
 from decimal import Decimal
 
 import pytest
 
-from services.console.bills import harmless
 from services.console.explained import marked_rule
+from services.console.forms import form_of
 from services.console.sessions import Base
-from services.console.wording import amount, day, leaves, moment, money, number, price, quantity, span, words
+from services.console.wording import (
+    amount,
+    day,
+    leaves,
+    moment,
+    money,
+    month,
+    number,
+    price,
+    quantity,
+    span,
+    spelled_in,
+    words,
+)
+from tests.console.visiting import parsed
 
 
 @pytest.mark.parametrize(
@@ -38,6 +52,60 @@ def test_a_price_keeps_all_its_digits() -> None:
     assert (price(Decimal("0.0000025"), "USD"), price(Decimal("2.5"), "USD")) == ("$0.0000025", "$2.50")
     assert number(Decimal("22361870")) == "22,361,870"
 
+    assert price(Decimal("35.5"), "JPY") == "¥35.50", "half a yen is no yen"
+    assert price(Decimal(f"{LONG}.5"), "USD").endswith(",678.50")
+
+
+#: More digits than Python's own arithmetic keeps.
+LONG = "12345678901234567890123456789012345678"
+FORMS = {
+    "en_US": ("$1,204.17", "-¥12,000", "$0.00", "1,234,567.000001", "Jan 1, 2026", "Mar 2026"),
+    "en_GB": ("US$1,204.17", "-JP¥12,000", "US$0.00", "1,234,567.000001", "1 Jan 2026", "Mar 2026"),
+    "de_DE": ("1.204,17 $", "-12.000 ¥", "0,00 $", "1.234.567,000001", "01.01.2026", "März 2026"),
+    "fr_FR": ("1 204,17 $US", "-12 000 JPY", "0,00 $US", "1 234 567,000001", "1 janv. 2026", "mars 2026"),
+    "ja_JP": ("$1,204.17", "-￥12,000", "$0.00", "1,234,567.000001", "2026/01/01", "2026年3月"),
+}
+
+
+@pytest.mark.parametrize("locale", FORMS)
+def test_numbers_and_days_have_the_form_of_a_locale_and_money_the_decimals_of_its_currency(locale: str) -> None:
+    with spelled_in(locale):
+        found = (
+            money(Decimal("1204.17"), "USD"),
+            money(-12000, "JPY"),
+            money(0, "USD"),
+            number(Decimal("1234567.000001")),
+            parsed(day("2026-01-01")).text,
+            month("2026-03-01"),
+        )
+        shown = amount(Decimal(f"-{LONG}.125"), "EUR")
+        at = moment("2025-12-31T15:00:00Z", "Asia/Tokyo")
+    assert tuple(text.replace("\xa0", " ").replace("\u202f", " ") for text in found) == FORMS[locale]
+    assert f'value="-{LONG}.125"' in shown, "what is copied or compared is the exact number, in no form"
+    digits = [letter for letter in shown.partition(">")[2] if letter.isdigit()]
+    assert "".join(digits) == f"{LONG}12", "half a cent is rounded half even, and no digit is lost"
+    assert 'datetime="2026-01-01T00:00:00+09:00"' in at and at.endswith(" Asia/Tokyo</time>")
+    assert money(Decimal("1204.17"), "USD") == "$1,204.17", "the form ends with its page"
+
+
+@pytest.mark.parametrize(
+    ("own", "organization", "accepted", "form"),
+    [
+        ("de-CH", "fr-FR", "ja", "de_CH"),
+        (None, "fr_FR", "ja", "fr_FR"),
+        (None, None, "xx;q=1, ja;q=0.5, de;q=0.9, *;q=0.1", "de"),
+        ("klingon", 7, "en-US,en;q=0.9", "en_US"),
+        (None, None, "", "en"),
+        ("../../etc", None, "*, ;q=, de;q=0", "en"),
+        ("zh-Hant-TW", None, "", "zh_Hant_TW"),
+    ],
+)
+def test_the_form_is_the_accounts_else_the_organizations_else_the_visitors(
+    own: object, organization: object, accepted: str, form: str
+) -> None:
+    account, config = ({"customFields": {"locale": asked}} if asked else {} for asked in (own, organization))
+    assert form_of([account, config, None], accepted) == form
+
 
 def test_days_are_named_and_spans_name_both() -> None:
     assert day("2026-01-01") == '<time datetime="2026-01-01">1 Jan 2026</time>'
@@ -57,15 +125,6 @@ def test_names_of_the_wire_become_words() -> None:
 def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
     rule = marked_rule("<b>C</b> at x (docs/rules.md 3.11, 3.24 and 8.8).")
     assert rule == "&lt;b&gt;C&lt;/b&gt; at x (<cite>docs/rules.md 3.11, 3.24 and 8.8</cite>)."
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\n=1"])
-def test_a_cell_that_begins_a_formula_is_made_text(text: str) -> None:
-    assert harmless(text) == f"'{text}"
-
-
-def test_other_cells_stay_as_they_are() -> None:
-    assert [harmless(text) for text in ("Calls", "", "1-2", "a=b")] == ["Calls", "", "1-2", "a=b"]
 
 
 @pytest.mark.parametrize(

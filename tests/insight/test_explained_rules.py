@@ -40,7 +40,7 @@ def adds(explanation: Explanation) -> list[tuple[str, Decimal]]:
 
 def headline(explanation: Explanation) -> str:
     """The first line that `trueup explain` prints."""
-    around = {"currency": "USD", "status": "APPROVED", "events": [], "eventCount": 0, "terms": []}
+    around = {"currency": "USD", "status": "APPROVED", "events": [], "corrected": [], "eventCount": 0, "terms": []}
     return next(lines_of({**explanation.document(), **around}))
 
 

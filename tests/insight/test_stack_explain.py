@@ -54,6 +54,22 @@ async def test_an_event_is_the_record_at_its_offset(played: Played) -> None:
     assert (await played.get(path, limit=0))["events"] == []
 
 
+@pytest.mark.parametrize("size", [1, 3])
+async def test_events_are_walked_to_their_end_a_page_at_a_time(played: Played, size: int) -> None:
+    [bill, *_] = [bill for bill in await played.bills() if bill["accountCode"] == ACCOUNTS[0]]
+    [line, *_] = [line for line in bill["lineItems"] if line["lineItemType"] == "USAGE"]
+    path = f"bills/{bill['id']}/lineitems/{line['id']}/explain"
+    whole = await played.get(path, limit=10_000)
+    page = await played.get(path, limit=size)
+    seen, pages = page["events"], 1
+    while "nextToken" in page:
+        assert len(page["events"]) == size
+        page = await played.get(path, limit=size, nextToken=page["nextToken"])
+        seen, pages = seen + page["events"], pages + 1
+    assert seen == whole["events"] and pages == -(-len(seen) // size) > 1 and "nextToken" not in whole
+    await played.wire.refused(400, "GET", f"{path}?nextToken=nonsense")
+
+
 async def test_a_draw_names_every_candidate(played: Played) -> None:
     """The account's second prepayment came after its first bill; on the second bill both stand, in order."""
     bills = [bill for bill in await played.bills() if bill["accountCode"] == ACCOUNTS[0]]

@@ -1,54 +1,21 @@
 """What if: terms that are only supposed bill as the same terms do once they are commanded."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from projections.settlement import DraftBill, Family, compare_bills, draft_bills
-from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
-from services.commands.what_if import supposed_family
+from projections.settlement import compare_bills, draft_bills
+from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownResource
+from services.commands.table import KINDS
 from services.simulate.entities import Entities
-from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
-from tests.settlement.playing import accounts_of, family_of, play_terms
-from tests.settlement.stories import LAST, START, Random, days, families, usage
-
-laws = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-END = LAST + timedelta(days=70)
-NOW = datetime(2027, 1, 1, tzinfo=UTC)
-
-
-def suppose(player: MemoryPlayer, commitments: list[Any], pricings: list[Any]) -> Family:
-    return supposed_family(family_of(player), player.resources, commitments, pricings, NOW)
-
-
-def wire(entity: Any, **changes: Any) -> dict[str, Any]:
-    return entity.body.model_dump(by_alias=True, exclude_unset=True) | {"id": entity.id} | changes
-
-
-def shown(drafts: list[DraftBill]) -> Any:
-    """What is on the bills. Lines of one day stand in the order of ids, which a supposed resource has others of."""
-    return [
-        (draft.account_id, draft.currency, draft.total, sorted((_line(line) for line in draft.lines), key=repr))
-        for draft in drafts
-    ]
-
-
-def _line(line: Any) -> Any:
-    named = {name: value for name, value in line.wording.items() if name not in ("commitment_id", "pricing_id")}
-    return line.type, line.amount, line.quantity, line.units, named
-
-
-def played(data: st.DataObject, family: Random) -> MemoryPlayer:
-    player = play_terms(family)
-    for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=10)):
-        player.usage(record)
-    player.bill(data.draw(days(0, 60)), None)
-    return player
+from tests.insight.supposing import END, laws, played, shown, suppose, suppose_all, wire, world
+from tests.settlement.playing import accounts_of, family_of
+from tests.settlement.stories import START, Random, days, families
 
 
 @laws
@@ -117,37 +84,6 @@ def _lined(fields: dict[str, Any]) -> Any:
     return found
 
 
-def world() -> MemoryPlayer:
-    lists = {
-        "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
-        "aggregations": [{"code": "units", "meter": "m", "targetField": "q"}],
-        "plans": [
-            {
-                "code": "basic",
-                "product": "p",
-                "pricings": [{"aggregation": "units", "pricingBands": [{"unitPrice": 1}]}],
-            }
-        ],
-        "accounts": [{"code": "acme", "plans": [{"plan": "basic", "startDate": "2026-01-01"}]}],
-        "commitments": [
-            {"code": "one", "account": "acme", "amount": 10, "startDate": "2026-01-01", "endDate": "2027-01-01"}
-        ],
-    }
-    import json
-
-    from services.simulate.story import parse_story
-    from services.simulate.yaml_lines import load_yaml
-
-    player = MemoryPlayer()
-    story = parse_story(
-        load_yaml(json.dumps({"scenario": "a world", **lists, "steps": [{"bill": {"date": "2026-02-01"}}]}))
-    )
-    player.configure(story.organization)
-    for document in story.documents:
-        player.create(document)
-    return player
-
-
 def test_what_is_supposed_is_checked_as_commands_are() -> None:
     player = world()
     held = player.resources.commitments[id_of("commitment", "one")]
@@ -159,7 +95,7 @@ def test_what_is_supposed_is_checked_as_commands_are() -> None:
         suppose(player, [], [3])
     with pytest.raises(UnknownResource):
         suppose(player, [wire(held, id="nobody")], [])
-    with pytest.raises(UnknownReference):
+    with pytest.raises(InvalidBody, match=r"commitments\[0\]: billingPlanId: there is no plan with id nowhere"):
         suppose(player, [wire(held, billingPlanId="nowhere")], [])
     player.cancel("one", START, None)
     with pytest.raises(AlreadyCancelled):
@@ -168,10 +104,12 @@ def test_what_is_supposed_is_checked_as_commands_are() -> None:
 
 def test_nothing_is_stored() -> None:
     player = world()
-    before = dict(player.resources.commitments), dict(player.resources.pricings)
+    before = {kind: dict(kind.held(player.resources)) for kind in KINDS.values()}
     held = player.resources.commitments[id_of("commitment", "one")]
-    suppose(player, [wire(held, amount=99), {**wire(held), "id": None, "code": "two"}], [])
-    assert (player.resources.commitments, player.resources.pricings) == before
+    [plan], [attached] = player.resources.plans.values(), player.resources.account_plans.values()
+    more = {"plans": [wire(plan, standingCharge=30)], "accountPlans": [wire(attached, endDate="2026-06-01")]}
+    suppose_all(player, commitments=[wire(held, amount=99), {**wire(held), "id": None, "code": "two"}], **more)
+    assert {kind: kind.held(player.resources) for kind in KINDS.values()} == before
 
 
 @laws

@@ -34,8 +34,8 @@ LOGINS: list[Login | None] = [None, Password("PLAIN", "me", "hidden"), ClientCre
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("tls", [None, TLS])
 async def test_fast_stream_enters_as_all_other_clients_do(tls: Tls | None, login: Login | None) -> None:
-    cluster = Cluster("a:1", tls, login, "billing")
-    ours = connection_options(cluster) | {"bootstrap_servers": ["a:1"]}
+    cluster = Cluster("a:1, b:2", tls, login, "billing")
+    ours = connection_options(cluster) | {"bootstrap_servers": ["a:1", "b:2"]}
     builder: Any = new_broker(cluster, logger=None).config.broker_config.builder
     assert {name: builder.keywords[name] for name in ours} == ours
 

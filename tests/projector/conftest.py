@@ -31,6 +31,7 @@ GENERATIONS = (
     "child",
     "fees",
     "checked",
+    "amended",
 )
 
 

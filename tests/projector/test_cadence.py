@@ -127,7 +127,7 @@ async def test_in_a_flood_no_partition_waits_longer_than_the_limit(
     handler: ProjectorHandler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each write leaves rating and folding its time; a round of many writes is no reason to wait so often."""
-    monkeypatch.setattr(pace, "FLOOD_RECORDS", 1)
+    monkeypatch.setattr(pace, "FLOOD_RECORDS", -1)
     folding, begun = handler.projection, clock.now
     assert isinstance(folding, Folding)
     folding.seconds = 0.0008

@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.family import resources
 from projections.aggregates import DayState
+from projections.alerts.rules import Rules, rules_of
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import accrued_lines, balances, draws, outlooks
 from projections.readmodels.directory import Member
@@ -17,6 +19,7 @@ from projections.readmodels.positions import Position
 from projections.readmodels.settled_rows import BehindRows, SettledRows, settled_rows
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
+from projections.usage import Cell
 from services.projection.partition import PartitionState, new_partition
 from services.projection.settled_tables import write_behind
 from services.projection.settling import Settler
@@ -88,6 +91,9 @@ class Living:
 
     def index(self, organization: str) -> FamilyIndex:
         return self._index
+
+    def rules(self, organization: str) -> Rules:
+        return rules_of(())
 
     def changed(self) -> None:
         """A fact that is no bill came."""
@@ -191,3 +197,19 @@ def test_the_newest_day_of_usage_is_known_in_whatever_order_days_come_and_go() -
     assert family.newest_usage_day() == date(2026, 1, 5)
     family.drop_totals({"a"})
     assert family.newest_usage_day() is None
+
+
+def test_of_a_total_that_is_written_its_row_remembers_where_it_began() -> None:
+    catalog = resources(1, 1, 1)
+    [aggregation] = catalog.aggregations
+    family, key = FamilyState("org", "acme", 0, Resources("org"), Billed()), ("acme", aggregation, "", date(2026, 1, 3))
+
+    def add(offset: int) -> None:
+        family.add_to_total(key, Cell(1, None, offset), catalog)
+
+    add(4)
+    add(6)
+    assert family.take_offsets(key) == (4, 6) and family.offsets == {}
+    add(9)
+    assert family.take_offsets(key)[1] == 9
+    assert family.totals[key[:3]][key[3]] == DayState(Decimal(3), 3) and family.total_count == 1

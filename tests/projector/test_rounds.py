@@ -3,7 +3,6 @@
 import pytest
 
 from services.projector import rounds
-from services.projector.pace import FRESH_S
 from services.projector.rounds import AT_ONCE_S, LEAST_S, Rounds
 from tests.projector.clock import Clock
 
@@ -59,13 +58,12 @@ def test_who_has_no_records_but_something_to_write_is_not_passed_over(clock: Clo
         raise AssertionError("partition 1 had no turn")
 
 
-def test_a_rate_is_that_of_the_records_that_wait(clock: Clock) -> None:
+def test_the_oldest_of_the_records_tells_how_long_they_wait(clock: Clock) -> None:
     made = Rounds()
     made.folded([0])
     clock.now += 1
     made.folded([1])
     clock.now += 1
-    assert made.per_second({0: 200, 1: 50}) == 200 / 2 + 50 / 1
     assert (made.waited({0: 200, 1: 50}), made.waited({1: 50}), made.waited({})) == (2, 1, 0)
-    made.forget([1])
-    assert made.per_second({0: 200, 1: 50}) == 200 / 2 + 50 / FRESH_S
+    made.forget([0])
+    assert made.waited({0: 200, 1: 50}) == 1

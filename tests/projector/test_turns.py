@@ -1,103 +1,19 @@
 """Whose turn it is: balances of whom records touched, then who is due, then draws and lines; the longest wait first."""
 
-from typing import Any
-
 import pytest
 
-from projections.readmodels import due
-from projections.readmodels.positions import Position
-from projections.resources import Resources
-from projections.settlement import Billed
 from services.projection import behind, turns
-from services.projection.behind import Behind
-from services.projection.partition import new_partition
+from services.projection.behind import DEAR_SHARE, Behind
 from services.projection.turns import (
     ASIDE_LEAST_SECONDS,
     LINES_SECONDS,
     OUTLOOKS_SECONDS,
     TOUCHED_SECONDS,
     WITHOUT_PAUSE,
-    Turns,
 )
-from services.readside.family_cache import FamilyCache
-from services.readside.family_state import FamilyState, Root
+from services.readside.family_state import Root
 from tests.projector.clock import Clock
-
-
-class DueTable:
-    """`due_accounts`, as far as `Turns` asks for it: root -> (reason, log offset)."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, tuple[str, int]] = {}
-
-    async def fetch(self, statement: str, _: list[int], limit: int) -> list[dict[str, Any]]:
-        assert statement == due.NEXT
-        held = sorted(
-            (offset, root) for root, (reason, offset) in self.rows.items() if reason not in ("lines", "outlooks")
-        )
-        return [{"organization": "org", "root_id": root, "partition": 0} for _, root in held[:limit]]
-
-    async def execute(self, statement: str, *arguments: Any) -> None:
-        if statement == due.SETTLED:
-            for root in arguments[0]:
-                self.rows.pop(root, None)
-        elif statement == due.BEHIND:
-            for root, _, _, offset in zip(*arguments, strict=True):
-                self.mark(root, "lines", offset)
-        elif statement == due.WITHOUT_OUTLOOKS:
-            for root, *_ in zip(*arguments, strict=True):
-                self.rows[root] = "outlooks", 0
-        else:
-            assert statement == due.MARK
-            for root, _, _, reason, offset in zip(*arguments, strict=True):
-                self.mark(root, reason, offset)
-
-    def mark(self, root: str, reason: str, offset: int) -> None:
-        before = self.rows.get(root, ("outlooks", offset))
-        self.rows[root] = reason, offset if before[0] == "outlooks" else before[1]
-
-
-class Settling:
-    """A settler that only notes whom it settled; each balance and each root's lines take their time."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self.clock, self.seconds = clock, seconds
-        self.balances: list[str] = []
-        self.lines: list[str] = []
-        self.outlooks: list[str] = []
-        self.broken: set[str] = set()
-
-    def settle(self, family: FamilyState, _: object) -> bool:
-        self.clock.now += self.seconds
-        self.balances.append(family.root_id)
-        return family.root_id not in self.broken
-
-    def write_behind(self, family: FamilyState, _: object, *, outlooks: bool) -> bool:
-        self.clock.now += self.seconds
-        self.lines.append(family.root_id)
-        if outlooks:
-            self.outlooks.append(family.root_id)
-        return True
-
-    async def flush(self, _: object) -> None:
-        pass
-
-
-class Projector:
-    """Turns over families in memory."""
-
-    def __init__(self, clock: Clock, count: int, seconds: float) -> None:
-        self.clock, self.due, self.cache = clock, DueTable(), FamilyCache()
-        self.names = [f"{number:05}" for number in range(count)]
-        for name in self.names:
-            self.cache.add(FamilyState("org", name, 0, Resources("org"), Billed()))
-        self.turns = Turns(None, self.cache)  # type: ignore[arg-type]
-        self.settling = self.turns._settler = Settling(clock, seconds)  # type: ignore[assignment]
-        self.state = new_partition(Position(0, next_offset=7, stored=5), {})
-
-    async def write(self, *names: str, quiet: bool = False, limit: int = 200) -> int:
-        touched = {name: held for name in names if (held := self.cache.get(name))}
-        return await self.turns.settle(self.due, [self.state], touched, limit, is_quiet=quiet)
+from tests.projector.turning import Projector
 
 
 @pytest.fixture
@@ -138,6 +54,34 @@ async def test_lines_wait_no_longer_while_records_keep_coming_and_a_busy_root_ke
         "00001": "lines",
         "00002": "lines",
     }
+
+
+async def test_no_balance_waits_for_lines(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    await projector.write("00000")
+    clock.now += LINES_SECONDS + 0.01
+    touched = {"00001": projector.cache.get("00001")}
+    await projector.turns.settle(projector.due, [projector.state], touched, 200, is_quiet=False)  # type: ignore[arg-type]
+    assert projector.settling.balances == ["00000", "00001"] and projector.settling.lines == []
+    assert projector.turns.is_late([projector.state])
+    assert await projector.turns.follow(projector.due, [projector.state]) == 1
+    assert projector.settling.lines == ["00000"] and not projector.turns.is_late([projector.state])
+
+
+async def test_lines_of_a_dear_root_wait_for_longer_and_keep_nobody_waiting(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    dear, cheap = projector.names
+    projector.settling.takes[dear] = 1.0
+    begun = clock.now
+    for _ in range(2_000):
+        clock.now += 0.05
+        await projector.write(dear, cheap)
+    written = projector.settling.lines
+    # Its outlooks are written apart, each half a minute.
+    assert 0.8 <= written.count(dear) * 1.0 / (clock.now - begun) / DEAR_SHARE <= 1.6
+    assert written.count(cheap) > 0.8 * (clock.now - begun) / (LINES_SECONDS + 0.1)
+    await projector.write(quiet=True)
+    assert {dear, cheap} <= set(projector.settling.lines[-2:]), "at once when nothing comes"
 
 
 async def test_outlooks_follow_last_of_all_and_wait_no_longer_than_they_may(clock: Clock) -> None:

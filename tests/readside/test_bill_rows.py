@@ -8,9 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from events.resources.organization import LAST_DAY, NEXT_PERIOD, BillConfig, OrganizationConfig
-from services.commands.bill_rules import bill_config_id, is_locked
+from services.commands.bill_rules import is_locked
 from services.commands.bodies import parse_model
 from services.commands.messages import CreateResource
+from services.commands.table import KINDS
 from services.readside.table_rows import INVOICED, LOCKED
 from tests.api_client import CONFIG
 from tests.store.kit import NOW, Store
@@ -32,7 +33,7 @@ async def said(store: Store, expression: str, row: dict[str, Any]) -> Any:
 async def test_locked_are_those_that_the_rule_locks(store: Store, lock_date: date | None) -> None:
     if lock_date is not None:
         body = BillConfig(bill_lock_date=lock_date)
-        await store.run(CreateResource("billConfig", bill_config_id(store.organization), body, NOW))
+        await store.run(CreateResource("billConfig", KINDS["billConfig"].single_id(store.organization), body, NOW))
     for day in DAYS:
         for by_itself in (True, False):
             row = {"bill_date": day, "locked": by_itself}

@@ -1,7 +1,7 @@
 """Playing a scenario step by step."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +10,7 @@ from .differences import add_billed, difference, show_line
 from .lines import Due, Lines, due_lines
 from .money import show
 from .rates import Record
-from .reading import Thing, absent, day, flag, instant
+from .reading import Thing, absent, day, flag
 from .refusals import (
     Refused,
     check_cancel,
@@ -24,12 +24,11 @@ from .refusals import (
 )
 from .schedules import TERM, day_after
 from .schedules import changed as retold
+from .sent_usage import Sent, amend, content, times_of, void
 from .settlement import Settlement, settle
 from .states import commitment_state
 from .world import KINDS, SINGULAR, Unknown, World
 
-SPANS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1),
-         "s": timedelta(seconds=1)}  # fmt: skip
 #: Steps that tell nothing that a settlement rests on.
 ASKED = {"bill", "preview", "unbilled", "commitment", "approve"}
 
@@ -54,6 +53,7 @@ class Player:
         #: Of what has been told, until more is.
         self.settlements: dict[tuple[str, date, bool], Settlement] = {}
         self.due: dict[tuple[str, date, bool], Due] = {}
+        self.sent: Sent = {}
 
     def do(self, kind: str, body: Any) -> Any:
         if kind not in ASKED:
@@ -68,14 +68,8 @@ class Player:
     # What happens
 
     def do_usage(self, body: Thing) -> None:
-        at, repeat = instant(body["ts"]), body.get("repeat")
-        times, conflicts = [at], list[str]()
-        if repeat:
-            every = SPANS[str(repeat["every"])[-1]] * int(str(repeat["every"])[:-1])
-            until = instant(repeat["until"])
-            while times[-1] + every < until:
-                times.append(times[-1] + every)
-        for number, moment in enumerate(times):
+        repeat, conflicts = body.get("repeat"), list[str]()
+        for number, moment in enumerate(times_of(body)):
             uid = None if absent(body.get("uid")) else str(body["uid"])
             if uid and repeat:
                 uid = f"{uid}-{number + 1}"
@@ -87,9 +81,18 @@ class Player:
                     continue
             identity = f"{len(self.world.records):09d}"
             local = self.world.local_day(account, moment)
-            self.world.records.append(Record(account, str(body["meter"]), moment, identity, local, body))
+            record = Record(account, str(body["meter"]), moment, identity, local, body)
+            self.world.records.append(record)
+            if uid is not None:
+                self.sent[account, uid] = record
         if conflicts:
             raise Refused(f"uid {conflicts[0]} was used with other content")
+
+    def do_void(self, body: Thing) -> None:
+        void(self.world.records, self.sent, body)
+
+    def do_amend(self, body: Thing) -> None:
+        amend(self.world.records, self.sent, body)
 
     def do_create(self, body: Thing) -> None:
         """Refused whole: what stands before the refused one is not made either."""
@@ -223,12 +226,6 @@ class Player:
             shown = [show_line(key, line) for key, line in lines]
             bills.append({"account": account, "currency": currency, "total": show(total, currency), "lines": shown})
         return bills
-
-
-def content(body: Thing, moment: datetime) -> Thing:
-    """What a usage record says, beside who says it."""
-    said = {name: value for name, value in body.items() if name not in {"account", "uid", "ts", "repeat"} and value}
-    return {**said, "ts": moment}
 
 
 def play(scenario: Thing) -> list[StepResult]:

@@ -114,7 +114,9 @@ def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject
 #: A tiered price, a prepayment for the whole year and one that cuts January, and usage before and behind the cut.
 STORY = """
 meters: [{{code: calls, dataFields: [{{code: n, category: MEASURE}}, {{code: c, category: MEASURE}}]}}]
-aggregations: [{{code: units, meter: calls, targetField: n}}, {{code: more, meter: calls, targetField: c}}]
+aggregations:
+  - {{code: units, meter: calls, targetField: n, aggregation: {function}}}
+  - {{code: more, meter: calls, targetField: c}}
 plans:
   - code: basic
     product: api
@@ -157,7 +159,9 @@ def usage_on(day: date, account: str = "acme", **measure: int) -> UsageRecord:
 def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> tuple[Settlement, Kept]:
     """The story settled, then again by what more usage moved."""
     player = play_text(
-        STORY.format(**{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", **parts})
+        STORY.format(
+            **{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", "function": "SUM", **parts}
+        )
     )
     held = player.family(ACME)
     before = Family(held.terms, taken(held.totals), held.billed)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from services.postgres import open_postgres
 from services.readside.watching import EndingError
 from services.run.settings import load_settings
 from services.run.stack import Stack
@@ -19,7 +20,7 @@ from services.run.up import System
 from tests.api_client import Api
 from tests.system.measured import counted_calls, sent_calls, submit_all
 from tests.system.running import running_system
-from tests.system.story import Left, Wire, expected_calls, left_by, play, settled
+from tests.system.story import Left, Wire, expected_calls, left_by, play, set_up, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -164,3 +165,47 @@ async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
         told, _ = await process.communicate()
     assert process.returncode == 0
     assert re.search(rb"audit: \d+ events, \d+ accounts, \d+ bills, live == replay, unexplained 0\.00\s*$", told)
+
+
+async def test_an_event_is_voided_once_whatever_is_killed_meanwhile(disturbed: Disturbed) -> None:
+    """A peak and a sum over some events, of which half are taken out while the services are killed in turn."""
+    url = disturbed.system.addresses.api_url
+    wire = Wire(lambda: url, "voided")
+    accounts = await set_up(wire)
+    [meter] = [id for id, name in wire.names.items() if name == "meter"]
+    peak = {"meterId": meter, "targetField": "calls", "aggregation": "MAX", "unit": "call"}
+    await wire.make("aggregations", "peak", code="peak", name="Peak", rounding="NONE", quantityPerUnit=1, **peak)
+    code = next(iter(accounts))
+    sent = [
+        {
+            "account": code,
+            "meter": "api",
+            "ts": "2026-01-10T00:00:00Z",
+            "uid": f"e{number}",
+            "measure": {"calls": number},
+        }
+        for number in range(20)
+    ]
+    await wire.do("POST", "measurements", {"measurements": sent})
+
+    async def kill() -> None:
+        for name in SERVICES:
+            await disturbed.revive(name)
+
+    async def void() -> None:
+        for number in range(10, 20):
+            body = {"account": code, "id": f"e{number}", "reason": "killed"}
+            first = await wire.do("POST", "usage/void", body)
+            assert await wire.do("POST", "usage/void", body) == first
+
+    await asyncio.gather(kill(), void())
+    await settled(disturbed.system.endpoints)
+    left = await left_by(disturbed.system.endpoints.database_url, wire)
+    totals = {row["aggregation_id"]: (row["records"], Decimal(row["total"])) for row in left["usage_totals"]}
+    assert totals == {"calls": (10, Decimal(45)), "peak": (10, Decimal(9))}
+    database = disturbed.system.endpoints.database_url
+    async with open_postgres(database, most=1) as postgres, postgres.connection() as connection:
+        schema = await connection.fetchval("SELECT name FROM store.live_schema")
+        for table in ("store.events", f"{schema}.facts"):
+            counted = f"SELECT count(*) FROM {table} WHERE organization = 'voided' AND type = 'UsageVoided'"
+            assert await connection.fetchval(counted) == 10

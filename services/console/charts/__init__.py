@@ -3,6 +3,7 @@
     chart = burn_down(answer, form, id="burn-down-1")
     chart.wide, chart.narrow    # whole <svg> elements of one picture; the page shows the one that fits its window
     chart.tables                # the same numbers: `caption`, `columns` (name and kind), `rows`
+    chart.told                  # of each forecast, what is to be expected, as a sentence
 
 =====================  ==========================================================================================
 `burn_down`            the answer of `GET commitments/{id}/burndown` and `GET balances/{id}/burndown`: what was left by
@@ -21,9 +22,9 @@ on its page (`{id}-narrow` is that of the narrow one), `title` what it is called
 No drawing has a style or a script, so the strictest Content-Security-Policy lets it pass: colours are the stylesheet's,
 by class. `chart` the drawing; `chart-line`, `chart-area`, `chart-now` what was; `chart-forecast`, `chart-band` what is
 to come; `chart-owed` what a minimum owes; `chart-mark` with `chart-mark-start`, `-top-up`, `-amended`, `-cancelled`,
-`-end`, `-rollover-end`; `chart-bar` with `chart-series-1` to `-6`, and `chart-below` for what is below zero;
-`chart-axis`, `chart-grid`, `chart-label`. Without a stylesheet lines have the text's colour, and areas are black: so
-`chart-area` and `chart-band` need at least a `fill-opacity`.
+`-end`, `-rollover-end`, `-runs-out`; `chart-bar` with `chart-series-1` to `-6`, and `chart-below` for what is below
+zero; `chart-axis`, `chart-grid`, `chart-label`. Without a stylesheet lines have the text's colour, and areas are
+black: so `chart-area` and `chart-band` need at least a `fill-opacity`.
 """
 
 from services.console.charts.bars import true_ups_by_month, usage_by_day

@@ -31,6 +31,8 @@ from services.console.charts.svg import document, element, text, titled
 BARS_MAX = 120
 #: How wide a bar gets.
 WIDEST = 60
+#: How far apart bars are that are all named.
+NAMED_APART = 90
 #: Series with a colour of their own; what comes behind is told together.
 SERIES_MAX = 6
 Kind = Literal["money", "number"]
@@ -72,18 +74,23 @@ class _Drawing:
         amounts = Scale(named[0], named[-1], size.height - size.bottom, size.top)
         parts = [
             *amount_axis(size, named, amounts, self.written),
-            *self._ends(size),
+            *self._named(size),
             *self._bars(size, amounts),
             *self._legend(size),
         ]
         return document(size.width, size.height, id, self.title, self.description(), parts)
 
-    def _ends(self, size: Size) -> Iterator[str]:
-        """What the first bar is of, and the last."""
-        for place in sorted({0, len(self.bars) - 1}) if self.bars else ():
-            anchor, x = ("start", size.left) if place == 0 else ("end", size.width - size.right)
+    def _named(self, size: Size) -> Iterator[str]:
+        """What each bar is of, below it; of more than fit, the first and the last."""
+        if len(self.bars) * NAMED_APART <= size.width - size.right - size.left:
+            width = Fraction(size.width - size.right - size.left, max(1, len(self.bars)))
+            places = [("middle", shown_tenths(round((size.left + width * (n + Fraction(1, 2))) * 10)), bar)
+                      for n, bar in enumerate(self.bars)]  # fmt: skip
+        else:
+            places = [("start", f"{size.left}", self.bars[0]), ("end", f"{size.width - size.right}", self.bars[-1])]
+        for anchor, x, bar in places:
             words = {"x": x, "y": size.height - 12, "text_anchor": anchor, "font_size": FONT}
-            yield text(self.when(self.bars[place]), class_="chart-label", **words)
+            yield text(self.when(bar), class_="chart-label", **words)
 
     def _bars(self, size: Size, amounts: Scale) -> Iterator[str]:
         width = Fraction(size.width - size.right - size.left, max(1, len(self.bars)))
@@ -122,15 +129,15 @@ class _Drawing:
             yield text(short, class_="chart-label", x=x + 14, y=15, font_size=FONT)
 
     def description(self) -> str:
-        """The sum, and the greatest bar, in words."""
+        """Over which days, and the greatest amount, in words. Nothing is summed: that is the API's."""
         if not self.bars:
             return "There is nothing to show."
-        sums = [sum(bar.amounts, Decimal(0)) for bar in self.bars]
-        greatest = max(range(len(sums)), key=lambda place: sums[place])
+        of = [(amount, number, bar) for bar in self.bars for number, amount in enumerate(bar.amounts)]
+        amount, number, bar = max(of, key=lambda one: one[0])
+        first, last = self.when(self.bars[0]), self.when(self.bars[-1])
         return sentences([
-            f"{self.written(sum(sums, Decimal(0)))} in all, from {self.when(self.bars[0])} to",
-            f"{self.when(self.bars[-1])}.",
-            f"The most, {self.written(sums[greatest])}: {self.when(self.bars[greatest])}.",
+            f"{first}." if len(self.bars) == 1 else f"From {first} to {last}.",
+            f"The most is {self.written(amount)}: {self.when(bar)}{self._of(number)}.",
         ])  # fmt: skip
 
 

@@ -32,6 +32,7 @@ MARKS = {
     "CANCELLED": "cancelled",
     "END": "end",
     "ROLLOVER_END": "end of rollover",
+    "RUNS_OUT": "runs out",
 }
 #: How far apart the words of marks stand at least.
 _APART = 70
@@ -69,7 +70,7 @@ class _Drawing:
 
     def _marks(self, drawn: Frame) -> Iterator[str]:
         top, bottom, free = drawn.size.top, drawn.size.height - drawn.size.bottom, Decimal(0)
-        for mark in self.answer["marks"]:
+        for mark in sorted([*self.answer["marks"], *self._end_of_it()], key=lambda one: day_of(one["day"])):
             day, amount = day_of(mark["day"]), mark.get("amount")
             if not drawn.first <= day <= drawn.last:
                 continue
@@ -79,19 +80,33 @@ class _Drawing:
             name = f"chart-mark chart-mark-{mark['kind'].lower().replace('_', '-')}"
             line = element("line", x1=x, y1=top, x2=x, y2=bottom, stroke="currentColor", stroke_dasharray="2 3")
             label = ""
-            if mark["kind"] not in ("START", "END") and Decimal(x) >= free:
-                anchor = "end" if Decimal(x) > drawn.size.width - drawn.size.right - _APART else "start"
-                label = text(words, class_="chart-label", x=x, y=top - 8, text_anchor=anchor, font_size=FONT)
+            anchor = "end" if Decimal(x) > drawn.size.width - drawn.size.right - _APART else "start"
+            above = {"class_": "chart-label", "x": x, "y": top - 8, "text_anchor": anchor, "font_size": FONT}
+            if mark["kind"] == "RUNS_OUT":  # beside its line, where no other mark has its words
+                aside = "-0.4em" if anchor == "end" else "0.4em"
+                label = text(words, **above | {"y": top + 12, "dx": aside})
+            elif mark["kind"] not in ("START", "END") and Decimal(x) >= free:
+                label = text(words, **above)
                 free = Decimal(x) + _APART
             yield element("g", titled(f"{self.form.day(day)}: {told}"), line, label, class_=name)
+
+    def _end_of_it(self) -> Iterator[Answer]:
+        """The day on which it runs out, by the forecast that is drawn, as one more mark."""
+        forecast = chosen(self.answer, self.window)
+        if forecast is not None and forecast.get("runsOut") is not None:
+            yield {"day": forecast["runsOut"], "kind": "RUNS_OUT"}
 
     def description(self) -> str:
         """What is left, and when it will have run out, in words."""
         day, left = self.days[-1]
-        told = [f"{self.form.money(left)} left on {self.form.day(day)}."]
-        for forecast in self.answer["forecasts"]:
-            told.append(f"By the usage of the last {forecast['window']} days {self._end(forecast)}.")
-        return sentences(told)
+        return sentences([f"{self.form.money(left)} left on {self.form.day(day)}.", *self.told()])
+
+    def told(self) -> tuple[str, ...]:
+        """When it will have run out, by each forecast."""
+        return tuple(
+            f"By the usage of the last {forecast['window']} days {self._end(forecast)}."
+            for forecast in self.answer["forecasts"]
+        )
 
     def _end(self, forecast: Answer) -> str:
         if forecast.get("runsOut") is None:
@@ -107,7 +122,7 @@ def burn_down(
 ) -> Chart:
     """The answer of `GET commitments/{id}/burndown` or `balances/{id}/burndown`; the band is that of `window`."""
     drawing = _Drawing(answer, form or Plain(answer["currency"]), window, title)
-    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)))
+    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)), drawing.told())
 
 
 def drawn_by_product(

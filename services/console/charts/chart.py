@@ -32,11 +32,12 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Chart:
     """`wide` and `narrow` are whole `<svg>` elements of one picture, for a page to show one of; `tables` what they
-    show."""
+    show; `told` what is to be expected, in words: a sentence for each forecast."""
 
     wide: str
     narrow: str
     tables: tuple[Table, ...]
+    told: tuple[str, ...] = ()
 
 
 class Form(Protocol):

@@ -64,13 +64,22 @@ class _Drawing:
             f"{self.form.money(counted)} of {self.form.money(amount_of(period['amount']))} had counted on "
             f"{self.form.day(day)}."
         ]
-        for forecast in self.answer["forecasts"]:
-            by, true_up = f"By the usage of the last {forecast['window']} days", amount_of(forecast["trueUp"])
-            if forecast.get("reached") is not None:
-                told.append(f"{by} the minimum is reached on {self.form.day(day_of(forecast['reached']))}.")
-            else:
-                told.append(f"{by} the true-up will be {self.form.money(true_up)}.")
-        return sentences(told)
+        return sentences([*told, *self.told()])
+
+    def told(self) -> tuple[str, ...]:
+        """When the minimum is reached, or the true-up to expect, by each forecast."""
+        return tuple(
+            f"By the usage of the last {forecast['window']} days {self._end(forecast)}."
+            for forecast in self.answer["forecasts"]
+        )
+
+    def _end(self, forecast: Answer) -> str:
+        if forecast.get("reached") is not None:
+            return f"the minimum is reached on {self.form.day(day_of(forecast['reached']))}"
+        true_up, least, most = (
+            self.form.money(amount_of(forecast[name])) for name in ("trueUp", "trueUpLow", "trueUpHigh")
+        )
+        return f"the true-up will be {true_up}" + (f", at least {least}, at most {most}" if least != most else "")
 
 
 def progress(
@@ -84,7 +93,7 @@ def progress(
         tuple(drawing.days),
     )
     tables = (days, _forecasts(answer)) if answer["forecasts"] else (days,)
-    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tables)
+    return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tables, drawing.told())
 
 
 def _forecasts(answer: Answer) -> Table:

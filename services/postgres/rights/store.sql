@@ -23,6 +23,11 @@ GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of
 GRANT SELECT ON store.bill_jobs TO trueup_watch;
 GRANT SELECT (organization, reason, cut, replayed) ON store.refused_usage TO trueup_watch;
 
+-- Who has had events that rules may wait for, and whose rules there are; each looks on from where it was.
+GRANT SELECT (organization, position, type) ON store.events TO trueup_watch;
+GRANT SELECT (organization, kind) ON store.entities TO trueup_watch;
+GRANT SELECT, INSERT, UPDATE ON store.alert_positions TO trueup_api;
+
 -- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
 

@@ -3,20 +3,23 @@ moved on since, from the range of the log that the totals' own offsets name."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from events.codec import decode
+from events.envelope import Envelope
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.sources import Origins
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import meter_aggregation
+from projections.corrections import CorrectedFold, corrections_of, day_of
 from projections.rating.index import FamilyIndex
-from projections.readmodels import directory, usage_totals
+from projections.readmodels import directory, facts, usage_totals
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Family, together
-from projections.usage import Cell, CellKey, fold_usage, meter_plans
+from projections.usage import CellKey, meter_plans
 from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
@@ -30,6 +33,11 @@ from services.store.generations import load_generations
 _OWN = """
 SELECT record FROM facts WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset < $4
 ORDER BY log_offset
+"""
+#: What was corrected behind the positions.
+_CORRECTED_SINCE = f"""
+SELECT record FROM facts
+WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset >= $4 AND type IN {facts.CORRECTING}
 """
 _CLOCK = """
 SELECT record FROM facts
@@ -67,6 +75,7 @@ class _Rows:
     positions: Positions
     position: Position
     own: Sequence[Mapping[str, Any]]
+    corrected_since: Sequence[Mapping[str, Any]]
     clock: Sequence[Mapping[str, Any]]
     totals: Sequence[Mapping[str, Any]]
     catalog: CatalogRows
@@ -127,6 +136,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
         positions,
         position,
         await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log),
+        await connection.fetch(_CORRECTED_SINCE, organization, root_id, positions.partition, positions.log),
         await connection.fetch(_CLOCK, positions.partition, organization, positions.log),
         await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(row["account_id"] for row in members)),
         await read_catalog(connection, organization, positions.catalog),
@@ -149,7 +159,8 @@ def _past_of(rows: _Rows) -> _Past:
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
     same, end = catalog.aggregations.keys() - changed, rows.positions.log
     own = (row for row in rows.totals if row["account_id"] in state.members and row["aggregation_id"] in same)
-    straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end)
+    corrected = _corrected(state, catalog, map(decode, (bytes(row["record"]) for row in rows.corrected_since)))
+    straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end, corrected)
     meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.position.meters
     start = min([end, *straddling.values(), *(begun[meter] for meter in meters if meter in begun)])
     resources = together(catalog, state.own, clock)
@@ -162,12 +173,28 @@ def _counts(catalog: Resources, aggregation_id: str) -> Any:
     return aggregation and (aggregation.body.meter_id, meter_aggregation(aggregation.id, aggregation.body))
 
 
-def _take_totals(state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int) -> dict[CellKey, int]:
-    """Totals that stood at the end as they stand now; returns those that grew since, with where they begin."""
+def _corrected(state: FamilyState, catalog: Resources, since: Iterable[Envelope]) -> set[tuple[str, str, date]]:
+    """Account, aggregation and day of the totals that later corrections changed, in whichever segment."""
+    days = ZoneDays(time_zone(state.timezone))
+    corrected = [(event, day_of(event, {event.account: days})) for event in corrections_of(since).values()]
+    return {
+        (event.account, aggregation.id, day)
+        for event, day in corrected
+        for aggregation in catalog.aggregations.values()
+        if aggregation.body.meter_id == event.meter_id
+    }
+
+
+def _take_totals(
+    state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int, corrected: Set[tuple[str, str, date]]
+) -> dict[CellKey, int]:
+    """Totals that stood at the end as they stand now; returns those that grew or were corrected since, with where they
+    begin.
+    """
     grown = {}
     for row in rows:
         key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
-        if row["last_offset"] < end:
+        if row["last_offset"] < end and (key[0], key[1], key[3]) not in corrected:
             state.put_total(key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"]))
         else:
             grown[key] = row["first_offset"]
@@ -181,13 +208,11 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
     wanted = past.aggregations | {key[1] for key in past.straddling}
     plans = meter_plans(past.resources, frozenset(wanted))
     zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in past.state.members.items()}
-    cells: dict[CellKey, Cell] = {}
+    fold = CorrectedFold(past.state.corrections, plans, zones)
     async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones, past.origins):
         values = {logged.offset: logged.value for logged in usage}
         records = [logged.record for logged in usage]
-        await compute(
-            past.state.organization, fold_usage, cells, list(values), records, values.__getitem__, plans, zones
-        )
-    for key, cell in cells.items():
+        await compute(past.state.organization, fold.fold, list(values), records, values.__getitem__)
+    for key, cell in fold.cells().items():
         if key in past.straddling or key[1] in past.aggregations:
             past.state.put_total(key, cell.day_state(), (cell.first, cell.last))

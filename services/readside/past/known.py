@@ -19,11 +19,12 @@ from projections.settlement.states_by_day import as_of_day
 from services.commands.errors import InvalidField, UnknownResource
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
-from services.readside.family_now import UnknownFamilyError, load_family
+from services.readside.family_now import UnknownFamilyError
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.family import load_past
 from services.readside.progress import Waiter
+from services.readside.recalled import recall_family
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 _NAME = b'{"type":"ClockTicked"'
@@ -39,6 +40,7 @@ _AHEAD = timedelta(days=3660)
 class KnownFamily:
     """A family, its day, and the positions that it was folded to."""
 
+    root_id: str
     family: Family
     resources: Resources
     today: date
@@ -70,8 +72,8 @@ async def load_known(
     if root_id is None:
         raise UnknownResource(kind=kind, id=id)
     if at is None:
-        now = await load_family(postgres, organization, root_id)
-        return KnownFamily(now.family, now.resources, now.today, now.positions)
+        now = await recall_family(postgres, organization, root_id)
+        return KnownFamily(root_id, now.family, now.resources, now.today, now.positions)
     try:
         return await _load(postgres, cluster, organization, root_id, at)
     except UnknownFamilyError as error:
@@ -84,7 +86,7 @@ async def _load(postgres: Postgres, cluster: Cluster, organization: str, root_id
         past = await load_past(postgres, reader, organization, root_id, positions)
         tick = await last_tick(reader, positions.partition, positions.log, past.origins)
     state, resources = past.state, past.resources
-    return KnownFamily(past.family, resources, state.today(resources, tick), positions)
+    return KnownFamily(root_id, past.family, resources, state.today(resources, tick), positions)
 
 
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:

@@ -9,7 +9,7 @@ from events.facts.usage import UsageRated
 from events.sources import LastSequences, Origins
 from events.topics import EVENTS
 from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
-from services.kafka import FetchedRecord, LogReader
+from services.kafka import POLL_RECORDS, FetchedRecord, LogReader
 from services.sight.traceparent import traceparent_of
 
 #: Up to so many accounts are looked for in the bytes before anything is decoded.
@@ -27,9 +27,16 @@ class Logged(NamedTuple):
 
 
 async def usage_between(
-    reader: LogReader, partition: int, start: int, end: int, accounts: Collection[str], origins: Origins
+    reader: LogReader,
+    partition: int,
+    start: int,
+    end: int,
+    accounts: Collection[str],
+    origins: Origins,
+    *,
+    max_records: int = POLL_RECORDS,
 ) -> AsyncGenerator[list[Logged], None]:
-    """The accounts' usage at offsets `[start, end)`, each once, in order.
+    """The accounts' usage at offsets `[start, end)`, each once, in order; at most `max_records` are read at a time.
 
     Right as long as nothing before `start` is wanted: a record that was appended twice is then first met in its place,
     and the sequence rule sees the second one.
@@ -37,7 +44,7 @@ async def usage_between(
     sequences, wanted = LastSequences(), frozenset(accounts)
     marks = [account.encode() for account in wanted] if len(wanted) <= _FEW else []
     # Closed with this generator: a reader reads one range at a time.
-    async with aclosing(reader.read(EVENTS, partition, start, end)) as polls:
+    async with aclosing(reader.read(EVENTS, partition, start, end, max_records=max_records)) as polls:
         async for records in polls:
             logged = [
                 usage

@@ -95,10 +95,20 @@ def test_a_forecast_has_its_band_its_words_and_its_row() -> None:
     kinds = [one.get("class") for one in drawings(chart)[0].iter(f"{SVG}path")]
     assert kinds == ["chart-area", "chart-band", "chart-forecast", "chart-line"]
     assert "80 USD left on 2026-01-03. By the usage of the last 30 days it runs out on 2026-01-13" in chart.wide
-    assert "at the earliest 2026-01-11." in chart.wide
+    assert "at the earliest 2026-01-11." in chart.wide and chart.wide.count(chart.told[0]) == len(chart.told) == 1
     [row] = chart.tables[2].rows
     assert row[:7] == (30, 3, D(10), D("1.5"), date(2026, 1, 13), date(2026, 1, 11), None)
     assert len(row) == len(chart.tables[2].columns)
+
+
+def test_the_day_on_which_it_runs_out_is_marked_and_is_no_fact() -> None:
+    answer = burned()
+    answer["forecasts"][0]["runsOut"] = "2026-01-09"
+    chart = burn_down(answer)
+    [end] = [one for one in drawings(chart)[0].iter(f"{SVG}g") if "runs-out" in one.get("class", "")]
+    assert end[0].text == "2026-01-09: runs out" and end[2].text == "runs out"
+    assert D(end[2].get("y", "")) > 24, "below the words of other marks, however near these are"
+    assert [row[1] for row in chart.tables[1].rows] == ["start", "top-up", "end"]
 
 
 def test_tables_have_the_answers_own_numbers() -> None:
@@ -161,7 +171,7 @@ def test_the_form_of_a_page_is_what_stands_on_the_chart() -> None:
             return day.strftime("%b %Y")
 
     chart = true_ups_by_month([{"month": "2026-05", "amount": D(7)}], "USD", Paper())
-    assert "$ 7.00 in all, from May 2026 to May 2026." in chart.wide
+    assert "May 2026. The most is $ 7.00: May 2026." in chart.wide
     assert chart.tables[0].rows == ((date(2026, 5, 1), D(7)),)
 
 
@@ -170,14 +180,19 @@ def test_what_is_owed_is_a_line_and_a_true_up_is_told() -> None:
     [owed] = [one for one in drawings(chart)[0].iter(f"{SVG}line") if one.get("class") == "chart-owed"]
     assert owed.get("y1") == owed.get("y2") == "24"
     assert "10 EUR of 100 EUR had counted on 2026-01-10." in chart.wide
-    assert "By the usage of the last 7 days the true-up will be 69 EUR." in chart.wide
+    [told] = chart.told
+    assert told == "By the usage of the last 7 days the true-up will be 69 EUR, at least 64 EUR, at most 74 EUR."
+    assert told in chart.wide
 
 
 def test_a_month_without_a_true_up_has_its_place() -> None:
     chart = true_ups_by_month([{"month": "2026-01", "amount": D(7)}, {"month": "2026-04", "amount": D(9)}], "USD")
     bars = [D(one.get("x", "")) for one in drawings(chart)[0].iter(f"{SVG}rect")]
-    # Four places of 155 units; no bar is wider than 60.
+    # Four places of 155 units; no bar is wider than 60, and each has its name below its middle.
     assert bars == [D("131.5"), D("596.5")]
+    names = [(one.text, D(one.get("x", ""))) for one in drawings(chart)[0].iter(f"{SVG}text")][-4:]
+    assert [x for _, x in names] == [D("161.5"), D("316.5"), D("471.5"), D("626.5")]
+    assert [name for name, _ in names] == ["2026-01", "2026-02", "2026-03", "2026-04"]
     assert len(chart.tables[0].rows) == 2
     far = [{"month": "2026-01", "amount": D(7)}, {"month": "2226-01", "amount": D(9)}]
     assert len([*drawings(true_ups_by_month(far, "USD"))[0].iter(f"{SVG}rect")]) == 2

@@ -1,0 +1,235 @@
+"""`python -m benchmarks.performance [FILE...]`: puts what `make bench` measured into docs/performance.md, its plots and
+docs/scaling.md.
+
+Of several files, each of which `make bench` wrote, the runs of all are taken together: those of a long night can stand
+beside those of an hour. No number in the document's tables is written by hand.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+
+from benchmarks.freshness import PROCESSES as WORKERS
+from benchmarks.plots import Bar, bars
+from benchmarks.runs import Ran
+from benchmarks.table import FOUND, REACHED, all_programs, how_quiet, rows_of
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "scaling.md")
+PICTURES = ROOT / "docs" / "pictures"
+#: Names of what stands between `<!-- name -->` and `<!-- end -->`.
+_BLOCK = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+Cells = Sequence[str]
+_SCALED = (("events_per_second", 0), ("ingest_us", 1), ("projector_us", 1))
+
+
+def table(columns: Cells, rows: Iterable[Cells]) -> str:
+    """A table of Markdown; the first column is words, the others are numbers."""
+    lines = [columns, ["---", *("---:" for _ in columns[1:])], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def aims(ran: Sequence[Ran]) -> str:
+    """Every aim: measured, or why not."""
+    rows = []
+    for row in rows_of(ran, large=any(one.found for one in ran if one.program.large)):
+        shown, spread, runs = row.numbers
+        told = REACHED[row.reached].replace("no", "**no**") if row.values else f"not measured: {row.why}"
+        rows.append((row.measure, row.aim, shown, spread, runs, told))
+    return table(("measure", "aim", "median", "least to most", "runs", "reached"), rows)
+
+
+def _found(ran: Sequence[Ran], module: str) -> list[Ran]:
+    return [one for one in ran if one.program.module == module and one.found]
+
+
+def _median(values: Iterable[float], digits: int = 0) -> str:
+    return f"{median(values):,.{digits}f}"
+
+
+def pipelines(ran: Sequence[Ran]) -> str:
+    """Each pipeline and each of its processes."""
+    rows = []
+    for one in _found(ran, "pipeline"):
+        accounts = "100,000 accounts" if "--accounts" in one.arguments else "1,000 accounts"
+        for name in ("product", "floor", "naive"):
+            found = [run[name] for run in one.found]
+            rows.append((f"**{name}**, {accounts}", _median(run["events_per_second"] for run in found), ""))
+            for leg in found[0]["legs"]:
+                legs = [run["legs"][leg] for run in found]
+                cpu = _median((run["cpu_us_per_event"] for run in legs), 1)
+                rows.append((leg, _median(run["events_per_second"] for run in legs), cpu))
+    return table(("", "events/s", "CPU µs an event"), rows)
+
+
+def freshness(ran: Sequence[Ran]) -> str:
+    """What was published, how fresh it was, and what it took."""
+    rows = []
+    for one in _found(ran, "freshness"):
+        for found in _alone_and_beside(one.found):
+            first = found[0]
+            what = f"{one.found[0]['accounts']:,} active" + _more(one.found[0], first)
+            took = [_median(run[key] for run in found) for key in ("p50_ms", "p99_ms")]
+            writes = _median((run["writes_per_second"] for run in found), 1)
+            cores = ", ".join(_median((run["cores"][name] for run in found), 2) for name in WORKERS)
+            memory = ", ".join(_median(run["rss_mb"][name] for run in found) for name in WORKERS)
+            rows.append((what, f"{first['rate']:,}", *took, writes, cores, memory))
+    columns = ("accounts", "events/s", "half, ms", "99 %, ms", "writes/s", "ingest, projector: of a core", "MB")
+    return table(columns, rows)
+
+
+def _alone_and_beside(found: Sequence[Any]) -> Iterable[list[Any]]:
+    """Of all runs what was measured alone, then beside each account that costs more."""
+    yield list(found)
+    for number in range(len(found[0]["others"])):
+        yield [run["others"][number] for run in found]
+
+
+def _more(run: Any, measured: Any) -> str:
+    resting = f" of {run['accounts'] + run['resting']:,}" if run["resting"] else ""
+    beside = f", beside one of kind `{measured['beside']}`" if measured["beside"] else ""
+    creates = "" if measured["create_p99_ms"] is None else ", and commands"
+    return f"{resting}{beside}{creates}"
+
+
+def cold(ran: Sequence[Ran]) -> str:
+    """The steps of a cold family."""
+    found = [run for one in _found(ran, "cold") for run in one.found]
+    rows = [
+        (
+            step,
+            _median(run["seconds"][step] * 1e6 / run["families"] for run in found),
+            _median(run["cpu_seconds"][step] * 1e6 / run["families"] for run in found),
+            _median(run["bytes_each"][step] for run in found),
+        )
+        for step in (found[0]["seconds"] if found else ())
+    ]
+    return table(("step", "µs a family", "CPU µs a family", "bytes a family"), rows)
+
+
+def replays(ran: Sequence[Ran]) -> str:
+    """Folds and audits, by processes."""
+    runs = sorted(
+        (run for one in _found(ran, "replay") for found in one.found for run in found),
+        key=lambda run: (run["name"] != "fold", run["name"], run["processes"]),
+    )
+    rows = []
+    for (name, processes), same in groupby(runs, lambda run: (run["name"], run["processes"])):
+        found = list(same)
+        cpu = _median((median(run["cpu_seconds"]) / run["events"] * 1e6 for run in found), 1)
+        rows.append((name, str(processes), _median(run["events_per_second"] for run in found), cpu))
+    return table(("", "processes", "events/s", "CPU µs an event, of Python"), rows)
+
+
+def starts(ran: Sequence[Ran]) -> str:
+    """Seconds of each start, by length of the history."""
+    rows = []
+    for one in _found(ran, "start"):
+        for number, start in enumerate(one.found[0]["starts"]):
+            seconds = [value for run in one.found for value in run["starts"][number]["seconds"]]
+            cpu = [value for run in one.found for value in run["starts"][number]["cpu"]]
+            spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
+            events = f"{one.found[0]['events'] / 1e6:g} M"
+            rows.append((start["what"], events, f"{median(seconds):.1f}", spread, f"{median(cpu):.1f}"))
+    return table(("", "events behind it", "seconds", "least to most", "CPU seconds"), rows)
+
+
+def scaling(ran: Sequence[Ran]) -> str:
+    """Throughput by worker processes and brokers."""
+    runs = [found for one in _found(ran, "scaling") for found in one.found]
+    rows = []
+    for case in range(len(runs[0]) if runs else 0):
+        found = [run[case] for run in runs]
+        pairs, brokers = found[0]["pairs"], found[0]["brokers"]
+        numbers = (_median((run[key] for run in found), digits) for key, digits in _SCALED)
+        rows.append((f"{pairs} ingest, {pairs} projector", str(brokers), *numbers))
+    return table(("workers", "brokers", "events/s", "CPU µs an event: ingest", "projector"), rows)
+
+
+def machine(ran: Sequence[Ran]) -> str:
+    """Cores, load, and how long it all took."""
+    seconds = sum(sum(one.seconds) for one in ran)
+    if not seconds:
+        return "Nothing was measured yet."
+    return " ".join([*how_quiet(ran), f"All runs together took {seconds / 60:.0f} minutes."])
+
+
+BLOCKS: Mapping[str, Callable[[Sequence[Ran]], str]] = {
+    "aims": aims,
+    "pipelines": pipelines,
+    "freshness": freshness,
+    "cold": cold,
+    "replay": replays,
+    "starts": starts,
+    "scaling": scaling,
+    "machine": machine,
+}
+
+
+def plots(ran: Sequence[Ran]) -> dict[str, str]:
+    """SVG by the name of its file."""
+    fresh = [
+        Bar(row.measure.removeprefix("usage -> balance visible, ").removesuffix(", ms"), row.values, row.limit)
+        for row in rows_of(ran, large=True)
+        if row.values and row.measure.startswith("usage -> balance")
+    ]
+    speeds = [
+        Bar(f"{name}, {'100,000' if '--accounts' in one.arguments else '1,000'} accounts", values, None)
+        for one in _found(ran, "pipeline")
+        for name in ("product", "floor", "naive")
+        if (values := [run[name]["events_per_second"] for run in one.found])
+    ]
+    speeds += [
+        Bar(name, [run[name]["other"] for run in one.found])
+        for one in _found(ran, "rivals")
+        for name in one.found[0]
+        if not name.endswith("replay")
+    ]
+    memory = [
+        Bar(f"{process}, {one.found[0]['accounts']:,} active accounts", [run["rss_mb"][process] for run in one.found])
+        for one in _found(ran, "freshness")
+        if not one.found[0]["others"] and one.found[0]["create_p99_ms"] is None
+        for process in WORKERS
+    ]
+    drawn = {
+        "performance-freshness": ("From published to visible", "milliseconds", fresh, True),
+        "performance-throughput": ("Usage taken in", "events a second", speeds, True),
+        "performance-memory": ("Memory of a worker", "MB", memory, False),
+    }
+    return {
+        name: bars(title, unit, shown, id=name, by_tenfold=tenfold)
+        for name, (title, unit, shown, tenfold) in drawn.items()
+    }
+
+
+def filled(page: str, ran: Sequence[Ran]) -> str:
+    """The page with every block anew."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]](ran)}\n{found[3]}", page)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def main(files: tuple[Path, ...]) -> None:
+    """Write tables and plots from what `make bench` wrote, by default build/bench.json."""
+    ran = all_programs(quick=False)
+    known = {one.run_with: one for one in ran}
+    for file in files or (FOUND,):
+        for document in json.loads(file.read_text())["programs"]:
+            if document["run_with"] not in known:
+                sys.exit(f"{file}: no program is run with {document['run_with']!r}; was it measured with --quick?")
+            known[document["run_with"]].take(document)
+    for page in PAGES:
+        page.write_text(filled(page.read_text(), ran))
+    for name, drawing in plots(ran).items():
+        (PICTURES / f"{name}.svg").write_text(drawing + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""`python -m benchmarks.scaling`: the pipeline's throughput with more worker processes, and with three brokers.
+
+A pair is one ingest and one projector, and partitions are shared out by consumer group, as on many machines. With
+three brokers every topic has three replicas, and what is acknowledged stands on two. Each case has an empty system.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from benchmarks.product import publish, run_product
+from benchmarks.running import ORGANIZATION, Say, connect, create_customers, on_empty_system
+from benchmarks.showing import show
+from benchmarks.workload import Load
+from services.run.up import System
+
+#: Pairs of workers, and brokers.
+CASES = ((1, 1), (2, 1), (1, 3), (2, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Throughput, and CPU microseconds of an event in all ingest and all projector processes."""
+
+    pairs: int
+    brokers: int
+    events_per_second: float
+    ingest_us: float
+    projector_us: float
+
+
+async def measure(system: System, folder: Path, events: int, pairs: int, brokers: int, say: Say) -> Scaled:
+    """One case. Raises: ExpectedFailure."""
+    load = Load(ORGANIZATION, events, system.settings.partitions)
+    say(f"{pairs} pairs of workers, {brokers} brokers: {events:,} events")
+    customers = await create_customers(system, load.codes())
+    await publish(system, load)
+    further = [
+        System(system.settings, system.endpoints, folder / f"pair-{number}", quiet=True) for number in range(1, pairs)
+    ]
+    connection = await connect(system.endpoints.database_url)
+    try:
+        found = await run_product(system, connection, load, customers, further)
+    finally:
+        await connection.close()
+        for one in further:
+            await one.supervisor.stop_all()
+    ingest, projector = found.legs
+    speed = round(found.per_second)
+    return Scaled(pairs, brokers, speed, round(ingest.cpu_microseconds, 1), round(projector.cpu_microseconds, 1))
+
+
+def table(found: Sequence[Scaled]) -> Table:
+    """Each case beside the first one."""
+    shown = Table(title="throughput by worker processes and brokers")
+    for column in ("ingest + projector", "brokers", "events/s", "of the first", "CPU µs: ingest", "projector"):
+        shown.add_column(column, justify="right")
+    for one in found:
+        share = f"{one.events_per_second / found[0].events_per_second:.2f}"
+        cpu = f"{one.ingest_us:.1f}", f"{one.projector_us:.1f}"
+        shown.add_row(f"{one.pairs} + {one.pairs}", str(one.brokers), f"{one.events_per_second:,}", share, *cpu)
+    return shown
+
+
+@click.command()
+@click.option("--events", type=click.IntRange(1_000, 20_000_000), default=300_000, show_default=True)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
+def main(events: int, file: Path | None) -> None:
+    """Measure how it scales; the last line of the output is JSON."""
+    found = []
+    for case in CASES:
+
+        async def one(system: System, folder: Path, say: Say, case: tuple[int, int] = case) -> Scaled:
+            return await measure(system, folder, events, *case, say)
+
+        found.append(on_empty_system("scaling", one, brokers=case[1]))
+    show([table(found)], [asdict(one) for one in found], file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Which alerts are to be raised for a family: rules that hold of something, and were not raised since it was armed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+from typing import NamedTuple
+from uuid import uuid5
+
+from events.decimals import plain
+from events.envelope import NAMESPACE
+from projections.alerts.levels import Level
+from projections.alerts.rules import Ladder, Rule, Rules
+
+
+class AlertDue(NamedTuple):
+    """An alert that is to be raised; `id` is the fact's."""
+
+    id: str
+    rule_id: str
+    event_name: str
+    subject_id: str
+    account_id: str
+    arming: str
+    day: date | None
+
+
+class Speed(Enum):
+    """What a level follows from: the balances, or the outlooks, which are written behind them."""
+
+    BALANCES = "balances"
+    OUTLOOKS = "outlooks"
+
+
+def alert_id(rule: Rule, subject_id: str, arming: str) -> str:
+    """One for a rule as it is, a subject and an arming, for ever: raised again, it is the same alert."""
+    threshold = "" if rule.threshold is None else plain(rule.threshold.normalize())
+    about = f"{rule.id}/{rule.event_name}/{threshold}/{subject_id}/{arming}"
+    return str(uuid5(NAMESPACE, f"alert/{about}"))
+
+
+def alert_due(rule: Rule, level: Level) -> AlertDue:
+    """The alert of a rule that a level has reached."""
+    id = alert_id(rule, level.subject_id, level.arming)
+    return AlertDue(id, rule.id, rule.event_name, level.subject_id, level.account_id, level.arming, level.day)
+
+
+class _Reached(NamedTuple):
+    """How far up its ladders a level was, and what of that was not raised then."""
+
+    ladders: Sequence[Ladder]
+    counts: Sequence[int]
+    arming: str
+    day: date | None
+    due: dict[str, AlertDue]
+
+
+@dataclass(slots=True)
+class FamilyAlerts:
+    """A family's alerts: those that were raised, as its log says, and those that are to be. What is asked again costs
+    only the rungs that a level has passed since. Only its own functions change it."""
+
+    raised: set[str] = field(default_factory=set)
+    #: What the table holds, by speed; of one that is missing nobody knows yet.
+    shown: dict[Speed, frozenset[AlertDue]] = field(default_factory=dict)
+    _reached: dict[Speed, dict[tuple[str, str], _Reached]] = field(default_factory=dict, compare=False)
+
+    def __reduce__(self) -> tuple[type["FamilyAlerts"], tuple[set[str], dict[Speed, frozenset[AlertDue]]]]:
+        """Written out without what is found again."""
+        return FamilyAlerts, (self.raised, self.shown)
+
+    def note_raised(self, id: str) -> None:
+        """The alert is a fact."""
+        self.raised.add(id)
+
+    def note_shown(self, speed: Speed, due: frozenset[AlertDue]) -> None:
+        """The table holds these."""
+        self.shown[speed] = due
+
+    def find(self, rules: Rules, levels: Iterable[Level], speed: Speed) -> frozenset[AlertDue]:
+        """What is to be raised now, of all levels that there are at this speed."""
+        before, now = self._reached.get(speed, {}), dict[tuple[str, str], _Reached]()
+        due = set[AlertDue]()
+        for level in levels:
+            ladders = rules.of(level.event_name, level.account_id)
+            counts = [ladder.reached(level.height) for ladder in ladders]
+            if any(counts):
+                key = level.event_name, level.subject_id
+                reached = now[key] = self._passed(before.get(key), ladders, counts, level)
+                due.update(reached.due.values())
+        self._reached[speed] = now
+        return frozenset(due)
+
+    def _passed(
+        self, known: _Reached | None, ladders: Sequence[Ladder], counts: Sequence[int], level: Level
+    ) -> _Reached:
+        """Only what lies above what was reached, if nothing else changed."""
+        firsts: Sequence[int] = [0] * len(ladders)
+        still: dict[str, AlertDue] = {}
+        if known is not None and _goes_on(known, ladders, counts, level):
+            firsts = known.counts
+            still = {id: one for id, one in known.due.items() if id not in self.raised}
+        added = _between(ladders, firsts, counts, level)
+        due = still | {one.id: one for one in added if one.id not in self.raised}
+        return _Reached(ladders, counts, level.arming, level.day, due)
+
+
+def _goes_on(known: _Reached, ladders: Sequence[Ladder], counts: Sequence[int], level: Level) -> bool:
+    return (
+        len(known.ladders) == len(ladders)
+        and all(one is other for one, other in zip(known.ladders, ladders, strict=True))
+        and (known.arming, known.day) == (level.arming, level.day)
+        and all(one <= other for one, other in zip(known.counts, counts, strict=True))
+    )
+
+
+def _between(
+    ladders: Sequence[Ladder], firsts: Sequence[int], counts: Sequence[int], level: Level
+) -> Iterator[AlertDue]:
+    for ladder, first, count in zip(ladders, firsts, counts, strict=True):
+        for rule in ladder.rules[first:count]:
+            yield alert_due(rule, level)

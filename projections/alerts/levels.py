@@ -1,0 +1,101 @@
+"""How high a family's commitments and balances stand, by what rules wait for, and since when each is armed.
+
+An arming is a text that usage never changes, whenever it comes: of prepayments and balances what was agreed and how
+often something was paid in, of a term its end, of a minimum its running period. So data that comes late may take a
+level down and up again as often as it likes.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import NamedTuple
+
+from events.decimals import plain
+from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, REACHED, RUNS_OUT, USED
+from projections.alerts.rules import SO, height_of, percentage
+from projections.calendar import ONE_DAY
+from projections.outlook.outlook import Outlook
+from projections.resources import Resources
+from projections.settlement.agreements import Fund
+from projections.settlement.minimums import Minimum
+from projections.settlement.settled import Settlement
+from projections.settlement.states import AgreementState
+
+#: The pace that forecasts are asked at: the usage of so many days, as the console shows it first.
+PACE_DAYS = 30
+_IN_TERM = ("ACTIVE", "EXHAUSTED")
+
+
+class Level(NamedTuple):
+    """How high something stands of what rules of `event_name` wait for; `day` is the one that it is about."""
+
+    event_name: str
+    subject_id: str
+    account_id: str
+    height: int
+    arming: str
+    day: date | None = None
+
+
+def settled_levels(settlement: Settlement, own: Resources) -> Iterator[Level]:
+    """As of the settlement's day; `own` are the family's commitments and balances."""
+    states, through = settlement.states(), settlement.through
+    for fund in settlement.terms.funds:
+        state = states[fund.id]
+        if state.status in _IN_TERM:
+            yield from _of_fund(fund, state, armed(fund, own, through))
+            if state.amount_remaining > 0:
+                yield _ends(fund, through)
+    for minimum in settlement.terms.minimums:
+        state = states[minimum.id]
+        if state.status in _IN_TERM:
+            yield from _of_minimum(minimum, state, through)
+            yield _ends(minimum, through)
+
+
+def expected_levels(outlooks: Iterable[Outlook], settlement: Settlement, own: Resources) -> Iterator[Level]:
+    """What is to be expected at the pace of the last PACE_DAYS days."""
+    funds = {fund.id: fund for fund in settlement.terms.funds}
+    for outlook in outlooks:
+        expected = next(one for one in outlook.expected if one.window == PACE_DAYS)
+        if outlook.kind == "MINIMUM":
+            if expected.at_stake > 0:
+                height = height_of(AT_RISK, (outlook.until + ONE_DAY - outlook.as_of).days)
+                arming = outlook.until.isoformat()
+                yield Level(AT_RISK, outlook.id, outlook.account_id, height, arming, outlook.until + ONE_DAY)
+        elif expected.day is not None and outlook.left > 0:
+            arming = armed(funds[outlook.id], own, outlook.as_of)
+            yield Level(RUNS_OUT, outlook.id, outlook.account_id, SO, arming, expected.day)
+
+
+def armed(fund: Fund, own: Resources, through: date) -> str:
+    """What was agreed, and how often something was paid in: a top-up arms every rule of it anew, and so does an
+    amendment of its amount."""
+    scheduled = sum(series.days.by(through) for series in fund.paid_in.top_ups)
+    commitment = own.commitments.get(fund.id)
+    if commitment is not None:
+        return f"{plain(commitment.body.amount)}/{len(commitment.top_ups) + scheduled}"
+    paid_in = sum(one.amount > 0 for one in own.balances[fund.id].transactions)
+    return f"0/{paid_in + scheduled}"
+
+
+def _of_fund(fund: Fund, state: AgreementState, arming: str) -> Iterator[Level]:
+    total = state.amount + state.top_ups
+    if total <= 0:
+        return
+    account = fund.account.id
+    yield Level(USED, fund.id, account, percentage(state.amount_spent, total), arming)
+    yield Level(LEFT, fund.id, account, height_of(LEFT, state.amount_remaining), arming)
+    if state.amount_remaining <= 0:
+        yield Level(EXHAUSTED, fund.id, account, SO, arming)
+
+
+def _of_minimum(minimum: Minimum, state: AgreementState, through: date) -> Iterator[Level]:
+    for period in state.periods:
+        if period.start_date <= through < period.end_date and period.amount > 0 and not period.waived:
+            height, arming = percentage(period.counted, period.amount), period.start_date.isoformat()
+            yield Level(REACHED, minimum.id, minimum.account.id, height, arming, period.end_date)
+
+
+def _ends(agreement: Fund | Minimum, through: date) -> Level:
+    end = agreement.end
+    return Level(ENDS, agreement.id, agreement.account.id, height_of(ENDS, (end - through).days), end.isoformat(), end)

@@ -1,0 +1,80 @@
+"""Table `alerts_due`: rules that hold and were not raised yet. A row goes when its `AlertRaised` comes by in the log,
+or when the rule no longer holds; so it is empty nearly always."""
+
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+from projections.readmodels.table import Table
+
+if TYPE_CHECKING:  # whoever only makes tables loads no settlement
+    from projections.alerts.due import AlertDue, Speed
+
+TABLE = Table(
+    "alerts_due",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE alerts_due (
+    organization text NOT NULL,
+    id text NOT NULL,                           -- of the alert that is to be raised
+    root_id text NOT NULL,
+    account_id text NOT NULL,
+    rule_id text NOT NULL,
+    event_name text NOT NULL,                   -- what the rule waits for
+    subject_id text NOT NULL,                   -- a commitment's or a balance's id
+    arming text NOT NULL,                       -- since when the rule is armed
+    day date,                                   -- the day that it is about
+    speed text NOT NULL,                        -- it follows from balances, or from outlooks
+    PRIMARY KEY (id)
+);
+CREATE INDEX alerts_due_by_root ON alerts_due (root_id);
+CREATE INDEX alerts_due_by_organization ON alerts_due (organization, id);
+""",
+)
+
+UPSERT = """
+INSERT INTO alerts_due (id, organization, root_id, account_id, rule_id, event_name, subject_id, arming, day, speed)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                     $9::date[], $10::text[])
+ON CONFLICT (id) DO UPDATE SET day = excluded.day
+"""
+WIDTH = 10
+
+#: $1 roots and $2 speeds whose rows are known, $3 ids of all rows that they have now.
+DROP_OTHERS = """
+DELETE FROM alerts_due USING unnest($1::text[], $2::text[]) AS given (root_id, speed)
+WHERE alerts_due.root_id = given.root_id AND alerts_due.speed = given.speed AND id <> ALL ($3::text[])
+"""
+
+#: Notified when something is to be raised: whoever raises it need not look again and again.
+CHANNEL = "alerts_due"
+NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
+
+#: Whose alerts are to be raised.
+ORGANIZATIONS = "SELECT DISTINCT organization FROM alerts_due"
+#: $1 organization, $2 after this id, $3 how many: each with how its subject stands.
+NEXT = """
+SELECT due.*, held.kind, held.currency, held.amount, held.spent, held.remaining, held.as_of
+FROM alerts_due due JOIN commitment_balances held ON held.commitment_id = due.subject_id
+WHERE due.organization = $1 AND due.id > $2 ORDER BY due.id LIMIT $3
+"""
+
+
+class AlertDueRow(NamedTuple):
+    """In the order of UPSERT's columns."""
+
+    id: str
+    organization: str
+    root_id: str
+    account_id: str
+    rule_id: str
+    event_name: str
+    subject_id: str
+    arming: str
+    day: date | None
+    speed: str
+
+
+def alert_due_row(due: "AlertDue", organization: str, root_id: str, speed: "Speed") -> AlertDueRow:
+    """The row of an alert that is to be raised."""
+    about = (due.account_id, due.rule_id, due.event_name, due.subject_id, due.arming, due.day)
+    return AlertDueRow(due.id, organization, root_id, *about, speed.value)

@@ -1,0 +1,1 @@
+"""Alerts: what rules found becomes a fact, once."""

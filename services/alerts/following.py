@@ -1,0 +1,232 @@
+"""Follows the event store for rules about events, in the API's process: what a rule waits for becomes a fact.
+
+Why once: the alert's id follows from the rule and the event's position, and its stream has one version. Why none is
+lost: how far an organization's events were looked at moves in the transaction that appends what was found. A rule sees
+what happens after it was made or changed last, and nothing of before.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid5
+
+import structlog
+
+from events.actors import ALERTS
+from events.envelope import NAMESPACE, Envelope
+from events.facts.alerts import AccountNotified, Alert, OrganizationNotified
+from events.facts.bills import BillFact, BillIssued
+from events.facts.resources import ResourceFact
+from events.resources.notifications import LEVELS, NotificationConfiguration
+from projections.alerts.condition import condition_of
+from projections.alerts.happenings import FACTS_OF, names_of
+from projections.entities import AccountEntity, Entity
+from services.commands.event_names import HAPPENINGS, name_of
+from services.concurrency import compute
+from services.postgres import Postgres
+from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
+from services.store.execute import lock_organization
+from services.store.generations import Generations
+from services.store.happened import History, event_id_of, happened, read_history
+from services.store.listing import named
+from services.store.rows import COLUMNS, envelope_of
+from services.store.view import OF_KIND, entity_of
+
+log = structlog.get_logger(__name__)
+
+#: Events of one organization that are looked at in one transaction.
+PAGE = 200
+#: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
+MOVED = """
+SELECT organization, max(position) AS position, bool_or(type LIKE 'NotificationConfiguration%') AS has_new_rules
+FROM store.events WHERE position > $1 GROUP BY organization
+"""
+#: Whoever may have rules, for a process that has just begun.
+WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
+_RULES = f"{OF_KIND} ORDER BY e.position"
+_POSITION = "SELECT position FROM store.alert_positions WHERE organization = $1"
+_MOVE = """
+INSERT INTO store.alert_positions AS held (organization, position) VALUES ($1, $2)
+ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
+"""
+#: $2 types of facts, $3 after this position.
+_NEXT = f"""
+SELECT stream, version, {COLUMNS} FROM store.events
+WHERE organization = $1 AND type = ANY($2::text[]) AND position > $3 ORDER BY position LIMIT {PAGE}
+"""
+
+Rule = Entity[NotificationConfiguration]
+#: A resource as the wire shows it.
+Shown = Callable[[Entity[Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event of the store, and the names that rules may know it by."""
+
+    envelope: Envelope
+    id: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some of what has happened, with the rules of that moment, the accounts that it happened to, and what led to those
+    events that some condition is about. `last`: the position of the last one."""
+
+    rules: Sequence[Rule]
+    events: Sequence[_Event]
+    accounts: Mapping[str, Entity[Any]]
+    history: History
+    last: int
+    is_full: bool
+
+
+class EventFollower:
+    """`shown`: a resource as the wire shows it, which is what conditions are about."""
+
+    def __init__(self, postgres: Postgres, generations: Callable[[], Generations], shown: Shown) -> None:
+        self._postgres, self._generations, self._shown = postgres, generations, shown
+
+    async def has_rules(self, organization: str) -> bool:
+        """Whether the organization has any active rule of those that are looked at here."""
+        async with self._postgres.of(organization).connection() as connection:
+            return bool(await active_rules(connection, organization))
+
+    async def follow(self, organization: str) -> int:
+        """Look at all that has happened in the organization; returns how many alerts were raised."""
+        raised = 0
+        while (page := await self._page(organization)) is not None:
+            generation = self._generations().commands
+            found = await compute(organization, _found, page, generation, self._shown)
+            raised += await self._append(organization, page, found)
+            if not page.is_full:
+                break
+        if raised:
+            log.info("alerts_raised", organization=organization, alerts=raised)
+        return raised
+
+    async def _page(self, organization: str) -> _Page | None:
+        """In one snapshot, so that no rule is missing that was there before one of the events. None: nothing is new."""
+        postgres = self._postgres.of(organization)
+        async with postgres.transaction(isolation="repeatable_read") as connection:
+            rules = await active_rules(connection, organization)
+            if not rules:
+                return None
+            after = await connection.fetchval(_POSITION, organization)
+            after = min(rule.folded for rule in rules) if after is None else after
+            rows = await connection.fetch(_NEXT, organization, sorted(_types(rules)), after)
+            if not rows:
+                return None
+            events = [await self._event(connection, organization, row) for row in rows]
+            owners = {account_id for event in events if (account_id := event.envelope.account) is not None}
+            accounts = await named(connection, organization, "account", sorted(owners))
+            asked = {rule.body.event_name for rule in rules if _is_conditional(rule)}
+            wanted = [event.envelope.sequence for event in events if event.names & asked]
+            history = await read_history(connection, organization, wanted)
+        return _Page(rules, events, accounts, history, rows[-1]["position"], len(rows) == PAGE)
+
+    async def _event(self, connection: Any, organization: str, row: Mapping[str, Any]) -> _Event:
+        envelope = envelope_of(row, self._generations().commands)
+        fact = envelope.data
+        whole = await whole_bill(connection, envelope) if isinstance(fact, BillIssued) else fact
+        own = {name_of(fact)} if isinstance(fact, ResourceFact) else set()
+        id = event_id_of(organization, row["stream"], row["version"], row["position"])
+        return _Event(envelope, id, frozenset({*own, *names_of(whole)}))
+
+    async def _append(self, organization: str, page: _Page, found: Sequence[tuple[Rule, _Event]]) -> int:
+        """What nobody has raised, and how far was looked. Under the organization's lock: who found the same comes
+        before this, or after."""
+        facts = [(_fact(rule, event, page.accounts), event.envelope) for rule, event in found]
+        async with self._postgres.of(organization).transaction() as connection:
+            await lock_organization(connection, organization)
+            there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
+            new = [
+                _placed(organization, fact, cause, page.accounts) for fact, cause in facts if not there[stream_of(fact)]
+            ]
+            await append(connection, new, self._generations())
+            await connection.execute(_MOVE, organization, page.last)
+        return len(new)
+
+
+def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, _Event]]:
+    """Which rules have waited for which events."""
+    documents = _documents(page, generation, shown)
+    return [
+        (rule, event)
+        for event in page.events
+        for rule in page.rules
+        if _waits_for(rule, event) and _holds(rule, documents.get(event.envelope.sequence, {}))
+    ]
+
+
+def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str, Any]]:
+    """`new` and `old` of the events that some condition is about, by position."""
+    documents = {}
+    for one in happened(page.history, generation):
+        account = page.accounts.get(one.envelope.account or "")
+        beside = {"orgId": page.history.organization} | ({"accountCode": account.body.code} if account else {})
+        sides = {"new": one.after, "old": one.before}
+        documents[one.envelope.sequence] = {
+            side: {**shown(entity), **beside} for side, entity in sides.items() if entity is not None
+        }
+    return documents
+
+
+def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
+    """Beside what it follows from, if that is an account's."""
+    account = accounts.get(cause.account or "") if isinstance(fact, AccountNotified) else None
+    place = account if isinstance(account, AccountEntity) else None
+    return NewEvent(
+        organization,
+        stream_of(fact),
+        1,
+        fact,
+        cause.time,
+        account=None if place is None else place.id,
+        partition=None if place is None else place.partition,
+        causation=str(cause.id),
+        actor=ALERTS,
+    )
+
+
+async def active_rules(connection: Any, organization: str) -> list[Rule]:
+    """The active rules that do not wait for a level, which the projector looks at."""
+    rules: list[Rule] = [
+        entity_of(row) for row in await connection.fetch(_RULES, organization, "notificationConfiguration")
+    ]
+    return [rule for rule in rules if rule.body.is_active and rule.body.event_name not in LEVELS]
+
+
+def _types(rules: Sequence[Rule]) -> Iterator[str]:
+    """The types of facts that the rules wait for."""
+    names = {rule.body.event_name for rule in rules}
+    yield from (fact.__name__ for name in names for fact in FACTS_OF.get(name, ()))
+    yield from (happening.fact_type for happening in HAPPENINGS if happening.name in names)
+
+
+def _waits_for(rule: Rule, event: _Event) -> bool:
+    is_later = event.envelope.sequence > rule.folded
+    is_whose = rule.body.account_id in (None, event.envelope.account)
+    return is_later and is_whose and rule.body.event_name in event.names
+
+
+def _is_conditional(rule: Rule) -> bool:
+    return bool(rule.body.calculation) and not rule.body.always_fire_event
+
+
+def _holds(rule: Rule, document: Mapping[str, Any]) -> bool:
+    return not _is_conditional(rule) or condition_of(rule.body.calculation or "").holds(document)
+
+
+def _fact(rule: Rule, event: _Event, accounts: Mapping[str, Entity[Any]]) -> Alert:
+    """Of something that has no account any more only the organization is told."""
+    cause, account = event.envelope, accounts.get(event.envelope.account or "")
+    fact, arming = cause.data, str(cause.sequence)
+    subject = fact.bill_id if isinstance(fact, BillFact) else getattr(fact, "id", "")
+    id = str(uuid5(NAMESPACE, f"alert/{rule.id}/{rule.body.event_name}//{subject}/{arming}"))
+    said = {"id": id, "rule_id": rule.id, "rule_code": rule.body.code, "event_name": rule.body.event_name}
+    said |= {"subject_id": subject, "arming": arming, "event_id": event.id}
+    if isinstance(account, AccountEntity):
+        return AccountNotified(**said, account_id=account.id, root_id=account.root_id)
+    return OrganizationNotified(**said)

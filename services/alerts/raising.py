@@ -1,0 +1,98 @@
+"""Makes facts of what the projector found, in the API's process.
+
+Why an alert is raised once: its id follows from the rule, its subject and its arming, and its stream has one version.
+So the store refuses a second `AlertRaised`, whoever tries: a process that was killed after its append, two processes at
+once, read models that were filled anew. Why none is lost: what is to be raised is a row of the read models until its
+fact has come by in the log.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from events.actors import ALERTS
+from events.facts.alerts import AlertRaised
+from events.resources.notifications import NotificationConfiguration
+from projections.alerts.due import alert_id
+from projections.alerts.rules import rule_of
+from projections.entities import AccountEntity, Entity
+from projections.readmodels import alerts_due
+from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.store.events import NewEvent, append, stream_of, stream_versions
+from services.store.execute import load_locked, now_of
+from services.store.generations import Generations
+from services.store.listing import named
+
+log = structlog.get_logger(__name__)
+
+#: Alerts of one transaction.
+PAGE = 200
+
+
+class AlertRaiser:
+    """Raises what the read models say is due."""
+
+    def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
+        self._postgres, self._generations = postgres, generations
+
+    async def raise_due(self, organization: str) -> int:
+        """What is due now in an organization; returns how many alerts were raised. Raises: what passes."""
+        postgres, after, raised = self._postgres.of(organization), "", 0
+        while True:
+            async with reading_live(postgres) as connection:
+                rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE)
+            if not rows:
+                return raised
+            raised += await self._raise(postgres, organization, rows)
+            after = rows[-1]["id"]
+
+    async def _raise(self, postgres: Postgres, organization: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Append those that nobody has raised; a rule that was changed meanwhile, or is gone, has nothing to say."""
+        async with postgres.transaction() as connection:
+            # Under the organization's lock: who raises the same alerts comes before this, or after.
+            resources = await load_locked(connection, organization)
+            rules = await named(connection, organization, "notificationConfiguration", [row["rule_id"] for row in rows])
+            accounts = await named(connection, organization, "account", [row["account_id"] for row in rows])
+            events = []
+            for row in rows:
+                rule, account = rules.get(row["rule_id"]), accounts.get(row["account_id"])
+                if _is_found_by(rule, row) and isinstance(account, AccountEntity):
+                    assert rule is not None
+                    fact = _fact(row, rule)
+                    place = (now_of(resources), account.id, account.partition)
+                    events.append(NewEvent(organization, stream_of(fact), 1, fact, *place, actor=ALERTS))
+            there = await stream_versions(connection, organization, [event.stream for event in events])
+            new = [event for event in events if not there[event.stream]]
+            await append(connection, new, self._generations())
+        if new:
+            log.info("alerts_raised", organization=organization, alerts=len(new))
+        return len(new)
+
+
+def _is_found_by(rule: Entity[NotificationConfiguration] | None, row: Mapping[str, Any]) -> bool:
+    """Whether the rule as commands have it last is the one that found this."""
+    is_active = rule is not None and rule.body.is_active
+    return is_active and alert_id(rule_of(rule), row["subject_id"], row["arming"]) == row["id"]  # type: ignore[arg-type]
+
+
+def _fact(row: Mapping[str, Any], rule: Entity[NotificationConfiguration]) -> AlertRaised:
+    return AlertRaised(
+        id=row["id"],
+        rule_id=rule.id,
+        rule_code=rule.body.code,
+        event_name=row["event_name"],
+        threshold=rule.body.threshold,
+        account_id=row["account_id"],
+        root_id=row["root_id"],
+        subject_id=row["subject_id"],
+        subject_kind=row["kind"],
+        arming=row["arming"],
+        day=row["day"],
+        as_of=row["as_of"],
+        currency=row["currency"],
+        amount=row["amount"],
+        spent=row["spent"],
+        remaining=row["remaining"],
+    )

@@ -1,0 +1,63 @@
+"""Alerts among events: what is asked of them, what each says, and which fields that has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised
+from events.resources.notifications import LEVELS, READY, USAGE_REFUSED
+from services.store.alerts import AlertsAsked, Raised
+
+#: m3ter's category of events that say that a notification was triggered.
+NOTIFICATION = "Notification"
+NAMES = sorted(READY)
+_CODE, _ID = "notificationCode", "notificationId"
+#: Filters that only alerts pass.
+OF_NOTIFICATIONS = (_CODE, _ID)
+#: The fact's members that the wire calls otherwise.
+_CALLED = {"rule_id": _ID, "rule_code": _CODE}
+_TYPES = {"threshold": "double", "amount": "double", "spent": "double", "remaining": "double", "counted": "double"}
+
+
+def is_about_alerts_alone(wanted: Mapping[str, Any]) -> bool:
+    """Whether nothing but alerts can be meant."""
+    named = {wanted.get("eventName"), wanted.get("eventType")} & {NOTIFICATION, *NAMES}
+    return bool(named) or any(name in wanted for name in OF_NOTIFICATIONS)
+
+
+def asked_of(wanted: Mapping[str, Any]) -> AlertsAsked | None:
+    """Which alerts the filters of the list ask for; None: none."""
+    name, kind = wanted.get("eventName"), wanted.get("eventType")
+    if kind not in (None, NOTIFICATION, *READY) or (kind in READY and name not in (None, kind)):
+        return None
+    if kind is None and name not in (None, *READY):
+        return None  # events of this name, and not what rules found in them
+    name = kind if kind in READY else name
+    return AlertsAsked(name, wanted.get("accountId"), wanted.get("resourceId"), wanted.get(_ID), wanted.get(_CODE))
+
+
+def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
+    """An alert in the shape of an event; what it says stands where a created resource would."""
+    fact, time = raised.fact, raised.envelope.time
+    fields = {_called(type(fact), name): value for name, value in fact if value is not None}
+    content = {
+        "eventName": fact.event_name,
+        "eventTime": time,
+        "eventData": {"newDto": {"orgId": organization, **fields}},
+    }
+    times = {"eventTime": time, "dtActioned": time}
+    return {
+        "id": raised.id, "eventName": fact.event_name, "eventType": NOTIFICATION, **times, "m3terEvent": content,
+    }  # fmt: skip
+
+
+def alert_fields(name: str) -> dict[str, str]:
+    """`new.amount` -> `double`, of every alert of this name."""
+    model: type[Alert] = AlertRaised if name in LEVELS else AccountNotified
+    if name == USAGE_REFUSED:
+        model = OrganizationAlertRaised
+    names = ["orgId", *(_called(model, field) for field in model.model_fields)]
+    return {f"new.{field}": _TYPES.get(field, "string") for field in sorted(names)}
+
+
+def _called(model: type[Alert], name: str) -> str:
+    return _CALLED.get(name) or str(model.model_fields[name].alias)

@@ -1,0 +1,41 @@
+"""Answers about usage that was corrected by its id."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from services.api.shown import Shown
+
+
+class UsageFieldsShown(Shown):
+    """What an event of usage says; numbers of all categories are in `measure`."""
+
+    measure: dict[str, Decimal] | None = None
+    who: dict[str, str] | None = None
+    what: dict[str, str] | None = None
+    where: dict[str, str] | None = None
+    other: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+
+
+class CorrectedUsage(Shown):
+    """An event of usage, where it is in the log (`partition`, `offset` of `billing.events`), and what holds for it.
+
+    `was` is what stood under it until the correction, `now` what an amended one has; COUNTED: it came as it is to be.
+    """
+
+    event_id: str
+    account_id: str
+    source: str
+    id: str
+    meter_id: str
+    ts: datetime
+    partition: int
+    offset: int
+    status: Literal["VOIDED", "AMENDED", "COUNTED"]
+    was: UsageFieldsShown
+    now: UsageFieldsShown | None = None
+    reason: str | None = None
+    correction_id: str | None = None
+    dt_created: datetime | None = None
+    created_by: str | None = None

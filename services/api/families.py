@@ -1,0 +1,17 @@
+"""The family that a request asks about, as it is now."""
+
+from projections.entities import AccountEntity
+from services.api.calls import Call
+from services.api.resources import existing
+from services.commands.table import KINDS
+from services.readside.family_now import LoadedFamily
+from services.readside.recalled import recall_family
+
+
+async def family_of(call: Call, account_id: str) -> LoadedFamily:
+    """The account's family, once every command that was acknowledged is projected. Raises: UnknownResource."""
+    async with call.reading() as connection:
+        account = await existing(connection, call.organization, KINDS["account"], account_id)
+    assert isinstance(account, AccountEntity)
+    await call.waiter.until_commands_projected()
+    return await recall_family(call.postgres, call.organization, account.root_id)

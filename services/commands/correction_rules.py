@@ -1,0 +1,102 @@
+"""What holds for corrections of single events of usage (rules 3.27, decision 32)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from events.envelope import Envelope
+from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields, UsageVoided
+from events.facts.usage import UsageRated
+from events.resources.catalog import Meter
+from services.commands.errors import InvalidField, UsageIsVoided
+
+#: Category of a meter's fields -> the map of a measurement that has them; derived ones have none.
+_MAPS = {
+    **{name.upper(): name for name in ("measure", "cost", "income")},
+    **{name.upper(): name for name in ("who", "what", "where", "other", "metadata")},
+}
+NUMBERS, TEXTS = ("measure", "cost", "income"), ("who", "what", "where", "other", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedUsage:
+    """An event of usage as it was found in the log: its account's partition and its offset there."""
+
+    organization: str
+    account_id: str
+    partition: int
+    offset: int
+    event_id: UUID
+    rated: UsageRated
+
+    @property
+    def fields(self) -> UsageFields:
+        """As it came."""
+        return UsageFields(**{name: held for name in UsageFields.model_fields if (held := getattr(self.rated, name))})
+
+
+def stands_of(usage: LoggedUsage, corrections: Iterable[Envelope]) -> UsageFields | None:
+    """What stands of it after these corrections, which are all there were; None: it was voided."""
+    stands: UsageFields | None = usage.fields
+    for envelope in corrections:
+        stands = envelope.data.now if isinstance(envelope.data, UsageAmended) else None
+    return stands
+
+
+def void(usage: LoggedUsage, stands: UsageFields | None, reason: str | None) -> UsageVoided | None:
+    """The fact that takes it out; None if it is out already."""
+    return None if stands is None else UsageVoided(**_told(usage, stands, reason))
+
+
+def amend(usage: LoggedUsage, stands: UsageFields | None, now: UsageFields, reason: str | None) -> UsageAmended | None:
+    """The fact that gives it these fields; None if it has them already. Raises: UsageIsVoided."""
+    if stands is None:
+        raise UsageIsVoided(id=usage.rated.usage_id, source=usage.rated.usage_source)
+    return None if stands == now else UsageAmended(**_told(usage, stands, reason), now=now)
+
+
+def fields_of(meter: Meter, given: Mapping[str, Mapping[str, Any] | None]) -> UsageFields:
+    """What is given by the maps of a measurement, as the log has it: numbers in one map. Raises: InvalidField."""
+    category = {field.code: _MAPS.get(field.category) for field in meter.data_fields}
+    numbers: dict[str, Any] = {}
+    texts: dict[str, Mapping[str, Any]] = {}
+    for name, values in given.items():
+        for code in values or ():
+            if category.get(code) != name:
+                raise InvalidField(field=f"{name}.{code[:80]}", rule=f"is no field of meter {meter.code} in this map")
+        if name in NUMBERS:
+            numbers |= values or {}
+        elif values:
+            texts[name] = values
+    maps = {"measure": numbers, **texts}
+    return UsageFields(**{name: dict(held) for name, held in maps.items() if held})
+
+
+def _told(usage: LoggedUsage, was: UsageFields, reason: str | None) -> dict[str, Any]:
+    """What every correction says of its event; without a reason it has none."""
+    rated = usage.rated
+    told = {
+        "event_id": usage.event_id,
+        "log_offset": usage.offset,
+        "usage_id": rated.usage_id,
+        "usage_source": rated.usage_source,
+        "meter_id": rated.meter_id,
+        "ts": rated.ts,
+        "was": was,
+    }
+    return told if reason is None else told | {"reason": reason}
+
+
+def stream_of_usage(event_id: UUID) -> str:
+    """The stream of an event's corrections: its version is what makes two of them come one after the other."""
+    return f"usage-{event_id}"
+
+
+def latest(corrections: Iterable[Envelope]) -> Envelope | None:
+    """The one that holds, if there is any."""
+    last = None
+    for envelope in corrections:
+        assert isinstance(envelope.data, UsageCorrection)
+        last = envelope
+    return last

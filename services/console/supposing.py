@@ -1,0 +1,182 @@
+"""The question of "what if" as an address and a form have it: which terms of what are to be others.
+
+An address names what is changed, `commitment=<id>`, at most one of each kind, and the terms that are others,
+`commitment.amount=1000`; a blank one holds no more. What it does not name stays as it is, so a question that somebody
+kept is still the same one when other terms have been amended since. Nothing here asks or computes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from events.dates import read_moment
+from projections.calendar import named_day
+from services.console.supposable import BAND, BANDS, Kind, Sort, is_of
+from services.console.wording import words
+
+NUMBER_RULE = "must be a number, with a point before the decimals"
+#: A refusal of the API: of which document, of which of its fields, and the rule.
+_DOCUMENT = re.compile(r"^([A-Za-z]+)\[0\]: (.*)$", re.DOTALL)
+_FIELD = re.compile(r"^([A-Za-z]+)(?:\[(\d+)\](?:\.([A-Za-z]+))?)?: (.*)$", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Field:
+    """A field of the form: what holds, and what was typed, as texts; blank: there is none."""
+
+    key: str
+    label: str
+    sort: Sort
+    held: str
+    text: str
+    hint: str = ""
+    problem: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it is to be another than it is."""
+        if self.sort == "number" and self.held:
+            number = number_of(self.text)
+            return number is None or number != Decimal(self.held)
+        return self.text != self.held
+
+    @property
+    def value(self) -> Any:
+        """As the API takes it; None: there is to be none. A text that is no number notes so."""
+        if not self.text:
+            return None
+        if self.sort == "flag":
+            return self.text == "true"
+        if self.sort == "number":
+            number = number_of(self.text)
+            if number is None:
+                self.problem = NUMBER_RULE
+            return number
+        return self.text
+
+
+def number_of(text: str) -> Decimal | None:
+    """The number that somebody typed."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() else None
+
+
+@dataclass(slots=True)
+class Subject:
+    """Something with the terms that it has, and those that it is to have."""
+
+    kind: Kind
+    held: dict[str, Any]
+    fields: dict[str, Field]
+    #: Of each group of bands, which of the form's rows are asked about.
+    rows: dict[str, list[int]]
+
+    @property
+    def changed(self) -> list[Field]:
+        """What is to be another than it is."""
+        return [field for field in self.fields.values() if field.is_changed]
+
+    def document(self) -> dict[str, Any]:
+        """What the API is to suppose: what holds, with the changes."""
+        document = dict(self.held)
+        for term in self.kind.terms:
+            field = self.fields.get(f"{self.kind.name}.{term.name}")
+            if field is not None and field.is_changed:
+                document[term.name] = field.value
+        for group, name in BANDS.items():
+            if any(field.key.startswith(f"{self.kind.name}.{group}-") for field in self.changed):
+                document[name] = self._bands(group, name)
+        return {name: value for name, value in document.items() if value is not None}
+
+    def _bands(self, group: str, name: str) -> list[dict[str, Any]] | None:
+        """The bands of all rows in which something stands."""
+        held, bands = self.held.get(name) or [], []
+        self.rows[group] = []
+        for place in range(len(held) + 1):
+            row = {member: self.fields[f"{self.kind.name}.{group}-{place}-{member}"] for member in BAND}
+            if any(field.text for field in row.values()):
+                before = held[place] if place < len(held) else {}
+                band = before | {member: field.value for member, field in row.items()}
+                bands.append({member: value for member, value in band.items() if value is not None})
+                self.rows[group].append(place)
+        return bands or None
+
+    def note(self, told: str) -> str:
+        """Put what the API says is wrong beside its fields; what belongs to none is returned."""
+        rest: list[str] = []
+        field: Field | None = None
+        for piece in told.split("; "):
+            named = _FIELD.match(piece)
+            found = self._named(named) if named else None
+            if named is not None and found is not None:
+                field = found
+                field.problem = named[4]
+            elif named is None and field is not None:  # a rule that has a semicolon itself
+                field.problem += f"; {piece}"
+            else:
+                rest.append(piece)
+        return "; ".join(rest)
+
+    def _named(self, named: re.Match[str]) -> Field | None:
+        name, place, member = named[1], named[2], named[3] or BAND[0]
+        for group, of in BANDS.items():
+            if name == of and (rows := self.rows.get(group)):
+                row = rows[int(place)] if place is not None and int(place) < len(rows) else rows[0]
+                return self.fields.get(f"{self.kind.name}.{group}-{row}-{member}")
+        return self.fields.get(f"{self.kind.name}.{name}")
+
+
+def subject_of(kind: Kind, held: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
+    """A subject as an address asks about it; `held` is the API's document of it, days are of the zone."""
+    made = (*_terms(kind, held, query, zone), *_band_fields(kind, held, query))
+    return Subject(kind, held, {field.key: field for field in made}, {})
+
+
+def _terms(kind: Kind, held: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
+    for term in kind.terms:
+        if kind.name != "commitment" or is_of(term.name, held):
+            key, text = f"{kind.name}.{term.name}", _text(held.get(term.name), term.sort, zone)
+            yield Field(key, words(term.name), term.sort, text, query.get(key, text), term.hint)
+
+
+def _band_fields(kind: Kind, held: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
+    """The bands that there are, and a row for one more; overage has bands where it has some already."""
+    if kind.name != "pricing":
+        return
+    for group, name in BANDS.items():
+        bands = held.get(name) or []
+        for place in range(len(bands) + 1) if bands else ():
+            for member in BAND:
+                key = f"{kind.name}.{group}-{place}-{member}"
+                text = _text(bands[place].get(member) if place < len(bands) else None, "number", "UTC")
+                label = f"{words(group)} {place + 1}: {words(member).lower()}"
+                hint = "one more" if place == len(bands) else ""
+                yield Field(key, label, "number", text, query.get(key, text), hint)
+
+
+def _text(value: Any, sort: Sort, zone: str) -> str:
+    """A term as the form shows it."""
+    if value is None:
+        return ""
+    if sort == "flag":
+        return "true" if value else "false"
+    if sort == "date":
+        return _day(value, zone)
+    return f"{Decimal(value):f}"
+
+
+def _day(value: Any, zone: str) -> str:
+    """The day that a date or date-time of the API names (rules 2.7)."""
+    return named_day(read_moment(value), zone).isoformat()
+
+
+def refusal(subjects: list[Subject], message: str) -> str:
+    """Put what the API refuses beside the fields that it names; returns what is left to be said."""
+    found = _DOCUMENT.match(message)
+    subject = next((one for one in subjects if found and one.kind.listed == found[1]), None)
+    return message if found is None or subject is None else subject.note(found[2])

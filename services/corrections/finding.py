@@ -1,0 +1,139 @@
+"""Finds an event of usage in the log by its account, source and id (decision 32).
+
+Ids of the window stand packed in table `seen_ids`, a row for each transaction of the projector: it says in which range
+of the partition the record is. What is older is looked for in the range that the account's totals name, of one day if
+its time is given.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from events.codec import decode
+from events.envelope import event_id
+from events.facts.usage import UsageRated
+from events.sources import ID_HASH_BYTES, WINDOW_DAYS, Origins
+from projections.calendar import local_day
+from projections.entities import AccountEntity
+from services.commands.correction_rules import LoggedUsage
+from services.commands.errors import InvalidField, UnknownResource
+from services.ingest.digests import id_digest, id_hash
+from services.kafka import Cluster, LogReader
+from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.readside.loading import read_positions
+from services.readside.past.usage import Logged, usage_between
+from services.store.finding import has_code
+from services.store.generations import load_generations
+from services.store.view import OF_KIND, entity_of
+
+#: Most records of the log that are looked through for one event.
+SEARCHED_MAX = 2_000_000
+_ACCOUNT = f"{OF_KIND} AND {has_code('e', '$2', '$3::text[]')}"
+#: $1 partition, $2 the id's hash. Newest first: an id that was used again after the window names the later event.
+_IN_WINDOW = """
+SELECT first_offset, (
+    SELECT min(first_offset) FROM seen_ids later
+    WHERE later.partition = $1 AND later.first_offset > seen_ids.first_offset
+) AS following
+FROM seen_ids WHERE partition = $1 AND position($2::bytea IN digests) > 0 ORDER BY first_offset DESC
+"""
+_IN_TOTALS = """
+SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
+WHERE account_id = $1 AND ($2::date IS NULL OR day = $2)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Which event. `ts`: its time, if that is known; then no other one is meant."""
+
+    account: str
+    source: str
+    id: str
+    ts: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranges:
+    """Where in the account's partition it may be, the likeliest first; `older`: in the range of the totals."""
+
+    origins: Origins
+    ranges: Sequence[tuple[int, int]]
+    older: tuple[int, int] | None
+
+
+async def account_called(connection: Any, organization: str, code: str) -> AccountEntity:
+    """The account with this code. Raises: UnknownResource."""
+    row = await connection.fetchrow(_ACCOUNT, organization, "account", [code])
+    if row is None:
+        raise UnknownResource(kind="account", id=code)
+    entity = entity_of(row)
+    assert isinstance(entity, AccountEntity)
+    return entity
+
+
+async def find_usage(
+    postgres: Postgres, cluster: Cluster, organization: str, account: AccountEntity, named: Named
+) -> LoggedUsage | None:
+    """The event, if it is projected; the latest, if its id was used again after the window.
+
+    Raises: InvalidField if more of the log would have to be read than one request may.
+    """
+    wanted = id_digest(id_hash(organization, account.id, named.source), named.id)
+    assert len(wanted) == ID_HASH_BYTES
+    found = await _ranges(postgres, account, named, wanted)
+    async with LogReader(cluster) as reader:
+        for start, end in found.ranges:
+            async for logged in _matching(reader, account, named, wanted, (start, end), found.origins):
+                return _usage(organization, account, logged)
+        last = None
+        if found.older is not None:
+            _check(found.older, named)
+            async for logged in _matching(reader, account, named, wanted, found.older, found.origins):
+                last = logged
+    return None if last is None else _usage(organization, account, last)
+
+
+async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, wanted: bytes) -> _Ranges:
+    day = None if named.ts is None else local_day(named.ts, account.timezone)
+    async with reading_live(postgres) as connection:
+        origins = (await load_generations(connection)).origins
+        position = (await read_positions(connection, [account.partition])).get(account.partition)
+        rows = await connection.fetch(_IN_WINDOW, account.partition, wanted)
+        totals = await connection.fetchrow(_IN_TOTALS, account.id, day)
+    end = 0 if position is None else position.next_offset
+    ranges = [(row["first_offset"], end if row["following"] is None else row["following"]) for row in rows]
+    older = None if totals["first"] is None else (totals["first"], totals["last"] + 1)
+    return _Ranges(origins, ranges, older)
+
+
+def _check(older: tuple[int, int], named: Named) -> None:
+    """Raises: InvalidField."""
+    if older[1] - older[0] > SEARCHED_MAX:
+        told = "must be given" if named.ts is None else "names a day"
+        rule = f"{told}: the event is none of the last {WINDOW_DAYS} days, and lies among {older[1] - older[0]} records"
+        raise InvalidField(field="ts", rule=f"{rule}, of which at most {SEARCHED_MAX} are looked through")
+
+
+async def _matching(
+    reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, place: tuple[int, int], origins: Origins
+) -> AsyncIterator[Logged]:
+    """Records under the id in a range of the account's partition, in order."""
+    digest = wanted.hex()
+    usage = usage_between(reader, account.partition, *place, [account.id], origins)
+    async with aclosing(usage) as polls:
+        async for polled in polls:
+            for logged in polled:
+                data = logged.record.data
+                if data.digest.startswith(digest) and named.ts in (None, datetime.fromisoformat(data.ts)):
+                    yield logged
+
+
+def _usage(organization: str, account: AccountEntity, logged: Logged) -> LoggedUsage:
+    record, rated = logged.record, decode(logged.value).data
+    assert isinstance(rated, UsageRated)
+    id = event_id(record.source, record.sequence)
+    return LoggedUsage(organization, account.id, account.partition, logged.offset, id, rated)

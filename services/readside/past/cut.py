@@ -1,0 +1,97 @@
+"""How far the log and the catalog had come by a moment, in every partition; which rows and events were known by then.
+
+What came later is told by where a fact stands in the log, as everywhere else, and never by a fact's own time: that is
+the clock of whoever gave the command, which may be a test clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from events.codec import decode
+from events.topics import CATALOG, EVENTS
+from projections.readmodels.facts import CATALOG_PARTITION
+from services.kafka import Cluster, LogReader
+from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.readside.progress import Waiter
+
+#: Column `partition` of `facts` begins at -1, an array of SQL at 1.
+_FIRST = 1 - CATALOG_PARTITION
+#: Of one organization, in each of these partitions before an offset. Others' facts, however many, are not looked at.
+_LAST_FACTS = """
+WITH last AS (
+    SELECT asked.place, asked.partition, (
+        SELECT max(f.log_offset) FROM facts f
+        WHERE f.partition = asked.partition AND f.organization = $1 AND f.log_offset < asked.until
+    ) AS log_offset
+    FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS asked (partition, until, place)
+)
+SELECT last.place, f.record FROM last JOIN facts f USING (partition, log_offset)
+"""
+_OF_RESOURCE = f"""
+SELECT f.partition, f.record FROM facts f
+WHERE f.organization = $1 AND f.resource_id = $3 AND f.log_offset < ($2::bigint[])[f.partition + {_FIRST}]
+ORDER BY f.log_offset
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Next offsets, exclusive: of the catalog, and then of each partition of the log."""
+
+    at: datetime
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEvents:
+    """The last event of an organization that was known by a moment, by its position in the event store: of those in
+    the catalog alone, and then of each partition. The relay appends in the order of positions, so all of it before
+    that one were known, too."""
+
+    positions: tuple[int, ...]
+
+
+async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime) -> Cut:
+    """What had been appended by the moment. What is in the log when this is asked is in the read models afterwards."""
+    await waiter.until_commands_projected()
+    async with LogReader(cluster) as reader:
+        logs = await reader.offsets_after(EVENTS, range(partitions), at)
+        catalog = await reader.offsets_after(CATALOG, [0], at)
+    return Cut(at, (catalog[0], *(logs[partition] for partition in range(partitions))))
+
+
+async def events_known(postgres: Postgres, organization: str, cut: Cut) -> KnownEvents:
+    """Which events of the event store were known by then; usage is none of them."""
+    partitions = [place + CATALOG_PARTITION for place in range(len(cut.offsets))]
+    async with reading_live(postgres) as connection:
+        rows = await connection.fetch(_LAST_FACTS, organization, partitions, list(cut.offsets))
+    last = {row["place"]: decode(bytes(row["record"])).sequence for row in rows}
+    return KnownEvents(tuple(last.get(place, 0) for place in range(1, len(partitions) + 1)))
+
+
+def is_known(resource: str, types: Sequence[str] = ()) -> str:
+    """SQL that holds if a fact about the resource of this column, of one of these types (none: of any), was known by a
+    cut, whose offsets are `{0}`. $1 is the organization."""
+    named = ", ".join(f"'{name}'" for name in types)
+    of_types = f" AND k.type IN ({named})" if types else ""
+    return (
+        f"EXISTS (SELECT FROM facts k WHERE k.organization = $1 AND k.resource_id = {resource}{of_types}"
+        f" AND k.log_offset < ({{0}}::bigint[])[k.partition + {_FIRST}])"
+    )
+
+
+#: The same of an event `e` of the event store, by `KnownEvents.positions`.
+EVENT_IS_KNOWN = f"e.position <= ({{}}::bigint[])[coalesce(e.partition, {CATALOG_PARTITION}) + {_FIRST}]"
+#: Of a bill `bill_id`: it was there, and stood.
+BILL_IS_KNOWN = f"{is_known('bill_id')} AND NOT {is_known('bill_id', ('BillDropped', 'BillVoided'))}"
+#: Of a bill `b`: it was issued, and stood.
+ISSUED_IS_KNOWN = f"{is_known('b.bill_id', ('BillIssued',))} AND NOT {is_known('b.bill_id', ('BillVoided',))}"
+
+
+async def facts_known(connection: Any, organization: str, resource: str, cut: Cut) -> list[Any]:
+    """Rows (`partition`, `record`) of the facts about a resource that were known, oldest first. The connection's
+    transaction reads the live schema."""
+    return list(await connection.fetch(_OF_RESOURCE, organization, list(cut.offsets), resource))

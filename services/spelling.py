@@ -1,0 +1,74 @@
+"""Money, numbers and days as people read them, in the form of a locale: one of babel's names (`en`, `de_CH`)."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
+from decimal import Context, Decimal, localcontext
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal, get_currency_precision
+
+from events.decimals import EXACT
+
+#: The custom field of an account, or of the configuration of an organization: no resource of the wire has a locale.
+FIELD = "locale"
+#: English of no place: where nobody says in which form he reads.
+PLAIN = "en"
+#: A day there: first the day, and the month in letters, so that nobody takes one for the other.
+_PLAIN_DAY = "d MMM y"
+_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
+_REMEMBERED = 50_000
+#: No number that there is gets rounded in it before it is rounded to what is shown.
+_WIDE = Context(prec=EXACT.prec)
+
+
+def known(text: object) -> str | None:
+    """Babel's name of a locale, `de-CH` or `de_CH`; None for what is none."""
+    if isinstance(text, str):
+        with suppress(ValueError, UnknownLocaleError):
+            return str(Locale.parse(text.strip().replace("_", "-"), sep="-"))
+    return None
+
+
+def locale_of(*fields: Mapping[str, object] | None) -> str:
+    """What the first of these custom fields asks for which asks for a locale that is known; else plain English."""
+    return next((locale for one in fields if one and (locale := known(one.get(FIELD)))), PLAIN)
+
+
+@lru_cache(_REMEMBERED)
+def money(value: Decimal | int, currency: str, locale: str) -> str:
+    """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
+    with localcontext(_WIDE):
+        return _apart(format_currency(Decimal(value), currency, locale=locale))
+
+
+@lru_cache(_REMEMBERED)
+def price(value: Decimal | int, currency: str, locale: str) -> str:
+    """With all its digits: a price of a unit may be far below a minor unit."""
+    whole = Decimal(value)
+    with localcontext(_WIDE):
+        if whole == round(whole, get_currency_precision(currency)):
+            return money(value, currency, locale)
+        text = format_currency(whole, currency, locale=locale, currency_digits=False, decimal_quantization=False)
+    return _apart(text)
+
+
+def _apart(text: str) -> str:
+    """A currency that has letters in the place of a sign stands apart from its number: `KWD 1.234`."""
+    return _LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+
+
+@lru_cache(_REMEMBERED)
+def number(value: Decimal | int, locale: str) -> str:
+    """With all its digits, in the groups of the locale."""
+    with localcontext(_WIDE):
+        return format_decimal(Decimal(value), locale=locale, decimal_quantization=False)
+
+
+@lru_cache(_REMEMBERED)
+def day(value: date, locale: str) -> str:
+    """`1 Jan 2026`."""
+    return format_date(value, _PLAIN_DAY if locale == PLAIN else "medium", locale=locale)

@@ -1,0 +1,135 @@
+"""Makes the statement of a bill."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Context, Decimal, localcontext
+
+from events.decimals import EXACT, normal
+from events.facts.bills import BillIssued, BillLine
+from events.resources.accounts import Account, Address
+from events.resources.statements import StatementConfig
+from projections.line_types import LINES
+from projections.money import Rounding, minor_digits
+from projections.resources import Resources
+from services.spelling import locale_of
+from services.statement.statement import Group, Line, Party, Statement, Tax
+
+#: The custom field of an account that says what the tax office knows it by.
+TAX_NUMBER_FIELD = "taxNumber"
+#: Digits of a price; one that needs more is told as the amount of one piece.
+_FINEST = Decimal("0.000001")
+_WIDE = Context(prec=EXACT.prec)
+_DAY = timedelta(days=1)
+_FEES = ("COMMITMENT_FEE", "BALANCE_FEE")
+_ONE = Decimal(1)
+_NOTHING = Address()
+
+
+def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig | None, *, pending: bool) -> Statement:
+    """The statement of a bill, with accounts, products and configuration as `resources` and `config` have them."""
+    account, configured = resources.accounts[bill.account_id].body, resources.configured
+    lines = [_line(bill, line, resources) for line in bill.lines]
+    net = sum((line.amount for line in lines), Decimal(0))
+    tax = None if config is None or config.tax_rate is None else _tax(config, config.tax_rate, net, bill.currency)
+    return Statement(
+        bill_id=bill.bill_id,
+        number=bill.sequential_invoice_number or bill.bill_id,
+        pending=pending,
+        issued=bill.external_invoice_date or bill.bill_date,
+        due=bill.due_date,
+        first=bill.start_date,
+        last=max(bill.start_date, bill.end_date - _DAY),
+        currency=bill.currency,
+        locale=locale_of(account.custom_fields, None if configured is None else configured.custom_fields),
+        seller=None if config is None else _seller(config),
+        buyer=_buyer(account),
+        buyer_code=account.code,
+        order_number=account.purchase_order_number,
+        groups=_grouped(lines),
+        net=net,
+        tax=tax,
+        total=net if tax is None else net + tax.amount,
+        note=None if config is None else config.note,
+        iban=None if config is None else config.seller.iban,
+        logo=None if config is None else config.logo,
+    )
+
+
+def _seller(config: StatementConfig) -> Party:
+    one = config.seller
+    return Party(one.name, one.address or _NOTHING, one.tax_number, one.registration_number, one.email_address)
+
+
+def _buyer(account: Account) -> Party:
+    number = str((account.custom_fields or {}).get(TAX_NUMBER_FIELD, "")) or None
+    return Party(account.name, account.address or _NOTHING, number, email_address=account.email_address)
+
+
+def _tax(config: StatementConfig, rate: Decimal, net: Decimal, currency: str) -> Tax:
+    """Of the sum of all lines, rounded once; a half goes away from zero, as tax offices have it."""
+    rounding = Rounding(minor_digits(currency), half_up=True)
+    with localcontext(EXACT):
+        amount = rounding.decimal(rounding.minor(net * rate / 100))
+    return Tax(config.tax_name or "VAT", normal(rate), amount)
+
+
+def _line(bill: BillIssued, line: BillLine, resources: Resources) -> Line:
+    product = resources.products.get(line.product_id or "")
+    pieces, price = _priced(line)
+    return Line(
+        number=line.number,
+        id=line.id,
+        type=line.type,
+        text=line.description or line.type.replace("_", " ").capitalize(),
+        account="" if line.account_id == bill.account_id else _code(resources, line.account_id),
+        product="" if product is None else product.body.name,
+        product_code="" if product is None else product.body.code,
+        first=line.period_start,
+        last=max(line.period_start, line.period_end - _DAY),
+        quantity=line.quantity,
+        units=line.units,
+        unit=line.unit,
+        amount=line.amount,
+        commitment_id=line.commitment_id or "",
+        balance_id=line.balance_id or "",
+        pieces=pieces,
+        price=price,
+    )
+
+
+def _code(resources: Resources, account_id: str) -> str:
+    """Of a child account; the log has it for as long as the bill."""
+    account = resources.accounts.get(account_id)
+    return account_id if account is None else account.body.code
+
+
+def _priced(line: BillLine) -> tuple[Decimal, Decimal]:
+    """Units and their price, where that is exact and not below zero; else one piece, or minus one, of the amount."""
+    if line.units and (line.amount < 0) == (line.units < 0):
+        price = _WIDE.divide(line.amount, line.units)
+        if price == price.quantize(_FINEST) and price * line.units == line.amount:
+            return line.units, normal(price)
+    return (-_ONE, -line.amount) if line.amount < 0 else (_ONE, line.amount)
+
+
+def _grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
+    """As an invoice is read: by whose charge it is and for which product, then commitments, then what was put on by
+    hand. Each group's lines keep their order, which has draws behind what they pay."""
+    groups: dict[tuple[int, str, str], list[Line]] = {}
+    for line in lines:
+        section = _section(line)
+        groups.setdefault((section, line.account, "" if section else line.product), []).append(line)
+    return tuple(
+        Group(_TITLES[section] or product, account, tuple(group))
+        for (section, account, product), group in sorted(groups.items(), key=lambda item: item[0][0])
+    )
+
+
+#: Of the sections of an invoice; that of charges is called after the product.
+_TITLES = ("", "Commitments", "Added by hand")
+
+
+def _section(line: Line) -> int:
+    if line.type in _FEES:
+        return 1
+    return 2 if LINES[line.type].memo else 0

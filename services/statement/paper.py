@@ -1,0 +1,38 @@
+"""A statement as a PDF, set by Typst: the same bytes for the same statement."""
+
+import base64
+import json
+from dataclasses import asdict
+from importlib.resources import files
+
+from services.commands.errors import CommandError
+from services.failures import ExpectedFailure, Worded
+from services.statement.spelled import spelled
+from services.statement.statement import Statement
+
+
+class NoTypesetterError(Worded, ExpectedFailure):
+    """no PDF can be made here: the package typst is not installed (pip install 'trueup[pdf]')"""
+
+
+class UnreadableLogo(CommandError):
+    """logo of statementconfig cannot be read as a PNG: {why}"""
+
+
+def paper_of(statement: Statement) -> bytes:
+    """The document. Raises: NoTypesetterError, UnreadableLogo."""
+    try:
+        import typst
+    except ImportError as error:
+        raise NoTypesetterError from error
+    one = spelled(statement)
+    template = (files("services.statement") / "templates" / "statement.typ").read_bytes()
+    # An image is an array of its bytes to the template: it has no files beside itself.
+    said = asdict(one) | {"logo": list(base64.b64decode(one.logo))}
+    try:
+        paper = typst.compile(template, sys_inputs={"statement": json.dumps(said)}, timestamp=0)
+    except typst.TypstError as error:
+        if not one.logo:
+            raise
+        raise UnreadableLogo(why=error.message) from error
+    return paper

@@ -1,0 +1,57 @@
+"""A statement as an electronic invoice: UBL 2.1, within the semantic model of EN 16931.
+
+What that model asks for and nobody has configured is named before anything is written. `templates/invoice.xml` has the
+elements, in the order that UBL wants.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from events.decimals import plain
+from services.commands.errors import CommandError
+from services.statement.looks import templates
+from services.statement.statement import Statement, Tax
+
+#: Categories of tax: charged, charged at zero, and outside of its scope.
+_STANDARD, _ZERO, _OUTSIDE = "S", "Z", "O"
+_COUNTRY = re.compile(r"[A-Z]{2}")
+#: Digits after the point that an amount may have.
+_DIGITS_MAX = 2
+
+
+class NotForUbl(CommandError):
+    """bill {id} cannot be an electronic invoice: {missing}"""
+
+
+def ubl_of(statement: Statement) -> bytes:
+    """The document. Raises: NotForUbl, naming all that is missing for it."""
+    missing = list(_missing(statement))
+    if missing:
+        raise NotForUbl(id=statement.bill_id, missing="; ".join(missing))
+    template = templates().get_template("invoice.xml")
+    return template.render(one=statement, category=_category(statement.tax), amount=plain).encode()
+
+
+def _missing(statement: Statement) -> Iterator[str]:
+    """What the model asks for beside what every bill has."""
+    if statement.pending:
+        yield "it is pending"
+    if statement.digits > _DIGITS_MAX:
+        yield f"an amount in {statement.currency} has {statement.digits} digits, and EN 16931 knows {_DIGITS_MAX}"
+    if not _COUNTRY.fullmatch(statement.buyer.address.country or ""):
+        yield f"address.country of account {statement.buyer_code} must be a code of two letters"
+    seller = statement.seller
+    if seller is None:
+        yield "the organization has no statementconfig"
+        return
+    if not _COUNTRY.fullmatch(seller.address.country or ""):
+        yield "seller.address.country of statementconfig must be a code of two letters"
+    if statement.tax is None and seller.registration_number is None:
+        yield "seller.registrationNumber of statementconfig is required where no tax is charged"
+
+
+def _category(tax: Tax | None) -> str:
+    if tax is None:
+        return _OUTSIDE
+    return _STANDARD if tax.rate > Decimal(0) else _ZERO

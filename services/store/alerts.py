@@ -1,0 +1,86 @@
+"""Alerts that were raised, newest first, as the event store has them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from events.envelope import Envelope
+from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
+from services.store.happened import event_id_of
+from services.store.listing import Condition, all_placed
+from services.store.rows import COLUMNS, envelope_of
+
+_TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)]
+#: A look into the index for each type.
+_BEFORE = """
+SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
+    SELECT position FROM store.events e
+    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $3{and_so_on} ORDER BY e.position DESC LIMIT $4
+) found ORDER BY found.position DESC LIMIT $4
+"""
+_AT = f"""
+SELECT stream, version, {COLUMNS} FROM store.events
+WHERE organization = $1 AND type = ANY($2::text[]) AND position = ANY($3::bigint[]) ORDER BY position DESC
+"""
+_LAST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsAsked:
+    """Which alerts: those that fulfil all that is given; those of position `before` and after are passed over."""
+
+    event_name: str | None = None
+    account_id: str | None = None
+    subject_id: str | None = None
+    rule_id: str | None = None
+    rule_code: str | None = None
+
+
+#: What of the fact, or of its event, each of `AlertsAsked` looks at.
+_COLUMNS = {
+    "event_name": "e.data->>'eventName'",
+    "account_id": "e.account",
+    "subject_id": "e.data->>'subjectId'",
+    "rule_id": "e.data->>'ruleId'",
+    "rule_code": "e.data->>'ruleCode'",
+}
+
+
+async def alert_positions(
+    connection: Any,
+    organization: str,
+    asked: AlertsAsked,
+    before: int | None,
+    most: int,
+    conditions: Sequence[Condition] = (),
+) -> list[int]:
+    """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
+    arguments: list[Any] = [organization, _TYPES, _LAST if before is None else before, most]
+    tests = []
+    for name, column in _COLUMNS.items():
+        if (value := getattr(asked, name)) is not None:
+            arguments.append(value)
+            tests.append(f" AND {column} = ${len(arguments)}")
+    query = _BEFORE.format(and_so_on="".join(tests) + all_placed(conditions, arguments))
+    rows = await connection.fetch(query, *arguments)
+    return [row["position"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An alert, and the id by which it is asked for as an event."""
+
+    id: str
+    envelope: Envelope
+    fact: Alert
+
+
+async def alerts_at(connection: Any, organization: str, positions: Sequence[int], generation: str) -> list[Raised]:
+    """The alerts at these positions, newest first; what else stands there is left out."""
+    alerts = []
+    for row in await connection.fetch(_AT, organization, _TYPES, list(positions)):
+        envelope = envelope_of(row, generation)
+        assert isinstance(envelope.data, Alert)
+        id = event_id_of(organization, row["stream"], row["version"], row["position"])
+        alerts.append(Raised(id, envelope, envelope.data))
+    return alerts

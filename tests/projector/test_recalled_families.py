@@ -1,0 +1,47 @@
+"""A family is taken as it was loaded before exactly as long as nothing of the log or the catalog has come since."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.readside import recalled
+from services.readside.family_now import UnknownFamilyError, load_family
+from services.readside.recalled import recall_family
+from tests.projector.conftest import Place
+from tests.projector.driving import project
+from tests.projector.log import Log, days
+
+pytestmark = pytest.mark.stack
+
+
+async def test_a_family_is_loaded_anew_once_anything_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log("recalled", 1, generation="recalled")
+    log.catalog()
+    log.aggregation("tokens", "m")
+    log.price("tokens", "0.5")
+    log.account("acme", prepaid="10")
+    log.tick(datetime(2026, 2, 20, tzinfo=UTC))
+
+    async def come() -> None:
+        log.read()
+        await log.append(place.cluster)
+        await project(place)
+
+    await come()
+    first = await recall_family(place.postgres, log.organization, log.id("acme"))
+    assert await recall_family(place.postgres, log.organization, log.id("acme")) is first
+    log.usage("acme", "m", days(20)[0], tokens=100)
+    await come()
+    second = await recall_family(place.postgres, log.organization, log.id("acme"))
+    now = await load_family(place.postgres, log.organization, log.id("acme"))
+    assert second is not first and second == now and second.family.totals and not first.family.totals
+    log.price("tokens", "0.75")
+    await come()
+    third = await recall_family(place.postgres, log.organization, log.id("acme"))
+    assert third is not second and third.positions.catalog > second.positions.catalog
+    with pytest.raises(UnknownFamilyError):
+        await recall_family(place.postgres, log.organization, log.id("nobody"))
+    monkeypatch.setattr(recalled, "ROWS_KEPT", 0)
+    recalled._kept.clear()
+    big = await recall_family(place.postgres, log.organization, log.id("acme"))
+    assert await recall_family(place.postgres, log.organization, log.id("acme")) is not big, "too large to be kept"

@@ -1,0 +1,223 @@
+"""What a statement says, in all its formats: of a bill whose texts are hostile, with tax and without."""
+
+import csv
+import json
+from dataclasses import replace
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from events.codec import decode
+from events.facts.bills import BillIssued, BillLine
+from events.resources.bounds import FROM_CLIENT
+from events.resources.statements import StatementConfig
+from projections.resources import Resources
+from services.commands.bodies import parse_body
+from services.commands.messages import CreateResource
+from services.statement.making import statement_of
+from services.statement.page import page_of
+from services.statement.paper import UnreadableLogo, paper_of
+from services.statement.spelled import spelled
+from services.statement.statement import Statement
+from services.statement.table import harmless, table_of
+from services.statement.ubl import NotForUbl, ubl_of
+from tests.commands.world import NOW, Story, configure, document
+
+BILL = decode((Path(__file__).parent.parent / "golden" / "BillIssued.json").read_bytes()).data
+SELLER = {
+    "name": "Seller GmbH",
+    "address": {"addressLine1": "Weg 1", "locality": "Berlin", "postCode": "10115", "country": "DE"},
+    "taxNumber": "DE123456789",
+    "registrationNumber": "HRB 1",
+}
+HOSTILE = '<script>alert("1")</script> #let x = $y$ *bold* & =1+1 \x01'
+PNG = json.loads((Path(__file__).parent.parent / "golden" / "StatementConfigCreated.json").read_text())["data"]["body"][
+    "logo"
+]
+PRICE = "cac:Price/cbc:PriceAmount"
+NAMES = {
+    "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
+    "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
+}
+
+
+def config(**more: Any) -> StatementConfig:
+    return StatementConfig.model_validate({"seller": SELLER} | more, context=FROM_CLIENT)
+
+
+def bill(*amounts: str, currency: str = "USD", **of_lines: Any) -> BillIssued:
+    """Lines of these amounts; a text and units for all of them."""
+    assert isinstance(BILL, BillIssued)
+    first = BILL.lines[0].model_dump()
+    lines = tuple(
+        BillLine.model_validate(first | {"number": number, "amount": amount} | of_lines)
+        for number, amount in enumerate(amounts, 1)
+    )
+    total = sum(map(Decimal, amounts))
+    return BILL.model_copy(update={"lines": lines, "total": total, "currency": currency})
+
+
+def resources(**account: Any) -> Resources:
+    """The bill's account, with these fields of its own."""
+    assert isinstance(BILL, BillIssued)
+    body = parse_body("account", document("account", **{"address": {"country": "FR"}} | account))
+    return Story().given(configure(), CreateResource("account", BILL.account_id, body, NOW)).resources
+
+
+def statement(issued: BillIssued, configured: StatementConfig | None, **account: Any) -> Statement:
+    return statement_of(issued, resources(**account), configured, pending=False)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "rate", "tax", "total"),
+    [
+        (("10.00", "0.02"), "19", "1.90", "11.92"),  # of each line by itself it would be 1.90 and 0.00
+        (("0.25", "0.25"), "10", "0.05", "0.55"),  # of each it would be 0.03
+        (("-0.50",), "1", "-0.01", "-0.51"),  # a half goes away from zero
+        (("7.00",), "0", "0.00", "7.00"),
+    ],
+)
+def test_tax_is_rounded_once_on_the_sum(amounts: tuple[str, ...], rate: str, tax: str, total: str) -> None:
+    one = statement(bill(*amounts), config(taxRate=rate))
+    assert one.tax is not None
+    assert (one.tax.amount, one.total) == (Decimal(tax), Decimal(total))
+    assert one.net == sum(map(Decimal, amounts))
+
+
+def test_without_a_rate_no_tax_is_named() -> None:
+    one = statement(bill("10.00"), config())
+    assert one.tax is None
+    assert spelled(one).sums == [("Total", "$10.00")]
+
+
+@pytest.mark.parametrize(
+    ("amount", "units", "pieces", "price"),
+    [
+        ("12.50", "5", "5", "2.5"),
+        ("-12.50", "-5", "-5", "2.5"),
+        ("1.00", "3", "1", "1.00"),  # a third is no price
+        ("12.50", "0", "1", "12.50"),
+        ("-12.50", "0", "-1", "12.50"),
+        ("-12.50", "5", "-1", "12.50"),  # no price is below zero
+        ("0.01", "20000000", "1", "0.01"),  # finer than a price is told
+        ("0.00", "7", "7", "0"),
+    ],
+)
+def test_pieces_times_price_is_the_amount(amount: str, units: str, pieces: str, price: str) -> None:
+    [line] = statement(bill(amount, units=units), None).lines
+    assert (line.pieces, line.price) == (Decimal(pieces), Decimal(price))
+    assert line.pieces * line.price == line.amount
+
+
+def test_numbers_and_days_have_the_accounts_form() -> None:
+    configured = config(taxRate=19)
+    one = statement(bill("1234.50"), configured, customFields={"locale": "de-DE", "taxNumber": "FR99"})
+    shown = spelled(one)
+    assert shown.sums == [("Sum", "1.234,50\xa0$"), ("VAT 19 %", "234,56\xa0$"), ("Total", "1.469,06\xa0$")]
+    assert ("Date", "01.02.2026") in shown.facts
+    assert "Tax number FR99" in shown.buyer
+    odd = statement(bill("1234.50"), configured, customFields={"locale": "no language", "taxNumber": ""})
+    assert spelled(odd).sums[0] == ("Sum", "$1,234.50")
+
+
+def test_no_text_is_markup_formula_or_code() -> None:
+    one = statement(bill("10.00", description=HOSTILE), config(note=HOSTILE, taxRate=19), name="=cmd|' /C calc'!A0")
+    page = page_of(one).decode()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    [heading, row] = csv.reader(StringIO(table_of(one).decode().removeprefix("\ufeff")))
+    assert row[heading.index("description")] == HOSTILE
+    [name] = ET.fromstring(ubl_of(one)).iterfind("cac:InvoiceLine/cac:Item/cbc:Name", NAMES)
+    assert name.text == HOSTILE.replace("\x01", "\ufffd")
+    assert paper_of(one).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
+def test_no_text_of_a_line_is_a_formula_to_a_spreadsheet(text: str) -> None:
+    one = statement(bill("-2", description=text, unit=text, commitment_id=text, balance_id=text, id=text), None)
+    headings, cells = csv.reader(StringIO(table_of(one).decode().lstrip("\ufeff"), newline=""))
+    told = dict(zip(headings, cells, strict=True))
+    assert told["amount"] == "-2", "a number below zero is one"
+    names = ("description", "unit", "line id", "commitment id", "balance id")
+    assert [told[name] for name in names] == [f"'{text}"] * len(names)
+
+
+def test_the_same_statement_is_the_same_paper() -> None:
+    one = statement(bill("10.00"), config(logo=PNG, note="Thank you."))
+    assert paper_of(one) == paper_of(one) != paper_of(replace(one, number="other"))
+
+
+def test_a_logo_that_is_none_is_named() -> None:
+    broken = statement(bill("10.00"), config(logo=PNG[:40] + "AAAA" + PNG[44:]))
+    with pytest.raises(UnreadableLogo, match="logo of statementconfig cannot be read as a PNG"):
+        paper_of(broken)
+
+
+def sums(written: bytes) -> dict[str, str]:
+    """Amounts of the whole, by the names of their elements."""
+    total = ET.fromstring(written).find("cac:LegalMonetaryTotal", NAMES)
+    assert total is not None
+    return {element.tag.partition("}")[2]: str(element.text) for element in total}
+
+
+def test_an_electronic_invoice_adds_up() -> None:
+    one = statement(bill("10.00", "-2.50", "0.05"), config(taxRate=19))
+    written = ubl_of(one)
+    root = ET.fromstring(written)
+    assert sums(written) == {
+        "LineExtensionAmount": "7.55",
+        "TaxExclusiveAmount": "7.55",
+        "TaxInclusiveAmount": "8.98",
+        "PayableAmount": "8.98",
+    }
+    lines = root.findall("cac:InvoiceLine", NAMES)
+    assert [line.findtext("cbc:LineExtensionAmount", None, NAMES) for line in lines] == ["10.00", "-2.50", "0.05"]
+    for line in lines:
+        [quantity, amount] = (
+            line.findtext(name, "", NAMES) for name in ("cbc:InvoicedQuantity", "cac:Price/cbc:PriceAmount")
+        )
+        assert Decimal(quantity) * Decimal(amount) == Decimal(line.findtext("cbc:LineExtensionAmount", "", NAMES))
+        assert Decimal(amount) >= 0
+    assert root.findtext("cac:TaxTotal/cbc:TaxAmount", None, NAMES) == "1.43"
+    assert root.findtext("cac:TaxTotal/cac:TaxSubtotal/cac:TaxCategory/cbc:ID", None, NAMES) == "S"
+
+
+def test_outside_of_tax_no_tax_number_is_told() -> None:
+    root = ET.fromstring(ubl_of(statement(bill("10.00"), config())))
+    assert root.findtext("cac:TaxTotal/cac:TaxSubtotal/cac:TaxCategory/cbc:ID", None, NAMES) == "O"
+    assert root.find(".//cac:PartyTaxScheme", NAMES) is None
+
+
+def test_what_an_electronic_invoice_lacks_is_named() -> None:
+    bare = {"seller": {"name": "Seller"}}
+    with pytest.raises(NotForUbl, match=r"country of account acme must .*; seller.address.country .*; seller.reg"):
+        ubl_of(statement(bill("10.00"), config(**bare), address={"country": "France"}))
+    with pytest.raises(NotForUbl, match="the organization has no statementconfig"):
+        ubl_of(statement(bill("10.00"), None))
+    with pytest.raises(NotForUbl, match="an amount in KWD has 3 digits, and EN 16931 knows 2"):
+        ubl_of(statement(bill("10.000", currency="KWD"), config()))
+    with pytest.raises(NotForUbl, match="it is pending"):
+        ubl_of(replace(statement(bill("10.00"), config()), pending=True))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"taxRate": 101}, "must not be greater than 100"),
+        ({"seller": {"name": "Seller"}, "taxRate": 19}, "seller.taxNumber: is required where a tax is charged"),
+        ({"logo": "bm8="}, "logo: must be a PNG of at most 2000 pixels a side, in base64"),
+        ({"logo": "no base64"}, "logo: must be a PNG of at most 2000 pixels a side, in base64"),
+        ({"logo": PNG[:24] + "AP//" + PNG[28:]}, "logo: must be a PNG of at most 2000 pixels a side, in base64"),
+    ],
+)
+def test_what_cannot_stand_on_an_invoice_is_refused(more: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        config(**more)
+
+
+def test_other_cells_stay_as_they_are() -> None:
+    assert [harmless(text) for text in ("Calls", "", "1-2", "a=b")] == ["Calls", "", "1-2", "a=b"]
