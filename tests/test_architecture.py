@@ -31,7 +31,7 @@ PURE = (
     "services.commands",
     "services.breaks",
     "services.failures",
-    "services.store.newer",
+    "services.store.rows",
     "services.words",
     "services.access.errors",
     "services.access.scopes",

@@ -20,8 +20,8 @@ _FEES = {
 
 def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[Part]:
     """Every fee of the line's service period that is due."""
-    for fee in prepayment.fees:
-        if fee.start == key.start and fee.due <= settlement.through and fee.amount:
+    for fee in prepayment.fees_due(settlement.through):
+        if fee.start == key.start:
             yield _fee(prepayment, fee)
 
 

@@ -100,7 +100,7 @@ def burn_down(
     now = _burning(last, number)
     until = until_of(fund, now.standing)
     paced = paces(_used_by_day(settled, begin > 0, over), fund.start, over) if until else []
-    listed = [*(one for one in settled if one.day < now.day), now]
+    listed = [*(burning for burning in settled if burning.day < now.day), now]
     return BurnDown(
         tuple(_days(fund, listed, earlier - begin)),
         earlier,
@@ -118,28 +118,28 @@ def _used_by_day(settled: Sequence[_Burning], has_base: bool, over: date) -> dic
     """What was used on each day that is over; with `has_base` the first one only tells what was used before."""
     before, used = (settled[0].use.total, settled[1:]) if has_base else (0, settled)
     by_day = {}
-    for one in used:
-        if one.day <= over:
-            by_day[one.day] = one.use.total - before
-            before = one.use.total
+    for burning in used:
+        if burning.day <= over:
+            by_day[burning.day] = burning.use.total - before
+            before = burning.use.total
     return by_day
 
 
 def _days(fund: Fund, listed: Sequence[_Burning], first: int) -> Iterator[BurnedDay]:
     """The days from the place `first` on that differ from the one before, and the last one."""
     shown: _Burning | None = listed[first - 1] if first else None
-    for place, one in enumerate(listed[first:], first):
-        if place == len(listed) - 1 or shown is None or one.differs(shown):
-            yield _burned(fund, one, {} if shown is None else shown.use.by_product)
-            shown = one
+    for place, burning in enumerate(listed[first:], first):
+        if place == len(listed) - 1 or shown is None or burning.differs(shown):
+            yield _burned(fund, burning, {} if shown is None else shown.use.by_product)
+            shown = burning
 
 
-def _burned(fund: Fund, one: _Burning, before: Mapping[str, int]) -> BurnedDay:
-    money, now = fund.rounding.decimal, one.use.by_product
+def _burned(fund: Fund, burning: _Burning, before: Mapping[str, int]) -> BurnedDay:
+    money, now = fund.rounding.decimal, burning.use.by_product
     moved = {product: now.get(product, 0) - before.get(product, 0) for product in sorted({*now, *before})}
-    standing = one.standing
+    standing = burning.standing
     return BurnedDay(
-        one.day,
+        burning.day,
         money(standing.added),
         money(standing.drawn),
         money(standing.left),
@@ -163,6 +163,6 @@ def _marks(fund: Fund, through: date, amended: Iterable[date]) -> Iterator[Mark]
     if fund.start not in fund.paid_in.posted:
         marks.append(Mark(fund.start, "START"))
     marks.append(Mark(fund.end, "END" if fund.cancelled is None else "CANCELLED"))
-    if fund.rollover_end is not None and fund.cancelled is None:
-        marks.append(Mark(fund.rollover_end, "ROLLOVER_END"))
+    if fund.rolls_until is not None:
+        marks.append(Mark(fund.rolls_until, "ROLLOVER_END"))
     yield from sorted(marks, key=lambda mark: mark.day)[-MARKS_MAX:]

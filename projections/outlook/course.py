@@ -40,7 +40,7 @@ class Course:
 
     def left_on(self, number: int) -> int:
         """What is left at the end of a day."""
-        stretch = self.stretches[bisect_right(self.stretches, number, key=lambda one: one.first) - 1]
+        stretch = self.stretches[bisect_right(self.stretches, number, key=lambda stretch: stretch.first) - 1]
         return max(0, stretch.opening - (self.use(number) - stretch.used))
 
 

@@ -48,7 +48,7 @@ class Forecast(NamedTuple):
 
 def until_of(fund: Fund, now: Standing) -> date | None:
     """The last day on which it can be drawn; None when that is over."""
-    end = fund.end if now.day < fund.end else fund.rollover_end
+    end = fund.end if now.day < fund.end else fund.rolls_until
     if end is None or now.day >= end or (now.day >= fund.end and not now.left):
         return None
     return min(end - ONE_DAY, now.day + min(AHEAD, date.max - now.day))
@@ -58,12 +58,12 @@ def additions(fund: Fund, now: date, added: int, until: date) -> list[Addition]:
     """What can be drawn more from later days on; nothing is added to what has rolled over."""
     if now >= fund.end:
         return []
-    found = []
+    more = []
     for day in sorted(set(fund.paid_in.days(Period(now + ONE_DAY, until + ONE_DAY)))):
         if (drawable := fund.paid_in.drawable(day)) > added:
-            found.append(Addition((day - now).days, drawable - added))
+            more.append(Addition((day - now).days, drawable - added))
             added = drawable
-    return found
+    return more
 
 
 def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
@@ -71,7 +71,7 @@ def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
     last, money = (until - now.day).days, fund.rounding.decimal
     more = additions(fund, now.day, now.added, until)
     mean, slow, fast = (course(now.left, more, last, use) for use in (pace.use, pace.least, pace.most))
-    steps = {one.number for one in more[:ADDED_MAX]}
+    steps = {addition.number for addition in more[:ADDED_MAX]}
     wanted = {*steps, *(number - 1 for number in steps), mean.runs_out or 0}
     return Forecast(
         window=pace.window,
@@ -87,7 +87,7 @@ def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
         uncovered=money(mean.uncovered),
         lapses=money(lapses(fund, now, mean)),
         points=tuple(
-            ForecastDay(day_after(now.day, number), *(money(one.left_on(number)) for one in (mean, fast, slow)))
+            ForecastDay(day_after(now.day, number), *(money(ahead.left_on(number)) for ahead in (mean, fast, slow)))
             for number in sampled(last, wanted)
         ),
     )

@@ -10,11 +10,11 @@ from events.resources.organization import CreditKind
 from projections.calendar import ONE_DAY
 from projections.outlook.course import course
 from projections.outlook.forecast import additions, lapses, on_day, until_of
-from projections.outlook.pace import WINDOWS, Pace
-from projections.outlook.progress import days_left, lacking, reached
+from projections.outlook.pace import WINDOWS, Pace, days_of
+from projections.outlook.progress import days_left, reached
 from projections.outlook.standing import Standing, standing_of, used_of_all
 from projections.settlement.agreements import Fund
-from projections.settlement.minimums import Minimum, MinimumPeriod
+from projections.settlement.minimums import Minimum, MinimumPeriod, lacking
 from projections.settlement.settled import Settlement
 from projections.settlement.states_by_day import as_of_day
 
@@ -73,7 +73,7 @@ def used_before(last: Settlement, known: UsedBefore | None = None) -> UsedBefore
     nothing is in its term."""
     over = last.through - ONE_DAY
     drawn, counting = _drawn(last, over), _counting(last, over)
-    starts = [*(fund.start for _, fund, _ in drawn), *(one.start for _, one, _ in counting)]
+    starts = [*(fund.start for _, fund, _ in drawn), *(minimum.start for _, minimum, _ in counting)]
     if not starts:
         return UsedBefore(over, {})
     before = (over - timedelta(days=window) for window in WINDOWS)
@@ -92,46 +92,46 @@ def outlooks(last: Settlement, used: UsedBefore) -> Iterator[Outlook]:
     `used` is what was used before that day.
     """
     for number, fund, until in _drawn(last, used.over):
-        by_day = {day: one.funds[number] for day, one in used.by_day.items()}
+        by_day = {day: by_then.funds[number] for day, by_then in used.by_day.items()}
         yield _of_fund(fund, standing_of(last, number), until, _paces(by_day, fund.start, used.over))
     for number, minimum, period in _counting(last, used.over):
-        by_day = {day: one.minimums[number] for day, one in used.by_day.items()}
+        by_day = {day: by_then.minimums[number] for day, by_then in used.by_day.items()}
         yield _of_minimum(minimum, period, last.through, _paces(by_day, minimum.start, used.over))
 
 
 def _drawn(last: Settlement, over: date) -> list[tuple[int, Fund, date]]:
     """What can be drawn, and could on a day that is over: its number, and the last day on which it can."""
     numbered = ((number, fund) for number, fund in enumerate(last.terms.funds) if fund.start <= over)
-    found = ((number, fund, until_of(fund, standing_of(last, number))) for number, fund in numbered)
-    return [(number, fund, until) for number, fund, until in found if until is not None]
+    with_ends = ((number, fund, until_of(fund, standing_of(last, number))) for number, fund in numbered)
+    return [(number, fund, until) for number, fund, until in with_ends if until is not None]
 
 
 def _counting(last: Settlement, over: date) -> list[tuple[int, Minimum, MinimumPeriod]]:
     """The minimums that something could count toward on a day that is over, each with its running period."""
-    numbered = ((number, one) for number, one in enumerate(last.terms.minimums) if one.start <= over)
-    found = ((number, one, _running(one, last)) for number, one in numbered)
-    return [(number, one, period) for number, one, period in found if period is not None]
+    numbered = ((number, minimum) for number, minimum in enumerate(last.terms.minimums) if minimum.start <= over)
+    running = ((number, minimum, _running(minimum, last)) for number, minimum in numbered)
+    return [(number, minimum, period) for number, minimum, period in running if period is not None]
 
 
 def _running(minimum: Minimum, last: Settlement) -> MinimumPeriod | None:
     """The period that holds the day, unless it is waived."""
     periods = last.minimum_periods[minimum.id]
-    return next((one for one in periods if one.start <= last.through < one.end and not one.waived), None)
+    return next((period for period in periods if period.start <= last.through < period.end and not period.waived), None)
 
 
 def _used(settlement: Settlement) -> Used:
-    periods = (settlement.minimum_periods[one.id] for one in settlement.terms.minimums)
+    periods = (settlement.minimum_periods[minimum.id] for minimum in settlement.terms.minimums)
     return Used(used_of_all(settlement), [sum(period.counted for period in each) for each in periods])
 
 
 def _paces(used: Mapping[date, int], since: date, over: date) -> list[Pace]:
     """As `paces`, of sums alone: nothing asks these for a band."""
-    found = []
+    by_window = []
     for window in WINDOWS:
         before = over - timedelta(days=window)
-        days = window if before >= since else (over - since).days + 1
-        found.append(Pace(window, days, used[over] - (used[before] if before >= since else 0), 0))
-    return found
+        earlier = used[before] if before >= since else 0
+        by_window.append(Pace(window, days_of(window, since, over), used[over] - earlier, 0))
+    return by_window
 
 
 def _of_fund(fund: Fund, now: Standing, until: date, by: Sequence[Pace]) -> Outlook:

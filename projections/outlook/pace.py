@@ -80,14 +80,19 @@ def paces(used: Mapping[date, int], since: date, last: date) -> list[Pace]:
 
     `used`: what was used on a day; on one that it does not name, nothing.
     """
-    found = []
+    by_window = []
     for window in WINDOWS:
-        first = max(since, last - timedelta(days=window - 1))
-        days = (last - first).days + 1
+        days = days_of(window, since, last)
         if days > 0:
+            first = last - timedelta(days=days - 1)
             amounts = [amount for day, amount in used.items() if first <= day <= last]
-            found.append(Pace(window, days, sum(amounts), sum(amount**2 for amount in amounts)))
-    return found
+            by_window.append(Pace(window, days, sum(amounts), sum(amount**2 for amount in amounts)))
+    return by_window
+
+
+def days_of(window: int, since: date, last: date) -> int:
+    """How many days of the window that ends with `last` lie in a term that began on `since`; none are 0 or less."""
+    return min(window, (last - since).days + 1)
 
 
 def day_after(day: date, number: int) -> date:

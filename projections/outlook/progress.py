@@ -12,7 +12,7 @@ from projections.calendar import ONE_DAY
 from projections.outlook.forecast import on_day
 from projections.outlook.pace import WINDOWS, Pace, Use, day_after, paces, sampled
 from projections.settlement.family import Family
-from projections.settlement.minimums import Minimum, MinimumPeriod
+from projections.settlement.minimums import Minimum, MinimumPeriod, lacking
 from projections.settlement.settled import Settlement
 from projections.settlement.states_by_day import change_days, settled_on
 
@@ -81,19 +81,21 @@ def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> P
     `over` is the last day that is over: the windows of forecasts end with it, or with the day of `last` if that is
     earlier.
     """
-    minimum = next(one for one in family.terms.minimums if one.id == minimum_id)
+    minimum = next(minimum for minimum in family.terms.minimums if minimum.id == minimum_id)
     now, over = last.through, min(over, last.through)
     periods = last.minimum_periods[minimum_id]
     if not periods:
         return None
-    place = next((place for place, one in enumerate(periods) if now < one.end), len(periods) - 1)
+    place = next((place for place, candidate in enumerate(periods) if now < candidate.end), len(periods) - 1)
     period, money = periods[place], minimum.rounding.decimal
     days = change_days(family, minimum_id, last)
     begin = max(0, bisect_left(days, min(period.start, over - timedelta(days=WINDOWS[-1] - 1))) - 1)
-    settled = [(one.through, one.minimum_periods[minimum_id]) for one in settled_on(family, days[begin:])]
+    settled = [
+        (settlement.through, settlement.minimum_periods[minimum_id]) for settlement in settled_on(family, days[begin:])
+    ]
     until = period.end - ONE_DAY
     paced = paces(_by_day(settled, begin > 0, over), minimum.start, over) if now <= until and not period.waived else []
-    listed = [(day, found[place].counted) for day, found in settled if period.start <= day < now]
+    listed = [(day, as_of[place].counted) for day, as_of in settled if period.start <= day < now]
     return Progress(
         period.start,
         period.end,
@@ -134,8 +136,8 @@ def days_left(period: MinimumPeriod, now: date) -> tuple[date, int]:
 
 def reached(period: MinimumPeriod, last: int, use: Use) -> int | None:
     """By the number of days from now, when the period has what it owes; None: not until day number `last`."""
-    found = bisect_left(range(last + 1), period.owed - period.counted, key=use)
-    return found if found <= last else None
+    days = bisect_left(range(last + 1), period.owed - period.counted, key=use)
+    return days if days <= last else None
 
 
 def _forecast(minimum: Minimum, period: MinimumPeriod, now: date, pace: Pace) -> TrueUpForecast:
@@ -164,8 +166,3 @@ def _forecast(minimum: Minimum, period: MinimumPeriod, now: date, pace: Pace) ->
             for number in sampled(last, {when or 0})
         ),
     )
-
-
-def lacking(period: MinimumPeriod, counted: int) -> int:
-    """What a period lacks once so much has counted; a waived one lacks nothing."""
-    return 0 if period.waived else max(0, period.owed - counted)

@@ -73,4 +73,7 @@ def used_of_all(settlement: Settlement) -> list[int]:
 def last_in_turn(terms: FamilyTerms, piece: Piece) -> int | None:
     """Which fund, by number, is the last in draw order that a slice could draw on: what is uncovered counts as use of
     it, and of no other."""
-    return next((one.fund for one in reversed(terms.order(piece.drawer)) if one.start <= piece.start < one.end), None)
+    open_windows = (
+        window for window in reversed(terms.order(piece.drawer)) if window.start <= piece.start < window.end
+    )
+    return next((window.fund for window in open_windows), None)

@@ -150,10 +150,10 @@ def root_by_pruned(kept: Sequence[tuple[int, Hash]], size: int, hashes: Sequence
     if places and not 0 <= places[0] <= places[-1] < size:
         raise UnprovenError(f"a leaf outside of {size}")
     others = iter(hashes)
-    found = _root_by_pruned(kept, 0, size, others)
+    root = _root_by_pruned(kept, 0, size, others)
     if next(others, None) is not None:
         raise UnprovenError("the proof has more hashes than its tree has subtrees")
-    return found
+    return root
 
 
 def _root_by_pruned(kept: Sequence[tuple[int, Hash]], low: int, size: int, others: Iterator[Hash]) -> Hash:
@@ -162,7 +162,8 @@ def _root_by_pruned(kept: Sequence[tuple[int, Hash]], low: int, size: int, other
     if size == 1:
         return kept[0][1]
     middle = _split(size)
-    left, right = [one for one in kept if one[0] < low + middle], [one for one in kept if one[0] >= low + middle]
+    left = [leaf for leaf in kept if leaf[0] < low + middle]
+    right = [leaf for leaf in kept if leaf[0] >= low + middle]
     return node_hash(
         _root_by_pruned(left, low, middle, others), _root_by_pruned(right, low + middle, size - middle, others)
     )

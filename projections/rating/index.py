@@ -41,12 +41,12 @@ class FamilyIndex:
     def shared(self, key: Hashable, compile: Callable[[], T]) -> T:
         """What `compile` makes of the catalog alone, once until the catalog changes. The key, which begins with a word
         for what it is, has all else that it follows from."""
-        found: T | None = self.compiled.get(key)
-        if found is None:
+        compiled: T | None = self.compiled.get(key)
+        if compiled is None:
             if len(self.compiled) >= MOST_SHARED:
                 self.compiled.clear()
-            found = self.compiled[key] = compile()
-        return found
+            compiled = self.compiled[key] = compile()
+        return compiled
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact after `Resources.evolve` did."""

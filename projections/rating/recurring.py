@@ -134,7 +134,7 @@ def _of_grouped(plan: PlanTerms, period: Period, rated: Sequence[RatedUsage]) ->
 
 def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[RatedUsage]:
     """The part of rated usage that an account plan's minimum spends of this billing period look at."""
-    period, plans = plan.period(number), plan.grouped or (plan,)
+    period, plans = plan.period(number), plan.minimum_counts
     return [usage for usage in rated if usage.pool.plan in plans and period.holds(usage.pool.period.start)]
 
 

@@ -207,6 +207,11 @@ class PlanTerms(ChargeTerms):
     members: tuple[AccountTerms, ...]
     grouped: tuple["PlanTerms", ...] = ()
 
+    @property
+    def minimum_counts(self) -> tuple["PlanTerms", ...]:
+        """The plans whose usage its minimum spends look at: of a plan group's own charges, the group's plans."""
+        return self.grouped or (self,)
+
     def period(self, number: int) -> Period:
         """The billing period with this number of the grid, clipped to the account plan."""
         return self.grid.period(number).clipped(self.start, self.end)

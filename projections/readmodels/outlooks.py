@@ -98,11 +98,19 @@ class OutlookRow(NamedTuple):
     lapses_90: Decimal
 
 
-def outlook_rows(found: "Iterable[Outlook]", organization: str, root_id: str) -> Iterator[OutlookRow]:
+def outlook_rows(outlooks: "Iterable[Outlook]", organization: str, root_id: str) -> Iterator[OutlookRow]:
     """The rows of a root, by the ids of what they are about."""
-    for number, one in enumerate(sorted(found, key=lambda one: one.id), 1):
+    for number, outlook in enumerate(sorted(outlooks, key=lambda outlook: outlook.id), 1):
         week, month, quarter = (
-            (expected.per_day, expected.day, expected.at_stake, expected.lapses) for expected in one.expected
+            (expected.per_day, expected.day, expected.at_stake, expected.lapses) for expected in outlook.expected
         )
-        about = (one.id, one.account_id, one.kind, one.currency, one.as_of, one.until, one.left)
+        about = (
+            outlook.id,
+            outlook.account_id,
+            outlook.kind,
+            outlook.currency,
+            outlook.as_of,
+            outlook.until,
+            outlook.left,
+        )
         yield OutlookRow(root_id, number, organization, *about, *week, *month, *quarter)

@@ -104,11 +104,16 @@ class Fund:
     def rolled(self, spent: int) -> int:
         """What rolls over when `spent` of it was drawn in its term; what is paid in from its end on lapses."""
         left = self.paid_in.drawable(max(self.start, self.agreed_end - ONE_DAY)) - spent
-        if self.rollover_end is None or self.cancelled is not None or left <= 0:
+        if self.rolls_until is None or left <= 0:
             return 0
         share = left * self.rollover_percent / 100
         rolled = share.numerator // share.denominator
         return rolled if self.rollover_cap is None else min(rolled, self.rollover_cap)
+
+    @property
+    def rolls_until(self) -> date | None:
+        """The day until which what rolls over can be drawn; None where nothing does, as of what was cancelled."""
+        return self.rollover_end if self.cancelled is None else None
 
     @property
     def edges(self) -> set[date]:
@@ -153,9 +158,9 @@ def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> 
             continue
         kind = account.credit_order.index(fund.kind)
         ranked.append(((kind, 1, fund.order), Window(0, number, fund.start, fund.end, False)))
-        if fund.rollover_end is not None and fund.cancelled is None:
+        if fund.rolls_until is not None:
             group = 2 if fund.rollover_last else 0
-            rest = Window(0, number, fund.agreed_end, fund.rollover_end, True)
+            rest = Window(0, number, fund.agreed_end, fund.rolls_until, True)
             ranked.append(((kind, group, fund.order), rest))
     ranked.sort()
     return [window._replace(place=place) for place, (_, window) in enumerate(ranked, 1)]

@@ -21,9 +21,9 @@ class ComparedLine:
     @property
     def line(self) -> DraftLine:
         """How it reads: as supposed, if it is there."""
-        found = self.supposed or self.today
-        assert found is not None, "it stands on a side"
-        return found
+        line = self.supposed or self.today
+        assert line is not None, "it stands on a side"
+        return line
 
     @property
     def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
@@ -44,7 +44,9 @@ class ComparedBill:
 
 def compare_bills(today: Sequence[DraftBill], supposed: Sequence[DraftBill]) -> list[ComparedBill]:
     """Drafts of one account, by currency. Lines stand in the order of the supposed bill, behind them what is gone."""
-    return [_compared(currency, today, supposed) for currency in sorted({one.currency for one in (*today, *supposed)})]
+    return [
+        _compared(currency, today, supposed) for currency in sorted({draft.currency for draft in (*today, *supposed)})
+    ]
 
 
 def _compared(currency: str, today: Sequence[DraftBill], supposed: Sequence[DraftBill]) -> ComparedBill:

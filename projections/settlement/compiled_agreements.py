@@ -1,7 +1,8 @@
 """Compile commitments and balances into what draw-down, fees and true-ups need (rules 4 to 6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import get_args
@@ -41,6 +42,10 @@ class Prepayment:
     fee_accounting_product_id: str | None
     frequency: Frequency
     interval: int
+
+    def fees_due(self, through: date) -> Iterator[Fee]:
+        """The fees that are billed by the day; one of 0 is on no line."""
+        return (fee for fee in self.fees if fee.due <= through and fee.amount)
 
 
 def compile_commitments(

@@ -72,7 +72,7 @@ class FamilyTerms:
 
     def _is_plain(self, reader: Reader) -> bool:
         series = reader.series
-        counts = any(plan.has_minimum and reader.plan in (plan.grouped or (plan,)) for plan in self.plans)
+        counts = any(plan.has_minimum and reader.plan in plan.minimum_counts for plan in self.plans)
         return not series.is_credit and not counts and not any(span.pricing.span for span in series.spans)
 
     def order(self, drawer: Drawer) -> Sequence[Window]:

@@ -95,10 +95,8 @@ class DueLines:
     def fees(self, prepayments: Iterable[Prepayment], through: date) -> None:
         """Fees that are due, without those of 0."""
         for prepayment in prepayments:
-            fund = prepayment.fund
-            for fee in prepayment.fees:
-                if fee.due <= through and fee.amount:
-                    self._fee(prepayment, fund, fee)
+            for fee in prepayment.fees_due(through):
+                self._fee(prepayment, prepayment.fund, fee)
 
     def _fee(self, prepayment: Prepayment, fund: Fund, fee: Fee) -> None:
         key = fee_key(fund, fee)

@@ -47,6 +47,11 @@ class CommitmentPeriod(NamedTuple):
     waived: bool = False
 
 
+def lacking(period: "CommitmentPeriod | MinimumPeriod", counted: int) -> int:
+    """What a period lacks once so much has counted; a waived one lacks nothing (rules 6.11)."""
+    return 0 if period.waived else max(0, period.owed - counted)
+
+
 class Counted(NamedTuple):
     """What of a charge counts toward the commitment period with this number: the part that starts on `start`."""
 
@@ -207,7 +212,7 @@ def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:
     ended = period.end <= through
-    shortfall = 0 if period.waived else max(0, period.owed - counted)
+    shortfall = lacking(period, counted)
     due = shortfall if ended else 0
     state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"] = "ENDED" if ended else "RUNNING"
     if ended and period.waived:

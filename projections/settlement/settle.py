@@ -81,7 +81,7 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
         return
     usage: dict[date, list[RatedUsage]] = {}
     for rated_usage in rated if has_minimum else ():
-        if rated_usage.pool.plan in (plan.grouped or (plan,)):
+        if rated_usage.pool.plan in plan.minimum_counts:
             within = plan.period(plan.grid.number(rated_usage.pool.period.start))
             usage.setdefault(within.start, []).append(rated_usage)
     number = plan.grid.number(plan.start)

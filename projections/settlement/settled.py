@@ -228,14 +228,14 @@ def _other_lines(lines: DueLines, charge: Charge) -> None:
 class _Gathered(DueLines):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[LineKey, DueLine]] = []
+        self.added: list[tuple[LineKey, DueLine]] = []
 
     def add(self, key: LineKey, line: DueLine) -> None:
-        self.found.append((key, replace(line)))
+        self.added.append((key, replace(line)))
 
 
 def gathered_lines(settlement: Settlement) -> list[tuple[LineKey, DueLine]]:
     """What every charge, draw, fee and true-up adds to which key, in the order in which they are added."""
     lines = _Gathered()
     settlement.write_lines(lines)
-    return lines.found
+    return lines.added

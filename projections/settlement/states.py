@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from events.resources.organization import CreditKind
 from projections.settlement.agreements import Fund
-from projections.settlement.minimums import Minimum, MinimumPeriod
+from projections.settlement.minimums import Minimum, MinimumPeriod, lacking
 
 Status = Literal["UPCOMING", "ACTIVE", "EXHAUSTED", "ENDED", "CANCELLED"]
 
@@ -82,7 +82,7 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
         remaining = left - rolled
     else:
         usable = fund.rolled(in_term)
-        over = fund.rollover_end is None or as_of >= fund.rollover_end
+        over = fund.rolls_until is None or as_of >= fund.rolls_until
         rolled_over = 0 if over else usable - rolled
         lapsed = left - rolled - rolled_over
     money = fund.rounding.decimal
@@ -143,5 +143,5 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
 def _lacking(periods: Sequence[MinimumPeriod], as_of: date) -> int:
     """Of the running period; before the first its whole amount, after the last nothing. A waived one lacks nothing."""
     if periods and as_of < periods[0].start:
-        return 0 if periods[0].waived else periods[0].owed
+        return lacking(periods[0], 0)
     return next((period.shortfall for period in periods if period.start <= as_of < period.end), 0)

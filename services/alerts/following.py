@@ -22,11 +22,12 @@ from projections.alerts.condition import condition_of
 from projections.alerts.happenings import FACTS_OF, names_of
 from projections.entities import AccountEntity, Entity
 from services.commands.event_names import HAPPENINGS, name_of
+from services.concurrency import compute
 from services.postgres import Postgres
 from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
 from services.store.execute import lock_organization
 from services.store.generations import Generations
-from services.store.happened import event_id_of, happened, read_history
+from services.store.happened import History, event_id_of, happened, read_history
 from services.store.listing import named
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import OF_KIND, entity_of
@@ -68,6 +69,19 @@ class _Event:
     names: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some of what has happened, with the rules of that moment, the accounts that it happened to, and what led to those
+    events that some condition is about. `last`: the position of the last one."""
+
+    rules: Sequence[Rule]
+    events: Sequence[_Event]
+    accounts: Mapping[str, Entity[Any]]
+    history: History
+    last: int
+    is_full: bool
+
+
 class EventFollower:
     """`shown`: a resource as the wire shows it, which is what conditions are about."""
 
@@ -81,37 +95,36 @@ class EventFollower:
 
     async def follow(self, organization: str) -> int:
         """Look at all that has happened in the organization; returns how many alerts were raised."""
-        raised, more = 0, True
-        while more:
-            async with self._postgres.of(organization).transaction() as connection:
-                # Under the organization's lock: who looks at the same events comes before this, or after.
-                await lock_organization(connection, organization)
-                count, more = await self._page(connection, organization)
-            raised += count
+        raised = 0
+        while (page := await self._page(organization)) is not None:
+            generation = self._generations().commands
+            found = await compute(organization, _found, page, generation, self._shown)
+            raised += await self._append(organization, page, found)
+            if not page.is_full:
+                break
         if raised:
             log.info("alerts_raised", organization=organization, alerts=raised)
         return raised
 
-    async def _page(self, connection: Any, organization: str) -> tuple[int, bool]:
-        rules = await active_rules(connection, organization)
-        if not rules:
-            return 0, False
-        after = await connection.fetchval(_POSITION, organization)
-        after = min(rule.folded for rule in rules) if after is None else after
-        rows = await connection.fetch(_NEXT, organization, sorted(_types(rules)), after)
-        if not rows:
-            return 0, False
-        events = [await self._event(connection, organization, row) for row in rows]
-        documents = await self._documents(connection, organization, events, rules)
-        found = [
-            (rule, event)
-            for event in events
-            for rule in rules
-            if _waits_for(rule, event) and _holds(rule, documents.get(event.envelope.sequence, {}))
-        ]
-        raised = await self._append(connection, organization, found)
-        await connection.execute(_MOVE, organization, rows[-1]["position"])
-        return raised, len(rows) == PAGE
+    async def _page(self, organization: str) -> _Page | None:
+        """In one snapshot, so that no rule is missing that was there before one of the events. None: nothing is new."""
+        postgres = self._postgres.of(organization)
+        async with postgres.transaction(isolation="repeatable_read") as connection:
+            rules = await active_rules(connection, organization)
+            if not rules:
+                return None
+            after = await connection.fetchval(_POSITION, organization)
+            after = min(rule.folded for rule in rules) if after is None else after
+            rows = await connection.fetch(_NEXT, organization, sorted(_types(rules)), after)
+            if not rows:
+                return None
+            events = [await self._event(connection, organization, row) for row in rows]
+            owners = {account_id for event in events if (account_id := event.envelope.account) is not None}
+            accounts = await named(connection, organization, "account", sorted(owners))
+            asked = {rule.body.event_name for rule in rules if _is_conditional(rule)}
+            wanted = [event.envelope.sequence for event in events if event.names & asked]
+            history = await read_history(connection, organization, wanted)
+        return _Page(rules, events, accounts, history, rows[-1]["position"], len(rows) == PAGE)
 
     async def _event(self, connection: Any, organization: str, row: Mapping[str, Any]) -> _Event:
         envelope = envelope_of(row, self._generations().commands)
@@ -121,36 +134,43 @@ class EventFollower:
         id = event_id_of(organization, row["stream"], row["version"], row["position"])
         return _Event(envelope, id, frozenset({*own, *names_of(whole)}))
 
-    async def _documents(
-        self, connection: Any, organization: str, events: Sequence[_Event], rules: Sequence[Rule]
-    ) -> dict[int, dict[str, Any]]:
-        """`new` and `old` of the events that some condition is about, by position."""
-        asked = {rule.body.event_name for rule in rules if _is_conditional(rule)}
-        wanted = [event.envelope.sequence for event in events if event.names & asked]
-        history = await read_history(connection, organization, wanted)
-        changed = happened(history, self._generations().commands)
-        owners = {account_id for one in changed if (account_id := one.envelope.account) is not None}
-        accounts = await named(connection, organization, "account", sorted(owners))
-        documents = {}
-        for one in changed:
-            account = accounts.get(one.envelope.account or "")
-            beside = {"orgId": organization} | ({"accountCode": account.body.code} if account else {})
-            sides = {"new": one.after, "old": one.before}
-            documents[one.envelope.sequence] = {
-                side: {**self._shown(entity), **beside} for side, entity in sides.items() if entity is not None
-            }
-        return documents
-
-    async def _append(self, connection: Any, organization: str, found: Sequence[tuple[Rule, _Event]]) -> int:
-        owners = {account_id for _, event in found if (account_id := event.envelope.account) is not None}
-        accounts = await named(connection, organization, "account", sorted(owners))
-        facts = [
-            (_fact(rule, event, accounts.get(event.envelope.account or "")), event.envelope) for rule, event in found
-        ]
-        there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
-        new = [_placed(organization, fact, cause, accounts) for fact, cause in facts if not there[stream_of(fact)]]
-        await append(connection, new, self._generations())
+    async def _append(self, organization: str, page: _Page, found: Sequence[tuple[Rule, _Event]]) -> int:
+        """What nobody has raised, and how far was looked. Under the organization's lock: who found the same comes
+        before this, or after."""
+        facts = [(_fact(rule, event, page.accounts), event.envelope) for rule, event in found]
+        async with self._postgres.of(organization).transaction() as connection:
+            await lock_organization(connection, organization)
+            there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
+            new = [
+                _placed(organization, fact, cause, page.accounts) for fact, cause in facts if not there[stream_of(fact)]
+            ]
+            await append(connection, new, self._generations())
+            await connection.execute(_MOVE, organization, page.last)
         return len(new)
+
+
+def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, _Event]]:
+    """Which rules have waited for which events."""
+    documents = _documents(page, generation, shown)
+    return [
+        (rule, event)
+        for event in page.events
+        for rule in page.rules
+        if _waits_for(rule, event) and _holds(rule, documents.get(event.envelope.sequence, {}))
+    ]
+
+
+def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str, Any]]:
+    """`new` and `old` of the events that some condition is about, by position."""
+    documents = {}
+    for one in happened(page.history, generation):
+        account = page.accounts.get(one.envelope.account or "")
+        beside = {"orgId": page.history.organization} | ({"accountCode": account.body.code} if account else {})
+        sides = {"new": one.after, "old": one.before}
+        documents[one.envelope.sequence] = {
+            side: {**shown(entity), **beside} for side, entity in sides.items() if entity is not None
+        }
+    return documents
 
 
 def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
@@ -199,9 +219,9 @@ def _holds(rule: Rule, document: Mapping[str, Any]) -> bool:
     return not _is_conditional(rule) or condition_of(rule.body.calculation or "").holds(document)
 
 
-def _fact(rule: Rule, event: _Event, account: Entity[Any] | None) -> Alert:
+def _fact(rule: Rule, event: _Event, accounts: Mapping[str, Entity[Any]]) -> Alert:
     """Of something that has no account any more only the organization is told."""
-    cause = event.envelope
+    cause, account = event.envelope, accounts.get(event.envelope.account or "")
     fact, arming = cause.data, str(cause.sequence)
     subject = fact.bill_id if isinstance(fact, BillFact) else getattr(fact, "id", "")
     id = str(uuid5(NAMESPACE, f"alert/{rule.id}/{rule.body.event_name}//{subject}/{arming}"))

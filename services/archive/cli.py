@@ -126,21 +126,22 @@ def verify(context: click.Context, place: str, key: str | None) -> None:
         from services.archive.place import Place
         from services.archive.verifying import verify as verified
     is_whole = True
-    for found in verified(Place(place), key):
-        for line in _verified(found):
+    for topic in verified(Place(place), key):
+        for line in _verified(topic):
             click.echo(f"archive: {line}")
-        is_whole &= not found.wrong
+        is_whole &= not topic.wrong
     context.exit(0 if is_whole else 1)
 
 
-def _verified(found: "Verified") -> Iterator[str]:
-    yield f"{found.topic}: {found.records} records in {found.partitions} partitions and {found.files} files"
-    for one in found.signed:
-        late = ", and what stands behind it is a quarter hour old, or more" if one.is_late else ""
-        yield f"{found.topic}/{one.partition}: signed up to offset {one.signed} of {one.end} with key {one.key}{late}"
-    for gap in found.gaps:
+def _verified(topic: "Verified") -> Iterator[str]:
+    yield f"{topic.topic}: {topic.records} records in {topic.partitions} partitions and {topic.files} files"
+    for reach in topic.signed:
+        late = ", and what stands behind it is a quarter hour old, or more" if reach.is_late else ""
+        signed = f"signed up to offset {reach.signed} of {reach.end} with key {reach.key}"
+        yield f"{topic.topic}/{reach.partition}: {signed}{late}"
+    for gap in topic.gaps:
         yield f"{gap}: Kafka had deleted them before they were kept"
-    yield from found.wrong
+    yield from topic.wrong
 
 
 @click.command()
@@ -160,9 +161,11 @@ async def _restore(settings: Settings, url: str) -> "list[Restored]":
 
 def _told(done: "Sequence[Restored]") -> list[str]:
     lines = []
-    for one in done:
-        what = f"{one.written} records written" if one.written else "lacks nothing"
-        if one.gaps:
-            what += f", {one.gaps} of them empty, where a stranger's transactions had ended: run `trueup replay`, too"
-        lines.append(f"{one.topic}/{one.partition}: {what}")
+    for restored in done:
+        what = f"{restored.written} records written" if restored.written else "lacks nothing"
+        if restored.gaps:
+            what += (
+                f", {restored.gaps} of them empty, where a stranger's transactions had ended: run `trueup replay`, too"
+            )
+        lines.append(f"{restored.topic}/{restored.partition}: {what}")
     return [*lines, "now run `trueup rebuild-store`"]

@@ -67,43 +67,43 @@ def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
     except (NoArchiveError, BrokenArchiveError) as error:
         counts, missing = there, str(error)
     for topic in TOPICS:
-        found = Verified(topic, partitions=counts[topic])
+        verified = Verified(topic, partitions=counts[topic])
         if missing:
-            found.wrong, missing = [missing], ""  # once: and then whatever is there is looked at
+            verified.wrong, missing = [missing], ""  # once: and then whatever is there is looked at
         try:
             partitions(place, topic, counts[topic])
         except BrokenArchiveError as error:
-            found.wrong.append(str(error))
-        for partition in range(found.partitions):
+            verified.wrong.append(str(error))
+        for partition in range(verified.partitions):
             if topic in (EVENTS, CATALOG):
-                _compare(place, found, partition, series_of(heads[partition], (topic, partition), key), key)
+                _compare(place, verified, partition, series_of(heads[partition], (topic, partition), key), key)
             else:
-                for records in records_kept(place, found, partition):
+                for records in records_kept(place, verified, partition):
                     if topic == TREE_HEADS:
-                        heads[partition] += [(one.value or b"").decode(errors="replace") for one in records]
-        yield found
+                        heads[partition] += [(record.value or b"").decode(errors="replace") for record in records]
+        yield verified
 
 
-def _compare(place: Place, found: Verified, partition: int, signed: list[Published], key: str | None) -> None:
+def _compare(place: Place, verified: Verified, partition: int, signed: list[Published], key: str | None) -> None:
     """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
-    check, wrong = Check([one.head for one in signed]), len(found.wrong)
+    check, wrong = Check([published.head for published in signed]), len(verified.wrong)
     behind = _Behind(signed[-1].head.segment.end if signed else 0)
-    for records in records_kept(place, found, partition):
-        check.take((one.offset, one.value) for one in records if not one.fills_a_gap)
+    for records in records_kept(place, verified, partition):
+        check.take((record.offset, record.value) for record in records if not record.fills_a_gap)
         behind.take(records)
-    if len(found.wrong) > wrong:
+    if len(verified.wrong) > wrong:
         return  # what is left of it is not what was signed
     check.end()
     if check.difference is not None:
-        found.wrong.append(f"{place.shown(found.topic)}/{partition} is not what was signed: {check.difference}")
+        verified.wrong.append(f"{place.shown(verified.topic)}/{partition} is not what was signed: {check.difference}")
     elif signed:
         _, signed_by = read_head(signed[-1].token)
-        found.signed.append(Reach(partition, behind.start, behind.end, signed_by, behind.is_late))
+        verified.signed.append(Reach(partition, behind.start, behind.end, signed_by, behind.is_late))
         if key is not None and behind.is_late:
             what = "and what stands behind it is a quarter hour old, or more"
-            found.wrong.append(f"{found.topic}/{partition} is signed up to offset {behind.start} alone, {what}")
+            verified.wrong.append(f"{verified.topic}/{partition} is signed up to offset {behind.start} alone, {what}")
     elif key is not None and behind.end:
-        found.wrong.append(f"nothing of {found.topic}/{partition} is signed with key {key}")
+        verified.wrong.append(f"nothing of {verified.topic}/{partition} is signed with key {key}")
 
 
 class _Behind:
@@ -119,43 +119,45 @@ class _Behind:
 
     def take(self, records: list[Kept]) -> None:
         """The next records of the partition."""
-        for one in records:
-            self.end = one.offset + 1
-            if one.offset < self.start or self.is_late:
+        for record in records:
+            self.end = record.offset + 1
+            if record.offset < self.start or self.is_late:
                 continue
-            tick = tick_of(one.value)
+            tick = tick_of(record.value)
             if self._first is not None:
                 first, ms = self._first
-                self.is_late = one.timestamp - ms >= _QUARTER_MS or tick not in (None, first)
+                self.is_late = record.timestamp - ms >= _QUARTER_MS or tick not in (None, first)
             elif tick is not None:
-                self._first = tick, one.timestamp
+                self._first = tick, record.timestamp
 
 
-def records_kept(place: Place, found: Verified, partition: int) -> Iterator[list[Kept]]:
+def records_kept(place: Place, verified: Verified, partition: int) -> Iterator[list[Kept]]:
     """The records of a partition, in order, a list a piece; a piece that is broken is told and passed over.
 
     Pieces may be replaced by a larger one meanwhile: then it goes on in that one, behind what it has told.
     """
     position = 0
     try:
-        manifest = load(place, found.topic, partition)
+        manifest = load(place, verified.topic, partition)
         while ahead := [piece for piece in manifest.pieces if piece.next > position]:
             try:
                 table = read_piece(place, manifest, ahead[0])
-                records = [one for one in records_of(table) if one.offset >= position]
-                found.records += len(records)
+                records = [record for record in records_of(table) if record.offset >= position]
+                verified.records += len(records)
                 yield records
             except PieceGoneError as error:
-                newer = load(place, found.topic, partition)
+                newer = load(place, verified.topic, partition)
                 if newer != manifest:  # an archiver is at work, and has put a larger one in its place
                     manifest = newer
                     continue
-                found.wrong.append(str(error))
+                verified.wrong.append(str(error))
             except BrokenArchiveError as error:
-                found.wrong.append(str(error))
-            found.files += 1
+                verified.wrong.append(str(error))
+            verified.files += 1
             position = ahead[0].next
     except BrokenArchiveError as error:
-        found.wrong.append(str(error))
+        verified.wrong.append(str(error))
         return
-    found.gaps += [f"{found.topic}/{partition} lacks offsets {start} to {end - 1}" for start, end in manifest.gaps]
+    verified.gaps += [
+        f"{verified.topic}/{partition} lacks offsets {start} to {end - 1}" for start, end in manifest.gaps
+    ]

@@ -33,7 +33,7 @@ _PAGES: tuple[tuple[str, Page], ...] = (
     ("/search", accounts.search),
     ("/accounts/{account}/what-if", what_if.page),
     ("/balances/{balance}", balance.page),
-    ("/bills/{bill}/lines.csv", bills.as_csv),
+    ("/bills/{bill}/statement/{format}", bills.statement),
     ("/bills/{bill}/lines/{line}", explained.page),
     ("/bills/{bill}/approve", changing.confirm_approval),
     ("/bills/{bill}/recalculate", changing.confirm_recalculation),

@@ -64,7 +64,11 @@ class Asking:
 
     async def bytes_of(self, *parts: str) -> bytes:
         """What is no JSON. Raises: Refused."""
-        return (await self._called("GET", parts)).content
+        return (await self.file_of(*parts)).content
+
+    async def file_of(self, *parts: str, **query: str) -> httpx.Response:
+        """The same, with its headers. Raises: Refused."""
+        return await self._called("GET", parts, params=query)
 
     async def health(self) -> Any:
         """GET /health, whatever its status: it is about the whole system, and no organization's."""

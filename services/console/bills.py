@@ -1,7 +1,5 @@
-"""The list of bills, a bill as an invoice is read, and the same as a CSV file."""
+"""The list of bills, a bill as an invoice is read, and the same as a file."""
 
-import csv
-from io import StringIO
 from typing import Any
 
 from starlette.responses import Response
@@ -9,7 +7,6 @@ from starlette.responses import Response
 from services.console.asking import or_missing, together
 from services.console.looks import HEADERS
 from services.console.visits import Visit
-from services.console.wording import exact, read_day, words
 
 _PAGE = 50
 #: Lines on one page; a bill may have many thousand, and all of them are one link away.
@@ -20,13 +17,6 @@ _SECTIONS = {
     "fees": ("COMMITMENT_FEE", "BALANCE_FEE"),
     "by hand": ("CREDIT_MEMO", "DEBIT_MEMO", "MANUAL_ADJUSTMENT", "CREDIT_DEDUCTION"),
 }
-#: What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_HEADINGS = (
-    *("line", "type", "description", "product", "child account", "from", "to", "quantity", "units", "unit"),
-    *("amount", "currency", "line id", "commitment id", "balance id"),
-)
-_COLUMNS = ("sequenceNumber", "lineItemType", "description", "productCode", "childAccountCode")
 
 
 async def listing(visit: Visit) -> Response:
@@ -81,31 +71,9 @@ def grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-async def as_csv(visit: Visit) -> Response:
-    """The bill's lines as a file for spreadsheets, in which no text can be a formula."""
-    bill = await visit.asking.get("bills", visit.request.path_params["bill"], knownAt=visit.known_at)
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(_HEADINGS)
-    for line in bill["lineItems"]:
-        writer.writerow(_row(line, bill["timezone"]))
-    name = f"bill-{read_day(bill['billDate'])}-{bill.get('accountCode', 'account')}.csv"
-    safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "_" for letter in name)
-    headers = HEADERS | {"content-disposition": f'attachment; filename="{safe}"'}
-    return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _row(line: dict[str, Any], zone: str) -> list[str]:
-    """Texts as they are safe, numbers exact; the days from the first until before the last."""
-    texts = [harmless(str(line.get(name, ""))) for name in _COLUMNS]
-    texts[1] = words(line["lineItemType"])
-    days = [str(read_day(line[f"servicePeriod{end}Date"], zone)) for end in ("Start", "End")]
-    numbers = [exact(line[name]) for name in ("quantity", "units")]
-    ids = [harmless(str(line.get(name, ""))) for name in ("id", "commitmentId", "balanceId")]
-    amount = [exact(line["subtotal"]), harmless(line["currency"])]
-    return [*texts, *days, *numbers, harmless(str(line["unit"])), *amount, *ids]
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet calculates: one that would begin a formula has an apostrophe before it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+async def statement(visit: Visit) -> Response:
+    """The bill as a file, as the API writes it."""
+    bill, format = visit.request.path_params["bill"], visit.request.path_params["format"]
+    file = await visit.asking.file_of("bills", bill, "statement", format=format)
+    kept = {name: file.headers[name] for name in ("content-type", "content-disposition", "content-security-policy")}
+    return Response(file.content, headers=HEADERS | kept)

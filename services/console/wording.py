@@ -94,7 +94,7 @@ def day(value: Any, zone: str = "UTC") -> Markup:
 def span(start: Any, end: Any, zone: str = "UTC") -> Markup:
     """The days from `start` until before `end`, both of them named: `1 Jan 2026 – 31 Jan 2026`."""
     first, last = read_day(start, zone), read_day(end, zone) - timedelta(days=1)
-    return day(first) if last <= first else Markup("{} – {}").format(day(first), day(last))
+    return day(first) if last <= first else Markup("{}\N{NO-BREAK SPACE}– {}").format(day(first), day(last))
 
 
 def moment(value: Any, zone: str = "UTC") -> Markup:

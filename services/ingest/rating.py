@@ -19,7 +19,7 @@ from projections.rating.timelines import held_days
 from projections.usage import MeterPlan, joined
 from services.ingest.directory import Directory
 from services.ingest.lane import DayAtHand
-from services.ingest.running_charge import Applied, DecimalPrice, RunningCharge, decimal_price
+from services.ingest.running_charge import Applied, RunningCharge, Stretches, stretches_of
 from services.ingest.totals import PartitionTotals
 from services.ingest.validate import Usage
 
@@ -47,7 +47,7 @@ class Rater:
         self._totals = totals
         #: By account.
         self._charges: defaultdict[str, _Charges] = defaultdict(_Charges)
-        self._prices: dict[tuple[str, str], DecimalPrice | None] = {}
+        self._prices: dict[tuple[str, str], Stretches | None] = {}
 
     def forget(self, accounts: Iterable[str], *, prices: bool) -> None:
         """Charges of these accounts may have changed, and with `prices` what anybody pays: they are found again, from
@@ -125,11 +125,11 @@ class Rater:
             charge = running[identity] = RunningCharge(key, applied, self._price(key[1], applied), state)
         return charge
 
-    def _price(self, aggregation_id: str, applied: Applied) -> DecimalPrice | None:
-        """The price in decimals, one for all accounts that pay it: what every record reads should stay in the cache."""
+    def _price(self, aggregation_id: str, applied: Applied) -> Stretches | None:
+        """The price in stretches, one for all who pay it: what every record reads should stay in the cache."""
         identity = (aggregation_id, applied.pricing.id)
         if identity not in self._prices:
-            self._prices[identity] = decimal_price(applied.series, applied.pricing)
+            self._prices[identity] = stretches_of(applied.series, applied.pricing)
         return self._prices[identity]
 
 

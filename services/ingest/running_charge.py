@@ -1,7 +1,6 @@
 """One charge of one account as it runs: its total, C of it, and what each record adds to C. In context EXACT.
 
-Mostly C is worked out in decimals, ten times faster than in the fractions of `projections.pricing.Price`, and is the
-same: `DecimalPrice` is made only where every step of it is exact.
+C itself, in the fractions of `projections.pricing.Price`, is worked out only where a record leaves a line of its price.
 """
 
 from bisect import bisect_left
@@ -10,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from events.decimals import EXACT, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS, plain
+from events.decimals import EXACT, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS, normal, plain
 from projections.aggregates import DayState, TotalsKey, merge, units, value
 from projections.calendar import Period
 from projections.pricing import Price
@@ -18,7 +17,6 @@ from projections.rating.terms import PlanTerms, PricingTerms, Series
 from services.ingest.json_text import members
 
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
-_QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 _ZERO = Decimal(0)
 #: Numbers that a stretch remembers.
 _MOST_GAINS = 4096
@@ -43,56 +41,35 @@ NO_STRETCH = Stretch(_ZERO, _ZERO, _ZERO, {})
 
 
 @dataclass(frozen=True, slots=True)
-class DecimalPrice:
-    """Bands as in `Price`; `per_unit` is 1 / quantityPerUnit. Use it within the context `events.decimals.EXACT`."""
+class Stretches:
+    """A price in its stretches: what is not above zero, and then each band. `lowers` are the bands' lower limits.
 
-    cumulative: bool
-    per_unit: Decimal
+    Both are quantities, before they are divided by quantityPerUnit. Use it within the context `events.decimals.EXACT`.
+    """
+
     lowers: tuple[Decimal, ...]
-    fixed: tuple[Decimal, ...]
-    unit: tuple[Decimal, ...]
-    entered: tuple[Decimal, ...]
-    #: What is not above zero, and then each band.
     stretches: tuple[Stretch, ...]
 
-    def charge(self, quantity: Decimal) -> Decimal:
-        """C of a quantity before it is divided by quantityPerUnit, unrounded."""
-        in_units = quantity * self.per_unit
-        if in_units <= 0:
-            return in_units * self.unit[0]
-        band = bisect_left(self.lowers, in_units) - 1
-        if not self.cumulative:
-            return self.fixed[band] + in_units * self.unit[band]
-        return self.entered[band] + self.fixed[band] + (in_units - self.lowers[band]) * self.unit[band]
-
-    def stretch(self, quantity: Decimal) -> Stretch:
-        """The stretch around a quantity: its band, or all that is not above zero."""
-        return self.stretches[bisect_left(self.lowers, quantity * self.per_unit)]
+    def around(self, quantity: Decimal) -> Stretch:
+        """The stretch that holds a quantity."""
+        return self.stretches[bisect_left(self.lowers, quantity)]
 
 
-def decimal_price(series: Series, pricing: PricingTerms) -> DecimalPrice | None:
-    """The price of a plain sum; None where decimals would not be exact, and whoever asks uses fractions.
+def stretches_of(series: Series, pricing: PricingTerms) -> Stretches | None:
+    """The stretches of the price of a plain sum; None where decimals would not be exact.
 
-    They are where quantities are divided by a number of twos and fives (1, 1000, 0.25 ...) and not rounded. A test
-    holds the two prices equal.
+    They are where quantities are divided by a number of twos and fives (1, 1000, 0.25 ...) and not rounded.
     """
     price: Price = pricing.price
     if series.function != "SUM" or series.rounding != "NONE":
         return None
-    tables = (price.lowers, price.fixed, price.unit, price.entered)
     per_unit = 1 / series.quantity_per_unit
-    if not all(_finite(number) for table in ((per_unit,), *tables) for number in table) or not _short(per_unit):
+    if not all(_finite(number) for number in (per_unit, *price.lowers, *price.unit)) or not _short(per_unit):
         return None
-    lowers, fixed, unit, entered = (tuple(_decimal(number) for number in table) for table in tables)
-    stretches = _stretches(price, series.quantity_per_unit)
-    return DecimalPrice(price.cumulative, _decimal(per_unit), lowers, fixed, unit, entered, stretches)
-
-
-def _stretches(price: Price, quantity_per_unit: Fraction) -> tuple[Stretch, ...]:
-    limits = [_decimal(lower * quantity_per_unit) for lower in price.lowers]
-    slopes = [_decimal(unit / quantity_per_unit) for unit in price.unit]
-    bands = zip(limits, [*limits[1:], _MOST], slopes, strict=True)
-    return (Stretch(_LEAST, limits[0], slopes[0], {}), *(Stretch(*band, {}) for band in bands))
+    lowers = tuple(_decimal(lower * series.quantity_per_unit) for lower in price.lowers)
+    slopes = [_decimal(unit * per_unit) for unit in price.unit]
+    bands = zip(lowers, [*lowers[1:], _MOST], slopes, strict=True)
+    return Stretches(lowers, (Stretch(_LEAST, lowers[0], slopes[0], {}), *(Stretch(*band, {}) for band in bands)))
 
 
 def _finite(number: Fraction) -> bool:
@@ -105,7 +82,7 @@ def _finite(number: Fraction) -> bool:
 
 
 def _short(per_unit: Fraction) -> bool:
-    """Whether quantity x per unit x price stays below the 120 digits of EXACT, where an exception would be poison."""
+    """Whether quantity x slope stays below the 120 digits of EXACT, where an exception would be poison."""
     return per_unit.denominator <= 10**9 and per_unit.numerator <= 10**9
 
 
@@ -130,18 +107,18 @@ class RunningCharge:
     worked out. Whoever leaves the line, or would need more digits, works out C before and after.
     """
 
-    __slots__ = ("_cumulative", "_price", "_state", "_stretch", "_total", "applied", "members")
+    __slots__ = ("_cumulative", "_state", "_stretch", "_stretches", "_total", "applied", "members")
 
-    def __init__(self, key: TotalsKey, applied: Applied, price: DecimalPrice | None, state: DayState | None) -> None:
+    def __init__(self, key: TotalsKey, applied: Applied, stretches: Stretches | None, state: DayState | None) -> None:
         self.applied = applied
         #: What every `RatedCharge` of it says, but for the amount.
         self.members = charge_members(key[1], applied.pricing.id, applied.plan.id, key[2])
         self._state = state
         self._total = _ZERO if state is None else state.number
-        self._price = price
+        self._stretches = stretches
         self._stretch = NO_STRETCH
-        #: C, where decimals are not exact and there is no price in decimals.
-        self._cumulative = self._in_fractions() if price is None else _ZERO
+        #: C, of what is no plain sum with a price in stretches.
+        self._cumulative = self._charge() if stretches is None else _ZERO
 
     def gain(self, number: Decimal, text: str) -> str:
         """Add a number, whose text this is, to a plain sum; what C gained, as the log has it, or "" for nothing."""
@@ -162,27 +139,28 @@ class RunningCharge:
 
     def gain_state(self, part: DayState) -> str:
         """Merge what a record contributes to any aggregation; returns what C gained, as `gain`."""
-        if self._price is not None:
+        if self._stretches is not None:
             return self.gain(part.number, str(part.number))
         before, state = self._cumulative, self._state
         self._state = part if state is None else merge(self.applied.series.function, state, part)
-        self._cumulative = self._in_fractions()
+        self._cumulative = self._charge()
         return _written(self._cumulative - before)
 
     def _leave_stretch(self, number: Decimal, total: Decimal) -> str:
-        price = self._price
-        if price is None:
+        if self._stretches is None:
             return self.gain_state(DayState(number, 1))
-        before, charge = _kept(price.charge(self._total)), price.charge(total)
-        after = _kept(charge)
+        before, charge = decimal_of(self._of_units(Fraction(self._total))), self._of_units(Fraction(total))
+        after = decimal_of(charge)
         self._total = total
-        self._stretch = price.stretch(total) if after == charge else NO_STRETCH
+        self._stretch = self._stretches.around(total) if Fraction(after) == charge else NO_STRETCH
         return _written(after - before)
 
-    def _in_fractions(self) -> Decimal:
+    def _charge(self) -> Decimal:
+        return decimal_of(self._of_units(value(self.applied.series.function, self._state)))
+
+    def _of_units(self, quantity: Fraction) -> Fraction:
         series = self.applied.series
-        quantity = units(value(series.function, self._state), series.quantity_per_unit, series.rounding)
-        return decimal_of(self.applied.pricing.price.charge(quantity))
+        return self.applied.pricing.price.charge(units(quantity, series.quantity_per_unit, series.rounding))
 
 
 def charge_members(aggregation_id: str, pricing_id: str, account_plan_id: str, segment: str) -> str:
@@ -200,15 +178,9 @@ def _along(slope: Decimal, number: Decimal) -> str | None:
     return text if gained else ""
 
 
-def _kept(amount: Decimal) -> Decimal:
-    exponent = amount.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return amount if exponent >= -MAX_FRACTION_DIGITS else amount.quantize(_QUANTUM, context=_WIDE)
-
-
 def _written(gained: Decimal) -> str:
     # A fact with a number that the log cannot hold would be unreadable for ever; the quantity is in it anyway.
-    return plain(gained) if gained and -_MOST_GAINED < gained < _MOST_GAINED else ""
+    return plain(normal(gained)) if gained and -_MOST_GAINED < gained < _MOST_GAINED else ""
 
 
 def decimal_of(amount: Fraction) -> Decimal:

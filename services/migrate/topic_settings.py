@@ -1,4 +1,4 @@
-"""What a topic is made with, and what one that is there must have."""
+"""What a topic is made with, what one that is there must have, and why it could not be made or taken, in words."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,6 +16,33 @@ KEPT = (*LOG, USAGE)
 REPLICAS_MAX, IN_SYNC = 3, 2
 LIMIT, MIN_IN_SYNC, STAMPS = "max.message.bytes", "min.insync.replicas", "message.timestamp.type"
 _log = structlog.get_logger(__name__)
+
+
+class TopicRefusedError(Worded, ExpectedFailure):
+    """topic {name} was refused by Kafka: {cause}; it was asked for with {asked}. If the cluster does not allow as much
+    {limit}, lower TRUEUP_MAX_RECORD_BYTES; if it refuses another setting, have its operators allow it: what the
+    topics hold depends on each of them
+    """
+
+    def __init__(self, name: str, cause: object, config: Mapping[str, str]) -> None:
+        asked = ", ".join(f"{setting}={value}" for setting, value in sorted(config.items()))
+        super().__init__(name=name, cause=cause, asked=asked, limit=LIMIT)
+
+
+class TopicNotMadeError(Worded, ExpectedFailure):
+    """topic {name} could not be made: {cause}"""
+
+    def __init__(self, name: str, cause: object) -> None:
+        super().__init__(name=name, cause=cause)
+
+
+class UnknownLogError(Worded, ExpectedFailure):
+    """topic {name} holds records that this database knows nothing of; restore Postgres, or run `trueup rebuild-store`
+    to fill this database from the log, or give another Kafka
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
 
 
 class TopicMismatchError(Worded, ExpectedFailure):

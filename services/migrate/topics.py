@@ -22,7 +22,6 @@ from aiokafka.errors import (
 from events.topics import CHECKPOINTS, NOTIFICATIONS, TOPICS, TREE_HEADS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
 from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
-from services.migrate.topic_errors import TopicNotMadeError, TopicRefusedError, UnknownLogError
 from services.migrate.topic_settings import (
     LIMIT,
     LOG,
@@ -30,6 +29,9 @@ from services.migrate.topic_settings import (
     REPLICAS_MAX,
     STAMPS,
     ExistingTopic,
+    TopicNotMadeError,
+    TopicRefusedError,
+    UnknownLogError,
     check_partitions,
     check_settings,
     config_of,

@@ -73,38 +73,38 @@ def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
     if len(verdict.keys) > 1:
         return verdict.fails("its checkpoints are signed with different keys")
     try:
-        found = issued_in(log.records, document.bill_id)
-        if found is None or found.bill.positions.partition != document.log.partition:
+        issued = issued_in(log.records, document.bill_id)
+        if issued is None or issued.bill.positions.partition != document.log.partition:
             return verdict.fails(f"bill {document.bill_id} was not issued, as far as these records tell")
-        _only_what_counts(verdict, document, found, catalog, log)
+        _only_what_counts(verdict, document, issued, catalog, log)
         if verdict.wrong:
             return verdict.fails("no line is derived, for the bill follows from other records than these")
-        again = derived(found.organization, found.bill, catalog.records, log.records)
+        again = derived(issued.organization, issued.bill, catalog.records, log.records)
     except (UndecodableRecordError, BrokenBillError, LookupError) as error:
         return verdict.fails(f"no line is derived from these records: {type(error).__name__}: {error}")
-    if not found.stands:
-        verdict.fails(f"bill {found.bill.bill_id} was voided after it was issued")
+    if not issued.stands:
+        verdict.fails(f"bill {issued.bill.bill_id} was voided after it was issued")
     named = ", ".join(document.generations)
     verdict.notes(f"records count whose source is of {named}: these names are for the operator to confirm")
     verdict.notes(f"all that follows is {log.head.as_of}: what was written later is not in it, nor what was left out")
-    compare(verdict, document, found, again)
+    compare(verdict, document, issued, again)
 
 
-def _only_what_counts(verdict: Verdict, document: BillExport, found: Issued, catalog: Proved, log: Proved) -> None:
+def _only_what_counts(verdict: Verdict, document: BillExport, issued: Issued, catalog: Proved, log: Proved) -> None:
     """Every record in the file is one that an exporter puts there, so no stranger's, none twice, and nobody else's."""
-    bill, origins = found.bill, Origins(frozenset(document.generations))
-    if found.organization != document.organization:
-        said, issuer = document.organization, found.organization
+    bill, origins = issued.bill, Origins(frozenset(document.generations))
+    if issued.organization != document.organization:
+        said, issuer = document.organization, issued.organization
         verdict.fails(f"bill {bill.bill_id} is said to be of organization {said}, and was issued by {issuer}")
     parts: list[tuple[Wants, Proved, int]] = [
-        (OfCatalog(origins, found.organization, bill), catalog, bill.positions.catalog),
-        (OfBill(origins, found.organization, bill), log, bill.positions.log),
+        (OfCatalog(origins, issued.organization, bill), catalog, bill.positions.catalog),
+        (OfBill(origins, issued.organization, bill), log, bill.positions.log),
     ]
     for wants, proved, derived_at in parts:
         head = proved.head
         if head.segment.end < derived_at:
             verdict.fails(f"{head.named} ends before offset {derived_at}, up to which the bill was derived")
-        reasons = [(one.offset, why) for one in proved.records if (why := wants.why_not(*one)) is not None]
+        reasons = [(record.offset, why) for record in proved.records if (why := wants.why_not(*record)) is not None]
         for why in dict.fromkeys(why for _, why in reasons):
             first, *others = [offset for offset, reason in reasons if reason == why]
             more = f", and so with {len(others)} more" if others else ""

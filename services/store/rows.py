@@ -1,19 +1,36 @@
-"""A row of `store.events` and the envelope it stands for."""
+"""What rows of the event store stand for: one of `store.events` an envelope, one of the command side's view a body.
+
+A newer version of Trueup may have written them while this one still runs beside it. Both failures pass by themselves:
+another process understands it, or whoever replaces this one.
+"""
 
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from events.codec import NewerRecordError, upcast
 from events.envelope import Envelope, seal
 from events.facts import FACTS
+from events.resources.base import Resource
 from events.sources import commands_source
-from services.store.newer import NewerEventError
+from services.failures import ExpectedFailure, Passing, Worded
+from services.words import rule_of
 
+R = TypeVar("R", bound=Resource)
 COLUMNS = (
     "position, organization, account, type, schema_version, time, correlation, causation, actor, data, route, partition"
 )
+
+
+class NewerEventError(Worded, ExpectedFailure, Passing):
+    """event {position} of the store is of a newer version of Trueup: {why}"""
+
+
+class NewerResourceError(Worded, ExpectedFailure, Passing):
+    """{kind} {id} was written by a newer version of Trueup than this process is of: {why}"""
 
 
 def envelope_of(row: Mapping[str, Any], generation: str) -> Envelope:
@@ -36,3 +53,16 @@ def envelope_of(row: Mapping[str, Any], generation: str) -> Envelope:
         causation=row["causation"],
         actor=row["actor"],
     )
+
+
+def body_of(row: Mapping[str, Any], model: type[R]) -> R:
+    """The body that a row of the command side's view holds. What this version or an older one has written fits.
+
+    Raises: NewerResourceError.
+    """
+    try:
+        return model.model_validate(json.loads(row["body"]))
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc']))} {rule_of(first)}"
+        raise NewerResourceError(kind=row["kind"], id=row["id"], why=why) from error

@@ -1,17 +1,34 @@
-"""Accounts that their first usage brings into being, made by commands."""
+"""Accounts that their first usage brings into being, made by commands: nothing but a code, which is the name, too."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from events.resources.accounts import Account
+from events.resources.base import Code, Model
 from projections.resources import Resources
-from services.commands.skeletons import skeleton_account
+from services.commands.bodies import parse_model
+from services.commands.messages import CreateResource
 from services.store.execute import execute, now_of
 from services.store.generations import Generations
 from services.store.view import partitions_of
 
 #: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
 AT_ONCE = 100
+
+
+class _Named(Model):
+    code: Code
+
+
+def skeleton_account(id: str, code: str, now: datetime) -> CreateResource:
+    """The command that makes it under this id; a PUT makes it whole.
+
+    Raises: InvalidBody for what cannot be an account's code.
+    """
+    named = parse_model(_Named, {"code": code})
+    return CreateResource("account", id, Account(code=named.code, name=named.code), now)
 
 
 async def make_skeletons(

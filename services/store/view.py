@@ -26,7 +26,7 @@ from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
 from services.store.finding import has_code
-from services.store.newer import NewerResourceError, body_of
+from services.store.rows import NewerResourceError, body_of
 from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"

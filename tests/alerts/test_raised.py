@@ -71,7 +71,7 @@ async def test_an_alert_is_raised_once_an_arming_whoever_is_killed(common_system
 
     # A top-up arms anew: 95 of 200 is no four fifths, 165 is.
     version = (await customer.do("GET", f"commitments/{customer.commitment}"))["version"]
-    top_up = {"amount": 100, "date": "2026-02-01", "version": version}
+    top_up = {"amount": 100, "date": "2026-01-01", "version": version}
     await customer.do("POST", f"commitments/{customer.commitment}/topups", top_up)
     await customer.use(70)
     again, first = await customer.raised(2)

@@ -107,7 +107,15 @@ def line(number: int, subtotal: str = "1.25", **more: Any) -> dict[str, Any]:
 def bill(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A pending one of January."""
     return {
-        **{"id": "b", "accountId": "a", "accountCode": "acme", "status": "PENDING", "locked": False, "currency": "USD"},
+        **{
+            "id": "b",
+            "version": 1,
+            "accountId": "a",
+            "accountCode": "acme",
+            "status": "PENDING",
+            "locked": False,
+            "currency": "USD",
+        },
         **{"timezone": "UTC", "billDate": "2026-02-01", "dueDate": "2026-03-03", "startDate": "2026-01-01"},
         **{"endDate": "2026-02-01", "createdDate": "2026-02-01T00:00:00Z", "createdBy": "somebody"},
         "lastCalculatedDate": "2026-02-01T00:00:00Z",

@@ -1,8 +1,6 @@
 """Pages over HTTP: every number on them is the API's, whatever names hold stays text, and who may not is told so."""
 
-import csv
 from decimal import Decimal
-from io import StringIO
 from typing import Any
 
 import pytest
@@ -62,7 +60,7 @@ async def test_an_account_has_a_form_of_its_own_and_files_have_none(office: Offi
         assert " $" in text and "$2" not in text and ("01.02.2026" in text or "01.01.2026" in text), path
         assert ("25,00 $" in text) == ("/bills/" not in path), path
     assert held["amount"] == 25
-    assert "01.02.2026" not in (await visitor.get(f"/bills/{id}/lines.csv")).text
+    assert "01.02.2026" not in (await visitor.get(f"/bills/{id}/statement/csv")).text
     [form] = [one for one in (await visitor.see("/bills")).every("tr") if id in str(one)]
     assert "1 Feb 2026" in form.text, "a list of many accounts has no one's form"
     answer = await visitor.http.get(f"{office.base}/bills", headers={"accept-language": "fr-FR, en;q=0.5"})
@@ -184,20 +182,25 @@ async def test_no_name_becomes_markup(office: Office, visitor: Visitor) -> None:
     assert '"><script>' in quoted.text
 
 
-async def test_no_cell_of_a_file_is_a_formula(office: Office, visitor: Visitor) -> None:
+async def test_a_bill_is_had_as_a_file_that_the_api_writes(office: Office, visitor: Visitor) -> None:
     id = office.ids["bill-long"]
-    answer = await visitor.get(f"/bills/{id}/lines.csv")
-    assert answer.headers["content-disposition"] == 'attachment; filename="bill-2026-02-01-long.csv"'
-    [headings, *lines] = list(csv.reader(StringIO(answer.text.lstrip("\ufeff"))))
-    bill = await office.api.exact(f"bills/{id}")
-    assert [Decimal(line[headings.index("amount")]) for line in lines] == [one["subtotal"] for one in bill["lineItems"]]
-    numbers = {headings.index(name) for name in ("quantity", "units", "amount")}
-    cells = [cell for line in lines for place, cell in enumerate(line) if place not in numbers]
-    assert f"'{FORMULA}" in cells and not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+    leads = [one.attributes["href"] for one in (await visitor.see(f"/bills/{id}")).every("a")]
+    files = [path.rpartition("/")[2] for path in leads if "/statement/" in path]
+    assert files == ["html", "pdf", "csv", "ubl"]
+    for format in ("html", "pdf", "csv"):
+        file = await visitor.get(f"/bills/{id}/statement/{format}")
+        told = await office.api.ask("GET", f"bills/{id}/statement", format=format)
+        assert file.content == told.content, format
+        for name in ("content-type", "content-disposition", "content-security-policy"):
+            assert file.headers[name] == told.headers[name], format
+    assert "'=HYPERLINK" in (await visitor.get(f"/bills/{id}/statement/csv")).text
+    lacking = await visitor.see(f"/bills/{id}/statement/ubl", 409)
+    assert "the organization has no statementconfig" in lacking.text
+    assert "format: must be one of" in (await visitor.see(f"/bills/{id}/statement/doc", 400)).text
 
 
 async def test_every_page_has_the_headers_that_keep_it_to_itself(office: Office, visitor: Visitor) -> None:
-    for path in ("/accounts", "/accounts/none", f"/bills/{office.ids['pending']}/lines.csv", "/operations"):
+    for path in ("/accounts", "/accounts/none", f"/bills/{office.ids['pending']}", "/operations"):
         answer = await visitor.http.get(office.base + path)
         assert HEADERS.items() <= dict(answer.headers).items(), path
         assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
@@ -246,4 +249,6 @@ async def test_charts_show_what_the_api_says_and_have_its_numbers_as_tables(offi
     told = await office.api.exact(f"commitments/{office.ids['prepaid']}/burndown")
     windows = [f"last {one['window']} days" for one in told["forecasts"]]
     assert [window in one.text for window, one in zip(windows, expected, strict=True)] == [True] * 3
-    assert "it runs out on" in expected[0].text and account.every("g", **{"class": "chart-mark chart-mark-runs-out"})
+    runs_out = [one.get("runsOut") is not None for one in told["forecasts"]]
+    assert ["it runs out on" in one.text for one in expected] == runs_out and True in runs_out
+    assert account.every("g", **{"class": "chart-mark chart-mark-runs-out"})

@@ -29,8 +29,6 @@ async def test_a_bill_of_very_many_lines_comes_a_part_at_a_time(monkeypatch: pyt
         assert re.fullmatch(r"api;dur=\d+\.\d, rendering;dur=\d+\.\d", timed), "so much of it is the API's"
         every = await visit.see("/bills/b?lines=all")
         assert len(rows(every.one("section", id="lines"))) == 121 and not every.every("p", **{"class": "more"})
-        answer = await visit.http.get(f"{BASE}/bills/b/lines.csv")
-        assert answer.text.count("\r\n") == 122
 
 
 async def test_very_many_lines_that_are_not_billed_come_in_parts_and_their_total_is_the_apis() -> None:

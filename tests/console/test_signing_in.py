@@ -108,8 +108,10 @@ async def test_who_may_only_read_sees_nothing_that_writes(office: Office, visito
     assert not [form for page in pages for form in page.every("form", method="post")]
     assert not [one for page in pages for one in page.every("a") if "…" in one.text]
     assert "takes scope usage or audit" in pages[0].text and "takes scope audit" in pages[2].text
-    assert (await visitor.see(paths[1])).every("form", method="post")
-    approve = {FORM_TOKEN: await reader.form_token(), "seen": "400"}
+    assert [one for one in (await visitor.see(paths[1])).every("a") if "…" in one.text]
+    form = (await visitor.see(f"{paths[1]}/approve")).one("form", method="post")
+    seen = {one.attributes["name"]: one.attributes["value"] for one in form.every("input")}
+    approve = seen | {FORM_TOKEN: await reader.form_token()}
     answer = await reader.http.post(f"{office.base}{paths[1]}/approve", data=approve)
     assert answer.status_code == 403 and "lacks the scope" in parsed(answer.text).text
 

@@ -1,10 +1,9 @@
-"""How numbers, days and names are spelled, and which cells and addresses are harmless."""
+"""How numbers, days and names are spelled, and which addresses are harmless."""
 
 from decimal import Decimal
 
 import pytest
 
-from services.console.bills import harmless
 from services.console.explained import marked_rule
 from services.console.forms import form_of
 from services.console.sessions import Base
@@ -126,15 +125,6 @@ def test_names_of_the_wire_become_words() -> None:
 def test_a_rule_shows_its_numbers_and_nothing_of_it_is_markup() -> None:
     rule = marked_rule("<b>C</b> at x (docs/rules.md 3.11, 3.24 and 8.8).")
     assert rule == "&lt;b&gt;C&lt;/b&gt; at x (<cite>docs/rules.md 3.11, 3.24 and 8.8</cite>)."
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\n=1"])
-def test_a_cell_that_begins_a_formula_is_made_text(text: str) -> None:
-    assert harmless(text) == f"'{text}"
-
-
-def test_other_cells_stay_as_they_are() -> None:
-    assert [harmless(text) for text in ("Calls", "", "1-2", "a=b")] == ["Calls", "", "1-2", "a=b"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.instants import parse_instant
 from services.ingest.lane import lane_of, publisher_of
 from services.ingest.record import EventIds, ReadData, RecordWriter
-from services.ingest.running_charge import Applied, RunningCharge, charge_members, decimal_of, decimal_price
+from services.ingest.running_charge import Applied, RunningCharge, charge_members, decimal_of, stretches_of
 from services.ingest.seen_ids import RECENT_IDS, SeenIds
 from services.ingest.validate import Usage
 from services.kafka import Record
@@ -112,7 +112,7 @@ BANDS = st.lists(
 
 @given(BANDS, st.booleans(), st.sampled_from(["1", "1000", "0.25", "3", "1000000"]), st.decimals(-500, 5000, places=3))
 @settings(deadline=None)
-def test_a_decimal_price_is_the_price(
+def test_along_a_stretch_of_its_price_c_is_a_line(
     given_bands: list[tuple[int, Decimal, Decimal]], cumulative: bool, per: str, quantity: Decimal
 ) -> None:
     limits = {0} | {limit for limit, _, _ in given_bands[1:]}
@@ -123,15 +123,14 @@ def test_a_decimal_price_is_the_price(
     price = price_of(bands, cumulative=cumulative)
     series: Any = SimpleNamespace(function="SUM", rounding="NONE", quantity_per_unit=Fraction(per))
     pricing: Any = SimpleNamespace(price=price)
-    fast = decimal_price(series, pricing)
-    assert (fast is None) == (per == "3")
-    if fast is not None:
-        with localcontext(EXACT):
-            assert Fraction(fast.charge(quantity)) == price.charge(Fraction(quantity) / Fraction(per))
-            line = fast.stretch(quantity)
-            other = min(max(line.lower + Decimal("0.001"), quantity - 7), line.upper)
-            assert line.lower < quantity <= line.upper
-            assert fast.charge(quantity) - fast.charge(other) == (quantity - other) * line.slope
+    found = stretches_of(series, pricing)
+    assert (found is None) == (per == "3")
+    if found is not None:
+        line = found.around(quantity)
+        other = min(max(line.lower + Decimal("0.001"), quantity - 7), line.upper)
+        assert line.lower < quantity <= line.upper
+        gained = price.charge(Fraction(quantity) / Fraction(per)) - price.charge(Fraction(other) / Fraction(per))
+        assert gained == Fraction(quantity - other) * Fraction(line.slope)
 
 
 @given(
@@ -144,7 +143,7 @@ def test_what_records_add_sums_to_the_charge_with_the_digits_of_the_log(numbers:
     series: Any = SimpleNamespace(function="SUM", rounding="NONE", quantity_per_unit=Fraction(per))
     pricing: Any = SimpleNamespace(price=price, id="p")
     applied = Applied(SimpleNamespace(id="ap"), series, pricing, ())  # type: ignore[arg-type]
-    running, gained = RunningCharge(("acc", "a", ""), applied, decimal_price(series, pricing), None), Decimal(0)
+    running, gained = RunningCharge(("acc", "a", ""), applied, stretches_of(series, pricing), None), Decimal(0)
     with localcontext(EXACT):
         for count, number in enumerate(numbers, 1):
             gained += Decimal(running.gain(number, str(number)) or 0)

@@ -54,7 +54,7 @@ def stored() -> tuple[Stored, PastFamily, list[UsageRef]]:
     offsets = {(*ref[:3], day): (0, len(values) - 1) for day in ref.days}
     past = SimpleNamespace(
         organization="o", positions=SimpleNamespace(partition=0), origins=Origins(frozenset({"first"})),
-        resources=resources, state=SimpleNamespace(offsets=offsets, timezone="UTC"),
+        resources=resources, state=SimpleNamespace(offsets=offsets, timezone="UTC", corrections={}),
     )  # fmt: skip
     return Stored(values), cast(PastFamily, past), [ref]
 

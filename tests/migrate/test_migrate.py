@@ -26,10 +26,11 @@ from projections.readmodels.registry import VERSION
 from services.breaks import TopicMissingError
 from services.kafka import Cluster, new_admin
 from services.migrate.migrate import migrate
-from services.migrate.topic_errors import TopicRefusedError, UnknownLogError
 from services.migrate.topic_settings import (
     ExistingTopic,
     TopicMismatchError,
+    TopicRefusedError,
+    UnknownLogError,
     check_settings,
     config_of,
     note_few_replicas,

@@ -23,7 +23,7 @@ from services.statement.page import page_of
 from services.statement.paper import UnreadableLogo, paper_of
 from services.statement.spelled import spelled
 from services.statement.statement import Statement
-from services.statement.table import table_of
+from services.statement.table import harmless, table_of
 from services.statement.ubl import NotForUbl, ubl_of
 from tests.commands.world import NOW, Story, configure, document
 
@@ -131,11 +131,19 @@ def test_no_text_is_markup_formula_or_code() -> None:
     assert "&lt;script&gt;" in page
     [heading, row] = csv.reader(StringIO(table_of(one).decode().removeprefix("\ufeff")))
     assert row[heading.index("description")] == HOSTILE
-    [row] = list(csv.reader(StringIO(table_of(statement(bill("1", description="=1+1"), None)).decode())))[1:]
-    assert row[heading.index("description")] == "'=1+1"
     [name] = ET.fromstring(ubl_of(one)).iterfind("cac:InvoiceLine/cac:Item/cbc:Name", NAMES)
     assert name.text == HOSTILE.replace("\x01", "\ufffd")
     assert paper_of(one).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
+def test_no_text_of_a_line_is_a_formula_to_a_spreadsheet(text: str) -> None:
+    one = statement(bill("-2", description=text, unit=text, commitment_id=text, balance_id=text, id=text), None)
+    headings, cells = csv.reader(StringIO(table_of(one).decode().lstrip("\ufeff"), newline=""))
+    told = dict(zip(headings, cells, strict=True))
+    assert told["amount"] == "-2", "a number below zero is one"
+    names = ("description", "unit", "line id", "commitment id", "balance id")
+    assert [told[name] for name in names] == [f"'{text}"] * len(names)
 
 
 def test_the_same_statement_is_the_same_paper() -> None:
@@ -209,3 +217,7 @@ def test_what_an_electronic_invoice_lacks_is_named() -> None:
 def test_what_cannot_stand_on_an_invoice_is_refused(more: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         config(**more)
+
+
+def test_other_cells_stay_as_they_are() -> None:
+    assert [harmless(text) for text in ("Calls", "", "1-2", "a=b")] == ["Calls", "", "1-2", "a=b"]

@@ -10,8 +10,7 @@ from events.envelope import seal
 from events.facts.clock import ClockTicked
 from services.api.errors import status_of
 from services.failures import Passing
-from services.store.newer import NewerEventError, NewerResourceError
-from services.store.rows import envelope_of
+from services.store.rows import NewerEventError, NewerResourceError, envelope_of
 from services.store.view import entity_of
 from tests.store.kit import NOW
 

@@ -80,9 +80,13 @@ class _Drawing:
             name = f"chart-mark chart-mark-{mark['kind'].lower().replace('_', '-')}"
             line = element("line", x1=x, y1=top, x2=x, y2=bottom, stroke="currentColor", stroke_dasharray="2 3")
             label = ""
-            if mark["kind"] not in ("START", "END") and Decimal(x) >= free:
-                anchor = "end" if Decimal(x) > drawn.size.width - drawn.size.right - _APART else "start"
-                label = text(words, class_="chart-label", x=x, y=top - 8, text_anchor=anchor, font_size=FONT)
+            anchor = "end" if Decimal(x) > drawn.size.width - drawn.size.right - _APART else "start"
+            above = {"class_": "chart-label", "x": x, "y": top - 8, "text_anchor": anchor, "font_size": FONT}
+            if mark["kind"] == "RUNS_OUT":  # beside its line, where no other mark has its words
+                aside = "-0.4em" if anchor == "end" else "0.4em"
+                label = text(words, **above | {"y": top + 12, "dx": aside})
+            elif mark["kind"] not in ("START", "END") and Decimal(x) >= free:
+                label = text(words, **above)
                 free = Decimal(x) + _APART
             yield element("g", titled(f"{self.form.day(day)}: {told}"), line, label, class_=name)
 

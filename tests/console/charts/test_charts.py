@@ -107,6 +107,7 @@ def test_the_day_on_which_it_runs_out_is_marked_and_is_no_fact() -> None:
     chart = burn_down(answer)
     [end] = [one for one in drawings(chart)[0].iter(f"{SVG}g") if "runs-out" in one.get("class", "")]
     assert end[0].text == "2026-01-09: runs out" and end[2].text == "runs out"
+    assert D(end[2].get("y", "")) > 24, "below the words of other marks, however near these are"
     assert [row[1] for row in chart.tables[1].rows] == ["start", "top-up", "end"]
 
 
