@@ -18,6 +18,7 @@ MODULES = (
     *("plans", "plan_templates", "pricings", "products", "charges", "events", "bill_config"),
     *("usage.query", "usage.submit", "usage.get_failed_ingest_download_url"),
     *("currencies", "credit_reasons", "debit_reasons", "transaction_types", "notification_configurations"),
+    *("statements.create_csv", "statements.get_csv", "statements.get_json"),
 )
 #: Taken beside every body; where nothing is replaced, it is not read.
 EVERYWHERE = {"version"}

@@ -188,6 +188,8 @@ async def billing(walk: Walk, shop: Shop) -> None:
     assert (await walk.call("bills.latest_by_account", shown.account_id)).id == bill
     assert (await walk.call("bills.approve", bill_ids=[bill])).message == "1 bills approved"
     assert (await walk.call("bills.update_status", bill, status="APPROVED")).status == "APPROVED"
+    for call, format in (("create_csv", "csv"), ("get_csv", "csv"), ("get_json", "json")):
+        assert f"format={format}" in (await walk.call(f"statements.{call}", bill)).download_url
     await shop.bills()  # lists and searches know every command now
     assert [one.id for one in await walk.call("bills.list")] == [bill]
     assert [one.id for one in (await walk.call("bills.search", search_query="locked:false")).data] == [bill]
@@ -211,6 +213,8 @@ async def the_rest(walk: Walk, ids: dict[str, str]) -> None:
     assert (await walk.call("bill_config.update", **lock)).version == 1
     assert (await walk.call("bill_config.retrieve")).bill_lock_date.isoformat() == "2025-12-31"
     assert (await walk.call("organization_config.update", **fields, version=held.version, **kept)).currency == "USD"
+    told: dict[str, Any] = {"code": "told", "name": "Told", "description": "Of new products", "always_fire_event": True}
+    await walk.lives("notification_configurations", **told, event_name="configuration.product.created")
     events = await walk.call("events.list", page_size=100)
     assert {event.event_name for event in events} <= set((await walk.call("events.get_types")).events)
     assert (await walk.call("events.retrieve", events[0].id)).id == events[0].id
