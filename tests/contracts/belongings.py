@@ -19,6 +19,7 @@ LINKED: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("pricing", ("planTemplateId", "compoundAggregationId"), {"planId": None, "aggregationId": None}),
     ("counterPricing", ("planTemplateId",), {"planId": None}),
     ("planGroup", ("accountId",), {"code": "linked"}),
+    ("notificationConfiguration", ("accountId",), {"code": "linked"}),
     ("accountPlan", ("planGroupId", "contractId"), {"planId": None}),
     ("commitment", ("contractId",), {}),
     ("balance", ("contractId",), {"code": "linked"}),
