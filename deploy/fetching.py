@@ -36,14 +36,18 @@ UV_SETTINGS: tuple[str, ...] = (
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
-def read_pip_settings(python: Path) -> dict[str, str]:
-    """The settings in force, as pip tells them: option name to text, the names of PIP_SETTINGS only."""
+def read_pip_settings(python: Path) -> dict[str, str] | None:
+    """The settings in force, as pip tells them: option name to text, the names of PIP_SETTINGS only. None where this
+    Python or its pip does not run."""
     command = [str(python), "-I", "-m", "pip", "config", "list"]
     # A variable comes before a file: none may have this very command say nothing, or look into one file only.
     told_all = dict.fromkeys(("PIP_USER", "PIP_GLOBAL", "PIP_SITE", "PIP_QUIET", "PIP_VERBOSE"), "0")
-    ran = subprocess.run(
-        command, env=os.environ | told_all, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
-    )
+    try:
+        ran = subprocess.run(
+            command, env=os.environ | told_all, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
     return parse_pip_settings(ran.stdout)
 
 

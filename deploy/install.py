@@ -31,7 +31,8 @@ from fetching import pip_environment, read_pip_settings, uv_environment, uv_flag
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-UV_FOLDER = VENV / "installer"
+#: No part of the environment: one that is made anew, or for another Python, is made by the same uv.
+UV_FOLDER = ROOT / "build" / "uv"
 UV = UV_FOLDER / "bin" / "uv"
 UV_LOCK = ROOT / "deploy" / "install.lock"
 LOCK = ROOT / "requirements.lock"
@@ -124,9 +125,10 @@ def run_uv(arguments: list[str]) -> int:
 
 def ready(anew: bool = False) -> dict[str, str]:
     """Sees to it that there are an environment and the pinned uv. Returns: pip's settings. Raises: InstallError."""
-    if anew or UNDER_WAY.exists() or not runs([str(PYTHON), "-I", "-m", "pip", "--version"]):
+    settings = None if anew or UNDER_WAY.exists() else read_pip_settings(PYTHON)
+    if settings is None:
         make_venv()
-    settings = read_pip_settings(PYTHON)
+        settings = read_pip_settings(PYTHON) or {}
     pinned = re.match(r"uv==(\S+)", UV_LOCK.read_text())
     if pinned is None:
         raise InstallError(f"{UV_LOCK} names no uv")

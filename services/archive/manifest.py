@@ -84,9 +84,9 @@ class Manifest(Sealed, frozen=True):
     @property
     def gaps(self) -> Iterator[tuple[int, int]]:
         """Ranges `[start, end)` that Kafka had deleted before they were kept: of `usage` alone, where it forgets."""
-        for one, other in zip(self.pieces, self.pieces[1:], strict=False):
-            if one.next < other.first:
-                yield one.next, other.first
+        for piece, following in zip(self.pieces, self.pieces[1:], strict=False):
+            if piece.next < following.first:
+                yield piece.next, following.first
 
 
 class _Sealed(msgspec.Struct):
@@ -114,8 +114,8 @@ def is_passed(name: str, manifest: Manifest) -> bool:
     It may be of an archiver that is at work, but of one that is behind: that one finds this manifest, and not the one
     that it knew, before it writes its own.
     """
-    found = _REACHES.match(name)
-    return found is not None and int(found[1] or found[2]) <= manifest.next
+    reaches = _REACHES.match(name)
+    return reaches is not None and int(reaches[1] or reaches[2]) <= manifest.next
 
 
 def seal(content: msgspec.Struct) -> bytes:
@@ -129,25 +129,25 @@ def unseal(file: bytes, wanted: type[S], path: str) -> S:
     try:
         outer = _SEALED.decode(file)
         is_whole = hashlib.sha256(bytes(outer.manifest)).hexdigest() == outer.sha256
-        found = msgspec.json.decode(outer.manifest, type=wanted)
+        sealed = msgspec.json.decode(outer.manifest, type=wanted)
     except msgspec.MsgspecError as error:
         raise BrokenArchiveError(path, f"is no manifest: {error}") from error
     if not is_whole:
         raise BrokenArchiveError(path, "is not as it was written: its hash is another one")
-    if found.format != FORMAT:
-        raise BrokenArchiveError(path, f"is of format {found.format}, and this program knows format {FORMAT}")
-    return found
+    if sealed.format != FORMAT:
+        raise BrokenArchiveError(path, f"is of format {sealed.format}, and this program knows format {FORMAT}")
+    return sealed
 
 
 def manifest_of(content: bytes, topic: str, partition: int, path: str) -> Manifest:
     """The manifest of a file, which is whole and of this partition. Raises: BrokenArchiveError."""
-    found = unseal(content, Manifest, path)
-    if (found.topic, found.partition) != (topic, partition):
-        raise BrokenArchiveError(path, f"is of {found.topic}/{found.partition}")
+    manifest = unseal(content, Manifest, path)
+    if (manifest.topic, manifest.partition) != (topic, partition):
+        raise BrokenArchiveError(path, f"is of {manifest.topic}/{manifest.partition}")
     position = 0
-    for piece in found.pieces:
+    for piece in manifest.pieces:
         may_begin = piece.first >= position if topic == USAGE else piece.first == position
         if not may_begin or not piece.first <= piece.last_offset < piece.next:
             raise BrokenArchiveError(path, f"has a piece {piece.name} where offset {position} was due")
         position = piece.next
-    return found
+    return manifest

@@ -56,14 +56,14 @@ class Kept(NamedTuple):
 
 def table_of(partition: int, records: Sequence[FetchedRecord]) -> pa.Table:
     """Records of a reader that reads exactly, in order."""
-    headers = [[{"name": bytes_of_name(name), "value": value} for name, value in one.headers] for one in records]
+    headers = [[{"name": bytes_of_name(name), "value": value} for name, value in record.headers] for record in records]
     columns: list[Sequence[object]] = [
         [partition] * len(records),
-        [one.offset for one in records],
-        [one.timestamp for one in records],
-        [one.timestamp_type for one in records],
-        [one.key for one in records],
-        [one.value for one in records],
+        [record.offset for record in records],
+        [record.timestamp for record in records],
+        [record.timestamp_type for record in records],
+        [record.key for record in records],
+        [record.value for record in records],
         headers,
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
@@ -75,7 +75,7 @@ def records_of(table: pa.Table) -> Iterator[Kept]:
     for batch in table.to_batches(max_chunksize=10_000):
         columns = [column.to_pylist() for column in batch.columns[1:]]
         for offset, ms, kind, key, value, headers in zip(*columns, strict=True):
-            yield Kept(offset, ms, kind, key, value, [(one["name"], one["value"]) for one in headers])
+            yield Kept(offset, ms, kind, key, value, [(header["name"], header["value"]) for header in headers])
 
 
 def write_piece(place: Place, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:

@@ -51,25 +51,26 @@ async def restore(cluster: Cluster, place: Place, record_bytes: int) -> list[Res
     wanted = {topic: len(of_topic) for topic, of_topic in manifests.items()}
     async with KafkaAdmin(cluster) as admin:
         there = await admin.partition_counts(wanted)
-    for topic, found in there.items():
-        if found != wanted[topic]:
-            raise PartitionsDifferError(topic=cluster.topic(topic), found=found, wanted=wanted[topic])
+    for topic, count in there.items():
+        if count != wanted[topic]:
+            raise PartitionsDifferError(topic=cluster.topic(topic), found=count, wanted=wanted[topic])
     oldest = _oldest_usage(manifests[USAGE])
-    all_of_them = [_Partition(cluster, place, one, oldest) for of_topic in manifests.values() for one in of_topic]
+    kept = [_Partition(cluster, place, manifest, oldest) for of_topic in manifests.values() for manifest in of_topic]
     async with LogReader(cluster) as reader:
-        starts = [await one.goes_on_at(reader) if one.topic in there else 0 for one in all_of_them]
-    lacking = {one.topic for one, start in zip(all_of_them, starts, strict=True) if start < one.end}
+        starts = [await partition.goes_on_at(reader) if partition.topic in there else 0 for partition in kept]
+    lacking = {partition.topic for partition, start in zip(kept, starts, strict=True) if start < partition.end}
     touched = {topic: wanted[topic] for topic in wanted if topic in lacking or topic not in there}
     await let_writers_stamp(cluster, touched, record_bytes, may=True)
     async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
-        done = [await one.restore(reader, writer, start) for one, start in zip(all_of_them, starts, strict=True)]
+        done = [await partition.restore(reader, writer, start) for partition, start in zip(kept, starts, strict=True)]
     await let_writers_stamp(cluster, wanted, record_bytes, may=False)
     return done
 
 
 def _oldest_usage(manifests: Sequence[Manifest]) -> int:
     """Older usage than this, in ms, is not restored: `usage` would forget it, and the log has what became of it."""
-    return max((one.pieces[-1].last_ms for one in manifests if one.pieces), default=0) - _USAGE_MS
+    newest = max((manifest.pieces[-1].last_ms for manifest in manifests if manifest.pieces), default=0)
+    return newest - _USAGE_MS
 
 
 class _Partition:
@@ -101,7 +102,7 @@ class _Partition:
     async def restore(self, reader: LogReader, writer: BatchWriter, start: int) -> Restored:
         """Write what is lacking from this offset on. Raises: NotEmptyError, StampedError, BrokenArchiveError."""
         position, gaps = start, 0
-        for stretch in (one for one in self._stretches if one.end > start):
+        for stretch in (stretch for stretch in self._stretches if stretch.end > start):
             records = (await self._records(stretch))[position - stretch.start :]
             gaps += sum(_is_gap(record) for record in records)
             for base, count, _ in await writer.append(self.topic, self._partition, records):
@@ -114,7 +115,7 @@ class _Partition:
 
     async def _is_ours(self, reader: LogReader, offset: int) -> bool:
         """Whether at this offset stands what is restored there."""
-        [stretch] = (one for one in self._stretches if one.start <= offset < one.end)
+        [stretch] = (stretch for stretch in self._stretches if stretch.start <= offset < stretch.end)
         record = (await self._records(stretch))[offset - stretch.start]
         assert record.ms is not None
         return await self._stands(reader, offset, record.ms, digest_of(record.key, record.value))
@@ -123,11 +124,11 @@ class _Partition:
         """Whether a record of this time and content stands at this offset."""
         begin = (await reader.beginning_offsets(self.topic, [self._partition]))[self._partition]
         end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
-        found: FetchedRecord | None = None
+        there: FetchedRecord | None = None
         if begin <= offset < end:
             async for records in reader.read(self.topic, self._partition, offset, offset + 1):
-                found = records[0]
-        return found is not None and (found.timestamp, digest_of(found.key, found.value)) == (ms, digest)
+                there = records[0]
+        return there is not None and (there.timestamp, digest_of(there.key, there.value)) == (ms, digest)
 
     async def _records(self, stretch: _Stretch) -> list[Record]:
         """What is written for a piece: a record for each offset."""

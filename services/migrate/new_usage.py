@@ -91,15 +91,15 @@ async def _begins(reader: LogReader, known: Sequence[Known], partitions: int) ->
 
 async def _behind(reader: LogReader, known: Sequence[Known]) -> dict[int, int]:
     """The offset behind the last record that was read, of each partition in which it stands at another offset now."""
-    found: dict[int, int] = {}
-    for one in known:
-        if one.mark is None:
+    behind: dict[int, int] = {}
+    for last in known:
+        if last.mark is None:
             continue
-        before = EPOCH + timedelta(milliseconds=one.mark.ms - 1)
-        [start] = (await reader.offsets_after(USAGE, [one.partition], before)).values()
-        [end] = (await reader.offsets_after(USAGE, [one.partition], before + timedelta(milliseconds=1))).values()
-        async for records in reader.read(USAGE, one.partition, start, end):
+        before = EPOCH + timedelta(milliseconds=last.mark.ms - 1)
+        [start] = (await reader.offsets_after(USAGE, [last.partition], before)).values()
+        [end] = (await reader.offsets_after(USAGE, [last.partition], before + timedelta(milliseconds=1))).values()
+        async for records in reader.read(USAGE, last.partition, start, end):
             for record in records:
-                if mark_of(record)._replace(offset=one.mark.offset) == one.mark:
-                    found.setdefault(one.partition, record.offset + 1)
-    return found
+                if mark_of(record)._replace(offset=last.mark.offset) == last.mark:
+                    behind.setdefault(last.partition, record.offset + 1)
+    return behind

@@ -13,9 +13,9 @@ from services.proof.verdict import Verdict
 _PLACE_OF_LINE = ("id", "number")
 
 
-def compare(verdict: Verdict, document: BillExport, found: Issued, again: BillIssued | None) -> None:
+def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
     """What is shown, what was issued and what follows, line by line."""
-    bill, lines = found.bill, again.lines if again else ()
+    bill, lines = issued.bill, again.lines if again else ()
     left = Counter(map(_said, lines))
     numbers = [line.number for line in document.lines]
     for number, times in Counter(numbers).items():
@@ -41,12 +41,12 @@ def compare(verdict: Verdict, document: BillExport, found: Issued, again: BillIs
         if left[_said(line)] > 0:
             left[_said(line)] -= 1
             verdict.fails(f"{_told(line)} is derived, and was not issued")
-    _totals(verdict, document, found, again)
+    _totals(verdict, document, issued, again)
 
 
-def _totals(verdict: Verdict, document: BillExport, found: Issued, again: BillIssued | None) -> None:
-    bill = found.bill
-    whose = f"account {bill.account_id} of {found.organization}"
+def _totals(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
+    bill = issued.bill
+    whose = f"account {bill.account_id} of {issued.organization}"
     told = f"bill {bill.bill_id} of {whose}, {bill.bill_date}: {bill.total} {bill.currency}"
     totals = {"shown": document.total, "derived": again.total if again else None}
     others = [f"{name} is {total}" for name, total in totals.items() if total != bill.total]
@@ -69,7 +69,7 @@ def _not_shown(issued: BillLine, shown: BillLine | None) -> Iterator[str]:
 
 def _alike(line: BillLine, lines: Sequence[BillLine]) -> str:
     """What is derived in the place of a line."""
-    return next((_told(one) for one in lines if key_of("", "", one) == key_of("", "", line)), "nothing")
+    return next((_told(other) for other in lines if key_of("", "", other) == key_of("", "", line)), "nothing")
 
 
 def _said(line: BillLine) -> str:

@@ -64,12 +64,12 @@ async def prove_inclusion(
     Raises: NoHeadsError, NotSignedYetError, NoRecordError, OtherLogError.
     """
     heads = await all_heads(reader, place, key, whose)
-    index = bisect_right(heads, offset, key=lambda one: one.head.segment.end)
+    index = bisect_right(heads, offset, key=lambda published: published.head.segment.end)
     if index == len(heads):
         raise NotSignedYetError(place, offset, heads[-1].head.segment.end)
     head = heads[index].head
     start, end = head.segment.start, head.segment.end
-    records = [one async for polled in reader.read(*place, start, end) for one in numbered(polled)]
+    records = [record async for polled in reader.read(*place, start, end) for record in numbered(polled)]
     return await compute(whose, _included, reader.cluster, heads, index, records, offset)
 
 
@@ -79,7 +79,7 @@ def _included(
     """The proof of one of the records of the segment at `index`. Raises: NoRecordError, OtherLogError."""
     head = heads[index].head
     place = head.topic, head.partition
-    leaves = [record_leaf(*one) for one in records]
+    leaves = [record_leaf(*record) for record in records]
     if len(leaves) != head.segment.records or root_of(leaves) != head.segment.root:
         raise OtherLogError(cluster, head)
     at = bisect_left(records, offset, key=itemgetter(0))
@@ -108,7 +108,7 @@ def _text(place: Place, offset: int, value: bytes | None) -> str:
 
 
 def _leaves(place: Place, heads: Sequence[Published]) -> list[Hash]:
-    return [one.head.segment.segment.leaf(*place) for one in heads]
+    return [published.head.segment.segment.leaf(*place) for published in heads]
 
 
 async def prove_consistency(
@@ -179,6 +179,6 @@ async def _proved(reader: LogReader, place: Place, last: int, wants: Wants, key:
 
 def check_log(cluster: Cluster, heads: Sequence[Published], segments: Sequence[Segment]) -> None:
     """The log has the segments that were signed. Raises: OtherLogError, which names the first that it has not."""
-    for number, one in enumerate(heads):
-        if number >= len(segments) or segments[number] != one.head.segment.segment:
-            raise OtherLogError(cluster, one.head)
+    for number, published in enumerate(heads):
+        if number >= len(segments) or segments[number] != published.head.segment.segment:
+            raise OtherLogError(cluster, published.head)

@@ -105,31 +105,31 @@ async def heads_before(
     """
     start, _ = await _ends(reader, place)
     offset, newest = await _newest(reader, place, key)
-    found: list[Published] = []
+    heads: list[Published] = []
     if newest is None:
-        return found
+        return heads
     first = newest.size if size is None else min(size - 1, newest.size)
     wanted = range(first, max(first - most, 0), -1)
     # Between that one and the newest stands at least one record for each that comes between them.
     stop = offset + 1 - (newest.size - first)
-    while stop > start and len(found) < len(wanted):
+    while stop > start and len(heads) < len(wanted):
         begin = max(start, stop - most)
         tokens = [token for _, token in await _tokens(reader, place, begin, stop)]
-        await compute(whose, _go_back, found, tokens, place, key, wanted)
+        await compute(whose, _go_back, heads, tokens, place, key, wanted)
         stop = begin
-    return found
+    return heads
 
 
-def _go_back(found: list[Published], tokens: Sequence[str], place: Place, key: str, wanted: Sequence[int]) -> None:
-    """Add of the tokens that stand before what was found those of the sizes that are wanted, which it goes on from."""
+def _go_back(heads: list[Published], tokens: Sequence[str], place: Place, key: str, wanted: Sequence[int]) -> None:
+    """Add of the tokens that stand before these heads those of the sizes that are wanted, which it goes on from."""
     for token in reversed(tokens):
-        if len(found) == len(wanted):
+        if len(heads) == len(wanted):
             return
-        head, following = _read(token, place, key), found[-1].head if found else None
-        if head is None or head.size != wanted[len(found)]:
+        head, following = _read(token, place, key), heads[-1].head if heads else None
+        if head is None or head.size != wanted[len(heads)]:
             continue
         if following is None or head.tree.grown(following.segment.segment) == following.tree:
-            found.append(Published(token, head))
+            heads.append(Published(token, head))
 
 
 def _read(token: str, place: Place, key: str) -> Head | None:
@@ -148,10 +148,10 @@ async def all_heads(reader: LogReader, place: Place, key: str | None = None, who
     Raises: NoHeadsError, NoTurnError.
     """
     tokens = [token for _, token in await _tokens(reader, place, *await _ends(reader, place))]
-    found = await compute(whose, series_of, tokens, place, key)
-    if not found:
+    heads = await compute(whose, series_of, tokens, place, key)
+    if not heads:
         raise NoHeadsError(place)
-    return found
+    return heads
 
 
 def series_of(tokens: Iterable[str], place: Place, key: str | None = None) -> list[Published]:
@@ -180,10 +180,10 @@ async def _ends(reader: LogReader, place: Place) -> tuple[int, int]:
 
 
 async def _tokens(reader: LogReader, place: Place, start: int, stop: int) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
+    tokens: list[tuple[int, str]] = []
     async for records in reader.read(TREE_HEADS, place[1], start, stop):
-        found += [(record.offset, (record.value or b"").decode(errors="replace")) for record in records]
-    return found
+        tokens += [(record.offset, (record.value or b"").decode(errors="replace")) for record in records]
+    return tokens
 
 
 def numbered(records: Iterable[FetchedRecord]) -> list[Numbered]:
@@ -191,7 +191,7 @@ def numbered(records: Iterable[FetchedRecord]) -> list[Numbered]:
 
     What `trueup restore` puts where the log had no record is none: with it, what was signed would not be found again.
     """
-    return [(one.offset, one.value) for one in records if one.value or not _fills_a_gap(one)]
+    return [(record.offset, record.value) for record in records if record.value or not _fills_a_gap(record)]
 
 
 def _fills_a_gap(record: FetchedRecord) -> bool:

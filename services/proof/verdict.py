@@ -60,7 +60,7 @@ def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: s
     if (head.topic, head.partition) != place or (proof.topic, proof.partition) != place:
         verdict.fails(f"{what}: {head.named} is another partition's")
         return None
-    segments = [(one.index, one.segment.segment.leaf(*place)) for one in proof.segments]
+    segments = [(part.index, part.segment.segment.leaf(*place)) for part in proof.segments]
     try:
         root = root_by_pruned(segments, head.size, proof.hashes)
     except UnprovenError as error:
@@ -69,17 +69,17 @@ def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: s
     if root != head.root:
         verdict.fails(f"{what}: these segments are not those of {head.named}")
         return None
-    wrong = [text for one in proof.segments for text in _wrong_in(one)]
+    wrong = [text for part in proof.segments for text in _wrong_in(part)]
     if any(second.segment.start < first.segment.end for first, second in pairwise(proof.segments)):
         wrong.append("its segments overlap")
-    offsets = [record.offset for one in proof.segments for record in one.records]
+    offsets = [record.offset for part in proof.segments for record in part.records]
     if any(second <= first for first, second in pairwise(offsets)):
         wrong.append("the records are not in the order of the log")
     for text in wrong:
         verdict.fails(f"{what}: {text}")
     if not wrong:
         verdict.holds(f"{what}: {len(offsets)} records are part of {head.named}, {head.as_of}")
-    records = [Logged(one.offset, one.raw) for part in proof.segments for one in part.records]
+    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
     return None if wrong else Proved(head, records)
 
 

@@ -179,7 +179,7 @@ def newer_index() -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
 
 def beside_the_users(address: str) -> dict[str, str]:
     """Variables that add an index to those that this user's pip has anyway."""
-    others = read_pip_settings(Path(sys.executable)).get("extra-index-url", "")
+    others = (read_pip_settings(Path(sys.executable)) or {}).get("extra-index-url", "")
     return {"PIP_EXTRA_INDEX_URL": f"{others} {address}/simple".strip(), "NO_PROXY": _with_loopback("NO_PROXY")}
 
 

@@ -89,11 +89,18 @@ def test_pips_own_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(conf))
     monkeypatch.setenv("PIP_INDEX_URL", "https://b.example/simple")
-    found = read_pip_settings(Path(sys.executable))
-    assert {option: found[option] for option in ("timeout", "index-url", "retries")} == {
+    settings = read_pip_settings(Path(sys.executable))
+    assert settings is not None
+    assert {option: settings[option] for option in ("timeout", "index-url", "retries")} == {
         "timeout": "77", "index-url": "https://b.example/simple", "retries": "1",
     }  # fmt: skip
-    assert "user" not in found
+    assert "user" not in settings
+
+
+def test_of_a_python_or_a_pip_that_does_not_run_there_are_none(tmp_path: Path) -> None:
+    assert read_pip_settings(tmp_path / "python") is None
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], timeout=60, check=True)
+    assert read_pip_settings(tmp_path / "venv" / "bin" / "python") is None
 
 
 def test_the_committed_files_name_no_address() -> None:

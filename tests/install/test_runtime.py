@@ -35,12 +35,13 @@ def embedded() -> set[str]:
 
 
 def checkout_with_uv(folder: Path, only: Sequence[str] = ()) -> Checkout:
-    """With pip and the pinned uv of the environment that runs this: to bring them is tested in `test_install.py`."""
+    """With the pip and the pinned uv of what runs this: to bring them is tested in `test_install.py`."""
     checkout, own = Checkout(folder, OWN, only), ROOT / ".venv"
     subprocess.run([OWN, "-m", "venv", "--without-pip", checkout.venv], timeout=PATIENCE_S, check=True)
     [here], [there] = (list(venv.glob("lib/*/site-packages")) for venv in (own, checkout.venv))
     shutil.copytree(here / "pip", there / "pip")
-    (checkout.venv / "installer").symlink_to(own / "installer")
+    (checkout.folder / "build").mkdir()
+    (checkout.folder / "build" / "uv").symlink_to(ROOT / "build" / "uv")
     return checkout
 
 
