@@ -48,7 +48,7 @@ FOUND: dict[str, Any] = {
     },
     "bill_run": {"accounts_per_second": 100.0, "rss_mb": [50.0, 50.0, 51.0]},
     "http": [{"name": "create a commitment", "ratio": 0.3}],
-    "start": {"events": 1_000_000, "first_per_second": 10.0, "last_per_second": 9.0, "starts": STARTS},
+    "start": {"events": 1_000_000, "early_per_second": 10.0, "late_per_second": 9.0, "starts": STARTS},
     "overview": [{"p50_ms": 100.0}, {"p50_ms": 50.0}],
     "pages": [{"p50_ms": 200.0}, {"p50_ms": 250.0}, {"p50_ms": 300.0}],
     "scaling": [
