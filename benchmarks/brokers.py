@@ -17,14 +17,14 @@ class Further(EmbeddedKafka):
 
     def __init__(self, folder: Path, first: Path, number: int) -> None:
         super().__init__(folder)
-        self._number, self._into = number, folder / "data"
+        self._number = number
         voters = re.search(r"^controller\.quorum\.voters=1@.*:(\d+)$", _read(first / "server.properties"), re.MULTILINE)
         cluster = re.search(r"^cluster\.id=(.*)$", _read(first / "data" / "meta.properties"), re.MULTILINE)
         assert voters and cluster, "the first broker runs"
         self._controller, self._cluster = int(voters[1]), cluster[1]
 
     def _properties(self, ports: list[int]) -> dict[str, object]:
-        return server_properties(self._into, ports[0], self._controller) | {
+        return server_properties(self._data, ports[0], self._controller) | {
             "node.id": self._number,
             "process.roles": "broker",
             "listeners": f"BROKER://127.0.0.1:{ports[0]}",

@@ -169,7 +169,8 @@ def _postgres(url: str) -> dict[str, str]:
 def _command(folder: Path, script: str, name: str, task: Mapping[str, Any]) -> Command:
     file = folder / f"{name}.task"
     file.write_text(json.dumps(task))
-    argv = [str(PYTHON), str(ROOT / "benchmarks" / f"{script}.py"), str(file)]
+    # Isolated, for beside the script stands our `http`.
+    argv = [str(PYTHON), "-I", str(ROOT / "benchmarks" / f"{script}.py"), str(file)]
     return Command(name, argv, dict(os.environ), folder / f"{name}.log")
 
 

@@ -5,12 +5,10 @@ first part and of its last one. Each process is then started alone, in turns; th
 waits for them: until its totals are in Postgres.
 """
 
-import asyncio
 import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,16 @@ import click
 from rich.table import Table
 
 from benchmarks.product import publish, run_product, until_counted
+from benchmarks.progress import looking
 from benchmarks.running import ORGANIZATION, Say, connect, create_customers, on_empty_system
 from benchmarks.showing import show
-from benchmarks.waiting import NotFinishedError, cpu_seconds
+from benchmarks.waiting import cpu_seconds
 from benchmarks.workload import Load
 from services.run.up import SERVICES, System
 
 FIRST_WRITE = "all of them, until what waited is written"
 #: Throughput is that of the first and the last of so many parts.
 PARTS = 10
-LOOK_SECONDS = 0.25
-_PROJECTED = "SELECT coalesce(sum(records), 0)::bigint FROM usage_totals"
 
 
 @dataclass(slots=True)
@@ -51,30 +48,6 @@ class History:
     starts: list[Start]
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far usage was projected at which moment."""
-
-    seen: list[tuple[float, int]] = field(default_factory=list)
-
-    async def look(self, connection: Any, events: int) -> None:
-        """Until all of it is."""
-        while not self.seen or self.seen[-1][1] < events:
-            self.seen.append((time.monotonic(), await connection.fetchval(_PROJECTED)))
-            await asyncio.sleep(LOOK_SECONDS)
-
-    def per_second(self, first: float, last: float) -> float:
-        """Events a second between two numbers of events."""
-        return (last - first) / (self._moment(last) - self._moment(first))
-
-    def _moment(self, events: float) -> float:
-        """When so many were projected, by a straight line between two looks."""
-        for (before, fewer), (after, more) in pairwise(self.seen):
-            if more > fewer and fewer <= events <= more:
-                return before + (after - before) * (events - fewer) / (more - fewer)
-        raise NotFinishedError("the history", 0, f"{self.seen[-1][1]} events")
-
-
 async def measure(system: System, folder: Path, events: int, repeats: int, say: Say) -> History:
     """Make a history and start everything again and again. Raises: ExpectedFailure."""
     load = Load(ORGANIZATION, events, system.settings.partitions)
@@ -86,13 +59,8 @@ async def measure(system: System, folder: Path, events: int, repeats: int, say: 
     # Both before anybody stands at the gate.
     connection, looks = [await connect(system.endpoints.database_url) for _ in range(2)]
     try:
-        progress = Progress()
-        looking = asyncio.create_task(progress.look(looks, events))
-        try:
+        async with looking(looks, events) as progress:
             await run_product(system, connection, load, customers)
-            await looking
-        finally:
-            looking.cancel()
         await system.supervisor.stop_all()
         found = {what: Start(what) for what in (*SERVICES, FIRST_WRITE)}
         for turn in range(repeats):

@@ -218,6 +218,8 @@ def units(quantity: Fraction, quantity_per_unit: Fraction, rounding: UnitRoundin
 
 def shown(quantity: Fraction) -> Decimal:
     """A quantity as it stands on a line: exact where 12 fraction digits suffice, else rounded to them."""
+    if quantity.denominator == 1:
+        return Decimal(quantity.numerator)
     scaled = round(quantity * 10**12)
     with localcontext(EXACT):
         digits = Decimal(scaled).scaleb(-12).normalize()

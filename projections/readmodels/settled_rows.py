@@ -133,7 +133,7 @@ def _lines(drafts: Iterable[DraftBill], organization: str, root_id: str) -> Iter
     for draft in drafts:
         for draft_line in draft.lines:
             number += 1
-            document = draft_line.line("").model_dump(mode="json", by_alias=True, exclude={"id"}, exclude_none=True)
+            document = draft_line.line("").model_dump_json(by_alias=True, exclude={"id"}, exclude_none=True)
             yield AccruedRow(
                 root_id,
                 number,
@@ -143,5 +143,5 @@ def _lines(drafts: Iterable[DraftBill], organization: str, root_id: str) -> Iter
                 draft_line.amount,
                 draft_line.quantity,
                 draft.currency,
-                json.dumps(document),
+                document,
             )

@@ -44,6 +44,7 @@ from services.api import (
     statements,
     system,
     usage_query,
+    void_matching,
     what_if,
 )
 from services.api.beside import Crash, beside
@@ -200,6 +201,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         bill_jobs.router,
         measurements.router,
         corrections.router,
+        void_matching.router,
         rejected.router,
         insight.router,
         system.router,

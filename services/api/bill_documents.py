@@ -9,7 +9,7 @@ from typing import Any
 from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, Family, issue
 from services.api.calls import Call
-from services.billing.approving import load_pending
+from services.billing.approving import Pending, draft_of, load_pending
 from services.billing.bill_document import Stamps, bill_document, referred_ids
 from services.billing.known import known_bill
 from services.billing.life import BillLife, load_life
@@ -18,6 +18,7 @@ from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live
 from services.readside.past.cut import Cut
+from services.readside.recalled import recall_family
 from services.store.billed import read_lock_date
 from services.store.execute import now_of
 from services.store.listing import Search
@@ -51,13 +52,22 @@ async def content_of(call: Call, life: BillLife) -> tuple[BillIssued, BillLife]:
     issued. Raises: UnknownResource if it was dropped meanwhile.
     """
     if life.pending is not None:
-        pending = await load_pending(call.postgres, call.waiter, life)
+        pending = await _pending(call, life)
         if pending is not None:
             return _content(life, pending.draft, pending.loaded.family, pending.loaded.positions), life
         async with call.postgres.connection() as connection:
             life = await load_life(connection, life.organization, life.bill_id)
     assert life.issued is not None
     return life.issued, life
+
+
+async def _pending(call: Call, life: BillLife) -> Pending | None:
+    """What a pending bill would bill now, by its family as it was loaded last, if that is still as it is."""
+    loaded = await recall_family(call.postgres, life.organization, life.root_id)
+    pending = loaded.family.billed.pending.get(life.bill_id)
+    if pending is None:
+        return await load_pending(call.postgres, call.waiter, life)
+    return Pending(life, loaded, await compute(life.organization, draft_of, loaded.family, pending))
 
 
 async def listed_documents(

@@ -1,10 +1,11 @@
 """Answers about usage that was corrected by its id."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 from services.api.shown import Shown
+from services.api.what_if import ComparedBillShown
 
 
 class UsageFieldsShown(Shown):
@@ -39,3 +40,25 @@ class CorrectedUsage(Shown):
     correction_id: str | None = None
     dt_created: datetime | None = None
     created_by: str | None = None
+
+
+class VoidedDay(Shown):
+    """How many of the events are of a day of the account's zone."""
+
+    day: date
+    count: int
+
+
+class VoidedMatching(Shown):
+    """How many events were voided, or would be, by day. `more`: there are others like them; ask again.
+
+    Of a dry run `bills` says what a run for `billDate` would bill the account, as things are and without the events.
+    """
+
+    account_id: str
+    count: int
+    days: tuple[VoidedDay, ...]
+    more: bool
+    dry_run: bool
+    bill_date: date | None = None
+    bills: tuple[ComparedBillShown, ...] | None = None

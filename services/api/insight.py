@@ -9,6 +9,7 @@ from starlette.responses import Response
 from projections.settlement.conservation import Residue
 from services.api.calls import Call, Caller, organization_router
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
+from services.api.known import cut_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Instant
 from services.api.wire import answer
@@ -22,13 +23,21 @@ _AS_OF, _KNOWN_AT = Day("asOf"), Instant("knownAt")
 
 
 @router.get("/bills/{bill}/lineitems/{line}/explain", response_model=ExplanationAnswer)
-async def explain(call: Caller, bill: str, line: str, page: Annotated[Page, Depends(_EVENTS)]) -> Response:
+async def explain(
+    call: Caller,
+    bill: str,
+    line: str,
+    page: Annotated[Page, Depends(_EVENTS)],
+    known_at: Annotated[datetime | None, Depends(_KNOWN_AT)],
+) -> Response:
     """Why a line of a bill, issued or pending, is what it is, down to single events.
 
-    `limit` of its events are named; with `nextToken` those that follow, at the cost of the first ones.
+    `limit` of its events are named; with `nextToken` those that follow, at the cost of the first ones. With `knownAt`:
+    of a bill that was pending then, why the line was what it was.
     """
     await _require(call)
-    asked = Asked(call.organization, bill, line, page.fetched if page.size else 0, page.before)
+    cut = None if known_at is None else await cut_of(call, known_at)
+    asked = Asked(call.organization, bill, line, page.fetched if page.size else 0, page.before, cut)
     told = await explain_stored(call.postgres, call.api.cluster, call.waiter, asked)
     events = told["events"]
     return answer(told | {"events": page.shown(events)} | page.following(events, lambda event: int(event["offset"])))

@@ -78,11 +78,12 @@ def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
     through = loaded.today if last is None else through_of(last)
     family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
     today, supposed = (draft_bills(one, date=through, account_id=body.account) for one in (loaded.family, family))
-    bills = [_bill(compared) for compared in compare_bills(today, supposed)]
+    bills = [compared_document(compared) for compared in compare_bills(today, supposed)]
     return {"accountId": body.account, "billDate": through, "bills": bills}
 
 
-def _bill(compared: ComparedBill) -> dict[str, Any]:
+def compared_document(compared: ComparedBill) -> dict[str, Any]:
+    """`ComparedBillShown`."""
     return {
         "currency": compared.currency,
         **_amounts(compared.amounts),

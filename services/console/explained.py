@@ -35,7 +35,14 @@ async def page(visit: Visit) -> Response:
     asked = await together(
         bill=visit.asking.get("bills", bill, knownAt=visit.known_at),
         explained=visit.asking.get(
-            "bills", bill, "lineitems", line, "explain", limit=size, nextToken=visit.query.get("events")
+            "bills",
+            bill,
+            "lineitems",
+            line,
+            "explain",
+            limit=size,
+            nextToken=visit.query.get("events"),
+            knownAt=visit.known_at,
         ),
     )
     explained, span = asked["explained"], await visit.span(asked["bill"]["accountId"])

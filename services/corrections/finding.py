@@ -5,7 +5,7 @@ of the partition the record is. What is older is looked for in the range that th
 its time is given.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +14,10 @@ from typing import Any
 from events.codec import decode
 from events.envelope import event_id
 from events.facts.usage import UsageRated
+from events.resources.catalog import Meter
 from events.sources import ID_HASH_BYTES, WINDOW_DAYS, Origins
 from projections.calendar import local_day
-from projections.entities import AccountEntity
+from projections.entities import AccountEntity, Entity
 from services.commands.correction_rules import LoggedUsage
 from services.commands.errors import InvalidField, UnknownResource
 from services.ingest.digests import id_digest, id_hash
@@ -31,7 +32,7 @@ from services.store.view import OF_KIND, entity_of
 
 #: Most records of the log that are looked through for one event.
 SEARCHED_MAX = 2_000_000
-_ACCOUNT = f"{OF_KIND} AND {has_code('e', '$2', '$3::text[]')}"
+_CALLED = f"{OF_KIND} AND {has_code('e', '$2', '$3::text[]')}"
 #: $1 partition, $2 the id's hash. Newest first: an id that was used again after the window names the later event.
 _IN_WINDOW = """
 SELECT first_offset, (
@@ -67,12 +68,21 @@ class _Ranges:
 
 async def account_called(connection: Any, organization: str, code: str) -> AccountEntity:
     """The account with this code. Raises: UnknownResource."""
-    row = await connection.fetchrow(_ACCOUNT, organization, "account", [code])
-    if row is None:
-        raise UnknownResource(kind="account", id=code)
-    entity = entity_of(row)
+    entity = await _called(connection, organization, "account", code)
     assert isinstance(entity, AccountEntity)
     return entity
+
+
+async def meter_called(connection: Any, organization: str, code: str) -> Entity[Meter]:
+    """The meter with this code. Raises: UnknownResource."""
+    return await _called(connection, organization, "meter", code)
+
+
+async def _called(connection: Any, organization: str, kind: str, code: str) -> Entity[Any]:
+    row = await connection.fetchrow(_CALLED, organization, kind, [code])
+    if row is None:
+        raise UnknownResource(kind=kind, id=code)
+    return entity_of(row)
 
 
 async def find_usage(
@@ -86,15 +96,14 @@ async def find_usage(
     assert len(wanted) == ID_HASH_BYTES
     found = await _ranges(postgres, account, named, wanted)
     async with LogReader(cluster) as reader:
-        for start, end in found.ranges:
-            async for logged in _matching(reader, account, named, wanted, (start, end), found.origins):
-                return _usage(organization, account, logged)
-        last = None
+        for place in found.ranges:
+            if matching := await _matching(reader, account, named, wanted, place, found.origins):
+                return _usage(organization, account, matching[0])
+        matching = []
         if found.older is not None:
             _check(found.older, named)
-            async for logged in _matching(reader, account, named, wanted, found.older, found.origins):
-                last = logged
-    return None if last is None else _usage(organization, account, last)
+            matching = await _matching(reader, account, named, wanted, found.older, found.origins)
+    return _usage(organization, account, matching[-1]) if matching else None
 
 
 async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, wanted: bytes) -> _Ranges:
@@ -120,16 +129,17 @@ def _check(older: tuple[int, int], named: Named) -> None:
 
 async def _matching(
     reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, place: tuple[int, int], origins: Origins
-) -> AsyncIterator[Logged]:
+) -> list[Logged]:
     """Records under the id in a range of the account's partition, in order."""
-    digest = wanted.hex()
+    digest, matching = wanted.hex(), list[Logged]()
     usage = usage_between(reader, account.partition, *place, [account.id], origins)
     async with aclosing(usage) as polls:
         async for polled in polls:
             for logged in polled:
                 data = logged.record.data
                 if data.digest.startswith(digest) and named.ts in (None, datetime.fromisoformat(data.ts)):
-                    yield logged
+                    matching.append(logged)
+    return matching
 
 
 def _usage(organization: str, account: AccountEntity, logged: Logged) -> LoggedUsage:

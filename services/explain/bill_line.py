@@ -13,9 +13,10 @@ from events.facts.bills import BillIssued, BillLine, Positions
 from events.topics import CATALOG, EVENTS
 from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
-from projections.settlement import settle
+from projections.settlement import issue, settle
 from services.billing.approving import Pending, load_pending
 from services.billing.issuing import issued_bill
+from services.billing.known import known_bill
 from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
@@ -27,6 +28,7 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
 from services.readside.past import PastFamily, load_past
+from services.readside.past.cut import Cut
 from services.readside.progress import Waiter
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
@@ -43,13 +45,14 @@ ORDER BY partition, log_offset
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A line of a bill, by its id or its number on the bill. `limit`: most events to name, behind the one at the offset
-    `after`."""
+    `after`; `cut`: of the bill as it was known then, None: as it is."""
 
     organization: str
     bill_id: str
     line: str
     limit: int = LIMIT_DEFAULT
     after: int | None = None
+    cut: Cut | None = None
 
 
 async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
@@ -87,6 +90,18 @@ async def find_line(postgres: Postgres, waiter: Waiter, organization: str, bill_
     return FoundLine(life.issued, _line(life.issued, named), pending=False)
 
 
+async def _known_line(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked, cut: Cut) -> FoundLine:
+    """The line as it was known then. Raises: UnknownResource, ProjectionStalledError."""
+    known = await known_bill(postgres, cluster, waiter, asked.organization, asked.bill_id, cut)
+    if known.family is None:
+        assert known.life.issued is not None
+        return FoundLine(known.life.issued, _line(known.life.issued, asked.line), pending=False)
+    if known.draft is None:
+        raise _unknown(asked.line)
+    bill = issue(known.draft, bill_id=asked.bill_id, positions=known.family.positions)
+    return FoundLine(bill, _line(bill, asked.line), pending=True)
+
+
 async def _projected(postgres: Postgres, organization: str, bill_id: str) -> BillIssued | None:
     """The bill as the read models have it; a voided one too, for what it said is still a question."""
     async with reading_live(postgres) as connection:
@@ -118,7 +133,11 @@ def _unknown(named: str) -> UnknownResource:
 
 async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> dict[str, Any]:
     """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
-    bill, line, pending = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
+    if asked.cut is None:
+        found = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
+    else:
+        found = await _known_line(postgres, cluster, waiter, asked, asked.cut)
+    bill, line, pending = found
     async with LogReader(cluster) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
         explanation = await compute(asked.organization, _explained, past, bill, line)

@@ -17,7 +17,7 @@ from projections.aggregates import DayState, TotalsKey, merge
 from projections.alerts.due import FamilyAlerts
 from projections.calendar import later
 from projections.clock import today_of
-from projections.corrections import Corrected, after_nothing, corrected_by
+from projections.corrections import Corrected, Corrections, after_nothing, corrected_by
 from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
@@ -181,6 +181,10 @@ class FamilyState:
         self.emptied.pop(key, None)
         self.put_total(key, state, (min(first, offset), max(last, offset)))
         self.keep(None)
+
+    def suppose(self, corrections: Corrections) -> None:
+        """Hold these corrections as if the log had them; the totals that they change are to be put anew."""
+        self.corrections.update(corrections)
 
     def drop_totals(self, aggregations: Set[str]) -> None:
         """Forget the totals of these aggregations."""

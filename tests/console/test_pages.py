@@ -54,17 +54,13 @@ async def test_a_yen_has_no_decimals_and_days_are_days_of_the_account(office: Of
 
 async def test_an_account_has_a_form_of_its_own_and_files_have_none(office: Office, visitor: Visitor) -> None:
     id = office.ids["bill-long"]
-    held = await office.api.exact(f"commitments/{office.ids[FORMULA]}")
     for path in (f"/accounts/{office.ids['long']}", f"/commitments/{office.ids[FORMULA]}", f"/bills/{id}"):
         text = (await visitor.see(path)).text.replace("\xa0", " ")
         assert " $" in text and "$2" not in text and ("01.02.2026" in text or "01.01.2026" in text), path
         assert ("25,00 $" in text) == ("/bills/" not in path), path
-    assert held["amount"] == 25
     assert "01.02.2026" not in (await visitor.get(f"/bills/{id}/statement/csv")).text
-    [form] = [one for one in (await visitor.see("/bills")).every("tr") if id in str(one)]
-    assert "1 Feb 2026" in form.text, "a list of many accounts has no one's form"
-    answer = await visitor.http.get(f"{office.base}/bills", headers={"accept-language": "fr-FR, en;q=0.5"})
-    assert "1 févr. 2026" in answer.text
+    assert "1 Feb 2026" in (await visitor.see("/bills")).text, "a list of many accounts has no one's form"
+    assert "1 févr. 2026" in (await visitor.http.get(f"{office.base}/bills", headers={"accept-language": "fr"})).text
 
 
 @pytest.mark.parametrize("name", ["bill-acme", "pending", "bill-long"])

@@ -67,6 +67,11 @@ async def test_a_pending_bill_is_what_it_would_have_been_and_nothing_is_done_to_
     assert was["status"] == "PENDING" and "It was pending then" in page.text
     assert page.one("div", id="total").numbers == [was["billTotal"]]
     assert "Approve…" in now.text and "…" not in page.text
+    [usage] = [line for line in was["lineItems"] if line["lineItemType"] == "USAGE"]
+    why = await visitor.see(f"/bills/{id}/lines/{usage['id']}", **then)
+    told = await office.api.exact(f"bills/{id}/lineitems/{usage['id']}/explain", **then)
+    assert why.one("h1").numbers == [usage["subtotal"]] == [told["amount"]] and told["addsUp"]
+    assert told["eventCount"] == 1 and "the bill was pending" in why.text, "the late usage was not known"
     listed = (await visitor.see("/bills", **then)).one("section", id="list")
     bills = (await office.api.exact("bills", pageSize=50, **then))["data"]
     assert [row[-1] for row in rows(listed)] == [bill["billTotal"] for bill in bills]

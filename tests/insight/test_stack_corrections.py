@@ -177,6 +177,39 @@ async def test_a_key_of_publishers_takes_nothing_out(wire: Wire, played: Played)
         assert answer.status_code == status
 
 
+async def test_what_has_something_in_common_is_voided_at_once_and_told_in_money_before(wire: Wire) -> None:
+    days = ("2026-02-03T12:00:00Z", "2026-02-03T13:00:00Z", "2026-02-04T12:00:00Z")
+    sent = [event(f"m{number}", 10 + number, "m") | {"ts": ts, "source": "/bulk"} for number, ts in enumerate(days)]
+    await wire.do("POST", "measurements", {"measurements": sent})
+    asked = {
+        "account": "acme",
+        "source": "/bulk",
+        "from": "2026-02-03T12:30:00Z",
+        "lastDateInBillingPeriod": "2026-03-31",
+    }
+    dry = await wire.do("POST", "usage/void/matching", asked | {"dryRun": True})
+    assert (dry["count"], dry["more"], dry["days"]) == (
+        2, False, [{"day": "2026-02-03", "count": 1}, {"day": "2026-02-04", "count": 1}],
+    )  # fmt: skip
+    assert await wire.do("POST", "usage/void/matching", asked | {"dryRun": True}) == dry
+    account = next(id for id, name in wire.names.items() if name == "acme")
+    preview = {"accountId": account, "lastDateInBillingPeriod": "2026-03-31"}
+    [told] = dry["bills"]
+    before = await wire.do("POST", "bills/preview", preview)
+    assert told["today"] == before["billTotal"]
+    done = await wire.do("POST", "usage/void/matching", asked | {"reason": "twice"})
+    assert (done["count"], done["days"]) == (2, dry["days"])
+    after = await wire.do("POST", "bills/preview", preview)
+    assert told["supposed"] == after["billTotal"]
+    usage = [{line["aggregationId"]: line["quantity"] for line in one["lineItems"] if line["lineItemType"] == "USAGE"}
+             for one in (before, after)]  # fmt: skip
+    [sum_of] = [id for id, name in wire.names.items() if name == "SUM"]
+    assert usage[0][sum_of] - usage[1][sum_of] == 11 + 12
+    assert (await wire.do("POST", "usage/void/matching", asked))["count"] == 0
+    assert "is required" in await wire.refused(400, "POST", "usage/void/matching", {"account": "acme"})
+    assert "meter" in await wire.refused(404, "POST", "usage/void/matching", {"account": "acme", "meter": "none"})
+
+
 async def test_two_at_once_come_one_after_the_other(wire: Wire) -> None:
     await wire.do("POST", "measurements", {"measurements": [event("twice", 2, "t")]})
     await wire.do("POST", "usage/amend", named("twice", measure={"calls": 1}))

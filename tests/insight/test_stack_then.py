@@ -18,7 +18,7 @@ def bare(documents: list[dict[str, Any]], *beside: str) -> list[dict[str, Any]]:
 
 async def test_a_snapshot_is_what_the_other_paths_say_of_that_moment(played: Played) -> None:
     id, seen = played.accounts[ACCOUNTS[0]], []
-    for moment in (at.isoformat() for at in played.moments):
+    for moment in (played.moments[place].isoformat() for place in (0, 3, -1)):
         for as_of in (None, "2026-01-20"):
             then: dict[str, str] = {"knownAt": moment} | ({"asOf": as_of} if as_of else {})
             found = await played.get(f"accounts/{id}/snapshot", **then)
@@ -62,9 +62,10 @@ async def test_bills_and_their_lines_are_those_that_were_issued_by_then(played: 
         lines = (await played.get("lineitems", knownAt=moment, pageSize=100))["data"]
         assert {line["billId"] for line in lines} <= {bill["id"] for bill in found}
         assert sum(line["subtotal"] for line in lines) == sum(bill["billTotal"] for bill in found) or len(lines) == 100
-        for bill in found:
-            assert bill == bills[bill["id"]] == await played.get(f"bills/{bill['id']}", knownAt=moment)
-        for id in bills.keys() - {bill["id"] for bill in found}:
+        assert found == [bills[bill["id"]] for bill in found]
+        for bill in found[:2]:
+            assert bill == await played.get(f"bills/{bill['id']}", knownAt=moment)
+        for id in sorted(bills.keys() - {bill["id"] for bill in found})[:2]:
             assert (await played.wire.ask("GET", f"bills/{id}", knownAt=moment)).status_code == 404
         counts.append(len(found))
     assert counts[:3] == [0, 0, 0] and 0 < counts[3] == counts[4] < counts[5] == len(bills)

@@ -23,6 +23,7 @@ GENERATIONS = (
     "zombie",
     "days",
     "ahead",
+    "recalled",
     "broken",
     "killed",
     "story",

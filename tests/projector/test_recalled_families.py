@@ -15,10 +15,8 @@ pytestmark = pytest.mark.stack
 
 
 async def test_a_family_is_loaded_anew_once_anything_came(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = Log("recalled", 1, generation="recalled")
+    log = Log("recalled", 2, generation="recalled")
     log.catalog()
-    log.aggregation("tokens", "m")
-    log.price("tokens", "0.5")
     log.account("acme", prepaid="10")
     log.tick(datetime(2026, 2, 20, tzinfo=UTC))
 
@@ -35,7 +33,8 @@ async def test_a_family_is_loaded_anew_once_anything_came(place: Place, monkeypa
     second = await recall_family(place.postgres, log.organization, log.id("acme"))
     now = await load_family(place.postgres, log.organization, log.id("acme"))
     assert second is not first and second == now and second.family.totals and not first.family.totals
-    log.price("tokens", "0.75")
+    log.aggregation("more", "m")
+    log.price("more", "0.75")
     await come()
     third = await recall_family(place.postgres, log.organization, log.id("acme"))
     assert third is not second and third.positions.catalog > second.positions.catalog

@@ -4,16 +4,16 @@ moved on since, from the range of the log that the totals' own offsets name."""
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from events.codec import decode
-from events.envelope import Envelope
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.sources import Origins
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import meter_aggregation
-from projections.corrections import CorrectedFold, corrections_of, day_of
+from projections.corrections import Corrected, CorrectedFold, Corrections, corrections_of, day_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels import directory, facts, usage_totals
 from projections.readmodels.positions import Position
@@ -44,6 +44,7 @@ SELECT record FROM facts
 WHERE partition = $1 AND organization = $2 AND type = 'ClockTicked' AND log_offset < $3
 ORDER BY log_offset DESC LIMIT 1
 """
+_NO_CORRECTIONS: Corrections = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +98,20 @@ class _Past:
 
 
 async def load_past(
-    postgres: Postgres, reader: LogReader, organization: str, root_id: str, positions: Positions
+    postgres: Postgres,
+    reader: LogReader,
+    organization: str,
+    root_id: str,
+    positions: Positions,
+    supposed: Corrections = _NO_CORRECTIONS,
 ) -> PastFamily:
-    """The family at positions that the live read models have passed.
+    """The family at positions that the live read models have passed. `supposed`: as if its usage were so corrected.
 
     Raises: UnknownFamilyError if it did not exist there.
     """
     async with reading_live(postgres) as connection:
         rows = await _read(connection, organization, root_id, positions)
-    return await _derived(reader, rows, positions)
+    return await _derived(reader, rows, positions, supposed)
 
 
 async def past_of(
@@ -115,8 +121,10 @@ async def past_of(
     return await _derived(reader, await _read(connection, organization, root_id, positions), positions)
 
 
-async def _derived(reader: LogReader, rows: _Rows, positions: Positions) -> PastFamily:
-    past = await compute(rows.organization, _past_of, rows)
+async def _derived(
+    reader: LogReader, rows: _Rows, positions: Positions, supposed: Corrections = _NO_CORRECTIONS
+) -> PastFamily:
+    past = await compute(rows.organization, _past_of, rows, supposed)
     await _derive(reader, past, positions)
     return await compute(rows.organization, _family_of, past, positions)
 
@@ -144,7 +152,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
     )
 
 
-def _past_of(rows: _Rows) -> _Past:
+def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     """Raises: UnknownFamilyError."""
     root = Root(rows.organization, rows.root_id, rows.positions.partition)
     state = read_family(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
@@ -159,7 +167,9 @@ def _past_of(rows: _Rows) -> _Past:
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
     same, end = catalog.aggregations.keys() - changed, rows.positions.log
     own = (row for row in rows.totals if row["account_id"] in state.members and row["aggregation_id"] in same)
-    corrected = _corrected(state, catalog, map(decode, (bytes(row["record"]) for row in rows.corrected_since)))
+    since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
+    corrected = _corrected(state, catalog, [*since.values(), *supposed.values()])
+    state.suppose(supposed)
     straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end, corrected)
     meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.position.meters
     start = min([end, *straddling.values(), *(begun[meter] for meter in meters if meter in begun)])
@@ -173,10 +183,10 @@ def _counts(catalog: Resources, aggregation_id: str) -> Any:
     return aggregation and (aggregation.body.meter_id, meter_aggregation(aggregation.id, aggregation.body))
 
 
-def _corrected(state: FamilyState, catalog: Resources, since: Iterable[Envelope]) -> set[tuple[str, str, date]]:
-    """Account, aggregation and day of the totals that later corrections changed, in whichever segment."""
+def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Corrected]) -> set[tuple[str, str, date]]:
+    """Account, aggregation and day of the totals that these corrections changed, in whichever segment."""
     days = ZoneDays(time_zone(state.timezone))
-    corrected = [(event, day_of(event, {event.account: days})) for event in corrections_of(since).values()]
+    corrected = [(event, day_of(event, {event.account: days})) for event in events]
     return {
         (event.account, aggregation.id, day)
         for event, day in corrected

@@ -1,0 +1,146 @@
+"""Events of an account that fulfil some conditions, as many as one request voids, and what that does to its bills."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from events.codec import decode
+from events.envelope import event_id
+from events.facts.usage import UsageRated
+from events.sources import Origins
+from projections.calendar import local_day
+from projections.corrections import Corrected, Told
+from projections.entities import AccountEntity
+from projections.settlement import ComparedBill, compare_bills, draft_bills
+from services.commands.correction_rules import LoggedUsage
+from services.commands.errors import InvalidField
+from services.concurrency import compute
+from services.corrections.finding import SEARCHED_MAX
+from services.kafka import Cluster, LogReader
+from services.postgres import Postgres
+from services.readside.family_now import LoadedFamily
+from services.readside.live import reading_live
+from services.readside.past import PastFamily, load_past
+from services.readside.past.usage import usage_between
+from services.store.generations import load_generations
+
+#: Events that one request voids, and names.
+CHOSEN_MAX = 1_000
+_IN_TOTALS = """
+SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
+WHERE account_id = $1 AND day BETWEEN coalesce($2::date, '-infinity') AND coalesce($3::date, 'infinity')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What chosen events fulfil, as far as it is given; their time lies in `[start, end)`."""
+
+    meter_id: str | None = None
+    source: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    ids: frozenset[str] | None = None
+
+    def hold(self, rated: UsageRated) -> bool:
+        """Whether the event fulfils all of them."""
+        return (
+            self.meter_id in (None, rated.meter_id)
+            and self.source in (None, rated.usage_source)
+            and (self.start is None or rated.ts >= self.start)
+            and (self.end is None or rated.ts < self.end)
+            and (self.ids is None or rated.usage_id in self.ids)
+        )
+
+
+class Chosen(NamedTuple):
+    """Events that still count for something, in the order of the log. `more`: there are others like them."""
+
+    events: Sequence[LoggedUsage]
+    more: bool
+
+
+async def choose(
+    postgres: Postgres, cluster: Cluster, account: AccountEntity, now: LoadedFamily, conditions: Conditions
+) -> Chosen:
+    """The first of the account's events that fulfil the conditions and are not voided; the family as it is `now`.
+
+    Raises: InvalidField if more of the log would have to be read than one request may.
+    """
+    days = (
+        None if moment is None else local_day(moment, account.timezone) for moment in (conditions.start, conditions.end)
+    )
+    async with reading_live(postgres) as connection:
+        origins = (await load_generations(connection)).origins
+        row = await connection.fetchrow(_IN_TOTALS, account.id, *days)
+    if row["first"] is None:
+        return Chosen([], more=False)
+    start, end = row["first"], min(row["last"] + 1, now.positions.log)
+    if end - start > SEARCHED_MAX:
+        rule = f"must leave fewer days: {end - start} records lie between their usage, of which {SEARCHED_MAX} are read"
+        raise InvalidField(field="from", rule=rule)
+    events = list[LoggedUsage]()
+    async with LogReader(cluster) as reader:
+        past = await load_past(postgres, reader, now.organization, now.root_id, now.positions)
+        fulfilling = _fulfilling(reader, account, now, (start, end), conditions, origins)
+        # Closed before the reader is: a range is read to its end, or not at all any more.
+        async with aclosing(fulfilling) as found:
+            async for event in found:
+                corrected = past.state.corrections.get(event.offset)
+                if corrected is not None and corrected.stands is None:
+                    continue
+                if len(events) == CHOSEN_MAX:
+                    return Chosen(events, more=True)
+                events.append(event)
+    return Chosen(events, more=False)
+
+
+async def _fulfilling(
+    reader: LogReader,
+    account: AccountEntity,
+    now: LoadedFamily,
+    place: tuple[int, int],
+    conditions: Conditions,
+    origins: Origins,
+) -> AsyncGenerator[LoggedUsage, None]:
+    async with aclosing(usage_between(reader, account.partition, *place, [account.id], origins)) as polls:
+        async for polled in polls:
+            for logged in polled:
+                record, rated = logged.record, decode(logged.value).data
+                assert isinstance(rated, UsageRated)
+                if conditions.hold(rated):
+                    id = event_id(record.source, record.sequence)
+                    yield LoggedUsage(now.organization, account.id, account.partition, logged.offset, id, rated)
+
+
+async def compared(
+    postgres: Postgres, cluster: Cluster, now: LoadedFamily, events: Sequence[LoggedUsage], through: date
+) -> list[ComparedBill]:
+    """What a run for the date would bill the events' account, as things are and without these events."""
+    async with LogReader(cluster) as reader:
+        where = now.organization, now.root_id, now.positions
+        today = await load_past(postgres, reader, *where)
+        supposed = await load_past(postgres, reader, *where, supposed=_without(today, events))
+    account_id = events[0].account_id
+
+    def both() -> list[ComparedBill]:
+        first, second = (draft_bills(one.family, date=through, account_id=account_id) for one in (today, supposed))
+        return list(compare_bills(first, second))
+
+    return await compute(now.organization, both)
+
+
+def _without(past: PastFamily, events: Sequence[LoggedUsage]) -> Mapping[int, Corrected]:
+    """The events as if they were voided."""
+    supposed = {}
+    for event in events:
+        rated, before = event.rated, past.state.corrections.get(event.offset)
+        stands = event.fields if before is None or before.stands is None else before.stands
+        were = (*(() if before is None else before.were), stands)
+        told = Told(event.event_id, rated.ts, None, None)
+        supposed[event.offset] = Corrected(
+            event.event_id, event.account_id, rated.meter_id, rated.ts, rated.usage_id, were, None, told
+        )
+    return supposed
