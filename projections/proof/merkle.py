@@ -63,23 +63,23 @@ def root_by_inclusion(leaf: Hash, index: int, size: int, path: Sequence[Hash]) -
     """
     if not 0 <= index < size:
         raise UnprovenError(f"leaf {index} of {size}")
-    found, last, siblings = leaf, size - 1, iter(path)
+    root, last, siblings = leaf, size - 1, iter(path)
     while last:
         if index % 2:
-            found = node_hash(_next(siblings), found)
+            root = node_hash(_next(siblings), root)
         elif index < last:
-            found = node_hash(found, _next(siblings))
+            root = node_hash(root, _next(siblings))
         index, last = index // 2, last // 2
     if next(siblings, None) is not None:
         raise UnprovenError("the proof has more hashes than its tree is high")
-    return found
+    return root
 
 
 def _next(hashes: Iterator[Hash]) -> Hash:
-    found = next(hashes, None)
-    if found is None:
+    sibling = next(hashes, None)
+    if sibling is None:
         raise UnprovenError("the proof has too few hashes")
-    return found
+    return sibling
 
 
 def consistency(leaves: Sequence[Hash], first: int) -> list[Hash]:
@@ -192,7 +192,7 @@ def root_of_peaks(peaks: Sequence[Hash]) -> Hash:
     """The root of the tree that has these peaks."""
     if not peaks:
         return root_of(())
-    found = peaks[-1]
+    root = peaks[-1]
     for peak in reversed(peaks[:-1]):
-        found = node_hash(peak, found)
-    return found
+        root = node_hash(peak, root)
+    return root

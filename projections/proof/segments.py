@@ -66,7 +66,7 @@ class Cutter:
 
     def take(self, records: Iterable[tuple[int, bytes | None]]) -> list[Cut]:
         """The next records, each with its offset."""
-        found = []
+        cuts = []
         leaves, offsets = self._leaves, self._offsets
         for offset, value in records:
             leaves.append(record_leaf(offset, value))
@@ -74,11 +74,11 @@ class Cutter:
             tick = tick_of(value)
             if tick is not None or len(leaves) == MOST:
                 segment = Segment(self.start, offset + 1, len(leaves), root_of(leaves), tick)
-                found.append(Cut(segment, leaves, offsets))
+                cuts.append(Cut(segment, leaves, offsets))
                 self.start = offset + 1
                 leaves = self._leaves = []
                 offsets = self._offsets = []
-        return found
+        return cuts
 
 
 def tick_of(value: bytes | None) -> datetime | None:
