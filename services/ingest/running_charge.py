@@ -175,7 +175,7 @@ def _along(slope: Decimal, number: Decimal) -> str | None:
     text = str(gained)
     if len(text) > MAX_FRACTION_DIGITS or "E" in text:
         return None
-    return text if gained else ""
+    return plain(normal(gained)) if gained else ""
 
 
 def _written(gained: Decimal) -> str:

@@ -162,12 +162,12 @@ def outcome_of(outcome: Outcome) -> UsageRated:
 def test_charges_follow_the_account_plan_and_the_price() -> None:
     worker = Worker()
     world, other = worker.world, worker.world.account_id("other")
-    assert amounts(worker, "a", "other", 5) == ["0.10"]
+    assert amounts(worker, "a", "other", 5) == ["0.1"]
     worker.command(repriced(world, 7, 2))
-    assert amounts(worker, "b", "other", 6) == ["0.70"]
+    assert amounts(worker, "b", "other", 6) == ["0.7"]
     worker.command(attached(world, "other", 0, end="2026-01-10", version=2), other)
     assert amounts(worker, "c", "other", 12) == []
-    assert amounts(worker, "d", "other", 7) == ["0.70"]
+    assert amounts(worker, "d", "other", 7) == ["0.7"]
 
 
 _USAGE = st.tuples(st.just("usage"), st.sampled_from((*CODES, "alias")), st.integers(1, 150), st.integers(5, 20))
