@@ -46,7 +46,7 @@ pytestmark = pytest.mark.stack
         ("GET", "/products?colour=red", b"", 400, "colour: is not a parameter here"),
         ("GET", "/commitments/none?asof=2026-01-01", b"", 400, "asof: is not a parameter here; there are: asOf"),
         ("GET", "/commitments/none?asOf=2026-01-01&asOf=2027-01-01", b"", 400, "asOf: must be given once"),
-        ("GET", "/accounts/none?asOf=2026-01-01", b"", 400, "asOf: is not a parameter here; there are: none"),
+        ("GET", "/accounts/none?asOf=2026-01-01", b"", 400, "asOf: is not a parameter here; there are: knownAt"),
         ("GET", "/commitments/search?sortBy=lineItemTypes", b"", 400, "sortBy: lineItemTypes has no order"),
         ("GET", "/commitments?date=01.02.2026", b"", 400, "date: must be a date, YYYY-MM-DD"),
         ("GET", "/commitments?date=2026-01-01&date=2026-01-02", b"", 400, "date: must be given once"),
