@@ -17,12 +17,13 @@ SHARED = {
     "store.limits": "how large a record may be",
     "store.topics": "how many partitions topics have",
     "store.live_schema": "which read models are live",
+    "rm_1.seen_ids": "hashes of ids of usage, by which a correction finds its event; nobody reads an id",
     "rm_1.positions": "how far they are: of organizations it has the ids of meters, and no more",
 }
 #: What is nobody's business but the processes'.
 CLOSED = {
     *("store.migrations", "store.relay", "store.marks", "store.acknowledged", "store.refused_positions"),
-    *("store.token_secrets", "store.passes", "store.checkpoints", "rm_1.seen_ids", "rm_1.foreign_records"),
+    *("store.token_secrets", "store.passes", "store.checkpoints", "rm_1.foreign_records"),
 }
 _SECURED = """
 SELECT relrowsecurity AND EXISTS (
