@@ -15,10 +15,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from events.decimals import parse_decimal
+from projections.tokens import Tokens
 
-#: What a formula may have: numbers and references in all, and brackets within brackets.
-OPERANDS_MAX, DEPTH_MAX = 100, 20
 #: A value beyond this has no meaning as a quantity: 36 digits are more than any product of two sums of usage has.
 VALUE_MAX = 10**36
 
@@ -82,16 +80,10 @@ class Calculation:
         return result
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    place: int
-
-
 @lru_cache(maxsize=4096)
 def calculation_of(text: str) -> Calculation:
     """The formula that a text spells. Raises: CalculationError."""
-    reader = _Reader(_tokens(text))
+    reader = _Reader(text)
     root = reader.sum(0)
     reader.end()
     if not reader.codes:
@@ -99,41 +91,25 @@ def calculation_of(text: str) -> Calculation:
     return Calculation(tuple(reader.codes), root)
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens, place = list[_Token](), 0
-    while text[place:].strip():
-        match = _TOKEN.match(text, place)
-        if match is None:
-            place += len(text[place:]) - len(text[place:].lstrip())
-            raise CalculationError(f"must not have {text[place]!r} at character {place + 1}")
-        assert match.lastgroup is not None
-        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
-        place = match.end()
-    tokens.append(_Token("end", "its end", len(text) + 1))
-    return tokens
-
-
-class _Reader:
+class _Reader(Tokens):
     """Reads the grammar above from left to right, each rule a method of its name."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
-        self._tokens, self._next, self._operands = tokens, 0, 0
+    refusal, operands = CalculationError, "numbers and aggregations"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, _TOKEN)
         self.codes: dict[str, None] = {}
 
     def sum(self, depth: int) -> _Node:
         return self._chain("+-", self._product, depth)
-
-    def end(self) -> None:
-        if self._token.kind != "end":
-            raise self._unexpected("an operator or its end")
 
     def _product(self, depth: int) -> _Node:
         return self._chain("*/", self._signed, depth)
 
     def _chain(self, signs: str, part: Callable[[int], _Node], depth: int) -> _Node:
         first, rest = part(depth), list[tuple[Callable[[Fraction, Fraction], Fraction], _Node]]()
-        while self._token.text in tuple(signs):
-            rest.append((_OPERATIONS[self._take().text], part(depth)))
+        while self.is_sign(*signs):
+            rest.append((_OPERATIONS[self.take().text], part(depth)))
 
         def worked_out(values: Values) -> Fraction:
             result = first(values)
@@ -144,41 +120,34 @@ class _Reader:
         return worked_out if rest else first
 
     def _signed(self, depth: int) -> _Node:
-        negative = False
-        while self._token.text in ("+", "-"):
-            negative ^= self._take().text == "-"
-        primary = self._primary(depth)
+        negative, primary = self.is_negated(), self._primary(depth)
         return (lambda values: -primary(values)) if negative else primary
 
     def _primary(self, depth: int) -> _Node:
-        token = self._token
+        token = self.token
         if token.kind == "number":
             return self._number()
         if token.kind == "name" and token.text.startswith(_REFERENCE) and token.text.count(".") == 1:
             return self._reference()
-        if token.kind == "name" or token.text == "(":
-            if depth == DEPTH_MAX:
-                raise CalculationError(f"must have at most {DEPTH_MAX} brackets within each other")
-            return self._bracket(depth + 1) if token.text == "(" else self._call(depth + 1)
-        raise self._unexpected("a number, aggregation.<code>, a function or (")
+        if self.is_sign("("):
+            return self._bracket(self.deeper(depth))
+        if token.kind == "name":
+            return self._call(self.deeper(depth))
+        raise self.unexpected("a number, aggregation.<code>, a function or (")
 
     def _number(self) -> _Node:
-        self._count()
-        token = self._take()
-        try:
-            number = Fraction(parse_decimal(token.text))
-        except ValueError as error:
-            raise CalculationError(f"has a number at character {token.place} that {error}") from None
+        self.count()
+        number = self.number()
         return lambda _: number
 
     def _reference(self) -> _Node:
-        self._count()
-        code = self._take().text.removeprefix(_REFERENCE)
+        self.count()
+        code = self.take().text.removeprefix(_REFERENCE)
         self.codes[code] = None
         return lambda values: values[code]
 
     def _call(self, depth: int) -> _Node:
-        token = self._take()
+        token = self.take()
         function = _FUNCTIONS.get(token.text)
         if function is None:
             known = ", ".join(_FUNCTIONS)
@@ -186,42 +155,19 @@ class _Reader:
                 f"names {token.text} at character {token.place}; it may name aggregation.<code>, with letters, digits"
                 f" and _ in the code, and {known}"
             )
-        self._expect("(")
+        self.expect("(")
         arguments = [self.sum(depth)]
-        while self._token.text == ",":
-            self._take()
+        while self.is_sign(","):
+            self.take()
             arguments.append(self.sum(depth))
-        self._expect(")")
+        self.expect(")")
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
             needed = "one value" if function.most == 1 else "two values or more"
             raise CalculationError(f"must give {token.text} at character {token.place} {needed}")
         return lambda values: function.of([argument(values) for argument in arguments])
 
     def _bracket(self, depth: int) -> _Node:
-        self._take()
+        self.take()
         inner = self.sum(depth)
-        self._expect(")")
+        self.expect(")")
         return inner
-
-    @property
-    def _token(self) -> _Token:
-        return self._tokens[self._next]
-
-    def _take(self) -> _Token:
-        self._next += 1
-        return self._tokens[self._next - 1]
-
-    def _expect(self, sign: str) -> None:
-        if self._token.text != sign:
-            raise self._unexpected(sign)
-        self._take()
-
-    def _count(self) -> None:
-        self._operands += 1
-        if self._operands > OPERANDS_MAX:
-            raise CalculationError(f"must have at most {OPERANDS_MAX} numbers and aggregations")
-
-    def _unexpected(self, wanted: str) -> CalculationError:
-        token = self._token
-        what = token.text if token.kind == "end" else repr(token.text)
-        return CalculationError(f"has {what} at character {token.place}, where {wanted} is expected")

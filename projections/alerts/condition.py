@@ -14,16 +14,14 @@ equal to null and neither more nor less than anything. A condition holds if its 
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-from events.decimals import parse_decimal
+from projections.tokens import Token, Tokens
 
-#: What a condition may have: values in all, and brackets within brackets.
-OPERANDS_MAX, DEPTH_MAX = 100, 20
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<text>'[^']*'|\"[^\"]*\")"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)|(?P<sign>==|!=|>=|<=|[-+*/()<>]))"
@@ -58,16 +56,10 @@ class Condition:
         return self._root(lambda field: _value(event, field)) is True
 
 
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    place: int
-
-
 @lru_cache(maxsize=4096)
 def condition_of(text: str) -> Condition:
     """The condition that a text spells. Raises: ConditionError."""
-    reader = _Reader(_tokens(text))
+    reader = _Reader(text)
     root = reader.either(0)
     reader.end()
     return Condition(tuple(reader.fields), root)
@@ -87,34 +79,18 @@ def _value(event: Mapping[str, Any], field: str) -> Value:
         return None if isinstance(found, Mapping | list | tuple) else str(found)
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens, place = list[_Token](), 0
-    while text[place:].strip():
-        match = _TOKEN.match(text, place)
-        if match is None:
-            place += len(text[place:]) - len(text[place:].lstrip())
-            raise ConditionError(f"must not have {text[place]!r} at character {place + 1}")
-        assert match.lastgroup is not None
-        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
-        place = match.end()
-    tokens.append(_Token("end", "its end", len(text) + 1))
-    return tokens
-
-
-class _Reader:
+class _Reader(Tokens):
     """Reads the grammar above from left to right, each rule a method of its name."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
-        self._tokens, self._next, self._operands = tokens, 0, 0
+    refusal, operands = ConditionError, "values"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, _TOKEN)
         self.fields: dict[str, None] = {}
 
     def either(self, depth: int) -> _Node:
         parts = self._joined("OR", self._both, depth)
         return parts[0] if len(parts) == 1 else lambda fields: any(part(fields) is True for part in parts)
-
-    def end(self) -> None:
-        if self._token.kind != "end":
-            raise self._unexpected("an operator or its end")
 
     def _both(self, depth: int) -> _Node:
         parts = self._joined("AND", self._compared, depth)
@@ -122,16 +98,16 @@ class _Reader:
 
     def _joined(self, word: str, part: Callable[[int], _Node], depth: int) -> list[_Node]:
         parts = [part(depth)]
-        while self._token.kind == "name" and self._token.text == word:
-            self._take()
+        while self.token.kind == "name" and self.token.text == word:
+            self.take()
             parts.append(part(depth))
         return parts
 
     def _compared(self, depth: int) -> _Node:
         left = self._sum(depth)
-        if self._token.text not in (*_ORDERED, "==", "!=") or self._token.kind != "sign":
+        if not self.is_sign(*_ORDERED, "==", "!="):
             return left
-        sign, right = self._take().text, self._sum(depth)
+        sign, right = self.take().text, self._sum(depth)
         if sign in _ORDERED:
             return lambda fields: _is_ordered(_ORDERED[sign], left(fields), right(fields))
         return lambda fields: _is_equal(left(fields), right(fields)) == (sign == "==")
@@ -144,42 +120,30 @@ class _Reader:
 
     def _chain(self, signs: str, part: Callable[[int], _Node], depth: int) -> _Node:
         worked = part(depth)
-        while self._token.kind == "sign" and self._token.text in tuple(signs):
-            worked = _both_numbers(_WORKED[self._take().text], worked, part(depth))
+        while self.is_sign(*signs):
+            worked = _both_numbers(_WORKED[self.take().text], worked, part(depth))
         return worked
 
     def _signed(self, depth: int) -> _Node:
-        negative = False
-        while self._token.kind == "sign" and self._token.text in ("+", "-"):
-            negative ^= self._take().text == "-"
-        primary = self._primary(depth)
+        negative, primary = self.is_negated(), self._primary(depth)
         return _both_numbers(operator.sub, lambda _: Fraction(0), primary) if negative else primary
 
     def _primary(self, depth: int) -> _Node:
-        token = self._token
-        if token.text == "(" and token.kind == "sign":
-            if depth == DEPTH_MAX:
-                raise ConditionError(f"must have at most {DEPTH_MAX} brackets within each other")
-            self._take()
-            inner = self.either(depth + 1)
-            if self._token.text != ")":
-                raise self._unexpected(")")
-            self._take()
+        if self.is_sign("("):
+            inside = self.deeper(depth)
+            self.take()
+            inner = self.either(inside)
+            self.expect(")")
             return inner
-        self._operands += 1
-        if self._operands > OPERANDS_MAX:
-            raise ConditionError(f"must have at most {OPERANDS_MAX} values")
-        value = self._value(token)
-        self._take()
+        self.count()
+        if self.token.kind == "number":
+            number = self.number()
+            return lambda _: number
+        value = self._value(self.token)
+        self.take()
         return value
 
-    def _value(self, token: _Token) -> _Node:
-        if token.kind == "number":
-            try:
-                number = Fraction(parse_decimal(token.text))
-            except ValueError as error:
-                raise ConditionError(f"has a number at character {token.place} that {error}") from None
-            return lambda _: number
+    def _value(self, token: Token) -> _Node:
         if token.kind == "text":
             return lambda _: token.text[1:-1]
         if token.kind == "name" and token.text in _WORDS:
@@ -188,20 +152,7 @@ class _Reader:
         if token.kind == "name" and side in _SIDES and field:
             self.fields[token.text] = None
             return lambda fields: fields(token.text)
-        raise self._unexpected("a number, a text, new.<field>, old.<field>, true, false, null or (")
-
-    @property
-    def _token(self) -> _Token:
-        return self._tokens[self._next]
-
-    def _take(self) -> _Token:
-        self._next += 1
-        return self._tokens[self._next - 1]
-
-    def _unexpected(self, wanted: str) -> ConditionError:
-        token = self._token
-        what = token.text if token.kind == "end" else repr(token.text)
-        return ConditionError(f"has {what} at character {token.place}, where {wanted} is expected")
+        raise self.unexpected("a number, a text, new.<field>, old.<field>, true, false, null or (")
 
 
 def _both_numbers(work: Callable[[Fraction, Fraction], Fraction], left: _Node, right: _Node) -> _Node:

@@ -5,12 +5,11 @@ from fractions import Fraction
 import pytest
 
 from projections.calculation import (
-    DEPTH_MAX,
-    OPERANDS_MAX,
     CalculationError,
     UndefinedError,
     calculation_of,
 )
+from projections.tokens import DEPTH_MAX, OPERANDS_MAX
 
 VALUES = {"a": Fraction(7), "b": Fraction(2), "watch_seconds": Fraction(90), "none": Fraction(0)}
 

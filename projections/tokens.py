@@ -1,0 +1,100 @@
+"""What readers of formulas and of conditions have in common: the tokens of a text, one after the other."""
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from events.decimals import parse_decimal
+
+#: What a text may have: operands in all, and brackets within brackets.
+OPERANDS_MAX, DEPTH_MAX = 100, 20
+
+
+class Token(NamedTuple):
+    """A part of a text: which group of the pattern it is, or `end`; `place` counts characters from 1."""
+
+    kind: str
+    text: str
+    place: int
+
+
+class Tokens:
+    """The tokens of a text, as the groups of a pattern name them, and which one comes next.
+
+    A reader of a grammar inherits it. `refusal` is how a text that is none is refused, and `operands` what its operands
+    are called there.
+    """
+
+    refusal: type[ValueError]
+    operands: str
+
+    def __init__(self, text: str, pattern: re.Pattern[str]) -> None:
+        self._tokens, self._next, self._counted = list[Token](), 0, 0
+        place = 0
+        while text[place:].strip():
+            match = pattern.match(text, place)
+            if match is None:
+                place += len(text[place:]) - len(text[place:].lstrip())
+                raise self.refusal(f"must not have {text[place]!r} at character {place + 1}")
+            assert match.lastgroup is not None
+            self._tokens.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
+            place = match.end()
+        self._tokens.append(Token("end", "its end", len(text) + 1))
+
+    @property
+    def token(self) -> Token:
+        """The one that comes next."""
+        return self._tokens[self._next]
+
+    def is_sign(self, *signs: str) -> bool:
+        """Whether one of these signs comes next."""
+        return self.token.kind == "sign" and self.token.text in signs
+
+    def take(self) -> Token:
+        """Go past it."""
+        self._next += 1
+        return self._tokens[self._next - 1]
+
+    def expect(self, sign: str) -> None:
+        """Go past this sign. Raises: refusal."""
+        if not self.is_sign(sign):
+            raise self.unexpected(sign)
+        self.take()
+
+    def end(self) -> None:
+        """Nothing comes any more. Raises: refusal."""
+        if self.token.kind != "end":
+            raise self.unexpected("an operator or its end")
+
+    def is_negated(self) -> bool:
+        """Go past all signs before an operand; whether they turn it around."""
+        negative = False
+        while self.is_sign("+", "-"):
+            negative ^= self.take().text == "-"
+        return negative
+
+    def number(self) -> Fraction:
+        """Go past a number. Raises: refusal."""
+        token = self.take()
+        try:
+            return Fraction(parse_decimal(token.text))
+        except ValueError as error:
+            raise self.refusal(f"has a number at character {token.place} that {error}") from None
+
+    def count(self) -> None:
+        """One operand more. Raises: refusal."""
+        self._counted += 1
+        if self._counted > OPERANDS_MAX:
+            raise self.refusal(f"must have at most {OPERANDS_MAX} {self.operands}")
+
+    def deeper(self, depth: int) -> int:
+        """Into brackets. Raises: refusal."""
+        if depth == DEPTH_MAX:
+            raise self.refusal(f"must have at most {DEPTH_MAX} brackets within each other")
+        return depth + 1
+
+    def unexpected(self, wanted: str) -> ValueError:
+        """What comes next is not what is wanted."""
+        token = self.token
+        what = token.text if token.kind == "end" else repr(token.text)
+        return self.refusal(f"has {what} at character {token.place}, where {wanted} is expected")
