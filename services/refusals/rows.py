@@ -21,7 +21,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Row(NamedTuple):
-    """A row of `store.refused_usage`, in the order of its insertion."""
+    """A row of `store.refused_usage`, in the order of its insertion; `arrived` is when what was refused last did."""
 
     organization: str
     id: str
