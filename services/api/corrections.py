@@ -16,7 +16,7 @@ from events.resources.catalog import Meter
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
 from services.api.correction_answers import CorrectedUsage
-from services.api.measurement import Numbers, Texts, Time
+from services.api.measurement import MeasuredFields, Time
 from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, void
@@ -49,17 +49,8 @@ class VoidBody(UsageName):
     """POST usage/void: the event counts for nothing any more."""
 
 
-class AmendBody(UsageName):
+class AmendBody(UsageName, MeasuredFields):
     """POST usage/amend: the event counts with these fields and no others; its meter and its time stay."""
-
-    measure: Numbers | None = None
-    cost: Numbers | None = None
-    income: Numbers | None = None
-    who: Texts | None = None
-    what: Texts | None = None
-    where: Texts | None = None
-    other: Texts | None = None
-    metadata: Texts | None = None
 
     def fields(self, meter: Meter) -> UsageFields:
         """What it gives, as the log has it. Raises: InvalidField."""
