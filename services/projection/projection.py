@@ -47,11 +47,7 @@ class Projection:
     @property
     def unwritten_records(self) -> dict[int, int]:
         """Records that are folded and not written, of partitions that have any."""
-        return {
-            partition: state.unwritten.records
-            for partition, state in self.partitions.items()
-            if state.unwritten.records
-        }
+        return {number: state.unwritten.records for number, state in self.partitions.items() if state.unwritten.records}
 
     @property
     def unwritten_totals(self) -> dict[int, int]:
@@ -143,9 +139,7 @@ class Projection:
         Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
         """
         await self._advance(catalog_end)
-        states = [
-            state for number, state in self.partitions.items() if only is None or number in only or not state.dirty
-        ]
+        states = [at for number, at in self.partitions.items() if only is None or number in only or not at.dirty]
         async with self.target.writing() as connection:
             if any(state.unwritten.foreign for state in states):
                 await check_origins(connection, self._origins)
@@ -208,9 +202,8 @@ class Projection:
         unwritten = state.unwritten
         if unwritten.aggregations:
             catalogs, anew = self.catalog.organizations, unwritten.aggregations
-            await self._derive_anew(
-                state, {organization: anew & catalogs[organization].aggregations.keys() for organization in catalogs}
-            )
+            changed = {organization: anew & of.aggregations.keys() for organization, of in catalogs.items()}
+            await self._derive_anew(state, changed)
         merge_cells(unwritten, self.cache, self.catalog)
         correcting = Correcting(
             self.reader, self._ranges, state.position.partition, self._origins, self._plans, self.cache,
