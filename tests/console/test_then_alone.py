@@ -60,7 +60,7 @@ ANSWERS: dict[str, Any] = {
         "accountPlans": [{"id": "ap", "planId": "plan", "startDate": "2026-01-01"}],
         "plans": [{"id": "plan", "planTemplateId": "t", "name": "Monthly", "code": "m"}],
         "planTemplates": [{"id": "t", "currency": "JPY", "billFrequency": "MONTHLY"}], "pricings": [PRICE],
-        "aggregations": [{"id": "g", "name": "Calls"}],
+        "aggregations": [{"id": "g", "name": "Calls"}], "unbilled": BILL | {"billTotal": 4},
     },
     "accounts/a/unbilled": BILL,
     "accountplans": {"data": []}, "commitments": {"data": [COMMITMENT]}, "balances": {"data": [BALANCE]},
@@ -118,7 +118,7 @@ async def alone() -> AsyncIterator[Alone]:
 
 KNOWN, DAY, BEFORE = {"knownAt": THEN["knownAt"]}, {"asOf": "2026-01-15"}, {"billDateEnd": "2026-01-16"}
 PAGES = {
-    "/accounts/a": {"accounts/a/snapshot": THEN, "accounts/a/unbilled": THEN, "bills": KNOWN | BEFORE},
+    "/accounts/a": {"accounts/a/snapshot": THEN, "bills": KNOWN | BEFORE},
     "/commitments/c": {
         "commitments/c": KNOWN, "commitments/c/balance": THEN, "commitments/c/burndown": THEN, "events": KNOWN,
         "lineitems": KNOWN | BEFORE, "accounts/a": KNOWN, "accounts/a/unbilled": KNOWN,
@@ -165,6 +165,7 @@ async def test_an_account_shows_what_the_snapshot_has(alone: Alone) -> None:
     page = (await alone.see("/accounts/a", **THEN)).one("main")
     assert page.one("section", id="plans").numbers[-1] * 2 == 71 and "Monthly" in page.text
     assert "kid" in page.one("section", id="children").text
+    assert page.one("section", id="unbilled").one("tfoot").numbers == [4] and "accounts/a/unbilled" not in alone.asked
     assert "12 345 JPY" in page.one("section", id="commitments").text, "in the account's own form"
 
 
