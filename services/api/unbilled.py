@@ -1,4 +1,4 @@
-"""What is not billed yet, of all that has arrived and of an account as it was; bills that are not there, as documents."""
+"""What is not billed yet, now and as of a day; bills that are not there, as documents."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from services.api.families import family_of
 from services.api.known import KNOWN_AT, family_known
 from services.api.parameters import Day
 from services.api.wire import answer
-from services.billing.bill_document import bill_document, unpriced_documents
+from services.billing.bill_document import bill_document, names_in, referred_ids, unpriced_documents
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 from services.readside.past.known import KnownFamily
@@ -59,12 +59,10 @@ def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -
 
 def unbilled_settled(known: KnownFamily, settlement: Settlement, account: str) -> dict[str, Any]:
     """What of a settlement of the family no bill that is dated by its day has charged; names are those of then."""
-    resources = known.resources
-    named = [*resources.accounts.values(), *resources.products.values()]
-    names = {one.id: {"code": one.body.code, "name": one.body.name} for one in named}
     bills = previewed_bills(unbilled_by(settlement, account), known.positions)
+    names = names_in(known.resources, referred_ids(bills))
     documents = [bill_document(bill, names, None) for bill in bills]
-    return preview_of(documents, account, unpriced_documents(settlement.family, resources, account))
+    return preview_of(documents, account, unpriced_documents(settlement.family, known.resources, account))
 
 
 def previewed_bills(drafts: Sequence[DraftBill], positions: Positions) -> list[BillIssued]:
