@@ -1,16 +1,19 @@
 """The console in a real browser: a story told by clicks, its numbers compared, and no fault that axe-core finds."""
 
 import asyncio
+import re
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.console.answers import ANSWERS, numbers_in
+from services.console.app import _FOLLOWED, _PAGES
+from tests.console.answers import noting
 from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
 from tests.console.pictures import pages
 from tests.console.story import Office
@@ -171,26 +174,34 @@ async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office
 
 
 async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Office, context: BrowserContext) -> None:
-    """One walk: each number is one that the API says, nothing is wider than a phone, and axe finds nothing."""
-    lines = (await office.api.do("GET", f"bills/{office.ids['bill-acme']}"))["lineItems"]
-    office.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+    """One walk: each number and day is one that the API says, nothing is wider than a phone, and axe finds nothing."""
+    await office.look_up()
     page = await context.new_page()
-    for name, path in pages(office).items():
-        await page.emulate_media(color_scheme="dark")
-        await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-        await page.goto(office.base + path)
-        wide = await page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE[0], f"{name} is {wide} wide on a phone"
-        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        await has_no_fault(page)
-        await page.emulate_media(color_scheme="light")
-        await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
-        await has_no_fault(page, "color-contrast")
-        if name in ANSWERS:
-            asked = [await office.api.exact(one.format(**office.ids)) for one in ANSWERS[name]]
-            shown = await numbers(page, "main")
-            assert shown and not set(shown) - numbers_in(asked), name
+    async with noting(office, context) as noted:
+        for name, path in pages(office).items():
+            noted.answers.clear()
+            await page.emulate_media(color_scheme="dark")
+            await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+            await page.goto(office.base + path)
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE[0], f"{name} is {wide} wide on a phone"
+            await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+            await has_no_fault(page)
+            await page.emulate_media(color_scheme="light")
+            await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+            await has_no_fault(page, "color-contrast")
+            assert not await noted.strangers(page), name
+        assert noted.compared > 500
     await page.close()
+
+
+def test_every_page_is_walked_over() -> None:
+    """Of the console's addresses below an organization all that are pages, and no files, have a picture."""
+    ids = defaultdict[str, str](lambda: "x")
+    walked = [path.partition("?")[0] for path in pages(Office(cast(Any, None), cast(Any, None), ids)).values()]
+    for path, _ in (*_PAGES, *_FOLLOWED):
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+        assert "{format}" in path or path.endswith("/bytes") or any(re.fullmatch(pattern, one) for one in walked), path
 
 
 async def test_all_is_reached_and_seen_by_keyboard(office: Office, page: Page) -> None:
