@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from services.access.gate import Gate
+from services.access.links import SpentLinks
 from services.console import (
     account,
     accounts,
@@ -61,12 +62,15 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
 )
 
 
-def console_routes(api: ASGIApp, gate: Gate, needed: Needed, streams: Streams) -> list[BaseRoute]:
+def console_routes(
+    api: ASGIApp, gate: Gate, needed: Needed, streams: Streams, spent_links: SpentLinks
+) -> list[BaseRoute]:
     """All of it, below /console. `api`: the app that has the API's routes; `needed`: which scopes one of them needs,
-    by method and path below an organization; `streams`: what tells pages that they have moved.
+    by method and path below an organization; `streams`: what tells pages that they have moved; `spent_links`: which
+    links somebody has signed in by.
     """
     console = Console(calls_of(api), gate, needed)
-    signing = SigningIn(console)
+    signing = SigningIn(console, spent_links)
     outside = [
         Route("/", signing.front),
         Route("/organizations", signing.choose),

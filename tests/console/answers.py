@@ -25,6 +25,7 @@ from services.api.scopes import PREFIX, needed_by
 from services.console.app import console_routes
 from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE
+from tests.console.alone import NO_LINKS
 from tests.console.story import Office
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -40,7 +41,7 @@ _TEXTS = """() => {
 }"""
 _MARKED = "found => found.map(one => one.value)"
 _DAY = re.compile(r"\b[A-Z][a-z]{2} \d{1,2}, \d{4}")
-_NUMBER = re.compile(r"(?<![\w.@/])\d[\d,]*(?:\.\d+)?(?!\w)")
+_NUMBER = re.compile(r"(?<![\w.@/])\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Noted:
             else:
                 numbers.add(value)
         said = "\n".join(texts)
+        named = set(_NUMBER.findall(said))
         marked = await page.eval_on_selector_all("#page data", _MARKED)
         self.compared += len(marked)
         strange = [value for value in marked if Decimal(value) not in numbers]
@@ -85,7 +87,7 @@ class Noted:
                 if datetime.strptime(day, "%b %d, %Y").date().isoformat() not in said:
                     strange.append(day)
             for number in others:
-                if number not in said and _decimal(number) not in numbers:
+                if number not in named and _decimal(number) not in numbers:
                     strange.append(f"{number} in {text.strip()!r}")
         return strange
 
@@ -121,7 +123,7 @@ async def noting(office: Office, context: BrowserContext) -> AsyncIterator[Noted
         token = (await http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=(id, secret))).json()
         noted = Noted(http, office.api.organization)
         api = Starlette(routes=[Path("/{path:path}", noted.forward, methods=["GET", "POST"])])
-        app = Starlette(routes=console_routes(api, cast(Gate, noted), _needed, Streams(_reached)))
+        app = Starlette(routes=console_routes(api, cast(Gate, noted), _needed, Streams(_reached), NO_LINKS))
         cookies = {COOKIE: token["access_token"]}
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url=office.url, cookies=cookies) as pages:

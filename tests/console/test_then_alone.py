@@ -18,6 +18,7 @@ from services.access.tokens import Identity
 from services.console.app import console_routes
 from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE
+from tests.console.alone import NO_LINKS
 from tests.console.visiting import Element, parsed
 
 BASE = "/console/organizations/org"
@@ -83,7 +84,7 @@ class Alone:
         self.asked: dict[str, dict[str, str]] = {}
         api = Starlette(routes=[Route("/organizations/org/{path:path}", self._answer)])
         console = console_routes(
-            api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}), Streams(self._reached)
+            api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}), Streams(self._reached), NO_LINKS
         )
         app = Starlette(routes=[*console, Mount("/", api)])
         transport = httpx.ASGITransport(app=app)
