@@ -29,7 +29,7 @@ from services.console.visits import Action, Console, Needed, Page, done, outside
 
 PATH = "/console"
 #: Below an organization: what is looked at, ...
-_PAGES: tuple[tuple[str, Page], ...] = (
+PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
     ("/accounts/{account}/what-if", what_if.page),
@@ -44,7 +44,7 @@ _PAGES: tuple[tuple[str, Page], ...] = (
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
 )
 #: ... what tells when it has moved, ...
-_FOLLOWED: tuple[tuple[str, Page], ...] = (
+FOLLOWED: tuple[tuple[str, Page], ...] = (
     ("", overview.page),
     ("/accounts/{account}", account.page),
     ("/commitments/{commitment}", commitment.page),
@@ -82,8 +82,8 @@ def console_routes(
         Route("/enter/{code}", signing.enter, methods=["POST"]),
         Route("/static/{name}", serve_asset),
     ]
-    looked_at = [_inside(path, shown(console, page), "GET") for path, page in _PAGES]
-    followed = [_inside(path, shown(console, streams.followed(page)), "GET") for path, page in _FOLLOWED]
+    looked_at = [_inside(path, shown(console, page), "GET") for path, page in PAGES]
+    followed = [_inside(path, shown(console, streams.followed(page)), "GET") for path, page in FOLLOWED]
     looked_at += [*followed, _inside("/live", shown(console, streams.page), "GET")]
     sent = [_inside(path, done(console, action), "POST") for path, action in _ACTIONS]
     every = [*outside, *looked_at, *sent, Route("/{path:path}", _not_there)]

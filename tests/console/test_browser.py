@@ -12,7 +12,9 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
-from services.console.app import _FOLLOWED, _PAGES
+from services.billing.runner import JOB_LOCK
+from services.console.app import FOLLOWED, PAGES
+from services.postgres import connected
 from tests.console.answers import noting
 from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
 from tests.console.pictures import pages
@@ -158,6 +160,23 @@ async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Offi
             await asyncio.sleep(0.2)
 
 
+async def test_a_job_that_is_not_done_is_cancelled(office: Office, page: Page) -> None:
+    """No process gets to carry it out: the test has what whoever does must have."""
+    async with connected(office.system.endpoints.database_url) as connection:
+        made = await connection.fetchval("SELECT coalesce(max(sequence), 0) FROM store.bill_jobs")
+        for number in range(made + 1, made + 10):
+            await connection.execute("SELECT pg_advisory_lock($1, $2)", JOB_LOCK, number)
+        job = await office.api.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+        await page.goto(f"{office.base}/operations")
+        row = page.locator("#jobs").get_by_role("row").nth(1)
+        await expect(row.locator(".status")).to_have_text("Pending")
+        await has_no_fault(page)
+        await row.get_by_role("button", name="Cancel").click()
+        await expect(row.locator(".status")).to_have_text("Cancelled")
+        await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+        assert (await office.api.do("GET", f"billjobs/{job['id']}"))["status"] == "CANCELLED"
+
+
 async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office, page: Page) -> None:
     await page.goto(f"{office.base}/accounts/{office.ids['idle']}")
     await page.evaluate("window.loadedOnce = true")
@@ -199,7 +218,7 @@ def test_every_page_is_walked_over() -> None:
     """Of the console's addresses below an organization all that are pages, and no files, have a picture."""
     ids = defaultdict[str, str](lambda: "x")
     walked = [path.partition("?")[0] for path in pages(Office(cast(Any, None), cast(Any, None), ids)).values()]
-    for path, _ in (*_PAGES, *_FOLLOWED):
+    for path, _ in (*PAGES, *FOLLOWED):
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
         assert "{format}" in path or path.endswith("/bytes") or any(re.fullmatch(pattern, one) for one in walked), path
 
