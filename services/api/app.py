@@ -118,8 +118,7 @@ def create_app(
                 app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
-            app.state.every = every
-            keys = AskedTogether(partial(_find_keys, every))
+            app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)

@@ -1,12 +1,17 @@
-"""Numbers of a page that no answer has are found, so that the walk over all pages can fail."""
+"""Numbers of a page that no answer has are found, and every page is walked over, so that the walk can fail."""
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 
+from services.console.app import FOLLOWED, PAGES
 from tests.console.answers import Noted
+from tests.console.pictures import pages
+from tests.console.story import Office
 
 
 @dataclass
@@ -43,3 +48,12 @@ async def test_so_is_a_marked_number() -> None:
     noted = Noted(cast(Any, None), "o", [NOTED])
     assert await noted.strangers(cast(Any, Shown([], ["1620", "5", "7"]))) == ["7"]
     assert noted.compared == 3
+
+
+def test_every_page_is_walked_over() -> None:
+    """Of the console's addresses below an organization all that are pages, and no files, have a picture."""
+    ids = defaultdict[str, str](lambda: "x")
+    walked = [path.partition("?")[0] for path in pages(Office(cast(Any, None), cast(Any, None), ids)).values()]
+    for path, _ in (*PAGES, *FOLLOWED):
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+        assert "{format}" in path or path.endswith("/bytes") or any(re.fullmatch(pattern, one) for one in walked), path

@@ -1,11 +1,9 @@
 """The console in a real browser: a story told by clicks, its numbers compared, and no fault that axe-core finds."""
 
 import asyncio
-import re
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -13,7 +11,6 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
 from services.billing.runner import JOB_LOCK
-from services.console.app import FOLLOWED, PAGES
 from services.postgres import connected
 from tests.console.answers import noting
 from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
@@ -212,15 +209,6 @@ async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Offic
             assert not await noted.strangers(page), name
         assert noted.compared > 500
     await page.close()
-
-
-def test_every_page_is_walked_over() -> None:
-    """Of the console's addresses below an organization all that are pages, and no files, have a picture."""
-    ids = defaultdict[str, str](lambda: "x")
-    walked = [path.partition("?")[0] for path in pages(Office(cast(Any, None), cast(Any, None), ids)).values()]
-    for path, _ in (*PAGES, *FOLLOWED):
-        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
-        assert "{format}" in path or path.endswith("/bytes") or any(re.fullmatch(pattern, one) for one in walked), path
 
 
 async def test_all_is_reached_and_seen_by_keyboard(office: Office, page: Page) -> None:

@@ -27,10 +27,14 @@ async def test_an_account_is_seen_as_it_was_known_before_its_bills(office: Offic
     [held] = snapshot["commitments"]
     [row] = rows(page.one("section", id="commitments"))
     assert row[-2:] == [held["amountSpent"], held["amountRemaining"]] and held["amountSpent"] > 0
-    not_billed = page.one("section", id="unbilled").one("tfoot").numbers
-    assert not_billed == [snapshot["unbilled"]["billTotal"]] != [0]
+    not_billed, arrived = snapshot["unbilled"], await api.exact(f"accounts/{id}/unbilled", **then)
+    assert page.one("section", id="unbilled").one("tfoot").numbers == [not_billed["billTotal"]]
+    lines = rows(page.one("section", id="unbilled"))
+    assert lines == [
+        [line["units"], line["subtotal"]] if line["unit"] else [line["subtotal"]] for line in not_billed["lineItems"]
+    ]
     # What was used on the 25th is none of it, though it had arrived.
-    assert not_billed[0] < (await api.exact(f"accounts/{id}/unbilled", **then))["billTotal"]
+    assert lines[0] == [2400, 850] and max(line["subtotal"] for line in arrived["lineItems"]) == 1350
     assert "There was no bill yet." in page.one("section", id="bills").text
     assert rows(page.one("section", id="plans")) == [[0, 0, Decimal("0.5")], [1000, 0, Decimal("0.25")]]
     told = await api.exact(f"commitments/{office.ids['prepaid']}/burndown", **then)
