@@ -27,11 +27,9 @@ _BILLS = "SELECT bill_id, position FROM bills WHERE organization = $1"
 
 @dataclass(frozen=True, slots=True)
 class KnownBill:
-    """A bill as it stood then, the date up to which bills were locked, and the organization's catalog of then, which has no
-    accounts.
-
-    `family`: as it was known, of a pending one, with what would have been billed; without a draft nothing would have
-    been."""
+    """A bill as it stood then, the date up to which bills were locked, and the organization's catalog of then (accounts
+    are no part of it). `family`: as it was known, of a pending one, with what would have been billed; without a draft
+    nothing would have been."""
 
     life: BillLife
     lock_date: date | None
