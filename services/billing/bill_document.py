@@ -164,8 +164,8 @@ def unpriced_documents(family: Family, resources: Resources, account_id: str) ->
 
 def names_in(resources: Resources, ids: Iterable[str]) -> Names:
     """What accounts and products with these ids are called in resources: in those of a moment, as they were called."""
-    held = ((id, resources.accounts.get(id) or resources.products.get(id)) for id in ids)
-    return {id: {"code": one.body.code, "name": one.body.name} for id, one in held if one is not None}
+    named = ((id, resources.accounts.get(id) or resources.products.get(id)) for id in ids)
+    return {id: {"code": entity.body.code, "name": entity.body.name} for id, entity in named if entity is not None}
 
 
 def average(amount: Decimal, units: Decimal) -> Decimal:
