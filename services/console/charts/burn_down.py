@@ -107,13 +107,16 @@ class _Drawing:
         return sentences([f"{self.form.money(left)} left on {self.form.day(day)}.", *self.told()])
 
     def told(self) -> tuple[str, ...]:
-        """That nothing is left of it, and since when; and when it will have run out, by each forecast. What is used up,
-        and gets nothing more, has no forecast that says anything."""
+        """That nothing is left of it, and since when; what is there for later days; and when it will have run out, by
+        each forecast. What is used up, and gets nothing more, has no forecast that says anything."""
         forecasts, now = self.answer["forecasts"], self.answer["days"][-1]
         none_left = bool(forecasts) and amount_of(now["left"]) <= 0
         if none_left:
             forecasts = [one for one in forecasts if one.get("runsOut") is not None or amount_of(one["left"]) > 0]
         told = [f"By the usage of the last {forecast['window']} days {self._end(forecast)}." for forecast in forecasts]
+        ahead = amount_of(now["ahead"])
+        if ahead > 0:
+            told.insert(0, f"{self.form.money(ahead)} was paid in to be drawn from a later day on.")
         return (*([self._gone(now)] if none_left else []), *told)
 
     def _gone(self, now: Answer) -> str:

@@ -142,7 +142,8 @@ def test_of_what_nothing_was_put_on_nothing_is_used_up() -> None:
         day["added"] = D(0)
     assert burn_down(answer).told == ("Nothing was put on it yet.",)
     answer["days"][-1]["ahead"] = D(5)
-    assert burn_down(answer).told == ("Nothing can be drawn of it yet.",)
+    later = "5 USD was paid in to be drawn from a later day on."
+    assert burn_down(answer).told == ("Nothing can be drawn of it yet.", later)
 
 
 def test_tables_have_the_answers_own_numbers() -> None:
