@@ -2,7 +2,7 @@
 
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
-from projections.settlement.bill_differences import draft_bills, issue, unbilled, unbilled_of
+from projections.settlement.bill_differences import draft_bills, issue, unbilled, unbilled_by, unbilled_of
 from projections.settlement.billed import Billed, LineKey, PendingBill
 from projections.settlement.comparing import ComparedBill, ComparedLine, compare_bills
 from projections.settlement.drafts import DraftBill, DraftLine
@@ -42,6 +42,7 @@ __all__ = [
     "terms_of",
     "together",
     "unbilled",
+    "unbilled_by",
     "unbilled_of",
     "unpriced",
 ]

@@ -12,7 +12,7 @@ from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.line_types import READING_PLACE
 from projections.rating.terms import AccountTerms
-from projections.settlement.billed import BilledLine, LineKey, PendingBill
+from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
 from projections.settlement.drafts import (
     BillingFrequency,
     DraftBill,
@@ -42,7 +42,7 @@ def draft_bills(
         through = family.billed.bill_date(account, date)
         if through not in settled:
             settled[through] = settle(family, through=through, accrued=False, kept=kept)
-        drafts.extend(_drafts(settled[through], account, family.billed.pending_of(account)))
+        drafts.extend(_drafts(settled[through], account, family.billed, family.billed.pending_of(account)))
     return drafts
 
 
@@ -57,7 +57,12 @@ def unbilled(
 def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:
     """The same of a settlement of all usage that has arrived."""
     accounts = [account_id] if account_id else list(settlement.terms.accounts)
-    return [draft for account in accounts for draft in _drafts(settlement, account)]
+    return [draft for account in accounts for draft in _drafts(settlement, account, settlement.family.billed)]
+
+
+def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
+    """What of a settlement no bill that is dated by its day has charged (rules 8.15)."""
+    return list(_drafts(settlement, account_id, settlement.family.billed.dated_by(settlement.through)))
 
 
 def issue(
@@ -92,10 +97,11 @@ def issue(
 
 
 def _drafts(
-    settlement: Settlement, account_id: str, pending: Mapping[str, PendingBill] | None = None
+    settlement: Settlement, account_id: str, earlier: Billed, pending: Mapping[str, PendingBill] | None = None
 ) -> Iterable[DraftBill]:
-    """One draft for each currency in which the account has differences, or a pending bill with memos."""
-    due, billed = settlement.lines, settlement.family.billed.by_key
+    """One draft for each currency in which the account has differences to the earlier bills, or a pending bill with
+    memos."""
+    due, billed = settlement.lines, earlier.by_key
     opened = pending or {}
     keys = {key for key in due if key.account_id == account_id}
     keys |= {key for key in billed if key.account_id == account_id}

@@ -162,6 +162,13 @@ class Billed:
         opened = (bill.bill_date for bill in self.pending_of(account_id).values())
         return max([asked, self.latest.get(account_id, asked), *opened])
 
+    def dated_by(self, day: date) -> "Billed":
+        """The bills that stand and are dated by the day, without pending ones."""
+        dated = Billed(bills={id: bill for id, bill in self.bills.items() if bill.bill_date <= day})
+        for bill in dated.bills.values():
+            dated._add(bill)
+        return dated
+
     def charged_beside(self, accounts: Container[str]) -> Decimal:
         """What the bills charge to other accounts than these."""
         with localcontext(EXACT):

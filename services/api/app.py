@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import cache, partial
 from importlib.metadata import version
 
@@ -14,6 +15,7 @@ from events.facts.base import FactModel
 from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
+from services.access.links import SpentLinks
 from services.access.signing_in import SignIn
 from services.alerts.running import Alerts
 from services.api import (
@@ -43,6 +45,7 @@ from services.api import (
     snapshot,
     statements,
     system,
+    unbilled,
     usage_query,
     void_matching,
     what_if,
@@ -66,7 +69,7 @@ from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
 from services.kafka import Cluster, SharedWriter
-from services.postgres import Postgres, Role, open_postgres
+from services.postgres import Connection, Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
 from services.refusals.making_accounts import AccountMaker
 from services.shared_answers import AskedTogether
@@ -115,7 +118,7 @@ def create_app(
                 app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
-            keys = AskedTogether(partial(_find_keys, every))
+            app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
@@ -164,13 +167,22 @@ def create_app(
 
 def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
-    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
+    spent = SpentLinks(partial(_of_every, app))
+    app.router.routes.extend(
+        console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams, spent)
+    )
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
     """How far each partition is folded, and with how much of the catalog: one look for all who ask at once."""
     projected = (await app.state.health.watcher.now()).projected
     return {at: (offset, projected.catalog_offsets[at]) for at, offset in projected.next_offsets.items()}
+
+
+def _of_every(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
+    """A connection of the pool for what is no organization's."""
+    every: Postgres = app.state.every
+    return every.connection()
 
 
 async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedKey]:
@@ -192,6 +204,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         schedules.schedule_router(),
         commitments.router,
         bills.router,
+        unbilled.router,
         line_items.router,
         what_if.router,
         bill_life.router,
