@@ -19,6 +19,7 @@ from services.alerts.running import Alerts
 from services.api import (
     accounts,
     auth,
+    automatic_acts,
     balances,
     bill_config,
     bill_jobs,
@@ -61,6 +62,7 @@ from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
 from services.api.wire import wire_document
+from services.automation.acting import RuleActor
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -124,7 +126,9 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
+                actor = RuleActor(postgres, lambda: app.state.api.generations)
+                told = (lambda: app.state.api.generations, wire_document, actor.act_due)
+                alerts = Alerts(postgres, every, *told)
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
@@ -191,6 +195,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         balances.router,
         schedules.schedule_router(),
         commitments.router,
+        automatic_acts.router,
         bills.router,
         line_items.router,
         what_if.router,

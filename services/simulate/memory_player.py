@@ -8,7 +8,7 @@ from uuid import uuid5
 
 from events.envelope import NAMESPACE, seal
 from events.facts.base import Fact
-from events.facts.bills import Positions
+from events.facts.bills import BillIssued, Positions
 from events.facts.resources import ResourceFact
 from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
@@ -180,12 +180,17 @@ class MemoryPlayer:
         return state_document(self.resources, entity, settlement.commitments[entity.id], day)
 
     def _issued(self, draft: DraftBill) -> PlayedBill:
+        self.issue_draft(draft)
+        return played_bill(self._codes, draft)
+
+    def issue_draft(self, draft: DraftBill) -> BillIssued:
+        """The draft becomes a bill."""
         self._bills += 1
         bill_id = str(uuid5(NAMESPACE, f"simulate/bill/{self._bills}"))
         positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
         fact = issue(draft, bill_id=bill_id, positions=positions)
         self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
-        return played_bill(self._codes, draft)
+        return fact
 
     def _roots(self) -> list[str]:
         return [account.id for account in self.resources.accounts.values() if account.root_id == account.id]
