@@ -23,6 +23,7 @@ from services.access.client import Patient, SignedIn
 from services.access.local import Credentials
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
+from services.simulate.live_acts import awaited
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.naming import SOURCE, in_words, refusal
@@ -141,6 +142,10 @@ class LivePlayer:
         self._look_for_refused()
         bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
         return sorted(bills, key=lambda bill: (self._names.creation_of(bill.account), bill.currency))
+
+    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
+        rule_id = self._names.rule(rule)
+        return awaited(lambda: self._ask("GET", "automaticacts", ruleId=rule_id)["data"], count)
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}

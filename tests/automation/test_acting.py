@@ -1,4 +1,4 @@
-"""On a system that runs: an automatic rule acts once an arming, whoever is killed meanwhile; what it may not is told."""
+"""On a system that runs: an automatic rule acts once an arming, whoever is killed; what it may not is told."""
 
 import asyncio
 from typing import Any
@@ -18,8 +18,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 class Automatic(Customer):
     """A customer with automatic rules."""
 
-    async def begin(self) -> None:
-        await super().begin()
+    async def begin(self, **config: Any) -> None:
+        """On the day of all its usage, in January."""
+        await super().begin(testClock=True, **config)
+        await self.do("POST", "clock", {"now": "2026-01-10T12:00:00Z"})
         self.account = (await self.do("GET", f"commitments/{self.commitment}"))["accountId"]
 
     async def automatic(self, path: str, **body: Any) -> str:
@@ -33,6 +35,15 @@ class Automatic(Customer):
                 await asyncio.sleep(0.1)
         assert len(found) == count
         return list(reversed(found))
+
+    async def bills_of(self, last: str) -> list[str]:
+        """The bills of a run for the account."""
+        job = {"accountIds": [self.account], "lastDateInBillingPeriod": last}
+        job_id = (await self.do("POST", "billjobs", job))["id"]
+        async with asyncio.timeout(60):
+            while (done := await self.do("GET", f"billjobs/{job_id}"))["status"] != "COMPLETE":
+                await asyncio.sleep(0.1)
+        return list(done["billIds"])
 
     async def has_due(self) -> bool:
         return await self.rows_due() == 1
@@ -116,12 +127,9 @@ async def test_a_threshold_bills_once_and_the_periods_bill_is_the_rest(common_sy
     await customer.use(30)
     await settled(common_system.endpoints)
     assert await customer.acts(1) == [act]
-    job = {"accountIds": [customer.account], "lastDateInBillingPeriod": "2026-01-31"}
-    job_id = (await customer.do("POST", "billjobs", job))["id"]
-    async with asyncio.timeout(60):
-        while (done := await customer.do("GET", f"billjobs/{job_id}"))["status"] != "COMPLETE":
-            await asyncio.sleep(0.1)
-    [rest] = done["billIds"]
+    # A run on the way leaves alone what was billed ahead, and the month's bill has the rest.
+    assert await customer.bills_of("2026-01-15") == []
+    [rest] = await customer.bills_of("2026-01-31")
     assert (await customer.do("GET", f"bills/{rest}"))["billTotal"] == 30
 
 
