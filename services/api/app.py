@@ -126,12 +126,12 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                actor = RuleActor(postgres, lambda: app.state.api.generations)
-                told = (lambda: app.state.api.generations, wire_document, actor.act_due)
-                alerts = Alerts(postgres, every, *told)
+                generations = partial(_generations, app)
+                act = RuleActor(postgres, generations).act_due
+                alerts = Alerts(postgres, every, generations, wire_document, act)
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
-                later += [maker.run()] if accounts_of_records else []
+                if accounts_of_records:
+                    later.append(AccountMaker(postgres, every, cluster, usage, generations).run())
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -169,6 +169,12 @@ def create_app(
 def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
     app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
+
+
+def _generations(app: FastAPI) -> Generations:
+    """Those that hold now."""
+    held: Generations = app.state.api.generations
+    return held
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:

@@ -8,7 +8,6 @@ reads name the day as of which they ask.
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +25,7 @@ from services.kafka import Cluster
 from services.simulate.live_acts import awaited
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
-from services.simulate.naming import SOURCE, in_words, refusal
+from services.simulate.naming import SOURCE, in_words, noon, refusal
 from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_unpriced
 
@@ -136,7 +135,7 @@ class LivePlayer:
         self._ask("GET", self._path("account", account))
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
-        self._reach(_noon(day))
+        self._reach(noon(day))
         only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
         job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
         self._look_for_refused()
@@ -245,8 +244,3 @@ class LivePlayer:
             pause = min(2 * pause, _LOOK_SECONDS[1])
             job = self._call("GET", path)
         return job
-
-
-def _noon(day: date) -> datetime:
-    """A moment of this day in UTC and in nearly every zone."""
-    return datetime.combine(day, time_of_day(12), UTC)

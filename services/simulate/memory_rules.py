@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from events.facts.automation import AutomaticRuleActed
@@ -20,6 +20,7 @@ from services.automation.billing_ahead import draft_ahead, why_not
 from services.commands.automation_rules import top_up_commands
 from services.commands.errors import CommandError
 from services.commands.messages import Command
+from services.simulate.naming import noon
 
 #: Time before anything happens.
 _BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +49,7 @@ class MemoryRules:
     def reach(self, moments: Iterable[datetime | date]) -> None:
         """Time moves on, never back; a day is reached at its noon."""
         for moment in moments:
-            at = moment if isinstance(moment, datetime) else datetime.combine(moment, time(12), UTC)
+            at = moment if isinstance(moment, datetime) else noon(moment)
             self.now = max(self.now, at)
 
     def follow(self, doing: Doing) -> None:

@@ -15,15 +15,7 @@ from services.failures import ExpectedFailure
 from services.simulate.compare import acts_differences, bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
 from services.simulate.naming import NUMBERS, SOURCE, STEPS, TEXTS
-from services.simulate.player import (
-    Document,
-    PlayedBill,
-    PlayedUnpriced,
-    Player,
-    RefusedError,
-    UsageRecord,
-    nameless,
-)
+from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord, nameless
 from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
