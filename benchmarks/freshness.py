@@ -195,7 +195,9 @@ def table(accounts: int, found: Sequence[Freshness]) -> Table:
     multiple=True,
     help="Measure it again beside an account that costs more; repeat for several.",
 )
-@click.option("--rules", type=click.IntRange(0, 100_000), default=0, help="Measure it again with so many alert rules.")
+@click.option(
+    "--alerts", "rules", type=click.IntRange(0, 100_000), default=0, help="Measure it again with so many alert rules."
+)
 @click.option("--creates", type=click.IntRange(0, 10_000), default=0, help="Commitments to create a second meanwhile.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(

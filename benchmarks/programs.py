@@ -74,8 +74,8 @@ PROGRAMS = (
     ),
     Program(
         "freshness",
-        "--accounts 1000 --rate 10000 --seconds 15 --rules 10000",
-        "--accounts 200 --rate 500 --seconds 5 --rules 1000",
+        "--accounts 1000 --rate 10000 --seconds 15 --alerts 10000",
+        "--accounts 200 --rate 500 --seconds 5 --alerts 1000",
         900,
         beside("rules", "10,000 alert rules"),
     ),

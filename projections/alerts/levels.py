@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from events.decimals import plain
 from events.resources.automation import BILL, TOP_UP
-from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, REACHED, RUNS_OUT, USED
+from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, LEVELS, REACHED, RUNS_OUT, USED
 from projections.alerts.rules import SO, account_in, height_of, percentage
 from projections.calendar import ONE_DAY
 from projections.outlook.outlook import Outlook
@@ -26,6 +26,9 @@ from projections.settlement.states import AgreementState
 #: The pace that forecasts are asked at: the usage of so many days, as the console shows it first.
 PACE_DAYS = 30
 _IN_TERM = ("ACTIVE", "EXHAUSTED")
+#: What rules wait for: of all, and of what is left or used of funds.
+EVERY, _OF_FUNDS = frozenset((*LEVELS, TOP_UP, BILL)), frozenset((USED, LEFT, EXHAUSTED))
+_BILLS = frozenset((BILL,))
 
 
 class Level(NamedTuple):
@@ -41,15 +44,20 @@ class Level(NamedTuple):
     whose: str = ""
 
 
-def settled_levels(settlement: Settlement, own: Resources) -> Iterator[Level]:
-    """As of the settlement's day; `own` are the family's commitments and balances."""
+def settled_levels(settlement: Settlement, own: Resources, names: frozenset[str] = EVERY) -> Iterator[Level]:
+    """As of the settlement's day, of what rules of these names wait for; `own` are the family's commitments and
+    balances."""
+    if names == _BILLS:
+        return
     states, through = settlement.states(), settlement.through
     for fund in settlement.terms.funds:
         state = states[fund.id]
         if state.status in _IN_TERM:
             arming = armed(fund, own, through)
-            yield from _of_fund(fund, state, arming)
-            yield top_up_level(fund, state, arming, through)
+            if not names.isdisjoint(_OF_FUNDS):
+                yield from _of_fund(fund, state, arming)
+            if TOP_UP in names:
+                yield top_up_level(fund, state, arming, through)
             if state.amount_remaining > 0:
                 yield _ends(fund, through)
     for minimum in settlement.terms.minimums:

@@ -88,6 +88,8 @@ class Rules:
     """The rules of an organization. An object of its own for each state of the catalog."""
 
     ladders: Mapping[tuple[str, str | None], Ladder] = field(default_factory=dict)
+    #: What any of them waits for: of nothing else need it be known how high it stands.
+    names: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.ladders)
@@ -120,4 +122,4 @@ def rules_of(
     for key, unsorted in found.items():
         heights, rules = zip(*sorted(unsorted, key=lambda pair: (pair[0], pair[1].id)), strict=True)
         ladders[key] = Ladder(list(heights), list(rules))
-    return Rules(ladders)
+    return Rules(ladders, frozenset(name for name, _ in ladders))

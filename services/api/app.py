@@ -127,11 +127,11 @@ def create_app(
                 await gate.looked.wait()
                 await standing.looked.wait()
                 generations = partial(_generations, app)
-                act = RuleActor(postgres, generations).act_due
-                alerts = Alerts(postgres, every, generations, wire_document, act)
+                alerts = Alerts(postgres, every, generations, wire_document, RuleActor(postgres, generations).act_due)
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                if accounts_of_records:
-                    later.append(AccountMaker(postgres, every, cluster, usage, generations).run())
+                later += (
+                    [AccountMaker(postgres, every, cluster, usage, generations).run()] if accounts_of_records else []
+                )
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from events.facts.automation import AutomaticRuleActed
 from events.facts.bills import BillIssued
-from events.resources.automation import TOP_UP, AutomaticRule
+from events.resources.automation import TOP_UP
 from projections.alerts.due import AlertDue, FamilyAlerts, Speed
 from projections.alerts.levels import settled_levels, unbilled_levels
 from projections.alerts.rules import Rules, rules_of
@@ -99,19 +99,14 @@ class MemoryRules:
 
 
 def _found(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, held: Resources) -> Iterator[AlertDue]:
-    yield from alerts.find(rules, settled_levels(settlement, held), Speed.BALANCES)
+    yield from alerts.find(rules, settled_levels(settlement, held, rules.names), Speed.BALANCES)
     yield from alerts.find(rules, unbilled_levels(unbilled_of(settlement), settlement.family.billed), Speed.LINES)
 
 
 def rule_called(resources: Resources, code: str) -> Entity[Any] | None:
     """The automatic rule of this code."""
-    every = (*resources.automatic_top_ups.values(), *resources.threshold_billings.values())
-    return next((rule for rule in every if _code(rule) == code), None)
-
-
-def _code(rule: Entity[Any]) -> str:
-    body: AutomaticRule = rule.body
-    return body.code
+    every: tuple[Entity[Any], ...] = (*resources.automatic_top_ups.values(), *resources.threshold_billings.values())
+    return next((rule for rule in every if rule.body.code == code), None)
 
 
 def act_document(act: AutomaticRuleActed) -> dict[str, Any]:
