@@ -21,6 +21,7 @@ from services.alerts.running import Alerts
 from services.api import (
     accounts,
     auth,
+    automatic_acts,
     balances,
     bill_config,
     bill_jobs,
@@ -64,6 +65,7 @@ from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
 from services.api.wire import wire_document
+from services.automation.acting import RuleActor
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -127,10 +129,12 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
+                generations = partial(_generations, app)
+                alerts = Alerts(postgres, every, generations, wire_document, RuleActor(postgres, generations).act_due)
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
-                later += [maker.run()] if accounts_of_records else []
+                later += (
+                    [AccountMaker(postgres, every, cluster, usage, generations).run()] if accounts_of_records else []
+                )
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -173,6 +177,12 @@ def _add_console(app: FastAPI, gate: Gate) -> None:
     )
 
 
+def _generations(app: FastAPI) -> Generations:
+    """Those that hold now."""
+    held: Generations = app.state.api.generations
+    return held
+
+
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
     """How far each partition is folded, and with how much of the catalog: one look for all who ask at once."""
     projected = (await app.state.health.watcher.now()).projected
@@ -203,6 +213,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         balances.router,
         schedules.schedule_router(),
         commitments.router,
+        automatic_acts.router,
         bills.router,
         unbilled.router,
         line_items.router,
