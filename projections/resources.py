@@ -44,6 +44,7 @@ from events.resources.organization import (
 )
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
+from events.resources.webhooks import Webhook
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -91,6 +92,7 @@ class Resources:
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
     statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
     notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
+    webhooks: dict[str, Entity[Webhook]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -204,6 +206,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     BillConfig: "bill_configs",
     StatementConfig: "statement_configs",
     NotificationConfiguration: "notification_configurations",
+    Webhook: "webhooks",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

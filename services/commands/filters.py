@@ -168,4 +168,5 @@ COMMITMENT_ENDS = (
 )
 PLAN_OR_TEMPLATE = (equals("planId"), equals("planTemplateId"))
 CONTRACT_OR_NONE = (unlinked_or_equals("contractId"), unlinked_or_equals("contractId", "contract"))
+WEBHOOKS = (IDS, CODES, Filter("active", IsSwitched("active"), "flag"))
 RULES = (IDS, CODES, Filter("active", IsSwitched("active"), "flag"), equals("eventName"), equals("accountId"))

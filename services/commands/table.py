@@ -13,6 +13,7 @@ from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
+from events.resources.webhooks import Webhook
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import InnerList, InStories, Kind
@@ -225,6 +226,16 @@ _ROWS = (
         NotificationConfiguration,
         f.RULES,
         at="notifications/configurations",
+        in_stories=None,
+    ),
+    Kind(
+        "webhook",
+        Webhook,
+        f.WEBHOOKS,
+        page_size_max=200,
+        at="integrationdestinations/webhooks",
+        derived=("credentials",),
+        written_beside=True,
         in_stories=None,
     ),
 )

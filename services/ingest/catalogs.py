@@ -18,6 +18,9 @@ from events.facts.catalog import (
     NotificationConfigurationCreated,
     NotificationConfigurationDeleted,
     NotificationConfigurationUpdated,
+    WebhookCreated,
+    WebhookDeleted,
+    WebhookUpdated,
 )
 from events.facts.resources import (
     AccountCreated,
@@ -51,6 +54,9 @@ _OF_ALERTS = (
     NotificationConfigurationCreated,
     NotificationConfigurationUpdated,
     NotificationConfigurationDeleted,
+    WebhookCreated,
+    WebhookUpdated,
+    WebhookDeleted,
     Alert,
 )
 log = structlog.get_logger(__name__)

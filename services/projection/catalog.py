@@ -22,6 +22,7 @@ from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.resources.catalog import Pricing
 from events.resources.notifications import LEVELS, NotificationConfiguration
+from events.resources.webhooks import Webhook
 from events.sources import LastSequences, Origins
 from events.topics import CATALOG
 from projections.alerts.rules import Rules, rules_of
@@ -181,9 +182,9 @@ class CatalogLog(CatalogFold):
         before = touched(catalog, envelope.data)
         catalog.evolve(envelope)
         self.index(envelope.organization).evolve(envelope)
-        if _is_of_rule(envelope.data):
+        if _is_of(envelope.data, NotificationConfiguration):
             self._rules.pop(envelope.organization, None)  # no terms follow from it
-        else:
+        elif not _is_of(envelope.data, Webhook):
             self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
         self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
         self._changes.append(_change(record.offset, envelope, before, touched(catalog, envelope.data)))
@@ -208,7 +209,7 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     is applied."""
     if isinstance(fact, OrganizationConfigured):
         return _Touched(None)
-    if _is_of_rule(fact):
+    if _is_of(fact, NotificationConfiguration):
         rule = catalog.notification_configurations.get(fact.id)
         # One that waits for a level looks at everybody; one that waits for something that happens looks at nobody here.
         return _Touched(None if rule is not None and rule.body.event_name in LEVELS else frozenset())
@@ -235,8 +236,8 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
 
 
-def _is_of_rule(fact: ResourceFact) -> bool:
-    return type(fact).__name__.startswith(NotificationConfiguration.__name__)
+def _is_of(fact: ResourceFact, body: type[Resource]) -> bool:
+    return type(fact).__name__.startswith(body.__name__)
 
 
 def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
