@@ -7,7 +7,9 @@ whoever owns it another say.
 """
 
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 from services.failures import Worded
 
@@ -38,19 +40,30 @@ class ForbiddenAddressError(Worded):
     """the address of {host} is none of the public internet"""
 
 
-class NoNetworkError(Worded, ValueError):
-    """must be networks such as 10.0.0.0/8, separated by commas; {text!r} is none"""
+class NotHttpsError(Worded):
+    """its address must begin with https://"""
 
 
-def networks_of(text: str) -> tuple[Network, ...]:
-    """Networks as a setting writes them, separated by commas. Raises: NoNetworkError."""
-    networks = []
-    for one in (part.strip() for part in text.split(",")):
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What receivers may be: `allowed` networks besides the public internet, `plain_http` besides https; and how long
+    an attempt may take, in seconds."""
+
+    allowed: tuple[Network, ...] = ()
+    plain_http: bool = False
+    seconds: float = 15.0
+
+    def check(self, url: str) -> None:
+        """What is known before a name is looked up. Raises: NotHttpsError, ForbiddenAddressError."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not self.plain_http:
+            raise NotHttpsError
+        host = parts.hostname or ""
         try:
-            networks += [ip_network(one)] if one else []
+            ip_address(host)
         except ValueError:
-            raise NoNetworkError(text=one) from None
-    return tuple(networks)
+            return
+        permitted(host, [host], self.allowed)
 
 
 def is_public(address: Address) -> bool:

@@ -32,12 +32,11 @@ CREATE TABLE store.webhook_positions (
     position bigint NOT NULL
 );
 
-CREATE SEQUENCE store.webhook_numbers;
 CREATE TABLE store.webhook_deliveries (
     organization text NOT NULL,
     webhook_id text NOT NULL,
     delivery_id text NOT NULL,                  -- what the receiver knows it by: webhook-id
-    number bigint NOT NULL DEFAULT nextval('store.webhook_numbers'),
+    number bigint GENERATED ALWAYS AS IDENTITY,
     event_id text,                              -- null: a test
     event_type text NOT NULL,
     subject text NOT NULL,                      -- what it is about: one behind the other
