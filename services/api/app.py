@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import version
+from typing import cast
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -45,6 +46,9 @@ from services.api import (
     system,
     usage_query,
     void_matching,
+    webhook_deliveries,
+    webhook_secrets,
+    webhooks,
     what_if,
 )
 from services.api.beside import Crash, beside
@@ -52,6 +56,7 @@ from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
+from services.api.event_documents import documents_at
 from services.api.health import Health
 from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
@@ -60,7 +65,7 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
-from services.api.wire import wire_document
+from services.api.wire import encode, wire_document
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -72,6 +77,8 @@ from services.refusals.making_accounts import AccountMaker
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
+from services.webhooks.announcing import Announcer
+from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
@@ -92,13 +99,14 @@ def create_app(
     pooler_url: str | None = None,
     public_url: str | None = None,
     proof_key: str | None = None,
+    webhook_rules: WebhookRules | None = None,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
     how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what proofs are to be signed with.
+    `public_url`: what links begin with; `proof_key`: what signs proofs; `webhook_rules`: where webhooks may lead.
     """
 
     @contextlib.asynccontextmanager
@@ -112,7 +120,8 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
+                servers = postgres, generations, cluster, watcher, usage
+                app.state.api = Api(*servers, skeleton_accounts, proof_key, webhook_rules or WebhookRules())
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             keys = AskedTogether(partial(_find_keys, every))
@@ -124,9 +133,15 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
+
+                def generations() -> Generations:
+                    return cast(Api, app.state.api).generations
+
+                alerts = Alerts(postgres, every, generations, wire_document)
+                announcer = Announcer(postgres, every, generations, documents_at, encode)
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
+                later.append(announcer.run())
+                maker = AccountMaker(postgres, every, cluster, usage, generations)
                 later += [maker.run()] if accounts_of_records else []
                 working += [beside(loop, crashed) for loop in later]
                 yield
@@ -213,6 +228,9 @@ def organization_routers() -> tuple[APIRouter, ...]:
         usage_query.router,
         data_explorer.router,
         events.router,
+        webhook_deliveries.router,
+        webhook_secrets.router,
+        webhooks.router,
         resource_router(),
     )
 

@@ -20,6 +20,7 @@ import structlog
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
+from events.resources.base import Resource
 from events.resources.catalog import Pricing
 from events.resources.notifications import LEVELS, NotificationConfiguration
 from events.resources.webhooks import Webhook

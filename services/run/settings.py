@@ -80,7 +80,7 @@ class Settings(KafkaSettings, PostgresSettings):
     api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     """Seconds that a client may take for the head of a request, and for its body, and to take some of an answer."""
     webhook_key: SecretStr | None = None
-    """What secrets of webhooks are encrypted with in Postgres, at least 32 bytes: the API and `trueup webhooks` need it.
+    """What secrets of webhooks are encrypted with in Postgres, at least 32 bytes: API and `trueup webhooks` need it.
     Without it they stand there as they are.
     """
     webhook_key_file: Path | None = None

@@ -6,7 +6,6 @@ destination and the event. Nothing of an organization is read here that has no d
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import uuid5
@@ -209,4 +208,3 @@ def _types(destinations: Sequence[Destination]) -> set[str]:
 
     types = {happening.fact_type for happening in HAPPENINGS if is_wanted(happening.name)}
     return types | (set(ALERT_TYPES) if any(map(is_wanted, (NOTIFICATION, *READY))) else set())
-

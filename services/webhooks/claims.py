@@ -7,11 +7,11 @@ under the same id, and never is told that something was delivered that was not.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 from services.postgres import Postgres
-from services.webhooks.deliveries import lock_queue, promote
+from services.webhooks.deliveries import promote
+from services.webhooks.destinations import lock_queue
 from services.webhooks.pauses import pause_after
 
 #: Destinations that have something to be sent now.

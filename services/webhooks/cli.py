@@ -8,37 +8,23 @@ import click
 from services.garbage import tune_garbage_collection
 from services.postgres import Role, open_postgres
 from services.run.process import Process, run_process
-from services.run.settings import Settings
-from services.webhooks.addresses import Reach
+from services.webhooks.rules import WebhookRules
 from services.webhooks.running import Webhooks
-from services.webhooks.sealing import Sealer
 from services.webhooks.sending import open_sender
 
 #: Connections to Postgres: each attempt takes one twice, for a moment.
 CONNECTIONS = 5
 
 
-def reach_of(settings: Settings) -> Reach:
-    """Which receivers the settings allow."""
-    return Reach(settings.webhook_networks, settings.webhook_allow_http, float(settings.webhook_seconds))
-
-
-def sealer_of(settings: Settings) -> Sealer:
-    """What secrets are encrypted with."""
-    return Sealer(None if settings.webhook_key is None else settings.webhook_key.get_secret_value())
-
-
 async def _send(process: Process) -> None:
-    settings = process.settings
-    reach = reach_of(settings)
-    kept = timedelta(days=settings.webhook_kept_days)
+    rules, kept = WebhookRules.of(process.settings), timedelta(days=process.settings.webhook_kept_days)
     tune_garbage_collection()
     async with (
         open_postgres(process.endpoints.database_url, role=Role.WEBHOOKS, most=CONNECTIONS) as postgres,
-        open_sender(reach) as sender,
+        open_sender(rules.reach) as sender,
     ):
         process.ready()
-        await Webhooks(postgres, sender, sealer_of(settings), reach.seconds, kept).run(process.stop)
+        await Webhooks(postgres, sender, rules.sealer, rules.reach.seconds, kept).run(process.stop)
 
 
 @click.command()

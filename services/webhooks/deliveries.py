@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from services.store.listing import Condition, all_placed
-from services.webhooks.destinations import tell
+from services.webhooks.destinations import lock_queue, tell
 
 Status = Literal["WAITING", "PENDING", "DELIVERED", "DEAD"]
 #: What is sent by POST .../test, and no filter keeps back.
@@ -20,7 +20,6 @@ _COLUMNS = """
 d.organization, d.webhook_id, d.delivery_id, d.number, d.event_id, d.event_type, d.subject, d.status, d.made_at,
 d.attempts, d.next_attempt, d.last_attempt, d.last_status, d.last_error, d.ended_at
 """
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1 || ' ' || $2, 0))"
 _OPEN = """
 SELECT FROM store.webhook_deliveries o
 WHERE o.organization = $1 AND o.webhook_id = $2 AND o.subject = {subject} AND o.status IN ('WAITING', 'PENDING')
@@ -40,7 +39,8 @@ FROM (
         SELECT FROM store.webhook_deliveries there
         WHERE there.organization = $1 AND there.webhook_id = $2 AND there.delivery_id = given.delivery_id
     )
-) AS placed ORDER BY place
+) AS placed
+WHERE EXISTS (SELECT FROM store.webhook_destinations WHERE organization = $1 AND webhook_id = $2) ORDER BY place
 """
 #: The oldest of a subject that waits, if nothing is before it any more.
 _PROMOTE = f"""
@@ -97,13 +97,8 @@ class Delivery:
     body: str | None = None
 
 
-async def lock_queue(connection: Any, organization: str, webhook: str) -> None:
-    """Until the end of the transaction nobody else adds to the destination's queue, or ends what is in it."""
-    await connection.execute(_LOCK, organization, webhook)
-
-
 async def add(connection: Any, organization: str, webhook: str, deliveries: Sequence[New]) -> None:
-    """Put them behind what there is, in this order; those that are there are left as they are."""
+    """Put them behind what there is, in this order, if the destination is there still; what is there stays as it is."""
     await lock_queue(connection, organization, webhook)
     columns = [list(column) for column in zip(*deliveries, strict=True)] or [[]] * len(New._fields)
     await connection.execute(_ADD, organization, webhook, *columns)

@@ -11,6 +11,7 @@ from events.resources.webhooks import Webhook
 CHANNEL = "store_webhooks"
 #: Of one organization: each may be sent everything, and each has a queue.
 DESTINATIONS_MAX = 50
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1 || ' ' || $2, 0))"
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 #: A destination is sent what happens after it was first known here.
 _PUT = """
@@ -39,6 +40,11 @@ class Destination:
     since: int
 
 
+async def lock_queue(connection: Any, organization: str, webhook: str) -> None:
+    """Until the end of the transaction nobody else adds to the destination's queue, or ends what is in it."""
+    await connection.execute(_LOCK, organization, webhook)
+
+
 async def put_destination(connection: Any, organization: str, id: str, body: Webhook) -> None:
     """From this transaction's commit on it is so."""
     event_types = None if body.event_types is None else list(body.event_types)
@@ -48,6 +54,7 @@ async def put_destination(connection: Any, organization: str, id: str, body: Web
 
 async def drop_destination(connection: Any, organization: str, id: str) -> None:
     """Nothing more is sent there, and nothing is known of it."""
+    await lock_queue(connection, organization, id)
     for statement in _DROP:
         await connection.execute(statement, organization, id)
     await tell(connection)

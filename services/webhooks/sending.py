@@ -74,9 +74,9 @@ async def _read(response: httpcore.Response) -> None:
 
 
 def _outcome(status: int) -> Outcome:
-    if 200 <= status < 300:  # noqa: PLR2004
+    if 200 <= status < 300:
         return Outcome(status, None)
-    if 300 <= status < 400:  # noqa: PLR2004
+    if 300 <= status < 400:
         return Outcome(status, f"it answered {status}: redirects are not followed")
     return Outcome(status, f"it answered {status}", is_final=status == _GONE)
 
