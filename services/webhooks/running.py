@@ -35,7 +35,7 @@ LOOK_SECONDS = 30.0
 #: What is told in this time is one look.
 GATHER_SECONDS = 0.02
 #: A claim outlasts its attempt by so much: what has ended is said by then.
-LEASE_MARGIN = timedelta(seconds=10)
+LEASE_MARGIN = timedelta(seconds=5)
 #: How often old deliveries are forgotten, and open ones counted.
 FORGET_SECONDS, COUNT_SECONDS = 3_600.0, 10.0
 

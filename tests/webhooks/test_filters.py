@@ -2,8 +2,8 @@
 
 import pytest
 
-from events.resources.webhooks import is_address, wants
-from services.commands.bodies import parse_body
+from events.resources.webhooks import Webhook, is_address, wants
+from services.commands.bodies import parse_body, parse_model
 from services.commands.errors import InvalidBody, InvalidField
 from services.commands.webhook_rules import check_webhook
 
@@ -33,7 +33,7 @@ def test_a_filter_names_what_there_is() -> None:
     )
     for wrong in ("alert.nothing", "nothing.*", ".*", "alert.", "Notifications"):
         with pytest.raises(InvalidField, match=r"eventTypes\[0\]"):
-            check_webhook(parse_body("webhook", BODY | {"eventTypes": [wrong]}))
+            check_webhook(parse_model(Webhook, BODY | {"eventTypes": [wrong]}))
 
 
 @pytest.mark.parametrize(
