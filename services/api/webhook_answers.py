@@ -16,14 +16,14 @@ from services.webhooks.signing import BYTES_LEAST, BYTES_MOST, is_secret
 _SECRET = f"must be whsec_ and {BYTES_LEAST} to {BYTES_MOST} bytes in base64"
 _SECRET_MAX = 100
 Secret = Annotated[str, characters(_SECRET_MAX), rule(is_secret, _SECRET)]
-SIGNED = "M3TER_SIGNED_REQUEST"
+SIGNED: Literal["M3TER_SIGNED_REQUEST"] = "M3TER_SIGNED_REQUEST"
 
 
 class Credentials(Model):
     """What signs what is sent. `secret`: `whsec_` and 24 to 64 bytes in base64, made here unless it is given. `type`,
     `apiKey`, `empty` and `version` are m3ter's, and are taken and not kept."""
 
-    type: Annotated[Text, rule(lambda value: value == SIGNED, f"must be {SIGNED}")] | None = None
+    type: Literal["M3TER_SIGNED_REQUEST"] | None = None
     api_key: Text | None = None
     secret: Secret | None = Field(None, json_schema_extra={"writeOnly": True})
     empty: bool | None = None
@@ -103,9 +103,11 @@ class ReplayedShown(Shown):
 def _webhook_body() -> type[BaseModel]:
     fields: dict[str, Any] = {name: (field.rebuild_annotation(), field) for name, field in Webhook.model_fields.items()}
     fields["credentials"] = (Credentials | None, None)
-    return create_model("WebhookBody", __base__=Model, __doc__=Webhook.__doc__, **fields)
+    return create_model(Webhook.__name__, __base__=Model, __doc__=Webhook.__doc__, **fields)
 
 
 #: What is sent to make a webhook or to change it: its body, and what signs.
 WebhookBody: Any = _webhook_body()
-WebhookShown = answer_of(Webhook, WebhookCredentials)
+WebhookShown = create_model(
+    "WebhookWritten", __base__=(WebhookCredentials, answer_of(Webhook)), __doc__=Webhook.__doc__
+)

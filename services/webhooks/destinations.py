@@ -13,12 +13,13 @@ CHANNEL = "store_webhooks"
 DESTINATIONS_MAX = 50
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1 || ' ' || $2, 0))"
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
-#: A destination is sent what happens after it was first known here.
+#: A destination is sent what happens after it was first known here, or was switched on last.
 _PUT = """
-INSERT INTO store.webhook_destinations (organization, webhook_id, url, active, event_types, since)
+INSERT INTO store.webhook_destinations AS held (organization, webhook_id, url, active, event_types, since)
 VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(position), 0) FROM store.events WHERE organization = $1))
 ON CONFLICT (organization, webhook_id)
-DO UPDATE SET url = EXCLUDED.url, active = EXCLUDED.active, event_types = EXCLUDED.event_types
+DO UPDATE SET url = EXCLUDED.url, active = EXCLUDED.active, event_types = EXCLUDED.event_types,
+    since = CASE WHEN EXCLUDED.active AND NOT held.active THEN EXCLUDED.since ELSE held.since END
 """
 _COUNT = "SELECT count(*) FROM store.webhook_destinations WHERE organization = $1"
 _DROP = tuple(
