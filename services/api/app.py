@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import version
-from typing import cast
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -16,7 +15,6 @@ from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.signing_in import SignIn
-from services.alerts.running import Alerts
 from services.api import (
     accounts,
     auth,
@@ -56,7 +54,7 @@ from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
-from services.api.event_documents import documents_at
+from services.api.followers import Followers
 from services.api.health import Health
 from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
@@ -65,7 +63,6 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
-from services.api.wire import encode, wire_document
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -73,11 +70,9 @@ from services.console.live import Streams
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
-from services.refusals.making_accounts import AccountMaker
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
-from services.webhooks.announcing import Announcer
 from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
@@ -133,16 +128,10 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-
-                def generations() -> Generations:
-                    return cast(Api, app.state.api).generations
-
-                alerts = Alerts(postgres, every, generations, wire_document)
-                announcer = Announcer(postgres, every, generations, documents_at, encode)
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                later.append(announcer.run())
-                maker = AccountMaker(postgres, every, cluster, usage, generations)
-                later += [maker.run()] if accounts_of_records else []
+                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
+                followers = Followers(postgres, every, lambda: app.state.api.generations)
+                later += [followers.alerts(), followers.webhooks()]
+                later += [followers.accounts(cluster, usage)] if accounts_of_records else []
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, create_model
 
 from events.resources.base import Model
 from events.resources.bounds import Int32, Text, between, characters, rule
@@ -25,7 +25,7 @@ class Credentials(Model):
 
     type: Literal["M3TER_SIGNED_REQUEST"] | None = None
     api_key: Text | None = None
-    secret: Secret | None = Field(None, json_schema_extra={"writeOnly": True})
+    secret: Secret | None = None
     empty: bool | None = None
     version: Int32 | None = None
 
@@ -34,7 +34,7 @@ class SecretBody(Model):
     """A secret in the place of the one that holds: this, or one that is made here. The one before it signs, too, for
     so many hours yet, a day unless said."""
 
-    secret: Secret | None = Field(None, json_schema_extra={"writeOnly": True})
+    secret: Secret | None = None
     overlap_hours: Annotated[int, between(0, OVERLAP_MAX_HOURS)] | None = None
 
 

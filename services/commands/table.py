@@ -20,6 +20,7 @@ from services.commands.kind import InnerList, InStories, Kind
 
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_RULES, _WEBHOOKS = "notifications/configurations", "integrationdestinations/webhooks"
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
@@ -221,23 +222,8 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
     Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
-    Kind(
-        "notificationConfiguration",
-        NotificationConfiguration,
-        f.RULES,
-        at="notifications/configurations",
-        in_stories=None,
-    ),
-    Kind(
-        "webhook",
-        Webhook,
-        f.WEBHOOKS,
-        page_size_max=200,
-        at="integrationdestinations/webhooks",
-        derived=("credentials",),
-        written_beside=True,
-        in_stories=None,
-    ),
+    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_RULES, in_stories=None),
+    Kind("webhook", Webhook, f.WEBHOOKS, page_size_max=200, at=_WEBHOOKS, written_beside=True, in_stories=None),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
