@@ -128,9 +128,8 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
-                followers = Followers(postgres, every, lambda: app.state.api.generations)
-                later += [followers.alerts(), followers.webhooks()]
+                showing, followers = Showing(app.state.health, every, cluster), Followers(postgres, every, app)
+                later = [app.state.bill_jobs.run(), showing.watch(), followers.alerts(), followers.webhooks()]
                 later += [followers.accounts(cluster, usage)] if accounts_of_records else []
                 working += [beside(loop, crashed) for loop in later]
                 yield

@@ -1,10 +1,13 @@
 """What follows the store beside an API's requests; each is told by Postgres when there is something to do."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
+
 from services.alerts.running import Alerts
+from services.api.calls import Api
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.kafka import Cluster, SharedWriter
@@ -18,11 +21,17 @@ _Loop = Coroutine[Any, Any, None]
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """Loops that go on until they are cancelled. `every`: connections that see what is no organization's alone."""
+    """Loops that go on until they are cancelled. `every`: connections that see what is no organization's alone; `app`
+    says which generations hold."""
 
     postgres: Postgres
     every: Postgres
-    generations: Callable[[], Generations]
+    app: FastAPI
+
+    def generations(self) -> Generations:
+        """Those that hold now."""
+        api: Api = self.app.state.api
+        return api.generations
 
     def alerts(self) -> _Loop:
         """Raises alerts."""
