@@ -170,6 +170,7 @@ class Billed:
         for bill in dated.bills.values():
             dated._add(bill)
         return dated
+
     def is_ahead(self, through: date) -> bool:
         """Whether a bill that stands has charged usage of a billing period that is not over by this day."""
         return self.ahead_until is not None and self.ahead_until > through
