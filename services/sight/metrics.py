@@ -162,6 +162,8 @@ ATTEMPT = Histogram(
     "trueup_webhook_attempt_seconds", "Attempts to deliver, by what became of it: delivered, pending, dead.",
     ("became",), buckets=_SECONDS, registry=WEBHOOKS,
 )  # fmt: skip
+for _became in ("delivered", "pending", "dead"):  # so that the first one counts as one more than none
+    ATTEMPT.labels(_became)
 DELIVERED_AFTER = Histogram(
     "trueup_webhook_delivered_seconds", "From when a delivery was to be made to when it was, all attempts included.",
     buckets=(*_SECONDS, 60.0, 600.0, 3_600.0, 36_000.0), registry=WEBHOOKS,

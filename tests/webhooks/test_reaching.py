@@ -6,9 +6,9 @@ from ipaddress import ip_network
 import httpcore
 import pytest
 
-from services.webhooks.addresses import Network
+from services.webhooks.addresses import Network, Reach
 from services.webhooks.reaching import FitAddresses, Names
-from services.webhooks.sending import Reach, Sender, open_sender
+from services.webhooks.sending import Sender, open_sender
 from tests.webhooks.receiver import receiving
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
