@@ -68,7 +68,7 @@ from services.console.live import Streams
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
-from services.refusals.making_accounts import AccountMaker
+from services.refusals.releasing import Releaser
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
@@ -84,8 +84,6 @@ def create_app(
     database_url: str,
     cluster: Cluster,
     *,
-    skeleton_accounts: bool = True,
-    accounts_of_records: bool = False,
     rates: Rates | None = None,
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
@@ -95,8 +93,7 @@ def create_app(
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
-    how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
+    `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
     `public_url`: what links begin with; `proof_key`: what proofs are to be signed with.
     """
@@ -112,7 +109,7 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
+                app.state.api = Api(postgres, generations, cluster, watcher, usage, proof_key)
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             keys = AskedTogether(partial(_find_keys, every))
@@ -126,8 +123,7 @@ def create_app(
                 await standing.looked.wait()
                 alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
-                later += [maker.run()] if accounts_of_records else []
+                later.append(Releaser(postgres, every, cluster, usage, lambda: app.state.api.generations).run())
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
