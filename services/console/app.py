@@ -39,6 +39,7 @@ _PAGES: tuple[tuple[str, Page], ...] = (
     ("/bills/{bill}/recalculate", changing.confirm_recalculation),
     ("/bills/{bill}/memo", changing.memo),
     ("/operations/conservation", operations.conservation),
+    ("/operations/held", operations.held),
     ("/operations/refused/{record}", operations.refused_record),
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
 )

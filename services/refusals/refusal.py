@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from services.refusals.rows import in_ms
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def in_ms(instant: datetime) -> int:
+    """Milliseconds since the epoch, as Kafka has them."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 class Reason(StrEnum):
@@ -38,7 +43,7 @@ class Hold:
 
     def until(self, arrival: int) -> int:
         """When the hold of what arrived at that time ends, all in ms."""
-        since = arrival if self.clock is None else in_ms(self.clock.astimezone(UTC))
+        since = arrival if self.clock is None else in_ms(self.clock)
         return since + self.duration // timedelta(milliseconds=1)
 
 

@@ -21,8 +21,9 @@ from services.outage import Outage
 from services.postgres import Postgres
 from services.refusals import held_usage
 from services.refusals.held_usage import CAUSES, OF_ACCOUNT, Cause
+from services.refusals.refusal import in_ms
 from services.refusals.replaying import replay_refused
-from services.refusals.rows import Row, in_ms
+from services.refusals.rows import Row
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
 from services.store.skeletons import AT_ONCE, make_skeletons

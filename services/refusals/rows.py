@@ -147,10 +147,5 @@ def _text(octets: bytes) -> str:
     return octets.decode(errors="replace").replace("\0", "\ufffd")
 
 
-def in_ms(instant: datetime) -> int:
-    """Milliseconds since the epoch, as Kafka has them."""
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
-
-
 def _instant(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)

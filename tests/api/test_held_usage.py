@@ -94,7 +94,8 @@ async def test_what_is_held_for_too_long_by_its_organizations_clock_is_refused(
         await moved(client, clock)
         await publish(system, other, "late", event(other, "e", "late"))
         [one] = await held(client, 1)
-        assert datetime.fromisoformat(one["heldUntil"]) == (until := clock + timedelta(days=2))
+        until = clock + timedelta(days=2)
+        assert datetime.fromisoformat(one["heldUntil"]) == until
         await moved(client, until - timedelta(seconds=1))
         await publish(system, other, "late", event(other, "another", "late"))
         assert [row["uid"] for row in await held(client, 2)] == ["another", "e"]
