@@ -212,7 +212,7 @@ async def test_an_event_is_voided_once_whatever_is_killed_meanwhile(disturbed: D
 
 
 async def test_held_usage_counts_once_whatever_is_killed_while_it_is_held_and_settles(disturbed: Disturbed) -> None:
-    """Its account is made while the services are killed in turn, and each id was sent twice: once before, once after."""
+    """Its account is made while the services are killed in turn; each id is sent twice, once before and once after."""
     url = disturbed.system.addresses.api_url
     wire = Wire(lambda: url, "held")
     await set_up(wire)
