@@ -153,20 +153,6 @@ async def test_usage_over_http_counts_once_whatever_is_killed_between_publish_an
     assert counted_calls(await left_by(disturbed.system.endpoints.database_url, wire)) == sent_calls()
 
 
-async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": disturbed.system.endpoints.kafka.bootstrap,
-        "TRUEUP_DATABASE_URL": disturbed.system.endpoints.database_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "audit", env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(180):
-        told, _ = await process.communicate()
-    assert process.returncode == 0
-    assert re.search(rb"audit: \d+ events, \d+ accounts, \d+ bills, live == replay, unexplained 0\.00\s*$", told)
-
-
 async def test_an_event_is_voided_once_whatever_is_killed_meanwhile(disturbed: Disturbed) -> None:
     """A peak and a sum over some events, of which half are taken out while the services are killed in turn."""
     url = disturbed.system.addresses.api_url
@@ -245,3 +231,18 @@ async def test_held_usage_counts_once_whatever_is_killed_while_it_is_held_and_se
     left = await left_by(disturbed.system.endpoints.database_url, wire)
     assert [(row["records"], Decimal(row["total"])) for row in left["usage_totals"]] == [(1_000, Decimal(1_000))]
     assert (await wire.do("GET", "usage/rejected"))["data"] == []
+
+
+async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
+    """Of usage that was voided while others were killed, and of usage that was held, too."""
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": disturbed.system.endpoints.kafka.bootstrap,
+        "TRUEUP_DATABASE_URL": disturbed.system.endpoints.database_url,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.run.cli", "audit", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(180):
+        told, _ = await process.communicate()
+    assert process.returncode == 0
+    assert re.search(rb"audit: \d+ events, \d+ accounts, \d+ bills, live == replay, unexplained 0\.00\s*$", told)
