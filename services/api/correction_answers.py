@@ -43,7 +43,9 @@ class CorrectedUsage(Shown):
 
 
 class CorrectingUsage(CorrectedUsage):
-    """The same. Of a dry run, which changes nothing, it is what would hold, with what that does in money."""
+    """The same. Of a dry run, which changes nothing, it is what would hold, with what that does in money; what holds
+    already has a `correctionId`, or is COUNTED.
+    """
 
     dry_run: Literal[True] | None = None
     bill_date: date | None = None

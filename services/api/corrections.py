@@ -7,6 +7,7 @@ from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
+from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
 from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text
@@ -20,7 +21,7 @@ from services.api.measurement import Numbers, Texts, Time
 from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
-from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, stands_of, void
+from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
 from services.commands.errors import UnknownResource
 from services.corrections.choosing import Change
 from services.corrections.correcting import Author, Decide, correct, corrections_of
@@ -143,19 +144,29 @@ async def _found(call: Call, asked: UsageName) -> LoggedUsage:
 async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decide) -> dict[str, Any]:
     """What would hold, and what that does to the account's next bill. Raises: UsageIsVoided."""
     async with call.reading() as connection:
-        fact = decide(stands_of(usage, await corrections_of(connection, usage, call.api.generations)))
+        before = await corrections_of(connection, usage, call.api.generations)
+    fact = decide(stands_of(usage, before))
     now = await family_of(call, usage.account_id)
     last = asked.last_date_in_billing_period
     through = now.today if last is None else through_of(last)
-    tried = event_document(usage) | {"dryRun": True, "billDate": through}
-    if fact is None:
-        return tried | {"bills": []}
+    tried: dict[str, Any] = {"dryRun": True, "billDate": through}
+    if fact is None:  # it is so already
+        return _held(usage, latest(before)) | tried | {"bills": []}
     stands = fact.now if isinstance(fact, UsageAmended) else None
-    return tried | said_of(fact) | {"bills": await in_money(call, now, [Change(usage, stands)], through)}
+    return (
+        event_document(usage)
+        | tried
+        | said_of(fact)
+        | {"bills": await in_money(call, now, [Change(usage, stands)], through)}
+    )
 
 
 async def _correct(usage: LoggedUsage, decide: Decide, turn: Turn) -> dict[str, Any]:
     call = turn.call
     author = Author(turn.now, call.actor, call.correlation)
-    held = await correct(turn.connection, usage, decide, author, call.api.generations)
-    return event_document(usage) if held is None else corrected_document(held) | {"partition": usage.partition}
+    return _held(usage, await correct(turn.connection, usage, decide, author, call.api.generations))
+
+
+def _held(usage: LoggedUsage, last: Envelope | None) -> dict[str, Any]:
+    """The event by its last correction."""
+    return event_document(usage) if last is None else corrected_document(last) | {"partition": usage.partition}

@@ -15,6 +15,7 @@ from services.console import (
     bills,
     changing,
     commitment,
+    correcting,
     explained,
     operations,
     overview,
@@ -40,6 +41,9 @@ _PAGES: tuple[tuple[str, Page], ...] = (
     ("/bills/{bill}/memo", changing.memo),
     ("/operations/conservation", operations.conservation),
     ("/operations/held", operations.held),
+    ("/corrections", correcting.page),
+    ("/corrections/event", correcting.event),
+    ("/corrections/matching", correcting.matching),
     ("/operations/refused/{record}", operations.refused_record),
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
 )
@@ -58,6 +62,8 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/bills/{bill}/recalculate", changing.recalculate),
     ("/bills/{bill}/memo", changing.add_memo),
     ("/operations/replay", operations.replay),
+    ("/corrections/event", correcting.correct),
+    ("/corrections/matching", correcting.void_matching),
     ("/operations/jobs/{job}/cancel", operations.cancel_job),
 )
 
