@@ -17,7 +17,7 @@ from services.api.commanding import Turn, in_turn, once_by_itself
 from services.api.corrected import corrected_document, event_document, in_money, said_of
 from services.api.correction_answers import CorrectingUsage
 from services.api.families import family_of
-from services.api.measurement import Numbers, Texts, Time
+from services.api.measurement import MeasuredFields, Time
 from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
@@ -57,17 +57,8 @@ class VoidBody(UsageName):
     """POST usage/void: the event counts for nothing any more."""
 
 
-class AmendBody(UsageName):
+class AmendBody(UsageName, MeasuredFields):
     """POST usage/amend: the event counts with these fields and no others; its meter and its time stay."""
-
-    measure: Numbers | None = None
-    cost: Numbers | None = None
-    income: Numbers | None = None
-    who: Texts | None = None
-    what: Texts | None = None
-    where: Texts | None = None
-    other: Texts | None = None
-    metadata: Texts | None = None
 
     def fields(self, meter: Meter) -> UsageFields:
         """What it gives, as the log has it. Raises: InvalidField."""
@@ -151,7 +142,7 @@ async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decid
     through = now.today if last is None else through_of(last)
     tried: dict[str, Any] = {"dryRun": True, "billDate": through}
     if fact is None:  # it is so already
-        return _held(usage, latest(before)) | tried | {"bills": []}
+        return _as_it_stands(usage, latest(before)) | tried | {"bills": []}
     stands = fact.now if isinstance(fact, UsageAmended) else None
     return (
         event_document(usage)
@@ -164,9 +155,9 @@ async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decid
 async def _correct(usage: LoggedUsage, decide: Decide, turn: Turn) -> dict[str, Any]:
     call = turn.call
     author = Author(turn.now, call.actor, call.correlation)
-    return _held(usage, await correct(turn.connection, usage, decide, author, call.api.generations))
+    return _as_it_stands(usage, await correct(turn.connection, usage, decide, author, call.api.generations))
 
 
-def _held(usage: LoggedUsage, last: Envelope | None) -> dict[str, Any]:
+def _as_it_stands(usage: LoggedUsage, last: Envelope | None) -> dict[str, Any]:
     """The event by its last correction."""
     return event_document(usage) if last is None else corrected_document(last) | {"partition": usage.partition}
