@@ -125,10 +125,8 @@ def load_settings(**given: object) -> Settings:
 
     Raises: SettingsError, one line per wrong value.
     """
-    if gone := [name for name in _GONE if os.environ.get(f"{PREFIX}{name.upper()}")]:
-        raise SettingsError(
-            "\n".join(f"{PREFIX}{name.upper()} is no setting any more: see {_GONE[name]}" for name in gone)
-        )
+    if gone := [name for name in _GONE if os.environ.get(name)]:
+        raise SettingsError("\n".join(f"{name} {_INSTEAD}" for name in gone))
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
