@@ -27,6 +27,7 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    corrected,
     corrections,
     data_explorer,
     events,
@@ -90,8 +91,6 @@ def create_app(
     database_url: str,
     cluster: Cluster,
     *,
-    skeleton_accounts: bool = True,
-    accounts_of_records: bool = False,
     rates: Rates | None = None,
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
@@ -102,8 +101,7 @@ def create_app(
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
-    how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
+    `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
     `public_url`: what links begin with; `proof_key`: what signs proofs; `webhook_rules`: where webhooks may lead.
     """
@@ -120,7 +118,7 @@ def create_app(
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
                 servers = postgres, generations, cluster, watcher, usage
-                app.state.api = Api(*servers, skeleton_accounts, proof_key, webhook_rules or WebhookRules())
+                app.state.api = Api(*servers, proof_key, webhook_rules or WebhookRules())
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
@@ -134,7 +132,7 @@ def create_app(
                 await standing.looked.wait()
                 showing, followers = Showing(app.state.health, every, cluster), Followers(postgres, every, app)
                 later = [app.state.bill_jobs.run(), showing.watch(), followers.alerts(), followers.webhooks()]
-                later += [followers.accounts(cluster, usage)] if accounts_of_records else []
+                later.append(followers.held_usage(cluster, usage))
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -218,6 +216,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         memo_router(),
         bill_jobs.router,
         measurements.router,
+        corrected.router,
         corrections.router,
         void_matching.router,
         rejected.router,

@@ -113,8 +113,6 @@ async def _serve(process: Process, host: str, port: int) -> None:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka,
-            skeleton_accounts=settings.skeleton_accounts_http,
-            accounts_of_records=settings.skeleton_accounts_kafka,
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
             public_url=settings.api_public_url,

@@ -31,6 +31,7 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("POST", "/measurements"): _USAGE,
     ("POST", "/usage/rejected/replay"): _USAGE,
     ("GET", "/usage/rejected"): _REFUSED,
+    ("GET", "/usage/held"): _REFUSED,
     ("GET", "/usage/rejected/{id}"): _REFUSED,
     ("GET", "/usage/rejected/{id}/bytes"): _REFUSED,
     ("GET", "/measurements/failedIngest/getDownloadUrl"): _REFUSED,

@@ -17,6 +17,7 @@ from services.console import (
     bills,
     changing,
     commitment,
+    correcting,
     explained,
     operations,
     overview,
@@ -43,6 +44,10 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/bills/{bill}/recalculate", changing.confirm_recalculation),
     ("/bills/{bill}/memo", changing.memo),
     ("/operations/conservation", operations.conservation),
+    ("/operations/held", operations.held),
+    ("/corrections", correcting.page),
+    ("/corrections/event", correcting.event),
+    ("/corrections/matching", correcting.matching),
     ("/operations/refused/{record}", operations.refused_record),
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
 )
@@ -63,6 +68,8 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/bills/{bill}/recalculate", changing.recalculate),
     ("/bills/{bill}/memo", changing.add_memo),
     ("/operations/replay", operations.replay),
+    ("/corrections/event", correcting.correct),
+    ("/corrections/matching", correcting.void_matching),
     ("/operations/jobs/{job}/cancel", operations.cancel_job),
 )
 

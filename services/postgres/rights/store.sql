@@ -20,9 +20,9 @@ GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
 REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
 
--- The API's process beside its requests: which jobs are open, and whose usage waits for an account.
+-- The API's process beside its requests: which jobs are open, and whose usage is held.
 GRANT SELECT ON store.bill_jobs TO trueup_watch;
-GRANT SELECT (organization, reason, cut, replayed) ON store.refused_usage TO trueup_watch;
+GRANT SELECT (organization, replayed, held_until) ON store.refused_usage TO trueup_watch;
 
 -- Who has had events that rules may wait for, and whose rules there are; each looks on from where it was.
 GRANT SELECT (organization, position, type) ON store.events TO trueup_watch;
