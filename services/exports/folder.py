@@ -1,22 +1,19 @@
 """A folder, or a place in an object store, that one export after the other adds a file to.
 
-A file's name says which range is in it, and it appears whole or not at all: so the newest name is the watermark, there is
-no second state that a kill could leave behind, and who begins again goes on from there.
+A file's name says which range is in it, and it appears whole or not at all: so the newest name is the watermark, there
+is no second state that a kill could leave behind, and who begins again goes on from there.
 """
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from services.archive.errors import with_extra
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import FORMATS, Format
 from services.failures import ExpectedFailure, Worded
-
-if TYPE_CHECKING:
-    from services.archive.place import Place
 
 _NAME = re.compile(
     rf"(?P<generation>[0-9a-f]+)-[0-9]{{18}}-(?P<until>[0-9]{{18}})(?P<closed>@[0-9-]{{10}})?\.({'|'.join(FORMATS)})"
@@ -36,7 +33,7 @@ class Folder:
         """Raises: ExtraMissingError, PlaceError."""
         with with_extra():
             from services.archive.place import Place
-        self._place: Place = Place(url)
+        self._place = Place(url)
         self._folder = f"{quote(organization, safe='')}/{kind}"
 
     def newest(self) -> Watermark | None:

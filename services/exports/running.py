@@ -56,7 +56,7 @@ class Exported(NamedTuple):
 
 
 async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
-    """Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError, and what `checked_range` does."""
+    """Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError, and as `checked_range`."""
     async with postgres.connection() as connection:
         end = (await end_of_log(connection))._replace(closed=wanted.closed)
     if wanted.out == STANDARD_OUTPUT:

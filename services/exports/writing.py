@@ -13,6 +13,7 @@ from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from events.decimals import plain
+from projections.revenue.recognition import Part
 from services.exports.columns import Column, Row, Value
 from services.statement.table import harmless
 
@@ -69,11 +70,13 @@ class CsvSheet(Sheet):
 
 def _spelled(column: Column, value: Value) -> str:
     """Nothing is an empty text; amounts by month are `2026-01=10.00;2026-02=9.00`."""
+    if isinstance(value, str):
+        return harmless(value) if column.kind == "TEXT" else value
+    return "" if value is None else _number_or_day(value)
+
+
+def _number_or_day(value: bool | int | date | datetime | Decimal | list[Part]) -> str:
     match value:
-        case None:
-            return ""
-        case bool():
-            return str(value).lower()
         case Decimal():
             return plain(value)
         case list():
@@ -82,10 +85,8 @@ def _spelled(column: Column, value: Value) -> str:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
-        case str() if column.kind == "TEXT":
-            return harmless(value)
         case _:
-            return str(value)
+            return str(value).lower()
 
 
 class ParquetSheet(Sheet):

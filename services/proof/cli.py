@@ -1,4 +1,4 @@
-"""`trueup proof`, `trueup export bill` and `trueup verify`: what operators give to auditors, and what these do with it."""
+"""`trueup proof`, `trueup export bill`, `trueup verify`: what operators give to auditors, and what these do with it."""
 
 import sys
 from collections.abc import Awaitable, Callable

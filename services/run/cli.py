@@ -37,7 +37,7 @@ COMMANDS = {
     "proof": ("services.proof.cli:proof", "Prove that the log, or a record in it, is what was signed."),
     "export": (
         "services.exports.cli:export",
-        "Write bill lines or a journal of them, or a bill with all that proves it.",
+        "Write bill lines or a journal of them, or a bill with its proofs.",
     ),
     "verify": ("services.proof.cli:verify", "Verify a bill with its proofs, or a proof, offline."),
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
