@@ -92,10 +92,13 @@ def journal_rows(issued: Issued, chart: Chart) -> list[Row]:
 def both_sides(whose: str, place: int, entry: Entry, currency: str, about: Row) -> list[Row]:
     """The two rows of an entry, the one with this number of whose it is."""
     entry_id, nothing = derived_id(whose, f"entry-{place}"), Decimal(0)
-    sides = (("DEBIT", entry.debit, entry.amount, nothing), ("CREDIT", entry.credit, nothing, entry.amount))
+    sides: list[tuple[str, str, Decimal, Decimal]] = [
+        ("DEBIT", entry.debit, entry.amount, nothing),
+        ("CREDIT", entry.credit, nothing, entry.amount),
+    ]
     return [
-        (derived_id(entry_id, side), entry_id, side, entry.day, entry.month, *moved, currency, *about)
-        for side, *moved in sides
+        (derived_id(entry_id, side), entry_id, side, entry.day, entry.month, ledger, debit, credit, currency, *about)
+        for side, ledger, debit, credit in sides
     ]
 
 

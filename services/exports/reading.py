@@ -9,6 +9,7 @@ its position.
 Facts never change, so pages of one range are read one by one, without a snapshot that would have to be held meanwhile.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -168,13 +169,13 @@ async def _codes(
 ) -> dict[int, Codes]:
     """By the position at which each bill was issued, the codes of its accounts and products as they were then."""
     asked = [(f"{kind}-{id}", id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines))]
-    found: dict[int, dict[str, str | None]] = {at: {} for at, _, _ in bills}
+    found: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
     streams, positions = [stream for stream, _, _ in asked], [at for _, _, at in asked]
     rows = await connection.fetch(_CODES, organization, streams, positions) if asked else []
     ids = {stream: id for stream, id, _ in asked}
     for row in rows:
         found[row["at"]][ids[row["stream"]]] = row["code"]
-    return found
+    return {at: found[at] for at, _, _ in bills}
 
 
 def _named(bill: BillIssued, lines: Iterable[BillLine]) -> set[tuple[str, str]]:

@@ -4,7 +4,6 @@ import re
 from datetime import date
 from typing import NamedTuple, Self
 
-from events.dates import read_day
 from services.failures import ExpectedFailure, Worded
 
 _TEXT = re.compile(r"([0-9a-f]+)-([0-9]{1,18})(?:@(\d{4}-\d\d-\d\d))?", re.ASCII)
@@ -47,7 +46,7 @@ class Watermark(NamedTuple):
         try:
             if found is None:
                 raise ValueError
-            return cls(found[1], int(found[2]), None if found[3] is None else read_day(found[3]))
+            return cls(found[1], int(found[2]), date.fromisoformat(found[3]) if found[3] else None)
         except ValueError:
             raise UnreadableWatermarkError(text=text) from None
 
