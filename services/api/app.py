@@ -27,6 +27,7 @@ from services.api import (
     commitments,
     corrections,
     data_explorer,
+    data_exports,
     events,
     finding,
     health,
@@ -65,6 +66,7 @@ from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
+from services.exports.carrying import DEFAULT_PLACE, ExportRunner
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
@@ -92,13 +94,15 @@ def create_app(
     pooler_url: str | None = None,
     public_url: str | None = None,
     proof_key: str | None = None,
+    exports_url: str = DEFAULT_PLACE,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
     how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what proofs are to be signed with.
+    `public_url`: what links begin with; `proof_key`: what proofs are signed with; `exports_url`: where files of exports
+    are.
     """
 
     @contextlib.asynccontextmanager
@@ -120,12 +124,14 @@ def create_app(
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, every, watcher)
+            app.state.exports = ExportRunner(postgres, every, exports_url)
             working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
                 alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
+                showing = Showing(app.state.health, every, cluster)
+                later = [app.state.bill_jobs.run(), app.state.exports.run(), showing.watch(), alerts.run()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
                 working += [beside(loop, crashed) for loop in later]
@@ -212,6 +218,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         proofs.router,
         usage_query.router,
         data_explorer.router,
+        data_exports.router,
         events.router,
         resource_router(),
     )

@@ -77,6 +77,10 @@ class Settings(KafkaSettings, PostgresSettings):
     """Connections of an API process, or as many as the host lets it open."""
     api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     """Seconds that a client may take for the head of a request, and for its body, and to take some of an answer."""
+    exports: str | None = None
+    """Folder, or URL of an object store, of files that were asked for over HTTP, which all API processes reach; without
+    it `exports` in the home.
+    """
     sight_host: str = "127.0.0.1"
     """Where each process answers `/metrics`, `/live` and `/ready`, which tell where servers stand: for operators only.
     """

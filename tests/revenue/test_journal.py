@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.facts.bills import BillLine
+from events.facts.bills import BillLine, LineType
 from projections.revenue.chart import Chart
 from projections.revenue.journal import Entry, closing_of, entries_of
 from tests.revenue.test_recognition import FEBRUARY, JANUARY, MARCH, days, line, lines
@@ -65,7 +65,7 @@ def test_a_fund_that_is_over_owes_nothing_however_often_it_is_closed(moves: list
     entries, left, closed = list[Entry](), Decimal(0), Decimal(0)
     for place, (cents, is_fee) in enumerate(moves):
         amount = Decimal(cents).scaleb(-2)
-        type = "COMMITMENT_FEE" if is_fee else "COMMITMENT_CONSUMED"
+        type: LineType = "COMMITMENT_FEE" if is_fee else "COMMITMENT_CONSUMED"
         entries += entries_of(line(type, amount, JANUARY, FEBRUARY), FEBRUARY, "USD", None, CHART)
         left += amount
         if place >= over:

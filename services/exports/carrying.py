@@ -1,0 +1,146 @@
+"""Carries exports that were asked for over HTTP out, in the API's process, and goes on with what a killed one left.
+
+A job's range is fixed when it is made, so whoever takes it up again writes the same file, whole, in the place of
+whatever is there.
+"""
+
+import asyncio
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from io import RawIOBase
+from typing import TYPE_CHECKING, BinaryIO, cast
+from urllib.parse import quote
+
+import structlog
+
+from services.archive.errors import with_extra
+from services.billing.runner import JobLocks
+from services.exports.columns import LINES
+from services.exports.exporting import export_lines
+from services.exports.jobs import ExportJob, Status, end_export, open_exports, start_export
+from services.exports.reading import end_of_log
+from services.exports.watermark import Watermark, checked_range
+from services.exports.writing import open_sheet
+from services.failures import ExpectedFailure, Passing
+from services.outage import Outage
+from services.postgres import Postgres
+
+if TYPE_CHECKING:
+    from services.archive.place import Place
+
+log = structlog.get_logger(__name__)
+#: How often to look for jobs that another process left, or whose facts are not in the log yet, when nobody wakes it.
+LOOK_SECONDS, NOT_YET_SECONDS = 5.0, 0.2
+#: Where the files are of whoever does not say it: below the working directory.
+DEFAULT_PLACE = ".trueup/exports"
+#: Key of the locks of jobs (`services/billing/runner.py`).
+EXPORT_JOB_LOCK = 7_217_008
+
+
+def path_of(job: ExportJob) -> str:
+    """Where the file of a job is, below the place of exports."""
+    return f"{quote(job.organization, safe='')}/jobs/{job.id}.{job.format}"
+
+
+def place_of(url: str) -> "Place":
+    """Raises: ExtraMissingError, PlaceError."""
+    with with_extra():
+        from services.archive.place import Place
+    return Place(url)
+
+
+class ExportRunner:
+    """Runs the open jobs, one after the other, the oldest first. A lock per job keeps several processes apart.
+
+    `every`: connections that see whose jobs there are; what is read for an organization is read on its own. `url`: the
+    place of the files.
+    """
+
+    def __init__(self, postgres: Postgres, every: Postgres, url: str) -> None:
+        self._postgres, self._every, self.url = postgres, every, url
+        self._locks = JobLocks(postgres.url, EXPORT_JOB_LOCK)
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled. What fails for a passing reason is tried again at the next look."""
+        outage = Outage("exports_interrupted")
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    waits = await self._look()
+                    outage.over()
+                    pause = NOT_YET_SECONDS if waits else LOOK_SECONDS
+                except Passing as error:
+                    pause = outage.met(error)
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            self._locks.close()
+
+    async def _look(self) -> bool:
+        """Carry out what can be; whether there is a job whose facts are not in the log yet."""
+        async with self._every.connection() as connection:
+            jobs = await open_exports(connection)
+            end = await end_of_log(connection) if jobs else None
+        waits = False
+        for job in jobs:
+            assert end is not None
+            if job.asked.until.generation == end.generation and job.asked.until.position > end.position:
+                waits = True
+                continue
+            async with self._locks.holding(job.sequence) as is_ours:
+                if is_ours:
+                    await self._carry_out(job, end)
+        return waits
+
+    async def _carry_out(self, job: ExportJob, end: Watermark) -> None:
+        postgres = self._postgres.of(job.organization)
+        async with postgres.transaction() as connection:
+            await start_export(connection, job, datetime.now(UTC))
+        status: Status = "SUCCEEDED"
+        rows = message = None
+        try:
+            checked_range(*job.asked, end)
+            rows = await self._written(job, postgres)
+        except Passing:
+            raise
+        except Exception as error:
+            status, message = "FAILED", "an error inside Trueup; its log says more"
+            if isinstance(error, ExpectedFailure):
+                message = str(error)
+            log.exception("export_failed", organization=job.organization, job=job.id)
+        async with postgres.transaction() as connection:
+            await end_export(connection, job, status, rows, message, datetime.now(UTC))
+
+    async def _written(self, job: ExportJob, postgres: Postgres) -> int:
+        """Write the file; returns how many rows it has. Whatever waits for a disk or a store is done in a thread."""
+        place = await asyncio.to_thread(place_of, self.url)
+        draft = place.draft(path_of(job))
+        file: RawIOBase = await asyncio.to_thread(draft.__enter__)
+        try:
+            about = {"organization": job.organization, "since": job.asked.since.text, "until": job.asked.until.text}
+            with with_extra():
+                sheet = open_sheet(job.format, cast("BinaryIO", file), LINES, about)
+            rows = await export_lines(postgres.connection, job.organization, job.asked, sheet)
+        except BaseException as error:
+            await asyncio.to_thread(_left, draft, error)
+            raise
+        await asyncio.to_thread(draft.__exit__, None, None, None)
+        return rows
+
+
+def _left(draft: AbstractContextManager[object], error: BaseException) -> None:
+    """Let the file go that an error ended; the error is raised again by whoever has it."""
+    try:
+        draft.__exit__(type(error), error, error.__traceback__)
+    except BaseException as again:
+        if again is not error:
+            raise
