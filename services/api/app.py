@@ -78,7 +78,7 @@ from services.store.generations import Generations
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
 #: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
-#: bill jobs, and the one that is told of alerts.
+#: bill jobs, and the one that is told of alerts; while files are exported, one more for the locks of that.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 

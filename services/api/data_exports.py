@@ -30,10 +30,10 @@ from services.exports.jobs import (
     ExportJob,
     ExportNotReadyError,
     create_export,
-    end_of_organization,
     get_export,
     list_exports,
 )
+from services.exports.reading import ABOUT_LINES, newest_of
 from services.exports.watermark import (
     BackwardWatermarksError,
     ForeignWatermarkError,
@@ -45,6 +45,8 @@ from services.exports.watermark import (
 )
 
 router = organization_router("dataexports", prefix="/dataexports")
+#: Beyond every position.
+_ANYWHERE = 2**63 - 1
 _CHUNK_BYTES = 256 * 1024
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
@@ -87,7 +89,7 @@ class ExportJobAnswer(Shown):
     created_by: str
 
 
-class DownloadUrl(Shown):
+class ExportUrl(Shown):
     """Where the file is, without a token."""
 
     url: str
@@ -100,8 +102,9 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
 
     async def work(turn: Turn) -> dict[str, Any]:
         given = sent.read()
-        end = await end_of_organization(turn.connection, call.organization)
-        asked = _range(given.body, Watermark(call.api.generations.commands, end))
+        # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
+        anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
+        asked = _range(given.body, await newest_of(turn.connection, call.organization, ABOUT_LINES, anywhere))
         request = {name: value for name, value in given.document.items() if name not in ("since", "until", "version")}
         now, actor = datetime.now(UTC), call.actor
         job = await create_export(turn.connection, call.organization, str(uuid4()), request, asked, now, actor)
@@ -149,7 +152,7 @@ async def get_one(call: Caller, job: str) -> Response:
     return answer(_document(await _known(call, job)))
 
 
-@router.get("/jobs/{job}/getdownloadurl", response_model=DownloadUrl)
+@router.get("/jobs/{job}/getdownloadurl", response_model=ExportUrl)
 async def download_url(call: Caller, job: str) -> Response:
     """A link to the file of a job that has succeeded, for a quarter of an hour and without a token."""
     known = await _known(call, job)

@@ -5,8 +5,10 @@ whatever is there.
 """
 
 import asyncio
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from io import RawIOBase
 from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import quote
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 #: How often to look for jobs that another process left, or whose facts are not in the log yet, when nobody wakes it.
-LOOK_SECONDS, NOT_YET_SECONDS = 5.0, 0.2
+LOOK_SECONDS, NOT_YET_SECONDS = 5.0, 0.1
+#: Organizations whose files a process writes at once.
+ORGANIZATIONS_AT_ONCE = 4
 #: Where the files are of whoever does not say it: below the working directory.
 DEFAULT_PLACE = ".trueup/exports"
 #: Key of the locks of jobs (`services/billing/runner.py`).
@@ -50,7 +54,8 @@ def place_of(url: str) -> "Place":
 
 
 class ExportRunner:
-    """Runs the open jobs, one after the other, the oldest first. A lock per job keeps several processes apart.
+    """Runs the open jobs: organizations side by side, the jobs of one after the other. A lock per job keeps several
+    processes apart.
 
     `every`: connections that see whose jobs there are; what is read for an organization is read on its own. `url`: the
     place of the files.
@@ -60,46 +65,64 @@ class ExportRunner:
         self._postgres, self._every, self.url = postgres, every, url
         self._locks = JobLocks(postgres.url, EXPORT_JOB_LOCK)
         self._woken = asyncio.Event()
+        #: Organizations whose jobs are carried out, and what they wait for, from the first failure until it is over.
+        self._busy, self._outages = set[str](), dict[str, Outage]()
 
     def wake(self) -> None:
         """There is a new job."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled. What fails for a passing reason is tried again at the next look."""
-        outage = Outage("exports_interrupted")
+        """Until cancelled. What fails for a passing reason is tried again."""
         try:
-            while True:
-                self._woken.clear()
-                try:
-                    waits = await self._look()
-                    outage.over()
-                    pause = NOT_YET_SECONDS if waits else LOOK_SECONDS
-                except Passing as error:
-                    pause = outage.met(error)
-                try:
-                    async with asyncio.timeout(pause):
-                        await self._woken.wait()
-                except TimeoutError:
-                    continue
+            async with asyncio.TaskGroup() as group:
+                await self._look_for_jobs(group)
         finally:
             self._locks.close()
 
-    async def _look(self) -> bool:
-        """Carry out what can be; whether there is a job whose facts are not in the log yet."""
-        async with self._every.connection() as connection:
-            jobs = await open_exports(connection)
-            end = await end_of_log(connection) if jobs else None
-        waits = False
-        for job in jobs:
-            assert end is not None
-            if job.asked.until.generation == end.generation and job.asked.until.position > end.position:
-                waits = True
-                continue
-            async with self._locks.holding(job.sequence) as is_ours:
-                if is_ours:
-                    await self._carry_out(job, end)
-        return waits
+    async def _look_for_jobs(self, group: asyncio.TaskGroup) -> None:
+        outage = Outage("exports_interrupted")
+        while True:
+            self._woken.clear()
+            try:
+                async with self._every.connection() as connection:
+                    jobs = await open_exports(connection)
+                    end = await end_of_log(connection) if jobs else None
+                outage.over()
+                for organization in dict.fromkeys(job.organization for job in jobs):
+                    if organization not in self._busy and len(self._busy) < ORGANIZATIONS_AT_ONCE and end is not None:
+                        self._busy.add(organization)
+                        theirs = [job for job in jobs if job.organization == organization]
+                        task = group.create_task(self._carry_out_all(organization, theirs, end))
+                        task.add_done_callback(partial(self._done, organization))
+            except Passing as error:
+                outage.met(error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._woken.wait()
+
+    async def _carry_out_all(self, organization: str, jobs: Sequence[ExportJob], end: Watermark) -> None:
+        """The jobs of one organization, in order; those whose facts are not in the log yet, at the next look."""
+        outage = self._outages.setdefault(organization, Outage("export_interrupted", organization=organization))
+        try:
+            for job in jobs:
+                if job.asked.until.generation == end.generation and job.asked.until.position > end.position:
+                    await asyncio.sleep(NOT_YET_SECONDS)
+                    break
+                async with self._locks.holding(job.sequence) as is_ours:
+                    if is_ours:
+                        await self._carry_out(job, end)
+                if not is_ours:  # another process has them, so there is no hurry
+                    await asyncio.sleep(LOOK_SECONDS)
+                    break
+            self._outages.pop(organization).over()
+        except Passing as error:
+            await asyncio.sleep(outage.met(error))
+
+    def _done(self, organization: str, _task: "asyncio.Task[None]") -> None:
+        """What has come meanwhile, or was put off, is looked for at once."""
+        self._busy.discard(organization)
+        self._woken.set()
 
     async def _carry_out(self, job: ExportJob, end: Watermark) -> None:
         postgres = self._postgres.of(job.organization)

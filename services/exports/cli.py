@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from projections.revenue.chart import Chart
 from services.billing.cli import Day, UnknownOrganizationError
+from services.exports.closing import ABOUT_JOURNAL
 from services.exports.columns import JOURNAL, LINES
 from services.exports.exporting import export_journal, export_lines
-from services.exports.reading import Connect
+from services.exports.reading import ABOUT_LINES, Connect
 from services.exports.running import STANDARD_OUTPUT, Exported, Wanted, run_export
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import FORMATS, Format, Sheet
@@ -77,7 +78,7 @@ export.add_command(bill)
 @_ranged
 def bill_lines(organization: str, since: Watermark | None, until: Watermark | None, format: Format, out: str) -> None:
     """Write every bill line that was issued, or taken back, since WATERMARK, and tell where to go on from."""
-    _run(Wanted(organization, "bill-lines", LINES, export_lines, since, until, format, out))
+    _run(Wanted(organization, "bill-lines", LINES, ABOUT_LINES, export_lines, since, until, format, out))
 
 
 @export.command()
@@ -103,7 +104,7 @@ def journal(
     async def write(connect: Connect, organization: str, asked: Range, sheet: Sheet) -> int:
         return await export_journal(connect, organization, asked, accounts, sheet)
 
-    _run(Wanted(organization, "journal", JOURNAL, write, since, until, format, out, closed), closes=True)
+    _run(Wanted(organization, "journal", JOURNAL, ABOUT_JOURNAL, write, since, until, format, out, closed), closes=True)
 
 
 def _run(wanted: Wanted, *, closes: bool = False) -> None:

@@ -20,7 +20,7 @@ from projections.revenue.chart import Chart
 from projections.revenue.journal import closing_of
 from projections.revenue.recognition import recognition_of
 from services.exports.columns import Row, both_sides
-from services.exports.reading import Connect, read_issued
+from services.exports.reading import ABOUT_LINES, Connect, read_issued
 from services.exports.watermark import Range, Watermark
 from services.store.events import bills_of
 from services.store.rows import COLUMNS, envelope_of
@@ -30,10 +30,12 @@ _FACTS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND position <= $2 AND type = ANY ($3::text[]) ORDER BY position
 """
-_TYPES = (
+_ABOUT_FUNDS = (
     *("CommitmentCreated", "CommitmentUpdated", "CommitmentDeleted", "CommitmentCancelled"),
     *("BalanceCreated", "BalanceUpdated", "BalanceDeleted"),
 )
+#: What a journal is about.
+ABOUT_JOURNAL = (*ABOUT_LINES, *_ABOUT_FUNDS)
 #: Of accounts $2 what was decided for life, and the code as of position $3.
 _ACCOUNTS = """
 SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, (
@@ -45,9 +47,9 @@ SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, (
 FROM unnest($2::text[]) AS asked (id)
 JOIN store.events made ON made.organization = $1 AND made.stream = 'account-' || asked.id AND made.version = 1
 """
-_BILLED = """
+_BILLED = f"""
 SELECT DISTINCT stream FROM store.events
-WHERE organization = $1 AND type IN ('BillIssued', 'BillVoided') AND position > $2 AND position <= $3
+WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position <= $3
 """
 _DAY = timedelta(days=1)
 
@@ -166,7 +168,7 @@ async def _known(connect: Connect, organization: str, asked: Range) -> _Known:
     async with connect() as connection:
         async with connection.transaction():
             until = asked.until.position
-            async for row in connection.cursor(_FACTS, organization, until, list(_TYPES), prefetch=200):
+            async for row in connection.cursor(_FACTS, organization, until, list(_ABOUT_FUNDS), prefetch=200):
                 if then is None and row["position"] > asked.since.position:
                     then = dict(_funds(resources, deleted.values()))
                 envelope = envelope_of(row, "")

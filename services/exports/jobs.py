@@ -23,7 +23,6 @@ _INSERT = f"""
 INSERT INTO store.export_jobs (organization, id, request, since, until, created, modified, created_by)
 VALUES ($1, $2, $3::json, $4, $5, $6, $6, $7) RETURNING {_COLUMNS}
 """
-_END = "SELECT coalesce(max(position), 0) FROM store.events WHERE organization = $1"
 _GET = f"SELECT {_COLUMNS} FROM store.export_jobs WHERE organization = $1 AND id = $2"
 _LIST = f"""
 SELECT {_COLUMNS} FROM store.export_jobs
@@ -82,14 +81,9 @@ class ExportJob:
 
 
 def _job(row: Any) -> ExportJob:
-    named = {name: row[name] for name in row.keys() - {"request", "since", "until"}}
-    asked = Range(Watermark.read(row["since"]), Watermark.read(row["until"]))
-    return ExportJob(**named, request=json.loads(row["request"]), asked=asked)
-
-
-async def end_of_organization(connection: Any, organization: str) -> int:
-    """The position of its newest fact: whoever asks sees all of it there that he was answered to."""
-    return int(await connection.fetchval(_END, organization))
+    named = dict(row)
+    asked = Range(Watermark.read(named.pop("since")), Watermark.read(named.pop("until")))
+    return ExportJob(**named | {"request": json.loads(row["request"]), "asked": asked})
 
 
 async def create_export(

@@ -24,12 +24,18 @@ from services.store.finding import OF_BILL
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 
+#: What is told of issued lines.
+ABOUT_LINES = ("BillIssued", "BillVoided")
 #: Facts that are looked for at once, and what of them is read at once, in bytes as they are stored, compressed.
 _PAGE, _AT_ONCE_BYTES = 200, 1 << 20
 _FACTS = f"""
 SELECT position, pg_column_size(data) AS bytes FROM store.events
-WHERE organization = $1 AND type IN ('BillIssued', 'BillVoided') AND position > $2 AND position <= $3 {{of}}
+WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position <= $3 {{of}}
 ORDER BY position LIMIT {_PAGE}
+"""
+_NEWEST = """
+SELECT coalesce(max(position), 0) FROM store.events
+WHERE organization = $1 AND type = ANY ($2::text[]) AND position <= $3
 """
 #: Of all families, and of those whose streams are $4.
 _OF_ALL, _OF_STREAMS = _FACTS.format(of=""), _FACTS.format(of="AND stream = ANY ($4::text[])")
@@ -80,6 +86,13 @@ async def end_of_log(store: Connection) -> Watermark:
     """
     generations = await load_generations(store)
     return Watermark(generations.commands, await relayed(store))
+
+
+async def newest_of(connection: Connection, organization: str, types: Sequence[str], log: Watermark) -> Watermark:
+    """The organization's newest fact of these types, up to the end of the log: an export that goes on from there has
+    something to tell.
+    """
+    return log._replace(position=await connection.fetchval(_NEWEST, organization, list(types), log.position))
 
 
 async def read_issued(

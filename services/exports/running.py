@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from services.archive.errors import with_extra
 from services.exports.columns import Column
 from services.exports.folder import Folder
-from services.exports.reading import Connect, end_of_log
+from services.exports.reading import Connect, end_of_log, newest_of
 from services.exports.watermark import Range, Watermark, checked_range
 from services.exports.writing import Format, Sheet, open_sheet
 from services.failures import ExpectedFailure, Worded
@@ -39,6 +39,8 @@ class Wanted:
     organization: str
     kind: str
     columns: Sequence[Column]
+    #: Types of the facts that it is about.
+    about: Sequence[str]
     write: Write
     since: Watermark | None
     until: Watermark | None
@@ -58,14 +60,15 @@ class Exported(NamedTuple):
 async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
     """Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError, and as `checked_range`."""
     async with postgres.connection() as connection:
-        end = (await end_of_log(connection))._replace(closed=wanted.closed)
+        log = (await end_of_log(connection))._replace(closed=wanted.closed)
+        newest = await newest_of(connection, wanted.organization, wanted.about, log)
     if wanted.out == STANDARD_OUTPUT:
-        asked = checked_range(wanted.since, wanted.until, end)
+        asked = checked_range(wanted.since, wanted.until, newest, log)
         return Exported(asked, await _write(postgres, wanted, asked, sys.stdout.buffer), None)
     folder = Folder(wanted.out, wanted.organization, wanted.kind)
     async with _alone(postgres, wanted):
         since = await asyncio.to_thread(folder.since, wanted.since)
-        asked = checked_range(since, wanted.until, end)
+        asked = checked_range(since, wanted.until, newest, log)
         if asked.is_empty:
             return Exported(asked, 0, None)
         with folder.file_of(asked, wanted.format) as (file, path):

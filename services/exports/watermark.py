@@ -63,12 +63,17 @@ class Range(NamedTuple):
         return self.since == self.until
 
 
-def checked_range(since: Watermark | None, until: Watermark | None, end: Watermark) -> Range:
-    """The range that is asked for, from the beginning and up to the end unless something else is said.
+def checked_range(
+    since: Watermark | None, until: Watermark | None, newest: Watermark, log: Watermark | None = None
+) -> Range:
+    """The range that is asked for: from the beginning, and up to the newest fact that it is about, unless something
+    else is said. `log`: where the log ends, if that is known to be further on.
 
     Raises: ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError.
     """
-    asked = Range(since or Watermark(end.generation, 0), until or end)
+    end = log or newest
+    first = since or Watermark(newest.generation, 0)
+    asked = Range(first, until or newest._replace(position=max(first.position, newest.position)))
     for mark in asked:
         if mark.generation != end.generation:
             raise ForeignWatermarkError(mark=mark.text, generation=end.generation)

@@ -35,6 +35,8 @@ def test_a_range_is_all_there_is_unless_it_is_said() -> None:
     assert checked_range(None, None, END) == Range(END._replace(position=0), END)
     since = END._replace(position=7)
     assert checked_range(since, None, END) == Range(since, END) and checked_range(END, None, END).is_empty
+    beyond = END._replace(position=200)
+    assert checked_range(beyond, None, END, beyond).is_empty
 
 
 @pytest.mark.parametrize(
