@@ -12,14 +12,14 @@ from starlette.responses import Response, StreamingResponse
 
 from events.actors import shown
 from events.resources.base import Model
-from events.resources.bounds import Text
+from events.resources.bounds import Text as Words
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.links import Link, link_to
 from services.api.paging import Page, Paging
-from services.api.parameters import Choice, Instant, Texts
+from services.api.parameters import Choice, Instant, Text, Texts
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, listed
 from services.api.wire import answer
@@ -59,8 +59,8 @@ class AdhocExport(Model):
 
     source_type: Literal["OPERATIONAL"]
     operational_data_types: Annotated[tuple[Literal["BILL_LINE_ITEMS"], ...], Field(min_length=1, max_length=1)]
-    since: Text | None = None
-    until: Text | None = None
+    since: Words | None = None
+    until: Words | None = None
     export_file_format: Literal["CSV", "PARQUET"] | None = None
     version: int | None = None
 
@@ -135,9 +135,10 @@ async def list_all(
     ids: Annotated[Sequence[str], Depends(Texts("ids"))],
     start: Annotated[datetime | None, Depends(Instant("dateCreatedStart"))],
     end: Annotated[datetime | None, Depends(Instant("dateCreatedEnd"))],
+    schedule: Annotated[str | None, Depends(Text("scheduleId"))],
 ) -> Response:
-    """The exports, newest first."""
-    wanted = STATUSES if status is None else (status,)
+    """The exports, newest first; none is of a schedule."""
+    wanted = () if schedule is not None else STATUSES if status is None else (status,)
     async with call.reading() as connection:
         created = start, end
         jobs = await list_exports(
