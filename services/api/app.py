@@ -1,9 +1,10 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from functools import cache, partial
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -69,7 +70,7 @@ from services.console.live import Streams
 from services.exports.carrying import DEFAULT_PLACE, ExportRunner
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
-from services.readside.watching import open_watcher
+from services.readside.watching import Watcher, open_watcher
 from services.refusals.making_accounts import AccountMaker
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
@@ -123,15 +124,13 @@ def create_app(
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
-            app.state.bill_jobs = JobRunner(postgres, every, watcher)
-            app.state.exports = ExportRunner(postgres, every, exports_url)
+            runners = _runners(app, postgres, every, watcher, exports_url)
             working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
                 alerts = Alerts(postgres, every, lambda: app.state.api.generations, wire_document)
-                showing = Showing(app.state.health, every, cluster)
-                later = [app.state.bill_jobs.run(), app.state.exports.run(), showing.watch(), alerts.run()]
+                later = [run() for run in (*runners, Showing(app.state.health, every, cluster).watch, alerts.run)]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
                 working += [beside(loop, crashed) for loop in later]
@@ -166,6 +165,15 @@ def create_app(
     serve_pages(app)
     _add_console(app, gate)
     return app
+
+
+def _runners(
+    app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports_url: str
+) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+    """What is to be run beside the requests, and does what they ask for."""
+    app.state.bill_jobs = JobRunner(postgres, every, watcher)
+    app.state.exports = ExportRunner(postgres, every, exports_url)
+    return app.state.bill_jobs.run, app.state.exports.run
 
 
 def _add_console(app: FastAPI, gate: Gate) -> None:

@@ -23,12 +23,14 @@ from services.api.parameters import Choice, Instant, Text, Texts
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, listed
 from services.api.wire import answer
+from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
 from services.commands.errors import InvalidField, UnknownResource
 from services.exports.carrying import ExportRunner, path_of, place_of
 from services.exports.jobs import (
     STATUSES,
     ExportJob,
     ExportNotReadyError,
+    ExportsAwayError,
     create_export,
     get_export,
     list_exports,
@@ -168,13 +170,20 @@ async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link()
     """The file of a job that has succeeded, for a token, or for whoever has its link."""
     known = await _known(call, job)
     _check_ready(known)
-    place = await asyncio.to_thread(place_of, _runner(call).url)
-    file = await asyncio.to_thread(place.reading, path_of(known))
+    file = await asyncio.to_thread(_opened, _runner(call).url, path_of(known))
     if file is None:
         raise UnknownResource(kind="file of export job", id=job)
     name = f"bill-lines-{known.asked.since.position}-{known.asked.until.position}.{known.format}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(file), headers=headers, media_type=_MEDIA[known.format])
+
+
+def _opened(url: str, path: str) -> IO[bytes] | None:
+    """Raises: ExportsAwayError."""
+    try:
+        return place_of(url).reading(path)
+    except (ExtraMissingError, PlaceError, PlaceAwayError) as error:
+        raise ExportsAwayError(cause=error) from error
 
 
 async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:

@@ -15,15 +15,16 @@ from urllib.parse import quote
 
 import structlog
 
-from services.archive.errors import with_extra
+from events.codec import NewerRecordError
+from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.billing.runner import JobLocks
 from services.exports.columns import LINES
 from services.exports.exporting import export_lines
 from services.exports.jobs import ExportJob, Status, end_export, open_exports, start_export
 from services.exports.reading import end_of_log
-from services.exports.watermark import Watermark, checked_range
+from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
-from services.failures import ExpectedFailure, Passing
+from services.failures import Passing
 from services.outage import Outage
 from services.postgres import Postgres
 
@@ -116,7 +117,7 @@ class ExportRunner:
                     await asyncio.sleep(LOOK_SECONDS)
                     break
             self._outages.pop(organization).over()
-        except Passing as error:
+        except (Passing, NewerRecordError) as error:
             await asyncio.sleep(outage.met(error))
 
     def _done(self, organization: str, _task: "asyncio.Task[None]") -> None:
@@ -133,12 +134,16 @@ class ExportRunner:
         try:
             checked_range(*job.asked, end)
             rows = await self._written(job, postgres)
-        except Passing:
+        except ForeignWatermarkError as error:
+            status, message = "FAILED", str(error)
+        except (PlaceAwayError, PlaceError, ExtraMissingError) as error:
+            # Where our files are is nobody else's affair; and who asks again is served once it can be reached.
+            status, message = "FAILED", "its file could not be written; the API's log says why"
+            log.warning("export_failed", organization=job.organization, job=job.id, error=str(error))
+        except (Passing, NewerRecordError):
             raise
-        except Exception as error:
+        except Exception:
             status, message = "FAILED", "an error inside Trueup; its log says more"
-            if isinstance(error, ExpectedFailure):
-                message = str(error)
             log.exception("export_failed", organization=job.organization, job=job.id)
         async with postgres.transaction() as connection:
             await end_export(connection, job, status, rows, message, datetime.now(UTC))

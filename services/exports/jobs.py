@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import Format
-from services.failures import Worded
+from services.failures import AddressedFailure, Passing, Worded
 
 Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 STATUSES: tuple[Status, ...] = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
@@ -52,6 +52,12 @@ class TooManyExportsError(Worded):
 
 class ExportNotReadyError(Worded):
     """export job {id} has no file: it is {status}"""
+
+
+class ExportsAwayError(AddressedFailure, Passing):
+    """{cause}"""
+
+    outside = "the files of exports cannot be reached now"
 
 
 @dataclass(frozen=True, slots=True)
