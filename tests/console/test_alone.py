@@ -93,6 +93,8 @@ EXPORT = {
     **{"dateCreated": "2026-02-01T00:00:00Z", "createdBy": "me"},
 }
 
+RUNNING = EXPORT | {"status": "RUNNING"}
+
 
 async def test_an_export_is_asked_for_from_where_the_last_one_ended_and_its_file_is_the_apis() -> None:
     link = "http://api.internal/organizations/o/dataexports/jobs/e/file?access_token=t"
@@ -116,7 +118,7 @@ async def test_nobody_sees_a_button_that_his_key_is_not_good_for(path: str) -> N
     answers = {
         **{"bills/b": bill(line(1)), "accounts/a": ACCOUNT, "organizationconfig": CONFIG, "billjobs": EMPTY},
         "usage/rejected": {"data": [REFUSED], "counts": {"unknown-meter": 1, "id-conflict": 2}},
-        **{"usage/rejected/r": REFUSED, "health": {"status": "ok"}, "dataexports/jobs": {"data": [EXPORT]}},
+        **{"usage/rejected/r": REFUSED, "health": {"status": "ok"}, "dataexports/jobs": {"data": [RUNNING]}},
     }
     every = frozenset(Scope)
     for scopes in (every, every - {scope}):

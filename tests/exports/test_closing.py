@@ -93,7 +93,7 @@ async def test_a_prepayment_ends_with_its_rollover_its_cancel_or_its_deletion(bo
     minimum = await store.commitment(account, commitmentType="MINIMUM")
     fees = [("COMMITMENT_FEE", "10.00", fund) for fund in (rolling, cancelled, deleted, minimum)]
     await books.issued(*fees)  # type: ignore[arg-type]
-    await store.run(CancelCommitment(cancelled, date(2026, 6, 1), "KEEP", None, NOW))
+    await store.run(CancelCommitment(cancelled, date(2026, 6, 1), "KEEP", 1, NOW))
     await store.run(DeleteResource("commitment", deleted, force=True, drawn=True, now=NOW))
     ends = [(cancelled, "2026-05-31"), (deleted, "2025-12-31")]
     assert [row[:2] for row in await books.closes(date(2026, 5, 31))][::2] == sorted(ends)
