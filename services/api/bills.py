@@ -124,10 +124,10 @@ async def _page_known(
     call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None, cut: Cut, *, lines: bool
 ) -> Response:
     conditions = [*wanted, *page.older("position")]
-    found = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
-    documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(found)]
+    listed = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
+    documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(listed)]
     data = [document for document in documents if frequency in (None, document["billingFrequency"])]
-    return page.answer(data, found, lambda bill: bill[1])
+    return page.answer(data, listed, lambda bill: bill[1])
 
 
 @router.get("/bills/search", response_model=listed(BillAnswer))

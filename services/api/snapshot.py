@@ -114,22 +114,30 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
     resources, day = known.resources, as_of or known.today
     account, settlement = resources.accounts[id], known.settled(as_of)
     attached = _in_force(
-        [one for one in resources.account_plans.values() if one.body.account_id == id], account.timezone, day
+        [attached for attached in resources.account_plans.values() if attached.body.account_id == id],
+        account.timezone,
+        day,
     )
-    plans = _named(resources.plans, {one.body.plan_id for one in attached})
+    plans = _named(resources.plans, {plan.body.plan_id for plan in attached})
     templates = _named(resources.plan_templates, {plan.body.plan_template_id for plan in plans})
     of_plans = {plan.id for plan in plans} | {template.id for template in templates}
     pricings = _in_force(
-        [one for one in resources.pricings.values() if {one.body.plan_id, one.body.plan_template_id} & of_plans],
+        [
+            pricing
+            for pricing in resources.pricings.values()
+            if {pricing.body.plan_id, pricing.body.plan_template_id} & of_plans
+        ],
         account.timezone,
         day,
     )
     aggregations = _named(resources.aggregations, {price.body.aggregation_id for price in pricings})
     funds = {
-        name: documents_settled(known, _newest(one for one in held.values() if one.body.account_id == id), settlement)
-        for name, held in (("commitments", resources.commitments), ("balances", resources.balances))
+        name: documents_settled(
+            known, _newest(fund for fund in funds.values() if fund.body.account_id == id), settlement
+        )
+        for name, funds in (("commitments", resources.commitments), ("balances", resources.balances))
     }
-    children = [one for one in resources.accounts.values() if one.body.parent_account_id == id]
+    children = [child for child in resources.accounts.values() if child.body.parent_account_id == id]
     document: dict[str, Any] = {
         "asOf": day,
         "knownAt": known_at,
@@ -139,7 +147,7 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
         "parent": _parent(resources, account),
         "children": [document_of(child) for child in _newest(children)],
         **funds,
-        "accountPlans": [document_of(one) for one in attached],
+        "accountPlans": [document_of(plan) for plan in attached],
         "plans": [document_of(plan) for plan in plans],
         "planTemplates": [document_of(template) for template in templates],
         "pricings": [document_of(price) for price in pricings],
@@ -155,17 +163,17 @@ def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | No
 
 def _in_force(entities: list[Any], zone: str, day: date) -> list[Any]:
     """Those whose term has the day, in the order in which they were made."""
-    found = []
+    kept = []
     for entity in entities:
         start, end = named_days(entity.body.start_date, entity.body.end_date, zone)
         if start <= day and (end is None or day < end):
-            found.append(entity)
-    return sorted(found, key=lambda one: one.position)
+            kept.append(entity)
+    return sorted(kept, key=lambda entity: entity.position)
 
 
-def _named(held: dict[str, Any], ids: set[str | None]) -> list[Any]:
-    return sorted((held[id] for id in ids if id in held), key=lambda one: one.position)
+def _named(entities: dict[str, Any], ids: set[str | None]) -> list[Any]:
+    return sorted((entities[id] for id in ids if id in entities), key=lambda entity: entity.position)
 
 
 def _newest(entities: Any) -> list[Entity[Any]]:
-    return sorted(entities, key=lambda one: one.position, reverse=True)
+    return sorted(entities, key=lambda entity: entity.position, reverse=True)

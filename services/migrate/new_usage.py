@@ -40,16 +40,16 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     Raises: KafkaUnreachableError.
     """
     generations = await load_generations(connection)
-    held = await read(connection, generations)
+    positions = await read(connection, generations)
     of_log = list({place.partition: place for place in more}.values())  # of several names the last one's
-    known = _furthest([*of_log, *(place for place in held if place.topic == USAGE)])
+    known = _furthest([*of_log, *(place for place in positions if place.topic == USAGE)])
     async with LogReader(cluster) as reader:
         lost = await _lost(reader, known)
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)
             return
         # Read models that are ahead of a log that was restored tell of usage that it does not hold any more.
-        fits = await _lost(reader, [one for one in held if one.topic == EVENTS]) is None
+        fits = await _lost(reader, [position for position in positions if position.topic == EVENTS]) is None
         begins = await _begins(reader, known, generations.partitions)
         begins |= await _behind(reader, known if fits else of_log)
     async with connection.transaction():
@@ -65,7 +65,9 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
 
 def _furthest(known: Iterable[Known]) -> list[Known]:
     """Of each partition what reaches furthest."""
-    return list({one.partition: one for one in sorted(known, key=lambda one: one.next_offset)}.values())
+    return list(
+        {position.partition: position for position in sorted(known, key=lambda position: position.next_offset)}.values()
+    )
 
 
 async def _lost(reader: LogReader, known: Sequence[Known]) -> str | None:
