@@ -20,7 +20,7 @@ from projections.revenue.chart import Chart
 from projections.revenue.journal import closing_of
 from projections.revenue.recognition import recognition_of
 from services.exports.columns import Row, both_sides
-from services.exports.reading import ABOUT_LINES, Connect, read_issued
+from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
 from services.exports.watermark import Range, Watermark
 from services.store.events import bills_of
 from services.store.rows import COLUMNS, envelope_of
@@ -87,6 +87,13 @@ class _Sums:
     before: Decimal = field(default_factory=Decimal)
     by_the_end: Decimal = field(default_factory=Decimal)
 
+    def moved(self, amount: Decimal, issued: Issued, asked: Range) -> None:
+        """A line of such an amount was issued, or taken back."""
+        signed = -amount if issued.voided else amount
+        self.by_the_end += signed
+        if issued.position <= asked.since.position:
+            self.before += signed
+
 
 class _Known(NamedTuple):
     """The funds at both ends of the range, by id, and their accounts."""
@@ -149,16 +156,12 @@ async def _sums(
     """What moved these funds, from their families' first bill on."""
     sums: defaultdict[str, _Sums] = defaultdict(_Sums)
     whole = asked._replace(since=asked.since._replace(position=0))
-    if not streams:
-        return sums
-    async for issued in read_issued(connect, organization, whole, streams):
-        for line in issued.lines:
-            id = line.commitment_id or line.balance_id
-            if id in ids and recognition_of(line) != "REVENUE":
-                amount = -line.amount if issued.voided else line.amount
-                sums[id].by_the_end += amount
-                if issued.position <= asked.since.position:
-                    sums[id].before += amount
+    for stream in streams:
+        async for issued in read_issued(connect, organization, whole, stream):
+            for line in issued.lines:
+                id = line.commitment_id or line.balance_id
+                if id in ids and recognition_of(line) != "REVENUE":
+                    sums[id].moved(line.amount, issued, asked)
     return sums
 
 
