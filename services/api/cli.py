@@ -116,6 +116,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
             public_url=settings.api_public_url,
+            exports_url=settings.exports or str(settings.home / "exports"),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
             proof_key=key_by(settings.checkpoint_secret),
             webhook_rules=WebhookRules.of(settings),

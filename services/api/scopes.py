@@ -67,7 +67,10 @@ def changes(method: str, path: str) -> bool:
 
 #: What a link opens, too, to whoever has it (`links.py`).
 LINKED = frozenset(
-    {"/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"}
+    {
+        *("/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"),
+        "/dataexports/jobs/{job}/file",
+    }
 )
 
 #: OpenAPI's names of the ways to sign in: with a token, by a link, and for a token.

@@ -95,6 +95,10 @@ class Settings(KafkaSettings, PostgresSettings):
     """Seconds that an attempt to deliver may take in all."""
     webhook_kept_days: int = Field(default=30, ge=1, le=3_660)
     """Days for which deliveries that have ended are listed."""
+    exports: str | None = None
+    """Folder, or URL of an object store, of files that were asked for over HTTP, which all API processes reach; without
+    it `exports` in the home.
+    """
     sight_host: str = "127.0.0.1"
     """Where each process answers `/metrics`, `/live` and `/ready`, which tell where servers stand: for operators only.
     """
