@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.console import drawings
 from services.console.asking import Missing, or_missing, together
+from services.console.automatic import of_account
 from services.console.prices import plans_of, plans_then
 from services.console.visits import Visit
 
@@ -48,6 +49,7 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
         balances=or_missing(asking.get("balances", accountId=id, nextToken=visit.query.get("balancesFrom"))),
         plans=or_missing(plans_of(asking, id)),
         unbilled=or_missing(asking.get("accounts", id, "unbilled")),
+        automatic=or_missing(of_account(asking, id)),
     )
     parent = asked["account"].get("parentAccountId")
     return asked | {"parent": await asking.get("accounts", parent) if parent else None}

@@ -12,6 +12,7 @@ from services.access.links import SpentLinks
 from services.console import (
     account,
     accounts,
+    automatic,
     balance,
     bills,
     changing,
@@ -33,6 +34,8 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
     ("/accounts/{account}/what-if", what_if.page),
+    ("/accounts/{account}/automatic", automatic.new),
+    ("/accounts/{account}/automatic/{kind}/{rule}", automatic.page),
     ("/balances/{balance}", balance.page),
     ("/bills/{bill}/statement/{format}", bills.statement),
     ("/bills/{bill}/lines/{line}", explained.page),
@@ -54,6 +57,8 @@ FOLLOWED: tuple[tuple[str, Page], ...] = (
 )
 #: ... and what changes something.
 _ACTIONS: tuple[tuple[str, Action], ...] = (
+    ("/accounts/{account}/automatic", automatic.make),
+    ("/accounts/{account}/automatic/{kind}/{rule}", automatic.switch),
     ("/bills/{bill}/approve", changing.approve),
     ("/bills/{bill}/recalculate", changing.recalculate),
     ("/bills/{bill}/memo", changing.add_memo),

@@ -8,7 +8,8 @@ import pytest
 
 from projections.readmodels.settled_rows import SettledRows, settled_rows
 from projections.settlement import unbilled
-from services.simulate.memory_player import ORGANIZATION, MemoryPlayer
+from services.simulate.memory_organization import ORGANIZATION
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from tests.readmodels.given import named
 from tests.settlement.playing import play_text

@@ -1,7 +1,8 @@
 -- What each role may do in schema `store`. Run by every `trueup migrate`, as the owner of the tables; changes nothing
 -- where it ran before. Rows are kept apart by row security (services/postgres/rights.py).
 
-GRANT USAGE ON SCHEMA store TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay;
+GRANT USAGE ON SCHEMA store
+    TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay, trueup_webhooks;
 
 -- What every process knows before it works. None of it is an organization's.
 GRANT SELECT ON store.generations, store.past_generations, store.limits, store.topics, store.live_schema
@@ -27,6 +28,19 @@ GRANT SELECT (organization, reason, cut, replayed) ON store.refused_usage TO tru
 GRANT SELECT (organization, position, type) ON store.events TO trueup_watch;
 GRANT SELECT (organization, kind) ON store.entities TO trueup_watch;
 GRANT SELECT, INSERT, UPDATE ON store.alert_positions TO trueup_api;
+
+-- Webhooks: a request may keep a secret, and can never read one again.
+GRANT SELECT, INSERT, UPDATE, DELETE ON store.webhook_destinations, store.webhook_deliveries TO trueup_api;
+GRANT SELECT, INSERT, UPDATE ON store.webhook_positions TO trueup_api;
+GRANT SELECT (organization, webhook_id, secret_id, digest, made_at, made_by, ends_at) ON store.webhook_secrets
+    TO trueup_api;
+GRANT INSERT, DELETE ON store.webhook_secrets TO trueup_api;
+GRANT UPDATE (ends_at) ON store.webhook_secrets TO trueup_api;
+GRANT SELECT (organization) ON store.webhook_destinations TO trueup_watch;
+
+-- Who sends reads nothing but what is sent, and to whom.
+GRANT SELECT ON store.webhook_destinations, store.webhook_secrets TO trueup_webhooks;
+GRANT SELECT, UPDATE, DELETE ON store.webhook_deliveries TO trueup_webhooks;
 
 -- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
