@@ -44,7 +44,8 @@ def pages(office: Office) -> dict[str, str]:
         "what-if-refused": f"{acme}/what-if?plan={ids['plan-USD']}&plan.standingCharge=much&plan.minimumSpend=900",
         "automatic": f"{acme}/automatic/bill/{ids['above']}",
         "automatic-new": f"{acme}/automatic?kind=top-up",
-        "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}&threshold=30&amount=50&maxTimes=4",
+        "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
+        "&threshold=30&amount=50&maxTimes=4",
         "operations": "/operations",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
