@@ -13,7 +13,7 @@ from services.api.wire import encode, wire_document
 from services.automation.acting import RuleActor
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
-from services.refusals.making_accounts import AccountMaker
+from services.refusals.releasing import Releaser
 from services.store.generations import Generations
 from services.webhooks.announcing import Announcer
 
@@ -43,6 +43,6 @@ class Followers:
         """Makes deliveries of what webhook destinations want."""
         return Announcer(self.postgres, self.every, self.generations, documents_at, encode).run()
 
-    def accounts(self, cluster: Cluster, usage: SharedWriter) -> _Loop:
-        """Makes accounts of usage that came before them."""
-        return AccountMaker(self.postgres, self.every, cluster, usage, self.generations).run()
+    def held_usage(self, cluster: Cluster, usage: SharedWriter) -> _Loop:
+        """Settles usage that came before its account or meter."""
+        return Releaser(self.postgres, self.every, cluster, usage, self.generations).run()
