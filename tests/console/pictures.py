@@ -42,6 +42,10 @@ def pages(office: Office) -> dict[str, str]:
         "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&commitment.amount=1000"
         "&commitment.overageSurchargePercent=20",
         "what-if-refused": f"{acme}/what-if?plan={ids['plan-USD']}&plan.standingCharge=much&plan.minimumSpend=900",
+        "automatic": f"{acme}/automatic/bill/{ids['above']}",
+        "automatic-new": f"{acme}/automatic?kind=top-up",
+        "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
+        "&threshold=30&amount=50&maxTimes=4",
         "operations": "/operations",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
