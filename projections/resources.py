@@ -27,6 +27,7 @@ from events.facts.resources import (
     ResourceUpdated,
 )
 from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.automation import AutomaticTopUp, ThresholdBilling
 from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
@@ -92,6 +93,8 @@ class Resources:
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
     statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
     notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
+    automatic_top_ups: dict[str, Entity[AutomaticTopUp]] = field(default_factory=dict)
+    threshold_billings: dict[str, Entity[ThresholdBilling]] = field(default_factory=dict)
     webhooks: dict[str, Entity[Webhook]] = field(default_factory=dict)
 
     @property
@@ -206,6 +209,8 @@ ATTRIBUTES: dict[type[Resource], str] = {
     BillConfig: "bill_configs",
     StatementConfig: "statement_configs",
     NotificationConfiguration: "notification_configurations",
+    AutomaticTopUp: "automatic_top_ups",
+    ThresholdBilling: "threshold_billings",
     Webhook: "webhooks",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")

@@ -2,7 +2,8 @@
 
 import gc
 
-from services.api.app import build_models, organization_routers
+from services.api.app import organization_routers
+from services.api.building import build_models
 
 build_models()
 organization_routers()

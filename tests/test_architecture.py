@@ -47,7 +47,7 @@ PURE = (
     "services.explain.text",
     "services.garbage",
     "services.importing.rows",
-    *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
+    *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "instants", "json_text", "lane")),
     *(f"services.ingest.{name}" for name in ("rating", "running_charge", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",

@@ -1,23 +1,23 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import cache, partial
 from importlib.metadata import version
 
 import structlog
 from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel
 from starlette.middleware import Middleware
 
-from events.facts.base import FactModel
-from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
+from services.access.links import SpentLinks
 from services.access.signing_in import SignIn
 from services.api import (
     accounts,
     auth,
+    automatic_acts,
     balances,
     bill_config,
     bill_jobs,
@@ -42,6 +42,7 @@ from services.api import (
     snapshot,
     statements,
     system,
+    unbilled,
     usage_query,
     void_matching,
     webhook_deliveries,
@@ -50,6 +51,7 @@ from services.api import (
     what_if,
 )
 from services.api.beside import Crash, beside
+from services.api.building import build_models
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
@@ -68,7 +70,7 @@ from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
 from services.kafka import Cluster, SharedWriter
-from services.postgres import Postgres, Role, open_postgres
+from services.postgres import Connection, Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
@@ -119,7 +121,7 @@ def create_app(
                 app.state.api = Api(*servers, skeleton_accounts, proof_key, webhook_rules or WebhookRules())
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
-            keys = AskedTogether(partial(_find_keys, every))
+            app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
@@ -128,7 +130,8 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                showing, followers = Showing(app.state.health, every, cluster), Followers(postgres, every, app)
+                showing = Showing(app.state.health, every, cluster)
+                followers = Followers(postgres, every, partial(_generations, app))
                 later = [app.state.bill_jobs.run(), showing.watch(), followers.alerts(), followers.webhooks()]
                 later += [followers.accounts(cluster, usage)] if accounts_of_records else []
                 working += [beside(loop, crashed) for loop in later]
@@ -167,13 +170,28 @@ def create_app(
 
 def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
-    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
+    spent = SpentLinks(partial(_of_every, app))
+    app.router.routes.extend(
+        console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams, spent)
+    )
+
+
+def _generations(app: FastAPI) -> Generations:
+    """Those that hold now."""
+    held: Generations = app.state.api.generations
+    return held
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
     """How far each partition is folded, and with how much of the catalog: one look for all who ask at once."""
     projected = (await app.state.health.watcher.now()).projected
     return {at: (offset, projected.catalog_offsets[at]) for at, offset in projected.next_offsets.items()}
+
+
+def _of_every(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
+    """A connection of the pool for what is no organization's."""
+    every: Postgres = app.state.every
+    return every.connection()
 
 
 async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedKey]:
@@ -194,7 +212,9 @@ def organization_routers() -> tuple[APIRouter, ...]:
         balances.router,
         schedules.schedule_router(),
         commitments.router,
+        automatic_acts.router,
         bills.router,
+        unbilled.router,
         line_items.router,
         what_if.router,
         bill_life.router,
@@ -221,17 +241,3 @@ def organization_routers() -> tuple[APIRouter, ...]:
         webhooks.router,
         resource_router(),
     )
-
-
-def build_models() -> None:
-    """Make the validators of all facts, of what is in them, and of all bodies; else each is made at its first use."""
-    for base in (FactModel, Model):
-        for model in _made_of(base):
-            if "[" not in model.__name__:  # a generic model with its arguments is there to be inherited from only
-                model.model_rebuild()
-
-
-def _made_of(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for model in base.__subclasses__():
-        yield model
-        yield from _made_of(model)

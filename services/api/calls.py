@@ -135,7 +135,7 @@ async def signed_in(request: Request) -> Identity:
     gate: Gate = request.app.state.gate
     link = request.query_params.get(LINK)
     if link is not None and request.method == "GET":
-        asked = [one for one in request.query_params.multi_items() if one[0] != LINK]
+        asked = [item for item in request.query_params.multi_items() if item[0] != LINK]
         return gate.linked(link, address_of(request.scope["path"], asked))
     return gate.bearer_of(request.headers.get("authorization", ""))
 

@@ -16,7 +16,7 @@ from events.resources.catalog import Meter
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
 from services.api.correction_answers import CorrectedUsage
-from services.api.measurement import Numbers, Texts, Time
+from services.api.measurement import MeasuredFields, Time
 from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, void
@@ -49,17 +49,8 @@ class VoidBody(UsageName):
     """POST usage/void: the event counts for nothing any more."""
 
 
-class AmendBody(UsageName):
+class AmendBody(UsageName, MeasuredFields):
     """POST usage/amend: the event counts with these fields and no others; its meter and its time stay."""
-
-    measure: Numbers | None = None
-    cost: Numbers | None = None
-    income: Numbers | None = None
-    who: Texts | None = None
-    what: Texts | None = None
-    where: Texts | None = None
-    other: Texts | None = None
-    metadata: Texts | None = None
 
     def fields(self, meter: Meter) -> UsageFields:
         """What it gives, as the log has it. Raises: InvalidField."""
@@ -122,11 +113,11 @@ async def _found(call: Call, asked: UsageName) -> LoggedUsage:
 async def _correct(usage: LoggedUsage, decide: Decide, turn: Turn) -> dict[str, Any]:
     call = turn.call
     author = Author(turn.now, call.actor, call.correlation)
-    held = await correct(turn.connection, usage, decide, author, call.api.generations)
-    return _document(usage, held)
+    envelope = await correct(turn.connection, usage, decide, author, call.api.generations)
+    return _document(usage, envelope)
 
 
-def _document(usage: LoggedUsage, held: Envelope | None) -> dict[str, Any]:
+def _document(usage: LoggedUsage, envelope: Envelope | None) -> dict[str, Any]:
     rated = usage.rated
     document: dict[str, Any] = {
         "eventId": str(usage.event_id),
@@ -140,24 +131,24 @@ def _document(usage: LoggedUsage, held: Envelope | None) -> dict[str, Any]:
         "status": "COUNTED",
         "was": _shown(usage.fields),
     }
-    if held is None:
+    if envelope is None:
         return document
-    fact = held.data
+    fact = envelope.data
     assert isinstance(fact, UsageCorrection)
     document |= {
         "status": "VOIDED" if isinstance(fact, UsageVoided) else "AMENDED",
         "was": _shown(fact.was),
-        "correctionId": str(held.id),
-        "dtCreated": held.time,
+        "correctionId": str(envelope.id),
+        "dtCreated": envelope.time,
     }
     optional = {
         "now": _shown(fact.now) if isinstance(fact, UsageAmended) else None,
         "reason": fact.reason,
-        "createdBy": shown(held.actor),
+        "createdBy": shown(envelope.actor),
     }
     return document | {name: value for name, value in optional.items() if value is not None}
 
 
 def _shown(fields: UsageFields) -> dict[str, Any]:
     """Its maps that hold something."""
-    return {name: held for name in UsageFields.model_fields if (held := getattr(fields, name))}
+    return {name: value for name in UsageFields.model_fields if (value := getattr(fields, name))}

@@ -166,18 +166,18 @@ async def _positions(
             sorted((position for position in positions if position), reverse=True), lambda position: position
         )
     alerts = asked_of(wanted)
-    found = (
+    newest = (
         []
         if alerts is None
         else await alert_positions(connection, call.organization, alerts, page.before, page.fetched, conditions)
     )
     if is_about_alerts_alone(wanted):
-        return found
+        return newest
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
     asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
-    found += await positions_of(connection, call.organization, asked)
-    return sorted(found, reverse=True)[: page.fetched]
+    newest += await positions_of(connection, call.organization, asked)
+    return sorted(newest, reverse=True)[: page.fetched]
 
 
 async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any]]:

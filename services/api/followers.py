@@ -1,15 +1,13 @@
 """What follows the store beside an API's requests; each is told by Postgres when there is something to do."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
-
 from services.alerts.running import Alerts
-from services.api.calls import Api
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
+from services.automation.acting import RuleActor
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
 from services.refusals.making_accounts import AccountMaker
@@ -21,21 +19,16 @@ _Loop = Coroutine[Any, Any, None]
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """Loops that go on until they are cancelled. `every`: connections that see what is no organization's alone; `app`
-    says which generations hold."""
+    """Loops that go on until they are cancelled. `every`: connections that see what is no organization's alone."""
 
     postgres: Postgres
     every: Postgres
-    app: FastAPI
-
-    def generations(self) -> Generations:
-        """Those that hold now."""
-        api: Api = self.app.state.api
-        return api.generations
+    generations: Callable[[], Generations]
 
     def alerts(self) -> _Loop:
-        """Raises alerts."""
-        return Alerts(self.postgres, self.every, self.generations, wire_document).run()
+        """Raises alerts, and does what automatic rules found."""
+        actor = RuleActor(self.postgres, self.generations)
+        return Alerts(self.postgres, self.every, self.generations, wire_document, actor.act_due).run()
 
     def webhooks(self) -> _Loop:
         """Makes deliveries of what webhook destinations want."""

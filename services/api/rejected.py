@@ -121,7 +121,7 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
         )
         unlisted = dict.fromkeys(set(asked.ids or ()) - {row.id for row in chosen}, "is not on the list")
         left = [{"id": id, "message": message} for id, message in sorted((done.left | unlisted).items())]
-        return {"replayed": done.count, "left": left, "more": len(rows) > REPLAY_MAX}
+        return {"replayed": len(done.sent), "left": left, "more": len(rows) > REPLAY_MAX}
 
     return await once_by_itself(call, sent, work)
 

@@ -73,10 +73,10 @@ class Place:
         with self._errors(path, "listed"):
             self._fs.invalidate_cache()
             try:
-                found = self._fs.ls(self._full(path), detail=False)
+                paths = self._fs.ls(self._full(path), detail=False)
             except FileNotFoundError:
                 return []
-            return sorted(one.rstrip("/").rpartition("/")[2] for one in found)
+            return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"

@@ -86,7 +86,7 @@ async def check_partition(reader: LogReader, place: Place, key: str | None = Non
     """Raises: NoHeadsError, LogDiffersError."""
     heads = await all_heads(reader, place, key)
     [end] = (await reader.end_offsets(place[0], [place[1]])).values()
-    check = Check([one.head for one in heads])
+    check = Check([checkpoint.head for checkpoint in heads])
     async for records in reader.read(*place, 0, end):
         check.take(numbered(records))
     check.end()

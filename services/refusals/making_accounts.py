@@ -19,7 +19,7 @@ from services.postgres import Postgres
 from services.refusals import refused_usage
 from services.refusals.refusal import Reason
 from services.refusals.replaying import replay_refused
-from services.refusals.rows import Row
+from services.refusals.rows import Row, in_ms
 from services.store.execute import load_locked
 from services.store.generations import Generations
 from services.store.listing import Condition
@@ -57,7 +57,8 @@ class AccountMaker:
         self._generations = generations
         #: Ids of records that stay refused, by organization: no account may have their code, or they came back.
         self._given_up: dict[str, set[str]] = {}
-        self._sent: dict[str, None] = {}
+        #: Ids of records that were sent again, and when Kafka had them, in ms.
+        self._sent: dict[str, int] = {}
         self._outages: dict[str, Outage] = {}
         self._at_once = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
 
@@ -103,8 +104,7 @@ class AccountMaker:
         ]
         async with postgres.connection() as connection:
             listed = await refused_usage.page(connection, organization, wanted, _ROUND, newest_first=False)
-        # Who was sent and is here again was not refused for want of an account.
-        named = {one.row.id: one.row.account for one in listed if one.row.account and one.row.id not in self._sent}
+        named = {one.row.id: one.row.account for one in listed if one.row.account and not self._came_back(one.row)}
         codes, impossible = list(dict.fromkeys(named.values())), set[str]()
         for start in range(0, len(codes), AT_ONCE):
             impossible |= await self._make(postgres, organization, codes[start : start + AT_ONCE])
@@ -115,6 +115,15 @@ class AccountMaker:
             _log.warning("usage_names_no_accounts", organization=organization, records=len(given_up))
         await self._replay(postgres, organization, rows)
         return len(listed) == _ROUND
+
+    def _came_back(self, row: Row) -> bool:
+        """Whether it was refused after it was sent again, so not for want of an account.
+
+        What arrived before that says nothing: a publisher's other copy of the record, or the refusal of a worker that
+        was lost and writes it twice, may have been listed only now.
+        """
+        sent = self._sent.get(row.id)
+        return sent is not None and in_ms(row.arrived) >= sent
 
     async def _make(self, postgres: Postgres, organization: str, codes: Sequence[str]) -> set[str]:
         """Make those that are not there yet; returns which cannot be."""
@@ -134,11 +143,11 @@ class AccountMaker:
 
     async def _replay(self, postgres: Postgres, organization: str, rows: Sequence[Row]) -> None:
         if rows:
-            await self._send(postgres, organization, rows)
-            self._sent |= dict.fromkeys(row.id for row in rows)
+            self._sent |= await self._send(postgres, organization, rows)
             while len(self._sent) > _SENT_MAX:
                 del self._sent[next(iter(self._sent))]
 
-    async def _send(self, postgres: Postgres, organization: str, rows: Sequence[Row]) -> None:
+    async def _send(self, postgres: Postgres, organization: str, rows: Sequence[Row]) -> dict[str, int]:
+        """When Kafka had them, by id."""
         partitions = self._generations().partitions
-        await replay_refused(postgres, self._usage, self._cluster, organization, partitions, rows)
+        return (await replay_refused(postgres, self._usage, self._cluster, organization, partitions, rows)).sent

@@ -17,8 +17,8 @@ INSERT INTO store.refused_usage ({_COLUMNS})
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
                      $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::bigint[])
 ON CONFLICT (organization, id) DO UPDATE SET
-    reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, refused = EXCLUDED.refused,
-    partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset, replayed = NULL
+    reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, arrived = EXCLUDED.arrived,
+    refused = EXCLUDED.refused, partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset, replayed = NULL
 """
 #: $4 at most so many.
 _COUNT = """

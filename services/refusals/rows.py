@@ -21,7 +21,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Row(NamedTuple):
-    """A row of `store.refused_usage`, in the order of its insertion."""
+    """A row of `store.refused_usage`, in the order of its insertion; `arrived` is when what was refused last did."""
 
     organization: str
     id: str
@@ -122,6 +122,11 @@ def _name(said: object, most: int = _ACCOUNT_MAX) -> str | None:
 
 def _text(octets: bytes) -> str:
     return octets.decode(errors="replace").replace("\0", "\ufffd")
+
+
+def in_ms(instant: datetime) -> int:
+    """Milliseconds since the epoch, as Kafka has them."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _instant(milliseconds: int) -> datetime:

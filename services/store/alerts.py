@@ -6,12 +6,14 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
+from events.facts.automation import AutomaticRuleActed
 from services.store.happened import event_id_of
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
+_FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
 #: The types of facts that are alerts.
-ALERT_TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)]
+ALERT_TYPES = [fact.__name__ for fact in _FACTS]
 #: A look into the index for each type.
 _BEFORE = """
 SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
@@ -54,9 +56,10 @@ async def alert_positions(
     before: int | None,
     most: int,
     conditions: Sequence[Condition] = (),
+    types: Sequence[str] = ALERT_TYPES,
 ) -> list[int]:
     """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
-    arguments: list[Any] = [organization, ALERT_TYPES, _LAST if before is None else before, most]
+    arguments: list[Any] = [organization, list(types), _LAST if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
         if (value := getattr(asked, name)) is not None:

@@ -38,7 +38,7 @@ async def test_who_was_signed_in_too_long_ago_signs_in_and_comes_back() -> None:
 async def test_what_is_empty_says_so_in_each_of_its_parts() -> None:
     async with before(MadeUp(account())) as visit:
         page = await visit.see("/accounts/a")
-        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 6
+        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 7
     quiet = {"usage/rejected": EMPTY, "billjobs": EMPTY, "audit/checkpoints": EMPTY, "health": {"status": "ok"}}
     quiet |= {"bills": EMPTY, "accounts": EMPTY, "system": {"passes": [], "usage": [], "log": []}}
     async with before(MadeUp(quiet)) as visit:

@@ -3,7 +3,7 @@ again and again."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +12,11 @@ from services.concurrency import NoTurnError
 from services.refusals import making_accounts, refused_usage
 from services.refusals.making_accounts import AccountMaker
 from services.refusals.refused_usage import Listed
-from services.refusals.rows import Row
+from services.refusals.rows import Row, in_ms
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+#: When Kafka has what is sent again.
+SENT = MOMENT + timedelta(seconds=5)
 
 
 class Connections:
@@ -43,12 +45,13 @@ class Maker(AccountMaker):
         self.made += codes
         return {code for code in codes if code == "impossible"}
 
-    async def _send(self, postgres: Any, organization: str, rows: Sequence[Row]) -> None:
+    async def _send(self, postgres: Any, organization: str, rows: Sequence[Row]) -> dict[str, int]:
         self.sent += [row.id for row in rows]
+        return dict.fromkeys((row.id for row in rows), in_ms(SENT))
 
 
-def row(organization: str, id: str, account: str | None) -> Row:
-    return Row(organization, id, account, None, "unknown-account", "", False, MOMENT, MOMENT, 0, 0)
+def row(organization: str, id: str, account: str | None, arrived: datetime = SENT) -> Row:
+    return Row(organization, id, account, None, "unknown-account", "", False, arrived, arrived, 0, 0)
 
 
 @pytest.fixture
@@ -75,6 +78,20 @@ async def test_what_comes_back_though_its_account_is_there_is_left_alone(refused
     for _ in range(5):
         await maker.look()
     assert (maker.made, maker.sent) == (["a", "impossible"], ["back"])
+
+
+async def test_what_arrived_before_it_was_sent_again_did_not_come_back(refused: list[Row]) -> None:
+    """A publisher's second copy, say, that was refused before the account was there, and is listed only now."""
+    refused.append(row("org", "twice", "a", MOMENT))
+    maker = Maker()
+    await maker.look()
+    refused[:] = [row("org", "twice", "a", SENT - timedelta(milliseconds=1))]
+    await maker.look()
+    assert maker.sent == ["twice", "twice"]
+    refused[:] = [row("org", "twice", "a", SENT)]
+    for _ in range(3):
+        await maker.look()
+    assert maker.sent == ["twice", "twice"]
 
 
 async def test_an_organization_that_has_no_turn_holds_up_no_other(refused: list[Row]) -> None:

@@ -69,5 +69,8 @@ BEGIN
     END LOOP;
 END $$;
 
+-- A link that signs somebody in is good once, and it is followed before anybody is known.
+GRANT SELECT, INSERT, DELETE ON store.spent_links TO trueup_watch;
+
 -- How far audits have come, for /metrics.
 GRANT SELECT ON store.checkpoints TO trueup_watch;
