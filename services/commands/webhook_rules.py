@@ -6,7 +6,6 @@ from events.resources.webhooks import ANY_BELOW, EVERY, NOTIFICATION, Webhook, w
 from services.commands.errors import InvalidField
 from services.commands.event_names import NAMES
 
-
 #: What `GET events/types` answers.
 _TYPES = (*READY, *ACTS, *NAMES)
 
