@@ -30,7 +30,7 @@ LONGEST = (
     (
         *(
             f"tests/{name}/"
-            for name in ("api", "archive", "store", "migrate", "readmodels", "readside", "kafka", "postgres")
+            for name in ("api", "archive", "exports", "store", "migrate", "readmodels", "readside", "kafka", "postgres")
         ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",

@@ -1,66 +1,33 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.middleware import Middleware
 
+from events.facts.base import FactModel
+from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.links import SpentLinks
 from services.access.signing_in import SignIn
-from services.api import (
-    accounts,
-    auth,
-    automatic_acts,
-    balances,
-    bill_config,
-    bill_jobs,
-    bill_life,
-    bills,
-    commitments,
-    corrections,
-    data_explorer,
-    events,
-    finding,
-    health,
-    insight,
-    line_items,
-    measurements,
-    moved,
-    organization,
-    outlook,
-    overview,
-    proofs,
-    rejected,
-    schedules,
-    snapshot,
-    statements,
-    system,
-    unbilled,
-    usage_query,
-    void_matching,
-    webhook_deliveries,
-    webhook_secrets,
-    webhooks,
-    what_if,
-)
+from services.api import auth, health
 from services.api.beside import Crash, beside
-from services.api.building import build_models
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
 from services.api.followers import Followers
 from services.api.health import Health
-from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
-from services.api.resources import resource_router
+from services.api.routers import organization_routers
 from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
@@ -69,9 +36,10 @@ from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
+from services.exports.carrying import DEFAULT_PLACE, ExportRunner
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Connection, Postgres, Role, open_postgres
-from services.readside.watching import open_watcher
+from services.readside.watching import Watcher, open_watcher
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
@@ -80,7 +48,7 @@ from services.webhooks.rules import WebhookRules
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
 #: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
-#: bill jobs, and the one that is told of alerts.
+#: bill jobs, and the one that is told of alerts; while files are exported, one more for the locks of that.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
@@ -88,8 +56,6 @@ def create_app(
     database_url: str,
     cluster: Cluster,
     *,
-    skeleton_accounts: bool = True,
-    accounts_of_records: bool = False,
     rates: Rates | None = None,
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
@@ -97,13 +63,14 @@ def create_app(
     public_url: str | None = None,
     proof_key: str | None = None,
     webhook_rules: WebhookRules | None = None,
+    exports_url: str = DEFAULT_PLACE,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
-    how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
+    `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what signs proofs; `webhook_rules`: where webhooks may lead.
+    `public_url`: what links begin with; `proof_key`: what signs proofs; `webhook_rules`: where webhooks may lead;
+    `exports_url`: where files of exports are.
     """
 
     @contextlib.asynccontextmanager
@@ -118,22 +85,21 @@ def create_app(
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
                 servers = postgres, generations, cluster, watcher, usage
-                app.state.api = Api(*servers, skeleton_accounts, proof_key, webhook_rules or WebhookRules())
+                app.state.api = Api(*servers, proof_key, webhook_rules or WebhookRules())
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
-            app.state.bill_jobs = JobRunner(postgres, every, watcher)
+            runners = _runners(app, postgres, every, watcher, exports_url)
             working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                showing = Showing(app.state.health, every, cluster)
-                followers = Followers(postgres, every, partial(_generations, app))
-                later = [app.state.bill_jobs.run(), showing.watch(), followers.alerts(), followers.webhooks()]
-                later += [followers.accounts(cluster, usage)] if accounts_of_records else []
+                showing, followers = Showing(app.state.health, every, cluster), Followers(postgres, every, app)
+                later = [run() for run in (*runners, showing.watch, followers.alerts, followers.webhooks)]
+                later.append(followers.held_usage(cluster, usage))
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -168,18 +134,21 @@ def create_app(
     return app
 
 
+def _runners(
+    app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports_url: str
+) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+    """What is to be run beside the requests, and does what they ask for."""
+    app.state.bill_jobs = JobRunner(postgres, every, watcher)
+    app.state.exports = ExportRunner(postgres, every, exports_url)
+    return app.state.bill_jobs.run, app.state.exports.run
+
+
 def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
     spent = SpentLinks(partial(_of_every, app))
     app.router.routes.extend(
         console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams, spent)
     )
-
-
-def _generations(app: FastAPI) -> Generations:
-    """Those that hold now."""
-    held: Generations = app.state.api.generations
-    return held
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
@@ -199,45 +168,15 @@ async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedK
         return await find_keys(connection, ids)
 
 
-@cache
-def organization_routers() -> tuple[APIRouter, ...]:
-    """All that is below an organization, made once: no route keeps anything of its app.
+def build_models() -> None:
+    """Make the validators of all facts, of what is in them, and of all bodies; else each is made at its first use."""
+    for base in (FactModel, Model):
+        for model in _made_of(base):
+            if "[" not in model.__name__:  # a generic model with its arguments is there to be inherited from only
+                model.model_rebuild()
 
-    The table's routes come last: `/balances/{id}/transactions` is not theirs, `/bills/search` is not a bill's id.
-    """
-    return (
-        organization.router,
-        accounts.router,
-        snapshot.router,
-        balances.router,
-        schedules.schedule_router(),
-        commitments.router,
-        automatic_acts.router,
-        bills.router,
-        unbilled.router,
-        line_items.router,
-        what_if.router,
-        bill_life.router,
-        bill_config.router,
-        statements.router,
-        memo_router(),
-        bill_jobs.router,
-        measurements.router,
-        corrections.router,
-        void_matching.router,
-        rejected.router,
-        insight.router,
-        system.router,
-        moved.router,
-        outlook.router,
-        overview.router,
-        finding.router,
-        proofs.router,
-        usage_query.router,
-        data_explorer.router,
-        events.router,
-        webhook_deliveries.router,
-        webhook_secrets.router,
-        webhooks.router,
-        resource_router(),
-    )
+
+def _made_of(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _made_of(model)

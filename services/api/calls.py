@@ -55,8 +55,6 @@ class Api:
     watcher: Watcher
     #: What is submitted as measurements goes to Kafka here.
     usage: SharedWriter
-    #: Whether usage of an account that is not there brings it into being.
-    skeleton_accounts: bool
     #: The thumbprint of the key that proofs are to be signed with; None: whichever signed last.
     proof_key: str | None = None
     #: What is asked of webhooks' addresses, and what their secrets are encrypted with.

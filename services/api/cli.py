@@ -113,11 +113,10 @@ async def _serve(process: Process, host: str, port: int) -> None:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka,
-            skeleton_accounts=settings.skeleton_accounts_http,
-            accounts_of_records=settings.skeleton_accounts_kafka,
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
             public_url=settings.api_public_url,
+            exports_url=settings.exports or str(settings.home / "exports"),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
             proof_key=key_by(settings.checkpoint_secret),
             webhook_rules=WebhookRules.of(settings),

@@ -31,6 +31,7 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("POST", "/measurements"): _USAGE,
     ("POST", "/usage/rejected/replay"): _USAGE,
     ("GET", "/usage/rejected"): _REFUSED,
+    ("GET", "/usage/held"): _REFUSED,
     ("GET", "/usage/rejected/{id}"): _REFUSED,
     ("GET", "/usage/rejected/{id}/bytes"): _REFUSED,
     ("GET", "/measurements/failedIngest/getDownloadUrl"): _REFUSED,
@@ -66,7 +67,10 @@ def changes(method: str, path: str) -> bool:
 
 #: What a link opens, too, to whoever has it (`links.py`).
 LINKED = frozenset(
-    {"/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"}
+    {
+        *("/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"),
+        "/dataexports/jobs/{job}/file",
+    }
 )
 
 #: OpenAPI's names of the ways to sign in: with a token, by a link, and for a token.

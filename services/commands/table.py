@@ -21,11 +21,11 @@ from services.commands.kind import InnerList, InStories, Kind
 
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_RULES, _WEBHOOKS = "notifications/configurations", "integrationdestinations/webhooks"
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 _OF_ACCOUNT: dict[str, Any] = {"owner": "accountId", "fixed": ("accountId",)}
-_AT_RULES, _WEBHOOKS = "notifications/configurations", "integrationdestinations/webhooks"
 _OF_FUND = ("accountId", "commitmentId", "balanceId")
 _OF_BALANCE: dict[str, Any] = {
     "group": "billing",
@@ -224,7 +224,7 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
     Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
-    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_AT_RULES, in_stories=None),
+    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_RULES, in_stories=None),
     Kind("automaticTopUp", AutomaticTopUp, f.TOP_UPS, fixed=_OF_FUND, group="billing"),
     Kind("thresholdBilling", ThresholdBilling, f.AUTOMATIC, fixed=("accountId", "currency"), group="billing"),
     Kind("webhook", Webhook, f.WEBHOOKS, page_size_max=200, at=_WEBHOOKS, written_beside=True, in_stories=None),

@@ -36,8 +36,11 @@ COMMANDS = {
     "replay": ("services.audit.cli:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.audit.cli:audit", "Prove that the read models and bills equal their replay."),
     "proof": ("services.proof.cli:proof", "Prove that the log, or a record in it, is what was signed."),
-    "export": ("services.proof.cli:export", "Write a bill with all that proves it."),
-    "verify": ("services.proof.cli:verify", "Verify such a bill, or a proof, offline."),
+    "export": (
+        "services.exports.cli:export",
+        "Write bill lines or a journal of them, or a bill with its proofs.",
+    ),
+    "verify": ("services.proof.cli:verify", "Verify a bill with its proofs, or a proof, offline."),
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
     "import": ("services.importing.cli:import_file", "Send a file of usage over HTTP; goes on where it stopped."),
     "simulate": ("services.simulate.cli:simulate", "Play billing stories from YAML files."),

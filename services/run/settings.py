@@ -6,6 +6,7 @@ whether an address answers is found out by `services.run.stack`. Of files it rea
 The text under each setting is what docs/settings.md says of it.
 """
 
+import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,9 @@ from services.words import rule_of
 
 SECRET_BYTES_LEAST = 32
 Network = IPv4Network | IPv6Network
+#: Settings of once. Passed over, they would change what becomes of usage.
+_GONE = tuple(f"{PREFIX}SKELETON_ACCOUNTS_{way}" for way in ("HTTP", "KAFKA"))
+_INSTEAD = "is no setting any more: each organization's configuration has usageBeforeAccount"
 
 
 class SettingsError(ExpectedFailure):
@@ -65,10 +69,6 @@ class Settings(KafkaSettings, PostgresSettings):
     """The key's secret."""
     api_secret_file: Path | None = None
     """A file that holds it."""
-    skeleton_accounts_http: bool = True
-    """Whether usage over HTTP for an account that is not there brings it into being, as m3ter does."""
-    skeleton_accounts_kafka: bool = False
-    """The same for usage over Kafka, within seconds after it was refused for that."""
     api_public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+(/[^?#]*)?$")
     """What links begin with that others follow, where the API is behind a proxy: https://billing.example.com."""
     api_rate: int = Field(default=50, ge=0, le=100_000)
@@ -95,6 +95,10 @@ class Settings(KafkaSettings, PostgresSettings):
     """Seconds that an attempt to deliver may take in all."""
     webhook_kept_days: int = Field(default=30, ge=1, le=3_660)
     """Days for which deliveries that have ended are listed."""
+    exports: str | None = None
+    """Folder, or URL of an object store, of files that were asked for over HTTP, which all API processes reach; without
+    it `exports` in the home.
+    """
     sight_host: str = "127.0.0.1"
     """Where each process answers `/metrics`, `/live` and `/ready`, which tell where servers stand: for operators only.
     """
@@ -163,6 +167,8 @@ def load_settings(**given: object) -> Settings:
 
     Raises: SettingsError, one line per wrong value.
     """
+    if gone := [name for name in _GONE if os.environ.get(name)]:
+        raise SettingsError("\n".join(f"{name} {_INSTEAD}" for name in gone))
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -78,6 +78,10 @@ REFUSED = Counter(
     "trueup_usage_refused", "Refused usage by organization, empty if it has no valid one, and reason.",
     ("organization", "reason"), registry=INGEST,
 )  # fmt: skip
+HELD = Counter(
+    "trueup_usage_held", "Usage that was held for want of its account or meter, and is none of the refused.",
+    ("organization", "reason"), registry=INGEST,
+)  # fmt: skip
 APPEND = Histogram(
     "trueup_append_seconds", "Writing what became of a poll's usage, until Kafka has acknowledged all of it.",
     buckets=_SECONDS, registry=INGEST,
@@ -138,6 +142,7 @@ UNPROJECTED = Gauge(
     registry=API,
 )  # fmt: skip
 DUE = Gauge("trueup_due_families", "Families that wait to be settled, by reason.", ("reason",), registry=API)
+WAITING = Gauge("trueup_usage_waiting", "Usage that is held for want of its account or meter.", registry=API)
 JOBS = Gauge("trueup_bill_jobs_open", "Bill jobs that have not ended.", registry=API)
 UNEXPLAINED = Gauge(
     "trueup_unexplained_amount", "Money that nothing explains, as the last audit or pass over conservation found it.",

@@ -12,7 +12,7 @@ from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
 _FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
-#: The types of facts that are alerts.
+#: The types of facts that are alerts, and what automatic rules did.
 ALERT_TYPES = [fact.__name__ for fact in _FACTS]
 #: A look into the index for each type.
 _BEFORE = """

@@ -15,14 +15,14 @@ GRANT SELECT (position) ON store.events TO trueup_watch, trueup_ingest, trueup_p
 -- Requests and bill jobs, each for its organization. Events are never changed.
 GRANT SELECT, INSERT ON store.events TO trueup_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store.entities, store.idempotency TO trueup_api;
-GRANT SELECT, INSERT, UPDATE ON store.bill_jobs, store.invoice_numbers TO trueup_api;
+GRANT SELECT, INSERT, UPDATE ON store.bill_jobs, store.export_jobs, store.invoice_numbers TO trueup_api;
 GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
 REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
 
--- The API's process beside its requests: which jobs are open, and whose usage waits for an account.
-GRANT SELECT ON store.bill_jobs TO trueup_watch;
-GRANT SELECT (organization, reason, cut, replayed) ON store.refused_usage TO trueup_watch;
+-- The API's process beside its requests: which jobs are open, and whose usage is held.
+GRANT SELECT ON store.bill_jobs, store.export_jobs TO trueup_watch;
+GRANT SELECT (organization, replayed, held_until) ON store.refused_usage TO trueup_watch;
 
 -- Who has had events that rules may wait for, and whose rules there are; each looks on from where it was.
 GRANT SELECT (organization, position, type) ON store.events TO trueup_watch;
