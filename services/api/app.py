@@ -1,9 +1,10 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -127,11 +128,9 @@ def create_app(
                 await gate.looked.wait()
                 await standing.looked.wait()
                 generations = partial(_generations, app)
-                alerts = Alerts(postgres, every, generations, wire_document, RuleActor(postgres, generations).act_due)
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch(), alerts.run()]
-                later += (
-                    [AccountMaker(postgres, every, cluster, usage, generations).run()] if accounts_of_records else []
-                )
+                maker = AccountMaker(postgres, every, cluster, usage, generations)
+                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
+                later += [_alerts(postgres, every, generations), *([maker.run()] if accounts_of_records else [])]
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -169,6 +168,11 @@ def create_app(
 def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
     app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
+
+
+def _alerts(postgres: Postgres, every: Postgres, generations: Callable[[], Generations]) -> Coroutine[Any, Any, None]:
+    """What raises alerts, and does what automatic rules found."""
+    return Alerts(postgres, every, generations, wire_document, RuleActor(postgres, generations).act_due).run()
 
 
 def _generations(app: FastAPI) -> Generations:

@@ -135,8 +135,10 @@ ID = "a \"b'?<i>#%2F"
 
 def account(**more: Any) -> dict[str, Any]:
     """What the page of an account asks for, all of it there and empty."""
-    lists = ("accounts/a/children", "commitments", "balances", "bills", "accountplans", "accounts/a/outlook")
-    lists += ("automatictopups", "thresholdbillings", "automaticacts")
+    lists = (
+        *("accounts/a/children", "commitments", "balances", "bills", "accountplans", "accounts/a/outlook"),
+        *("automatictopups", "thresholdbillings", "automaticacts"),
+    )
     unbilled = {"accountId": "a", "billTotal": 0, "lineItems": []}
     span = {"today": "2026-02-01", "firstDay": "2026-01-01", "lastDay": "2026-12-31", "timezone": "UTC"}
     span |= {"firstKnownAt": "2026-01-01T00:00:00Z", "lastKnownAt": "2026-02-01T00:00:00Z"}
