@@ -1,6 +1,6 @@
 """Automatic rules in memory, by the functions that the services run: once an arming, within their bounds (rules 12)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.facts.automation import AutomaticRuleActed
+from events.facts.bills import BillOpened
 from events.resources.automation import BILL, TOP_UP
 from projections.alerts.due import FamilyAlerts, Speed
 from projections.alerts.levels import settled_levels, unbilled_levels
 from projections.alerts.rules import rules_of
-from projections.settlement import settle, unbilled_of
+from projections.settlement import draft_bills, settle, unbilled_of
+from services.automation.billing_ahead import why_not
 from services.commands.bodies import parse_body
 from services.commands.errors import CommandError
 from services.simulate.memory_player import MemoryPlayer
@@ -111,6 +113,19 @@ def test_what_becomes_another_currency_is_refused_and_told_once() -> None:
     player.update("commitment", "ahead", {"amount": 10})
     [act] = player.rules.acts
     assert act.outcome == "REFUSED" and "currency: must be EUR" in str(act.reason)
+
+
+def test_beside_a_pending_bill_nothing_is_billed_ahead_of_its_period() -> None:
+    player = play_text(STORY)
+    use(player, 1, 0, 300)
+    assert done(player, BILL)
+    use(player, 2, 1, 20)
+    family, account = player.family(id_of("account", "acme")), id_of("account", "acme")
+    [draft] = draft_bills(family, date=date(2026, 1, 20), account_id=account, accrued=True)
+    assert why_not(family, draft) is None
+    bill = {"bill_id": "b" * 36, "account_id": account, "root_id": account, "currency": "USD"}
+    family.billed.evolve(BillOpened(**bill, bill_date=date(2026, 2, 1), due_date=date(2026, 2, 1)))
+    assert "is pending" in str(why_not(family, draft))
 
 
 @pytest.mark.parametrize("kind", ["automaticTopUp", "thresholdBilling"])
