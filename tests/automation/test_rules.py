@@ -14,7 +14,8 @@ from events.resources.automation import BILL, TOP_UP
 from projections.alerts.due import FamilyAlerts, Speed
 from projections.alerts.levels import settled_levels, unbilled_levels
 from projections.alerts.rules import rules_of
-from projections.settlement import draft_bills, settle, unbilled_of
+from projections.explain.explain import explain_line
+from projections.settlement import draft_bills, settle, settled_again, unbilled_of
 from services.automation.billing_ahead import why_not
 from services.commands.bodies import parse_body
 from services.commands.errors import CommandError
@@ -134,3 +135,16 @@ def test_a_threshold_is_above_zero(kind: str) -> None:
     more = {"commitmentId": "c" * 36, "amount": 1, "maxTimes": 1} if kind == "automaticTopUp" else {}
     with pytest.raises(CommandError, match="threshold"):
         parse_body(kind, body | more)
+
+
+def test_the_fee_of_a_refill_says_whose_it_is() -> None:
+    story = STORY.replace("endDate: 2027-01-01}", "billingPlan: basic, endDate: 2026-05-01}")
+    player = play_text(story.replace("thresholdBillings: [{code: above, account: acme, threshold: 25}]\n", ""))
+    use(player, 0, 0, 85)
+    family, account = player.family(id_of("account", "acme")), id_of("account", "acme")
+    [draft] = draft_bills(family, date=date(2026, 2, 1), account_id=account)
+    bill = player.issue_draft(draft)
+    [fee] = [line for line in bill.lines if line.type == "COMMITMENT_FEE"]
+    [plain, refilled] = explain_line(settled_again(family, bill), bill, fee).parts
+    assert "automaticRule" not in plain.inputs and refilled.inputs["automaticRule"] == "refill"
+    assert [add.what for add in refilled.adds] == ["a part of a top-up by automatic rule refill"]
