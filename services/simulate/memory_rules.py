@@ -20,6 +20,7 @@ from services.automation.billing_ahead import draft_ahead, why_not
 from services.commands.automation_rules import top_up_commands
 from services.commands.errors import CommandError
 from services.commands.messages import Command
+from services.simulate.live_acts import as_told
 from services.simulate.naming import noon
 
 #: Time before anything happens.
@@ -118,4 +119,4 @@ def act_document(act: AutomaticRuleActed) -> dict[str, Any]:
         "found": act.found,
         "reason": act.reason,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return as_told(told)
