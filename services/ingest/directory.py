@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.digests import meter_crc
 from events.envelope import Envelope
 from events.resources.catalog import FieldCategory, Meter
 from projections.aggregates import TotalsKey
@@ -17,7 +18,6 @@ from projections.rating.index import FamilyIndex, index_families
 from projections.rating.terms import Reader, Readers
 from projections.resources import Resources
 from projections.settlement.family import compile_terms
-from services.ingest.digests import meter_crc
 from services.ingest.instants import FUTURE_LIMIT, LATEST
 from services.refusals.refusal import Hold
 

@@ -11,13 +11,13 @@ from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
+from events.digests import Hash, id_hash
 from events.resources.base import CODE_MAX, is_plain
 from events.resources.bounds import NO_NUL
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import TotalsKey
 from projections.usage import MeterPlan
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH, CloudEvent
-from services.ingest.digests import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.json_text import members
 from services.ingest.running_charge import RunningCharge

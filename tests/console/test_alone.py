@@ -38,7 +38,7 @@ async def test_who_was_signed_in_too_long_ago_signs_in_and_comes_back() -> None:
 async def test_what_is_empty_says_so_in_each_of_its_parts() -> None:
     async with before(MadeUp(account())) as visit:
         page = await visit.see("/accounts/a")
-        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 6
+        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 7
     quiet = {"usage/rejected": EMPTY, "billjobs": EMPTY, "audit/checkpoints": EMPTY, "health": {"status": "ok"}}
     quiet |= {"bills": EMPTY, "accounts": EMPTY, "system": {"passes": [], "usage": [], "log": []}}
     async with before(MadeUp(quiet)) as visit:
@@ -78,6 +78,7 @@ async def test_a_job_that_runs_shows_how_far_it_is_and_is_ended(status: str, may
 WRITES = {
     "/bills/b": (Scope.WRITE, ["/approve", "/recalculate", "/memo?kind=credit", "/memo?kind=debit"]),
     "/bills/b/approve": (Scope.WRITE, ["/bills/b/approve"]),
+    "/exports": (Scope.WRITE, ["/exports", "/exports"]),
     "/operations": (Scope.USAGE, ["/operations/replay", "/operations/replay"]),
     "/operations/refused/r": (Scope.USAGE, ["/operations/replay"]),
 }
@@ -112,13 +113,37 @@ async def test_held_usage_says_what_it_waits_for_and_until_when(config: dict[str
         assert "Nothing is held that fulfils this." in (await visit.see("/operations/held", meterCode="m")).text
 
 
+EXPORT = {
+    **{"id": "e", "status": "SUCCEEDED", "since": "0a-0", "until": "0a-12", "rows": 7, "exportFileFormat": "CSV"},
+    **{"dateCreated": "2026-02-01T00:00:00Z", "createdBy": "me"},
+}
+
+RUNNING = EXPORT | {"status": "RUNNING"}
+
+
+async def test_an_export_is_asked_for_from_where_the_last_one_ended_and_its_file_is_the_apis() -> None:
+    link = "http://api.internal/organizations/o/dataexports/jobs/e/file?access_token=t"
+    api = MadeUp({"dataexports/jobs": {"data": [EXPORT]}, "dataexports/jobs/e/getdownloadurl": {"url": link}})
+    async with before(api) as visit:
+        page = await visit.see("/exports")
+        assert page.one("section", id="exports").numbers == [7]
+        since = [one.attributes["value"] for one in page.every("input", name="since")]
+        assert since == ["0a-12"]
+        answer = await visit.http.get(f"{BASE}/exports/e/file")
+        where = "/organizations/o/dataexports/jobs/e/file?access_token=t"
+        assert (answer.status_code, answer.headers["location"]) == (303, where)
+    async with before(MadeUp({"dataexports/jobs": EMPTY})) as visit:
+        page = await visit.see("/exports")
+        assert "Nothing was exported yet." in page.text and not page.every("input", name="since")
+
+
 @pytest.mark.parametrize("path", WRITES)
 async def test_nobody_sees_a_button_that_his_key_is_not_good_for(path: str) -> None:
     scope, wanted = WRITES[path]
     answers = {
         **{"bills/b": bill(line(1)), "accounts/a": ACCOUNT, "organizationconfig": CONFIG, "billjobs": EMPTY},
         "usage/rejected": {"data": [REFUSED], "counts": {"unknown-meter": 1, "id-conflict": 2}},
-        **{"usage/rejected/r": REFUSED, "health": {"status": "ok"}},
+        **{"usage/rejected/r": REFUSED, "health": {"status": "ok"}, "dataexports/jobs": {"data": [RUNNING]}},
     }
     every = frozenset(Scope)
     for scopes in (every, every - {scope}):

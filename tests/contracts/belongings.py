@@ -23,6 +23,7 @@ LINKED: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("accountPlan", ("planGroupId", "contractId"), {"planId": None}),
     ("commitment", ("contractId",), {}),
     ("balance", ("contractId",), {"code": "linked"}),
+    ("automaticTopUp", ("balanceId",), {"code": "linked", "commitmentId": None}),
     ("charge", ("entityId",), {"code": "linked", "entityType": "BALANCE", "lineItemType": "BALANCE_FEE"}),
 ]
 
