@@ -118,6 +118,17 @@ def beside(which: str, what: str) -> tuple[Row, Row]:
     )
 
 
+def ruled(which: str, what: str) -> Row:
+    """Settling with rules of a kind of `benchmarks.ruled`, of what it is without any."""
+    name = f"families settled per second with {what}, of that without"
+    return Row(name, ">= 0.8", lambda found: _ahead(found, which) / _ahead(found, "without"), 0.8, digits=2)
+
+
+def _ahead(found: Any, which: str) -> float:
+    rate: float = found["families_per_second"][which]["ahead"]
+    return rate
+
+
 def history(events: int) -> tuple[Row, Row]:
     """With so many million events."""
     begins = f"history of {events} M events"

@@ -8,7 +8,7 @@ commitments can be created at a steady rate (`benchmarks.commanding`).
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from services.run.up import System
 WARM_SECONDS = 5.0
 #: Whose CPU and memory are looked at.
 PROCESSES = ("ingest", "projector")
+#: What was measured with rules is beside.
+RULES = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,10 @@ async def measure(
     beside: Sequence[str],
     creates: int,
     resting: int,
+    rules: int,
     say: Say,
 ) -> list[Freshness]:
-    """Set up, publish at the rate and look: alone, then beside each account that costs more.
+    """Set up, publish at the rate and look: alone, then beside each account that costs more, then with so many rules.
 
     Raises: NotFinishedError, RefusedRequestError.
     """
@@ -147,6 +150,10 @@ async def measure(
         for one in (None, *beside):
             say(f"publishing {rate:,} events a second for {seconds + WARM_SECONDS:.0f} s, beside {one or 'nobody'}")
             found.append(await steady.measure(rate, one))
+        if rules:
+            say(f"making {rules:,} alert rules, and measuring once more")
+            await heavy.create_rules(system, rules, accounts + resting)
+            found.append(replace(await steady.measure(rate), beside=RULES))
         return found
     finally:
         await connection.close()
@@ -188,15 +195,25 @@ def table(accounts: int, found: Sequence[Freshness]) -> Table:
     multiple=True,
     help="Measure it again beside an account that costs more; repeat for several.",
 )
+@click.option(
+    "--alerts", "rules", type=click.IntRange(0, 100_000), default=0, help="Measure it again with so many alert rules."
+)
 @click.option("--creates", type=click.IntRange(0, 10_000), default=0, help="Commitments to create a second meanwhile.")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(
-    accounts: int, resting: int, rate: int, seconds: int, beside: tuple[str, ...], creates: int, file: Path | None
+    accounts: int,
+    resting: int,
+    rate: int,
+    seconds: int,
+    beside: tuple[str, ...],
+    rules: int,
+    creates: int,
+    file: Path | None,
 ) -> None:
     """Measure how fresh balances are; the last line of the output is JSON."""
     found = on_empty_system(
         "freshness",
-        lambda system, _, say: measure(system, accounts, rate, seconds, beside, creates, resting, say),
+        lambda system, _, say: measure(system, accounts, rate, seconds, beside, creates, resting, rules, say),
     )
     alone, *others = (asdict(one) for one in found)
     document = {"accounts": accounts, "resting": resting, **alone, "others": others}

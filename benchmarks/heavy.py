@@ -15,6 +15,7 @@ from benchmarks.accounts import TERM, Make, create_accounts, create_all
 from benchmarks.running import ORGANIZATION, until_projected
 from benchmarks.steady import BURST_SECONDS, Made
 from benchmarks.workload import FIELD, METER, PREPAID, START, calls_of, usage
+from events.resources.notifications import USED
 from events.topics import partition_of, usage_key
 from services.kafka import Record
 from services.postgres import open_postgres
@@ -97,6 +98,21 @@ async def create(system: System, connection: Any, names: Sequence[str], others: 
         for name, customer in customers.items():
             await create_all(postgres, ORGANIZATION, KINDS[name].create(customer.account))
     await until_projected(system, balances)
+
+
+async def create_rules(system: System, count: int, others: int) -> None:
+    """Alert rules of the organization, which look at every account and find nothing: from half of a prepayment on, of
+    which usage takes far less. Raises: NotFinishedError."""
+
+    def rule(number: int) -> Make:
+        threshold = 50 + 50 * number / count
+        body = {"name": "n", "description": "d", "eventName": USED, "code": f"r-{number}", "threshold": threshold}
+        return "notificationConfiguration", str(uuid4()), body
+
+    rules = (rule(number) for number in range(count))
+    async with open_postgres(system.endpoints.database_url, most=1) as postgres:
+        await create_all(postgres, ORGANIZATION, rules)
+    await until_projected(system, others)
 
 
 def events(name: str, rate: int, bursts: int, partitions: int) -> list[Made]:

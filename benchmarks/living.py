@@ -36,8 +36,8 @@ SIZES = {"usual": (1, 1, 1), "large": (12, 20, 10)}
 class OneCatalog:
     """The catalog of one organization, which does not change."""
 
-    def __init__(self, held: Resources) -> None:
-        self._held, self._index = held, index_families(held)
+    def __init__(self, held: Resources, rules: Rules) -> None:
+        self._held, self._index, self._rules = held, index_families(held), rules
         self.versions: dict[str, int] = {}
 
     def resources(self, organization: str) -> Resources:
@@ -47,7 +47,7 @@ class OneCatalog:
         return self._index
 
     def rules(self, organization: str) -> Rules:
-        return Rules()
+        return self._rules
 
 
 class Unwritten:
@@ -78,8 +78,12 @@ class Living:
         await self.settler.flush(Unwritten())
 
 
-def living(count: int, months: int, charges: int, commitments: int) -> Living:
-    """So many families; each has its own totals and shares its terms' catalog."""
+#: An organization without any.
+NO_RULES = Rules()
+
+
+def living(count: int, months: int, charges: int, commitments: int, rules: Rules = NO_RULES) -> Living:
+    """So many families; each has its own totals and shares its terms' catalog, and the rules."""
     every = resources(months, charges, commitments)
     own = Resources("benchmark", accounts=every.accounts, account_plans=every.account_plans)
     for entity in every.commitments.values():
@@ -96,7 +100,8 @@ def living(count: int, months: int, charges: int, commitments: int) -> Living:
         families.append(family)
     today = datetime.combine(end_of(months) - ONE_DAY, datetime.min.time(), UTC) + timedelta(hours=12)
     cells = tuple((*key, max(days)) for key, days in families[0].totals.items())
-    return Living(families, cells, Settler(OneCatalog(every)), new_partition(Position(0, tick=today), {}), every)
+    settler, state = Settler(OneCatalog(every, rules)), new_partition(Position(0, tick=today), {})
+    return Living(families, cells, settler, state, every)
 
 
 async def rate(held: Living, rounds: int, *, whole: bool) -> float:

@@ -14,6 +14,7 @@ from benchmarks.aims import (
     most,
     per_core,
     rival,
+    ruled,
     scaled,
 )
 
@@ -63,6 +64,20 @@ PROGRAMS = (
                 15_000,
             ),
         ),
+    ),
+    Program(
+        "ruled",
+        "",
+        "--families 100 --rounds 4 --turns 1",
+        600,
+        (ruled("alert rules", "10,000 alert rules"), ruled("automatic rules", "10,000 automatic rules")),
+    ),
+    Program(
+        "freshness",
+        "--accounts 1000 --rate 10000 --seconds 15 --alerts 10000",
+        "--accounts 200 --rate 500 --seconds 5 --alerts 1000",
+        900,
+        beside("rules", "10,000 alert rules"),
     ),
     Program(
         "replay",

@@ -1,7 +1,7 @@
-"""Who did it: the caller of a command, or the worker that wrote what nobody asked for by name.
+"""Who did it: the caller of a command, an automatic rule, or the worker that wrote what nobody asked for by name.
 
-A caller is named `USER_<name>`, a worker by its bare name, so neither is taken for the other. Ingest names nobody
-in its records, of which there are many: their source says that it wrote them.
+A caller is named `USER_<name>`, a rule `RULE_<code>`, a worker by its bare name, so none is taken for another. Ingest
+names nobody in its records, of which there are many: their source says that it wrote them.
 """
 
 #: Most characters of an actor, in the log and in the event store.
@@ -11,6 +11,8 @@ RELAY, BILLING, ALERTS = "relay", "billing", "alerts"
 #: Usage over Kafka that brought its account into being.
 USAGE = "usage"
 _CALLER = "USER_"
+#: An automatic rule (rules 12), by its code.
+_RULE = "RULE_"
 #: Most characters of a caller's own name.
 CALLER_LENGTH_MAX = ACTOR_LENGTH_MAX - len(_CALLER)
 #: How whoever did what has no actor reads on the wire.
@@ -20,6 +22,11 @@ UNNAMED = f"{_CALLER}LOCAL"
 def caller(name: str) -> str | None:
     """The actor that a caller of this name is; None for a name that cannot be kept."""
     return f"{_CALLER}{name}" if name.isprintable() and 1 <= len(name) <= CALLER_LENGTH_MAX else None
+
+
+def rule(code: str) -> str:
+    """The actor that an automatic rule of this code is."""
+    return f"{_RULE}{code}"
 
 
 def shown(actor: str | None) -> str:

@@ -27,7 +27,7 @@ from events.topics import CATALOG, EVENTS
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import DayState
 from projections.resources import Resources
-from projections.settlement import Billed, Family, Totals, TotalsKey, compile_terms, draft_bills, issue, together
+from projections.settlement import Billed, Family, Totals, TotalsKey, compile_terms, draft_again, issue, together
 from projections.usage import Cell, CellKey, fold_usage, meter_plans, rated_of
 
 
@@ -78,13 +78,9 @@ def totals(resources: Resources, root: str, log: Iterable[Logged]) -> Totals:
 
 def derived(bill: BillIssued, family: Family) -> list[Line]:
     """The lines that follow from the log."""
-    for draft in draft_bills(family, date=bill.bill_date, account_id=bill.account_id):
-        if draft.currency == bill.currency:
-            lines = issue(draft, bill_id=bill.bill_id, positions=bill.positions).lines
-            return [
-                Line(one.type, one.description, one.period_start, one.quantity, one.units, one.amount) for one in lines
-            ]
-    return []
+    draft = draft_again(family, bill)
+    lines = issue(draft, bill_id=bill.bill_id, positions=bill.positions).lines if draft is not None else ()
+    return [Line(one.type, one.description, one.period_start, one.quantity, one.units, one.amount) for one in lines]
 
 
 def shown(bill: dict[str, Any]) -> list[Line]:

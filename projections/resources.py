@@ -27,6 +27,7 @@ from events.facts.resources import (
     ResourceUpdated,
 )
 from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.automation import AutomaticTopUp, ThresholdBilling
 from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
@@ -44,6 +45,7 @@ from events.resources.organization import (
 )
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
+from events.resources.webhooks import Webhook
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -91,6 +93,9 @@ class Resources:
     bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
     statement_configs: dict[str, Entity[StatementConfig]] = field(default_factory=dict)
     notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
+    automatic_top_ups: dict[str, Entity[AutomaticTopUp]] = field(default_factory=dict)
+    threshold_billings: dict[str, Entity[ThresholdBilling]] = field(default_factory=dict)
+    webhooks: dict[str, Entity[Webhook]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -204,6 +209,9 @@ ATTRIBUTES: dict[type[Resource], str] = {
     BillConfig: "bill_configs",
     StatementConfig: "statement_configs",
     NotificationConfiguration: "notification_configurations",
+    AutomaticTopUp: "automatic_top_ups",
+    ThresholdBilling: "threshold_billings",
+    Webhook: "webhooks",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

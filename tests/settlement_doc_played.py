@@ -78,7 +78,7 @@ class _Recorder(MemoryPlayer):
         self._latest = max(self._latest, day)
         label = self.book.enter(day, "", bills)
         states, slices = self.book.states.setdefault(label, {}), self.book.slices.setdefault(label, [])
-        for root in self._roots():
+        for root in self.roots():
             family = self.family(root)
             held = settle(family, through=self._latest, accrued=True)
             states.update((self._codes[one.id], one) for one in (*held.commitments.values(), *held.balances.values()))

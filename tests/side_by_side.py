@@ -34,6 +34,7 @@ LONGEST = (
         ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",
+        "tests/webhooks/",
     ),
     ("tests/audit/",),
     ("tests/system/test_started_alone.py",),

@@ -14,7 +14,7 @@ from tests.modules import ROOMS, ROOT, parsed, sources
 #: What a room may import besides the standard library and itself.
 ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
 #: Rooms of services that are processes, or run inside one: what two of them share lies below both.
-WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archive")
+WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archive", "webhooks")
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
@@ -32,6 +32,7 @@ PURE = (
     "services.breaks",
     "services.failures",
     "services.store.rows",
+    *(f"services.webhooks.{name}" for name in ("addresses", "pauses", "sealing", "signing")),
     "services.words",
     "services.access.errors",
     "services.access.scopes",
@@ -46,7 +47,7 @@ PURE = (
     "services.explain.text",
     "services.garbage",
     "services.importing.rows",
-    *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
+    *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "instants", "json_text", "lane")),
     *(f"services.ingest.{name}" for name in ("rating", "running_charge", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",

@@ -34,6 +34,7 @@ STARTS = [{"what": what, "seconds": [1.0, 3.0], "cpu": [0.5]} for what in ("rela
 FOUND: dict[str, Any] = {
     "living": {"families_per_second": {"usual": {"ahead": 9_000.0}}},
     "ids": {"bytes_each": 18.0},
+    "ruled": {"families_per_second": {key: {"ahead": 9000.0} for key in ("without", "alert rules", "automatic rules")}},
     "pipeline": {
         "product": PIPELINE,
         "floor": PIPELINE,
@@ -62,7 +63,7 @@ def found(one: Ran) -> Any:
     """What the program gives with these arguments."""
     if one.program.module != "freshness":
         return FOUND[one.program.module]
-    beside = re.findall(r"--beside (\w+)", one.arguments)
+    beside = re.findall(r"--beside (\w+)", one.arguments) + ["rules"] * ("--alerts" in one.arguments)
     creates = {"create_p50_ms": 10.0, "create_p99_ms": 20.0} if "--creates" in one.arguments else {}
     others = [FRESH | {"beside": name, "p99_ms": 330.0} for name in beside]
     return FRESH | creates | {"accounts": 100, "resting": 900 if "--resting" in one.arguments else 0, "others": others}

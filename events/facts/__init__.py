@@ -3,7 +3,7 @@
 import inspect
 from types import ModuleType
 
-from events.facts import alerts, bills, catalog, clock, commitments, corrections, resources, usage
+from events.facts import alerts, automation, bills, catalog, clock, commitments, corrections, resources, usage
 from events.facts.base import Fact
 
 _ABSTRACT = {
@@ -22,6 +22,6 @@ def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {
     name: fact
-    for module in (resources, catalog, commitments, usage, corrections, clock, bills, alerts)
+    for module in (resources, catalog, commitments, usage, corrections, clock, bills, alerts, automation)
     for name, fact in _facts_of(module).items()
 }

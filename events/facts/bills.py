@@ -179,6 +179,9 @@ class BillIssued(BillFact):
     sequential_invoice_number: str | None = None
     #: As the organization's setting had it; before version 3 the bill's date.
     external_invoice_date: date | None = None
+    #: Of a bill that charged all usage that had arrived (rules 8.15): when the last of it is due in arrears. None: the
+    #: bill charged what was due and no more.
+    accrued_until: date | None = None
     total: Number
     #: Numbered on from those that stand before it; from 1 if none do.
     lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]

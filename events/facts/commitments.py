@@ -71,11 +71,16 @@ class BalanceDeleted(ResourceDeleted):
 
 
 class CommitmentToppedUp(ResourceFact):
-    """The amount was raised from `date` on; `recurring` (minimums only) raises every later period too."""
+    """The amount was raised from `date` on; `recurring` (minimums only) raises every later period too.
+
+    `ruleId` and `ruleCode`: an automatic rule did it (rules 12).
+    """
 
     amount: Positive
     date: date
     recurring: bool = False
+    rule_id: str | None = None
+    rule_code: str | None = None
 
 
 class CommitmentCancelled(ResourceFact):
@@ -86,12 +91,17 @@ class CommitmentCancelled(ResourceFact):
 
 
 class BalanceTransacted(ResourceFact):
-    """Credit was put on or taken off the balance, usable from `date` (a day of the account's zone) on."""
+    """Credit was put on or taken off the balance, usable from `date` (a day of the account's zone) on.
+
+    `ruleId` and `ruleCode`: an automatic rule did it (rules 12).
+    """
 
     transaction_id: str
     amount: Number
     date: date
     details: BalanceTransaction
+    rule_id: str | None = None
+    rule_code: str | None = None
 
 
 S = TypeVar("S", bound=BalanceSchedule)

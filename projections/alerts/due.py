@@ -26,9 +26,10 @@ class AlertDue(NamedTuple):
 
 
 class Speed(Enum):
-    """What a level follows from: the balances, or the outlooks, which are written behind them."""
+    """What a level follows from: the balances, or unbilled lines, or outlooks, which are written behind them."""
 
     BALANCES = "balances"
+    LINES = "lines"
     OUTLOOKS = "outlooks"
 
 
@@ -36,6 +37,7 @@ def alert_id(rule: Rule, subject_id: str, arming: str) -> str:
     """One for a rule as it is, a subject and an arming, for ever: raised again, it is the same alert."""
     threshold = "" if rule.threshold is None else plain(rule.threshold.normalize())
     about = f"{rule.id}/{rule.event_name}/{threshold}/{subject_id}/{arming}"
+    about += f"/{rule.terms}" if rule.terms else ""
     return str(uuid5(NAMESPACE, f"alert/{about}"))
 
 
@@ -63,7 +65,7 @@ class FamilyAlerts:
     raised: set[str] = field(default_factory=set)
     #: What the table holds, by speed; of one that is missing nobody knows yet.
     shown: dict[Speed, frozenset[AlertDue]] = field(default_factory=dict)
-    _reached: dict[Speed, dict[tuple[str, str], _Reached]] = field(default_factory=dict, compare=False)
+    _reached: dict[Speed, dict[tuple[str, str, str], _Reached]] = field(default_factory=dict, compare=False)
 
     def __reduce__(self) -> tuple[type["FamilyAlerts"], tuple[set[str], dict[Speed, frozenset[AlertDue]]]]:
         """Written out without what is found again."""
@@ -79,13 +81,13 @@ class FamilyAlerts:
 
     def find(self, rules: Rules, levels: Iterable[Level], speed: Speed) -> frozenset[AlertDue]:
         """What is to be raised now, of all levels that there are at this speed."""
-        before, now = self._reached.get(speed, {}), dict[tuple[str, str], _Reached]()
+        before, now = self._reached.get(speed, {}), dict[tuple[str, str, str], _Reached]()
         due = set[AlertDue]()
         for level in levels:
-            ladders = rules.of(level.event_name, level.account_id)
+            ladders = rules.of(level.event_name, level.whose or level.account_id)
             counts = [ladder.reached(level.height) for ladder in ladders]
             if any(counts):
-                key = level.event_name, level.subject_id
+                key = level.event_name, level.subject_id, level.whose
                 reached = now[key] = self._passed(before.get(key), ladders, counts, level)
                 due.update(reached.due.values())
         self._reached[speed] = now

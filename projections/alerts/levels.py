@@ -10,12 +10,15 @@ from datetime import date
 from typing import NamedTuple
 
 from events.decimals import plain
-from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, REACHED, RUNS_OUT, USED
-from projections.alerts.rules import SO, height_of, percentage
+from events.resources.automation import BILL, TOP_UP
+from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, LEVELS, REACHED, RUNS_OUT, USED
+from projections.alerts.rules import SO, account_in, height_of, percentage
 from projections.calendar import ONE_DAY
 from projections.outlook.outlook import Outlook
 from projections.resources import Resources
 from projections.settlement.agreements import Fund
+from projections.settlement.billed import Billed
+from projections.settlement.drafts import DraftBill
 from projections.settlement.minimums import Minimum
 from projections.settlement.settled import Settlement
 from projections.settlement.states import AgreementState
@@ -23,10 +26,14 @@ from projections.settlement.states import AgreementState
 #: The pace that forecasts are asked at: the usage of so many days, as the console shows it first.
 PACE_DAYS = 30
 _IN_TERM = ("ACTIVE", "EXHAUSTED")
+#: What rules wait for: of all, and of what is left or used of funds.
+EVERY, _OF_FUNDS = frozenset((*LEVELS, TOP_UP, BILL)), frozenset((USED, LEFT, EXHAUSTED))
+_BILLS = frozenset((BILL,))
 
 
 class Level(NamedTuple):
-    """How high something stands of what rules of `event_name` wait for; `day` is the one that it is about."""
+    """How high something stands of what rules of `event_name` wait for; `day` is the one that it is about. `whose`:
+    what automatic rules look at; of others the account."""
 
     event_name: str
     subject_id: str
@@ -34,15 +41,23 @@ class Level(NamedTuple):
     height: int
     arming: str
     day: date | None = None
+    whose: str = ""
 
 
-def settled_levels(settlement: Settlement, own: Resources) -> Iterator[Level]:
-    """As of the settlement's day; `own` are the family's commitments and balances."""
+def settled_levels(settlement: Settlement, own: Resources, names: frozenset[str] = EVERY) -> Iterator[Level]:
+    """As of the settlement's day, of what rules of these names wait for; `own` are the family's commitments and
+    balances."""
+    if names == _BILLS:
+        return
     states, through = settlement.states(), settlement.through
     for fund in settlement.terms.funds:
         state = states[fund.id]
         if state.status in _IN_TERM:
-            yield from _of_fund(fund, state, armed(fund, own, through))
+            arming = armed(fund, own, through)
+            if not names.isdisjoint(_OF_FUNDS):
+                yield from _of_fund(fund, state, arming)
+            if TOP_UP in names:
+                yield top_up_level(fund, state, arming, through)
             if state.amount_remaining > 0:
                 yield _ends(fund, through)
     for minimum in settlement.terms.minimums:
@@ -65,6 +80,21 @@ def expected_levels(outlooks: Iterable[Outlook], settlement: Settlement, own: Re
         elif expected.day is not None and outlook.left > 0:
             arming = armed(funds[outlook.id], own, outlook.as_of)
             yield Level(RUNS_OUT, outlook.id, outlook.account_id, SO, arming, expected.day)
+
+
+def top_up_level(fund: Fund, state: AgreementState, arming: str, through: date) -> Level:
+    """What is left, for automatic top-ups: each pays in, and so arms the next; so does the next month, which may have
+    room for what was refused in this one."""
+    height = height_of(TOP_UP, state.amount_remaining)
+    return Level(TOP_UP, fund.id, fund.account.id, height, f"{arming}/{through:%Y-%m}", through, fund.id)
+
+
+def unbilled_levels(drafts: Iterable[DraftBill], billed: Billed) -> Iterator[Level]:
+    """What is unbilled of each account and currency; the next bill arms anew, and a voided one does not."""
+    for draft in drafts:
+        account, whose = draft.account_id, account_in(draft.account_id, draft.currency)
+        arming = billed.latest_bill(account, draft.currency)
+        yield Level(BILL, account, account, height_of(BILL, draft.total), arming, draft.bill_date, whose)
 
 
 def armed(fund: Fund, own: Resources, through: date) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from events.decimals import MAX_FRACTION_DIGITS
+from events.decimals import MAX_FRACTION_DIGITS, plain
+from events.resources.automation import BILL, TOP_UP, AutomaticTopUp, ThresholdBilling
 from events.resources.notifications import AT_RISK, ENDS, LEFT, LEVELS, NotificationConfiguration
 from projections.entities import Entity
 
 #: Of these less is worse: levels and thresholds are counted downwards, so that a rule always holds from a height on.
-_DOWNWARDS = {LEFT, ENDS, AT_RISK}
+_DOWNWARDS = {LEFT, ENDS, AT_RISK, TOP_UP}
 #: Heights are whole numbers of so many parts. A threshold has at most as many digits after its point, so it is exactly
 #: one of them, and what lies between two may be rounded down.
 PARTS = 10**MAX_FRACTION_DIGITS
@@ -22,18 +23,39 @@ SO = 0
 
 
 class Rule(NamedTuple):
-    """A rule that is active. `account_id`: it looks at this account's alone."""
+    """A rule that is active. `whose`: it looks at what is this account's alone; an automatic one at its commitment or
+    balance, or at its account in a currency. `terms`: what an automatic one does; other terms are another rule."""
 
     id: str
     event_name: str
     threshold: Decimal | None
-    account_id: str | None
+    whose: str | None
+    terms: str = ""
 
 
 def rule_of(entity: Entity[NotificationConfiguration]) -> Rule:
     """A rule as it was configured last."""
     body = entity.body
     return Rule(entity.id, body.event_name, body.threshold, body.account_id)
+
+
+def top_up_rule(entity: Entity[AutomaticTopUp]) -> Rule:
+    """An automatic top-up as it was configured last."""
+    body = entity.body
+    bounds = (body.max_times, body.max_amount)
+    terms = [plain(body.amount.normalize()), body.currency, *("-" if bound is None else str(bound) for bound in bounds)]
+    return Rule(entity.id, TOP_UP, body.threshold, body.subject_id, "/".join(terms))
+
+
+def billing_rule(entity: Entity[ThresholdBilling]) -> Rule:
+    """A threshold of bills as it was configured last."""
+    body = entity.body
+    return Rule(entity.id, BILL, body.threshold, account_in(body.account_id, body.currency), body.currency)
+
+
+def account_in(account_id: str, currency: str) -> str:
+    """What a threshold of bills looks at."""
+    return f"{account_id}/{currency}"
 
 
 def height_of(event_name: str, value: Decimal | int) -> int:
@@ -66,26 +88,38 @@ class Rules:
     """The rules of an organization. An object of its own for each state of the catalog."""
 
     ladders: Mapping[tuple[str, str | None], Ladder] = field(default_factory=dict)
+    #: What any of them waits for: of nothing else need it be known how high it stands.
+    names: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.ladders)
 
-    def of(self, event_name: str, account_id: str) -> list[Ladder]:
+    def of(self, event_name: str, whose: str) -> list[Ladder]:
         """Those that look at something of this account: the organization's, and the account's own."""
-        found = (self.ladders.get((event_name, whose)) for whose in (None, account_id))
+        found = (self.ladders.get((event_name, one)) for one in (None, whose))
         return [ladder for ladder in found if ladder is not None]
 
 
-def rules_of(configured: Iterable[Entity[NotificationConfiguration]]) -> Rules:
-    """The active ones."""
+def rules_of(
+    configured: Iterable[Entity[NotificationConfiguration]],
+    top_ups: Iterable[Entity[AutomaticTopUp]] = (),
+    billings: Iterable[Entity[ThresholdBilling]] = (),
+) -> Rules:
+    """The active ones. An alert's height is reached, an automatic rule's passed: what is left *falls below*, what is
+    unbilled *exceeds*."""
     found: dict[tuple[str, str | None], list[tuple[int, Rule]]] = defaultdict(list)
     for entity in configured:
         body = entity.body
         if body.is_active and body.event_name in LEVELS:
             height = SO if body.threshold is None else height_of(body.event_name, body.threshold)
             found[body.event_name, body.account_id].append((height, rule_of(entity)))
+    automatic = [top_up_rule(entity) for entity in top_ups if entity.body.is_active]
+    automatic += [billing_rule(entity) for entity in billings if entity.body.is_active]
+    for rule in automatic:
+        assert rule.threshold is not None
+        found[rule.event_name, rule.whose].append((height_of(rule.event_name, rule.threshold) + 1, rule))
     ladders = {}
     for key, unsorted in found.items():
         heights, rules = zip(*sorted(unsorted, key=lambda pair: (pair[0], pair[1].id)), strict=True)
         ladders[key] = Ladder(list(heights), list(rules))
-    return Rules(ladders)
+    return Rules(ladders, frozenset(name for name, _ in ladders))

@@ -41,8 +41,12 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
     }
     if basis.due != fee.due:
         inputs["dueBeforeCancel"] = basis.due
+    what = _FEES[basis.source]
+    if basis.rule is not None:
+        inputs["automaticRule"] = basis.rule
+        what += f" by automatic rule {basis.rule}"
     resources = frozenset((fund.id,))
-    return Part((Add(_FEES[basis.source], fee.amount),), fund.rounding, inputs, resources=resources)
+    return Part((Add(what, fee.amount),), fund.rounding, inputs, resources=resources)
 
 
 def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:

@@ -1,5 +1,5 @@
-"""Table `alerts_due`: rules that hold and were not raised yet. A row goes when its `AlertRaised` comes by in the log,
-or when the rule no longer holds; so it is empty nearly always."""
+"""Table `alerts_due`: rules that hold and were not raised, or did not act, yet. A row goes when its `AlertRaised` or
+`AutomaticRuleActed` comes by in the log, or when the rule no longer holds; so it is empty nearly always."""
 
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,10 +20,10 @@ CREATE TABLE alerts_due (
     account_id text NOT NULL,
     rule_id text NOT NULL,
     event_name text NOT NULL,                   -- what the rule waits for
-    subject_id text NOT NULL,                   -- a commitment's or a balance's id
+    subject_id text NOT NULL,                   -- id of a commitment, a balance or, of a threshold of bills, an account
     arming text NOT NULL,                       -- since when the rule is armed
     day date,                                   -- the day that it is about
-    speed text NOT NULL,                        -- it follows from balances, or from outlooks
+    speed text NOT NULL,                        -- it follows from balances, unbilled lines, or outlooks
     PRIMARY KEY (id)
 );
 CREATE INDEX alerts_due_by_root ON alerts_due (root_id);
@@ -55,7 +55,14 @@ ORGANIZATIONS = "SELECT DISTINCT organization FROM alerts_due"
 NEXT = """
 SELECT due.*, held.kind, held.currency, held.amount, held.spent, held.remaining, held.as_of
 FROM alerts_due due JOIN commitment_balances held ON held.commitment_id = due.subject_id
-WHERE due.organization = $1 AND due.id > $2 ORDER BY due.id LIMIT $3
+WHERE due.organization = $1 AND due.id > $2 AND due.event_name <> ALL ($4) ORDER BY due.id LIMIT $3
+"""
+#: $1 organization, $2 names of what automatic rules wait for: each with how its commitment or balance stands, if it is
+#: about one.
+AUTOMATIC = """
+SELECT due.*, held.remaining, held.folded
+FROM alerts_due due LEFT JOIN commitment_balances held ON held.commitment_id = due.subject_id
+WHERE due.organization = $1 AND due.event_name = ANY ($2) ORDER BY due.id
 """
 
 

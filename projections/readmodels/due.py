@@ -56,6 +56,14 @@ WHERE partition = $1 AND organization = $2 AND plans && $3::text[] ORDER BY root
 {_OR_MARKED}
 """
 
+#: $1 partition, $2 organization, $3 ids of accounts: whose rules changed.
+MARK_ACCOUNTS = f"""
+INSERT INTO due_accounts (partition, organization, root_id, reason, log_offset)
+SELECT DISTINCT partition, organization, root_id, 'catalog', {_WRITTEN} FROM account_directory
+WHERE partition = $1 AND organization = $2 AND account_id = ANY ($3::text[]) AND billable ORDER BY root_id
+{_OR_MARKED}
+"""
+
 #: $1 partition, $2 organization: everyone of the organization that owes anything by terms.
 MARK_ORGANIZATION = f"""
 INSERT INTO due_accounts (partition, organization, root_id, reason, log_offset)

@@ -1,4 +1,4 @@
-"""A chart of accounts: which accounts of a ledger the journal of bills moves (rules 12.6)."""
+"""A chart of accounts: which accounts of a ledger the journal of bills moves (rules 13.6)."""
 
 from typing import Annotated
 

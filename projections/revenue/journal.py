@@ -1,4 +1,4 @@
-"""Double entry: what a bill line, or a prepayment that is over, moves in a ledger (rules 12.6 to 12.10)."""
+"""Double entry: what a bill line, or a prepayment that is over, moves in a ledger (rules 13.6 to 13.10)."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""In which months the amount of a bill line is earned (rules 12): a function of the line alone.
+"""In which months the amount of a bill line is earned (rules 13): a function of the line alone.
 
 So what was exported of an issued line is the same for ever, and a difference line of a later bill brings what differs.
 """
@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
 
 def recognition_of(line: BillLine) -> Recognition:
-    """How the line's amount is recognised (rules 12.2 to 12.5)."""
+    """How the line's amount is recognised (rules 13.2 to 13.5)."""
     row = LINES[line.type]
     if row.draw:
         return "RELEASE"
@@ -40,7 +40,7 @@ def recognition_of(line: BillLine) -> Recognition:
 
 
 def parts_of(line: BillLine, currency: str) -> list[Part]:
-    """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 12.1). None of what is paid
+    """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 13.1). None of what is paid
     ahead: that is nobody's month before it is drawn.
     """
     if not line.amount or recognition_of(line) == "PREPAYMENT":

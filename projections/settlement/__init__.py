@@ -2,7 +2,15 @@
 
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
-from projections.settlement.bill_differences import draft_bills, issue, unbilled, unbilled_of
+from projections.settlement.bill_differences import (
+    draft_again,
+    draft_bills,
+    issue,
+    settled_again,
+    unbilled,
+    unbilled_by,
+    unbilled_of,
+)
 from projections.settlement.billed import Billed, LineKey, PendingBill
 from projections.settlement.comparing import ComparedBill, ComparedLine, compare_bills
 from projections.settlement.drafts import DraftBill, DraftLine
@@ -36,12 +44,15 @@ __all__ = [
     "assemble",
     "compare_bills",
     "compile_terms",
+    "draft_again",
     "draft_bills",
     "issue",
     "settle",
+    "settled_again",
     "terms_of",
     "together",
     "unbilled",
+    "unbilled_by",
     "unbilled_of",
     "unpriced",
 ]

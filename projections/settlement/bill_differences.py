@@ -1,6 +1,6 @@
 """Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8.1 to 8.4)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -12,11 +12,11 @@ from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.line_types import READING_PLACE
 from projections.rating.terms import AccountTerms
-from projections.settlement.billed import BilledLine, LineKey, PendingBill
+from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
 from projections.settlement.drafts import (
-    BillingFrequency,
     DraftBill,
     DraftLine,
+    frequency_of,
     given_back_wording,
     memo_lines,
     wording_of,
@@ -28,12 +28,13 @@ from projections.settlement.settled import Kept, Settlement
 
 
 def draft_bills(
-    family: Family, *, date: date, account_id: str | None = None, kept: Kept | None = None
+    family: Family, *, date: date, account_id: str | None = None, kept: Kept | None = None, accrued: bool = False
 ) -> list[DraftBill]:
     """The bills of a family for a date, without the empty ones; of one account only, when it is given.
 
     An account that has a later bill, issued or pending, is settled for that bill's date. The whole family is settled
-    either way. A pending bill's draft has its id and its memos.
+    either way. A pending bill's draft has its id and its memos. `accrued`: with all usage that has arrived, also of
+    billing periods that are not over (rules 8.15); a pending bill is left as it is then.
     """
     accounts = [account for account in family.terms.accounts if account_id in (None, account)]
     settled: dict[Any, Settlement] = {}
@@ -41,9 +42,31 @@ def draft_bills(
     for account in accounts:
         through = family.billed.bill_date(account, date)
         if through not in settled:
-            settled[through] = settle(family, through=through, accrued=False, kept=kept)
-        drafts.extend(_drafts(settled[through], account, family.billed.pending_of(account)))
+            settled[through] = _settled_for(family, through, accrued, kept)
+        pending = None if accrued else family.billed.pending_of(account)
+        drafts.extend(_drafts(settled[through], account, family.billed, pending, ahead=accrued))
     return drafts
+
+
+def draft_again(family: Family, bill: BillIssued) -> DraftBill | None:
+    """The draft that an issued bill was, of its family as it was at the bill's positions; None: nothing was due."""
+    drafts = draft_bills(family, date=bill.bill_date, account_id=bill.account_id, accrued=_is_accrued(bill))
+    return next((draft for draft in drafts if draft.currency == bill.currency), None)
+
+
+def settled_again(family: Family, bill: BillIssued) -> Settlement:
+    """The settlement that its lines are of."""
+    return _settled_for(family, bill.bill_date, _is_accrued(bill))
+
+
+def _is_accrued(bill: BillIssued) -> bool:
+    return bill.accrued_until is not None
+
+
+def _settled_for(family: Family, through: date, accrued: bool, kept: Kept | None = None) -> Settlement:
+    """What a bill charges. While one has charged usage ahead of its period's end, draws are those of all usage: else
+    what that bill drew could be drawn once more (rules 8.15)."""
+    return settle(family, through=through, accrued=accrued or family.billed.is_ahead(through), kept=kept)
 
 
 def unbilled(
@@ -57,7 +80,14 @@ def unbilled(
 def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:
     """The same of a settlement of all usage that has arrived."""
     accounts = [account_id] if account_id else list(settlement.terms.accounts)
-    return [draft for account in accounts for draft in _drafts(settlement, account)]
+    earlier = settlement.family.billed
+    return [draft for account in accounts for draft in _drafts(settlement, account, earlier, ahead=True)]
+
+
+def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
+    """What of a settlement no bill that is dated by its day has charged (rules 8.16)."""
+    earlier = settlement.family.billed.dated_by(settlement.through)
+    return list(_drafts(settlement, account_id, earlier, ahead=True))
 
 
 def issue(
@@ -70,6 +100,7 @@ def issue(
 ) -> BillIssued:
     """The fact of a draft; line ids are uuid5 of the bill's id and the line's number, or the memo's own."""
     namespace = UUID(bill_id)
+    more = {} if draft.accrued_until is None else {"accrued_until": draft.accrued_until}
     return BillIssued(
         bill_id=bill_id,
         account_id=draft.account_id,
@@ -88,17 +119,29 @@ def issue(
         total=draft.total,
         lines=tuple(line.line(line.id or str(uuid5(namespace, str(line.number)))) for line in draft.lines),
         positions=positions,
+        **more,
     )
 
 
 def _drafts(
-    settlement: Settlement, account_id: str, pending: Mapping[str, PendingBill] | None = None
+    settlement: Settlement,
+    account_id: str,
+    earlier: Billed,
+    pending: Mapping[str, PendingBill] | None = None,
+    *,
+    ahead: bool,
 ) -> Iterable[DraftBill]:
-    """One draft for each currency in which the account has differences, or a pending bill with memos."""
-    due, billed = settlement.lines, settlement.family.billed.by_key
+    """One draft for each currency in which the account has differences to the earlier bills, or a pending bill with
+    memos.
+
+    Not `ahead`: what is not due yet is left out, also of a settlement of all usage; what a bill charged of it stands.
+    """
+    due, billed = settlement.lines, earlier.by_key
     opened = pending or {}
     keys = {key for key in due if key.account_id == account_id}
     keys |= {key for key in billed if key.account_id == account_id}
+    if settlement.kept.accrued and not ahead:
+        keys = {key for key in keys if key not in due or is_due_line(due[key], settlement.through)}
     account = settlement.terms.accounts[account_id]
     reading_order = _reading_order(settlement)
     for currency in sorted({key.currency for key in keys} | opened.keys()):
@@ -108,7 +151,19 @@ def _drafts(
         lines.sort(key=reading_order)
         memos = memo_lines(opened[currency], account.zone) if currency in opened else []
         if lines or memos:
-            yield _bill(settlement, account, currency, lines, memos, opened.get(currency))
+            until = _accrued_until(settlement, of_currency) if ahead else None
+            yield _bill(settlement, account, currency, lines, memos, opened.get(currency), until)
+
+
+def is_due_line(line: DueLine, through: date) -> bool:
+    """Whether all that is on the line is due in arrears."""
+    return line.due is None or line.due <= through
+
+
+def _accrued_until(settlement: Settlement, keys: Iterable[LineKey]) -> date:
+    """When the last of these is due: the settlement's day, where nothing is charged ahead."""
+    lines = (settlement.lines.get(key) for key in keys)
+    return max([settlement.through, *(line.due for line in lines if line is not None and line.due is not None)])
 
 
 def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, ...]]:
@@ -161,11 +216,12 @@ def _bill(
     lines: list[DraftLine],
     memos: list[DraftLine],
     pending: PendingBill | None,
+    accrued_until: date | None,
 ) -> DraftBill:
     numbered = tuple(replace(line, number=number) for number, line in enumerate([*lines, *memos], 1))
     with localcontext(EXACT):
         total = sum((line.amount for line in numbered), Decimal(0))
-    frequency, interval = _frequency(settlement, lines, memos)
+    frequency, interval = frequency_of(settlement, lines, memos)
     return DraftBill(
         account_id=account.id,
         root_id=account.root_id,
@@ -182,6 +238,7 @@ def _bill(
         total=total,
         settlement=settlement,
         pending=pending,
+        accrued_until=accrued_until,
     )
 
 
@@ -190,21 +247,3 @@ def _due_date(settlement: Settlement, account: AccountTerms, pending: PendingBil
     if pending is not None and pending.bill_date == settlement.through:
         return pending.due_date
     return settlement.through + timedelta(days=account.days_before_due)
-
-
-def _frequency(
-    settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
-) -> tuple[BillingFrequency, int | None]:
-    """AD_HOC when each line has a date of its own; MIXED when several frequencies are on it, or none (memos alone)."""
-    frequencies: set[tuple[BillingFrequency, int]] = set()
-    only_scheduled = not memos
-    for line in lines:
-        due = settlement.lines.get(line.key)
-        if due is not None and due.scheduled:
-            continue
-        only_scheduled = False
-        if due is not None and due.billed_by is not None:
-            frequencies.add((due.billed_by.frequency, due.billed_by.interval))
-    if only_scheduled:
-        return "AD_HOC", None
-    return frequencies.pop() if len(frequencies) == 1 else ("MIXED", None)

@@ -120,6 +120,8 @@ class Billed:
     latest: dict[str, date] = field(default_factory=dict)
     #: Bills that are opened and not issued, by id.
     pending: dict[str, PendingBill] = field(default_factory=dict)
+    #: Until when bills charged usage ahead of its billing period's end (rules 8.15); None: none did.
+    ahead_until: date | None = None
     #: How many facts there were about each bill: its version on the wire.
     versions: dict[str, int] = field(default_factory=dict)
     _parts: BillParts = field(default_factory=BillParts, repr=False, compare=False)
@@ -162,6 +164,22 @@ class Billed:
         opened = (bill.bill_date for bill in self.pending_of(account_id).values())
         return max([asked, self.latest.get(account_id, asked), *opened])
 
+    def dated_by(self, day: date) -> "Billed":
+        """The bills that stand and are dated by the day, without pending ones."""
+        dated = Billed(bills={id: bill for id, bill in self.bills.items() if bill.bill_date <= day})
+        for bill in dated.bills.values():
+            dated._add(bill)
+        return dated
+
+    def is_ahead(self, through: date) -> bool:
+        """Whether a bill that stands has charged usage of a billing period that is not over by this day."""
+        return self.ahead_until is not None and self.ahead_until > through
+
+    def latest_bill(self, account_id: str, currency: str) -> str:
+        """The account's last bill in the currency, of those that stand, by its id; "" without one."""
+        bills = (bill for bill in reversed(self.bills.values()) if bill.account_id == account_id)
+        return next((bill.bill_id for bill in bills if bill.currency == currency), "")
+
     def charged_beside(self, accounts: Container[str]) -> Decimal:
         """What the bills charge to other accounts than these."""
         with localcontext(EXACT):
@@ -169,6 +187,8 @@ class Billed:
 
     def _add(self, bill: BillIssued) -> None:
         self.latest[bill.account_id] = max(bill.bill_date, self.latest.get(bill.account_id, bill.bill_date))
+        if bill.accrued_until is not None and not self.is_ahead(bill.accrued_until):
+            self.ahead_until = bill.accrued_until
         with localcontext(EXACT):
             for line in bill.lines:
                 if line.type in MEMO_TYPES:  # put on by hand, once: nothing is ever due for it again
@@ -187,5 +207,6 @@ class Billed:
         self.bills.pop(bill_id, None)
         self.by_key.clear()
         self.latest.clear()
+        self.ahead_until = None
         for bill in self.bills.values():
             self._add(bill)

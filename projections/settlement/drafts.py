@@ -1,6 +1,6 @@
 """Bills and lines before they are issued: what they are, how a line reads, and memos among them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -68,6 +68,8 @@ class DraftBill:
     settlement: Settlement
     #: The pending bill that it is the content of.
     pending: PendingBill | None = None
+    #: Of a bill of all usage that has arrived: when the last of it is due in arrears (rules 8.15).
+    accrued_until: date | None = None
 
 
 def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
@@ -222,3 +224,21 @@ def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
     by_pricing = [(pricing.id, runs) for reader in plan.series for pricing, runs in held_days(reader.spans, period)]
     by_pricing += [(pricing.id, runs) for reader in plan.counters for pricing, runs in held_days(reader.spans, period)]
     return [Period(runs[0].start, runs[-1].end) for pricing_id, runs in by_pricing if pricing_id == key.item_id]
+
+
+def frequency_of(
+    settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
+) -> tuple[BillingFrequency, int | None]:
+    """AD_HOC when each line has a date of its own; MIXED when several frequencies are on it, or none (memos alone)."""
+    frequencies: set[tuple[BillingFrequency, int]] = set()
+    only_scheduled = not memos
+    for line in lines:
+        due = settlement.lines.get(line.key)
+        if due is not None and due.scheduled:
+            continue
+        only_scheduled = False
+        if due is not None and due.billed_by is not None:
+            frequencies.add((due.billed_by.frequency, due.billed_by.interval))
+    if only_scheduled:
+        return "AD_HOC", None
+    return frequencies.pop() if len(frequencies) == 1 else ("MIXED", None)

@@ -20,7 +20,7 @@ REMEMBERED = 512
 class Basis(NamedTuple):
     """Where a fee comes from: its weight among the weights that share `amount` (minor units), and when it was due.
 
-    `due` differs from the fee's once a cancel has made it due earlier.
+    `due` differs from the fee's once a cancel has made it due earlier. `rule`: the automatic rule whose top-up it is.
     """
 
     source: Literal["INSTALMENT", "FIRST_BILL", "SCHEDULE", "TOP_UP"]
@@ -28,6 +28,7 @@ class Basis(NamedTuple):
     weight: Fraction
     weights: Fraction
     due: date
+    rule: str | None = None
 
 
 class Fee(NamedTuple):
@@ -155,8 +156,10 @@ def _top_up_fees(body: Commitment, rounding: Rounding, slots: Sequence[_Slot], t
     amount = rounding.minor(top_up.amount)
     bearing = [slot for slot in slots if slot.period.end > top_up.date and slot.due >= top_up.date]
     if bearing:
-        return _spread(amount, bearing, "TOP_UP")
-    return [Fee(top_up.date, body.end_date, top_up.date, amount, _whole("TOP_UP", amount, top_up.date), not slots)]
+        spread = _spread(amount, bearing, "TOP_UP")
+        return [fee._replace(basis=fee.basis._replace(rule=top_up.rule_code)) for fee in spread]
+    basis = _whole("TOP_UP", amount, top_up.date)._replace(rule=top_up.rule_code)
+    return [Fee(top_up.date, body.end_date, top_up.date, amount, basis, not slots)]
 
 
 def _cancelled(all_fees: Sequence[Fee], cancellation: CommitmentCancelled | None) -> list[Fee]:

@@ -46,6 +46,8 @@ class DueLine:
     minimum: Minimum | None = None
     #: It is billed on a date that was given for it, whatever the billing period.
     scheduled: bool = False
+    #: When the last of the charges on it is due; None: it is there because it is due.
+    due: date | None = None
 
     @property
     def money(self) -> Decimal:
@@ -77,20 +79,24 @@ class DueLines:
         known.units += line.units
         known.end = max(known.end, line.end)
         known.scheduled = known.scheduled and line.scheduled
+        if line.due is not None and (known.due is None or known.due < line.due):
+            known.due = line.due
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
         """A charge's own line, or a credit's or refund's; one of amount 0 is there, too, if it has a quantity."""
         if amount or quantity:
             key = charge_key(charge, line_type, None)
             rounding, dated = charge.plan.rounding, charge.is_one_off
-            self.add(key, DueLine(amount, quantity, units, charge.end, rounding, charge, scheduled=dated))
+            line = DueLine(amount, quantity, units, charge.end, rounding, charge, scheduled=dated, due=charge.due)
+            self.add(key, line)
 
     def fund(self, charge: Charge, line_type: LineType, fund: Fund, amount: int, quantity: Fraction = NOTHING) -> None:
         """A draw, or an overage line of the fund whose terms hold."""
         key = charge_key(charge, line_type, fund)
         if amount or quantity:
             rounding, dated = charge.plan.rounding, charge.is_one_off
-            self.add(key, DueLine(amount, quantity, quantity, charge.end, rounding, charge, fund, scheduled=dated))
+            of_charge = (rounding, charge, fund)
+            self.add(key, DueLine(amount, quantity, quantity, charge.end, *of_charge, scheduled=dated, due=charge.due))
 
     def fees(self, prepayments: Iterable[Prepayment], through: date) -> None:
         """Fees that are due, without those of 0."""

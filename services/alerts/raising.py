@@ -13,6 +13,7 @@ import structlog
 
 from events.actors import ALERTS
 from events.facts.alerts import AlertRaised
+from events.resources.automation import ACTS
 from events.resources.notifications import NotificationConfiguration
 from projections.alerts.due import alert_id
 from projections.alerts.rules import rule_of
@@ -42,7 +43,7 @@ class AlertRaiser:
         postgres, after, raised = self._postgres.of(organization), "", 0
         while True:
             async with reading_live(postgres) as connection:
-                rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE)
+                rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE, list(ACTS))
             if not rows:
                 return raised
             raised += await self._raise(postgres, organization, rows)

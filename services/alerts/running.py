@@ -29,12 +29,18 @@ class Alerts:
     """`run` beside an API's requests. Several processes may: an alert is raised once.
 
     `every`: connections on which it is asked whose alerts are due; what is done for an organization is done on its own.
+    `act`: does what automatic rules found, for they are found in the same way.
     """
 
     def __init__(
-        self, postgres: Postgres, every: Postgres, generations: Callable[[], Generations], shown: Shown
+        self,
+        postgres: Postgres,
+        every: Postgres,
+        generations: Callable[[], Generations],
+        shown: Shown,
+        act: Callable[[str], Awaitable[object]],
     ) -> None:
-        self._every = every
+        self._every, self._act = every, act
         self._raiser, self._follower = AlertRaiser(postgres, generations), EventFollower(postgres, generations, shown)
         self._counter = RefusalCounter(postgres, generations)
         self._due, self._happened = asyncio.Event(), asyncio.Event()
@@ -70,7 +76,11 @@ class Alerts:
         """Raise what the read models say is due. Raises: what passes."""
         async with reading_live(self._every) as connection:
             rows = await connection.fetch(alerts_due.ORGANIZATIONS)
-        await self._of_each([row["organization"] for row in rows], self._raiser.raise_due)
+        await self._of_each([row["organization"] for row in rows], self._raise)
+
+    async def _raise(self, organization: str) -> None:
+        await self._raiser.raise_due(organization)
+        await self._act(organization)
 
     async def follow(self) -> None:
         """Look at what has happened since the last time, where rules are about it. Raises: what passes."""

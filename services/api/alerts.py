@@ -4,18 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised
+from events.facts.automation import AutomaticRuleActed
+from events.resources.automation import ACTS
 from events.resources.notifications import LEVELS, READY, USAGE_REFUSED
 from services.store.alerts import AlertsAsked, Raised
 
 #: m3ter's category of events that say that a notification was triggered.
 NOTIFICATION = "Notification"
-NAMES = sorted(READY)
+NAMES = sorted((*READY, *ACTS))
 _CODE, _ID = "notificationCode", "notificationId"
 #: Filters that only alerts pass.
 OF_NOTIFICATIONS = (_CODE, _ID)
 #: The fact's members that the wire calls otherwise.
 _CALLED = {"rule_id": _ID, "rule_code": _CODE}
 _TYPES = {"threshold": "double", "amount": "double", "spent": "double", "remaining": "double", "counted": "double"}
+_TYPES |= {"found": "double"}
 
 
 def is_about_alerts_alone(wanted: Mapping[str, Any]) -> bool:
@@ -27,11 +30,11 @@ def is_about_alerts_alone(wanted: Mapping[str, Any]) -> bool:
 def asked_of(wanted: Mapping[str, Any]) -> AlertsAsked | None:
     """Which alerts the filters of the list ask for; None: none."""
     name, kind = wanted.get("eventName"), wanted.get("eventType")
-    if kind not in (None, NOTIFICATION, *READY) or (kind in READY and name not in (None, kind)):
+    if kind not in (None, NOTIFICATION, *NAMES) or (kind in NAMES and name not in (None, kind)):
         return None
-    if kind is None and name not in (None, *READY):
+    if kind is None and name not in (None, *NAMES):
         return None  # events of this name, and not what rules found in them
-    name = kind if kind in READY else name
+    name = kind if kind in NAMES else name
     return AlertsAsked(name, wanted.get("accountId"), wanted.get("resourceId"), wanted.get(_ID), wanted.get(_CODE))
 
 
@@ -55,6 +58,8 @@ def alert_fields(name: str) -> dict[str, str]:
     model: type[Alert] = AlertRaised if name in LEVELS else AccountNotified
     if name == USAGE_REFUSED:
         model = OrganizationAlertRaised
+    if name in ACTS:
+        model = AutomaticRuleActed
     names = ["orgId", *(_called(model, field) for field in model.model_fields)]
     return {f"new.{field}": _TYPES.get(field, "string") for field in sorted(names)}
 

@@ -23,7 +23,7 @@ from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.errors import InvalidField, UnknownReference, UnknownResource
 from services.exports.carrying import ExportRunner, path_of, place_of
 from services.exports.jobs import (
     STATUSES,
@@ -44,6 +44,7 @@ from services.exports.watermark import (
     Watermark,
     checked_range,
 )
+from services.store.listing import named
 
 router = organization_router("dataexports", prefix="/dataexports")
 #: Beyond every position.
@@ -61,6 +62,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
+        await _check_named(turn, body)
         # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
         anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
         newest = await newest_of(turn.connection, call.organization, ABOUT_LINES, anywhere)
@@ -74,6 +76,15 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
     response = await once(call, sent, work)
     _runner(call).wake()
     return response
+
+
+async def _check_named(turn: Turn, body: AdhocExport) -> None:
+    """Raises: UnknownReference."""
+    for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
+        found = await named(turn.connection, turn.call.organization, kind, ids or ())
+        for id in ids or ():
+            if id not in found:
+                raise UnknownReference(field=field, kind=kind, id=id)
 
 
 def _range(body: AdhocExport, end: Watermark) -> Range:

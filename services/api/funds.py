@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import plain
+from events.facts.commitments import CommitmentToppedUp
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
 
 
@@ -16,15 +17,18 @@ def added_to(entity: Entity[Any]) -> dict[str, Any]:
         if entity.body.unscheduled:
             fields["amountUnscheduled"] = Decimal(plain(entity.body.unscheduled))
         if entity.top_ups:
-            fields["topUps"] = [
-                {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring} for fact in entity.top_ups
-            ]
+            fields["topUps"] = [_top_up(fact) for fact in entity.top_ups]
         if (cancelled := entity.cancellation) is not None:
             fields["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
         return fields
     if isinstance(entity, BalanceEntity):
         return {"amount": sum((fact.amount for fact in entity.transactions), Decimal(0))}
     return {}
+
+
+def _top_up(fact: CommitmentToppedUp) -> dict[str, Any]:
+    by = {} if fact.rule_id is None else {"ruleId": fact.rule_id}
+    return {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring, **by}
 
 
 def standing_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,11 +51,12 @@ class Period(Shown):
 
 
 class TopUpShown(Shown):
-    """An amount that was added to a commitment."""
+    """An amount that was added to a commitment; `ruleId`: by an automatic rule."""
 
     amount: Decimal
     date: date
     recurring: bool
+    rule_id: str | None = None
 
 
 class CancellationShown(Shown):

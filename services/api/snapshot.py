@@ -11,11 +11,13 @@ from starlette.responses import Response
 from projections.calendar import local_day, named_days
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
+from services.api.answers import Preview
 from services.api.calls import Caller, organization_router
 from services.api.insight_answers import PositionsShown
 from services.api.known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
+from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
 from services.commands.errors import UnknownResource
 from services.commands.table import KINDS
@@ -54,7 +56,11 @@ class TimespanAnswer(Shown):
 
 class SnapshotAnswer(Shown):
     """An account as of a day, as known at a moment, all of one settlement. Plans and prices are those in force that
-    day, templates and aggregations those that they name."""
+    day, templates and aggregations those that they name.
+
+    `unbilled` is what had been used, or had become due, by the end of that day, less what bills dated by it charged:
+    neither later usage nor a later bill is in it. Without `asOf` it has all usage that had arrived.
+    """
 
     as_of: date
     known_at: datetime | None = None
@@ -65,6 +71,7 @@ class SnapshotAnswer(Shown):
     children: tuple[_Account, ...]
     commitments: tuple[_Commitment, ...]
     balances: tuple[_Balance, ...]
+    unbilled: Preview
     account_plans: tuple[_Attached, ...]
     plans: tuple[_Plan, ...]
     plan_templates: tuple[_Template, ...]
@@ -79,7 +86,7 @@ async def snapshot(
     as_of: Annotated[date | None, Depends(AS_OF)],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """The account with what it had on a service day, as known at a moment of log time."""
+    """The account with what it had, and had not been billed, on a service day, as known at a moment of log time."""
     known = await family_known(call, "account", id, as_of, known_at)
     if id not in known.resources.accounts:
         raise UnknownResource(kind="account", id=id)
@@ -147,6 +154,7 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
         "parent": _parent(resources, account),
         "children": [document_of(child) for child in _newest(children)],
         **funds,
+        "unbilled": unbilled_settled(known, settlement, id),
         "accountPlans": [document_of(plan) for plan in attached],
         "plans": [document_of(plan) for plan in plans],
         "planTemplates": [document_of(template) for template in templates],

@@ -8,7 +8,7 @@ from typing import Any
 from events.codec import decode
 from events.facts.bills import BillIssued, BillLine
 from projections.resources import Resources
-from projections.settlement import DraftBill, Family, draft_bills, issue, together
+from projections.settlement import DraftBill, Family, draft_again, issue, together
 from projections.settlement.billed import key_of
 from services.kafka import LogReader
 from services.projection.projection import Projection
@@ -63,9 +63,9 @@ async def derive_again_from_past(projection: Projection, reader: LogReader, issu
 
 
 def _differs(bill: BillIssued, family: Family) -> str | None:
-    for draft in draft_bills(family, date=bill.bill_date, account_id=bill.account_id):
-        if draft.currency == bill.currency:
-            return difference(bill, draft)
+    draft = draft_again(family, bill)
+    if draft is not None:
+        return difference(bill, draft)
     return f"bill {bill.bill_id} of account {bill.account_id}: at its positions nothing is due"
 
 

@@ -141,6 +141,7 @@ def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp
         amount=command.amount,
         date=command.date,
         recurring=command.recurring,
+        **(command.rule.said() if command.rule else {}),
     )
 
 
@@ -180,6 +181,7 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
         amount=details.amount,
         date=day,
         details=details,
+        **(command.rule.said() if command.rule else {}),
     )
 
 

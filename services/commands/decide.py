@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan
+from events.resources.automation import AutomaticTopUp
 from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, CompoundAggregation, Pricing
@@ -19,10 +20,12 @@ from events.resources.counters import CounterPricing
 from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig
 from events.resources.plan_groups import PlanGroupLink
+from events.resources.webhooks import Webhook
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
 from services.commands import commitment_rules, organization_rules, schedule_rules
 from services.commands.account_rules import account_created, check_account, check_account_plan
+from services.commands.automation_rules import check_top_up
 from services.commands.bill_rules import check_lock_date
 from services.commands.catalog_rules import (
     ZONE_OF_PRICES,
@@ -58,6 +61,7 @@ from services.commands.messages import (
 )
 from services.commands.notification_rules import check_rule
 from services.commands.table import KINDS
+from services.commands.webhook_rules import check_webhook
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:
@@ -166,5 +170,9 @@ def _check_of_catalog(resources: Resources, id: str, body: Resource, current: En
             check_link(resources, id, body)
         case NotificationConfiguration():
             check_rule(body)
+        case AutomaticTopUp():
+            check_top_up(resources, body)
+        case Webhook():
+            check_webhook(body)
         case _:
             pass

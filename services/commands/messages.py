@@ -6,6 +6,7 @@ Ids are made by the caller, so that deciding stays pure. `version` is the one th
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from events.decimals import Positive
 from events.facts.commitments import CancelPolicy
@@ -77,6 +78,17 @@ class DeleteResource:
     effective: date | None = None
 
 
+class ByRule(NamedTuple):
+    """The automatic rule whose command it is."""
+
+    id: str
+    code: str
+
+    def said(self) -> dict[str, str]:
+        """What the fact says of it."""
+        return {"rule_id": self.id, "rule_code": self.code}
+
+
 @dataclass(frozen=True, slots=True)
 class TopUpCommitment:
     """Raise the amount from `date`, a day of the account's zone, on; in the commitment's currency."""
@@ -87,6 +99,7 @@ class TopUpCommitment:
     recurring: bool
     version: int | None
     now: datetime
+    rule: ByRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,7 @@ class TransactBalance:
     transaction: BalanceTransaction
     transaction_id: str
     now: datetime
+    rule: ByRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from events.decimals import plain
 from events.envelope import Envelope
 from events.facts import FACTS
 from events.facts.alerts import AccountNotified, AlertRaised, OrganizationAlertRaised, OrganizationNotified
+from events.facts.automation import AutomaticRuleActed
 from events.facts.bills import BillLine
 from events.resources.bounds import TOLD_CLIENTS, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent
@@ -132,7 +133,7 @@ def _line_item() -> dict[str, Any]:
 def _notification() -> dict[str, Any]:
     _, made = msgspec.json.schema_components([Notification])
     event = made["Notification"]
-    facts = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)
+    facts = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
     event["properties"] |= {
         "type": {"const": TYPE},
         "time": {"type": "string", "format": "date-time"},

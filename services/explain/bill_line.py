@@ -13,7 +13,7 @@ from events.facts.bills import BillIssued, BillLine, Positions
 from events.topics import CATALOG, EVENTS
 from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
-from projections.settlement import issue, settle
+from projections.settlement import issue, settled_again
 from services.billing.approving import Pending, load_pending
 from services.billing.issuing import issued_bill
 from services.billing.known import known_bill
@@ -157,7 +157,7 @@ async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, a
 
 
 def _explained(past: PastFamily, bill: BillIssued, line: BillLine) -> Explanation:
-    return explain_line(settle(past.family, through=bill.bill_date, accrued=False), bill, line)
+    return explain_line(settled_again(past.family, bill), bill, line)
 
 
 async def _terms(

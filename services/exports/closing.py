@@ -1,4 +1,4 @@
-"""What is left of prepayments that can be drawn no more, as entries of the journal (rules 12.9).
+"""What is left of prepayments that can be drawn no more, as entries of the journal (rules 13.9).
 
 A journal that goes on from another one closes what came since: what there would be to close at its end, less what
 there was to close at its beginning. So it needs no memory but its watermark, and late draws or fees are made up for.

@@ -14,10 +14,21 @@ import structlog
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.alerts import Alert
+from events.facts.automation import (
+    AutomaticTopUpCreated,
+    AutomaticTopUpDeleted,
+    AutomaticTopUpUpdated,
+    ThresholdBillingCreated,
+    ThresholdBillingDeleted,
+    ThresholdBillingUpdated,
+)
 from events.facts.catalog import (
     NotificationConfigurationCreated,
     NotificationConfigurationDeleted,
     NotificationConfigurationUpdated,
+    WebhookCreated,
+    WebhookDeleted,
+    WebhookUpdated,
 )
 from events.facts.resources import (
     AccountCreated,
@@ -46,11 +57,20 @@ RELAY_WAIT_S = 20.0
 _STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 _ACCOUNTS = (AccountCreated, AccountUpdated, AccountDeleted)
 _ACCOUNT_PLANS = (AccountPlanCreated, AccountPlanUpdated, AccountPlanDeleted)
-#: Facts of which no quantity and no charge follows: what people are to be told, and were.
-_OF_ALERTS = (
+#: Facts of which no quantity and no charge follows: rules, and what they told or did.
+_OF_RULES = (
     NotificationConfigurationCreated,
     NotificationConfigurationUpdated,
     NotificationConfigurationDeleted,
+    AutomaticTopUpCreated,
+    AutomaticTopUpUpdated,
+    AutomaticTopUpDeleted,
+    ThresholdBillingCreated,
+    ThresholdBillingUpdated,
+    ThresholdBillingDeleted,
+    WebhookCreated,
+    WebhookUpdated,
+    WebhookDeleted,
     Alert,
 )
 log = structlog.get_logger(__name__)
@@ -128,7 +148,7 @@ class Catalogs:
         for envelope in envelopes:
             if isinstance(envelope.data, _ACCOUNTS + _ACCOUNT_PLANS) and envelope.account is not None:
                 accounts.update(self._account_changed(envelope, envelope.account))
-            elif isinstance(envelope.data, _OF_ALERTS):
+            elif isinstance(envelope.data, _OF_RULES):
                 continue
             elif envelope.organization:  # a tick of the real clock belongs to no organization
                 organizations.add(envelope.organization)

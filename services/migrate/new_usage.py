@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from events.sources import WINDOW_DAYS
 from events.topics import EVENTS, USAGE
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
@@ -23,8 +24,8 @@ from services.continuity.memory import Known, read
 from services.kafka import EPOCH, Cluster, LogReader, mark_of
 from services.store.generations import load_generations
 
-#: Ids are remembered for 35 days: of a topic that has only lost its end no older record is read a second time.
-READ_AGAIN = timedelta(days=34)
+#: Of a topic that has only lost its end no record is read a second time whose id may be forgotten by then.
+READ_AGAIN = timedelta(days=WINDOW_DAYS - 1)
 _PAST = """
 INSERT INTO store.past_generations (part, generation)
 SELECT part, generation FROM store.generations WHERE part = $1

@@ -10,29 +10,24 @@ with the usage, and skips them here without decoding them: the catalog stays sma
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
-from events.facts.resources import OrganizationConfigured, ResourceFact
-from events.resources.catalog import Pricing
-from events.resources.notifications import LEVELS, NotificationConfiguration
+from events.facts.resources import ResourceFact
 from events.sources import LastSequences, Origins
 from events.topics import CATALOG
 from projections.alerts.rules import Rules, rules_of
-from projections.calculation import calculation_of
-from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.resources import Resources
 from services.failures import ExpectedFailure
 from services.kafka import FetchedRecord, LogReader
+from services.projection.touched import Touched, is_of_rule, is_of_webhook, touched
 
 log = structlog.get_logger(__name__)
 #: How records about accounts and account plans begin: `encode` writes the type first.
@@ -111,6 +106,8 @@ class CatalogChange:
     #: The aggregation whose totals of the past must be derived anew, and the meters it has counted.
     aggregation: str | None = None
     meters: frozenset[str] = frozenset()
+    #: Accounts that it touches beside those under the plans.
+    accounts: frozenset[str] = frozenset()
 
 
 class CatalogLog(CatalogFold):
@@ -143,8 +140,9 @@ class CatalogLog(CatalogFold):
         """What the organization wants to be told of; the same object until one of its rules changes."""
         rules = self._rules.get(organization)
         if rules is None:
-            configured = self.resources(organization).notification_configurations
-            rules = self._rules[organization] = rules_of(configured.values())
+            held = self.resources(organization)
+            automatic = held.automatic_top_ups.values(), held.threshold_billings.values()
+            rules = self._rules[organization] = rules_of(held.notification_configurations.values(), *automatic)
         return rules
 
     def changes_since(self, offset: int) -> list[CatalogChange]:
@@ -181,66 +179,18 @@ class CatalogLog(CatalogFold):
         before = touched(catalog, envelope.data)
         catalog.evolve(envelope)
         self.index(envelope.organization).evolve(envelope)
-        if _is_of_rule(envelope.data):
+        if is_of_rule(envelope.data):
             self._rules.pop(envelope.organization, None)  # no terms follow from it
-        else:
+        elif not is_of_webhook(envelope.data):
             self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
         self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
         self._changes.append(_change(record.offset, envelope, before, touched(catalog, envelope.data)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Touched:
-    plans: frozenset[str] | None
-    meters: frozenset[str] = frozenset()
-
-
-def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) -> CatalogChange:
+def _change(offset: int, envelope: Envelope, before: Touched, after: Touched) -> CatalogChange:
     fact = envelope.data
     assert isinstance(fact, ResourceFact)
     plans = None if before.plans is None or after.plans is None else before.plans | after.plans
     aggregation = fact.id if type(fact).__name__.startswith("Aggregation") else None
-    return CatalogChange(offset, envelope.organization, plans, aggregation, before.meters | after.meters)
-
-
-def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
-    """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
-    is applied."""
-    if isinstance(fact, OrganizationConfigured):
-        return _Touched(None)
-    if _is_of_rule(fact):
-        rule = catalog.notification_configurations.get(fact.id)
-        # One that waits for a level looks at everybody; one that waits for something that happens looks at nobody here.
-        return _Touched(None if rule is not None and rule.body.event_name in LEVELS else frozenset())
-    id = fact.id
-    pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
-    plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
-    aggregations = {
-        aggregation.id
-        for aggregation in catalog.aggregations.values()
-        if id in (aggregation.id, aggregation.body.meter_id)
-    }
-    sources = {id} | aggregations | _formulas_over(catalog, aggregations)
-    templates = {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
-    for pricing in pricings:
-        source = pricing.body.priced_id if isinstance(pricing.body, Pricing) else pricing.body.counter_id
-        if id == pricing.id or source in sources:
-            plans |= {pricing.body.plan_id} if pricing.body.plan_id else set()
-            templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
-    plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
-    links = catalog.plan_group_links.values()
-    plans |= {link.body.plan_group_id for link in links if link.id == id or link.body.plan_id in plans}
-    plans |= {id} if id in catalog.plan_groups else set()
-    aggregation = catalog.aggregations.get(id)
-    return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
-
-
-def _is_of_rule(fact: ResourceFact) -> bool:
-    return type(fact).__name__.startswith(NotificationConfiguration.__name__)
-
-
-def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
-    """The compound aggregations whose formulas name one of these aggregations."""
-    codes = {catalog.aggregations[id].body.code for id in aggregations}
-    formulas = catalog.compound_aggregations.values()
-    return {formula.id for formula in formulas if not codes.isdisjoint(calculation_of(formula.body.calculation).codes)}
+    meters, accounts = before.meters | after.meters, before.accounts | after.accounts
+    return CatalogChange(offset, envelope.organization, plans, aggregation, meters, accounts)

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from events.resources.automation import BILL
 from projections.alerts.due import Speed
-from projections.alerts.levels import expected_levels, settled_levels
+from projections.alerts.levels import expected_levels, settled_levels, unbilled_levels
 from projections.alerts.rules import Rules
 from projections.outlook.outlook import outlooks, used_before
 from projections.rating.index import FamilyIndex
@@ -34,6 +35,7 @@ from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED
 
 log = structlog.get_logger(__name__)
+NO_RULES = Rules()
 
 
 class Catalogs(Protocol):
@@ -86,7 +88,7 @@ class Settler:
         try:
             if family.has_terms:
                 settlement = self._settle(family, state)
-                rows = behind_rows(settlement, unbilled_of(settlement), family.organization, family.root_id)
+                rows = self._behind_rows(family, settlement)
                 if outlooks:
                     expected = self._expected_rows(family, settlement)
         except Exception:
@@ -114,9 +116,15 @@ class Settler:
     def _shown(self, family: FamilyState, state: PartitionState) -> Mapping[str, Shown]:
         settlement = self._settle(family, state)
         rules = self._catalog.rules(family.organization)
-        self._alerts.find(family, rules, lambda: settled_levels(settlement, family.own), Speed.BALANCES)
+        self._alerts.find(family, rules, lambda: settled_levels(settlement, family.own, rules.names), Speed.BALANCES)
         before = NOTHING_SHOWN if family.shown is None else family.shown
         return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
+
+    def _behind_rows(self, family: FamilyState, settlement: Settlement) -> BehindRows:
+        drafts, rules = unbilled_of(settlement), self._catalog.rules(family.organization)
+        asked = rules if BILL in rules.names else NO_RULES
+        self._alerts.find(family, asked, lambda: unbilled_levels(drafts, family.billed), Speed.LINES)
+        return behind_rows(settlement, drafts, family.organization, family.root_id)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
         used = used_before(settlement, family.used)

@@ -137,6 +137,10 @@ class Writer:
         for change in changes:
             if change.plans:
                 await connection.execute(due.MARK_PLANS, partition, change.organization, sorted(change.plans))
+        accounts = {(change.organization, account) for change in changes for account in change.accounts}
+        for organization in sorted({organization for organization, _ in accounts}):
+            of_it = sorted(account for whose, account in accounts if whose == organization)
+            await connection.execute(due.MARK_ACCOUNTS, partition, organization, of_it)
         for organization in sorted(state.unwritten.ticked):
             await connection.execute(due.MARK_ORGANIZATION, partition, organization, "clock")
         tick = state.position.tick

@@ -12,7 +12,7 @@ from projections.calendar import later
 from projections.corrections import CorrectedFold
 from projections.rating.index import index_families
 from projections.resources import Resources
-from projections.settlement import Billed, Family, draft_bills, issue, together
+from projections.settlement import Billed, Family, draft_again, issue, together
 from projections.usage import PREFIX, RatedRecord, decode_rated, meter_plans, rated_of
 from services.readside.family_state import FamilyState, new_family
 
@@ -51,10 +51,8 @@ def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log:
     Raises: UndecodableRecordError, BrokenBillError, and LookupError if there is no record of what another one names.
     """
     family = family_at(organization, bill.root_id, bill.positions, catalog, log)
-    for draft in draft_bills(family, date=bill.bill_date, account_id=bill.account_id):
-        if draft.currency == bill.currency:
-            return issue(draft, bill_id=bill.bill_id, positions=bill.positions)
-    return None
+    draft = draft_again(family, bill)
+    return None if draft is None else issue(draft, bill_id=bill.bill_id, positions=bill.positions)
 
 
 def family_at(

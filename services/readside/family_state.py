@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from events.envelope import Envelope
 from events.facts.alerts import Alert, AlertRaised
+from events.facts.automation import AutomaticRuleActed
 from events.facts.bills import BillFact
 from events.facts.corrections import UsageCorrection
 from projections.aggregates import DayState, TotalsKey, merge
@@ -105,7 +106,7 @@ class FamilyState:
         """Apply a fact of the family's partition."""
         if isinstance(envelope.data, Alert):
             # It changes nothing that is settled, and it is nothing that happened to the family: not its newest day.
-            if isinstance(envelope.data, AlertRaised):
+            if isinstance(envelope.data, AlertRaised | AutomaticRuleActed):
                 self.alerts.note_raised(envelope.data.id)
             return
         self.newest = later(self.newest, envelope.time)

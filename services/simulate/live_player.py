@@ -8,7 +8,6 @@ reads name the day as of which they ask.
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -23,9 +22,10 @@ from services.access.client import Patient, SignedIn
 from services.access.local import Credentials
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
+from services.simulate.live_acts import awaited
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
-from services.simulate.naming import SOURCE, in_words, refusal
+from services.simulate.naming import SOURCE, in_words, noon, refusal
 from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_unpriced
 
@@ -135,12 +135,16 @@ class LivePlayer:
         self._ask("GET", self._path("account", account))
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
-        self._reach(_noon(day))
+        self._reach(noon(day))
         only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
         job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
         self._look_for_refused()
         bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
         return sorted(bills, key=lambda bill: (self._names.creation_of(bill.account), bill.currency))
+
+    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
+        rule_id = self._names.rule(rule)
+        return awaited(lambda: self._ask("GET", "automaticacts", ruleId=rule_id)["data"], count)
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}
@@ -240,8 +244,3 @@ class LivePlayer:
             pause = min(2 * pause, _LOOK_SECONDS[1])
             job = self._call("GET", path)
         return job
-
-
-def _noon(day: date) -> datetime:
-    """A moment of this day in UTC and in nearly every zone."""
-    return datetime.combine(day, time_of_day(12), UTC)

@@ -16,7 +16,7 @@ from services.commands.bodies import parse_body
 from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
 from services.simulate.naming import id_of, resolved
-from services.simulate.player import Document, PlayedBill, PlayedLine
+from services.simulate.player import Document, PlayedBill, PlayedLine, RefusedError
 
 _AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,6 +48,13 @@ class LiveNames:
             id = id_of(kind, code)
             self.called[id] = code
         return id
+
+    def rule(self, code: str) -> str:
+        """The API's id of an automatic rule. Raises: RefusedError."""
+        ids = [id for kind in ("automaticTopUp", "thresholdBilling") if (id := self.known(kind, code)) is not None]
+        if not ids:
+            raise RefusedError(f"there is no automatic rule with code {code}")
+        return ids[0]
 
     def path(self, kind: str, code: str) -> str:
         """Where the entity is, below the organization."""

@@ -1,27 +1,19 @@
 """Plays scenarios in memory, through the very functions that the services run: decide, evolve, aggregate, settle."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import uuid5
 
-from events.envelope import NAMESPACE, seal
-from events.facts.base import Fact
-from events.facts.bills import Positions
-from events.facts.resources import ResourceFact
+from events.envelope import NAMESPACE
 from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.rating.index import FamilyIndex, index_families
-from projections.resources import Resources
+from projections.rating.index import index_families
 from projections.settlement import (
-    Billed,
     DraftBill,
-    Family,
-    compile_terms,
     draft_bills,
-    issue,
     settle,
     unbilled,
 )
@@ -30,7 +22,6 @@ from services.api.wire import encode, parse_object
 from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
 from services.commands.commitment_rules import is_used
-from services.commands.decide import decide
 from services.commands.errors import CommandError
 from services.commands.messages import (
     CancelCommitment,
@@ -46,29 +37,15 @@ from services.commands.messages import (
 )
 from services.commands.table import KINDS
 from services.simulate.entities import references
-from services.simulate.memory_ingest import MemoryUsage
+from services.simulate.memory_organization import MemoryOrganization
+from services.simulate.memory_rules import act_document, rule_called
 from services.simulate.naming import id_of, in_words, resolved
 from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_bill, played_unpriced, state_document
 
-ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
 
-
-class MemoryPlayer:
-    """A whole organization in memory. Time stands still: what is due follows from the dates that steps name."""
-
-    def __init__(self) -> None:
-        self.resources = Resources(ORGANIZATION)
-        self.index = FamilyIndex()
-        self.used = MemoryUsage()
-        self.billed: dict[str, Billed] = {}
-        #: What results call everything that was ever created, by id: lines may name what was deleted since.
-        self._codes: dict[str, str] = {}
-        #: How messages call what the file names, by id.
-        self._called: dict[str, str] = {}
-        self._bills = 0
-        self._sequence = 0
-        self._now = datetime(1970, 1, 1, tzinfo=UTC)
+class MemoryPlayer(MemoryOrganization):
+    """Plays in it. Automatic rules act after each step that may give them cause."""
 
     def configure(self, fields: Mapping[str, Any]) -> None:
         document = {**DEFAULT_CONFIG, **fields}
@@ -135,15 +112,19 @@ class MemoryPlayer:
 
     def usage(self, record: UsageRecord) -> None:
         self.used.send(self.resources, record)
+        self.rules.reach([record.ts])
 
     def void(self, account: str, uid: str) -> None:
         self.used.void(self.resources, account, uid)
+        self.rules.follow(self)
 
     def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self.used.amend(self.resources, account, uid, values)
+        self.rules.follow(self)
 
     def arrive(self, doubted: bool) -> None:
         self.used.arrive()
+        self.rules.follow(self)
 
     def finish(self) -> None:
         """Nothing is on its way in memory."""
@@ -153,10 +134,18 @@ class MemoryPlayer:
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         only = self._entity("account", account).id if account is not None else None
-        roots = [self.resources.accounts[only].root_id] if only else self._roots()
-        return [
-            self._issued(draft) for root in roots for draft in draft_bills(self.family(root), date=day, account_id=only)
-        ]
+        roots = [self.resources.accounts[only].root_id] if only else self.roots()
+        drafts = [draft for root in roots for draft in draft_bills(self.family(root), date=day, account_id=only)]
+        bills = [self._issued(draft) for draft in drafts]
+        self.rules.reach([day])
+        self.rules.follow(self)
+        return bills
+
+    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
+        known = rule_called(self.resources, rule)
+        if known is None:
+            raise RefusedError(f"there is no automatic rule with code {rule}")
+        return tuple(act_document(act) for act in self.rules.acts if act.rule_id == known.id)
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         of_account = self._entity("account", account)
@@ -180,21 +169,8 @@ class MemoryPlayer:
         return state_document(self.resources, entity, settlement.commitments[entity.id], day)
 
     def _issued(self, draft: DraftBill) -> PlayedBill:
-        self._bills += 1
-        bill_id = str(uuid5(NAMESPACE, f"simulate/bill/{self._bills}"))
-        positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
-        fact = issue(draft, bill_id=bill_id, positions=positions)
-        self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
+        self.issue_draft(draft)
         return played_bill(self._codes, draft)
-
-    def _roots(self) -> list[str]:
-        return [account.id for account in self.resources.accounts.values() if account.root_id == account.id]
-
-    def family(self, root_id: str) -> Family:
-        """The family of a root account as it is now."""
-        terms = compile_terms(self.resources, root_id, self.index)
-        totals = {key: days for key, days in self.used.totals.items() if key[0] in terms.accounts}
-        return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
         family = self.family(self.resources.accounts[account_id].root_id)
@@ -217,31 +193,16 @@ class MemoryPlayer:
     def _do(self, kind: str | None, command: Callable[[], Command]) -> None:
         """Decide what the command asks, and apply it. Raises: RefusedError, in the file's words."""
         try:
-            facts = decide(self.resources, command(), 1)
+            self.command(command())
         except CommandError as error:
             raise RefusedError(in_words(str(error), kind, self._called), str(error)) from error
-        for fact in facts:
-            self._apply(fact)
+        self.rules.follow(self)
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire fields of scenario fields: codes become ids under the wire's names."""
         for to, code in references(kind, fields):
             self._called.setdefault(id_of(to, code), code)
         return resolved(kind, fields)
-
-    def _apply(self, fact: Fact) -> None:
-        self._sequence += 1
-        account = fact.id if isinstance(fact, ResourceFact) else None
-        envelope = seal(
-            fact,
-            source="commands/simulate",
-            sequence=self._sequence,
-            organization=ORGANIZATION,
-            time=self._now,
-            account=account,
-        )
-        self.resources.evolve(envelope)
-        self.index.evolve(envelope)
 
 
 def _wire(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The file's codes and field names in the place of the wire's ids and names, and back; who publishes a story's
-usage, and ingest's refusals in the file's words."""
+usage, when a day is reached, and ingest's refusals in the file's words."""
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import uuid5
 
@@ -67,3 +68,8 @@ def refusal(rule: str) -> RefusedError:
     for wire, ours in _IN_THE_FILE:
         worded = wire.sub(ours, worded)
     return RefusedError(f"usage was refused: {worded}", rule)
+
+
+def noon(day: date) -> datetime:
+    """A moment of this day in UTC and in nearly every zone."""
+    return datetime.combine(day, time(12), UTC)

@@ -12,18 +12,10 @@ from events.resources.commitments import Commitment
 from services.commands.catalog_rules import DATED, FEES
 from services.commands.schedule_rules import SCHEDULES
 from services.failures import ExpectedFailure
-from services.simulate.compare import bill_differences, fields_differences
+from services.simulate.compare import acts_differences, bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
 from services.simulate.naming import NUMBERS, SOURCE, STEPS, TEXTS
-from services.simulate.player import (
-    Document,
-    PlayedBill,
-    PlayedUnpriced,
-    Player,
-    RefusedError,
-    UsageRecord,
-    nameless,
-)
+from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord, nameless
 from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
@@ -135,6 +127,8 @@ class _Theatre:
                 return player.unbilled(fields["account"], fields["date"])
             case "commitment":
                 return player.commitment(fields["commitment"], self._clock)
+            case "automatic":
+                return player.acts(fields["rule"], len(step.expect or ()))
             case "approve":
                 player.approve(fields["account"])
             case _:
@@ -240,8 +234,9 @@ def _refused(step: Step, error: RefusedError) -> list[str]:
 def _differences(step: Step, result: Any) -> list[str]:
     if step.expect is None:
         return []
-    if step.kind == "commitment":
-        return fields_differences(step.expect, result, step.line)
+    if step.kind in ("commitment", "automatic"):
+        compared = fields_differences if step.kind == "commitment" else acts_differences
+        return compared(step.expect, result, step.line)
     if isinstance(result, list):
         bills: list[PlayedBill] = result
         return bill_differences(step.expect, bills, step.line)

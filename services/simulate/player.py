@@ -175,6 +175,9 @@ class Player(Protocol):
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""
 
+    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
+        """What an automatic rule did or was refused, by its code, oldest first; waited for until it is so much."""
+
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         """What `bill` would issue for the account."""
 

@@ -55,6 +55,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     },
     "transaction": {"balance": ("text", True), "amount": ("number", True), "date": ("date", True)},
     "approve": {"account": ("text", True)},
+    "automatic": {"rule": ("text", True)},
     "create": {},
     "commitment": {},
 }

@@ -6,11 +6,14 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
+from events.facts.automation import AutomaticRuleActed
 from services.store.happened import event_id_of
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
-_TYPES = [fact.__name__ for fact in (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified)]
+_FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
+#: The types of facts that are alerts, and what automatic rules did.
+ALERT_TYPES = [fact.__name__ for fact in _FACTS]
 #: A look into the index for each type.
 _BEFORE = """
 SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
@@ -53,9 +56,10 @@ async def alert_positions(
     before: int | None,
     most: int,
     conditions: Sequence[Condition] = (),
+    types: Sequence[str] = ALERT_TYPES,
 ) -> list[int]:
     """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
-    arguments: list[Any] = [organization, _TYPES, _LAST if before is None else before, most]
+    arguments: list[Any] = [organization, list(types), _LAST if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
         if (value := getattr(asked, name)) is not None:
@@ -78,7 +82,7 @@ class Raised:
 async def alerts_at(connection: Any, organization: str, positions: Sequence[int], generation: str) -> list[Raised]:
     """The alerts at these positions, newest first; what else stands there is left out."""
     alerts = []
-    for row in await connection.fetch(_AT, organization, _TYPES, list(positions)):
+    for row in await connection.fetch(_AT, organization, ALERT_TYPES, list(positions)):
         envelope = envelope_of(row, generation)
         assert isinstance(envelope.data, Alert)
         id = event_id_of(organization, row["stream"], row["version"], row["position"])

@@ -23,8 +23,8 @@ class Customer(Wire):
         super().__init__(lambda: system.addresses.api_url, f"alerts-{uuid4().hex[:10]}")
         self.system, self.used, self.commitment = system, 0, ""
 
-    async def begin(self) -> None:
-        await self.do("PUT", "organizationconfig", CONFIG)
+    async def begin(self, **config: Any) -> None:
+        await self.do("PUT", "organizationconfig", CONFIG | config)
         product = await self.create("products", code="api", name="API")
         fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
         meter = await self.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])

@@ -135,5 +135,5 @@ def test_ten_thousand_rules_cost_what_was_passed_and_not_what_there_are() -> Non
     assert not alerts.find(rules, [level(50)], Speed.BALANCES)
     just_above = Level(USED, PREPAID, ACME, height_of(USED, Decimal("50.03")), "100/0")
     assert sorted(one.rule_id for one in alerts.find(rules, [just_above], Speed.BALANCES)) == ["5001", "5002", "5003"]
-    known = alerts._reached[Speed.BALANCES][USED, PREPAID]
+    known = alerts._reached[Speed.BALANCES][USED, PREPAID, ""]
     assert len(known.due) == 3

@@ -74,6 +74,10 @@ LEAST: dict[str, dict[str, Any]] = {
     "notificationConfiguration": {
         "name": "Half", "code": "half", "description": "Half is used", "eventName": "alert.funds.used", "threshold": 50,
     },
+    "automaticTopUp": {
+        "name": "Refill", "code": "refill", "currency": "USD", "threshold": 20, "amount": 50, "maxTimes": 3,
+    },
+    "thresholdBilling": {"name": "Above 500", "code": "above", "currency": "USD", "threshold": 500},
 }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ async def test_who_was_signed_in_too_long_ago_signs_in_and_comes_back() -> None:
 async def test_what_is_empty_says_so_in_each_of_its_parts() -> None:
     async with before(MadeUp(account())) as visit:
         page = await visit.see("/accounts/a")
-        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 6
+        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 7
     quiet = {"usage/rejected": EMPTY, "billjobs": EMPTY, "audit/checkpoints": EMPTY, "health": {"status": "ok"}}
     quiet |= {"bills": EMPTY, "accounts": EMPTY, "system": {"passes": [], "usage": [], "log": []}}
     async with before(MadeUp(quiet)) as visit:
@@ -86,6 +86,31 @@ REFUSED = {
     **{"id": "r", "reason": "unknown-meter", "message": "no such meter", "accountCode": "acme", "uid": "u"},
     **{"arrivedAt": "2026-01-01T00:00:00Z", "rejectedAt": "2026-01-01T00:00:01Z", "payload": "{}"},
 }
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (CONFIG, "given one over HTTP, and refused over Kafka; without a meter it is refused"),
+        (CONFIG | {"usageBeforeAccount": "HOLD", "usageBeforeMeter": "HOLD"}, "held; without a meter it is held"),
+    ],
+)
+async def test_held_usage_says_what_it_waits_for_and_until_when(config: dict[str, object], said: str) -> None:
+    waits = REFUSED | {"meterCode": "late", "heldUntil": "2026-01-31T00:00:00Z"}
+    account = waits | {"reason": "unknown-account", "id": "r2", "accountCode": HOSTILE}
+    counts = {"unknown-meter": 1_200, "unknown-account": 1}
+    answers = {"usage/held": {"data": [waits, account], "counts": counts, "nextToken": "on"}}
+    async with before(MadeUp(answers | {"organizationconfig": config, "usage/rejected/r": waits})) as visit:
+        page = await visit.see("/operations/held", accountCode="acme")
+        assert "".join(said.split()) in "".join(page.text.split())
+        first, second = (row.text for row in page.every("table")[1].every("tr")[1:])
+        assert "Meter late" in first and "31 Jan 2026" in first and f"Account {HOSTILE}" in second
+        assert any("accountCode=acme" in href and "from=on" in href for href in links(page))
+        record = await visit.see("/operations/refused/r")
+        assert "it is held until" in record.text and not record.every("form", method="post")
+    async with before(MadeUp({"usage/held": EMPTY, "organizationconfig": config})) as visit:
+        assert "Nothing is held." in (await visit.see("/operations/held")).text
+        assert "Nothing is held that fulfils this." in (await visit.see("/operations/held", meterCode="m")).text
 
 
 EXPORT = {

@@ -23,7 +23,7 @@ SHARED = {
 #: What is nobody's business but the processes'.
 CLOSED = {
     *("store.migrations", "store.relay", "store.marks", "store.acknowledged", "store.refused_positions"),
-    *("store.token_secrets", "store.passes", "store.checkpoints", "rm_1.foreign_records"),
+    *("store.token_secrets", "store.spent_links", "store.passes", "store.checkpoints", "rm_1.foreign_records"),
 }
 _SECURED = """
 SELECT relrowsecurity AND EXISTS (

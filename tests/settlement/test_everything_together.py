@@ -13,7 +13,7 @@ from events.facts.resources import ResourceFact
 from projections.settlement import Family, Settlement, draft_bills, settle, unbilled
 from projections.settlement.conservation import residues
 from services.commands.table import kind_of
-from services.projection.catalog import touched
+from services.projection.touched import touched
 from tests.settlement.bundles import PLANS, bundles
 from tests.settlement.happenings import BundlePlayer, Happening, happenings
 from tests.settlement.playing import accounts_of, apart_of, family_of

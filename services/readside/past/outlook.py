@@ -112,6 +112,7 @@ def _burn_down(known: _Known, asked: Asked) -> Document:
         "rolledOver": state.amount_rolled_over,
         "lapsed": state.amount_lapsed,
         "until": shown.until,
+        "usedUpSince": shown.used_up_since,
         "products": list(_products(known, shown)),
         "earlierDays": shown.earlier,
         "days": _listed(shown.days),

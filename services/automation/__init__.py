@@ -1,0 +1,1 @@
+"""What automatic rules found is done, once (decision 34)."""

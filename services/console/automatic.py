@@ -1,0 +1,147 @@
+"""Automatic rules of an account: what they are and what they did; made, switched off and on.
+
+A form bears the version that its page showed: of a rule that is another by then nothing is changed, and it is asked
+anew.
+"""
+
+from decimal import Decimal, InvalidOperation
+from secrets import token_urlsafe
+from typing import Any
+
+from starlette.responses import Response
+
+from services.console.asking import Asking, Refused, together
+from services.console.visits import Form, Visit
+
+#: The API's path by what a rule does, as addresses have it.
+KINDS = {"top-up": "automatictopups", "bill": "thresholdbillings"}
+#: Acts that are shown: of an account, and of one rule.
+_NEWEST, _OF_RULE = 10, 50
+#: What a new rule is asked for; those that are amounts or counts are numbers in the body.
+_ASKED = ("kind", "code", "of", "threshold", "amount", "maxTimes", "maxAmount", "chargeDescription")
+_NUMBERS = ("threshold", "amount", "maxTimes", "maxAmount")
+
+
+async def of_account(asking: Asking, id: str) -> dict[str, Any]:
+    """The account's rules, each with what it does, and what they did last."""
+    asked = await together(
+        top_ups=asking.get(KINDS["top-up"], accountId=id),
+        billings=asking.get(KINDS["bill"], accountId=id),
+        acts=asking.get("automaticacts", accountId=id, pageSize=_NEWEST),
+    )
+    rules = [("top-up", rule) for rule in asked["top_ups"]["data"]]
+    rules += [("bill", rule) for rule in asked["billings"]["data"]]
+    return {"rules": rules, "acts": asked["acts"]["data"]}
+
+
+async def page(visit: Visit) -> Response:
+    """A rule, with all that it did of late."""
+    return await _page(visit)
+
+
+async def _page(visit: Visit, status: int = 200, refused: str = "") -> Response:
+    asking, account_id, kind, id = visit.asking, *_named(visit)
+    asked = await together(
+        account=asking.get("accounts", account_id),
+        rule=asking.get(KINDS[kind], id),
+        acts=asking.get("automaticacts", ruleId=id, pageSize=_OF_RULE),
+    )
+    return await visit.page("automatic.html", status, kind=kind, refused=refused, **asked)
+
+
+def _named(visit: Visit) -> tuple[str, str, str]:
+    """Account, kind and id of the rule that the address names. Raises: Refused."""
+    params = visit.request.path_params
+    if params["kind"] not in KINDS:
+        raise Refused(404, "there is no such kind of rule")
+    return params["account"], params["kind"], params["rule"]
+
+
+async def switch(visit: Visit, form: Form) -> Response:
+    """Put the rule to sleep, or wake it, if it is still what was seen."""
+    account_id, kind, id = _named(visit)
+    rule = await visit.asking.get(KINDS[kind], id)
+    try:
+        body = rule | {"active": form.get("active") == "true", "version": int(form.get("version", ""))}
+        await visit.asking.send("PUT", KINDS[kind], id, body=body)
+    except ValueError as error:
+        raise Refused(400, "the version is missing") from error
+    except Refused as error:
+        if error.status != 409:
+            raise
+        return await _page(visit, 409, str(error))
+    return visit.go("accounts", account_id, "automatic", kind, id)
+
+
+async def new(visit: Visit) -> Response:
+    """The form for a rule, and with all of it given the question whether it is meant."""
+    given = {name: visit.query.get(name, "") for name in _ASKED}
+    return await _new(visit, given, asks=bool(given["code"]) and "edit" not in visit.query)
+
+
+async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int = 200, problem: str = "") -> Response:
+    id = visit.request.path_params["account"]
+    asked = await together(
+        account=visit.asking.get("accounts", id),
+        config=visit.asking.get("organizationconfig"),
+        commitments=visit.asking.get("commitments", accountId=id),
+        balances=visit.asking.get("balances", accountId=id),
+    )
+    prepaid = [one for one in asked.pop("commitments")["data"] if one.get("commitmentType") != "MINIMUM"]
+    funds = [("commitment", one) for one in prepaid]
+    funds += [("balance", one) for one in asked.pop("balances")["data"]]
+    config = asked.pop("config")
+    of = next(((kind, one) for kind, one in funds if one["id"] == given["of"]), None)
+    numbers, wrong = _numbers(given)
+    problem = problem or wrong or ("Choose what it tops up." if asks and given["kind"] == "top-up" and not of else "")
+    currency = of[1]["currency"] if of else asked["account"].get("currency", config["currency"])
+    return await visit.page(
+        "automatic_new.html",
+        status,
+        given=given,
+        numbers=numbers,
+        funds=funds,
+        of=of,
+        currency=currency,
+        problem=problem,
+        asks=asks and not problem,
+        bears={"once": token_urlsafe(16), "currency": currency, "ofKind": of[0] if of else ""},
+        **asked,
+    )
+
+
+def _numbers(given: dict[str, str]) -> tuple[dict[str, Decimal], str]:
+    """The amounts and counts that were given, and what is wrong with them."""
+    numbers = {}
+    for name in _NUMBERS:
+        if given[name]:
+            try:
+                numbers[name] = Decimal(given[name])
+            except InvalidOperation:
+                return numbers, f"{name}: must be a number, with a point before the decimals."
+            if not numbers[name].is_finite() or numbers[name] <= 0:
+                return numbers, f"{name}: must be a number above zero."
+    return numbers, ""
+
+
+async def make(visit: Visit, form: Form) -> Response:
+    """Make the rule; what the API would not take is said on the form."""
+    id = visit.request.path_params["account"]
+    given = {name: form.get(name, "").strip() for name in _ASKED}
+    numbers, wrong = _numbers(given)
+    kind = given["kind"] if given["kind"] in KINDS else "top-up"
+    if wrong:
+        return await _new(visit, given, asks=False, status=400)
+    body: dict[str, Any] = {"name": given["code"], "code": given["code"], "accountId": id}
+    body |= {"currency": form.get("currency", ""), "threshold": numbers.get("threshold")}
+    if kind == "top-up":
+        named = "balanceId" if form.get("ofKind") == "balance" else "commitmentId"
+        body |= {named: given["of"]} | {name: numbers[name] for name in _NUMBERS[1:] if name in numbers}
+        body |= {"chargeDescription": given["chargeDescription"]} if given["chargeDescription"] else {}
+    try:
+        made = await visit.asking.send("POST", KINDS[kind], body=body, once=form.get("once"))
+    except Refused as error:
+        if error.status not in (400, 409):
+            raise
+        return await _new(visit, given, asks=False, status=error.status, problem=str(error))
+    return visit.go("accounts", id, "automatic", kind, made["id"])

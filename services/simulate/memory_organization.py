@@ -1,0 +1,75 @@
+"""A whole organization in memory: what a story's steps change, and what they see."""
+
+from datetime import UTC, datetime
+from uuid import uuid5
+
+from events.envelope import NAMESPACE, seal
+from events.facts.base import Fact
+from events.facts.bills import BillIssued, Positions
+from events.facts.resources import ResourceFact
+from projections.rating.index import FamilyIndex
+from projections.resources import Resources
+from projections.settlement import Billed, DraftBill, Family, compile_terms, issue
+from services.commands.decide import decide
+from services.commands.messages import Command
+from services.simulate.memory_ingest import MemoryUsage
+from services.simulate.memory_rules import MemoryRules
+
+ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
+
+
+class MemoryOrganization:
+    """Its resources, usage and bills. Time stands still: what is due follows from the dates that steps name; automatic
+    rules alone have a time, the latest that the story has reached."""
+
+    def __init__(self) -> None:
+        self.resources = Resources(ORGANIZATION)
+        self.index = FamilyIndex()
+        self.used = MemoryUsage()
+        self.billed: dict[str, Billed] = {}
+        self.rules = MemoryRules()
+        #: What results call everything that was ever created, by id: lines may name what was deleted since.
+        self._codes: dict[str, str] = {}
+        #: How messages call what the file names, by id.
+        self._called: dict[str, str] = {}
+        self._bills = 0
+        self._sequence = 0
+        self._now = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def roots(self) -> list[str]:
+        """The accounts that have no parent."""
+        return [account.id for account in self.resources.accounts.values() if account.root_id == account.id]
+
+    def family(self, root_id: str) -> Family:
+        """The family of a root account as it is now."""
+        terms = compile_terms(self.resources, root_id, self.index)
+        totals = {key: days for key, days in self.used.totals.items() if key[0] in terms.accounts}
+        return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
+
+    def issue_draft(self, draft: DraftBill) -> BillIssued:
+        """The draft becomes a bill."""
+        self._bills += 1
+        bill_id = str(uuid5(NAMESPACE, f"simulate/bill/{self._bills}"))
+        positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
+        fact = issue(draft, bill_id=bill_id, positions=positions)
+        self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
+        return fact
+
+    def command(self, command: Command) -> None:
+        """Decide what is asked, and apply it. Raises: CommandError."""
+        for fact in decide(self.resources, command, 1):
+            self._apply(fact)
+
+    def _apply(self, fact: Fact) -> None:
+        self._sequence += 1
+        account = fact.id if isinstance(fact, ResourceFact) else None
+        envelope = seal(
+            fact,
+            source="commands/simulate",
+            sequence=self._sequence,
+            organization=ORGANIZATION,
+            time=self._now,
+            account=account,
+        )
+        self.resources.evolve(envelope)
+        self.index.evolve(envelope)
