@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from events.resources.base import Day, Id, Model
@@ -16,6 +16,10 @@ class AdhocExport(Model):
     are left out. USAGE: what it adds up to on days from `startDate` until before `endDate`. `since`, `until`,
     `startDate` and `exportFileFormat` are ours.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}]}
+    )
 
     source_type: Literal["OPERATIONAL", "USAGE"]
     operational_data_types: (
