@@ -46,7 +46,6 @@ def pages(office: Office) -> dict[str, str]:
         "automatic-new": f"{acme}/automatic?kind=top-up",
         "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
         "&threshold=30&amount=50&maxTimes=4",
-        "exports": "/exports",
         "operations": "/operations",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
