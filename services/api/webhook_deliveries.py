@@ -14,7 +14,7 @@ from services.api.parameters import Choice
 from services.api.resources import existing
 from services.api.sent import Anything, Body, Sent, Unread
 from services.api.shown import listed
-from services.api.webhook_answers import DeliveryShown, DeliveriesReplay, ReplayedShown
+from services.api.webhook_answers import DeliveriesReplay, DeliveryShown, ReplayedShown
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer, encode
 from services.commands.errors import InvalidField, UnknownResource
