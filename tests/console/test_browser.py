@@ -140,6 +140,10 @@ async def test_the_sliders_are_moved_by_keys_and_the_page_follows(office: Office
     await page.get_by_role("button", name="Today").click()
     await expect(said).not_to_contain_text("Not now")
     assert await page.evaluate("window.loadedOnce"), "all of it without loading the page again"
+    await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    await expect(slider).to_be_hidden()
+    await page.locator("summary", has_text="Look at another day").click()
+    await expect(slider).to_be_visible()
 
 
 async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Office, page: Page) -> None:
