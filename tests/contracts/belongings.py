@@ -59,6 +59,9 @@ async def belongings(system: System) -> Belongings:
     lines = [(await shop.do("GET", f"bills/{one}/lineitems"))["data"] for one in (issued, bill)]
     refusal = await _refused(shop)
     events = [one["id"] for one in await _all(shop, "events")]
+    webhook = f"integrationdestinations/webhooks/{found['webhook']}"
+    found["delivery"] = (await shop.do("POST", f"{webhook}/test"))["id"]
+    found["secret"] = (await shop.do("GET", f"{webhook}/secrets"))["data"][0]["id"]
     found |= {"bill": bill, "line": lines[1][0]["id"], "job": job["id"], "refusal": refusal, "event": events[-1]}
     found |= {"issued": issued, "issuedLine": lines[0][0]["id"], "topUp": top_up["id"]}
     more = [one["id"] for some in lines for one in some if "id" in one]
