@@ -1,6 +1,7 @@
 """What people and programs are told: rules of alerts and what they found, webhook destinations and their deliveries."""
 
 from secrets import token_urlsafe
+from typing import Any
 
 from starlette.responses import Response
 
@@ -40,7 +41,7 @@ async def destination(visit: Visit) -> Response:
         dead=or_missing(asking.get(*_HOOKS, id, "deliveries", pageSize=1, status="DEAD")),
     )
     replayed = {name: visit.query[name] for name in ("replayed", "more") if name in visit.query}
-    given = {"asked_status": status, "statuses": STATUSES, "replayed": replayed, "once": token_urlsafe(16)}
+    given: dict[str, Any] = {"asked_status": status, "statuses": STATUSES, "replayed": replayed, "once": token_urlsafe(16)}
     return await visit.page("webhook.html", hook=hook, **given, **asked)
 
 
