@@ -62,10 +62,11 @@ def automatic_rules(count: int, held: Resources) -> Rules:
 async def raise_all(held: Living) -> None:
     """What holds from the beginning was raised long ago: it is not what usage that trickles in costs."""
     await held.round(0, whole=True)
+    # They are alike, and have one id: what is written of one of them is written of all.
+    raised = {one.id for family in held.families for due in family.alerts.shown.values() for one in due}
     for family in held.families:
-        for due in family.alerts.shown.values():
-            for one in due:
-                family.alerts.note_raised(one.id)
+        for id in raised:
+            family.alerts.note_raised(id)
 
 
 async def rates(families: int, rounds: int, count: int, turns: int) -> dict[str, dict[str, float]]:

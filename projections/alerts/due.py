@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from operator import is_, le
 from typing import NamedTuple
 from uuid import uuid5
 
@@ -100,6 +101,8 @@ class FamilyAlerts:
         firsts: Sequence[int] = [0] * len(ladders)
         still: dict[str, AlertDue] = {}
         if known is not None and _goes_on(known, ladders, counts, level):
+            if counts == known.counts and self.raised.isdisjoint(known.due):
+                return known
             firsts = known.counts
             still = {id: one for id, one in known.due.items() if id not in self.raised}
         added = _between(ladders, firsts, counts, level)
@@ -110,9 +113,9 @@ class FamilyAlerts:
 def _goes_on(known: _Reached, ladders: Sequence[Ladder], counts: Sequence[int], level: Level) -> bool:
     return (
         len(known.ladders) == len(ladders)
-        and all(one is other for one, other in zip(known.ladders, ladders, strict=True))
+        and all(map(is_, known.ladders, ladders))
         and (known.arming, known.day) == (level.arming, level.day)
-        and all(one <= other for one, other in zip(known.counts, counts, strict=True))
+        and all(map(le, known.counts, counts))
     )
 
 

@@ -47,7 +47,7 @@ async def destination(visit: Visit) -> Response:
         "replayed": replayed,
         "once": token_urlsafe(16),
     }
-    return await visit.page("webhook.html", hook=hook, **given, **asked)
+    return await visit.page("webhook.html", hook=hook, once=token_urlsafe(16), **given, **asked)
 
 
 async def delivery(visit: Visit) -> Response:

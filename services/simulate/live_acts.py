@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
+
+from events.decimals import normal
 
 #: By when rules have done what they found: a second or two, unless the system is busy.
 ACTS_SECONDS = 60.0
@@ -20,4 +23,10 @@ def awaited(ask: Callable[[], Sequence[Mapping[str, Any]]], count: int) -> tuple
 def act_of(act: Mapping[str, Any]) -> dict[str, Any]:
     """An act as a play in memory tells it."""
     told = {"date": act["day"], **{name: act.get(name) for name in ("outcome", "amount", "found", "reason")}}
-    return {name: value for name, value in told.items() if value is not None}
+    return as_told(told)
+
+
+def as_told(act: Mapping[str, Any]) -> dict[str, Any]:
+    """An act without what it lacks, equal numbers written alike."""
+    said = {name: value for name, value in act.items() if value is not None}
+    return {name: normal(Decimal(one)) if isinstance(one, Decimal | int) else one for name, one in said.items()}

@@ -122,6 +122,8 @@ async def test_a_threshold_bills_once_and_the_periods_bill_is_the_rest(common_sy
     assert (act["action"], act["outcome"], act["amount"], act["found"]) == ("BILL", "DONE", 60, 60)
     bill = await customer.do("GET", f"bills/{act['billId']}")
     assert (bill["billTotal"], bill["createdBy"]) == (60, "RULE_fifty")
+    explained = await customer.do("GET", f"bills/{act['billId']}/lineitems/1/explain")
+    assert (explained["billId"], explained["eventCount"]) == (act["billId"], 2)
     await customer.use(-20)
     await customer.use(20)
     await customer.use(30)
