@@ -152,7 +152,8 @@ def _components(routes: Iterable[DeclaredRoute], sent: type[BaseModel]) -> dict[
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
     alike = [route.path for route in routes if route.body and route.body.model is not bodies[route.body.name].model]
     assert not alike, f"the bodies of {alike} are called like others"
-    answers = {route.shown for route in routes if route.shown is not None} | {Error, sent}
+    answers: set[type[BaseModel]] = {route.shown for route in routes if route.shown is not None}
+    answers |= {Error, sent}
     answers |= {answer["model"] for route in routes for answer in route.responses.values() if "model" in answer}
     models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]
     models += [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)]
