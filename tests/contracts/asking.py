@@ -18,7 +18,7 @@ IN_PATHS = {
     **{kind.path.rpartition("/")[2]: name for name, kind in KINDS.items()},
     **{"bills": "bill", "lineitems": "line", "creditlineitems": "creditMemo", "debitlineitems": "debitMemo"},
     **{"billjobs": "job", "rejected": "refusal", "events": "event", "accountid": "account", "latest": "account"},
-    **{"moved": "account", "jobs": "exportJob"},
+    **{"moved": "account", "jobs": "exportJob", "deliveries": "delivery", "secrets": "secret"},
 }
 _OF_PRODUCTS = ("accounting", "feesAccounting", "drawdownsAccounting", "consumptionsAccounting")
 _OF_FEES = ("standingChargeAccounting", "minimumSpendAccounting")
