@@ -49,8 +49,8 @@ screenshots: install
 	$(BIN)/python -m tests.console.pictures
 
 # The modules that make money of facts, and the tests of them that need neither Kafka nor Postgres.
-PURE := projections/rating/*,projections/settlement/*,projections/outlook/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py,projections/calculation.py,projections/measures.py,projections/schedules.py
-PURE_TESTS := tests/settlement tests/outlook tests/test_scenarios.py tests/insight tests/billing/test_fold.py
+PURE := projections/rating/*,projections/settlement/*,projections/revenue/*,projections/outlook/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py,projections/calculation.py,projections/measures.py,projections/schedules.py
+PURE_TESTS := tests/settlement tests/outlook tests/revenue tests/test_scenarios.py tests/insight tests/billing/test_fold.py
 
 # The seed is fixed: what is covered must not hang on what hypothesis draws today.
 coverage: install

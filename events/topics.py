@@ -32,6 +32,8 @@ TOPIC_HEADER = f"{HEADER_PREFIX}topic"
 PARTITION_HEADER = f"{HEADER_PREFIX}partition"
 OFFSET_HEADER = f"{HEADER_PREFIX}offset"
 CUT_HEADER = f"{HEADER_PREFIX}cut"
+#: Of a refused record that is held until what it lacks is there: when that ends, in ms by its organization's clock.
+HELD_HEADER = f"{HEADER_PREFIX}held-until"
 #: Of a record without a value that was put where Kafka had none: at the end of a transaction, so that the records
 #: behind it stand at their offsets again. It is no record of the log.
 GAP_HEADER = f"{HEADER_PREFIX}gap"

@@ -26,6 +26,8 @@ class LineRow(NamedTuple):
     draw: bool = False
     #: It was put on its bill by hand: it draws nothing, and no later bill corrects it.
     memo: bool = False
+    #: It pays ahead for a commitment or balance, and is earned when that is drawn; a true-up pays for what is over.
+    paid_ahead: bool = False
 
 
 #: In the order in which lines stand on a bill.
@@ -113,11 +115,13 @@ LINES: dict[LineType, LineRow] = {
             "COMMITMENT_FEE",
             "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded"
             f" down, the last is what is left ({_IN} 6.2, 6.3 and 6.14).",
+            paid_ahead=True,
         ),
         LineRow(
             "BALANCE_FEE",
             "A fee for one of the account's balances, put on it once or by a schedule: its amount, or its units at its"
             f" unit price, rounded to the minor unit ({_IN} 3.18 and 3.26).",
+            paid_ahead=True,
         ),
         LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
         LineRow(

@@ -45,6 +45,7 @@ from events.resources.organization import (
 )
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
+from events.resources.webhooks import Webhook
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -94,6 +95,7 @@ class Resources:
     notification_configurations: dict[str, Entity[NotificationConfiguration]] = field(default_factory=dict)
     automatic_top_ups: dict[str, Entity[AutomaticTopUp]] = field(default_factory=dict)
     threshold_billings: dict[str, Entity[ThresholdBilling]] = field(default_factory=dict)
+    webhooks: dict[str, Entity[Webhook]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -209,6 +211,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     NotificationConfiguration: "notification_configurations",
     AutomaticTopUp: "automatic_top_ups",
     ThresholdBilling: "threshold_billings",
+    Webhook: "webhooks",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

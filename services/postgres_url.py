@@ -66,10 +66,10 @@ class PostgresUrl(NamedTuple):
         database = unquote(parts.path.lstrip("/")) or parameters.get("dbname") or parameters.get("database")
         if not database:
             raise ValueError(f"must be a URL such as {EXAMPLE}, with a database")
-        found = cls(text, tuple(_hosts(parts.netloc.rpartition("@")[2], parameters)), parameters)
-        for problem in found._problems():
+        url = cls(text, tuple(_hosts(parts.netloc.rpartition("@")[2], parameters)), parameters)
+        for problem in url._problems():
             raise ValueError(problem)
-        return found
+        return url
 
     def _problems(self) -> Iterator[str]:
         told = self.parameters
@@ -149,16 +149,16 @@ def _hosts(spec: str, parameters: dict[str, str]) -> Iterator[Host]:
         return
     names: list[str] = []
     ports: list[str | None] = []
-    for one in (spec or parameters["host"]).split(","):
-        if one.startswith("/"):
-            names.append(one)
+    for host in (spec or parameters["host"]).split(","):
+        if host.startswith("/"):
+            names.append(host)
             ports.append(None)
             continue
-        found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", unquote(one))
-        if found is None:
-            raise ValueError(f"names host {one!r}, which is none; write it host:port, or [address]:port")
-        names.append(found[1].strip("[]") or "localhost")
-        ports.append(found[2])
+        match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(.*))?", unquote(host))
+        if match is None:
+            raise ValueError(f"names host {host!r}, which is none; write it host:port, or [address]:port")
+        names.append(match[1].strip("[]") or "localhost")
+        ports.append(match[2])
     given = (parameters.get("port") or "").split(",") if not any(ports) else [""]
     if len(given) not in (1, len(names)):
         raise ValueError(f"has {len(given)} ports for {len(names)} hosts")

@@ -77,8 +77,8 @@ def read_signed(token: str, audience: str, key: str | None = None) -> Signed:
         public = header.get("jwk")
         if not isinstance(public, dict) or header.get("kid") != _thumbprint(public):
             raise ForgedError
-        found = jwt.PyJWK(public, _ALGORITHM)
-        content = jwt.decode(token, found, algorithms=[_ALGORITHM], audience=audience)
+        web_key = jwt.PyJWK(public, _ALGORITHM)
+        content = jwt.decode(token, web_key, algorithms=[_ALGORITHM], audience=audience)
     except (jwt.PyJWTError, TypeError, ValueError) as error:
         raise ForgedError from error
     return Signed(header["kid"], content)

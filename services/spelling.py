@@ -35,7 +35,7 @@ def known(text: object) -> str | None:
 
 def locale_of(*fields: Mapping[str, object] | None) -> str:
     """What the first of these custom fields asks for which asks for a locale that is known; else plain English."""
-    return next((locale for one in fields if one and (locale := known(one.get(FIELD)))), PLAIN)
+    return next((locale for field in fields if field and (locale := known(field.get(FIELD)))), PLAIN)
 
 
 @lru_cache(_REMEMBERED)

@@ -28,8 +28,8 @@ from services.run.up import SERVICES
 OURS = ("events", "projections", "services")
 #: What runs to its end.
 SHORT = (
-    *("archive", "audit", "bill", "doctor", "explain", "foreign", "import", "migrate", "rebuild-store", "replay"),
-    *("restore", "status"),
+    *("archive", "audit", "bill", "doctor", "explain", "export", "foreign", "import", "migrate", "rebuild-store"),
+    *("replay", "restore", "status"),
 )
 _processes = multiprocessing.get_context("forkserver")
 _modules = [COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES)]

@@ -2,7 +2,8 @@
 
 import gc
 
-from services.api.app import build_models, organization_routers
+from services.api.app import build_models
+from services.api.routers import organization_routers
 
 build_models()
 organization_routers()

@@ -30,10 +30,11 @@ LONGEST = (
     (
         *(
             f"tests/{name}/"
-            for name in ("api", "archive", "store", "migrate", "readmodels", "readside", "kafka", "postgres")
+            for name in ("api", "archive", "exports", "store", "migrate", "readmodels", "readside", "kafka", "postgres")
         ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",
+        "tests/webhooks/",
     ),
     ("tests/audit/",),
     ("tests/system/test_started_alone.py",),

@@ -3,8 +3,7 @@
 import ast
 import re
 import statistics
-from collections.abc import Iterator, Sequence
-from graphlib import TopologicalSorter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,6 @@ from tests.modules import ROOMS, ROOT, parsed, sources
 
 #: What a room may import besides the standard library and itself.
 ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
-#: Rooms of services that are processes, or run inside one: what two of them share lies below both.
-WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archive")
-#: What lies below the workers.
-SHARED = {
-    *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack", "sight", "proof"),
-}
-#: Who stands in front of the workers, or plays them: nothing below imports these.
-FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
 IMPURE = {
     *("asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"),
     *("aiokafka", "asyncpg", "click", "fastapi", "faststream", "httpx", "starlette", "structlog", "uvicorn", "uvloop"),
@@ -32,6 +22,7 @@ PURE = (
     "services.breaks",
     "services.failures",
     "services.store.rows",
+    *(f"services.webhooks.{name}" for name in ("addresses", "pauses", "sealing", "signing")),
     "services.words",
     "services.access.errors",
     "services.access.scopes",
@@ -46,7 +37,7 @@ PURE = (
     "services.explain.text",
     "services.garbage",
     "services.importing.rows",
-    *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
+    *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "instants", "json_text", "lane")),
     *(f"services.ingest.{name}" for name in ("rating", "running_charge", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",
@@ -98,47 +89,6 @@ def test_imports_go_one_way(room: str) -> None:
         names = set(imported(parsed(path)))
         foreign = names - set(sys.stdlib_module_names) - ALLOWED[room] - {room}
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
-
-
-def imported_of_services(path: Path) -> list[list[str]]:
-    """What a module imports of services, wherever it does: room, and module or room below it."""
-    modules = [node.module for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
-    return [name.split(".")[1:3] for name in modules if name and name.startswith("services.")]
-
-
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms of services that a module imports from, and the modules one below a room."""
-    return {".".join(names[:depth]) for names in imported_of_services(path) for depth in (1, 2)}
-
-
-def room_of(parts: Sequence[str]) -> str:
-    """A room is a folder; what stands in front of all rooms counts by itself, whichever folder it is in."""
-    place = ".".join(parts[:2])
-    return place if place in FRONTS else parts[0]
-
-
-def test_rooms_of_services_form_no_cycle() -> None:
-    rooms: dict[str, set[str]] = {}
-    for path in sources("services"):
-        room = room_of(path.relative_to(ROOT / "services").with_suffix("").parts)
-        rooms.setdefault(room, set()).update({room_of(names) for names in imported_of_services(path)} - {room})
-    TopologicalSorter(rooms).prepare()
-    assert {"run.up", "migrate", "run", "continuity", "readside"} <= rooms.keys()
-
-
-@pytest.mark.parametrize("worker", WORKERS)
-def test_a_worker_imports_no_worker(worker: str) -> None:
-    for path in sources(f"services/{worker}"):
-        others = imported_rooms(path) & {*WORKERS, *FRONTS} - {worker}
-        assert not others, f"{path.relative_to(ROOT)} imports {sorted(others)}"
-
-
-def test_what_workers_share_imports_none_of_them() -> None:
-    for path in sources("services"):
-        parts = path.relative_to(ROOT / "services").with_suffix("").parts
-        if {".".join(parts[:1]), ".".join(parts[:2])} & SHARED:
-            found = imported_rooms(path) & {*WORKERS, *FRONTS}
-            assert not found, f"{path.relative_to(ROOT)} imports {sorted(found)}"
 
 
 def impurities(path: Path) -> Iterator[str]:

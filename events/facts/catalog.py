@@ -10,6 +10,7 @@ from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
+from events.resources.webhooks import Webhook
 
 
 class ProductCreated(ResourceCreated[Product]):
@@ -230,4 +231,16 @@ class NotificationConfigurationUpdated(ResourceUpdated[NotificationConfiguration
 
 
 class NotificationConfigurationDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class WebhookCreated(ResourceCreated[Webhook]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class WebhookUpdated(ResourceUpdated[Webhook]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class WebhookDeleted(ResourceDeleted):
     route: ClassVar[Route] = Route.CATALOG

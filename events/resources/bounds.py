@@ -102,7 +102,8 @@ USAGE_TEXT_MAX = 256
 
 Text = Annotated[str, characters(TEXT_MAX)]
 UsageText = Annotated[str, characters(USAGE_TEXT_MAX)]
-Int32 = Annotated[int, between(-(2**31), 2**31 - 1)]
+INT32_MAX = 2**31 - 1
+Int32 = Annotated[int, between(-INT32_MAX - 1, INT32_MAX)]
 Int64 = Annotated[int, between(-(2**63), 2**63 - 1)]
 
 #: What nobody sees, so that two names could look the same and differ, or one could look like another: controls, ends

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from events.decimals import NonNegative
 from events.resources.base import Code, Day, Model, Name, Resource
 from events.resources.bounds import TABLE, CurrencyCode, Text, between, is_from_client, items, rule
+from events.sources import WINDOW_DAYS
 from events.zones import zone_names
 
 CreditKind = Literal["PREPAYMENT", "BALANCE"]
@@ -31,6 +32,9 @@ CreditOrder = Annotated[tuple[CreditKind, ...], Field(min_length=1, max_length=2
 NEXT_PERIOD, LAST_DAY = "FIRST_DAY_OF_NEXT_PERIOD", "LAST_DAY_OF_ARREARS"
 #: Longest grace period.
 GRACE_DAYS_MAX = 3650
+#: Days for which usage is held that came too early. At most as long as ids are remembered: whatever is lost on the way
+#: back, what is sent again after it was counted is known again.
+HOLD_DAYS, HOLD_DAYS_MAX = 30, WINDOW_DAYS
 _GRACE_UNITS = {"MINUTES": timedelta(minutes=1), "HOURS": timedelta(hours=1), "DAYS": timedelta(days=1)}
 
 
@@ -72,6 +76,11 @@ class OrganizationConfig(Resource):
     external_invoice_date: Literal["FIRST_DAY_OF_NEXT_PERIOD", "LAST_DAY_OF_ARREARS"] | None = None
     default_statement_definition_id: Text | None = None
     currency_conversions: Annotated[tuple[CurrencyConversion, ...], items(TABLE)] | None = None
+    #: Ours: what becomes of usage of an account, or of a meter, that is not there. Absent: an account is made for what
+    #: comes over HTTP, all else is refused.
+    usage_before_account: Literal["REFUSE", "HOLD", "CREATE"] | None = None
+    usage_before_meter: Literal["REFUSE", "HOLD"] | None = None
+    usage_hold_days: Annotated[int, between(1, HOLD_DAYS_MAX)] | None = None
     #: Ours: an organization with a test clock starts at this instant and is moved by POST .../clock. Set at creation.
     test_clock: Annotated[bool, Field()] | None = None
 
@@ -85,6 +94,31 @@ class OrganizationConfig(Resource):
     def invoiced_before(self) -> timedelta:
         """How long before a bill's date, which is the first day after its period, its external invoice date lies."""
         return timedelta(days=1) if self.external_invoice_date == LAST_DAY else timedelta(0)
+
+    @property
+    def makes_accounts_of_requests(self) -> bool:
+        """Whether usage over HTTP brings its account into being before it goes on its way."""
+        return self.usage_before_account in (None, "CREATE")
+
+    @property
+    def makes_accounts_of_held(self) -> bool:
+        """Whether the accounts that held usage names are to be made."""
+        return self.usage_before_account == "CREATE"
+
+    @property
+    def holds_for_accounts(self) -> bool:
+        """Whether what ingest refuses for want of its account is held; also until that account is made."""
+        return self.usage_before_account in ("HOLD", "CREATE")
+
+    @property
+    def holds_for_meters(self) -> bool:
+        """The same of its meter."""
+        return self.usage_before_meter == "HOLD"
+
+    @property
+    def hold(self) -> timedelta:
+        """How long usage is held."""
+        return timedelta(days=self.usage_hold_days or HOLD_DAYS)
 
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:

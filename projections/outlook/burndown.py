@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from projections.calendar import ONE_DAY, Period
@@ -60,13 +61,16 @@ class BurnedDay(NamedTuple):
 class BurnDown:
     """The days on which something changed, the last one always; `earlier` of these are not listed.
 
-    `until` is the last day on which it can be drawn, if that is still to come: so far the forecasts go.
+    `until` is the last day on which it can be drawn, if that is still to come: so far the forecasts go. `used_up_since`
+    is the day at whose end nothing was left, if that has been so ever since, and in its term; None also where nothing
+    was paid in yet, and where it is longer ago than is looked at.
     """
 
     days: tuple[BurnedDay, ...]
     earlier: int
     marks: tuple[Mark, ...]
     until: date | None
+    used_up_since: date | None
     forecasts: tuple[Forecast, ...]
 
 
@@ -106,6 +110,7 @@ def burn_down(
         earlier,
         tuple(_marks(fund, now.day, amended)),
         until,
+        _used_up_since(listed, begin > 0) if until else None,
         tuple(forecast_of(fund, now.standing, until, pace) for pace in paced if until),
     )
 
@@ -123,6 +128,13 @@ def _used_by_day(settled: Sequence[_Burning], has_base: bool, over: date) -> dic
             by_day[burning.day] = burning.use.total - before
             before = burning.use.total
     return by_day
+
+
+def _used_up_since(listed: Sequence[_Burning], has_base: bool) -> date | None:
+    """With `has_base` there are days before the first one: used up on it, it may have been so on them."""
+    empty = list(takewhile(lambda burning: burning.standing.left <= 0 < burning.standing.added, reversed(listed)))
+    is_long_ago = has_base and len(empty) == len(listed)
+    return empty[-1].day if empty and not is_long_ago else None
 
 
 def _days(fund: Fund, listed: Sequence[_Burning], first: int) -> Iterator[BurnedDay]:

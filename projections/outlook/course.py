@@ -25,7 +25,8 @@ class _Stretch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Numbers are of days from now; 0 is now. `runs_out`: the first day at whose end nothing is left; None: never.
+    """Numbers are of days from now; 0 is now. `runs_out`: the first day at whose end nothing is left of what there was;
+    None: never. What is used up by now does not run out, unless something is added to it first.
 
     `left` is what is left at the end of the last day, `covered` what was drawn by then, `uncovered` what was used and
     found nothing left.
@@ -50,7 +51,8 @@ def course(left: int, additions: Sequence[Addition], last: int, use: Use) -> Cou
     What found nothing left is not made up for by what is added later: that can be drawn by later usage alone.
     """
     stretches = [_Stretch(0, max(0, left), 0)]
-    runs_out, held, uncovered = (0 if left <= 0 else None), max(0, left), 0
+    runs_out: int | None = None
+    held, uncovered = max(0, left), 0
     starts = [Addition(1, 0), *additions]
     for index, start in enumerate(starts):
         stop = starts[index + 1].number - 1 if index + 1 < len(starts) else last
@@ -58,7 +60,7 @@ def course(left: int, additions: Sequence[Addition], last: int, use: Use) -> Cou
         opening = held + start.amount
         stretches.append(_Stretch(start.number, opening, before))
         rest = opening - (use(stop) - before)
-        if rest <= 0 and runs_out is None:
+        if rest <= 0 < opening and runs_out is None:
             days = range(start.number, stop + 1)
             runs_out = days[bisect_left(days, True, key=lambda day: opening - (use(day) - before) <= 0)]
         held, uncovered = max(0, rest), uncovered + max(0, -rest)

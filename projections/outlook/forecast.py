@@ -27,8 +27,9 @@ class ForecastDay(NamedTuple):
 class Forecast(NamedTuple):
     """What will be, by the usage of the last `window` days, of which `days` lie in its term.
 
-    `runs_out` is the first day at whose end nothing is left, `earliest` and `latest` the same at the ends of the band;
-    None where something is left in the end. `uncovered` is what will be used and find nothing left.
+    `runs_out` is the first day at whose end nothing is left of what there was, `earliest` and `latest` the same at the
+    ends of the band; None where something is left in the end, and where nothing is left now and nothing will be added.
+    `uncovered` is what will be used and find nothing left.
     """
 
     window: int

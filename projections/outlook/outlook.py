@@ -22,9 +22,9 @@ from projections.settlement.states_by_day import as_of_day
 class Expected(NamedTuple):
     """By the usage of the last `window` days, of which `days` lie in the term.
 
-    `day` is when a prepayment or balance runs out, or a minimum is reached; None: not in time. `at_stake` is the money
-    that is to be paid beside what was agreed: what finds nothing left, or the true-up. `lapses` is what is paid for and
-    not used.
+    `day` is when a prepayment or balance runs out, or a minimum is reached; None: not in time, or nothing is left now.
+    `at_stake` is the money that is to be paid beside what was agreed: what finds nothing left, or the true-up. `lapses`
+    is what is paid for and not used.
     """
 
     window: int

@@ -161,30 +161,30 @@ class Pool:
     ) -> Iterator[Step]:
         """The held runs as slices: `running` is the total before them, `before` its units, `charged` their worth."""
         measure = self.series.measure
-        for start, held, states in runs:
+        for start, is_held, states in runs:
             added = measure.merge_all(states)
             running = added if running is None or added is None else measure.merge(running, added)
             after = self.units(running)
             worth = self.worth(after)
-            if held:
+            if is_held:
                 yield Step(start, worth - charged, before, after, running)
             before, charged = after, worth
 
     def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[State]]]:
-        """The states of each slice, in order of day: (the slice's start, held, states)."""
+        """The states of each slice, in order of day: (the slice's start, whether it is held, states)."""
         states: list[State] = []
-        start, held, stop = self.start, True, date.min
+        start, is_held, stop = self.start, True, date.min
         for day in self.days:
-            if states and (day.day >= stop or day.held != held):
-                yield start, held, states
+            if states and (day.day >= stop or day.held != is_held):
+                yield start, is_held, states
                 states = []
             if not states:
                 index = bisect_right(cuts, day.day)
                 start = max(self.start, cuts[index - 1]) if index else self.start
                 stop = cuts[index] if index < len(cuts) else date.max
-                held = day.held
+                is_held = day.held
             states.append(day.state)
-        yield start, held, states
+        yield start, is_held, states
 
     def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
         """The slices of each share; sums divide as the whole charge does, by own quantity and largest remainder.

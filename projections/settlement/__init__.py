@@ -8,6 +8,7 @@ from projections.settlement.bill_differences import (
     issue,
     settled_again,
     unbilled,
+    unbilled_by,
     unbilled_of,
 )
 from projections.settlement.billed import Billed, LineKey, PendingBill
@@ -51,6 +52,7 @@ __all__ = [
     "terms_of",
     "together",
     "unbilled",
+    "unbilled_by",
     "unbilled_of",
     "unpriced",
 ]

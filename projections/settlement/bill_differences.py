@@ -12,7 +12,7 @@ from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.line_types import READING_PLACE
 from projections.rating.terms import AccountTerms
-from projections.settlement.billed import BilledLine, LineKey, PendingBill
+from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
 from projections.settlement.drafts import (
     DraftBill,
     DraftLine,
@@ -44,7 +44,7 @@ def draft_bills(
         if through not in settled:
             settled[through] = _settled_for(family, through, accrued, kept)
         pending = None if accrued else family.billed.pending_of(account)
-        drafts.extend(_drafts(settled[through], account, pending, ahead=accrued))
+        drafts.extend(_drafts(settled[through], account, family.billed, pending, ahead=accrued))
     return drafts
 
 
@@ -80,7 +80,14 @@ def unbilled(
 def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:
     """The same of a settlement of all usage that has arrived."""
     accounts = [account_id] if account_id else list(settlement.terms.accounts)
-    return [draft for account in accounts for draft in _drafts(settlement, account, ahead=True)]
+    earlier = settlement.family.billed
+    return [draft for account in accounts for draft in _drafts(settlement, account, earlier, ahead=True)]
+
+
+def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
+    """What of a settlement no bill that is dated by its day has charged (rules 8.16)."""
+    earlier = settlement.family.billed.dated_by(settlement.through)
+    return list(_drafts(settlement, account_id, earlier, ahead=True))
 
 
 def issue(
@@ -117,13 +124,19 @@ def issue(
 
 
 def _drafts(
-    settlement: Settlement, account_id: str, pending: Mapping[str, PendingBill] | None = None, *, ahead: bool
+    settlement: Settlement,
+    account_id: str,
+    earlier: Billed,
+    pending: Mapping[str, PendingBill] | None = None,
+    *,
+    ahead: bool,
 ) -> Iterable[DraftBill]:
-    """One draft for each currency in which the account has differences, or a pending bill with memos.
+    """One draft for each currency in which the account has differences to the earlier bills, or a pending bill with
+    memos.
 
     Not `ahead`: what is not due yet is left out, also of a settlement of all usage; what a bill charged of it stands.
     """
-    due, billed = settlement.lines, settlement.family.billed.by_key
+    due, billed = settlement.lines, earlier.by_key
     opened = pending or {}
     keys = {key for key in due if key.account_id == account_id}
     keys |= {key for key in billed if key.account_id == account_id}

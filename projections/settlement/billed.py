@@ -164,6 +164,13 @@ class Billed:
         opened = (bill.bill_date for bill in self.pending_of(account_id).values())
         return max([asked, self.latest.get(account_id, asked), *opened])
 
+    def dated_by(self, day: date) -> "Billed":
+        """The bills that stand and are dated by the day, without pending ones."""
+        dated = Billed(bills={id: bill for id, bill in self.bills.items() if bill.bill_date <= day})
+        for bill in dated.bills.values():
+            dated._add(bill)
+        return dated
+
     def is_ahead(self, through: date) -> bool:
         """Whether a bill that stands has charged usage of a billing period that is not over by this day."""
         return self.ahead_until is not None and self.ahead_until > through

@@ -88,7 +88,7 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
     money = fund.rounding.decimal
     return AgreementState(
         fund.id,
-        _status(fund.start, fund.end, fund.cancelled, as_of, has_rest=remaining > 0),
+        _status(fund.start, fund.end, fund.cancelled, as_of, is_used_up=total > 0 and remaining <= 0),
         money(fund.amount),
         money(total - fund.amount),
         money(in_term + rolled),
@@ -99,15 +99,16 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
     )
 
 
-def _status(start: date, end: date, cancelled: date | None, as_of: date, *, has_rest: bool = True) -> Status:
-    """`end` is the cancel date of what is cancelled; a MINIMUM, of which nothing is drawn, is never exhausted."""
+def _status(start: date, end: date, cancelled: date | None, as_of: date, *, is_used_up: bool = False) -> Status:
+    """`end` is the cancel date of what is cancelled; a MINIMUM, of which nothing is drawn, is never exhausted, and
+    neither is what nothing was put on yet."""
     if cancelled is not None and as_of >= cancelled:
         return "CANCELLED"
     if as_of >= end:
         return "ENDED"
     if as_of < start:
         return "UPCOMING"
-    return "ACTIVE" if has_rest else "EXHAUSTED"
+    return "EXHAUSTED" if is_used_up else "ACTIVE"
 
 
 def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: date) -> AgreementState:

@@ -1,13 +1,14 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
-from functools import cache, partial
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.middleware import Middleware
 
@@ -15,71 +16,39 @@ from events.facts.base import FactModel
 from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
+from services.access.links import SpentLinks
 from services.access.signing_in import SignIn
-from services.alerts.running import Alerts
-from services.api import (
-    accounts,
-    auth,
-    automatic_acts,
-    balances,
-    bill_config,
-    bill_jobs,
-    bill_life,
-    bills,
-    commitments,
-    corrections,
-    data_explorer,
-    events,
-    finding,
-    health,
-    insight,
-    line_items,
-    measurements,
-    moved,
-    organization,
-    outlook,
-    overview,
-    proofs,
-    rejected,
-    schedules,
-    snapshot,
-    statements,
-    system,
-    usage_query,
-    void_matching,
-    what_if,
-)
+from services.api import auth, health
 from services.api.beside import Crash, beside
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
+from services.api.followers import Followers
 from services.api.health import Health
-from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
-from services.api.resources import resource_router
+from services.api.routers import organization_routers
 from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
-from services.api.wire import wire_document
-from services.automation.acting import RuleActor
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
+from services.exports.carrying import DEFAULT_PLACE, ExportRunner
 from services.kafka import Cluster, SharedWriter
-from services.postgres import Postgres, Role, open_postgres
-from services.readside.watching import open_watcher
-from services.refusals.making_accounts import AccountMaker
+from services.postgres import Connection, Postgres, Role, open_postgres
+from services.readside.watching import Watcher, open_watcher
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
+from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
 #: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
-#: bill jobs, and the one that is told of alerts.
+#: bill jobs, and the one that is told of alerts; while files are exported, one more for the locks of that.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
@@ -87,21 +56,21 @@ def create_app(
     database_url: str,
     cluster: Cluster,
     *,
-    skeleton_accounts: bool = True,
-    accounts_of_records: bool = False,
     rates: Rates | None = None,
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
     pooler_url: str | None = None,
     public_url: str | None = None,
     proof_key: str | None = None,
+    webhook_rules: WebhookRules | None = None,
+    exports_url: str = DEFAULT_PLACE,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
-    how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
+    `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what proofs are to be signed with.
+    `public_url`: what links begin with; `proof_key`: what signs proofs; `webhook_rules`: where webhooks may lead;
+    `exports_url`: where files of exports are.
     """
 
     @contextlib.asynccontextmanager
@@ -115,22 +84,22 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
+                servers = postgres, generations, cluster, watcher, usage
+                app.state.api = Api(*servers, proof_key, webhook_rules or WebhookRules())
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
-            keys = AskedTogether(partial(_find_keys, every))
+            app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
-            app.state.bill_jobs = JobRunner(postgres, every, watcher)
+            runners = _runners(app, postgres, every, watcher, exports_url)
             working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                generations = partial(_generations, app)
-                maker = AccountMaker(postgres, every, cluster, usage, generations)
-                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
-                later += [_alerts(postgres, every, generations), *([maker.run()] if accounts_of_records else [])]
+                showing, followers = Showing(app.state.health, every, cluster), Followers(postgres, every, app)
+                later = [run() for run in (*runners, showing.watch, followers.alerts, followers.webhooks)]
+                later.append(followers.held_usage(cluster, usage))
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -165,20 +134,21 @@ def create_app(
     return app
 
 
+def _runners(
+    app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports_url: str
+) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+    """What is to be run beside the requests, and does what they ask for."""
+    app.state.bill_jobs = JobRunner(postgres, every, watcher)
+    app.state.exports = ExportRunner(postgres, every, exports_url)
+    return app.state.bill_jobs.run, app.state.exports.run
+
+
 def _add_console(app: FastAPI, gate: Gate) -> None:
     streams = app.state.streams = Streams(partial(_reached, app))
-    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams))
-
-
-def _alerts(postgres: Postgres, every: Postgres, generations: Callable[[], Generations]) -> Coroutine[Any, Any, None]:
-    """What raises alerts, and does what automatic rules found."""
-    return Alerts(postgres, every, generations, wire_document, RuleActor(postgres, generations).act_due).run()
-
-
-def _generations(app: FastAPI) -> Generations:
-    """Those that hold now."""
-    held: Generations = app.state.api.generations
-    return held
+    spent = SpentLinks(partial(_of_every, app))
+    app.router.routes.extend(
+        console_routes(app, gate, lambda method, path: needed_by(method, PREFIX + path), streams, spent)
+    )
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
@@ -187,49 +157,15 @@ async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
     return {at: (offset, projected.catalog_offsets[at]) for at, offset in projected.next_offsets.items()}
 
 
+def _of_every(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
+    """A connection of the pool for what is no organization's."""
+    every: Postgres = app.state.every
+    return every.connection()
+
+
 async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedKey]:
     async with every.connection() as connection:
         return await find_keys(connection, ids)
-
-
-@cache
-def organization_routers() -> tuple[APIRouter, ...]:
-    """All that is below an organization, made once: no route keeps anything of its app.
-
-    The table's routes come last: `/balances/{id}/transactions` is not theirs, `/bills/search` is not a bill's id.
-    """
-    return (
-        organization.router,
-        accounts.router,
-        snapshot.router,
-        balances.router,
-        schedules.schedule_router(),
-        commitments.router,
-        automatic_acts.router,
-        bills.router,
-        line_items.router,
-        what_if.router,
-        bill_life.router,
-        bill_config.router,
-        statements.router,
-        memo_router(),
-        bill_jobs.router,
-        measurements.router,
-        corrections.router,
-        void_matching.router,
-        rejected.router,
-        insight.router,
-        system.router,
-        moved.router,
-        outlook.router,
-        overview.router,
-        finding.router,
-        proofs.router,
-        usage_query.router,
-        data_explorer.router,
-        events.router,
-        resource_router(),
-    )
 
 
 def build_models() -> None:

@@ -189,9 +189,9 @@ async def summary(
     """
     if (as_of, known_at) != (None, None):
         known = await family_known(call, "balance", id, as_of, known_at)
-        if (held := known.resources.balances.get(id)) is None:
+        if (of_then := known.resources.balances.get(id)) is None:
             raise UnknownResource(kind="balance", id=id)
-        return answer(await compute(call.organization, lambda: summary_document(held, known.settled(as_of), as_of)))
+        return answer(await compute(call.organization, lambda: summary_document(of_then, known.settled(as_of), as_of)))
     loaded = await family_of(call, await _account_of(call, id))
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile

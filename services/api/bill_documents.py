@@ -10,7 +10,7 @@ from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, Family, issue
 from services.api.calls import Call
 from services.billing.approving import Pending, draft_of, load_pending
-from services.billing.bill_document import Stamps, bill_document, referred_ids
+from services.billing.bill_document import Stamps, bill_document, names_in, referred_ids
 from services.billing.known import known_bill
 from services.billing.life import BillLife, load_life
 from services.billing.stored_bills import StoredBill, read_bills, read_names
@@ -98,7 +98,10 @@ async def listed_documents(
 
 
 async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = True) -> dict[str, Any]:
-    """The bill as it was known then; names of what its lines are about are those of now. Raises: UnknownResource."""
+    """The bill as it was known then, with products' names of then; an issued one's account codes are those of now.
+
+    Raises: UnknownResource.
+    """
     known = await known_bill(call.postgres, call.api.cluster, call.waiter, call.organization, bill_id, cut)
     life = known.life
     if known.family is None:
@@ -107,9 +110,13 @@ async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = Tr
     else:
         content = _content(life, known.draft, known.family.family, known.family.positions)
         stamps = _stamps(life, cut.at)
+    ids = referred_ids([content])
     async with call.postgres.connection() as connection:
-        names = await read_names(connection, call.organization, referred_ids([content]))
-    return bill_document(content, names, replace(stamps, lock_date=known.lock_date), lines=lines)
+        names = await read_names(connection, call.organization, ids)
+    then = known.catalog if known.family is None else known.family.resources
+    return bill_document(
+        content, {**names, **names_in(then, ids)}, replace(stamps, lock_date=known.lock_date), lines=lines
+    )
 
 
 async def preview_documents(call: Call, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:

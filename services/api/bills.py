@@ -1,16 +1,13 @@
-"""Bills over HTTP: lists, single ones with their lines, lines across bills, previews, and what is not billed yet."""
+"""Bills over HTTP: lists, single ones with their lines, lines across bills, and previews."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
-from uuid import uuid5
 
 from fastapi import Depends, Path
 from starlette.responses import Response
 
-from events.envelope import NAMESPACE
-from events.facts.bills import BillIssued
-from projections.settlement import DraftBill, draft_bills, issue, unbilled
+from projections.settlement import draft_bills
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
@@ -18,11 +15,12 @@ from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
 from services.api.families import family_of
 from services.api.filters import Conditions
-from services.api.known import KNOWN_AT, check_tells_of_then, cut_of, family_known
+from services.api.known import KNOWN_AT, check_tells_of_then, cut_of
 from services.api.paging import AnyPage, Page, Paging
-from services.api.parameters import Choice, Day, Flag, Text, choice_rule
+from services.api.parameters import Choice, Flag, Text, choice_rule
 from services.api.sent import Body, Sent
 from services.api.shown import listed
+from services.api.unbilled import Previewed, preview_of, previewed_bills
 from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
 from services.billing.known import bills_known
@@ -33,7 +31,6 @@ from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 from services.readside.past.cut import Cut
-from services.readside.past.known import KnownFamily
 from services.readside.table_rows import (
     IS_DATED,
     IS_OF_ACCOUNT,
@@ -44,10 +41,6 @@ from services.store.listing import Condition, Search
 
 router = organization_router("bills")
 
-#: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
-PREVIEW = str(uuid5(NAMESPACE, "preview"))
-#: Bills that are not there, and the documents of usage that no price holds for.
-Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
 _PREVIEW = Body(PreviewBody)
@@ -124,10 +117,10 @@ async def _page_known(
     call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None, cut: Cut, *, lines: bool
 ) -> Response:
     conditions = [*wanted, *page.older("position")]
-    found = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
-    documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(found)]
+    listed = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
+    documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(listed)]
     data = [document for document in documents if frequency in (None, document["billingFrequency"])]
-    return page.answer(data, found, lambda bill: bill[1])
+    return page.answer(data, listed, lambda bill: bill[1])
 
 
 @router.get("/bills/search", response_model=listed(BillAnswer))
@@ -182,7 +175,7 @@ async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(
     body = sent.read().body
     loaded = await family_of(call, body.account)
     bills, unpriced = await compute(loaded.organization, _previewed, loaded, body)
-    return answer(_view(await preview_documents(call, bills), body.account, unpriced))
+    return answer(preview_of(await preview_documents(call, bills), body.account, unpriced))
 
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
@@ -190,41 +183,4 @@ def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
     through = loaded.today if last is None else through_of(last)
     family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
     drafts = draft_bills(family, date=through, account_id=body.account)
-    return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account)
-
-
-@router.get("/accounts/{account}/unbilled", response_model=Preview)
-async def get_unbilled(
-    call: Caller,
-    account: str,
-    as_of: Annotated[date | None, Depends(Day("asOf", blank=True))],
-    known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
-) -> Response:
-    """Lines of all usage that has arrived and is not billed, and of every other charge that is due by `asOf`.
-
-    With `knownAt`: of what had arrived, and was not billed, at a moment.
-    """
-    if known_at is not None:
-        known = await family_known(call, "account", account, as_of, known_at)
-        bills, unpriced = await compute(call.organization, _unbilled, known, account, as_of or known.today)
-        return answer(_view(await preview_documents(call, bills), account, unpriced))
-    loaded = await family_of(call, account)
-    bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, as_of or loaded.today)
-    return answer(_view(await preview_documents(call, bills), account, unpriced))
-
-
-def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -> Previewed:
-    drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
-    return _issued(loaded, drafts), unpriced_documents(loaded.family, loaded.resources, account)
-
-
-def _issued(loaded: LoadedFamily | KnownFamily, drafts: Sequence[DraftBill]) -> list[BillIssued]:
-    return [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
-
-
-def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str, Any]]) -> dict[str, Any]:
-    """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it,
-    as does usage that no price holds for."""
-    document = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
-    others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
-    return document | {name: listed for name, listed in others.items() if listed}
+    return previewed_bills(drafts, loaded.positions), unpriced_documents(family, loaded.resources, body.account)

@@ -32,6 +32,7 @@ from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
 from services.store.generations import Generations
 from services.store.view import load_config
+from services.webhooks.rules import WebhookRules
 
 #: Half of the API's connections: the others are for reads, however many organizations give commands.
 COMMANDS_AT_ONCE = 10
@@ -54,10 +55,10 @@ class Api:
     watcher: Watcher
     #: What is submitted as measurements goes to Kafka here.
     usage: SharedWriter
-    #: Whether usage of an account that is not there brings it into being.
-    skeleton_accounts: bool
     #: The thumbprint of the key that proofs are to be signed with; None: whichever signed last.
     proof_key: str | None = None
+    #: What is asked of webhooks' addresses, and what their secrets are encrypted with.
+    webhooks: WebhookRules = field(default_factory=WebhookRules)
     #: Which read models were live when they were asked last.
     live: LastLive = field(default_factory=LastLive)
     #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
@@ -132,7 +133,7 @@ async def signed_in(request: Request) -> Identity:
     gate: Gate = request.app.state.gate
     link = request.query_params.get(LINK)
     if link is not None and request.method == "GET":
-        asked = [one for one in request.query_params.multi_items() if one[0] != LINK]
+        asked = [item for item in request.query_params.multi_items() if item[0] != LINK]
         return gate.linked(link, address_of(request.scope["path"], asked))
     return gate.bearer_of(request.headers.get("authorization", ""))
 

@@ -25,6 +25,7 @@ from services.proof.head import key_by
 from services.run.process import Process, run_process
 from services.sight.pulse import PULSE
 from services.store.generations import load_generations
+from services.webhooks.rules import WebhookRules
 
 #: What a request may still take once the process is asked to end, before it is told to come again. With all else that
 #: a process has to put away it ends within five seconds.
@@ -112,13 +113,13 @@ async def _serve(process: Process, host: str, port: int) -> None:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka,
-            skeleton_accounts=settings.skeleton_accounts_http,
-            accounts_of_records=settings.skeleton_accounts_kafka,
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
             public_url=settings.api_public_url,
+            exports_url=settings.exports or str(settings.home / "exports"),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
             proof_key=key_by(settings.checkpoint_secret),
+            webhook_rules=WebhookRules.of(settings),
         )
         server = server_of(app, Limits(room_for(settings.api_connections), settings.api_client_seconds))
         serving = asyncio.create_task(server.serve(sockets=[bound]))

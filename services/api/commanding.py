@@ -104,17 +104,21 @@ async def once(
     *,
     attempts: int = 1,
     again_on: type[Exception] = StreamMovedError,
+    kept: Callable[[Any], Any] = lambda document: document,
 ) -> Response:
-    """Do the work in one transaction, once per key, and answer with the document that it returns."""
+    """Do the work in one transaction, once per key, and answer with the document that it returns.
+
+    `kept`: what of it is remembered for who asks again: what is told only once is kept nowhere.
+    """
     asked = _asked(call, sent)
 
     async def keyed(turn: Turn) -> bytes:
         before = await idempotency.find(turn.connection, asked)
         if before is not None:
             return before.answer
-        payload = encode(await work(turn))
-        await idempotency.remember(turn.connection, asked, payload)
-        return payload
+        document = await work(turn)
+        await idempotency.remember(turn.connection, asked, encode(kept(document)))
+        return encode(document)
 
     return raw_answer(await in_turn(call, keyed, attempts=attempts, again_on=again_on))
 

@@ -42,6 +42,16 @@ class CorrectedUsage(Shown):
     created_by: str | None = None
 
 
+class CorrectingUsage(CorrectedUsage):
+    """The same. Of a dry run, which changes nothing, it is what would hold, with what that does in money; what holds
+    already has a `correctionId`, or is COUNTED.
+    """
+
+    dry_run: Literal[True] | None = None
+    bill_date: date | None = None
+    bills: tuple[ComparedBillShown, ...] | None = None
+
+
 class VoidedDay(Shown):
     """How many of the events are of a day of the account's zone."""
 
@@ -49,8 +59,8 @@ class VoidedDay(Shown):
     count: int
 
 
-class VoidedMatching(Shown):
-    """How many events were voided, or would be, by day. `more`: there are others like them; ask again.
+class VoidedOfAccount(Shown):
+    """How many events of an account were voided, or would be, by day.
 
     Of a dry run `bills` says what a run for `billDate` would bill the account, as things are and without the events.
     """
@@ -58,7 +68,18 @@ class VoidedMatching(Shown):
     account_id: str
     count: int
     days: tuple[VoidedDay, ...]
+    bill_date: date | None = None
+    bills: tuple[ComparedBillShown, ...] | None = None
+
+
+class VoidedMatching(Shown):
+    """The same of one account, or in `accounts` of several. `more`: there are others like them; ask again."""
+
+    account_id: str | None = None
+    count: int
+    days: tuple[VoidedDay, ...] | None = None
     more: bool
     dry_run: bool
     bill_date: date | None = None
     bills: tuple[ComparedBillShown, ...] | None = None
+    accounts: tuple[VoidedOfAccount, ...] | None = None

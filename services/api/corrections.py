@@ -1,4 +1,4 @@
-"""Usage corrected by its id: an event is voided or amended, before or after its bill."""
+"""Usage corrected by its id: an event is voided or amended, before or after its bill; or what that would do is told."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -7,21 +7,24 @@ from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
-from events.actors import shown
 from events.envelope import Envelope
-from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields, UsageVoided
-from events.resources.base import Code, Model
+from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
+from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text
 from events.resources.catalog import Meter
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
-from services.api.correction_answers import CorrectedUsage
-from services.api.measurement import Numbers, Texts, Time
+from services.api.corrected import corrected_document, event_document, in_money, said_of
+from services.api.correction_answers import CorrectingUsage
+from services.api.families import family_of
+from services.api.measurement import MeasuredFields, Time
 from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
-from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, void
+from services.billing.run import through_of
+from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
 from services.commands.errors import UnknownResource
-from services.corrections.correcting import Author, Decide, correct
+from services.corrections.choosing import Change
+from services.corrections.correcting import Author, Decide, correct, corrections_of
 from services.corrections.finding import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
@@ -32,6 +35,9 @@ from services.store.view import get
 class UsageName(Model):
     """An event of usage: `account` is a code, `id` a measurement's `uid`, `source` Trueup's own unless the event named
     one. `ts`, its time, is needed where the id is older than 35 days and the account has much usage.
+
+    With `dryRun` nothing is corrected; `lastDateInBillingPeriod` is that of the bills that are compared, today without
+    it.
     """
 
     account: Code
@@ -39,6 +45,8 @@ class UsageName(Model):
     id: Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
     ts: Time | None = None
     reason: Text | None = None
+    dry_run: bool = False
+    last_date_in_billing_period: Day | None = None
 
     def named(self) -> Named:
         """Which event it names."""
@@ -49,17 +57,8 @@ class VoidBody(UsageName):
     """POST usage/void: the event counts for nothing any more."""
 
 
-class AmendBody(UsageName):
+class AmendBody(UsageName, MeasuredFields):
     """POST usage/amend: the event counts with these fields and no others; its meter and its time stay."""
-
-    measure: Numbers | None = None
-    cost: Numbers | None = None
-    income: Numbers | None = None
-    who: Texts | None = None
-    what: Texts | None = None
-    where: Texts | None = None
-    other: Texts | None = None
-    metadata: Texts | None = None
 
     def fields(self, meter: Meter) -> UsageFields:
         """What it gives, as the log has it. Raises: InvalidField."""
@@ -69,19 +68,25 @@ class AmendBody(UsageName):
 router = organization_router("usage")
 
 
-@router.post("/usage/void", response_model=CorrectedUsage)
+@router.post("/usage/void", response_model=CorrectingUsage)
 async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(VoidBody))]) -> Response:
     """Take an event of usage out of all that it counts for. Its id stays used; the difference is on the next bill."""
 
     async def work() -> dict[str, Any]:
         asked = sent.read().body
         usage = await _found(call, asked)
-        return await in_turn(call, partial(_correct, usage, lambda stands: void(usage, stands, asked.reason)))
+
+        def decide(stands: UsageFields | None) -> UsageCorrection | None:
+            return void(usage, stands, asked.reason)
+
+        if asked.dry_run:
+            return await _tried(call, asked, usage, decide)
+        return await in_turn(call, partial(_correct, usage, decide))
 
     return await once_by_itself(call, sent, work)
 
 
-@router.post("/usage/amend", response_model=CorrectedUsage)
+@router.post("/usage/amend", response_model=CorrectingUsage)
 async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Body(AmendBody))]) -> Response:
     """Give an event of usage other fields, in its day, for all that it counts for. A voided one stays voided."""
 
@@ -89,12 +94,20 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
         asked = sent.read().body
         usage = await _found(call, asked)
 
-        async def amended(turn: Turn) -> dict[str, Any]:
-            meter = await get(turn.connection, call.organization, "meter", usage.rated.meter_id)
+        async def decision(connection: Any) -> Decide:
+            meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
             if meter is None:
                 raise UnknownResource(kind="meter", id=usage.rated.meter_id)
             now = asked.fields(meter.body)
-            return await _correct(usage, lambda stands: amend(usage, stands, now, asked.reason), turn)
+            return lambda stands: amend(usage, stands, now, asked.reason)
+
+        if asked.dry_run:
+            async with call.reading() as connection:
+                decide = await decision(connection)
+            return await _tried(call, asked, usage, decide)
+
+        async def amended(turn: Turn) -> dict[str, Any]:
+            return await _correct(usage, await decision(turn.connection), turn)
 
         return await in_turn(call, amended)
 
@@ -119,45 +132,32 @@ async def _found(call: Call, asked: UsageName) -> LoggedUsage:
     return usage
 
 
+async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decide) -> dict[str, Any]:
+    """What would hold, and what that does to the account's next bill. Raises: UsageIsVoided."""
+    async with call.reading() as connection:
+        before = await corrections_of(connection, usage, call.api.generations)
+    fact = decide(stands_of(usage, before))
+    now = await family_of(call, usage.account_id)
+    last = asked.last_date_in_billing_period
+    through = now.today if last is None else through_of(last)
+    tried: dict[str, Any] = {"dryRun": True, "billDate": through}
+    if fact is None:  # it is so already
+        return _as_it_stands(usage, latest(before)) | tried | {"bills": []}
+    stands = fact.now if isinstance(fact, UsageAmended) else None
+    return (
+        event_document(usage)
+        | tried
+        | said_of(fact)
+        | {"bills": await in_money(call, now, [Change(usage, stands)], through)}
+    )
+
+
 async def _correct(usage: LoggedUsage, decide: Decide, turn: Turn) -> dict[str, Any]:
     call = turn.call
     author = Author(turn.now, call.actor, call.correlation)
-    held = await correct(turn.connection, usage, decide, author, call.api.generations)
-    return _document(usage, held)
+    return _as_it_stands(usage, await correct(turn.connection, usage, decide, author, call.api.generations))
 
 
-def _document(usage: LoggedUsage, held: Envelope | None) -> dict[str, Any]:
-    rated = usage.rated
-    document: dict[str, Any] = {
-        "eventId": str(usage.event_id),
-        "accountId": usage.account_id,
-        "source": rated.usage_source,
-        "id": rated.usage_id,
-        "meterId": rated.meter_id,
-        "ts": rated.ts,
-        "partition": usage.partition,
-        "offset": usage.offset,
-        "status": "COUNTED",
-        "was": _shown(usage.fields),
-    }
-    if held is None:
-        return document
-    fact = held.data
-    assert isinstance(fact, UsageCorrection)
-    document |= {
-        "status": "VOIDED" if isinstance(fact, UsageVoided) else "AMENDED",
-        "was": _shown(fact.was),
-        "correctionId": str(held.id),
-        "dtCreated": held.time,
-    }
-    optional = {
-        "now": _shown(fact.now) if isinstance(fact, UsageAmended) else None,
-        "reason": fact.reason,
-        "createdBy": shown(held.actor),
-    }
-    return document | {name: value for name, value in optional.items() if value is not None}
-
-
-def _shown(fields: UsageFields) -> dict[str, Any]:
-    """Its maps that hold something."""
-    return {name: held for name in UsageFields.model_fields if (held := getattr(fields, name))}
+def _as_it_stands(usage: LoggedUsage, last: Envelope | None) -> dict[str, Any]:
+    """The event by its last correction."""
+    return event_document(usage) if last is None else corrected_document(last) | {"partition": usage.partition}

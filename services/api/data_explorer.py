@@ -93,10 +93,10 @@ async def list_obligations(
     async for root_ids in iterate_prepaid_roots(call.postgres, call.organization, accounts):
         async with reading_live(call.postgres) as connection:
             rows = await read_page(connection, call.organization, root_ids)
-        found = await compute(call.organization, _of_page, rows, body, accounts)
+        due = await compute(call.organization, _of_page, rows, body, accounts)
         with localcontext(EXACT):
-            for one in found:
-                months[f"{one.due:%Y-%m}"][one.currency] += one.amount
+            for obligation in due:
+                months[f"{obligation.due:%Y-%m}"][obligation.currency] += obligation.amount
     data = [{"dateMonth": month, "obligations": dict(sorted(months[month].items()))} for month in sorted(months)]
     return answer(data[: body.limit])
 
@@ -110,7 +110,7 @@ async def link_to_file(
     async with call.reading() as connection:
         config = (await call.configured(connection)).configured
     assert config is not None  # the organization exists
-    days = (max(EARLIEST, min(named_day(one, config.timezone), LATEST)) for one in (body.start_date, body.end_date))
+    days = (max(EARLIEST, min(named_day(day, config.timezone), LATEST)) for day in (body.start_date, body.end_date))
     query = dict(zip(("startDate", "endDate"), days, strict=True)) | {"limit": body.limit}
     chosen = {} if accounts is None else {"accountIds": ",".join(accounts)}
     return answer({"downloadUrl": link_to(call, _FILE, Scope.READ, **query, **chosen)})
@@ -163,11 +163,11 @@ async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuer
             continue
         with_code = condition_of(HasCode(), list(dimension.filter))
         named = await list_page(connection, organization, "account", [with_code], len(dimension.filter))
-        unknown = set(dimension.filter) - {one.body.code for one in named}
+        unknown = set(dimension.filter) - {entity.body.code for entity in named}
         if unknown:
             rule = f"must be codes of accounts; {min(unknown)} is none"
             raise InvalidField(field=f"dimensions[{number}].filter", rule=rule)
-        ids = {one.id for one in named}
+        ids = {entity.id for entity in named}
         chosen = ids if chosen is None else chosen & ids
     return None if chosen is None else sorted(chosen)
 
@@ -175,8 +175,8 @@ async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuer
 def _of_page(rows: PageRows, body: CommitmentsQuery, accounts: Sequence[str] | None) -> list[Obligation]:
     """Those of some families that fall into the span."""
     return [
-        one
+        obligation
         for loaded in loaded_page(rows).values()
-        for one in obligations(loaded.family, loaded.today, accounts)
-        if named_day(body.start_date, one.zone) <= one.due < named_day(body.end_date, one.zone)
+        for obligation in obligations(loaded.family, loaded.today, accounts)
+        if named_day(body.start_date, obligation.zone) <= obligation.due < named_day(body.end_date, obligation.zone)
     ]

@@ -33,6 +33,7 @@ from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
+from services.exports.jobs import ExportNotReadyError, TooManyExportsError
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
@@ -110,6 +111,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (PayloadTooLargeError, 403),
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
+    (TooManyExportsError, 429),
+    (ExportNotReadyError, 409),
     (TooManyRequestsError, 429),
     (NoHeadsError, 404),
     (NoCheckpointError, 404),

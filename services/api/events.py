@@ -13,27 +13,24 @@ from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
-from events.facts.resources import ResourceFact
 from events.resources.balances import Balance
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
-from projections.entities import Entity
 from services.api.alerts import NAMES as ALERTS
-from services.api.alerts import OF_NOTIFICATIONS, alert_document, alert_fields, asked_of, is_about_alerts_alone
+from services.api.alerts import OF_NOTIFICATIONS, alert_fields, asked_of, is_about_alerts_alone
 from services.api.calls import Call, Caller, organization_router
+from services.api.event_documents import documents_at
 from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
 from services.api.shown import Shown, listed
-from services.api.wire import answer, document_of
-from services.billing.stored_bills import read_names
+from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
-from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of
-from services.concurrency import compute
-from services.store.alerts import alert_positions, alerts_at
-from services.store.happened import Asked, Happened, happened, position_in, positions_of, read_history
+from services.commands.event_names import HAPPENINGS, NAMES, kind_named
+from services.store.alerts import alert_positions
+from services.store.happened import Asked, position_in, positions_of
 from services.store.listing import Condition
 
 router = organization_router("events")
@@ -169,54 +166,25 @@ async def _positions(
             sorted((position for position in positions if position), reverse=True), lambda position: position
         )
     alerts = asked_of(wanted)
-    found = (
+    newest = (
         []
         if alerts is None
         else await alert_positions(connection, call.organization, alerts, page.before, page.fetched, conditions)
     )
     if is_about_alerts_alone(wanted):
-        return found
+        return newest
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
     asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
-    found += await positions_of(connection, call.organization, asked)
-    return sorted(found, reverse=True)[: page.fetched]
+    newest += await positions_of(connection, call.organization, asked)
+    return sorted(newest, reverse=True)[: page.fetched]
 
 
 async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any]]:
-    """The events at these positions, newest first. No connection is held while they are folded."""
-    organization = call.organization
-    async with call.reading() as connection:
-        history = await read_history(connection, organization, positions)
-        alerts = await alerts_at(connection, organization, positions, call.api.generations.commands)
-    happenings = await compute(organization, happened, history, call.api.generations.commands)
-    owners = {getattr(entity.body, "account_id", None) for event in happenings for entity in _states(event).values()}
-    async with call.postgres.connection() as connection:
-        names = await read_names(connection, organization, sorted(owner for owner in owners if owner))
-    placed = [(event.envelope.sequence, _document(organization, event, names)) for event in happenings]
-    placed += [(alert.envelope.sequence, alert_document(organization, alert)) for alert in alerts]
-    return [document for _, document in sorted(placed, key=lambda pair: pair[0], reverse=True)]
-
-
-def _states(event: Happened) -> dict[str, Entity[Any]]:
-    states = {"newDto": event.after, "oldDto": event.before}
-    return {name: entity for name, entity in states.items() if entity is not None}
-
-
-def _document(organization: str, event: Happened, names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    fact, time = event.envelope.data, event.envelope.time
-    assert isinstance(fact, ResourceFact)
-    name = name_of(fact)
-    data = {state: _dto(organization, entity, names) for state, entity in _states(event).items()}
-    content = {"eventName": name, "eventTime": time, "eventData": data}
-    times = {"eventTime": time, "dtActioned": time}
-    return {"id": event.id, "eventName": name, "eventType": name, **times, "m3terEvent": content}
-
-
-def _dto(organization: str, entity: Entity[Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The resource as the wire shows it, with whose it is; an account that is gone has no code any more."""
-    code = names.get(getattr(entity.body, "account_id", None) or "", {}).get("code")
-    return {"orgId": organization, **document_of(entity), **({"accountCode": code} if code else {})}
+    """The events at these positions, newest first."""
+    async with call.reading():
+        generation = call.api.generations.commands
+    return [document for _, document in await documents_at(call.postgres, call.organization, positions, generation)]
 
 
 def _fields(name: str) -> dict[str, str]:

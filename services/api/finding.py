@@ -43,9 +43,9 @@ async def find(
         raise InvalidField(field="query", rule="must say what is looked for")
     async with call.reading():
         pass
-    found = await find_called(call.postgres, call.organization, query, limit)
+    matches = await find_called(call.postgres, call.organization, query, limit)
     shown = (
-        {"kind": one.kind, "id": one.id, "code": one.code, "name": one.name, "accountId": one.account_id}
-        for one in found
+        {"kind": match.kind, "id": match.id, "code": match.code, "name": match.name, "accountId": match.account_id}
+        for match in matches
     )
-    return answer({"data": [{name: value for name, value in one.items() if value is not None} for one in shown]})
+    return answer({"data": [{name: value for name, value in match.items() if value is not None} for match in shown]})

@@ -36,8 +36,21 @@ Numbers = Annotated[dict[Text, Number], items(MANY)]
 Texts = Annotated[dict[Text, UsageText], items(MANY)]
 
 
-class Measurement(Model):
-    """A piece of usage: `account` and `meter` are codes; the maps hold the meter's fields of these categories.
+class MeasuredFields(Model):
+    """A meter's fields, in a map for each of their categories."""
+
+    measure: Numbers | None = None
+    cost: Numbers | None = None
+    income: Numbers | None = None
+    who: Texts | None = None
+    what: Texts | None = None
+    where: Texts | None = None
+    other: Texts | None = None
+    metadata: Texts | None = None
+
+
+class Measurement(MeasuredFields):
+    """A piece of usage: `account` and `meter` are codes.
 
     `source` is Trueup's own: who measured it, as a CloudEvent says it.
     """
@@ -48,14 +61,6 @@ class Measurement(Model):
     uid: Annotated[str, _UID] | None = None
     ets: Time | None = None
     source: Annotated[str, _SOURCE] | None = None
-    measure: Numbers | None = None
-    cost: Numbers | None = None
-    income: Numbers | None = None
-    who: Texts | None = None
-    what: Texts | None = None
-    where: Texts | None = None
-    other: Texts | None = None
-    metadata: Texts | None = None
 
 
 class Measurements(Model):

@@ -27,16 +27,20 @@ class Accepted(Shown):
 
 
 class RejectedUsage(Shown):
-    """A usage record that was refused: why, what it names, and when. `uid` is the id that it has."""
+    """A usage record that was refused, or is held: why, what it names, and when. `uid` is the id that it has,
+    `heldUntil` when it is refused unless what it lacks is there by then.
+    """
 
     id: str
     reason: str
     message: str
     account_code: str | None = None
+    meter_code: str | None = None
     uid: str | None = None
     arrived_at: datetime
     rejected_at: datetime
     replayed_at: datetime | None = None
+    held_until: datetime | None = None
 
 
 class RejectedPage(Shown):

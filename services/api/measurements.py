@@ -26,7 +26,7 @@ from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
 from services.sight.tracing import TRACES
 from services.store.skeletons import AT_ONCE, make_skeletons
-from services.store.view import partitions_of
+from services.store.view import load_config, partitions_of
 
 Headers = Sequence[tuple[str, bytes | None]]
 #: Who measured it, where an item does not say: a part of what a repeated uid is known by.
@@ -42,15 +42,16 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 
 async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
-    """The partition of each account, by code. Those that are not there are made first, if that is wished for.
+    """The partition of each account, by code. Those that are not there are made first, if the organization wants that.
 
     Raises: UnknownOrganization, NoTurnError, PostgresUnreachableError.
     """
     wanted = list(dict.fromkeys(codes))
     async with call.reading() as connection:
         places = await partitions_of(connection, call.organization, wanted)
-    missing = [code for code in wanted if code not in places]
-    if not call.api.skeleton_accounts:
+        missing = [code for code in wanted if code not in places]
+        config = (await load_config(connection, call.organization)).configured if missing else None
+    if config is not None and not config.makes_accounts_of_requests:
         partitions = call.api.generations.partitions
         return places | {code: partition_of(call.organization, code, partitions) for code in missing}
     for start in range(0, len(missing), AT_ONCE):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
+from events.resources.bounds import INT32_MAX
 from events.resources.charges import CreditMemo, DebitMemo, Memo
 from projections.entities import AccountEntity
 from services.api.bill_life import Changing, bill_to_change, change_bill
@@ -32,7 +33,7 @@ Handler = Callable[..., Awaitable[Response]]
 #: What path they stand under -> their body.
 _KINDS: dict[str, type[CreditMemo] | type[DebitMemo]] = {"creditlineitems": CreditMemo, "debitlineitems": DebitMemo}
 #: At which version of the bill somebody decided that a line is missing.
-_SEEN = WholeIfGiven("billVersion", 1, 2**31 - 1)
+_SEEN = WholeIfGiven("billVersion", 1, INT32_MAX)
 
 
 def memo_router() -> APIRouter:

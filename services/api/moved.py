@@ -26,9 +26,9 @@ async def moved(call: Caller, id: str) -> Response:
     """How far the family of an account, commitment, balance or bill has moved, for who shows it."""
     async with call.reading():
         pass
-    found = await read_moved(call.postgres, call.organization, id)
-    if found is None:
+    moved = await read_moved(call.postgres, call.organization, id)
+    if moved is None:
         raise UnknownResource(kind="account, commitment, balance or bill", id=id)
     return answer(
-        {"rootAccountId": found.root_id, "partition": found.partition, "mark": found.mark, "waits": found.waits}
+        {"rootAccountId": moved.root_id, "partition": moved.partition, "mark": moved.mark, "waits": moved.waits}
     )

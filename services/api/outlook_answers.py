@@ -67,7 +67,8 @@ class Paced(Shown):
 
 
 class BurnDownForecast(Paced):
-    """When it runs out (absent: it does not), at the earliest and latest within the band, and what is left in the end.
+    """When it runs out (absent: something is left in the end, or nothing is now), at the earliest and latest within the
+    band, and what is left in the end.
 
     `uncovered` will be used and find nothing left, `lapses` is what will be left and not roll over.
     """
@@ -93,7 +94,11 @@ class _Outlook(Shown):
 
 
 class BurnDownAnswer(_Outlook):
-    """A prepayment or balance day by day, as of a day, as known at a moment; `until` is the last day that draws."""
+    """A prepayment or balance day by day, as of a day, as known at a moment; `until` is the last day that draws.
+
+    `usedUpSince` is the day at whose end nothing was left of it, and is not since (absent: something is left, nothing
+    was put on it yet, or it is longer ago than the days that are listed).
+    """
 
     kind: CreditKind
     amount: Decimal
@@ -103,6 +108,7 @@ class BurnDownAnswer(_Outlook):
     rolled_over: Decimal
     lapsed: Decimal
     until: date | None = None
+    used_up_since: date | None = None
     products: tuple[ProductShown, ...]
     earlier_days: int
     days: tuple[BurnedDayShown, ...]

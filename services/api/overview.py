@@ -40,12 +40,12 @@ async def overview(
         refused = await refused_usage.counts(connection, call.organization, ())
     async with reading_live(call.postgres) as connection:
         expected = await read_expected(connection, call.organization, days, limit)
-    rows = [row for one in expected.currencies for row in (*one.at_stake, *one.lapsing)]
+    rows = [row for currency in expected.currencies for row in (*currency.at_stake, *currency.lapsing)]
     names = await _names(call, rows)
     health: Health = call.request.app.state.health
     document = {
         "window": days,
-        "currencies": [_of_currency(one, names, days) for one in expected.currencies],
+        "currencies": [_of_currency(currency, names, days) for currency in expected.currencies],
         "pending": [dict(row) for row in expected.pending],
         "refused": {"count": sum(refused.values()), "reasons": refused},
         "proved": [
@@ -85,15 +85,15 @@ async def _names(call: Call, rows: Iterable[Row]) -> Names:
     for row in rows:
         ids["balance" if row["kind"] == "BALANCE" else "commitment"].add(row["commitment_id"])
         ids["account"].add(row["account_id"])
-    found: dict[str, Entity[Any]] = {}
+    entities: dict[str, Entity[Any]] = {}
     async with call.postgres.connection() as connection:
         for kind, of_kind in ids.items():
-            found |= await named(connection, call.organization, kind, sorted(of_kind))
-    return found
+            entities |= await named(connection, call.organization, kind, sorted(of_kind))
+    return entities
 
 
-def _of_currency(one: OfCurrency, names: Names, window: Window) -> dict[str, Any]:
-    sums = one.sums
+def _of_currency(currency: OfCurrency, names: Names, window: Window) -> dict[str, Any]:
+    sums = currency.sums
 
     def listed(name: str, rows: Iterable[Row]) -> dict[str, Any]:
         first = [_shown(row, names, window) for row in rows]
@@ -102,10 +102,10 @@ def _of_currency(one: OfCurrency, names: Names, window: Window) -> dict[str, Any
     return {
         "currency": sums["currency"],
         "asOf": sums["as_of"],
-        "atStake": listed("at_stake", one.at_stake),
-        "lapsing": listed("lapses", one.lapsing),
+        "atStake": listed("at_stake", currency.at_stake),
+        "lapsing": listed("lapses", currency.lapsing),
         "trueUps": [
-            {"month": row["month"], "amount": row["amount"], "minimums": row["minimums"]} for row in one.true_ups
+            {"month": row["month"], "amount": row["amount"], "minimums": row["minimums"]} for row in currency.true_ups
         ],
     }
 
@@ -125,12 +125,12 @@ def _shown(row: Row, names: Names, window: Window) -> dict[str, Any]:
         "until": row["until"],
         "remaining": row["remaining"],
         **_expected(row, window),
-        "expected": [{"window": one, **_expected(row, one)} for one in WINDOWS],
+        "expected": [{"window": window, **_expected(row, window)} for window in WINDOWS],
     }
     return {name: value for name, value in document.items() if value is not None}
 
 
 def _expected(row: Row, window: Window) -> dict[str, Any]:
     names = {"perDay": "per_day", "day": "day", "atStake": "at_stake", "lapses": "lapses"}
-    found = {name: row[f"{column}_{window}"] for name, column in names.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    values = {name: row[f"{column}_{window}"] for name, column in names.items()}
+    return {name: value for name, value in values.items() if value is not None}

@@ -11,7 +11,8 @@ from services.api.shown import Shown
 
 
 class ExpectedShown(Shown):
-    """By the usage of the last days: `day` is when it runs out, or a minimum is reached (absent: not by `until`).
+    """By the usage of the last days: `day` is when it runs out, or a minimum is reached (absent: not by `until`, or
+    nothing is left of it now).
 
     `atStake` will find nothing left, or be trued up; `lapses` will be paid for and not used.
     """

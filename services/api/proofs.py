@@ -58,8 +58,8 @@ class Partition(Reader[Place]):
         self._topic = Choice("topic", _TOPICS)
         self.schemas = {**self._topic.schemas, "partition": partition}
 
-    def read(self, found: Query) -> Place:
-        return self._topic.read(found) or EVENTS, whole_number(found, "partition", 0, 0, self._PARTITIONS_MAX)
+    def read(self, query: Query) -> Place:
+        return self._topic.read(query) or EVENTS, whole_number(query, "partition", 0, 0, self._PARTITIONS_MAX)
 
 
 router = organization_router("proofs", prefix="/audit")
@@ -74,8 +74,8 @@ async def list_checkpoints(
     """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
     await _require(call, place)
     async with LogReader(call.api.cluster) as reader:
-        found = await _page_of(reader, place, page, call)
-    return page.answer([_shown(one) for one in page.shown(found)], found, _size)
+        published = await _page_of(reader, place, page, call)
+    return page.answer([_shown(one) for one in page.shown(published)], published, _size)
 
 
 @router.get("/inclusion", response_model=Inclusion)
@@ -134,12 +134,12 @@ def _answer(document: Document) -> Response:
     return answer(document.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
-def _size(one: Published) -> int:
-    return one.head.size
+def _size(published: Published) -> int:
+    return published.head.size
 
 
-def _shown(one: Published) -> dict[str, Any]:
-    head, segment = one.head, one.head.segment
+def _shown(published: Published) -> dict[str, Any]:
+    head, segment = published.head, published.head.segment
     document = {
         "topic": head.topic,
         "partition": head.partition,
@@ -148,6 +148,6 @@ def _shown(one: Published) -> dict[str, Any]:
         "start": segment.start,
         "end": segment.end,
         "records": segment.records,
-        "token": one.token,
+        "token": published.token,
     }
     return document | ({"tick": segment.tick} if segment.tick else {})

@@ -1,5 +1,6 @@
 """Usage that was refused: listed with its reasons, read byte for byte, and sent again once the cause is mended."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
 from services.kafka import FetchedRecord
 from services.refusals import refused_usage
+from services.refusals.held_usage import CAUSES
 from services.refusals.refusal import Reason
 from services.refusals.refused_usage import Listed
 from services.refusals.replaying import read_records, replay_refused
@@ -33,12 +35,16 @@ from services.store.listing import Condition
 REPLAY_MAX = 1_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
-_FILTERS: dict[Reader[Any], str] = {
-    Choice("reason", _REASONS): refused_usage.HAS_REASON,
+#: Why records are held.
+_WAITING = tuple(cause.reason.value for cause in CAUSES)
+_OTHERS: dict[Reader[Any], str] = {
     TextParameter("accountCode"): refused_usage.IS_OF_ACCOUNT,
+    TextParameter("meterCode"): refused_usage.IS_OF_METER,
     Instant("from"): refused_usage.REFUSED_FROM,
     Instant("to"): refused_usage.REFUSED_UNTIL,
 }
+_FILTERS = {Choice("reason", _REASONS): refused_usage.HAS_REASON, **_OTHERS}
+_HELD_FILTERS = {Choice("reason", _WAITING): refused_usage.HAS_REASON, **_OTHERS}
 _FILE = TextParameter("file")
 
 
@@ -81,10 +87,27 @@ async def list_rejected(
 
     The first page says how many there are, by reason.
     """
-    conditions = [*wanted, *page.older("position")]
+    return await _page(call, wanted, page, held=False)
+
+
+@router.get("/usage/held", response_model=RejectedPage)
+async def list_held(
+    call: Caller,
+    wanted: Annotated[list[Condition], Depends(Conditions(_HELD_FILTERS))],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
+    """Records that wait for their account or their meter, newest first, until `heldUntil`. The first page says how many
+    there are, by reason. A record is read like a refused one: `usage/rejected/{id}`.
+    """
+    return await _page(call, wanted, page, held=True)
+
+
+async def _page(call: Call, wanted: Sequence[Condition], page: Page, *, held: bool) -> Response:
+    conditions, organization = [*wanted, *page.older("position")], call.organization
+    of = {"held": held}
     async with call.reading() as connection:
-        rows = await refused_usage.page(connection, call.organization, conditions, page.fetched, newest_first=True)
-        counts = {"counts": await refused_usage.counts(connection, call.organization, wanted)} if page.is_first else {}
+        rows = await refused_usage.page(connection, organization, conditions, page.fetched, newest_first=True, **of)
+        counts = {"counts": await refused_usage.counts(connection, organization, wanted, **of)} if page.is_first else {}
     return page.answer([_document(listed) for listed in page.shown(rows)], rows, lambda listed: listed.position, counts)
 
 
@@ -121,7 +144,7 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
         )
         unlisted = dict.fromkeys(set(asked.ids or ()) - {row.id for row in chosen}, "is not on the list")
         left = [{"id": id, "message": message} for id, message in sorted((done.left | unlisted).items())]
-        return {"replayed": done.count, "left": left, "more": len(rows) > REPLAY_MAX}
+        return {"replayed": len(done.sent), "left": left, "more": len(rows) > REPLAY_MAX}
 
     return await once_by_itself(call, sent, work)
 
@@ -158,9 +181,11 @@ def _document(listed: Listed) -> dict[str, Any]:
         "reason": row.reason,
         "message": row.rule,
         "accountCode": row.account,
+        "meterCode": row.meter,
         "uid": row.usage_id,
         "arrivedAt": row.arrived,
         "rejectedAt": row.refused,
         "replayedAt": listed.replayed,
+        "heldUntil": row.held_until,
     }
     return {name: value for name, value in members.items() if value is not None}

@@ -50,6 +50,8 @@ def resource_router() -> APIRouter:
         ]
         shown = answer_of_kind(kind)
         for operation, method, tail, maker in makers:
+            if kind.written_beside and method != "GET":
+                continue
             if operation != "search" or kind.searched:
                 router.add_api_route(
                     f"/{kind.path}{tail}",

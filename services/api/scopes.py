@@ -9,6 +9,8 @@ _READ, _WRITE, _USAGE, _AUDIT, _ADMIN = (frozenset({scope}) for scope in Scope)
 #: Whoever sends usage may see what becomes of it.
 _REFUSED = _USAGE | _AUDIT
 
+_WEBHOOKS = "/integrationdestinations/webhooks"
+
 #: THE list of what is asked by POST and changes nothing: so there is nothing that an Idempotency-Key could do once.
 TELLING = frozenset(
     {
@@ -29,6 +31,7 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("POST", "/measurements"): _USAGE,
     ("POST", "/usage/rejected/replay"): _USAGE,
     ("GET", "/usage/rejected"): _REFUSED,
+    ("GET", "/usage/held"): _REFUSED,
     ("GET", "/usage/rejected/{id}"): _REFUSED,
     ("GET", "/usage/rejected/{id}/bytes"): _REFUSED,
     ("GET", "/measurements/failedIngest/getDownloadUrl"): _REFUSED,
@@ -42,6 +45,15 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("GET", "/events/types"): _AUDIT,
     ("GET", "/events/fields"): _AUDIT,
     ("GET", "/events/{id}"): _AUDIT,
+    # Where an organization's events go.
+    ("POST", _WEBHOOKS): _ADMIN,
+    **dict.fromkeys((("PUT", f"{_WEBHOOKS}/{{id}}"), ("DELETE", f"{_WEBHOOKS}/{{id}}")), _ADMIN),
+    ("PUT", f"{_WEBHOOKS}/{{id}}/active"): _ADMIN,
+    ("POST", f"{_WEBHOOKS}/{{id}}/secrets"): _ADMIN,
+    ("DELETE", f"{_WEBHOOKS}/{{id}}/secrets/{{secretId}}"): _ADMIN,
+    # Which have the events themselves.
+    ("GET", f"{_WEBHOOKS}/{{id}}/deliveries"): _AUDIT,
+    ("GET", f"{_WEBHOOKS}/{{id}}/deliveries/{{deliveryId}}"): _AUDIT,
     ("PUT", "/organizationconfig"): _ADMIN,
     ("PUT", "/statementconfig"): _ADMIN,
     ("POST", "/clock"): _ADMIN,
@@ -55,7 +67,10 @@ def changes(method: str, path: str) -> bool:
 
 #: What a link opens, too, to whoever has it (`links.py`).
 LINKED = frozenset(
-    {"/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"}
+    {
+        *("/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"),
+        "/dataexports/jobs/{job}/file",
+    }
 )
 
 #: OpenAPI's names of the ways to sign in: with a token, by a link, and for a token.

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from events.actors import UNNAMED
 from events.dates import instant_at, read_day, read_moment
+from events.resources.bounds import INT32_MAX
 from services.api.paging import ORDERS, PAGE_SIZE_MAX
 from services.api.parameters import Query, Reader, choice_rule, text_schema, value_of, whole_number
 from services.api.wire import unescaped
@@ -25,14 +26,13 @@ from services.store.listing import BY_POSITION, Condition, Search
 DEFAULT_SIZE = 10
 #: Characters of a search: several terms, of which one may list ids.
 SEARCH_MAX = 10_000
-OFFSET_MAX = 2**31 - 1
 OPERATORS = ("AND", "OR")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "searchQuery": text_schema(
         SEARCH_MAX, description="Terms joined by `$`: a field, one of `>` `>=` `:` `<` `<=` `~`, and a value."
     ),
     "fromDocument": {
-        **{"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
+        **{"type": "integer", "minimum": 0, "maximum": INT32_MAX, "default": 0},
         "description": "How many of what is found are passed over.",
     },
     "pageSize": {
@@ -84,7 +84,7 @@ class Searching(Reader[Search]):
             all_of=_choice(query, "operator", OPERATORS) == "AND",
             order=self.order(value_of(query, "sortBy")),
             ascending=_choice(query, "sortOrder", ORDERS) == "ASC",
-            offset=whole_number(query, "fromDocument", 0, 0, OFFSET_MAX),
+            offset=whole_number(query, "fromDocument", 0, 0, INT32_MAX),
             size=whole_number(query, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
         )
 

@@ -17,6 +17,7 @@ from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 from services.postgres import Postgres
 from services.readside.live import reading_live
+from services.refusals import held_usage
 from services.sight import metrics
 from services.sight.pulse import PULSE
 from services.status.whole import behind, due_families, oldest_unprojected
@@ -68,10 +69,12 @@ class Showing:
         assert report.seen is not None
         async with reading_live(self.every) as connection:
             due, jobs = await due_families(connection), await count_open(connection)
+            held = await held_usage.count(connection)
         self._reasons |= due.keys()
         for reason in self._reasons:
             metrics.DUE.labels(reason).set(due.get(reason, 0))
         metrics.JOBS.set(jobs)
+        metrics.WAITING.set(held)
         if report.ends:
             metrics.UNPROJECTED.set(_age(await oldest_unprojected(self.cluster, report.seen, report.ends)))
 

@@ -11,11 +11,13 @@ from starlette.responses import Response
 from projections.calendar import local_day, named_days
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
+from services.api.answers import Preview
 from services.api.calls import Caller, organization_router
 from services.api.insight_answers import PositionsShown
 from services.api.known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
+from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
 from services.commands.errors import UnknownResource
 from services.commands.table import KINDS
@@ -54,7 +56,11 @@ class TimespanAnswer(Shown):
 
 class SnapshotAnswer(Shown):
     """An account as of a day, as known at a moment, all of one settlement. Plans and prices are those in force that
-    day, templates and aggregations those that they name."""
+    day, templates and aggregations those that they name.
+
+    `unbilled` is what had been used, or had become due, by the end of that day, less what bills dated by it charged:
+    neither later usage nor a later bill is in it. Without `asOf` it has all usage that had arrived.
+    """
 
     as_of: date
     known_at: datetime | None = None
@@ -65,6 +71,7 @@ class SnapshotAnswer(Shown):
     children: tuple[_Account, ...]
     commitments: tuple[_Commitment, ...]
     balances: tuple[_Balance, ...]
+    unbilled: Preview
     account_plans: tuple[_Attached, ...]
     plans: tuple[_Plan, ...]
     plan_templates: tuple[_Template, ...]
@@ -79,7 +86,7 @@ async def snapshot(
     as_of: Annotated[date | None, Depends(AS_OF)],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """The account with what it had on a service day, as known at a moment of log time."""
+    """The account with what it had, and had not been billed, on a service day, as known at a moment of log time."""
     known = await family_known(call, "account", id, as_of, known_at)
     if id not in known.resources.accounts:
         raise UnknownResource(kind="account", id=id)
@@ -114,22 +121,30 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
     resources, day = known.resources, as_of or known.today
     account, settlement = resources.accounts[id], known.settled(as_of)
     attached = _in_force(
-        [one for one in resources.account_plans.values() if one.body.account_id == id], account.timezone, day
+        [attached for attached in resources.account_plans.values() if attached.body.account_id == id],
+        account.timezone,
+        day,
     )
-    plans = _named(resources.plans, {one.body.plan_id for one in attached})
+    plans = _named(resources.plans, {plan.body.plan_id for plan in attached})
     templates = _named(resources.plan_templates, {plan.body.plan_template_id for plan in plans})
     of_plans = {plan.id for plan in plans} | {template.id for template in templates}
     pricings = _in_force(
-        [one for one in resources.pricings.values() if {one.body.plan_id, one.body.plan_template_id} & of_plans],
+        [
+            pricing
+            for pricing in resources.pricings.values()
+            if {pricing.body.plan_id, pricing.body.plan_template_id} & of_plans
+        ],
         account.timezone,
         day,
     )
     aggregations = _named(resources.aggregations, {price.body.aggregation_id for price in pricings})
     funds = {
-        name: documents_settled(known, _newest(one for one in held.values() if one.body.account_id == id), settlement)
-        for name, held in (("commitments", resources.commitments), ("balances", resources.balances))
+        name: documents_settled(
+            known, _newest(fund for fund in funds.values() if fund.body.account_id == id), settlement
+        )
+        for name, funds in (("commitments", resources.commitments), ("balances", resources.balances))
     }
-    children = [one for one in resources.accounts.values() if one.body.parent_account_id == id]
+    children = [child for child in resources.accounts.values() if child.body.parent_account_id == id]
     document: dict[str, Any] = {
         "asOf": day,
         "knownAt": known_at,
@@ -139,7 +154,8 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
         "parent": _parent(resources, account),
         "children": [document_of(child) for child in _newest(children)],
         **funds,
-        "accountPlans": [document_of(one) for one in attached],
+        "unbilled": unbilled_settled(known, settlement, id),
+        "accountPlans": [document_of(plan) for plan in attached],
         "plans": [document_of(plan) for plan in plans],
         "planTemplates": [document_of(template) for template in templates],
         "pricings": [document_of(price) for price in pricings],
@@ -155,17 +171,17 @@ def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | No
 
 def _in_force(entities: list[Any], zone: str, day: date) -> list[Any]:
     """Those whose term has the day, in the order in which they were made."""
-    found = []
+    kept = []
     for entity in entities:
         start, end = named_days(entity.body.start_date, entity.body.end_date, zone)
         if start <= day and (end is None or day < end):
-            found.append(entity)
-    return sorted(found, key=lambda one: one.position)
+            kept.append(entity)
+    return sorted(kept, key=lambda entity: entity.position)
 
 
-def _named(held: dict[str, Any], ids: set[str | None]) -> list[Any]:
-    return sorted((held[id] for id in ids if id in held), key=lambda one: one.position)
+def _named(entities: dict[str, Any], ids: set[str | None]) -> list[Any]:
+    return sorted((entities[id] for id in ids if id in entities), key=lambda entity: entity.position)
 
 
 def _newest(entities: Any) -> list[Entity[Any]]:
-    return sorted(entities, key=lambda one: one.position, reverse=True)
+    return sorted(entities, key=lambda entity: entity.position, reverse=True)

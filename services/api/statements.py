@@ -43,7 +43,7 @@ class Format(NamedTuple):
 
 #: By their names in the query.
 FORMATS = {
-    "json": Format("application/json", "json", lambda one: encode(statement_document(one))),
+    "json": Format("application/json", "json", lambda statement: encode(statement_document(statement))),
     "html": Format("text/html; charset=utf-8", "html", page_of),
     "pdf": Format("application/pdf", "pdf", paper_of),
     "csv": Format("text/csv; charset=utf-8", "csv", table_of),
@@ -54,7 +54,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-a
 #: What a file's name has not.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_OTHERS = {one.media.partition(";")[0]: _BINARY for name, one in FORMATS.items() if name != "json"}
+_OTHERS = {format.media.partition(";")[0]: _BINARY for name, format in FORMATS.items() if name != "json"}
 
 
 @router.get("/statementconfig", response_model=answer_of(StatementConfig))
@@ -88,9 +88,9 @@ async def statement(
     For a token, or for whoever has the link of statement/json or statement/csv.
     """
     chosen = FORMATS[format or "json"]
-    one = await _statement_of(call, bill)
-    content = await compute(call.organization, chosen.write, one)
-    name = f"{_UNSAFE.sub('_', one.number)}.{chosen.ending}"
+    statement = await _statement_of(call, bill)
+    content = await compute(call.organization, chosen.write, statement)
+    name = f"{_UNSAFE.sub('_', statement.number)}.{chosen.ending}"
     shown = "inline" if chosen is FORMATS["html"] else "attachment"
     headers = {"content-disposition": f'{shown}; filename="{name}"', "content-security-policy": _POLICY}
     return Response(content, headers=headers, media_type=chosen.media)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -16,20 +16,21 @@ from projections.calendar import local_day
 from projections.entities import AccountEntity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
+from services.api.corrected import in_money
 from services.api.correction_answers import VoidedMatching
 from services.api.families import family_of
 from services.api.sent import Body, Sent
-from services.api.what_if import compared_document
 from services.billing.run import through_of
 from services.commands.correction_rules import LoggedUsage, void
 from services.commands.errors import InvalidField
-from services.corrections.choosing import CHOSEN_MAX, Conditions, choose, compared
+from services.corrections.choosing import CHOSEN_MAX, Change, Conditions, choose
 from services.corrections.correcting import Author, correct
 from services.corrections.finding import account_called, meter_called
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.validate import MAX_ID_LENGTH
-from services.readside.family_now import LoadedFamily
 
+#: Accounts that one request looks through.
+ACCOUNTS_MAX = 100
 #: Corrections of one transaction: others of the organization have their turn between two of them.
 _AT_ONCE = 100
 _Moment = Annotated[datetime, BeforeValidator(read_instant)]
@@ -37,13 +38,15 @@ _UsageId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 class MatchingBody(Model):
-    """POST usage/void/matching: events of an account that fulfil all that is given, one condition at least.
+    """POST usage/void/matching: events of an account, or of several, that fulfil all that is given, one condition at
+    least.
 
-    `account` and `meter` are codes; an event's time lies in [`from`, `to`). With `dryRun` nothing is voided;
-    `lastDateInBillingPeriod` is that of the bills that are compared, today without it.
+    `account`, `accounts` and `meter` are codes; an event's time lies in [`from`, `to`). With `dryRun` nothing is
+    voided; `lastDateInBillingPeriod` is that of the bills that are compared, today without it.
     """
 
-    account: Code
+    account: Code | None = None
+    accounts: Annotated[tuple[Code, ...], items(ACCOUNTS_MAX), Field(min_length=1)] | None = None
     meter: Code | None = None
     source: Annotated[str, Field(min_length=1, max_length=MAX_SOURCE_LENGTH)] | None = None
     from_: _Moment | None = Field(None, alias="from")
@@ -57,6 +60,8 @@ class MatchingBody(Model):
         """Raises: InvalidField."""
         if (self.meter, self.source, self.from_, self.to, self.ids) == (None,) * 5:
             raise InvalidField(field="meter", rule="is required, or source, from, to or ids")
+        if (self.account is None) == (self.accounts is None):
+            raise InvalidField(field="account", rule="is required, or accounts, and not both")
 
 
 router = organization_router("usage")
@@ -64,16 +69,16 @@ router = organization_router("usage")
 
 @router.post("/usage/void/matching", response_model=VoidedMatching)
 async def void_matching(call: Caller, sent: Annotated[Sent[MatchingBody], Depends(Body(MatchingBody))]) -> Response:
-    """Void an account's events that have something in common, or say what that would do to its next bill."""
+    """Void events of accounts that have something in common, or say what that would do to their next bills."""
 
     async def work() -> dict[str, Any]:
         body = sent.read().body
         body.check()
+        codes = list(dict.fromkeys(body.accounts or ())) if body.account is None else [body.account]
         async with call.reading() as connection:
-            account = await account_called(connection, call.organization, body.account)
+            accounts = [await account_called(connection, call.organization, code) for code in codes]
             meter = None if body.meter is None else await meter_called(connection, call.organization, body.meter)
         await call.waiter.until_projected()
-        now = await family_of(call, account.id)
         conditions = Conditions(
             meter_id=None if meter is None else meter.id,
             source=body.source,
@@ -81,25 +86,38 @@ async def void_matching(call: Caller, sent: Annotated[Sent[MatchingBody], Depend
             end=body.to,
             ids=None if body.ids is None else frozenset(body.ids),
         )
-        chosen = await choose(call.postgres, call.api.cluster, account, now, conditions)
-        document = _told(account, chosen.events) | {"more": chosen.more, "dryRun": body.dry_run}
-        if not body.dry_run:
-            await _void(call, chosen.events, body.reason)
-            return document
-        last = body.last_date_in_billing_period
-        through = now.today if last is None else through_of(last)
-        return document | {"billDate": through, "bills": await _money(call, now, chosen.events, through)}
+        documents, left, more = list[dict[str, Any]](), CHOSEN_MAX, False
+        for account in accounts:
+            document, more = await _of_account(call, account, conditions, body, left)
+            documents.append(document)
+            left -= document["count"]
+            if more:
+                break
+        told = {"count": CHOSEN_MAX - left, "more": more, "dryRun": body.dry_run}
+        return told | (documents[0] if body.accounts is None else {"accounts": documents})
 
     return await once_by_itself(call, sent, work)
 
 
-def _told(account: AccountEntity, events: Sequence[LoggedUsage]) -> dict[str, Any]:
-    days = Counter(local_day(event.rated.ts, account.timezone) for event in events)
-    return {
+async def _of_account(
+    call: Call, account: AccountEntity, conditions: Conditions, body: MatchingBody, most: int
+) -> tuple[dict[str, Any], bool]:
+    """What was voided of the account, or would be, `most` events; and whether there are others like them."""
+    now = await family_of(call, account.id)
+    chosen = await choose(call.postgres, call.api.cluster, account, now, conditions, most)
+    days = Counter(local_day(event.rated.ts, account.timezone) for event in chosen.events)
+    document = {
         "accountId": account.id,
-        "count": len(events),
+        "count": len(chosen.events),
         "days": [{"day": day, "count": count} for day, count in sorted(days.items())],
     }
+    if not body.dry_run:
+        await _void(call, chosen.events, body.reason)
+        return document, chosen.more
+    last = body.last_date_in_billing_period
+    through = now.today if last is None else through_of(last)
+    changes = [Change(event, None) for event in chosen.events]
+    return document | {"billDate": through, "bills": await in_money(call, now, changes, through)}, chosen.more
 
 
 async def _void(call: Call, events: Sequence[LoggedUsage], reason: str | None) -> None:
@@ -119,11 +137,3 @@ async def _void(call: Call, events: Sequence[LoggedUsage], reason: str | None) -
                 )
 
         await in_turn(call, voided)
-
-
-async def _money(call: Call, now: LoadedFamily, events: Sequence[LoggedUsage], through: date) -> list[dict[str, Any]]:
-    """The account's bills of a run for the date, by currency, as they are and without the events."""
-    if not events:
-        return []
-    bills = await compared(call.postgres, call.api.cluster, now, events, through)
-    return [compared_document(bill) for bill in bills]

@@ -77,7 +77,7 @@ def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else through_of(last)
     family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
-    today, supposed = (draft_bills(one, date=through, account_id=body.account) for one in (loaded.family, family))
+    today, supposed = (draft_bills(which, date=through, account_id=body.account) for which in (loaded.family, family))
     bills = [compared_document(compared) for compared in compare_bills(today, supposed)]
     return {"accountId": body.account, "billDate": through, "bills": bills}
 

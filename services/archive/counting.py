@@ -24,11 +24,11 @@ def counts_of(place: Place) -> dict[str, int]:
         if not any(folders(place).values()):
             raise NoArchiveError(url=place.url)
         raise BrokenArchiveError(path, "is gone: nobody can tell whether a partition is, too")
-    found = unseal(content, _Topics, path)
+    topics = unseal(content, _Topics, path)
     for topic in TOPICS:
-        if found.partitions.get(topic, 0) < 1:
+        if topics.partitions.get(topic, 0) < 1:
             raise BrokenArchiveError(path, f"does not say how many partitions {topic} has")
-    return found.partitions
+    return topics.partitions
 
 
 def put_counts(place: Place, counts: Mapping[str, int]) -> None:

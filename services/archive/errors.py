@@ -10,7 +10,7 @@ _PACKAGES = {"fsspec", "pyarrow"}
 
 
 class ExtraMissingError(Worded, ExpectedFailure):
-    """an archive needs a package that is not installed ({package}): `pip install 'trueup[archive]'`"""
+    """files of archives and exports need a package that is not here ({package}): `pip install 'trueup[archive]'`"""
 
 
 class NoArchiveError(Worded, ExpectedFailure):

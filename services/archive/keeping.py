@@ -79,16 +79,16 @@ class Archiver:
         if known.pieces and begin > known.next:
             shown = self._cluster.topic(topic)
             _log.warning("deleted_before_it_was_kept", topic=shown, partition=partition, start=known.next, end=begin)
-        first, held, size, before = max(known.next, begin), list[pa.Table](), 0, known.records
+        first, tables, size, before = max(known.next, begin), list[pa.Table](), 0, known.records
         async with aclosing(reader.read(topic, partition, first, end)) as lists:
             async for records in lists:
-                held.append(table_of(partition, records))
-                size += held[-1].nbytes
+                tables.append(table_of(partition, records))
+                size += tables[-1].nbytes
                 if size >= self._piece_bytes:
-                    known = await self._put(known, held, first, records[-1].offset + 1)
-                    first, held, size = known.next, [], 0
-        if held:
-            known = await self._put(known, held, first, end)
+                    known = await self._put(known, tables, first, records[-1].offset + 1)
+                    first, tables, size = known.next, [], 0
+        if tables:
+            known = await self._put(known, tables, first, end)
         return known.records - before
 
     async def _found(self, topic: str, partition: int) -> Manifest:
@@ -97,8 +97,10 @@ class Archiver:
             self._known[topic, partition] = await asyncio.to_thread(_cleaned, self._place, topic, partition)
         return self._known[topic, partition]
 
-    async def _put(self, known: Manifest, held: list[pa.Table], first: int, end: int) -> Manifest:
-        made = await asyncio.to_thread(_put, self._place, known, pa.concat_tables(held), first, end, self._piece_bytes)
+    async def _put(self, known: Manifest, tables: list[pa.Table], first: int, end: int) -> Manifest:
+        made = await asyncio.to_thread(
+            _put, self._place, known, pa.concat_tables(tables), first, end, self._piece_bytes
+        )
         self._known[known.topic, known.partition] = made
         return made
 
@@ -109,10 +111,10 @@ class Archiver:
             raise AnotherTopicError(shown, partition, f"it ends at offset {end}, and {known.next} are kept")
         if not known.pieces or known.pieces[-1].last_offset < begin:
             return
-        mark, found = known.pieces[-1].mark, None
+        mark, there = known.pieces[-1].mark, None
         async for records in reader.read(topic, partition, mark.offset, mark.offset + 1):
-            found = mark_of(records[0])
-        if found != mark:
+            there = mark_of(records[0])
+        if there != mark:
             raise AnotherTopicError(shown, partition, f"at offset {mark.offset} stands another record than is kept")
 
 

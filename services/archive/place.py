@@ -2,8 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from io import RawIOBase
+from typing import IO, Any
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -46,19 +48,44 @@ class Place:
         """Put a file there, whole, or in the place of another one. A kill leaves at most a part under another name:
         the file's name, what is given as `part`, and who wrote it.
         """
+        with self.draft(path, part) as file:
+            file.write(content)
+
+    @contextmanager
+    def draft(self, path: str, part: str = "") -> Iterator["Draft"]:
+        """A file that is written piece by piece, and is there, whole, at the end of the block; as `write` has it. What
+        is left by an error never is.
+        """
+        full = self._full(path)
+        begun = f"{full}{part}.{self._writer}{_PART}"
         with self._errors(path, "written"):
-            full = self._full(path)
-            begun = f"{full}{part}.{self._writer}{_PART}"
             if self._is_local:
                 _make_folder(os.path.dirname(full))
-            with self._fs.open(begun, "wb") as file:
-                file.write(content)
-                if self._is_local:  # a power cut must not leave a name with nothing behind it
-                    file.flush()
-                    os.fsync(file.fileno())
+            file = self._fs.open(begun, "wb")
+        try:
+            yield Draft(file, lambda: self._errors(path, "written"))
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is what is told
+                file.close()
+                self._fs.rm_file(begun)
+            raise
+        with self._errors(path, "written"):
+            if self._is_local:  # a power cut must not leave a name with nothing behind it
+                file.flush()
+                os.fsync(file.fileno())
+            file.close()
             self._fs.mv(begun, full)
             if self._is_local:  # nor the old name, when what stood there is removed next
                 _sync_folder(os.path.dirname(full))
+
+    def reading(self, path: str) -> IO[bytes] | None:
+        """The file, to be read piece by piece and closed; None if there is none."""
+        with self._errors(path, "read"):
+            try:
+                opened: IO[bytes] = self._fs.open(self._full(path), "rb")
+                return opened
+            except FileNotFoundError:
+                return None
 
     def remove(self, path: str) -> None:
         """Let go of a file, if it is there."""
@@ -73,10 +100,10 @@ class Place:
         with self._errors(path, "listed"):
             self._fs.invalidate_cache()
             try:
-                found = self._fs.ls(self._full(path), detail=False)
+                paths = self._fs.ls(self._full(path), detail=False)
             except FileNotFoundError:
                 return []
-            return sorted(one.rstrip("/").rpartition("/")[2] for one in found)
+            return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
     def _full(self, path: str) -> str:
         return f"{self._root}/{path}"
@@ -88,6 +115,24 @@ class Place:
             yield
         except Exception as error:
             raise PlaceAwayError(self.shown(path), done, error) from error
+
+
+class Draft(RawIOBase):
+    """What stands in a file that is being written, for whoever writes to a file of Python's. Raises: PlaceAwayError."""
+
+    def __init__(self, file: IO[bytes], errors: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__()
+        self._file, self._errors = file, errors
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def write(self, content: Any) -> int:
+        with self._errors():
+            return self._file.write(content)
 
 
 def _make_folder(folder: str) -> None:

@@ -74,10 +74,10 @@ async def audit(
     """
     if from_checkpoint and seal is None:
         raise NoSecretError
-    async with postgres.alone() as guard, AsyncExitStack() as held:
+    async with postgres.alone() as guard, AsyncExitStack() as locks:
         (await read_live(guard)).require_current()
         await lock_schemas(guard)
-        held.push_async_callback(unlock_schemas, guard)
+        locks.push_async_callback(unlock_schemas, guard)
         generations = await load_generations(guard)
         await Guard(cluster, postgres.connection, generations).check()
         partitions = range(generations.partitions)
@@ -147,22 +147,22 @@ class _Run:
         live, scratch = self._schemas.live, self._schemas.scratch
         partitions = range(self._generations.partitions)
         plan = await self._plan(from_checkpoint)
-        begin(sum(one.records for one in plan.stretches))
+        begin(sum(stretch.records for stretch in plan.stretches))
         behind = await self._behind(partitions)
         proved = await self._prove(plan.stretches, behind.lines, progress)
         foreign = await foreign_records(self._snapshot, live)
         async with self._postgres.transaction(isolation="repeatable_read") as other:
             row = await first_difference(self._snapshot, other, live, scratch, partitions, behind)
-            bill = next((one.difference for one in proved if one.difference is not None), None)
+            bill = next((part.difference for part in proved if part.difference is not None), None)
             report = Report(
                 events=plan.events,
                 accounts=await self._snapshot.fetchval(_ACCOUNTS.format(schema=live)),
-                bills=sum(one.bills for one in proved),
-                unexplained=sum((one.unexplained for one in proved), await conservation(self._snapshot, live)),
+                bills=sum(part.bills for part in proved),
+                unexplained=sum((part.unexplained for part in proved), await conservation(self._snapshot, live)),
                 difference=other_history(self._cluster, plan.earlier, proved) or (str(row) if row else bill),
                 behind=len(behind.lines),
-                positions={one.partition: one.end for one in plan.stretches},
-                foreign=tuple(one.told(self._cluster) for one in foreign),
+                positions={stretch.partition: stretch.end for stretch in plan.stretches},
+                foreign=tuple(record.told(self._cluster) for record in foreign),
                 since=None if plan.begun is None else plan.begun.number,
                 refused=plan.refused,
             )

@@ -101,7 +101,10 @@ def _check_reached(checkpoint: Checkpoint, positions: Mapping[int, Position]) ->
 
 async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
     """The log reaches as far, has the same record there, and the same catalog. Raises: Suspicious."""
-    known = [Known(EVENTS, one.partition, one.next_offset, mark_of_fact(one.mark)) for one in checkpoint.segments]
+    known = [
+        Known(EVENTS, segment.partition, segment.next_offset, mark_of_fact(segment.mark))
+        for segment in checkpoint.segments
+    ]
     known.append(Known(CATALOG, 0, checkpoint.catalog_offset, None))
     try:
         await check_ends(reader, known)

@@ -75,7 +75,7 @@ class Checkpoint(_Content):
 
     def by_partition(self) -> Mapping[int, Segment]:
         """All of them."""
-        return {one.partition: one for one in self.segments}
+        return {segment.partition: segment for segment in self.segments}
 
 
 class Seal:
@@ -97,13 +97,13 @@ class Seal:
 
     def readable(self, tokens: Iterable[str]) -> list[Checkpoint]:
         """Those of these that it signed and understands; others are of other keys, other versions, or nobody's."""
-        found = []
+        readable = []
         for token in tokens:
             try:
-                found.append(self.read(token))
+                readable.append(self.read(token))
             except (OtherKeyError, ForgedError, OtherVersionError):
                 continue
-        return found
+        return readable
 
 
 @cache

@@ -60,25 +60,25 @@ class Conservation:
 
 async def check_organization(postgres: Postgres, organization: str) -> Conservation:
     """Every law of every family of the organization."""
-    found = Conservation()
+    conservation = Conservation()
     async for root_id in iterate_roots(postgres, organization):
-        await _check_family(postgres, organization, root_id, found)
-    return found
+        await _check_family(postgres, organization, root_id, conservation)
+    return conservation
 
 
-async def _check_family(postgres: Postgres, organization: str, root_id: str, found: Conservation) -> None:
+async def _check_family(postgres: Postgres, organization: str, root_id: str, conservation: Conservation) -> None:
     async with reading_live(postgres) as connection:
         page = await read_page(connection, organization, [root_id])
         waits = await connection.fetchval(_WAITS, root_id)
         rows = await connection.fetch(_ROWS, organization, root_id)
         charged = await connection.fetchrow(_CHARGED, root_id, MEMO_TYPES)
-    found.families += 1
-    found.waiting += waits is not None
+    conservation.families += 1
+    conservation.waiting += waits is not None
     shown = _Shown(rows, None if waits == "lines" else charged) if waits in (None, "lines", "outlooks") else None
     agreements, failing = await compute(organization, _residues_of, page, shown)
-    found.agreements += agreements
+    conservation.agreements += agreements
     for residue in failing:
-        found.note(residue)
+        conservation.note(residue)
 
 
 class _Shown(NamedTuple):

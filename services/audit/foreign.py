@@ -76,11 +76,11 @@ async def _run(places: tuple[str, ...]) -> list[str]:
     async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
         live = await read_live(connection)
         with live.reading():
-            held = await foreign_records(connection, live.schema)
-        by_place = {one.place(endpoints.kafka): one for one in held}
+            shown = await foreign_records(connection, live.schema)
+        by_place = {record.place(endpoints.kafka): record for record in shown}
         for place in places:
             if place not in by_place:
                 raise NoSuchRecordError(place)
         for place in places:
             await acknowledge(connection, by_place[place])
-        return [one.told(endpoints.kafka) for place, one in by_place.items() if place not in places]
+        return [record.told(endpoints.kafka) for place, record in by_place.items() if place not in places]

@@ -71,15 +71,15 @@ async def first_difference(
 
     `connection` is in the snapshot of the live schema; `other` sees the replay's, which was written after it.
     """
-    for one in (connection, other):
-        await one.execute(_WRITTEN_ALIKE)
-    for table, key in ((one.name, one.hashed_by) for one in ALL if one.hashed_by is not None):
+    for either in (connection, other):
+        await either.execute(_WRITTEN_ALIKE)
+    for table, key in ((model.name, model.hashed_by) for model in ALL if model.hashed_by is not None):
         columns = await _columns(connection, live, table)
         left_out = behind.of(table)
         theirs = _hashes(other, replay, table, key, columns, left_out)
-        found = await _compare(_hashes(connection, live, table, key, columns, left_out), theirs)
-        if found is not None:
-            return await _explain({live: connection, replay: other}, table, key, columns, found)
+        difference = await _compare(_hashes(connection, live, table, key, columns, left_out), theirs)
+        if difference is not None:
+            return await _explain({live: connection, replay: other}, table, key, columns, difference)
     for partition in partitions:
         if not await _same_ids({live: connection, replay: other}, partition):
             return Difference("seen_ids", f"partition {partition}", "other ids", "these")
@@ -100,12 +100,12 @@ async def digest_of(connection: Any, schema: str) -> str:
 
 async def _columns(connection: Any, schema: str, table: str) -> dict[str, str]:
     """Column -> expression of its normal text."""
-    found = {}
+    texts = {}
     for row in await connection.fetch(_COLUMNS, schema, table):
         name = row["column_name"]
         if name not in LEFT_OUT:
-            found[name] = f"trim_scale({name})::text" if row["data_type"] == "numeric" else f"{name}::text"
-    return found
+            texts[name] = f"trim_scale({name})::text" if row["data_type"] == "numeric" else f"{name}::text"
+    return texts
 
 
 async def _hashes(
@@ -131,11 +131,14 @@ async def _compare(live: AsyncIterator[tuple[str, str]], replay: AsyncIterator[t
 
 async def _explain(sides: dict[str, Any], table: str, key: str, columns: dict[str, str], value: str) -> Difference:
     listed = ", ".join(f"{text} AS {name}" for name, text in columns.items())
-    held = []
+    rows_of = []
     for schema, connection in sides.items():
         rows = await connection.fetch(_ROWS.format(columns=listed, schema=schema, table=table, key=key), value)
-        held.append({tuple(row.items()) for row in rows})
-    only_live, only_replay = sorted(held[0] - held[1], key=repr)[:1], sorted(held[1] - held[0], key=repr)[:1]
+        rows_of.append({tuple(row.items()) for row in rows})
+    only_live, only_replay = (
+        sorted(rows_of[0] - rows_of[1], key=repr)[:1],
+        sorted(rows_of[1] - rows_of[0], key=repr)[:1],
+    )
     name = key if key.isidentifier() else "root or organization"
     return Difference(table, f"{name} {value}", *_words(only_live, only_replay))
 
@@ -158,9 +161,9 @@ def _short(row: dict[str, Any]) -> str:
 
 async def _same_ids(sides: dict[str, Any], partition: int) -> bool:
     """Whether both hold the same ids in the same order; what is older than the window may be gone on either side."""
-    held = []
+    digests = []
     for schema, connection in sides.items():
         rows = await connection.fetch(_SEEN.format(schema=schema), partition)
-        held.append(b"".join(bytes(row["digests"]) for row in rows))
-    shorter, longer = sorted(held, key=len)
+        digests.append(b"".join(bytes(row["digests"]) for row in rows))
+    shorter, longer = sorted(digests, key=len)
     return longer.endswith(shorter)

@@ -51,7 +51,7 @@ class LogDigest:
 
     def hexdigest(self) -> str:
         """What all of them together are known by."""
-        parts = b"".join(one.digest() for one in (self._places, self._keys, self._values))
+        parts = b"".join(digest.digest() for digest in (self._places, self._keys, self._values))
         return blake2b(parts, digest_size=DIGEST_BYTES).hexdigest()
 
 

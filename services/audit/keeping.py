@@ -22,24 +22,24 @@ _IS_THERE = "SELECT to_regnamespace($1) IS NOT NULL"
 
 async def newest_token(connection: Any) -> str | None:
     """The newest checkpoint as the table has it; None if there is none."""
-    found: str | None = await connection.fetchval(_NEWEST)
-    return found
+    schema: str | None = await connection.fetchval(_NEWEST)
+    return schema
 
 
 async def published_tokens(reader: LogReader) -> list[str]:
     """Every checkpoint that the topic holds, oldest first; what is no text is none."""
     [start] = (await reader.beginning_offsets(CHECKPOINTS, [0])).values()
     [end] = (await reader.end_offsets(CHECKPOINTS, [0])).values()
-    found = []
+    tokens = []
     async for records in reader.read(CHECKPOINTS, 0, start, end):
-        found += [(record.value or b"").decode(errors="replace") for record in records]
-    return found
+        tokens += [(record.value or b"").decode(errors="replace") for record in records]
+    return tokens
 
 
 async def next_number(connection: Any, seal: Seal, reader: LogReader) -> int:
     """One more than any that was given, also by an audit that was killed before it had written its row."""
     last: int = await connection.fetchval(_LAST)
-    return 1 + max([last, *(one.number for one in seal.readable(await published_tokens(reader)))])
+    return 1 + max([last, *(checkpoint.number for checkpoint in seal.readable(await published_tokens(reader)))])
 
 
 async def copy_state(connection: Any, schema: str) -> bool:

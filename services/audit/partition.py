@@ -116,8 +116,8 @@ class PartitionAudit:
                 snapshot, self.schemas.live, projection, stretch.partition, self.behind
             )
         history.reach(stretch.end)
-        found = {range: history.digest(*range) for range in ranges}
-        proved.digests = {range: digest for range, digest in found.items() if digest is not None}
+        digests = {range: history.digest(*range) for range in ranges}
+        proved.digests = {range: digest for range, digest in digests.items() if digest is not None}
         return proved
 
 

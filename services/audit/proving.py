@@ -24,7 +24,11 @@ async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generat
     async with LogReader(cluster) as reader:
         published = seal.readable(await published_tokens(reader))
     same = (SCHEME, generations.commands, set(range(generations.partitions)))
-    return [one for one in published if (one.scheme, one.store, set(one.by_partition())) == same]
+    return [
+        checkpoint
+        for checkpoint in published
+        if (checkpoint.scheme, checkpoint.store, set(checkpoint.by_partition())) == same
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,12 @@ class Plan:
     @property
     def events(self) -> int:
         """How many offsets of the log and the catalog they cover."""
-        catalog = max((one.end_catalog for one in self.stretches), default=0)
-        return sum(one.records for one in self.stretches) + catalog - (self.begun.catalog_offset if self.begun else 0)
+        catalog = max((stretch.end_catalog for stretch in self.stretches), default=0)
+        return (
+            sum(stretch.records for stretch in self.stretches)
+            + catalog
+            - (self.begun.catalog_offset if self.begun else 0)
+        )
 
 
 def plan_of(
@@ -56,17 +64,17 @@ def plan_of(
     """What is to be folded of each partition up to these positions."""
     stretches = []
     for partition, place in sorted(positions.items()):
-        held = begun and begun.segment(partition)
-        start, start_catalog = (held.next_offset, held.catalog_offset) if held else (0, 0)
-        ranges = [one.segment(partition).range for one in earlier]
-        within = tuple(one for one in ranges if one[1] <= place.next_offset)
+        segment = begun and begun.segment(partition)
+        start, start_catalog = (segment.next_offset, segment.catalog_offset) if segment else (0, 0)
+        ranges = [stretch.segment(partition).range for stretch in earlier]
+        within = tuple(range for range in ranges if range[1] <= place.next_offset)
         stretches.append(Stretch(partition, start, start_catalog, place.next_offset, place.catalog_offset, within))
     return Plan(stretches, begun, earlier, refused)
 
 
 def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Sequence[Proved]) -> str | None:
     """Where the log is not what an earlier checkpoint was made over; None: it is, as far as it was read."""
-    digests = {(one.partition, range): digest for one in proved for range, digest in one.digests.items()}
+    digests = {(part.partition, range): digest for part in proved for range, digest in part.digests.items()}
     for checkpoint in earlier:
         for segment in checkpoint.segments:
             digest = digests.get((segment.partition, segment.range), segment.digest)
@@ -88,7 +96,7 @@ async def checkpoint_of(
     state: str,
 ) -> Checkpoint:
     """What an audit that passed has proved; `state` is the digest of the rows that it filled."""
-    catalog_offset = max((one.end_catalog for one in stretches), default=0)
+    catalog_offset = max((stretch.end_catalog for stretch in stretches), default=0)
     async with LogReader(cluster) as reader:
         number = await next_number(connection, seal, reader)
         catalog_digest = await digest_between(reader, CATALOG, 0, 0, catalog_offset)
@@ -101,7 +109,7 @@ async def checkpoint_of(
         usage=generations.usage,
         catalog_offset=catalog_offset,
         catalog_digest=catalog_digest,
-        segments=tuple(_segment(stretch, one) for stretch, one in zip(stretches, proved, strict=True)),
+        segments=tuple(_segment(stretch, part) for stretch, part in zip(stretches, proved, strict=True)),
         state=state,
     )
 

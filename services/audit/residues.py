@@ -45,8 +45,8 @@ WHERE partition = $1 AND account_id = root_id AND root_id > $2 ORDER BY root_id 
 
 async def conservation(connection: Any, live: str) -> Decimal:
     """The sum of all residues of conservation."""
-    found = await connection.fetchval(_CONSERVATION.format(schema=live))
-    return Decimal(found)
+    unexplained = await connection.fetchval(_CONSERVATION.format(schema=live))
+    return Decimal(unexplained)
 
 
 async def unexplained(

@@ -1,6 +1,6 @@
 """Bills as m3ter's wire shows them: issued, previewed and unbilled ones in one shape."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Context, Decimal
@@ -160,6 +160,12 @@ def unpriced_documents(family: Family, resources: Resources, account_id: str) ->
         document |= {"from": unpriced_usage.start.isoformat(), "to": unpriced_usage.end.isoformat()}
         documents.append(document)
     return documents
+
+
+def names_in(resources: Resources, ids: Iterable[str]) -> Names:
+    """What accounts and products with these ids are called in resources: in those of a moment, as they were called."""
+    named = ((id, resources.accounts.get(id) or resources.products.get(id)) for id in ids)
+    return {id: {"code": entity.body.code, "name": entity.body.name} for id, entity in named if entity is not None}
 
 
 def average(amount: Decimal, units: Decimal) -> Decimal:

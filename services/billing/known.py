@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from events.codec import decode
+from projections.resources import Resources
 from projections.settlement import DraftBill
 from services.billing.approving import draft_of
 from services.billing.life import BillLife, life_of
@@ -26,11 +27,13 @@ _BILLS = "SELECT bill_id, position FROM bills WHERE organization = $1"
 
 @dataclass(frozen=True, slots=True)
 class KnownBill:
-    """A bill as it stood then, and the date up to which bills were locked. `family`: as it was known, of a pending one,
-    with what would have been billed; without a draft nothing would have been."""
+    """A bill as it stood then, the date up to which bills were locked, and the organization's catalog of then (accounts
+    are no part of it). `family`: as it was known, of a pending one, with what would have been billed; without a draft
+    nothing would have been."""
 
     life: BillLife
     lock_date: date | None
+    catalog: Resources
     family: KnownFamily | None = None
     draft: DraftBill | None = None
 
@@ -43,13 +46,13 @@ async def known_bill(
         rows = await facts_known(connection, organization, bill_id, cut)
         catalog = await read_catalog(connection, organization, cut.offsets[0])
     life = await compute(organization, _life, organization, bill_id, rows)
-    configs = (await compute(organization, catalog_of, catalog))[0].bill_configs
-    lock_date = next((config.body.bill_lock_date for config in configs.values()), None)
+    resources, _ = await compute(organization, catalog_of, catalog)
+    lock_date = next((config.body.bill_lock_date for config in resources.bill_configs.values()), None)
     if life.pending is None:
-        return KnownBill(life, lock_date)
+        return KnownBill(life, lock_date, resources)
     family = await load_known(postgres, cluster, waiter, organization, "bill", bill_id, cut.at)
     pending = family.family.billed.pending[bill_id]
-    return KnownBill(life, lock_date, family, await compute(organization, draft_of, family.family, pending))
+    return KnownBill(life, lock_date, resources, family, await compute(organization, draft_of, family.family, pending))
 
 
 def _life(organization: str, bill_id: str, rows: list[Any]) -> BillLife:

@@ -35,7 +35,7 @@ PAGES_AT_ONCE = 4
 ORGANIZATIONS_AT_ONCE, APPROVALS_AT_ONCE = 200, 50
 #: First key of the advisory lock that a running job holds; the second is the job's sequence.
 #: Numbers of locks are unique: 7_217_001 appends, ...002 migrates, ...003 relays, ...004 makes read models,
-#: ...006 mends log or store.
+#: ...006 mends log or store, ...007 adds files of exports, ...008 is of jobs that export.
 JOB_LOCK = 7_217_005
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 _UNLOCK = "SELECT pg_advisory_unlock($1, $2)"
@@ -48,21 +48,21 @@ class JobLocks:
     job, another process may take the job up as well: bills are issued once all the same, the lock only spares the work.
     """
 
-    def __init__(self, database_url: str) -> None:
-        self._session = OwnConnection(database_url, Role.WATCH)
+    def __init__(self, database_url: str, number: int = JOB_LOCK) -> None:
+        self._session, self._number = OwnConnection(database_url, Role.WATCH), number
 
     @asynccontextmanager
     async def holding(self, sequence: int) -> AsyncIterator[bool]:
         """Whether the job is ours for the length of the block. Raises: PostgresUnreachableError."""
         async with self._session.use() as connection:
-            is_ours = bool(await connection.fetchval(_TRY_LOCK, JOB_LOCK, sequence))
+            is_ours = bool(await connection.fetchval(_TRY_LOCK, self._number, sequence))
         try:
             yield is_ours
         finally:
             if is_ours:
                 with suppress(PostgresUnreachableError):  # then the lock went with the session
                     async with self._session.use() as connection:
-                        await connection.execute(_UNLOCK, JOB_LOCK, sequence)
+                        await connection.execute(_UNLOCK, self._number, sequence)
 
     def close(self) -> None:
         """Let the session go, and every lock with it."""

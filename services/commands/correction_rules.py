@@ -33,7 +33,7 @@ class LoggedUsage:
     @property
     def fields(self) -> UsageFields:
         """As it came."""
-        return UsageFields(**{name: held for name in UsageFields.model_fields if (held := getattr(self.rated, name))})
+        return UsageFields(**{name: value for name in UsageFields.model_fields if (value := getattr(self.rated, name))})
 
 
 def stands_of(usage: LoggedUsage, corrections: Iterable[Envelope]) -> UsageFields | None:
@@ -70,7 +70,7 @@ def fields_of(meter: Meter, given: Mapping[str, Mapping[str, Any] | None]) -> Us
         elif values:
             texts[name] = values
     maps = {"measure": numbers, **texts}
-    return UsageFields(**{name: dict(held) for name, held in maps.items() if held})
+    return UsageFields(**{name: dict(given) for name, given in maps.items() if given})
 
 
 def _told(usage: LoggedUsage, was: UsageFields, reason: str | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from events.resources.counters import CounterPricing
 from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig
 from events.resources.plan_groups import PlanGroupLink
+from events.resources.webhooks import Webhook
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
 from services.commands import commitment_rules, organization_rules, schedule_rules
@@ -60,6 +61,7 @@ from services.commands.messages import (
 )
 from services.commands.notification_rules import check_rule
 from services.commands.table import KINDS
+from services.commands.webhook_rules import check_webhook
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:
@@ -170,5 +172,7 @@ def _check_of_catalog(resources: Resources, id: str, body: Resource, current: En
             check_rule(body)
         case AutomaticTopUp():
             check_top_up(resources, body)
+        case Webhook():
+            check_webhook(body)
         case _:
             pass

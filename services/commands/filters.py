@@ -169,6 +169,7 @@ COMMITMENT_ENDS = (
 PLAN_OR_TEMPLATE = (equals("planId"), equals("planTemplateId"))
 CONTRACT_OR_NONE = (unlinked_or_equals("contractId"), unlinked_or_equals("contractId", "contract"))
 _SWITCHED = Filter("active", IsSwitched("active"), "flag")
+WEBHOOKS = (IDS, CODES, _SWITCHED)
 RULES = (IDS, CODES, _SWITCHED, equals("eventName"), equals("accountId"))
 AUTOMATIC = (IDS, CODES, _SWITCHED, equals("accountId"))
 TOP_UPS = (*AUTOMATIC, equals("commitmentId"), equals("balanceId"))

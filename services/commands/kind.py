@@ -86,6 +86,8 @@ class Kind:
     group: Literal["configuration", "billing"] = "configuration"
     #: Whether an organization has one at most, which has paths of its own.
     single: bool = False
+    #: Whether what changes it changes something beside it, too, and so has paths of its own.
+    written_beside: bool = False
     entity: type[Entity[Any]] = Entity
     #: Its HTTP path, where that is not the plural of its name.
     at: str | None = None

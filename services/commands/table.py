@@ -14,17 +14,19 @@ from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from events.resources.statements import StatementConfig
+from events.resources.webhooks import Webhook
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import InnerList, InStories, Kind
 
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_RULES, _WEBHOOKS = "notifications/configurations", "integrationdestinations/webhooks"
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 _OF_ACCOUNT: dict[str, Any] = {"owner": "accountId", "fixed": ("accountId",)}
-_AT_RULES, _OF_FUND = "notifications/configurations", ("accountId", "commitmentId", "balanceId")
+_OF_FUND = ("accountId", "commitmentId", "balanceId")
 _OF_BALANCE: dict[str, Any] = {
     "group": "billing",
     "owner": "balanceId",
@@ -222,9 +224,10 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
     Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
-    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_AT_RULES, in_stories=None),
+    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_RULES, in_stories=None),
     Kind("automaticTopUp", AutomaticTopUp, f.TOP_UPS, fixed=_OF_FUND, group="billing"),
     Kind("thresholdBilling", ThresholdBilling, f.AUTOMATIC, fixed=("accountId", "currency"), group="billing"),
+    Kind("webhook", Webhook, f.WEBHOOKS, page_size_max=200, at=_WEBHOOKS, written_beside=True, in_stories=None),
 )
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 

@@ -52,8 +52,8 @@ def supposed_resources(resources: Resources, supposed: Supposed, now: datetime) 
 
     `now` is the organization's time, as of a command.
     """
-    held: dict[str, Any] = {kind.attribute: dict(kind.held(resources)) for kind in SUPPOSABLE.values()}
-    changed, sequence = replace(resources, **held), count(SUPPOSED)
+    copies: dict[str, Any] = {kind.attribute: dict(kind.held(resources)) for kind in SUPPOSABLE.values()}
+    changed, sequence = replace(resources, **copies), count(SUPPOSED)
     for name, kind in SUPPOSABLE.items():
         for number, document in enumerate(supposed.get(name, ())):
             try:

@@ -28,7 +28,6 @@ async def page(visit: Visit) -> Response:
     asked = await together(
         stands=_then(visit, id) if moment else _now(visit, id),
         config=asking.get("organizationconfig"),
-        unbilled=or_missing(asking.get("accounts", id, "unbilled", **moment)),
         bills=or_missing(_bills(visit, id)),
         span=visit.span(id),
         stakes=or_missing(asking.get("accounts", id, "outlook", limit=_DRAWN)),
@@ -49,6 +48,7 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
         commitments=or_missing(asking.get("commitments", accountId=id, nextToken=visit.query.get("commitmentsFrom"))),
         balances=or_missing(asking.get("balances", accountId=id, nextToken=visit.query.get("balancesFrom"))),
         plans=or_missing(plans_of(asking, id)),
+        unbilled=or_missing(asking.get("accounts", id, "unbilled")),
         automatic=or_missing(of_account(asking, id)),
     )
     parent = asked["account"].get("parentAccountId")

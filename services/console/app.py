@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from services.access.gate import Gate
+from services.access.links import SpentLinks
 from services.console import (
     account,
     accounts,
@@ -16,7 +17,9 @@ from services.console import (
     bills,
     changing,
     commitment,
+    correcting,
     explained,
+    exports,
     operations,
     overview,
     what_if,
@@ -29,7 +32,7 @@ from services.console.visits import Action, Console, Needed, Page, done, outside
 
 PATH = "/console"
 #: Below an organization: what is looked at, ...
-_PAGES: tuple[tuple[str, Page], ...] = (
+PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
     ("/accounts/{account}/what-if", what_if.page),
@@ -41,12 +44,18 @@ _PAGES: tuple[tuple[str, Page], ...] = (
     ("/bills/{bill}/approve", changing.confirm_approval),
     ("/bills/{bill}/recalculate", changing.confirm_recalculation),
     ("/bills/{bill}/memo", changing.memo),
+    ("/exports", exports.page),
+    ("/exports/{job}/file", exports.file),
     ("/operations/conservation", operations.conservation),
+    ("/operations/held", operations.held),
+    ("/corrections", correcting.page),
+    ("/corrections/event", correcting.event),
+    ("/corrections/matching", correcting.matching),
     ("/operations/refused/{record}", operations.refused_record),
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
 )
 #: ... what tells when it has moved, ...
-_FOLLOWED: tuple[tuple[str, Page], ...] = (
+FOLLOWED: tuple[tuple[str, Page], ...] = (
     ("", overview.page),
     ("/accounts/{account}", account.page),
     ("/commitments/{commitment}", commitment.page),
@@ -61,17 +70,23 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/bills/{bill}/approve", changing.approve),
     ("/bills/{bill}/recalculate", changing.recalculate),
     ("/bills/{bill}/memo", changing.add_memo),
+    ("/exports", exports.start),
     ("/operations/replay", operations.replay),
+    ("/corrections/event", correcting.correct),
+    ("/corrections/matching", correcting.void_matching),
     ("/operations/jobs/{job}/cancel", operations.cancel_job),
 )
 
 
-def console_routes(api: ASGIApp, gate: Gate, needed: Needed, streams: Streams) -> list[BaseRoute]:
+def console_routes(
+    api: ASGIApp, gate: Gate, needed: Needed, streams: Streams, spent_links: SpentLinks
+) -> list[BaseRoute]:
     """All of it, below /console. `api`: the app that has the API's routes; `needed`: which scopes one of them needs,
-    by method and path below an organization; `streams`: what tells pages that they have moved.
+    by method and path below an organization; `streams`: what tells pages that they have moved; `spent_links`: which
+    links somebody has signed in by.
     """
     console = Console(calls_of(api), gate, needed)
-    signing = SigningIn(console)
+    signing = SigningIn(console, spent_links)
     outside = [
         Route("/", signing.front),
         Route("/organizations", signing.choose),
@@ -83,8 +98,8 @@ def console_routes(api: ASGIApp, gate: Gate, needed: Needed, streams: Streams) -
         Route("/enter/{code}", signing.enter, methods=["POST"]),
         Route("/static/{name}", serve_asset),
     ]
-    looked_at = [_inside(path, shown(console, page), "GET") for path, page in _PAGES]
-    followed = [_inside(path, shown(console, streams.followed(page)), "GET") for path, page in _FOLLOWED]
+    looked_at = [_inside(path, shown(console, page), "GET") for path, page in PAGES]
+    followed = [_inside(path, shown(console, streams.followed(page)), "GET") for path, page in FOLLOWED]
     looked_at += [*followed, _inside("/live", shown(console, streams.page), "GET")]
     sent = [_inside(path, done(console, action), "POST") for path, action in _ACTIONS]
     every = [*outside, *looked_at, *sent, Route("/{path:path}", _not_there)]

@@ -1,5 +1,6 @@
 """The page of a commitment: its terms in words, who changed them, what it paid for and what it is still owed for."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.responses import Response
@@ -9,6 +10,8 @@ from services.console.asking import Missing, or_missing, together
 from services.console.visits import Visit
 
 _FEE = "COMMITMENT_FEE"
+#: Of so many bills the numbers are asked for: as many as a page of the API's has.
+_NUMBERED = 100
 #: Which terms name a plan.
 _PLANS = ("billingPlanId",)
 #: What an answer says of a resource beside its terms.
@@ -46,7 +49,8 @@ async def page(visit: Visit) -> Response:
         asked["to_come"] = _fees_of(asked["to_come"], id)
     if not isinstance(asked["happened"], Missing):
         asked["happened"] = [_told(event) for event in asked["happened"]["data"]]
-    return await visit.page("commitment.html", commitment=commitment, **asked)
+    numbers = await _numbers(visit, (asked["ledger"], asked["fees"]))
+    return await visit.page("commitment.html", commitment=commitment, numbers=numbers, **asked)
 
 
 async def _happened(visit: Visit, id: str) -> Any:
@@ -59,6 +63,18 @@ async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:
         return {}
     page = await visit.asking.get(path, ids=",".join(ids))
     return {one["id"]: one["name"] for one in page["data"]}
+
+
+async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
+    """By id, the invoice numbers, which never change, of the bills that these lines are on. Of a bill without one, of
+    one that was voided since, and where they could not be had, there is none."""
+    ids = list({line["billId"] for page in pages if not isinstance(page, Missing) for line in page["data"]})[:_NUMBERED]
+    if not ids:
+        return {}
+    asked = visit.asking.get("bills", ids=",".join(ids), excludeLineItems="true", pageSize=len(ids))
+    bills = await or_missing(asked)
+    found = [] if isinstance(bills, Missing) else bills["data"]
+    return {one["id"]: one["sequentialInvoiceNumber"] for one in found if "sequentialInvoiceNumber" in one}
 
 
 def _fees_of(unbilled: dict[str, Any], id: str) -> list[dict[str, Any]]:

@@ -33,6 +33,17 @@ async def conservation(visit: Visit) -> Response:
     return await visit.page("conservation.html", laws=await visit.asking.get("conservation"))
 
 
+async def held(visit: Visit) -> Response:
+    """Usage that waits for its account or its meter."""
+    given = {name: visit.query.get(name) for name in ("reason", "accountCode", "meterCode")}
+    asked = {"pageSize": _REFUSED, "nextToken": visit.query.get("from"), **given}
+    found = await together(
+        held=or_missing(visit.asking.get("usage", "held", **asked)),
+        config=or_missing(visit.asking.get("organizationconfig")),
+    )
+    return await visit.page("held.html", given=given, **found)
+
+
 async def refused_record(visit: Visit) -> Response:
     """One refused record with what was sent."""
     record = await visit.asking.get("usage", "rejected", visit.request.path_params["record"])

@@ -3,16 +3,15 @@
 import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from hashlib import sha256
-from secrets import token_urlsafe
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from services.access.errors import AccessUnknownError, NotSignedInError
-from services.access.tokens import LINK_SECONDS, Identity
+from services.access.errors import AccessUnknownError, NotSignedInError, WrongTokenError
+from services.access.links import Entrance, SpentLinks, entrance_of, link_code
+from services.access.tokens import Identity
 from services.console.asking import document_of, path_of
 from services.console.looks import HEADERS, Addresses, rendered
 from services.console.sessions import (
@@ -28,53 +27,9 @@ from services.console.sessions import (
     token_of,
 )
 from services.console.visits import Console, outside_error
+from services.postgres import PostgresUnreachableError
 
-#: Links that wait to be followed; of more the oldest is dropped.
-_LINKS = 1_000
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """What a link leads to: the token of who asked for it, and the organization that is looked at."""
-
-    token: str
-    organization: str
-    until: float
-
-
-@dataclass(slots=True)
-class Links:
-    """Links that sign somebody in, each once and for a quarter of an hour, by a digest of their codes.
-
-    They are known to this process alone: whoever asks for one follows it to the same address.
-    """
-
-    clock: Callable[[], float] = time.monotonic
-    _entrances: dict[str, Entrance] = field(default_factory=dict)
-
-    def make(self, token: str, organization: str) -> str:
-        """A new code."""
-        code = token_urlsafe(32)
-        if len(self._entrances) >= _LINKS:
-            del self._entrances[next(iter(self._entrances))]
-        self._entrances[_digest(code)] = Entrance(token, organization, self.clock() + LINK_SECONDS)
-        return code
-
-    def look(self, code: str) -> Entrance | None:
-        """What the code leads to, if it was not used and is not over."""
-        entrance = self._entrances.get(_digest(code))
-        return entrance if entrance is not None and self.clock() < entrance.until else None
-
-    def take(self, code: str) -> Entrance | None:
-        """The same, and the code is used up."""
-        entrance = self.look(code)
-        self._entrances.pop(_digest(code), None)
-        return entrance
-
-
-def _digest(code: str) -> str:
-    return sha256(code.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +37,7 @@ class SigningIn:
     """The pages that nobody has to be signed in for."""
 
     console: Console
-    links: Links = field(default_factory=Links)
+    spent_links: SpentLinks
 
     async def front(self, request: Request) -> Response:
         """Where somebody who is signed in belongs; else the page for signing in."""
@@ -149,30 +104,46 @@ class SigningIn:
             return JSONResponse({"message": str(error)}, 401 if isinstance(error, NotSignedInError) else 503)
         form = await read_form(request)
         organization = form.get("organization", "") if identity.is_operators else identity.organization
-        code = self.links.make(authorization.partition(" ")[2].strip(), organization)
+        code = link_code(self.console.gate.tokens, identity, organization)
         return JSONResponse({"path": f"{Base.of(request).path}/enter/{code}"})
 
     async def doorstep(self, request: Request) -> Response:
         """What a link shows: as whom it signs in. To look at it uses nothing up: programs follow links, too, and
         nobody is to be signed in as somebody else unawares."""
-        code = request.path_params["code"]
-        entrance = self.links.look(code)
-        identity = None if entrance is None else self._read(entrance.token)
-        values = {"to": Addresses(Base.of(request)), "code": code, "entrance": entrance, "identity": identity}
-        return await rendered("enter.html", values, 200 if identity else 404)
+        try:
+            entrance = self._entrance(request)
+            if entrance is not None and await self.spent_links.is_spent(entrance):
+                entrance = None
+        except (AccessUnknownError, PostgresUnreachableError) as error:
+            return await outside_error(request, 503, str(error))
+        values = {"to": Addresses(Base.of(request)), "code": request.path_params["code"], "entrance": entrance}
+        return await rendered("enter.html", values, 200 if entrance else 404)
 
     async def enter(self, request: Request) -> Response:
         """Sign in by the link."""
         try:
             check_same_site(request)
+            entrance = self._entrance(request)
+            if entrance is None or not await self.spent_links.spend(entrance):
+                return await self.doorstep(request)
         except ForeignFormError as error:
             return await outside_error(request, 403, str(error))
-        entrance = self.links.take(request.path_params["code"])
-        identity = None if entrance is None else self._read(entrance.token)
-        if entrance is None or identity is None:
-            return await self.doorstep(request)
+        except (AccessUnknownError, PostgresUnreachableError) as error:
+            return await outside_error(request, 503, str(error))
+        who, seconds = entrance.identity, int(entrance.identity.expires - time.time())
+        token = self.console.gate.tokens.sign(who.access_key_id, who.organization, who.scopes, seconds=seconds)
         target = _home(Base.of(request), entrance.organization) if entrance.organization else ""
-        return await self._entered(request, entrance.token, target, int(identity.expires - time.time()))
+        return await self._entered(request, token, target, seconds)
+
+    def _entrance(self, request: Request) -> Entrance | None:
+        """What the link of the address says; None of one that is over, and of a key that is revoked. Raises:
+        AccessUnknownError."""
+        gate = self.console.gate
+        try:
+            entrance = entrance_of(gate.tokens, request.path_params["code"])
+        except WrongTokenError:
+            return None
+        return None if gate.is_revoked(entrance.identity.access_key_id) else entrance
 
     async def _entered(self, request: Request, token: str, target: str, seconds: int) -> Response:
         base = Base.of(request)

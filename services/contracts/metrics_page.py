@@ -25,6 +25,7 @@ GROUPS = (
     ("Ingest", metrics.INGEST),
     ("Projector", metrics.PROJECTOR),
     ("Relay", metrics.RELAY),
+    ("`trueup webhooks`", metrics.WEBHOOKS),
     ("Notary", metrics.NOTARY),
     ("API, of its requests and of the whole system", metrics.API),
     ("`trueup archive --follow`", metrics.ARCHIVE),

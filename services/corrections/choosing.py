@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from events.codec import decode
 from events.envelope import event_id
+from events.facts.corrections import UsageFields
 from events.facts.usage import UsageRated
 from events.sources import Origins
 from projections.calendar import local_day
@@ -63,9 +64,15 @@ class Chosen(NamedTuple):
 
 
 async def choose(
-    postgres: Postgres, cluster: Cluster, account: AccountEntity, now: LoadedFamily, conditions: Conditions
+    postgres: Postgres,
+    cluster: Cluster,
+    account: AccountEntity,
+    now: LoadedFamily,
+    conditions: Conditions,
+    most: int = CHOSEN_MAX,
 ) -> Chosen:
-    """The first of the account's events that fulfil the conditions and are not voided; the family as it is `now`.
+    """The first of the account's events that fulfil the conditions and are not voided, `most` of them; the family as it
+    is `now`.
 
     Raises: InvalidField if more of the log would have to be read than one request may.
     """
@@ -91,7 +98,7 @@ async def choose(
                 corrected = past.state.corrections.get(event.offset)
                 if corrected is not None and corrected.stands is None:
                     continue
-                if len(events) == CHOSEN_MAX:
+                if len(events) == most:
                     return Chosen(events, more=True)
                 events.append(event)
     return Chosen(events, more=False)
@@ -115,15 +122,23 @@ async def _fulfilling(
                     yield LoggedUsage(now.organization, account.id, account.partition, logged.offset, id, rated)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event, and what it would say; None: it would count for nothing."""
+
+    event: LoggedUsage
+    fields: UsageFields | None
+
+
 async def compared(
-    postgres: Postgres, cluster: Cluster, now: LoadedFamily, events: Sequence[LoggedUsage], through: date
+    postgres: Postgres, cluster: Cluster, now: LoadedFamily, changes: Sequence[Change], through: date
 ) -> list[ComparedBill]:
-    """What a run for the date would bill the events' account, as things are and without these events."""
+    """What a run for the date would bill the changed events' account, as things are and with these changes."""
     async with LogReader(cluster) as reader:
         where = now.organization, now.root_id, now.positions
         today = await load_past(postgres, reader, *where)
-        supposed = await load_past(postgres, reader, *where, supposed=_without(today, events))
-    account_id = events[0].account_id
+        supposed = await load_past(postgres, reader, *where, supposed=_supposed(today, changes))
+    account_id = changes[0].event.account_id
 
     def both() -> list[ComparedBill]:
         first, second = (draft_bills(one.family, date=through, account_id=account_id) for one in (today, supposed))
@@ -132,15 +147,16 @@ async def compared(
     return await compute(now.organization, both)
 
 
-def _without(past: PastFamily, events: Sequence[LoggedUsage]) -> Mapping[int, Corrected]:
-    """The events as if they were voided."""
+def _supposed(past: PastFamily, changes: Sequence[Change]) -> Mapping[int, Corrected]:
+    """The events as if they were so changed."""
     supposed = {}
-    for event in events:
-        rated, before = event.rated, past.state.corrections.get(event.offset)
+    for change in changes:
+        event, rated = change.event, change.event.rated
+        before = past.state.corrections.get(event.offset)
         stands = event.fields if before is None or before.stands is None else before.stands
         were = (*(() if before is None else before.were), stands)
         told = Told(event.event_id, rated.ts, None, None)
         supposed[event.offset] = Corrected(
-            event.event_id, event.account_id, rated.meter_id, rated.ts, rated.usage_id, were, None, told
+            event.event_id, event.account_id, rated.meter_id, rated.ts, rated.usage_id, were, change.fields, told
         )
     return supposed

@@ -32,14 +32,21 @@ async def correct(
 
     In a transaction under the organization's lock. Raises: UsageIsVoided, StreamMovedError, RecordTooLargeError.
     """
-    organization, stream = usage.organization, stream_of_usage(usage.event_id)
-    before = [envelope for _, envelope in await read_stream(connection, organization, stream, generations.commands)]
+    before = await corrections_of(connection, usage, generations)
     fact = decide(stands_of(usage, before))
     if fact is None:
         return latest(before)
     place = usage.account_id, usage.partition
+    stream, version = stream_of_usage(usage.event_id), len(before) + 1
     event = NewEvent(
-        organization, stream, len(before) + 1, fact, author.now, *place, author.correlation, actor=author.actor
+        usage.organization, stream, version, fact, author.now, *place, author.correlation, actor=author.actor
     )
     [envelope] = await append(connection, [event], generations)
     return envelope
+
+
+async def corrections_of(connection: Any, usage: LoggedUsage, generations: Generations) -> list[Envelope]:
+    """All corrections of the event until now, in their order."""
+    stream = stream_of_usage(usage.event_id)
+    found = await read_stream(connection, usage.organization, stream, generations.commands)
+    return [envelope for _, envelope in found]

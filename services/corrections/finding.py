@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from events.codec import decode
+from events.digests import id_digest, id_hash
 from events.envelope import event_id
 from events.facts.usage import UsageRated
 from events.resources.catalog import Meter
@@ -20,7 +21,6 @@ from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
 from services.commands.correction_rules import LoggedUsage
 from services.commands.errors import InvalidField, UnknownResource
-from services.ingest.digests import id_digest, id_hash
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live

@@ -44,8 +44,12 @@ class Board:
 
     def spent(self) -> dict[str, Decimal]:
         """What each prepayment has paid, by the account's code."""
-        held = self._commitments.items()
-        return {code: Decimal(one["amountSpent"]) for code, one in held if one.get("commitmentType") != "MINIMUM"}
+        commitments = self._commitments.items()
+        return {
+            code: Decimal(commitment["amountSpent"])
+            for code, commitment in commitments
+            if commitment.get("commitmentType") != "MINIMUM"
+        }
 
     async def look(self, client: Client, customers: Mapping[str, tuple[str, str | None]]) -> None:
         """Ask for all commitments."""
@@ -73,15 +77,15 @@ class Board:
         for heading in ("spent", "remaining"):
             table.add_column(heading, justify="right", no_wrap=True, min_width=8)
         table.add_column("", no_wrap=True, min_width=BAR + 6)
-        for code, held in self._commitments.items():
-            amount = Decimal(held["amount"])
-            if held.get("commitmentType") == "MINIMUM":
+        for code, commitment in self._commitments.items():
+            amount = Decimal(commitment["amount"])
+            if commitment.get("commitmentType") == "MINIMUM":
                 what = f"minimum of {amount:.2f} a month"
-                spent = sum((Decimal(period["counted"]) for period in held["periods"][:1]), Decimal(0))
+                spent = sum((Decimal(period["counted"]) for period in commitment["periods"][:1]), Decimal(0))
                 remaining = max(amount - spent, Decimal(0))
             else:
                 what = f"prepayment of {amount:.2f}"
-                spent, remaining = Decimal(held["amountSpent"]), Decimal(held["amountRemaining"])
+                spent, remaining = Decimal(commitment["amountSpent"]), Decimal(commitment["amountRemaining"])
             table.add_row(code, what, f"{spent:.2f}", f"{remaining:.2f}", _bar(spent, amount))
         return table
 

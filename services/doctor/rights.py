@@ -35,7 +35,7 @@ class Right(NamedTuple):
 
 
 #: Of those that need no more than these; the others read all, and ask how far the relay's group has come.
-_READS = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED}
+_READS: dict[str, tuple[str, ...]] = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED, "webhooks": ()}
 #: Beside what all may: topics that a process writes, and the group that it is a member of.
 _WRITES = {
     "api": (USAGE,),
@@ -53,6 +53,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "relay": (Role.RELAY,),
     "ingest": (Role.INGEST,),
     "projector": (Role.PROJECTOR,),
+    "webhooks": (Role.WEBHOOKS,),
     "notary": (),
     "jobs": (),
     "archive": (),

@@ -134,10 +134,10 @@ def _unknown(named: str) -> UnknownResource:
 async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> dict[str, Any]:
     """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
     if asked.cut is None:
-        found = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
+        line_of = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
     else:
-        found = await _known_line(postgres, cluster, waiter, asked, asked.cut)
-    bill, line, pending = found
+        line_of = await _known_line(postgres, cluster, waiter, asked, asked.cut)
+    bill, line, pending = line_of
     async with LogReader(cluster) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
         explanation = await compute(asked.organization, _explained, past, bill, line)

@@ -21,6 +21,7 @@ from events.topics import (
     ARRIVAL_HEADER,
     CUT_HEADER,
     HEADER_PREFIX,
+    HELD_HEADER,
     OFFSET_HEADER,
     PARTITION_HEADER,
     REASON_HEADER,
@@ -212,6 +213,8 @@ def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: i
         (OFFSET_HEADER, b"%d" % record.offset),
         (ARRIVAL_HEADER, b"%d" % arrival),
     ]
+    if refused.hold is not None:
+        ours.append((HELD_HEADER, b"%d" % refused.hold.until(arrival)))
     if len(value) > most:
         ours.append((CUT_HEADER, f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()}".encode()))
         value = value[:most]

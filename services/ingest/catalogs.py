@@ -26,6 +26,9 @@ from events.facts.catalog import (
     NotificationConfigurationCreated,
     NotificationConfigurationDeleted,
     NotificationConfigurationUpdated,
+    WebhookCreated,
+    WebhookDeleted,
+    WebhookUpdated,
 )
 from events.facts.resources import (
     AccountCreated,
@@ -65,6 +68,9 @@ _OF_RULES = (
     ThresholdBillingCreated,
     ThresholdBillingUpdated,
     ThresholdBillingDeleted,
+    WebhookCreated,
+    WebhookUpdated,
+    WebhookDeleted,
     Alert,
 )
 log = structlog.get_logger(__name__)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.digests import meter_crc
 from events.envelope import Envelope
 from events.resources.catalog import FieldCategory, Meter
 from projections.aggregates import TotalsKey
@@ -17,8 +18,8 @@ from projections.rating.index import FamilyIndex, index_families
 from projections.rating.terms import Reader, Readers
 from projections.resources import Resources
 from projections.settlement.family import compile_terms
-from services.ingest.digests import meter_crc
 from services.ingest.instants import FUTURE_LIMIT, LATEST
+from services.refusals.refusal import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,16 @@ class Directory:
     meters: dict[str, KnownMeter] = field(default_factory=dict)
     clock: datetime | None = None
     limit: datetime | None = None
+    #: What becomes of usage of an account, and of a meter, that is not there; None: it is refused.
+    hold_for_accounts: Hold | None = None
+    hold_for_meters: Hold | None = None
 
 
 def directory_of(resources: Resources) -> Directory:
     """The organization's accounts and meters by code."""
     clock = resources.clock if resources.has_test_clock else None
+    config = resources.configured
+    hold = None if config is None else Hold(config.hold, clock)
     return Directory(
         organization=resources.organization,
         resources=resources,
@@ -70,6 +76,8 @@ def directory_of(resources: Resources) -> Directory:
         meters={meter.body.code: _meter(meter) for meter in resources.meters.values()},
         clock=clock,
         limit=None if clock is None else min(clock, LATEST) + FUTURE_LIMIT,
+        hold_for_accounts=hold if config is not None and config.holds_for_accounts else None,
+        hold_for_meters=hold if config is not None and config.holds_for_meters else None,
     )
 
 

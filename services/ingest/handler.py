@@ -25,7 +25,7 @@ from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
-from services.ingest.partition import PartitionState, gaps, second_writer
+from services.ingest.partition import PartitionState, gaps
 from services.ingest.showing import show, writing
 from services.ingest.snapshot import load_snapshots
 from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
@@ -232,10 +232,9 @@ class IngestHandler:
             if state.is_surplus:
                 continue
             between, position = gaps(self._reader.cluster, partition, state.position, batches)
-            sources = frozenset((state.writer.usage_source, state.writer.read_source))
             for start, end in between:
                 gap = self._reader.read(EVENTS, partition, start, end)
-                why = await second_writer(sources, gap, self._reader.cluster.topic(EVENTS))
+                why = await state.second_writer(gap, self._reader.cluster.topic(EVENTS), self._gate.catalogs)
                 if why is not None:
                     lost[partition] = why
                     break

@@ -11,17 +11,18 @@ from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
+from events.digests import Hash, id_hash
+from events.resources.base import CODE_MAX, is_plain
 from events.resources.bounds import NO_NUL
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import TotalsKey
 from projections.usage import MeterPlan
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH, CloudEvent
-from services.ingest.digests import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.json_text import members
 from services.ingest.running_charge import RunningCharge
 from services.ingest.totals import Cell
-from services.refusals.refusal import Reason, Refused
+from services.refusals.refusal import Hold, Reason, Refused
 
 #: What an event says of its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]
@@ -91,7 +92,8 @@ def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount
         raise Refused(Reason.UNKNOWN_ORGANIZATION, f"organization {event.organization[:80]!r} is not known")
     account = directory.accounts.get(event.subject)
     if account is None:
-        raise Refused(Reason.UNKNOWN_ACCOUNT, f"subject must be an account's code, {event.subject[:80]!r} is none")
+        rule = f"subject must be an account's code, {event.subject[:80]!r} is none"
+        raise Refused(Reason.UNKNOWN_ACCOUNT, rule, _held(event.subject, directory.hold_for_accounts))
     return account
 
 
@@ -99,8 +101,14 @@ def find_meter(event: CloudEvent, directory: Directory) -> KnownMeter:
     """The meter that the event names. Raises: Refused."""
     meter = directory.meters.get(event.data.meter)
     if meter is None:
-        raise Refused(Reason.UNKNOWN_METER, f"data.meter must be a meter's code, {event.data.meter[:80]!r} is none")
+        rule = f"data.meter must be a meter's code, {event.data.meter[:80]!r} is none"
+        raise Refused(Reason.UNKNOWN_METER, rule, _held(event.data.meter, directory.hold_for_meters))
     return meter
+
+
+def _held(code: str, hold: Hold | None) -> Hold | None:
+    """What nothing can ever be called is not waited for."""
+    return hold if 0 < len(code) <= CODE_MAX and is_plain(code) else None
 
 
 def lane_of(directory: Directory, account: KnownAccount, meter: KnownMeter, plan: MeterPlan | None) -> Lane:

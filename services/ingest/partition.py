@@ -11,20 +11,26 @@ If it follows what we know, nobody else wrote. If not, the gap is read: facts of
 there; a record of *our* source that we did not write means that another worker judged the same usage on a memory of its
 own. Ours is then wrong (it lacks, say, an id that the other one accepted), so it is dropped and folded anew from the
 log, where the sequence rule has already settled who was first.
+
+Among the facts that are expected there are corrections of usage (decision 32): what is rated from then on is rated by
+totals without what was voided, and with what was amended.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from decimal import localcontext
 
 import msgspec
 
-from events.codec import ForeignRecordError, decode_own
+from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.decimals import EXACT
 from events.envelope import Envelope
+from events.facts.corrections import UsageAmended, UsageCorrection
 from events.facts.usage import UsageRead
 from events.sources import LastSequences, Origins, usage_partition_of
 from events.topics import EVENTS
+from projections.calendar import local_day
+from projections.corrections import corrected_by
 from services.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs, Stale
@@ -33,7 +39,7 @@ from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
-from services.ingest.totals import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
+from services.ingest.totals import CORRECTION_PREFIXES, RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.kafka import Appended, Cluster, FetchedRecord, Mark
 
 
@@ -121,8 +127,8 @@ class PartitionState:
     def fold(self, records: Sequence[FetchedRecord], catalogs: Catalogs) -> None:
         """Apply records of the log that this worker did not append in this life, in order.
 
-        Whatever is neither `UsageRated` nor `UsageRead` is passed over: commands come by `billing.catalog`, and a
-        stranger's records change nothing. Raises: UndecodableRecordError for usage that a newer program wrote.
+        Whatever is about no usage is passed over: commands come by `billing.catalog`, and a stranger's records change
+        nothing. Raises: UndecodableRecordError for usage that a newer program wrote.
         """
         with localcontext(EXACT):
             for record in records:
@@ -132,8 +138,37 @@ class PartitionState:
                         self._note_rated(decode_rated(value, self._origins), day, catalogs)
                     elif value.startswith(READ_PREFIX):
                         self._note_read(decode_own(value, self._origins))
+                self._heed(record, catalogs)
                 self.position = record.offset + 1
         self.seen.compact(day_number(records[-1].timestamp))
+
+    def _heed(self, record: FetchedRecord, catalogs: Catalogs) -> None:
+        """Have the totals as a correction of an event leaves them, if the record is one that is new here.
+
+        One that this program does not understand is the projector's to stop at: no bill rests on what is rated here.
+        """
+        value = record.value or b""
+        if not value.startswith(CORRECTION_PREFIXES):
+            return
+        with suppress(ForeignRecordError, UndecodableRecordError), localcontext(EXACT):
+            envelope = decode_own(value, self._origins)
+            fact, directory = envelope.data, catalogs.directory(envelope.organization)
+            if not self._sequences.accepts(envelope.source, envelope.sequence) or directory is None:
+                return
+            account, plan = directory.resources.accounts.get(envelope.account or ""), None
+            assert isinstance(fact, UsageCorrection)
+            if account is not None and (plan := catalogs.meter_plan(directory, fact.meter_id)) is not None:
+                event, day = corrected_by(envelope, None), local_day(fact.ts, account.timezone)
+                now = event.adds(plan, fact.now) if isinstance(fact, UsageAmended) else ()
+                self.totals.correct(account.id, day, plan, event.adds(plan, fact.was), now)
+                self.forget(Stale(accounts=frozenset((account.id,))))
+
+    async def second_writer(
+        self, gap: AsyncGenerator[list[FetchedRecord], None], topic: str, catalogs: Catalogs
+    ) -> str | None:
+        """What shows that another worker wrote into the gap, if anything does; what was corrected there is heeded."""
+        sources = frozenset((self.writer.usage_source, self.writer.read_source))
+        return await second_writer(sources, gap, topic, lambda record: self._heed(record, catalogs))
 
     def _is_next(self, source: str, sequence: int) -> bool:
         """The sequence rule, for what is of this partition."""
@@ -178,11 +213,14 @@ def gaps(
 
 
 async def second_writer(
-    sources: frozenset[str], gap: AsyncGenerator[list[FetchedRecord], None], topic: str
+    sources: frozenset[str],
+    gap: AsyncGenerator[list[FetchedRecord], None],
+    topic: str,
+    heed: Callable[[FetchedRecord], None] = lambda record: None,
 ) -> str | None:
     """What shows that another worker wrote into the gap: a record of one of our sources; None if there is none.
 
-    `topic` is what the log is called.
+    `topic` is what the log is called; `heed` is told of each other record.
     """
     async with aclosing(gap):
         async for records in gap:
@@ -190,6 +228,7 @@ async def second_writer(
                 source = _source_of(record)
                 if source in sources:
                     return f"another worker wrote {source} at offset {record.offset} of {topic}"
+                heed(record)
     return None
 
 

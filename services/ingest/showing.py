@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 import structlog
 
-from events.topics import OFFSET_HEADER, REASON_HEADER, USAGE
+from events.topics import HELD_HEADER, OFFSET_HEADER, REASON_HEADER, USAGE
 from services.ingest.batch import Outcome
 from services.refusals.rows import organization_of
-from services.sight.metrics import APPEND, REFUSED
+from services.sight.metrics import APPEND, HELD, REFUSED
 from services.sight.metrics import USAGE as COUNTED
 from services.sight.tracing import TRACES
 
@@ -27,18 +27,18 @@ def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
     """
     for name in DISPOSITIONS:
         COUNTED.labels(name).inc(getattr(outcome.counts, name))
-    refused, offsets = Counter[tuple[str, str]](), list[int]()
+    refused, offsets = Counter[tuple[str, str, bool]](), list[int]()
     for record in outcome.rejected:
         headers = {name: value or b"" for name, value in record.headers}
         organization = organization_of(record.key, record.value, headers)
         known = organization if organization is not None and is_known(organization) else ""
-        refused[known, headers[REASON_HEADER].decode()] += 1
+        refused[known, headers[REASON_HEADER].decode(), HELD_HEADER in headers] += 1
         offsets.append(int(headers[OFFSET_HEADER]))
-    for (organization, reason), count in refused.items():
-        REFUSED.labels(organization, reason).inc(count)
+    for (organization, reason, held), count in refused.items():
+        (HELD if held else REFUSED).labels(organization, reason).inc(count)
         # Which records these are stands in `usage.rejected`; a line for each would let a publisher fill a disk.
-        log.warning(
-            "usage_rejected",
+        (log.info if held else log.warning)(
+            "usage_held" if held else "usage_rejected",
             organization=organization,
             reason=reason,
             count=count,

@@ -16,12 +16,14 @@ from events.resources.catalog import AggregationFunction
 from events.sources import Origins
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
+from projections.corrections import put_in, taken_out
 from projections.usage import PREFIX as USUAL_PREFIX
 from projections.usage import MeterPlan, joined
 
 #: How `events.codec.encode` begins a record of either kind, of any schema version: the type is the first member.
 RATED_PREFIX = b'{"type":"UsageRated"'
 READ_PREFIX = b'{"type":"UsageRead"'
+CORRECTION_PREFIXES = (b'{"type":"UsageVoided"', b'{"type":"UsageAmended"')
 _ZERO = Decimal(0)
 
 
@@ -89,6 +91,21 @@ class Cell:
         else:
             self.state = value if self.state is None else merge(function, self.state, value)
 
+    def correct(self, function: AggregationFunction, value: DayState, *, gone: bool) -> None:
+        """Take out what a record contributed, or put in what it contributes instead.
+
+        Where the state does not tell what it then is, such as without its greatest value, it stays as it is until the
+        next snapshot, which tells.
+        """
+        if function == "SUM":
+            self.number += -value.number if gone else value.number
+            self.records += -value.records if gone else value.records
+        elif self.state is None:
+            self.state = None if gone else value
+        else:
+            changed = (taken_out if gone else put_in)(function, self.state, value)
+            self.state = self.state if changed is None else changed if changed.records else None
+
 
 class PartitionTotals:
     """Cells by key and day."""
@@ -116,6 +133,15 @@ class PartitionTotals:
         """Merge contributions into the cells of their day."""
         for aggregation_id, segment, value in parts:
             self.cell((account_id, aggregation_id, segment), day).merge(plan.functions[aggregation_id], value)
+
+    def correct(
+        self, account_id: str, day: date, plan: MeterPlan, gone: Iterable[Contribution], come: Iterable[Contribution]
+    ) -> None:
+        """An event of the day contributes something else than it did."""
+        for parts, is_gone in ((gone, True), (come, False)):
+            for aggregation_id, segment, value in parts:
+                cell = self.cell((account_id, aggregation_id, segment), day)
+                cell.correct(plan.functions[aggregation_id], value, gone=is_gone)
 
     def add_record(self, rated: RatedEnvelope, ts: datetime, day: date, plan: MeterPlan) -> None:
         """Add a record of the log; `ts` is its time, which lies on `day`."""

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import UNSET
 
 from events.decimals import parse_decimal, plain
+from events.digests import content_digest, id_digest
 from events.resources.bounds import NO_NUL, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent, UsageData
-from services.ingest.digests import content_digest, id_digest
 from services.ingest.directory import Directory, KnownMeter
 from services.ingest.instants import LATEST, Arrival, parse_instant, parse_with_day
 from services.ingest.lane import Lane, Publisher, publisher_of

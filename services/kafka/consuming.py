@@ -107,13 +107,13 @@ class RawResult(fetcher.FetchResult):  # type: ignore[misc]
 
     def getall(self, max_records: int | None = None) -> Sequence[FetchedRecord]:
         """The next records, at most so many; the consumer's position moves with them."""
-        held = self._partition_records
-        assert held is not None
+        records = self._partition_records
+        assert records is not None
         if not self.check_assignment(self._topic_partition):
             return []
-        taken = held.take(max_records)
+        taken = records.take(max_records)
         self._update_position()
-        if held._records_iterator is None:
+        if records._records_iterator is None:
             self._partition_records = None
         return taken
 

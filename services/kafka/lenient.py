@@ -20,8 +20,8 @@ class _Buffer(bytearray):
     instead: ClassVar = "replace"
 
     def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        return type(self)(found) if isinstance(key, slice) else found
+        item = super().__getitem__(key)
+        return type(self)(item) if isinstance(key, slice) else item
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return super().decode(encoding, self.instead)
@@ -55,11 +55,11 @@ class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
     batch_of: ClassVar[type[_LenientBatch]] = _LenientBatch
 
     def next_batch(self) -> Any:
-        held = self._next_slice
-        if held is None or len(held) <= MAGIC_OFFSET or held[MAGIC_OFFSET] < 2:
+        batch = self._next_slice
+        if batch is None or len(batch) <= MAGIC_OFFSET or batch[MAGIC_OFFSET] < 2:
             return super().next_batch()
         self._cache_next()
-        return self.batch_of(held)
+        return self.batch_of(batch)
 
 
 class ExactRecords(LenientRecords):

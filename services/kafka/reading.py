@@ -97,9 +97,9 @@ class LogReader:
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(list(wanted))
-                found = await self._open.offsets_for_times(wanted)
+                by_time = await self._open.offsets_for_times(wanted)
         # Ends come first: a record that is appended in between is later than any moment that has passed.
-        return {key.partition: found[key].offset if found[key] else end for key, end in ends.items()}
+        return {key.partition: by_time[key].offset if by_time[key] else end for key, end in ends.items()}
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = POLL_RECORDS

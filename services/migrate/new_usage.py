@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from events.sources import WINDOW_DAYS
 from events.topics import EVENTS, USAGE
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
@@ -23,8 +24,8 @@ from services.continuity.memory import Known, read
 from services.kafka import EPOCH, Cluster, LogReader, mark_of
 from services.store.generations import load_generations
 
-#: Ids are remembered for 35 days: of a topic that has only lost its end no older record is read a second time.
-READ_AGAIN = timedelta(days=34)
+#: Of a topic that has only lost its end no record is read a second time whose id may be forgotten by then.
+READ_AGAIN = timedelta(days=WINDOW_DAYS - 1)
 _PAST = """
 INSERT INTO store.past_generations (part, generation)
 SELECT part, generation FROM store.generations WHERE part = $1
@@ -40,16 +41,16 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     Raises: KafkaUnreachableError.
     """
     generations = await load_generations(connection)
-    held = await read(connection, generations)
+    positions = await read(connection, generations)
     of_log = list({place.partition: place for place in more}.values())  # of several names the last one's
-    known = _furthest([*of_log, *(place for place in held if place.topic == USAGE)])
+    known = _furthest([*of_log, *(place for place in positions if place.topic == USAGE)])
     async with LogReader(cluster) as reader:
         lost = await _lost(reader, known)
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)
             return
         # Read models that are ahead of a log that was restored tell of usage that it does not hold any more.
-        fits = await _lost(reader, [one for one in held if one.topic == EVENTS]) is None
+        fits = await _lost(reader, [position for position in positions if position.topic == EVENTS]) is None
         begins = await _begins(reader, known, generations.partitions)
         begins |= await _behind(reader, known if fits else of_log)
     async with connection.transaction():
@@ -65,7 +66,9 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
 
 def _furthest(known: Iterable[Known]) -> list[Known]:
     """Of each partition what reaches furthest."""
-    return list({one.partition: one for one in sorted(known, key=lambda one: one.next_offset)}.values())
+    return list(
+        {position.partition: position for position in sorted(known, key=lambda position: position.next_offset)}.values()
+    )
 
 
 async def _lost(reader: LogReader, known: Sequence[Known]) -> str | None:

@@ -104,7 +104,7 @@ async def let_writers_stamp(cluster: Cluster, topics: Mapping[str, int], record_
     """
     async with _admin(cluster) as admin:
         there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
-        for topic in (one for one in TOPICS if one.name in topics):
+        for topic in (topic for topic in TOPICS if topic.name in topics):
             wanted = replace(topic, config=topic.config | BY_WRITERS) if may else topic
             if topic.name not in there:
                 await _make(admin, cluster, wanted, topics[topic.name], min(brokers, REPLICAS_MAX), record_bytes)

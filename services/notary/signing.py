@@ -59,10 +59,10 @@ class Notary:
 
     async def _check(self, place: Place, head: Head) -> None:
         cutter, said = Cutter(head.segment.start), head.segment.segment
-        found: list[Cut] = []
+        cuts: list[Cut] = []
         async for records in self._reader.read(*place, said.start, said.end):
-            found += cutter.take(numbered(records))
-        if [cut.segment for cut in found] != [said]:
+            cuts += cutter.take(numbered(records))
+        if [cut.segment for cut in cuts] != [said]:
             raise OtherLogError(self._reader.cluster, head)
 
     async def step(self, place: Place) -> bool:

@@ -69,6 +69,11 @@ class Postgres:
         """As which its connections act; None is the database's user."""
         return self._role
 
+    @property
+    def whose(self) -> str:
+        """The organization in whose turn its connections are taken; empty where that is none's."""
+        return self._whose
+
     def of(self, organization: str) -> Self:
         """The same pool, whose connections are taken in the organization's turn."""
         return type(self)(self.url, self._pool, self._turns, self._fence, self._role, organization, pooler=self._pooler)

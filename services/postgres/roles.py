@@ -25,6 +25,8 @@ class Role(StrEnum):
     #: Owns the read models.
     PROJECTOR = "trueup_projector"
     RELAY = "trueup_relay"
+    #: Speaks with strangers, so it can read nothing but what it sends them.
+    WEBHOOKS = "trueup_webhooks"
 
 
 #: A role that was given no rights in this database, because its cluster has another one with roles, is none here.

@@ -27,7 +27,7 @@ from projections.readmodels.foreign_records import ForeignRow
 from projections.resources import Resources
 from services.failures import ExpectedFailure
 from services.kafka import FetchedRecord, LogReader
-from services.projection.touched import Touched, is_of_rule, touched
+from services.projection.touched import Touched, is_of_rule, is_of_webhook, touched
 
 log = structlog.get_logger(__name__)
 #: How records about accounts and account plans begin: `encode` writes the type first.
@@ -181,7 +181,7 @@ class CatalogLog(CatalogFold):
         self.index(envelope.organization).evolve(envelope)
         if is_of_rule(envelope.data):
             self._rules.pop(envelope.organization, None)  # no terms follow from it
-        else:
+        elif not is_of_webhook(envelope.data):
             self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
         self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
         self._changes.append(_change(record.offset, envelope, before, touched(catalog, envelope.data)))

@@ -47,12 +47,12 @@ class Projection:
     @property
     def unwritten_records(self) -> dict[int, int]:
         """Records that are folded and not written, of partitions that have any."""
-        return {one: state.unwritten.records for one, state in self.partitions.items() if state.unwritten.records}
+        return {number: state.unwritten.records for number, state in self.partitions.items() if state.unwritten.records}
 
     @property
     def unwritten_totals(self) -> dict[int, int]:
         """Totals that changed and are not written, of partitions that have anything to write."""
-        return {one: state.unwritten.totals for one, state in self.partitions.items() if state.dirty}
+        return {partition: state.unwritten.totals for partition, state in self.partitions.items() if state.dirty}
 
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
         """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
@@ -139,7 +139,7 @@ class Projection:
         Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
         """
         await self._advance(catalog_end)
-        states = [one for number, one in self.partitions.items() if only is None or number in only or not one.dirty]
+        states = [at for number, at in self.partitions.items() if only is None or number in only or not at.dirty]
         async with self.target.writing() as connection:
             if any(state.unwritten.foreign for state in states):
                 await check_origins(connection, self._origins)
@@ -202,7 +202,8 @@ class Projection:
         unwritten = state.unwritten
         if unwritten.aggregations:
             catalogs, anew = self.catalog.organizations, unwritten.aggregations
-            await self._derive_anew(state, {one: anew & catalogs[one].aggregations.keys() for one in catalogs})
+            changed = {organization: anew & of.aggregations.keys() for organization, of in catalogs.items()}
+            await self._derive_anew(state, changed)
         merge_cells(unwritten, self.cache, self.catalog)
         correcting = Correcting(
             self.reader, self._ranges, state.position.partition, self._origins, self._plans, self.cache,

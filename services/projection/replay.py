@@ -100,7 +100,7 @@ async def replay(
             folded += records
             progress(records)
 
-        parts = [Part(*one) for one in (await main.end_offsets(EVENTS, partitions)).items()]
+        parts = [Part(*end) for end in (await main.end_offsets(EVENTS, partitions)).items()]
         begin(sum(part.records for part in parts))
         filling = Filling(postgres.url, postgres.role, cluster, schema, generations.origins)
         await run_apart(filling, parts, processes_for(parts, processes), count)

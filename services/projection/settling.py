@@ -129,10 +129,10 @@ class Settler:
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
         used = used_before(settlement, family.used)
         family.note_used(used)
-        found = tuple(outlooks(settlement, used))
+        expected = tuple(outlooks(settlement, used))
         rules = self._catalog.rules(family.organization)
-        self._alerts.find(family, rules, lambda: expected_levels(found, settlement, family.own), Speed.OUTLOOKS)
-        return tuple(outlook_rows(found, family.organization, family.root_id))
+        self._alerts.find(family, rules, lambda: expected_levels(expected, settlement, family.own), Speed.OUTLOOKS)
+        return tuple(outlook_rows(expected, family.organization, family.root_id))
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
         """Settle the family as of its day, looking only at what moved since the last time."""

@@ -8,6 +8,7 @@ from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.resources.automation import AutomaticRule, AutomaticTopUp, ThresholdBilling
 from events.resources.catalog import Pricing
 from events.resources.notifications import LEVELS, NotificationConfiguration
+from events.resources.webhooks import Webhook
 from projections.calculation import calculation_of
 from projections.entities import Entity
 from projections.resources import Resources
@@ -34,6 +35,8 @@ def touched(catalog: Resources, fact: ResourceFact) -> Touched:
         if (acting := automatic.get(fact.id)) is not None:
             body: AutomaticRule = acting.body
             return Touched(frozenset(), accounts=frozenset({body.account_id}))
+    if is_of_webhook(fact):
+        return Touched(frozenset())
     if is_of_rule(fact):
         rule = catalog.notification_configurations.get(fact.id)
         # One that waits for a level looks at everybody; one that waits for something that happens looks at nobody here.
@@ -64,6 +67,11 @@ def touched(catalog: Resources, fact: ResourceFact) -> Touched:
 def is_of_rule(fact: ResourceFact) -> bool:
     """Whether it is about a rule: no terms follow from it."""
     return type(fact).__name__.startswith(_RULES)
+
+
+def is_of_webhook(fact: ResourceFact) -> bool:
+    """Whether it is about a webhook: nothing that is settled or raised follows from it."""
+    return type(fact).__name__.startswith(Webhook.__name__)
 
 
 def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:

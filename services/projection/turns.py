@@ -220,11 +220,11 @@ class Turns:
         newly = self._marks.newly(ahead.settled)
         for statement, settled in ((due.BEHIND, newly), (due.WITHOUT_OUTLOOKS, followed.settled)):
             # How far what follows of them holds: what was written before this transaction.
-            held = [
+            behind = [
                 (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
                 for family in settled
             ]
-            await put(connection, statement, sorted(held), due.BEHIND_WIDTH)
+            await put(connection, statement, sorted(behind), due.BEHIND_WIDTH)
         await connection.execute(due.SETTLED, done)
         failed = [*ahead.failed, *followed.failed, *whole.failed]
         await mark_due(connection, states.values(), failed, "failed")

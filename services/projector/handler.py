@@ -60,7 +60,7 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._followed.folded(polled)
-            self._pace.folded(sum(len(one.records) for one in polled.values()))
+            self._pace.folded(sum(len(batch.records) for batch in polled.values()))
             self._rounds.folded(polled)
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
@@ -82,8 +82,8 @@ class ProjectorHandler:
         aside = self.projection.aside_seconds
         self._pace.wrote(started, aside)
         seconds = time.monotonic() - started
-        self._rounds.wrote({one: totals[one] for one in chosen}, seconds - aside)
-        written = sum(records.get(one, 0) for one in chosen)
+        self._rounds.wrote({partition: totals[partition] for partition in chosen}, seconds - aside)
+        written = sum(records.get(partition, 0) for partition in chosen)
         show_write(written, settled, seconds, self.projection.settle_seconds)
         self._followed.written(chosen, written, settled)
 

@@ -30,8 +30,8 @@ class Followed:
         """These records were taken into memory."""
         if not TRACES.on:
             return
-        for partition, one in polled.items():
-            if (traced := traced_log(one.records)).contexts:
+        for partition, batch in polled.items():
+            if (traced := traced_log(batch.records)).contexts:
                 self._polls.setdefault(partition, []).append(traced)
 
     def forget(self, partitions: Iterable[int]) -> None:
@@ -45,7 +45,7 @@ class Followed:
             polls = self._polls.pop(partition, [])
             if not polls:
                 continue
-            contexts = dict(pair for one in polls for pair in one.contexts.items())
+            contexts = dict(pair for poll in polls for pair in poll.contexts.items())
             attributes: dict[str, str | int] = {
                 "messaging.destination.name": EVENTS,
                 "messaging.destination.partition.id": str(partition),

@@ -1,4 +1,4 @@
-"""`trueup proof`, `trueup export` and `trueup verify`: what operators give to auditors, and what these do with it."""
+"""`trueup proof`, `trueup export bill`, `trueup verify`: what operators give to auditors, and what these do with it."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -86,7 +86,7 @@ async def check_partition(reader: LogReader, place: Place, key: str | None = Non
     """Raises: NoHeadsError, LogDiffersError."""
     heads = await all_heads(reader, place, key)
     [end] = (await reader.end_offsets(place[0], [place[1]])).values()
-    check = Check([one.head for one in heads])
+    check = Check([checkpoint.head for checkpoint in heads])
     async for records in reader.read(*place, 0, end):
         check.take(numbered(records))
     check.end()
@@ -97,12 +97,7 @@ async def check_partition(reader: LogReader, place: Place, key: str | None = Non
     click.echo(f"signed with key {signed_by}")
 
 
-@click.group()
-def export() -> None:
-    """Write what an auditor verifies offline."""
-
-
-@export.command()
+@click.command()
 @click.argument("id")
 @click.option(
     "--to", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="The file; else it is printed."

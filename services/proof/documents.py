@@ -148,4 +148,4 @@ def _otherwise(said: Any, ours: Any, where: str = "") -> str | None:
         pairs = [(*both, f"{where}[{place}]") for place, both in enumerate(zip(said, ours, strict=True))]
     else:
         return None if said == ours else where
-    return next((found for pair in pairs if (found := _otherwise(*pair)) is not None), None)
+    return next((problem for pair in pairs if (problem := _otherwise(*pair)) is not None), None)

@@ -162,7 +162,7 @@ class Collector:
 
     def proof(self, checkpoint: str, size: int) -> PartitionProof:
         """What was wanted, under a checkpoint whose tree has so many segments: all that were complete."""
-        hashes = tuple(pruned(self._leaves[:size], [one.index for one in self._proved]))
+        hashes = tuple(pruned(self._leaves[:size], [leaf.index for leaf in self._proved]))
         topic, partition = self._place
         return PartitionProof(
             topic=topic, partition=partition, checkpoint=checkpoint, segments=tuple(self._proved), hashes=hashes

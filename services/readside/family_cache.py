@@ -88,7 +88,9 @@ class FamilyCache:
             self._rest_while(lambda: self._totals_at_most > self._max_totals * SHRUNK, kept)
 
     def _rest_while(self, too_many: Callable[[], bool], kept: Container[int]) -> None:
-        written = (one for one in list(self._families.values()) if one.partition not in kept) if too_many() else ()
+        written = (
+            (family for family in list(self._families.values()) if family.partition not in kept) if too_many() else ()
+        )
         for family in written:
             if not too_many():
                 break

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 #: By the usage of how many days.
 Window = Literal[7, 30, 90]
 WINDOWS: tuple[Window, ...] = get_args(Window)
-_BY_WINDOW = ", ".join(f"per_day_{one}, day_{one}, at_stake_{one}, lapses_{one}" for one in WINDOWS)
+_BY_WINDOW = ", ".join(f"per_day_{window}, day_{window}, at_stake_{window}, lapses_{window}" for window in WINDOWS)
 _COLUMNS = f"commitment_id, account_id, kind, currency, as_of, until, remaining, {_BY_WINDOW}"
 _SUMS = """
 SELECT currency, max(as_of) AS as_of,

@@ -46,8 +46,8 @@ async def recall_family(postgres: Postgres, organization: str, root_id: str) -> 
         if not roots:
             raise UnknownFamilyError(organization, root_id)
         standing = _standing(rows, root_id, await connection.fetchval(_SCHEMA))
-        if (found := _kept.get(standing)) is not None:
-            return found
+        if (page := _kept.get(standing)) is not None:
+            return page
         rows = replace(rows, families=await read_families(connection, roots))
     return await compute(organization, _loaded, standing, rows)
 
@@ -60,11 +60,11 @@ def _standing(rows: PageRows, root_id: str, schema: str) -> _Standing:
 
 def _loaded(standing: _Standing, rows: PageRows) -> LoadedFamily:
     """Another may have loaded it since the rows were read: who asks for a page asks for all of it at once."""
-    found = _kept.get(standing) or loaded_page(rows)[standing.root_id]
+    page = _kept.get(standing) or loaded_page(rows)[standing.root_id]
     if len(rows.families.facts) + len(rows.families.totals) <= ROWS_KEPT:
         with _lock:
-            _kept[standing] = found
+            _kept[standing] = page
             _kept.move_to_end(standing)
             while len(_kept) > FAMILIES_KEPT:
                 _kept.popitem(last=False)
-    return found
+    return page

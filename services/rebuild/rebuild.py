@@ -145,16 +145,16 @@ class _Rebuild:
 
     async def _intact(self, known: list[Known]) -> dict[Place, Mark]:
         """The marks whose records stand where they stood."""
-        found = {}
-        for one in known:
+        marks = {}
+        for position in known:
             try:
-                await check_ends(self._reader, [one])
-                await check_records(self._reader, [one])
+                await check_ends(self._reader, [position])
+                await check_records(self._reader, [position])
             except BreakError:
                 continue
-            if one.mark is not None:
-                found[one.topic, one.partition] = one.mark
-        return found
+            if position.mark is not None:
+                marks[position.topic, position.partition] = position.mark
+        return marks
 
     async def _agree(
         self, seen: Scan, intact: Mapping[Place, Mark], acknowledged: int, *, drop_strays: bool
@@ -163,12 +163,12 @@ class _Rebuild:
         connection, done = self._connection, self._done
         await adopt_names(connection, seen, is_new=self._is_new)
         generations = await load_generations(connection)
-        held = {}
+        places = {}
         for place in log_partitions(self._partitions):
             since = acknowledged if place in intact else 0
-            held[place] = Held(max(seen.last.get(place, 0), since), since)
-        await refill.check_log(connection, self._cluster, held, acknowledged)
-        strays = await refill.strays(connection, generations.commands, held, acknowledged)
+            places[place] = Held(max(seen.last.get(place, 0), since), since)
+        await refill.check_log(connection, self._cluster, places, acknowledged)
+        strays = await refill.strays(connection, generations.commands, places, acknowledged)
         if strays and not drop_strays:
             raise StrayEventsError(strays)
         organizations, done.discarded = await refill.discard(connection, generations.commands, strays)
@@ -179,7 +179,7 @@ class _Rebuild:
             await rebuild_view(connection, organization, generations.commands)
         done.added, done.head = sum(added.values()), await head(connection)
         done.noted = await newest_noted(self._admin, generations)
-        position = await refill.complete_up_to(connection, held, done.head)
+        position = await refill.complete_up_to(connection, places, done.head)
         done.again = await refill.count_after(connection, position)
         await refill.number_on_from(connection, max(done.head, done.noted))
         await put_back(connection, position, seen.tick)
@@ -201,7 +201,7 @@ class _Rebuild:
 
     async def _read_models(self, generations: Generations) -> None:
         """Read models that stand beyond the log, or on another one, are begun anew."""
-        known = [one for one in await read(self._connection, generations) if one.topic == EVENTS]
+        known = [position for position in await read(self._connection, generations) if position.topic == EVENTS]
         try:
             await check_ends(self._reader, known)
             await check_records(self._reader, known)

@@ -104,9 +104,9 @@ _RAW = msgspec.json.Decoder(_Raw)
 
 async def check_log(connection: Any, cluster: Cluster, places: Mapping[Place, Held], acknowledged: int) -> None:
     """Every place holds the acknowledged events from the first on, and lacks at most its end. Raises: LogLostError."""
-    for place, held in places.items():
-        upper = min(held.last, acknowledged) if held.last else acknowledged
-        missing = await _missing(connection, place, held.since, upper)
+    for place, known in places.items():
+        upper = min(known.last, acknowledged) if known.last else acknowledged
+        missing = await _missing(connection, place, known.since, upper)
         if missing:
             raise LogLostError((cluster.topic(place[0]), place[1]), missing)
 
@@ -117,10 +117,10 @@ async def strays(connection: Any, generation: str, places: Mapping[Place, Held],
     So does whatever the store took after the first event that the log has otherwise: it was decided without that one,
     its version in its stream may be taken, and of a bill in parts it may be the end without the beginning.
     """
-    found = {
+    lacking = {
         position
-        for place, held in places.items()
-        for position in await _missing(connection, place, acknowledged, held.last)
+        for place, known in places.items()
+        for position in await _missing(connection, place, acknowledged, known.last)
     }
     lost: int | None = None
     async for position, _, record in _found(connection):
@@ -128,11 +128,11 @@ async def strays(connection: Any, generation: str, places: Mapping[Place, Held],
         if row is None:
             lost = position if lost is None else lost
         elif encode(envelope_of(row, generation)) != encode(decode(record)):
-            found.add(position)
-    if found or lost is not None:
-        first = min({*found, *([] if lost is None else [lost])})
-        found |= {row["position"] for row in await connection.fetch(_BEHIND, first, acknowledged)}
-    return sorted(found)
+            lacking.add(position)
+    if lacking or lost is not None:
+        first = min({*lacking, *([] if lost is None else [lost])})
+        lacking |= {row["position"] for row in await connection.fetch(_BEHIND, first, acknowledged)}
+    return sorted(lacking)
 
 
 async def discard(connection: Any, generation: str, positions: list[int]) -> tuple[set[str], list[str]]:
@@ -162,7 +162,9 @@ async def unfinished_bills(connection: Any, position: int) -> list[Unfinished]:
 async def complete_up_to(connection: Any, places: Mapping[Place, Held], head: int) -> int:
     """The last event up to which every place holds all that it should: from there on the relay goes on."""
     firsts = [
-        missing[0] for place, held in places.items() if (missing := await _missing(connection, place, held.last, head))
+        missing[0]
+        for place, known in places.items()
+        if (missing := await _missing(connection, place, known.last, head))
     ]
     return min(firsts) - 1 if firsts else head
 
@@ -215,5 +217,5 @@ async def _insert(connection: Any, envelope: Envelope, partition: int | None, re
 
 
 def _shown(positions: Iterable[int]) -> str:
-    held = list(positions)
-    return ", ".join(map(str, held[:5])) + (", ..." if len(held) > 5 else "")
+    listed = list(positions)
+    return ", ".join(map(str, listed[:5])) + (", ..." if len(listed) > 5 else "")

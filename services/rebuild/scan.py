@@ -136,15 +136,15 @@ async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapp
     """
     await connection.execute(_DROP)
     await connection.execute(_MAKE)
-    found = Scan()
+    scan = Scan()
     for place in log_partitions(partitions):
         end = (await reader.end_offsets(place[0], [place[1]]))[place[1]]
         async for records in reader.read(*place, starts.get(place, 0), end):
-            rows = found.take(place, records)
+            rows = scan.take(place, records)
             if rows:
                 await connection.execute(_PUT, *columns(rows, 4))
     await connection.execute(_INDEX)
-    return found
+    return scan
 
 
 class AnotherLogError(Worded, ExpectedFailure):
@@ -166,15 +166,15 @@ async def adopt_names(connection: Any, seen: Scan, *, is_new: bool) -> None:
 
 
 async def _adopt(connection: Any, seen: Scan, part: str, *, may_change: bool) -> None:
-    by_age = sorted((ms, one.name) for one, ms in seen.newest.items() if one.kind in _KINDS[part])
+    by_age = sorted((ms, generation.name) for generation, ms in seen.newest.items() if generation.kind in _KINDS[part])
     named = [name for _, name in by_age]
-    held = await connection.fetchval(_CURRENT, part)
+    stored = await connection.fetchval(_CURRENT, part)
     past = {row["generation"] for row in await connection.fetch(_PAST, part)}
-    unknown = [name for name in named if name != held and name not in past]
+    unknown = [name for name in named if name != stored and name not in past]
     if unknown and not may_change:
-        raise AnotherLogError(unknown[-1], held)
-    current = unknown[-1] if unknown else held or secrets.token_hex(4)
-    if current != held:
+        raise AnotherLogError(unknown[-1], stored)
+    current = unknown[-1] if unknown else stored or secrets.token_hex(4)
+    if current != stored:
         await connection.execute(_SET, part, current)
     for name in {*named} - {current}:
         await connection.execute(_ADD_PAST, part, name)

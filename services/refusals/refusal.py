@@ -1,6 +1,15 @@
 """Why a usage record is refused: a reason that programs count by, and a rule in words for whoever mends it."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def in_ms(instant: datetime) -> int:
+    """Milliseconds since the epoch, as Kafka has them."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
 class Reason(StrEnum):
@@ -22,12 +31,30 @@ class Reason(StrEnum):
     UNKNOWN_ACCOUNT = "unknown-account"
     UNKNOWN_METER = "unknown-meter"
     ID_CONFLICT = "id-conflict"
+    HOLD_EXPIRED = "hold-expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How long a refused record is held; `clock` is its organization's test clock, None where the real one counts."""
+
+    duration: timedelta
+    clock: datetime | None
+
+    def until(self, arrival: int) -> int:
+        """When the hold of what arrived at that time ends, all in ms."""
+        since = arrival if self.clock is None else in_ms(self.clock)
+        return since + self.duration // timedelta(milliseconds=1)
 
 
 class Refused(Exception):
-    """The record cannot become usage. It goes to `usage.rejected` with this reason and rule; the partition goes on."""
+    """The record cannot become usage. It goes to `usage.rejected` with this reason and rule; the partition goes on.
 
-    def __init__(self, reason: Reason, rule: str) -> None:
+    `hold`: it is usage as soon as there is what it names, and waits for that.
+    """
+
+    def __init__(self, reason: Reason, rule: str, hold: Hold | None = None) -> None:
         super().__init__(f"{reason}: {rule}")
         self.reason = reason
         self.rule = rule
+        self.hold = hold

@@ -11,29 +11,29 @@ from services.store.listing import Condition, all_placed
 
 #: As long as `usage.rejected` has the bytes.
 KEPT_DAYS = 400
-_COLUMNS = "organization, id, account, usage_id, reason, rule, cut, arrived, refused, partition, log_offset"
+_COLUMNS = ", ".join(Row._fields)
 _PUT = f"""
 INSERT INTO store.refused_usage ({_COLUMNS})
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
-                     $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::bigint[])
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::boolean[], $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::bigint[],
+                     $13::timestamptz[])
 ON CONFLICT (organization, id) DO UPDATE SET
-    reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, refused = EXCLUDED.refused,
-    partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset, replayed = NULL
+    reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, arrived = EXCLUDED.arrived,
+    refused = EXCLUDED.refused, partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset,
+    held_until = EXCLUDED.held_until, replayed = NULL
 """
-#: $4 at most so many.
+#: What is held is not refused yet. $4 at most so many.
 _COUNT = """
 SELECT count(*) FROM (
-    SELECT FROM store.refused_usage WHERE organization = $1 AND refused >= $2 AND refused < $3 LIMIT $4
+    SELECT FROM store.refused_usage
+    WHERE organization = $1 AND refused >= $2 AND refused < $3 AND held_until IS NULL LIMIT $4
 ) AS counted
 """
 #: Conditions on rows, of the list and of what is sent again.
-IS_ONE_OF, IS_CUT, HAS_REASON, IS_OF_ACCOUNT = "id = ANY({})", "cut = {}", "reason = {}", "account = {}"
-IS_NONE_OF = "id <> ALL ({})"
+IS_ONE_OF, IS_CUT, HAS_REASON = "id = ANY({})", "cut = {}", "reason = {}"
+IS_OF_ACCOUNT, IS_OF_METER = "account = {}", "meter = {}"
 #: When they were last refused.
 REFUSED_FROM, REFUSED_UNTIL = "refused >= {}", "refused < {}"
-_ORGANIZATIONS = """
-SELECT DISTINCT organization FROM store.refused_usage WHERE replayed IS NULL AND reason = $1 AND NOT cut
-"""
 _FORGET = "DELETE FROM store.refused_usage WHERE refused < now() - make_interval(days => $1)"
 _DROP = "DELETE FROM store.refused_usage WHERE organization = $1 AND id = ANY($2)"
 _POSITIONS = "SELECT partition, next_offset FROM store.refused_positions"
@@ -44,8 +44,8 @@ WHERE store.refused_positions.next_offset = $2
 """
 _SHOWN = f"{_COLUMNS}, position, replayed"
 _GET = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND id = $2"
-_OPEN = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND replayed IS NULL"
-_COUNTS = "SELECT reason, count(*) AS rows FROM store.refused_usage WHERE organization = $1 AND replayed IS NULL"
+#: What is still to be mended, and what is held, as the indexes have it.
+_OPEN, HELD = "replayed IS NULL AND held_until IS NULL", "replayed IS NULL AND held_until IS NOT NULL"
 #: Only what was not refused again meanwhile.
 _REPLAYED = """
 UPDATE store.refused_usage r SET replayed = now()
@@ -100,28 +100,34 @@ async def get(connection: Any, organization: str, id: str) -> Listed | None:
 
 
 async def page(
-    connection: Any, organization: str, conditions: Sequence[Condition], size: int, *, newest_first: bool
+    connection: Any,
+    organization: str,
+    conditions: Sequence[Condition],
+    size: int,
+    *,
+    newest_first: bool,
+    held: bool = False,
 ) -> list[Listed]:
-    """Up to `size` rows that are still to be mended and fulfil all conditions: those that came onto the list last, or
-    those that were not refused for the longest time, so that what is refused again and again comes after all others.
+    """Up to `size` rows that are still to be mended, or are held, and fulfil all conditions: those that came onto the
+    list last, or those that were not refused for the longest time, so that what is refused again and again comes after
+    all others.
     """
     arguments: list[Any] = [organization]
-    query = _OPEN + all_placed(conditions, arguments)
+    query = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND {HELD if held else _OPEN}"
+    query += all_placed(conditions, arguments)
     query += f" ORDER BY {'position DESC' if newest_first else 'refused, position'} LIMIT {size}"
     return [_listed(row) for row in await connection.fetch(query, *arguments)]
 
 
-async def counts(connection: Any, organization: str, conditions: Sequence[Condition]) -> dict[str, int]:
-    """How many rows are still to be mended and fulfil all conditions, by reason, the most first."""
+async def counts(
+    connection: Any, organization: str, conditions: Sequence[Condition], *, held: bool = False
+) -> dict[str, int]:
+    """How many rows are still to be mended, or are held, and fulfil all conditions, by reason, the most first."""
     arguments: list[Any] = [organization]
-    query = _COUNTS + all_placed(conditions, arguments)
+    query = "SELECT reason, count(*) AS rows FROM store.refused_usage"
+    query += f" WHERE organization = $1 AND {HELD if held else _OPEN}" + all_placed(conditions, arguments)
     found = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
     return {row["reason"]: row["rows"] for row in found}
-
-
-async def organizations_with(connection: Any, reason: str) -> list[str]:
-    """Organizations that have rows to be mended of this reason, whole ones."""
-    return [row["organization"] for row in await connection.fetch(_ORGANIZATIONS, reason)]
 
 
 async def forget(connection: Any, organization: str, ids: Sequence[str]) -> None:

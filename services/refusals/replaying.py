@@ -18,9 +18,9 @@ _GONE = "its bytes are not in usage.rejected any more"
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many were sent again, and why others could not be, by id."""
+    """By id: when Kafka has those that were sent again, in ms (its LogAppendTime), and why others could not be."""
 
-    count: int
+    sent: dict[str, int]
     left: dict[str, str]
 
 
@@ -41,12 +41,15 @@ async def replay_refused(
         if row.id in records:
             code = row.account or ""
             parts.setdefault(places.get(code, partition_of(organization, code, partitions)), []).append(row)
+    sent: dict[str, int] = {}
     for partition, theirs in parts.items():
-        sent = [records[row.id] for row in theirs]
-        await usage.append(USAGE, partition, [Record(one.key, one.value, as_it_came(one.headers)) for one in sent])
+        came = [records[row.id] for row in theirs]
+        as_they_came = [Record(one.key, one.value, as_it_came(one.headers)) for one in came]
+        acknowledged = await usage.append(USAGE, partition, as_they_came)
+        sent |= dict.fromkeys((row.id for row in theirs), acknowledged[0].ms)
         async with postgres.connection() as connection:
             await note_replayed(connection, organization, theirs)
-    return Replayed(sum(map(len, parts.values())), left)
+    return Replayed(sent, left)
 
 
 #: What lies between two records and is read with them rather than asked for apart.

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import msgspec
 
 from events.resources.base import CODE_MAX
-from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, REASON_HEADER, RULE_HEADER
+from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, HELD_HEADER, REASON_HEADER, RULE_HEADER
 from services.kafka import FetchedRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _ID_BYTES = 16
 #: As long as an organization's id, an account's code and an id of usage may be, and a little more for wrong ones.
 _ORGANIZATION_MAX, _USAGE_ID_MAX = 80, 256
@@ -21,11 +22,12 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Row(NamedTuple):
-    """A row of `store.refused_usage`, in the order of its insertion."""
+    """A row of `store.refused_usage`, in the order of its insertion; `arrived` is when what was refused last did."""
 
     organization: str
     id: str
     account: str | None
+    meter: str | None
     usage_id: str | None
     reason: str
     rule: str
@@ -34,6 +36,7 @@ class Row(NamedTuple):
     refused: datetime
     partition: int
     log_offset: int
+    held_until: datetime | None
 
 
 class _Said(msgspec.Struct):
@@ -44,7 +47,18 @@ class _Said(msgspec.Struct):
     id: object = None
 
 
+class _Data(msgspec.Struct):
+    """Of `data`, which is all of the value of an event whose attributes are headers."""
+
+    meter: object = None
+
+
+class _Whole(msgspec.Struct):
+    data: _Data
+
+
 _decode = msgspec.json.Decoder(_Said).decode
+_decode_data, _decode_whole = msgspec.json.Decoder(_Data).decode, msgspec.json.Decoder(_Whole).decode
 
 
 def as_it_came(headers: Headers) -> Headers:
@@ -71,11 +85,12 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
     organization = _organization(said, record.key)
     if organization is None:
         return None
-    arrival = headers.get(ARRIVAL_HEADER, b"")
+    arrival, held = headers.get(ARRIVAL_HEADER, b""), headers.get(HELD_HEADER, b"")
     return Row(
         organization,
         id_of(record),
         _name(code_of_key if said.subject is None and of_key == organization else said.subject),
+        _name(_meter(record.value or b"", headers)),
         _name(said.id, _USAGE_ID_MAX),
         _text(headers[REASON_HEADER]),
         _text(headers.get(RULE_HEADER, b"")),
@@ -84,6 +99,7 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
         _instant(record.timestamp),
         partition,
         record.offset,
+        min(_EPOCH + timedelta(milliseconds=int(held)), _LATEST) if held.isdigit() and len(held) < 15 else None,
     )
 
 
@@ -113,6 +129,13 @@ def _said(value: bytes, headers: Mapping[str, bytes]) -> _Said:
         return _decode(value)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _Said()
+
+
+def _meter(value: bytes, headers: Mapping[str, bytes]) -> object:
+    try:
+        return (_decode_data(value) if "ce_specversion" in headers else _decode_whole(value).data).meter
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _name(said: object, most: int = _ACCOUNT_MAX) -> str | None:

@@ -17,7 +17,7 @@ from services.run.settings import load_settings
 _READS_SETTINGS = "doctor"
 #: Command name -> (module:attribute, help line).
 COMMANDS = {
-    "up": ("services.run.up:up", "Run stack, API, relay, ingest and projector in one command."),
+    "up": ("services.run.up:up", "Run stack, API, relay, ingest, projector and webhooks in one command."),
     "migrate": ("services.migrate.migrate:command", "Create or check topics, schema and read models."),
     "rebuild-store": ("services.rebuild.cli:rebuild", "Make event store and log agree after a loss of either."),
     "archive": ("services.archive.cli:archive", "Keep log and usage as files, in a folder or an object store."),
@@ -26,6 +26,7 @@ COMMANDS = {
     "relay": ("services.relay.cli:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.cli:ingest", "Rate usage into the log."),
     "projector": ("services.projector.cli:projector", "Fill the read models from the log."),
+    "webhooks": ("services.webhooks.cli:webhooks", "Send what happened to those who asked to be told."),
     "notary": ("services.notary.cli:notary", "Sign the log, quarter hour by quarter hour, for auditors."),
     "doctor": ("services.doctor.cli:doctor", "Try every connection, right and setting of the servers."),
     "status": ("services.status.cli:status", "Say how far everybody is, who waits, what was proved last."),
@@ -35,8 +36,11 @@ COMMANDS = {
     "replay": ("services.audit.cli:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.audit.cli:audit", "Prove that the read models and bills equal their replay."),
     "proof": ("services.proof.cli:proof", "Prove that the log, or a record in it, is what was signed."),
-    "export": ("services.proof.cli:export", "Write a bill with all that proves it."),
-    "verify": ("services.proof.cli:verify", "Verify such a bill, or a proof, offline."),
+    "export": (
+        "services.exports.cli:export",
+        "Write bill lines or a journal of them, or a bill with its proofs.",
+    ),
+    "verify": ("services.proof.cli:verify", "Verify a bill with its proofs, or a proof, offline."),
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
     "import": ("services.importing.cli:import_file", "Send a file of usage over HTTP; goes on where it stopped."),
     "simulate": ("services.simulate.cli:simulate", "Play billing stories from YAML files."),

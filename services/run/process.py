@@ -109,14 +109,14 @@ def raise_file_limit() -> None:
 async def _run(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | None, seen_as: str | None) -> None:
     settings = load_settings()
     with _port(settings, seen_as) as port_facts, stop_on_signals(asyncio.Event()) as stop:
-        found = None if seen_as else await find(settings)
+        given = None if seen_as else await find(settings)
 
         def ready(**facts: object) -> None:
             PULSE.begun()
             tell_ready(ready_file, {**facts, **port_facts})
 
         async def attempt() -> None:
-            servers = found or await _unless_stopped(stop, find(settings))
+            servers = given or await _unless_stopped(stop, find(settings))
             if servers is None:
                 return
             try:

@@ -6,6 +6,8 @@ whether an address answers is found out by `services.run.stack`. Of files it rea
 The text under each setting is what docs/settings.md says of it.
 """
 
+import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +26,10 @@ from services.run.server_settings import (
 from services.words import rule_of
 
 SECRET_BYTES_LEAST = 32
+Network = IPv4Network | IPv6Network
+#: Settings of once. Passed over, they would change what becomes of usage.
+_GONE = tuple(f"{PREFIX}SKELETON_ACCOUNTS_{way}" for way in ("HTTP", "KAFKA"))
+_INSTEAD = "is no setting any more: each organization's configuration has usageBeforeAccount"
 
 
 class SettingsError(ExpectedFailure):
@@ -63,10 +69,6 @@ class Settings(KafkaSettings, PostgresSettings):
     """The key's secret."""
     api_secret_file: Path | None = None
     """A file that holds it."""
-    skeleton_accounts_http: bool = True
-    """Whether usage over HTTP for an account that is not there brings it into being, as m3ter does."""
-    skeleton_accounts_kafka: bool = False
-    """The same for usage over Kafka, within seconds after it was refused for that."""
     api_public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+(/[^?#]*)?$")
     """What links begin with that others follow, where the API is behind a proxy: https://billing.example.com."""
     api_rate: int = Field(default=50, ge=0, le=100_000)
@@ -77,6 +79,26 @@ class Settings(KafkaSettings, PostgresSettings):
     """Connections of an API process, or as many as the host lets it open."""
     api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     """Seconds that a client may take for the head of a request, and for its body, and to take some of an answer."""
+    webhook_key: SecretStr | None = None
+    """What secrets of webhooks are encrypted with in Postgres, at least 32 bytes: API and `trueup webhooks` need it.
+    Without it they stand there as they are.
+    """
+    webhook_key_file: Path | None = None
+    """A file that holds it."""
+    webhook_allow_networks: str = ""
+    """Networks to which webhooks may be sent although they are no part of the public internet, such as
+    10.1.0.0/16,192.168.7.0/24.
+    """
+    webhook_allow_http: bool = False
+    """Whether webhooks may be sent without TLS."""
+    webhook_seconds: int = Field(default=15, ge=1, le=60)
+    """Seconds that an attempt to deliver may take in all."""
+    webhook_kept_days: int = Field(default=30, ge=1, le=3_660)
+    """Days for which deliveries that have ended are listed."""
+    exports: str | None = None
+    """Folder, or URL of an object store, of files that were asked for over HTTP, which all API processes reach; without
+    it `exports` in the home.
+    """
     sight_host: str = "127.0.0.1"
     """Where each process answers `/metrics`, `/live` and `/ready`, which tell where servers stand: for operators only.
     """
@@ -92,12 +114,23 @@ class Settings(KafkaSettings, PostgresSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("token_secret", "checkpoint_secret")
+    @field_validator("webhook_allow_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        _networks_of(value)
+        return value
+
+    @field_validator("token_secret", "checkpoint_secret", "webhook_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < SECRET_BYTES_LEAST:
             raise ValueError(f"must have at least {SECRET_BYTES_LEAST} bytes")
         return value
+
+    @property
+    def webhook_networks(self) -> tuple[Network, ...]:
+        """The networks of `webhook_allow_networks`."""
+        return _networks_of(self.webhook_allow_networks)
 
     @model_validator(mode="before")
     @classmethod
@@ -120,11 +153,22 @@ class Settings(KafkaSettings, PostgresSettings):
         return values
 
 
+def _networks_of(text: str) -> tuple[Network, ...]:
+    """Raises: ValueError."""
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return tuple(ip_network(network) for network in named)
+    except ValueError as error:
+        raise ValueError(f"must be networks such as 10.0.0.0/8, separated by commas: {error}") from None
+
+
 def load_settings(**given: object) -> Settings:
     """Settings from the environment; `given` (field names) wins over it.
 
     Raises: SettingsError, one line per wrong value.
     """
+    if gone := [name for name in _GONE if os.environ.get(name)]:
+        raise SettingsError("\n".join(f"{name} {_INSTEAD}" for name in gone))
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -25,7 +25,7 @@ from services.status.processes import told_in
 
 T = TypeVar("T")
 
-SERVICES = ("relay", "ingest", "projector", "api")
+SERVICES = ("relay", "ingest", "projector", "api", "webhooks")
 #: Runs besides where there is a key to sign with.
 NOTARY = ("notary",)
 START_SECONDS = 90.0

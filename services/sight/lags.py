@@ -38,15 +38,15 @@ class Lags(Collector):
         is known, and the time of the last one read (seconds since 1970), where one was.
         """
         now = self._clock()
-        held = {place: lag for place, lag in self._held.items() if place[0] != topic or place[1] in partitions}
+        lags = {place: lag for place, lag in self._held.items() if place[0] != topic or place[1] in partitions}
         for partition, count in records.items():
             known = [read[partition]] if partition in read else []
-            before = held.get((topic, partition))
+            before = lags.get((topic, partition))
             if before is not None:
                 known.append(before.since)
             # Of one that was just loaded it is not known since when: it counts from now, until its first record.
-            held[topic, partition] = Lag(count, max(known, default=now) if count else now)
-        self._held = held
+            lags[topic, partition] = Lag(count, max(known, default=now) if count else now)
+        self._held = lags
 
     def describe(self) -> Iterable[Metric]:
         """Both, without values."""

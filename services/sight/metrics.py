@@ -31,6 +31,7 @@ RELAY = CollectorRegistry()
 API = CollectorRegistry()
 NOTARY = CollectorRegistry()
 ARCHIVE = CollectorRegistry()
+WEBHOOKS = CollectorRegistry()
 #: By the process's command.
 SHOWN_BY = {
     "ingest": (PROCESS, WORKER, INGEST),
@@ -39,6 +40,7 @@ SHOWN_BY = {
     "api": (PROCESS, API),
     "notary": (PROCESS, NOTARY),
     "archive": (PROCESS, ARCHIVE),
+    "webhooks": (PROCESS, WEBHOOKS),
 }
 
 ProcessCollector(registry=PROCESS)
@@ -74,6 +76,10 @@ USAGE = Counter(
 )  # fmt: skip
 REFUSED = Counter(
     "trueup_usage_refused", "Refused usage by organization, empty if it has no valid one, and reason.",
+    ("organization", "reason"), registry=INGEST,
+)  # fmt: skip
+HELD = Counter(
+    "trueup_usage_held", "Usage that was held for want of its account or meter, and is none of the refused.",
     ("organization", "reason"), registry=INGEST,
 )  # fmt: skip
 APPEND = Histogram(
@@ -136,6 +142,7 @@ UNPROJECTED = Gauge(
     registry=API,
 )  # fmt: skip
 DUE = Gauge("trueup_due_families", "Families that wait to be settled, by reason.", ("reason",), registry=API)
+WAITING = Gauge("trueup_usage_waiting", "Usage that is held for want of its account or meter.", registry=API)
 JOBS = Gauge("trueup_bill_jobs_open", "Bill jobs that have not ended.", registry=API)
 UNEXPLAINED = Gauge(
     "trueup_unexplained_amount", "Money that nothing explains, as the last audit or pass over conservation found it.",
@@ -155,6 +162,22 @@ AUDITED = Gauge(
 SIGNED_TICK = Moment(
     "trueup_signed_tick_timestamp_seconds", "The quarter hour up to which every partition is signed.", registry=NOTARY
 )
+
+ATTEMPT = Histogram(
+    "trueup_webhook_attempt_seconds", "Attempts to deliver, by what became of it: delivered, pending, dead.",
+    ("became",), buckets=_SECONDS, registry=WEBHOOKS,
+)  # fmt: skip
+for _became in ("delivered", "pending", "dead"):  # so that the first one counts as one more than none
+    ATTEMPT.labels(_became)
+DELIVERED_AFTER = Histogram(
+    "trueup_webhook_delivered_seconds", "From when a delivery was to be made to when it was, all attempts included.",
+    buckets=(*_SECONDS, 60.0, 600.0, 3_600.0, 36_000.0), registry=WEBHOOKS,
+)  # fmt: skip
+OPEN = Gauge(
+    "trueup_webhook_deliveries_open", "Deliveries that are pending, or wait behind one that is, when last counted.",
+    ("status",), registry=WEBHOOKS,
+)  # fmt: skip
+SENDING = Gauge("trueup_webhook_attempts_running", "Attempts that are being made.", registry=WEBHOOKS)
 
 
 class Shown(Collector):

@@ -66,12 +66,12 @@ def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
 
     A malformed one is none: no usage is refused for it.
     """
-    found = {}
+    contexts = {}
     for record in records:
         context = _of_event(record)
         if context is not None and is_sampled(context):
-            found[record.offset] = context
-    return found
+            contexts[record.offset] = context
+    return contexts
 
 
 def traced_records(records: Iterable[Sent]) -> dict[int, bytes]:

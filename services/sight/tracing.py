@@ -181,7 +181,7 @@ def _asked_for() -> bool:
     if not any(said(name) for name in ENDPOINTS):
         return False
     exporter = said("OTEL_TRACES_EXPORTER", "otlp")
-    protocol = next((found for name in PROTOCOLS if (found := said(name))), "http/protobuf")
+    protocol = next((protocol for name in PROTOCOLS if (protocol := said(name))), "http/protobuf")
     if exporter != "otlp" or protocol != "http/protobuf":
         _log.warning("traces_off", why=f"{exporter} by {protocol} is asked for; there is otlp by http/protobuf")
         return False

@@ -80,8 +80,8 @@ class Entities:
             fields = self._plan(code, entry, fields, by_kind)
         by_kind[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
         if inner is not None:
-            for one in _inner_entries(kind, code, entry, inner):
-                self._expand(inner.kind, one, by_kind)
+            for element in _inner_entries(kind, code, entry, inner):
+                self._expand(inner.kind, element, by_kind)
 
     def _code(self, kind: str, entry: Lines) -> str:
         code = entry.get("code")

@@ -81,9 +81,9 @@ class LiveNames:
     def told(self, value: Any) -> Any:
         """The same with memory's ids in every text."""
         if isinstance(value, Mapping):
-            return {name: self.told(one) for name, one in value.items()}
+            return {name: self.told(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
-            return type(value)(self.told(one) for one in value)
+            return type(value)(self.told(item) for item in value)
         return _ID.sub(self._in_memory, value) if isinstance(value, str) else value
 
     def _in_memory(self, match: re.Match[str]) -> str:

@@ -56,8 +56,10 @@ def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig
 
 
 def _seller(config: StatementConfig) -> Party:
-    one = config.seller
-    return Party(one.name, one.address or _NOTHING, one.tax_number, one.registration_number, one.email_address)
+    seller = config.seller
+    return Party(
+        seller.name, seller.address or _NOTHING, seller.tax_number, seller.registration_number, seller.email_address
+    )
 
 
 def _buyer(account: Account) -> Party:

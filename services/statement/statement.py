@@ -23,15 +23,19 @@ class Party:
     @property
     def streets(self) -> list[str]:
         """Lines of the address above its town."""
-        one = self.address
-        return [line for line in (one.address_line1, one.address_line2, one.address_line3, one.address_line4) if line]
+        address = self.address
+        return [
+            line
+            for line in (address.address_line1, address.address_line2, address.address_line3, address.address_line4)
+            if line
+        ]
 
     @property
     def written(self) -> list[str]:
         """The address as it is written on an envelope."""
-        one = self.address
-        town = " ".join(part for part in (one.post_code, one.locality) if part)
-        return [*self.streets, *(part for part in (town, one.region, one.country) if part)]
+        address = self.address
+        town = " ".join(part for part in (address.post_code, address.locality) if part)
+        return [*self.streets, *(part for part in (town, address.region, address.country) if part)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,30 +22,30 @@ NEWEST = {"signedUpTo": "trueup_signed_tick_timestamp_seconds", "archivedAt": "t
 
 def shown_in(text: str) -> dict[str, float]:
     """What one process shows of these, in Prometheus's text format. Raises: ValueError."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for name, (wanted, _) in SUMMED.items():
             if wanted in {family.name + end for end in _ENDS}:
-                found.setdefault(name, 0.0)  # with labels there is no sample until something was counted under them
+                values.setdefault(name, 0.0)  # with labels there is no sample until something was counted under them
         for sample in family.samples:
             for name, (wanted, labels) in SUMMED.items():
                 if sample.name == wanted and labels.items() <= sample.labels.items():
-                    found[name] = found.get(name, 0.0) + sample.value
+                    values[name] = values.get(name, 0.0) + sample.value
             for name, wanted in NEWEST.items():
                 if sample.name == wanted:
-                    found[name] = sample.value
-    return found
+                    values[name] = sample.value
+    return values
 
 
 def together(each: Iterable[Mapping[str, float]]) -> dict[str, Any]:
     """Of all processes; what none of them shows is None, a moment is text in ISO 8601."""
     lists: dict[str, list[float]] = {}
-    for one in each:
-        for name, value in one.items():
+    for values in each:
+        for name, value in values.items():
             lists.setdefault(name, []).append(value)
-    found: dict[str, Any] = {name: sum(lists[name]) if name in lists else None for name in SUMMED}
+    summed: dict[str, Any] = {name: sum(lists[name]) if name in lists else None for name in SUMMED}
     counted = {
-        name: value if value is None or name == "poolWaitSeconds" else int(value) for name, value in found.items()
+        name: value if value is None or name == "poolWaitSeconds" else int(value) for name, value in summed.items()
     }
     moments = {name: _moment(max(lists[name])) if name in lists else None for name in NEWEST}
     return {**moments, **counted}

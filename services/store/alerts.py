@@ -12,7 +12,8 @@ from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
 _FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
-_TYPES = [fact.__name__ for fact in _FACTS]
+#: The types of facts that are alerts, and what automatic rules did.
+ALERT_TYPES = [fact.__name__ for fact in _FACTS]
 #: A look into the index for each type.
 _BEFORE = """
 SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
@@ -55,7 +56,7 @@ async def alert_positions(
     before: int | None,
     most: int,
     conditions: Sequence[Condition] = (),
-    types: Sequence[str] = _TYPES,
+    types: Sequence[str] = ALERT_TYPES,
 ) -> list[int]:
     """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
     arguments: list[Any] = [organization, list(types), _LAST if before is None else before, most]
@@ -81,7 +82,7 @@ class Raised:
 async def alerts_at(connection: Any, organization: str, positions: Sequence[int], generation: str) -> list[Raised]:
     """The alerts at these positions, newest first; what else stands there is left out."""
     alerts = []
-    for row in await connection.fetch(_AT, organization, _TYPES, list(positions)):
+    for row in await connection.fetch(_AT, organization, ALERT_TYPES, list(positions)):
         envelope = envelope_of(row, generation)
         assert isinstance(envelope.data, Alert)
         id = event_id_of(organization, row["stream"], row["version"], row["position"])

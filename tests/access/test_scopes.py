@@ -69,6 +69,7 @@ def test_the_table_names_routes_that_are_there() -> None:
         ("POST", "/usage/amend", {Scope.WRITE}),
         ("POST", "/usage/void/matching", {Scope.WRITE}),
         ("GET", "/usage/rejected/{id}/bytes", {Scope.USAGE, Scope.AUDIT}),
+        ("GET", "/usage/held", {Scope.USAGE, Scope.AUDIT}),
         ("GET", "/events/{id}", {Scope.AUDIT}),
         ("GET", "/bills/{bill}/lineitems/{line}/explain", {Scope.AUDIT}),
         ("PUT", "/organizationconfig", {Scope.ADMIN}),

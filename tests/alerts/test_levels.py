@@ -74,6 +74,17 @@ def test_a_prepayment_is_used_left_and_exhausted(played: Callable[..., MemoryPla
     assert EXHAUSTED in every and ENDS not in every, "what is used up does not lapse"
 
 
+def test_a_balance_on_which_nothing_was_put_is_not_exhausted() -> None:
+    nothing = STORY.format(steps="").replace("  - transaction: {balance: funds, amount: 40, date: 2026-01-01}\n", "")
+    player = play_text(nothing + usage("refilled", "2026-01-10", 5))
+    found = levels(player, "refilled", date(2026, 1, 20))
+    assert not {USED, LEFT, EXHAUSTED, RUNS_OUT, ENDS} & found.keys()
+    [state] = settle(
+        player.family(id_of("account", "refilled")), through=date(2026, 1, 20), accrued=True
+    ).balances.values()
+    assert (state.status, state.amount_remaining) == ("ACTIVE", 0)
+
+
 def test_a_top_up_arms_anew_and_late_usage_never_does(played: Callable[..., MemoryPlayer]) -> None:
     day, before = date(2026, 2, 20), usage("acme", "2026-01-10", 80)
     top_up = "  - topUp: {commitment: prepaid, amount: 100, date: 2026-02-01}\n"

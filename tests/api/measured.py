@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from events.facts.usage import UsageRated
+from tests.api_client import CONFIG
 from tests.ingest.live import Live
 from tests.store.kit import Store
 
@@ -23,6 +24,14 @@ def item(account: str, uid: str | None = None, **more: Any) -> dict[str, Any]:
 
 def body(*items: dict[str, Any]) -> dict[str, Any]:
     return {"measurements": list(items)}
+
+
+async def configured(http: httpx.AsyncClient, **more: Any) -> None:
+    """Have the organization's configuration say this, too."""
+    held = (await http.get("/organizationconfig")).json()
+    said = {name: held[name] for name in (*CONFIG, "version", "testClock") if name in held}
+    answer = await http.put("/organizationconfig", json=said | more)
+    assert answer.status_code == 200, answer.text
 
 
 async def counted(system: Live, store: Store) -> list[UsageRated]:

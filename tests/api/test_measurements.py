@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +11,10 @@ import pytest
 from m3ter import AsyncM3ter, M3ter
 
 from events.topics import USAGE
-from services.api.calls import Call
 from services.api.measurements import SOURCE
 from services.kafka import Appended, Cluster, KafkaUnreachableError, Record, SharedWriter
 from tests.api.answers import message_of
-from tests.api.measured import body, counted, item, refused_of, submitted
+from tests.api.measured import body, configured, counted, item, refused_of, submitted
 from tests.api_client import By, http_client, token_of
 from tests.ingest.live import Live
 from tests.store.kit import Store
@@ -147,20 +145,16 @@ async def test_usage_brings_accounts_into_being(
     assert known in [row["id"] for row in rows]
 
 
-async def test_where_that_is_not_wished_for_the_usage_is_refused(
-    metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("said", ["REFUSE", "HOLD"])
+async def test_where_that_is_not_configured_no_account_is_made(
+    metered: httpx.AsyncClient, store: Store, system: Live, said: str
 ) -> None:
-    reading = Call.reading
-
-    def off(call: Call) -> Any:
-        call.api = replace(call.api, skeleton_accounts=False)
-        return reading(call)
-
-    monkeypatch.setattr(Call, "reading", off)
+    await configured(metered, usageBeforeAccount=said)
     async with system.worker():
         await submitted(metered, item("nobody", "u-1"))
         assert await counted(system, store) == []
         assert await refused_of(system, store) == ["unknown-account"]
+    assert (await metered.get("/accounts")).json()["data"] == []
 
 
 @pytest.mark.parametrize(("named", "again"), [(True, None), (False, "false")])

@@ -19,12 +19,15 @@ MODULES = (
     *("usage.query", "usage.submit", "usage.get_failed_ingest_download_url"),
     *("currencies", "credit_reasons", "debit_reasons", "transaction_types", "notification_configurations"),
     *("statements.create_csv", "statements.get_csv", "statements.get_json"),
+    *("data_exports.create_adhoc", "data_exports.jobs"),
 )
 #: Taken beside every body; where nothing is replaced, it is not read.
 EVERYWHERE = {"version"}
 #: Members of bodies that are refused by name, instead of being accepted and ignored.
 REFUSED = {
     "aggregations": {"customSql"},
+    # Of usage, which is not exported.
+    "data_exports": {"accountIds", "aggregations", "dimensionFilters", "endDate", "groups", "meterIds"},
 }
 
 

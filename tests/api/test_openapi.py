@@ -24,6 +24,10 @@ BODILESS = {
     "PUT /organizations/{orgId}/bills/{bill}/lock",
     "POST /organizations/{orgId}/billjobs/{job}/cancel",
     "POST /organizations/{orgId}/bills/{bill}/statement/csv",
+    *(
+        f"{method} /organizations/{{orgId}}/integrationdestinations/webhooks/{{id}}/{tail}"
+        for method, tail in (("PUT", "active"), ("POST", "test"), ("POST", "deliveries/{deliveryId}/replay"))
+    ),
 }
 
 

@@ -97,6 +97,8 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/lineitems", "lineItemType"),
         ("/counteradjustments", "sortOrder"),
         ("/events", "includeActioned"),
+        ("/integrationdestinations/webhooks", "active"),
+        ("/integrationdestinations/webhooks/{id}/deliveries", "status"),
         ("/notifications/configurations", "active"),
         ("/picklists/currency", "archived"),
         ("/picklists/creditreasons", "archived"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -59,7 +60,10 @@ async def test_what_is_refused_is_listed_and_counts_once_when_it_is_mended_and_s
         # Nothing is mended: all of it is refused again, and is on the list once.
         assert await replayed(metered) == {"replayed": 30, "left": [], "more": False}
         await system.settled()
-        assert {one["id"] for one in await on_list(metered, 30)} == {one["id"] for one in listed}
+        again = await on_list(metered, 30)
+        assert {one["id"] for one in again} == {one["id"] for one in listed}
+        moments = [sorted(datetime.fromisoformat(one["arrivedAt"]) for one in those) for those in (listed, again)]
+        assert moments[0][-1] < moments[1][0]
         await mend(metered, "late")
         one = listed[-1]["id"]
         assert await replayed(metered, ids=[one]) == {"replayed": 1, "left": [], "more": False}

@@ -1,4 +1,4 @@
-"""Usage over Kafka of an account that is not there: refused, or, where that is wished for, its account is made."""
+"""Usage over Kafka of an account that is not there: refused, or, where that is configured, its account is made."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from events.topics import USAGE, partition_of, usage_key
 from services.api.app import create_app
 from services.kafka import Cluster, KafkaUnreachableError, Record, SharedWriter
 from services.kafka.writing import Appended
-from tests.api.measured import TS, counted
+from tests.api.measured import TS, configured, counted
 from tests.api.serving import served
 from tests.api_client import TOKEN_SECRET
 from tests.ingest.live import PATIENCE_S, Live
@@ -47,10 +47,9 @@ async def test_accounts_are_made_once_and_their_usage_counts_once_whoever_is_los
         return found
 
     monkeypatch.setattr(SharedWriter, "append", at_first_lost)
-    apps = [
-        create_app(at.database_url, at.kafka, token_secret=TOKEN_SECRET, accounts_of_records=True) for _ in range(2)
-    ]
-    async with system.worker(), served(apps[0]), served(apps[1]):
+    await configured(metered, usageBeforeAccount="CREATE")
+    another = create_app(at.database_url, at.kafka, token_secret=TOKEN_SECRET)
+    async with system.worker(), served(another):
         await publish(system, store, *codes, *IMPOSSIBLE, *codes[:5])
         async with asyncio.timeout(PATIENCE_S):
             while len(await counted(system, store)) < len(codes):
@@ -71,8 +70,8 @@ async def test_what_an_account_does_not_mend_is_sent_once_at_most(
     metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No subject, with an account's code in the key: refused as of no account, whatever accounts there are."""
-    at, sent = store.endpoints, list[str]()
-    monkeypatch.setattr("services.refusals.making_accounts.LOOK_SECONDS", 0.05)
+    sent = list[str]()
+    await configured(metered, usageBeforeAccount="CREATE")
     really = SharedWriter.append
 
     async def counting(writer: SharedWriter, topic: str, partition: int, records: list[Record]) -> list[Appended]:
@@ -85,8 +84,7 @@ async def test_what_an_account_does_not_mend_is_sent_once_at_most(
         "organization": store.organization, "data": {"meter": "api", "measure": {"calls": 2}},
     }  # fmt: skip
     record = Record(usage_key(store.organization, "keyed"), json.dumps(event).encode())
-    app = create_app(at.database_url, at.kafka, token_secret=TOKEN_SECRET, accounts_of_records=True)
-    async with system.worker(), served(app):
+    async with system.worker():
         await system.writer.append(USAGE, 0, [record])
         await system.settled()
         await asyncio.sleep(2)
@@ -95,7 +93,7 @@ async def test_what_an_account_does_not_mend_is_sent_once_at_most(
     assert (refused["reason"], "accountCode" in refused, sent) == ("unknown-account", False, [])
 
 
-async def test_without_the_wish_it_stays_refused(
+async def test_where_nothing_is_configured_it_stays_refused(
     metered: httpx.AsyncClient, url: str, store: Store, system: Live
 ) -> None:
     async with system.worker():

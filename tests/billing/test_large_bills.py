@@ -133,6 +133,7 @@ async def test_a_bill_of_forty_thousand_lines_is_one_bill_everywhere(small_recor
     await check_everywhere(await opened_shop(small_records), date(1970, 1, 1))
 
 
+@pytest.mark.long
 async def test_a_pending_bill_that_no_record_has_room_for_lives_as_any_bill(small_records: System) -> None:
     shop = await opened_shop(small_records, billPrefix="INV-", **GRACE)
     account = await daily(shop, date(2020, 1, 1))

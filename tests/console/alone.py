@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.access.gate import Gate
+from services.access.links import SpentLinks
 from services.access.scopes import ALL, Scope
 from services.access.tokens import Identity
 from services.api.scopes import PREFIX, needed_by
@@ -81,11 +82,19 @@ async def _reached() -> Reached:
     return {}
 
 
+def _no_connection() -> Any:
+    raise AssertionError("nobody follows a link here")
+
+
+#: Nobody signs in by a link.
+NO_LINKS = SpentLinks(_no_connection)
+
+
 @asynccontextmanager
 async def before(api: MadeUp) -> AsyncIterator[Alone]:
     """A visit."""
     app = Starlette(routes=[Route("/{path:path}", api.answered, methods=["GET", "POST", "PUT", "DELETE"])])
-    console = Starlette(routes=console_routes(app, cast(Gate, api), _needed, Streams(_reached)))
+    console = Starlette(routes=console_routes(app, cast(Gate, api), _needed, Streams(_reached), NO_LINKS))
     transport = httpx.ASGITransport(app=console)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies={COOKIE: TOKEN}) as http:
         yield Alone(http)

@@ -43,6 +43,8 @@ def pages(office: Office) -> dict[str, str]:
         "&commitment.overageSurchargePercent=20",
         "what-if-refused": f"{acme}/what-if?plan={ids['plan-USD']}&plan.standingCharge=much&plan.minimumSpend=900",
         "operations": "/operations",
+        "refused-record": f"/operations/refused/{ids['refused']}",
+        "conservation": "/operations/conservation",
         "search": "/search?q=l",
         "not-found": "/accounts/none",
     }
@@ -59,8 +61,7 @@ async def take() -> None:
 
 async def take_of(office: Office) -> None:
     """Of this organization."""
-    lines = (await office.api.do("GET", f"bills/{office.ids['bill-acme']}"))["lineItems"]
-    office.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+    await office.look_up()
     async with running_chromium() as browser:
         for name, scheme, size in LOOKS:
             async with signed_in(browser, office, scheme=scheme, size=size) as context:

@@ -55,6 +55,15 @@ class Office:
         async with open_watcher(endpoints.database_url, endpoints.kafka) as watcher:
             await Waiter(watcher).until_projected()
 
+    async def look_up(self) -> None:
+        """Ids of a line, and of usage that was refused."""
+        lines = (await self.api.do("GET", f"bills/{self.ids['bill-acme']}"))["lineItems"]
+        self.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+        async with asyncio.timeout(60):
+            while not (refused := (await self.api.do("GET", "usage/rejected"))["data"]):
+                await asyncio.sleep(0.1)
+        self.ids["refused"] = refused[0]["id"]
+
     async def opened_bill(self) -> str:
         """A pending bill of 10, of an account of its own."""
         code = f"own-{len(self.ids)}"

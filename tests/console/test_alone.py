@@ -78,6 +78,7 @@ async def test_a_job_that_runs_shows_how_far_it_is_and_is_ended(status: str, may
 WRITES = {
     "/bills/b": (Scope.WRITE, ["/approve", "/recalculate", "/memo?kind=credit", "/memo?kind=debit"]),
     "/bills/b/approve": (Scope.WRITE, ["/bills/b/approve"]),
+    "/exports": (Scope.WRITE, ["/exports", "/exports"]),
     "/operations": (Scope.USAGE, ["/operations/replay", "/operations/replay"]),
     "/operations/refused/r": (Scope.USAGE, ["/operations/replay"]),
 }
@@ -87,13 +88,62 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (CONFIG, "given one over HTTP, and refused over Kafka; without a meter it is refused"),
+        (CONFIG | {"usageBeforeAccount": "HOLD", "usageBeforeMeter": "HOLD"}, "held; without a meter it is held"),
+    ],
+)
+async def test_held_usage_says_what_it_waits_for_and_until_when(config: dict[str, object], said: str) -> None:
+    waits = REFUSED | {"meterCode": "late", "heldUntil": "2026-01-31T00:00:00Z"}
+    account = waits | {"reason": "unknown-account", "id": "r2", "accountCode": HOSTILE}
+    counts = {"unknown-meter": 1_200, "unknown-account": 1}
+    answers = {"usage/held": {"data": [waits, account], "counts": counts, "nextToken": "on"}}
+    async with before(MadeUp(answers | {"organizationconfig": config, "usage/rejected/r": waits})) as visit:
+        page = await visit.see("/operations/held", accountCode="acme")
+        assert "".join(said.split()) in "".join(page.text.split())
+        first, second = (row.text for row in page.every("table")[1].every("tr")[1:])
+        assert "Meter late" in first and "31 Jan 2026" in first and f"Account {HOSTILE}" in second
+        assert any("accountCode=acme" in href and "from=on" in href for href in links(page))
+        record = await visit.see("/operations/refused/r")
+        assert "it is held until" in record.text and not record.every("form", method="post")
+    async with before(MadeUp({"usage/held": EMPTY, "organizationconfig": config})) as visit:
+        assert "Nothing is held." in (await visit.see("/operations/held")).text
+        assert "Nothing is held that fulfils this." in (await visit.see("/operations/held", meterCode="m")).text
+
+
+EXPORT = {
+    **{"id": "e", "status": "SUCCEEDED", "since": "0a-0", "until": "0a-12", "rows": 7, "exportFileFormat": "CSV"},
+    **{"dateCreated": "2026-02-01T00:00:00Z", "createdBy": "me"},
+}
+
+RUNNING = EXPORT | {"status": "RUNNING"}
+
+
+async def test_an_export_is_asked_for_from_where_the_last_one_ended_and_its_file_is_the_apis() -> None:
+    link = "http://api.internal/organizations/o/dataexports/jobs/e/file?access_token=t"
+    api = MadeUp({"dataexports/jobs": {"data": [EXPORT]}, "dataexports/jobs/e/getdownloadurl": {"url": link}})
+    async with before(api) as visit:
+        page = await visit.see("/exports")
+        assert page.one("section", id="exports").numbers == [7]
+        since = [one.attributes["value"] for one in page.every("input", name="since")]
+        assert since == ["0a-12"]
+        answer = await visit.http.get(f"{BASE}/exports/e/file")
+        where = "/organizations/o/dataexports/jobs/e/file?access_token=t"
+        assert (answer.status_code, answer.headers["location"]) == (303, where)
+    async with before(MadeUp({"dataexports/jobs": EMPTY})) as visit:
+        page = await visit.see("/exports")
+        assert "Nothing was exported yet." in page.text and not page.every("input", name="since")
+
+
 @pytest.mark.parametrize("path", WRITES)
 async def test_nobody_sees_a_button_that_his_key_is_not_good_for(path: str) -> None:
     scope, wanted = WRITES[path]
     answers = {
         **{"bills/b": bill(line(1)), "accounts/a": ACCOUNT, "organizationconfig": CONFIG, "billjobs": EMPTY},
         "usage/rejected": {"data": [REFUSED], "counts": {"unknown-meter": 1, "id-conflict": 2}},
-        **{"usage/rejected/r": REFUSED, "health": {"status": "ok"}},
+        **{"usage/rejected/r": REFUSED, "health": {"status": "ok"}, "dataexports/jobs": {"data": [RUNNING]}},
     }
     every = frozenset(Scope)
     for scopes in (every, every - {scope}):

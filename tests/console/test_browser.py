@@ -10,7 +10,9 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.console.answers import ANSWERS, numbers_in
+from services.billing.runner import JOB_LOCK
+from services.postgres import connected
+from tests.console.answers import noting
 from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
 from tests.console.pictures import pages
 from tests.console.story import Office
@@ -155,6 +157,23 @@ async def test_refused_usage_is_sent_again_once_its_cause_is_mended(office: Offi
             await asyncio.sleep(0.2)
 
 
+async def test_a_job_that_is_not_done_is_cancelled(office: Office, page: Page) -> None:
+    """No process gets to carry it out: the test has what whoever does must have."""
+    async with connected(office.system.endpoints.database_url) as connection:
+        made = await connection.fetchval("SELECT coalesce(max(sequence), 0) FROM store.bill_jobs")
+        for number in range(made + 1, made + 10):
+            await connection.execute("SELECT pg_advisory_lock($1, $2)", JOB_LOCK, number)
+        job = await office.api.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+        await page.goto(f"{office.base}/operations")
+        row = page.locator("#jobs").get_by_role("row").nth(1)
+        await expect(row.locator(".status")).to_have_text("Pending")
+        await has_no_fault(page)
+        await row.get_by_role("button", name="Cancel").click()
+        await expect(row.locator(".status")).to_have_text("Cancelled")
+        await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+        assert (await office.api.do("GET", f"billjobs/{job['id']}"))["status"] == "CANCELLED"
+
+
 async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office, page: Page) -> None:
     await page.goto(f"{office.base}/accounts/{office.ids['idle']}")
     await page.evaluate("window.loadedOnce = true")
@@ -171,25 +190,24 @@ async def test_a_page_shows_what_moved_without_being_loaded_again(office: Office
 
 
 async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Office, context: BrowserContext) -> None:
-    """One walk: each number is one that the API says, nothing is wider than a phone, and axe finds nothing."""
-    lines = (await office.api.do("GET", f"bills/{office.ids['bill-acme']}"))["lineItems"]
-    office.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+    """One walk: each number and day is one that the API says, nothing is wider than a phone, and axe finds nothing."""
+    await office.look_up()
     page = await context.new_page()
-    for name, path in pages(office).items():
-        await page.emulate_media(color_scheme="dark")
-        await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-        await page.goto(office.base + path)
-        wide = await page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE[0], f"{name} is {wide} wide on a phone"
-        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        await has_no_fault(page)
-        await page.emulate_media(color_scheme="light")
-        await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
-        await has_no_fault(page, "color-contrast")
-        if name in ANSWERS:
-            asked = [await office.api.exact(one.format(**office.ids)) for one in ANSWERS[name]]
-            shown = await numbers(page, "main")
-            assert shown and not set(shown) - numbers_in(asked), name
+    async with noting(office, context) as noted:
+        for name, path in pages(office).items():
+            noted.answers.clear()
+            await page.emulate_media(color_scheme="dark")
+            await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+            await page.goto(office.base + path)
+            wide = await page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE[0], f"{name} is {wide} wide on a phone"
+            await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+            await has_no_fault(page)
+            await page.emulate_media(color_scheme="light")
+            await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+            await has_no_fault(page, "color-contrast")
+            assert not await noted.strangers(page), name
+        assert noted.compared > 500
     await page.close()
 
 

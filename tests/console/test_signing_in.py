@@ -1,15 +1,23 @@
 """Who is let in, what keeps the sign-in to its browser, and which forms are taken."""
 
+import asyncio
 import re
+import time
+from dataclasses import replace
 
 import httpx
 import pytest
 import pytest_asyncio
 
+from services.access.errors import WrongTokenError
+from services.access.links import SpentLinks, entrance_of, link_code
 from services.access.local import Credentials
+from services.access.scopes import Scope
+from services.access.tokens import LINK_SECONDS, Identity, Tokens
 from services.console.sessions import COOKIE, FORM_TOKEN
-from services.console.signing_in import Links
 from services.demo.client import Client
+from services.postgres import Role, connected
+from services.run.up import System
 from tests.api_client import token_of
 from tests.console.story import Office
 from tests.console.visiting import Visitor, parsed, visiting
@@ -140,16 +148,42 @@ async def test_an_operator_chooses_the_organization(office: Office, stranger: ht
     assert led.headers["location"] == "/console/organizations/a%2Fb%20c"
 
 
-def test_links_end_by_themselves_and_are_not_kept_without_bound() -> None:
-    now = [0.0]
-    links = Links(lambda: now[0])
-    first = links.make("token", "org")
-    assert links.look(first) is not None and links.look("") is None
-    now[0] = 901
-    assert links.take(first) is None
-    codes = [links.make("token", "org") for _ in range(1_100)]
-    assert links.take(codes[0]) is None and links.take(codes[-1]) is not None
-    assert len({re.sub(r"[\w-]", "", code) for code in codes}) == 1, "a code fits an address as it is"
+async def test_a_link_is_good_at_any_process_and_at_all_of_them_together_once(system: System) -> None:
+    tokens = Tokens(b"what all of them sign with, thirty-two bytes")
+    who = Identity("AK-1", "org", frozenset({Scope.READ}), time.time() + 3600)
+    code = link_code(tokens, who, "org")
+    found, url = entrance_of(Tokens(tokens.secret), code), system.endpoints.database_url
+    spent = [SpentLinks(lambda: connected(url, Role.WATCH)) for _ in range(2)]
+    assert not await spent[0].is_spent(found)
+    good = await asyncio.gather(*(each.spend(found) for each in spent))
+    assert sorted(good) == [False, True] and await spent[1].is_spent(found)
+    async with connected(url) as connection:
+        await connection.execute("UPDATE store.spent_links SET until = now() - interval '1 s' WHERE id = $1", found.id)
+    assert await spent[0].spend(entrance_of(tokens, link_code(tokens, who, "org")))
+    assert not await spent[1].is_spent(found), "what is over is not kept: its signature is good no longer"
+
+
+def test_a_link_is_no_token_and_ends_by_itself() -> None:
+    tokens, other = Tokens(b"secret" * 6), Tokens(b"another" * 6)
+    who = Identity("AK-1", "*", frozenset({Scope.READ}), time.time() + 3600)
+    code = link_code(tokens, who, "org")
+    found = entrance_of(tokens, code)
+    assert (found.identity.access_key_id, found.identity.organization, found.organization) == ("AK-1", "*", "org")
+    assert found.until <= time.time() + LINK_SECONDS + 1 and abs(found.identity.expires - who.expires) <= 1
+    assert re.fullmatch(r"[\w.-]+", code), "a code fits an address as it is"
+    for wrong, given in (
+        (other, code),
+        (tokens, code[:-2]),
+        (tokens, ""),
+        (tokens, tokens.sign("AK-1", "*", who.scopes)),
+    ):
+        with pytest.raises(WrongTokenError):
+            entrance_of(wrong, given)
+    with pytest.raises(WrongTokenError):
+        tokens.read(code)
+    over = link_code(tokens, replace(who, expires=time.time() - 1), "org")
+    with pytest.raises(WrongTokenError):
+        entrance_of(tokens, over)
 
 
 async def test_the_demo_prints_such_a_link(office: Office, stranger: httpx.AsyncClient) -> None:

@@ -18,6 +18,7 @@ from services.access.tokens import Identity
 from services.console.app import console_routes
 from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE
+from tests.console.alone import NO_LINKS
 from tests.console.visiting import Element, parsed
 
 BASE = "/console/organizations/org"
@@ -60,7 +61,7 @@ ANSWERS: dict[str, Any] = {
         "accountPlans": [{"id": "ap", "planId": "plan", "startDate": "2026-01-01"}],
         "plans": [{"id": "plan", "planTemplateId": "t", "name": "Monthly", "code": "m"}],
         "planTemplates": [{"id": "t", "currency": "JPY", "billFrequency": "MONTHLY"}], "pricings": [PRICE],
-        "aggregations": [{"id": "g", "name": "Calls"}],
+        "aggregations": [{"id": "g", "name": "Calls"}], "unbilled": BILL | {"billTotal": 4},
     },
     "accounts/a/unbilled": BILL,
     "accountplans": {"data": []}, "commitments": {"data": [COMMITMENT]}, "balances": {"data": [BALANCE]},
@@ -83,7 +84,7 @@ class Alone:
         self.asked: dict[str, dict[str, str]] = {}
         api = Starlette(routes=[Route("/organizations/org/{path:path}", self._answer)])
         console = console_routes(
-            api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}), Streams(self._reached)
+            api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}), Streams(self._reached), NO_LINKS
         )
         app = Starlette(routes=[*console, Mount("/", api)])
         transport = httpx.ASGITransport(app=app)
@@ -118,7 +119,7 @@ async def alone() -> AsyncIterator[Alone]:
 
 KNOWN, DAY, BEFORE = {"knownAt": THEN["knownAt"]}, {"asOf": "2026-01-15"}, {"billDateEnd": "2026-01-16"}
 PAGES = {
-    "/accounts/a": {"accounts/a/snapshot": THEN, "accounts/a/unbilled": THEN, "bills": KNOWN | BEFORE},
+    "/accounts/a": {"accounts/a/snapshot": THEN, "bills": KNOWN | BEFORE},
     "/commitments/c": {
         "commitments/c": KNOWN, "commitments/c/balance": THEN, "commitments/c/burndown": THEN, "events": KNOWN,
         "lineitems": KNOWN | BEFORE, "accounts/a": KNOWN, "accounts/a/unbilled": KNOWN,
@@ -165,6 +166,7 @@ async def test_an_account_shows_what_the_snapshot_has(alone: Alone) -> None:
     page = (await alone.see("/accounts/a", **THEN)).one("main")
     assert page.one("section", id="plans").numbers[-1] * 2 == 71 and "Monthly" in page.text
     assert "kid" in page.one("section", id="children").text
+    assert page.one("section", id="unbilled").one("tfoot").numbers == [4] and "accounts/a/unbilled" not in alone.asked
     assert "12 345 JPY" in page.one("section", id="commitments").text, "in the account's own form"
 
 

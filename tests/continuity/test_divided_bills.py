@@ -210,6 +210,7 @@ async def test_a_bill_whose_end_is_in_no_log_is_named_and_billed_again(home: Hom
     assert status == 0 and "0 events added" in said and "is not issued" not in said, said
 
 
+@pytest.mark.long
 async def test_a_log_that_ends_within_a_bill_gets_the_rest_again(home: Home, store: Held) -> None:
     wire = await opened(home, "cut")
     facts = max((await billed_unrelayed(home, store, wire)).values(), key=len)

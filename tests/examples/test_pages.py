@@ -57,7 +57,7 @@ async def test_a_page_is_true(reader: Reader, page: Path) -> None:
 
 
 def test_there_is_a_page_for_each_user() -> None:
-    assert [page.stem for page in PAGES] == ["how-to-audit", "how-to-invoice", "how-to-publish-usage"]
+    assert [page.stem for page in PAGES] == ["how-to-audit", "how-to-export", "how-to-invoice", "how-to-publish-usage"]
     for page in PAGES:
         questions = [line for line in page.read_text().splitlines() if line.startswith("## ")]
         assert len(questions) >= 8 and all(line.endswith("?") for line in questions)

@@ -1,11 +1,12 @@
 """One partition of ingest without servers: a catalog, memory, and values that settle as the handler settles them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiokafka import ConsumerRecord
 
 from events.envelope import seal
+from events.facts.base import Fact
 from events.sources import Origins
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CatalogFollower, Catalogs
@@ -26,23 +27,33 @@ def a_record(value: bytes | None, offset: int, headers: Any = (), partition: int
     return ConsumerRecord("usage", partition, offset, ms, 1, None, value, None, 0, len(value or b""), tuple(headers))
 
 
-def catalogs_of(world: World) -> Catalogs:
-    follower = CatalogFollower(Cluster("nowhere:1"), ORIGINS)
-    for sequence, (fact, _) in enumerate(world.facts(), 1):
-        sealed = seal(fact, source="commands/x", sequence=sequence, organization=world.organization, time=NOW)
-        follower.evolve(sealed)
-    follower.offset = 17
-    return Catalogs(follower)
-
-
 class Bench:
     """One partition in memory, fed with values."""
 
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World("org", 1)
-        self.catalogs = catalogs_of(self.world)
+        self.follower, self.sequence = CatalogFollower(Cluster("nowhere:1"), ORIGINS), 0
+        self.follower.offset = 17
+        self.catalogs = Catalogs(self.follower)
         self.state = PartitionState(0, 0, GENERATION, ORIGINS, Snapshot())
         self.offset = 0
+        self.learn(self.world.facts())
+
+    def learn(self, facts: Iterable[tuple[Fact, int | None]]) -> None:
+        """These facts are in the catalog from now on."""
+        for fact, _ in facts:
+            self.sequence += 1
+            account = getattr(getattr(fact, "body", None), "account_id", None) or getattr(fact, "root_id", None)
+            sealed = seal(
+                fact,
+                source="commands/x",
+                sequence=self.sequence,
+                organization=self.world.organization,
+                time=NOW,
+                account=account,
+            )
+            self.follower.evolve(sealed)
+            self.state.forget(self.catalogs.changed([sealed]))
 
     def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
         records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]

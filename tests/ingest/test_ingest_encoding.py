@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from events.codec import encode
 from events.decimals import EXACT, plain
+from events.digests import meter_crc
 from events.envelope import event_id, seal
 from events.facts.usage import RatedCharge, UsageRated, UsageRead
 from events.resources.catalog import PricingBand
 from events.sources import WINDOW_DAYS
 from projections.pricing import price_of
 from projections.resources import Resources
-from services.ingest.digests import meter_crc
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.instants import parse_instant
 from services.ingest.lane import lane_of, publisher_of

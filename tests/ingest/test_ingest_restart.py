@@ -186,6 +186,7 @@ async def test_a_record_of_many_megabytes_is_refused_and_kept(system: Live) -> N
     ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_servers_that_die_in_mid_load_lose_and_double_nothing(
     tmp_path_factory: pytest.TempPathFactory,

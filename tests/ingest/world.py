@@ -40,8 +40,10 @@ def an_id(*names: object) -> str:
 class World:
     """One organization with a meter "llm", a summed, tiered price of tokens and accounts "acme-0", "acme-1", ..."""
 
-    def __init__(self, organization: str, partitions: int, *, accounts: int = 3, covered: bool = True) -> None:
-        self.organization, self.partitions = organization, partitions
+    def __init__(
+        self, organization: str, partitions: int, *, accounts: int = 3, covered: bool = True, **configured: Any
+    ) -> None:
+        self.organization, self.partitions, self.configured = organization, partitions, configured
         self.codes = [f"acme-{number}" for number in range(accounts)]
         self.covered = covered
 
@@ -65,7 +67,7 @@ class World:
         return found
 
     def _catalog(self) -> list[Fact]:
-        config = CONFIG | {"timezone": "Europe/Berlin"}
+        config = CONFIG | {"timezone": "Europe/Berlin"} | self.configured
         product, meter, sums = self.id("product"), self.id("meter"), self.id("sum")
         template, plan = self.id("template"), self.id("plan")
         aggregation = {

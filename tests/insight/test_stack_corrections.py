@@ -13,8 +13,9 @@ import pytest_asyncio
 from services.access.scopes import Scope
 from services.proof.exporting import export_bill
 from services.proof.verifying import verify
-from tests.api_client import CONFIG, By, http_client
+from tests.api_client import By, http_client
 from tests.insight.conftest import Played
+from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
 from tests.insight.explaining import assert_adds_up
 from tests.insight.story import bill
 from tests.insight.test_stack_proof import SIGNER, a_quarter_hour_ends, until_signed
@@ -22,46 +23,11 @@ from tests.system.story import Wire
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-#: Price of a unit of each aggregation, by function and field.
-PRICES = {("SUM", "calls"): 1, ("MAX", "calls"): 10, ("UNIQUE", "user"): 100}
-JANUARY, FEBRUARY = "2026-01-31", "2026-02-28"
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def wire(played: Played) -> Wire:
-    """An organization beside the story's: a meter whose calls are added up, peak and count their users, and a bill."""
-    wire = Wire(lambda: played.system.addresses.api_url, "corrected")
-    await wire.do("PUT", "organizationconfig", CONFIG)
-    product = await wire.create("products", code="api", name="API")
-    fields = [{"code": "calls", "category": "MEASURE"}, {"code": "user", "category": "WHO"}]
-    meter = await wire.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
-    terms = {"currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0}
-    template = await wire.create("plantemplates", productId=product, name="Monthly", **terms)
-    plan = await wire.create("plans", code="monthly", name="Monthly", planTemplateId=template)
-    for (function, field), price in PRICES.items():
-        counted = {"meterId": meter, "targetField": field, "aggregation": function, "unit": "1"}
-        id = await wire.make("aggregations", function, name=function, rounding="NONE", quantityPerUnit=1, **counted)
-        bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": price}]
-        priced = {"planId": plan, "aggregationId": id, "startDate": "2026-01-01", "cumulative": True}
-        await wire.create("pricings", pricingBands=bands, **priced)
-    account = await wire.make("accounts", "acme", code="acme", name="Acme", emailAddress="a@example.com")
-    await wire.create("accountplans", accountId=account, planId=plan, startDate="2026-01-01")
-    term = {"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD"}
-    await wire.make("commitments", "prepaid", accountId=account, amount=1000, amountPrePaid=1000, **term)
-    await wire.do(
-        "POST", "measurements", {"measurements": [event("a", 5, "x"), event("b", 9, "y"), event("c", 3, "x")]}
-    )
-    await bill(wire, JANUARY)
-    return wire
-
-
-def event(uid: str, calls: float, user: str) -> dict[str, Any]:
-    at = {"account": "acme", "meter": "api", "ts": "2026-01-10T12:00:00Z"}
-    return {"uid": uid, **at, "measure": {"calls": calls}, "who": {"user": user}}
-
-
-def named(id: str, **more: Any) -> dict[str, Any]:
-    return {"account": "acme", "id": id, **more}
+    """An organization beside the story's."""
+    return await corrected_organization(lambda: played.system.addresses.api_url, "corrected")
 
 
 def by_function(wire: Wire, document: Mapping[str, Any]) -> dict[str, Decimal]:
@@ -175,39 +141,6 @@ async def test_a_key_of_publishers_takes_nothing_out(wire: Wire, played: Played)
         async with http_client(f"{played.system.addresses.api_url}/organizations/{wire.organization}", by=by) as client:
             answer: httpx.Response = await client.post("/usage/void", json=named("a"))
         assert answer.status_code == status
-
-
-async def test_what_has_something_in_common_is_voided_at_once_and_told_in_money_before(wire: Wire) -> None:
-    days = ("2026-02-03T12:00:00Z", "2026-02-03T13:00:00Z", "2026-02-04T12:00:00Z")
-    sent = [event(f"m{number}", 10 + number, "m") | {"ts": ts, "source": "/bulk"} for number, ts in enumerate(days)]
-    await wire.do("POST", "measurements", {"measurements": sent})
-    asked = {
-        "account": "acme",
-        "source": "/bulk",
-        "from": "2026-02-03T12:30:00Z",
-        "lastDateInBillingPeriod": "2026-03-31",
-    }
-    dry = await wire.do("POST", "usage/void/matching", asked | {"dryRun": True})
-    assert (dry["count"], dry["more"], dry["days"]) == (
-        2, False, [{"day": "2026-02-03", "count": 1}, {"day": "2026-02-04", "count": 1}],
-    )  # fmt: skip
-    assert await wire.do("POST", "usage/void/matching", asked | {"dryRun": True}) == dry
-    account = next(id for id, name in wire.names.items() if name == "acme")
-    preview = {"accountId": account, "lastDateInBillingPeriod": "2026-03-31"}
-    [told] = dry["bills"]
-    before = await wire.do("POST", "bills/preview", preview)
-    assert told["today"] == before["billTotal"]
-    done = await wire.do("POST", "usage/void/matching", asked | {"reason": "twice"})
-    assert (done["count"], done["days"]) == (2, dry["days"])
-    after = await wire.do("POST", "bills/preview", preview)
-    assert told["supposed"] == after["billTotal"]
-    usage = [{line["aggregationId"]: line["quantity"] for line in one["lineItems"] if line["lineItemType"] == "USAGE"}
-             for one in (before, after)]  # fmt: skip
-    [sum_of] = [id for id, name in wire.names.items() if name == "SUM"]
-    assert usage[0][sum_of] - usage[1][sum_of] == 11 + 12
-    assert (await wire.do("POST", "usage/void/matching", asked))["count"] == 0
-    assert "is required" in await wire.refused(400, "POST", "usage/void/matching", {"account": "acme"})
-    assert "meter" in await wire.refused(404, "POST", "usage/void/matching", {"account": "acme", "meter": "none"})
 
 
 async def test_two_at_once_come_one_after_the_other(wire: Wire) -> None:

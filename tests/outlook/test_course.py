@@ -22,14 +22,22 @@ def test_it_is_what_day_by_day_comes_to(pace: Pace, left: int, added: dict[int, 
     use = data.draw(st.sampled_from([pace.use, pace.most]))
     last = data.draw(st.integers(max(added, default=0), 60))
     found = course(left, [Addition(*one) for one in sorted(added.items())], last, use)
-    held, uncovered, runs_out = left, 0, (0 if not left else None)
+    held, uncovered, runs_out = left, 0, None
     for day in range(1, last + 1):
-        held += added.get(day, 0) - (use(day) - use(day - 1))
+        there = held + added.get(day, 0)
+        held = there - (use(day) - use(day - 1))
         uncovered, held = uncovered + max(0, -held), max(0, held)
-        runs_out = day if runs_out is None and not held else runs_out
+        runs_out = day if runs_out is None and there and not held else runs_out
         assert found.left_on(day) == held
     assert (found.left, found.uncovered, found.runs_out) == (held, uncovered, runs_out)
     assert found.covered == use(last) - uncovered and found.left_on(0) == left
+
+
+def test_what_is_used_up_runs_out_only_after_something_is_added() -> None:
+    ten_a_day = Pace(7, 7, 70, 700).use
+    assert course(0, [], 30, ten_a_day).runs_out is None
+    assert course(0, [Addition(5, 25)], 30, ten_a_day).runs_out == 7
+    assert course(10, [Addition(5, 25)], 30, ten_a_day).runs_out == 1
 
 
 @given(PACES, st.integers(0, 400))

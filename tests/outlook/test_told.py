@@ -84,8 +84,28 @@ def test_what_nothing_covers_is_the_use_of_the_last_in_turn() -> None:
     family = told(PREPAID, used(JANUARY, 15))
     shown = burn_down(family, PAID, settle(family, through=date(2026, 2, 1), accrued=True), JANUARY[-1])
     month = shown.forecasts[1]
-    assert (shown.days[-1].left, month.per_day, month.runs_out) == (0, 15, date(2026, 2, 1))
-    assert month.uncovered == 15 * 58
+    assert (shown.days[-1].left, month.per_day, month.uncovered) == (0, 15, 15 * 58)
+    assert (month.runs_out, month.earliest, month.latest) == (None, None, None)
+    assert shown.used_up_since == JANUARY[19], "15 a day make 300 in 20 days"
+
+
+def test_since_when_it_is_used_up_is_told_as_far_back_as_is_looked() -> None:
+    family = told(PREPAID.replace("300", "20").replace("2026-04-01", "2027-01-01"), used(JANUARY[:3], 10))
+    for day, since in ((JANUARY[0], None), (JANUARY[1], JANUARY[1]), (date(2026, 6, 1), JANUARY[1])):
+        assert burn_down(family, PAID, as_of_day(family, day), day).used_up_since == since
+    over = date(2027, 1, 1)
+    assert burn_down(family, PAID, as_of_day(family, over), over).used_up_since is None, "its term is over"
+    busy = told(PREPAID.replace("300", "20").replace("2026-04-01", "2027-01-01"), used(JANUARY, 10))
+    late = date(2026, 9, 1)
+    assert burn_down(busy, PAID, as_of_day(busy, late), late, most=1).used_up_since is None, "longer ago than is listed"
+
+
+def test_what_is_topped_up_later_runs_out_after_that() -> None:
+    up = "  - topUp: {commitment: paid, amount: 30, date: 2026-02-10}\n"
+    family = told(PREPAID.replace("300", "20"), used(JANUARY[:20], 10) + up)
+    shown = burn_down(family, PAID, settle(family, through=JANUARY[20], accrued=True), JANUARY[19])
+    assert (shown.days[-1].left, shown.days[-1].ahead, shown.used_up_since) == (0, 30, JANUARY[1])
+    assert shown.forecasts[0].runs_out == date(2026, 2, 12)
 
 
 def test_of_two_in_turn_the_last_one_bears_what_nothing_covers() -> None:
@@ -98,7 +118,7 @@ commitments:
     family = told(two, used(JANUARY[:20], 10))
     last = settle(family, through=JANUARY[20], accrued=True)
     week, month, _ = burn_down(family, PAID, last, JANUARY[19]).forecasts
-    assert (week.per_day, month.per_day) == (0, D("2.5")) and month.runs_out == JANUARY[20]
+    assert (week.per_day, month.per_day) == (0, D("2.5")) and month.runs_out is None
     week, month, _ = burn_down(family, id_of("commitment", "next"), last, JANUARY[19]).forecasts
     assert (week.per_day, month.per_day) == (10, D("7.5"))
 

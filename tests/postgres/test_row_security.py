@@ -23,7 +23,7 @@ SHARED = {
 #: What is nobody's business but the processes'.
 CLOSED = {
     *("store.migrations", "store.relay", "store.marks", "store.acknowledged", "store.refused_positions"),
-    *("store.token_secrets", "store.passes", "store.checkpoints", "rm_1.foreign_records"),
+    *("store.token_secrets", "store.spent_links", "store.passes", "store.checkpoints", "rm_1.foreign_records"),
 }
 _SECURED = """
 SELECT relrowsecurity AND EXISTS (
@@ -124,7 +124,7 @@ async def test_nobody_but_the_projector_writes_read_models_and_no_event_is_chang
 
 
 async def test_who_watches_sees_of_organizations_only_who_may_sign_in_and_whose_turn_it_is(database: Database) -> None:
-    assert await database.tables(Role.WATCH) == ["store.access_keys", "store.bill_jobs"]
+    assert await database.tables(Role.WATCH) == ["store.access_keys", "store.bill_jobs", "store.export_jobs"]
     async with database.connected(Role.WATCH) as connection:
         assert await connection.fetchval("SELECT count(position) FROM store.events") == 2
         for hidden in ("data FROM store.events", "body FROM store.entities", "bill FROM rm_1.bills"):

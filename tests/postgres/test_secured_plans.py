@@ -17,6 +17,8 @@ from services.commands.filters import EqualsOrLacks, HasCode, HasId, NamesOneOf,
 from services.commands.messages import DeleteResource
 from services.commands.table import KINDS
 from services.postgres import Role, open_postgres
+from services.refusals import held_usage, refused_usage
+from services.refusals.held_usage import OF_ACCOUNT, OF_METER
 from services.run.stack.postgres import EmbeddedPostgres
 from services.store import idempotency
 from services.store.billing_entities import BilledAccounts
@@ -53,7 +55,12 @@ FROM generate_series(1, {COMMITMENTS}) AS n, unnest('{{a,b}}'::text[]) AS organi
 INSERT INTO store.idempotency (organization, method, path, key, body_hash, answer)
 SELECT organization, 'POST', '/x', 'key-' || n, '', repeat('x', 200)::bytea
 FROM generate_series(1, {COMMITMENTS}) AS n, unnest('{{a,b}}'::text[]) AS organization;
-
+INSERT INTO store.refused_usage (organization, id, account, meter, reason, rule, cut, arrived, refused, partition,
+                                 log_offset, held_until)
+SELECT organization, 'held-' || n, CASE WHEN n % 1000 = 0 THEN 'other-' || n ELSE 'late' END, 'late',
+    CASE WHEN n % 2 = 0 THEN 'unknown-account' ELSE 'unknown-meter' END, repeat('x', 200), false, now(), now(), 0, n,
+    CASE WHEN n % 999 = 0 THEN NULL ELSE now() END
+FROM generate_series(1, {COMMITMENTS}) AS n, unnest('{{a,b}}'::text[]) AS organization;
 """
 
 
@@ -104,6 +111,10 @@ def searched(kind: str, term: str) -> Callable[[Any], Awaitable[Any]]:
     return lambda connection: search_page(connection, "a", kind, search)
 
 
+def refused(*, held: bool) -> Callable[[Any], Awaitable[Any]]:
+    return lambda connection: refused_usage.page(connection, "a", [], 10, newest_first=True, held=held)
+
+
 KEY = idempotency.Request("a", "POST", "/x", "key-7", b"")
 DELETE = DeleteResource("account", "account-7", force=False, drawn=False, now=NOW)
 BILLED = BilledAccounts("a", {"account-7": cast("AccountEntity", None)})
@@ -130,6 +141,12 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "a bill": lambda connection: load_life(connection, "a", "bill-7"),
     "a stream": lambda connection: read_stream(connection, "a", "bills-account-7", "g"),
     "a key": lambda connection: idempotency.find(connection, KEY),
+    "what held usage waits for": lambda connection: held_usage.codes_waited_for(connection, "a", OF_ACCOUNT),
+    "what of it is there": lambda connection: held_usage.there(connection, "a", OF_ACCOUNT, ["code-7", "late"]),
+    "held usage, the first": lambda connection: held_usage.waiting_for(connection, "a", OF_METER, ["late", "x"], 10),
+    "held usage that is over": lambda connection: connection.execute(held_usage._EXPIRE, "a", NOW),
+    "held usage, listed": refused(held=True),
+    "refused usage among it, listed": refused(held=False),
     "old keys": lambda connection: connection.execute(idempotency._FORGET_OLD, "a", 35),
 }
 

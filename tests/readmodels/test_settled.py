@@ -90,15 +90,15 @@ def test_accrued_lines_are_what_a_bill_now_would_say_numbered_through(rows: Sett
     assert document["number"] == usage.number and "id" not in document
 
 
-def test_an_outlook_says_when_a_prepayment_runs_out_and_what_then_finds_nothing_left(rows: SettledRows) -> None:
+def test_an_outlook_says_what_finds_nothing_left_of_a_prepayment_that_is_used_up(rows: SettledRows) -> None:
     """Nothing on the last 7 days; 60 on the 19 days since it began, of which 45 were left, and 345 days to come."""
     [row] = [row for row in rows.outlooks if row.commitment_id == PREPAID]
     assert named(row, "organization", "root_id", "account_id", "kind", "currency") == {
         "organization": ORGANIZATION, "root_id": ACME, "account_id": ACME, "kind": "PREPAYMENT", "currency": "USD",
     }  # fmt: skip
     assert (row.as_of, row.until, row.remaining) == (TODAY, date(2026, 12, 31), 0)
-    assert (row.per_day_7, row.day_7, row.at_stake_7, row.lapses_7) == (0, TODAY, 0, 0)
-    month = (Decimal("3.1579"), TODAY, Decimal("1089.47"), 0)
+    assert (row.per_day_7, row.day_7, row.at_stake_7, row.lapses_7) == (0, None, 0, 0)
+    month = (Decimal("3.1579"), None, Decimal("1089.47"), 0)
     assert (row.per_day_30, row.day_30, row.at_stake_30, row.lapses_30) == month
     assert (row.per_day_90, row.day_90, row.at_stake_90, row.lapses_90) == month
 

@@ -150,9 +150,7 @@ def test_a_process_is_told_what_this_one_was_and_where_its_servers_are(
     monkeypatch.setenv("TRUEUP_API_RATE", "7")
     monkeypatch.setenv("SOMETHING_ELSE", "stays")
     (tmp_path / "password").write_text("hidden")
-    settings = load_settings(
-        partitions=5, skeleton_accounts_http=False, **SCRAM, kafka_password_file=tmp_path / "password"
-    )
+    settings = load_settings(partitions=5, **SCRAM, kafka_password_file=tmp_path / "password")
     told = environment_of(settings, Endpoints(Cluster("elsewhere:1"), "postgresql://there/d"))
     ours = {name: value for name, value in told.items() if name.startswith("TRUEUP_")}
     assert "hidden" not in ours.values() and told["SOMETHING_ELSE"] == "stays"

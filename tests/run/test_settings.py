@@ -45,3 +45,12 @@ def test_good_values_are_taken_and_empty_ones_are_as_if_not_given(monkeypatch: p
     settings = load_settings(partitions=3)
     assert (settings.kafka_bootstrap, settings.database_url) == ("a:9092,[::1]:9093", None)
     assert (settings.log_level, settings.partitions) == ("DEBUG", 3)
+
+
+@pytest.mark.parametrize("way", ["HTTP", "KAFKA"])
+def test_a_setting_of_once_stops_the_start(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setenv(f"TRUEUP_SKELETON_ACCOUNTS_{way}", "false")
+    with pytest.raises(
+        SettingsError, match=f"^TRUEUP_SKELETON_ACCOUNTS_{way} is no setting any more: .*usageBeforeAccount$"
+    ):
+        load_settings()

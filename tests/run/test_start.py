@@ -39,6 +39,7 @@ LOADS = {
     "replay": SETTLING,
     "audit": SETTLING,
     "notary": {"aiokafka"},
+    "webhooks": LOG | {"httpx"},
     "proof": SETTLING,
     "export": SETTLING,
     "verify": SETTLING,

@@ -17,10 +17,10 @@ from services.readside.watching import EndingError
 from services.run.settings import load_settings
 from services.run.stack import Stack
 from services.run.up import System
-from tests.api_client import Api
+from tests.api_client import CONFIG, Api
 from tests.system.measured import counted_calls, sent_calls, submit_all
 from tests.system.running import running_system
-from tests.system.story import Left, Wire, expected_calls, left_by, play, set_up, settled
+from tests.system.story import START, Left, Wire, expected_calls, left_by, play, set_up, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -153,20 +153,6 @@ async def test_usage_over_http_counts_once_whatever_is_killed_between_publish_an
     assert counted_calls(await left_by(disturbed.system.endpoints.database_url, wire)) == sent_calls()
 
 
-async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": disturbed.system.endpoints.kafka.bootstrap,
-        "TRUEUP_DATABASE_URL": disturbed.system.endpoints.database_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "audit", env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(180):
-        told, _ = await process.communicate()
-    assert process.returncode == 0
-    assert re.search(rb"audit: \d+ events, \d+ accounts, \d+ bills, live == replay, unexplained 0\.00\s*$", told)
-
-
 async def test_an_event_is_voided_once_whatever_is_killed_meanwhile(disturbed: Disturbed) -> None:
     """A peak and a sum over some events, of which half are taken out while the services are killed in turn."""
     url = disturbed.system.addresses.api_url
@@ -209,3 +195,54 @@ async def test_an_event_is_voided_once_whatever_is_killed_meanwhile(disturbed: D
         for table in ("store.events", f"{schema}.facts"):
             counted = f"SELECT count(*) FROM {table} WHERE organization = 'voided' AND type = 'UsageVoided'"
             assert await connection.fetchval(counted) == 10
+
+
+async def test_held_usage_counts_once_whatever_is_killed_while_it_is_held_and_settles(disturbed: Disturbed) -> None:
+    """Its account is made while the services are killed in turn; each id is sent twice, once before and once after."""
+    url = disturbed.system.addresses.api_url
+    wire = Wire(lambda: url, "held")
+    await set_up(wire)
+    await wire.do("PUT", "organizationconfig", CONFIG | {"version": 1, "usageBeforeAccount": "HOLD"})
+    all_say = {"account": "late", "meter": "api", "ts": START.isoformat(), "measure": {"calls": 1}}
+    sent = [all_say | {"uid": f"h{number}"} for number in range(1_000)]
+    await wire.do("POST", "measurements", {"measurements": sent})
+    await disturbed.revive("ingest")
+
+    async def waiting() -> int:
+        counts = (await wire.do("GET", "usage/held"))["counts"]
+        return int(counts.get("unknown-account", 0))
+
+    async with asyncio.timeout(90):
+        while await waiting() < len(sent):
+            await asyncio.sleep(0.2)
+
+    async def kill() -> None:
+        for name in ("api", "ingest", "relay", "projector", "api"):
+            await disturbed.revive(name)
+
+    killing = asyncio.create_task(kill())
+    await wire.create("accounts", code="late", name="Late", emailAddress="a@example.com")
+    await wire.do("POST", "measurements", {"measurements": sent})
+    await killing
+    async with asyncio.timeout(90):
+        while await waiting():
+            await asyncio.sleep(0.2)
+    await settled(disturbed.system.endpoints)
+    left = await left_by(disturbed.system.endpoints.database_url, wire)
+    assert [(row["records"], Decimal(row["total"])) for row in left["usage_totals"]] == [(1_000, Decimal(1_000))]
+    assert (await wire.do("GET", "usage/rejected"))["data"] == []
+
+
+async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
+    """Of usage that was voided while others were killed, and of usage that was held, too."""
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": disturbed.system.endpoints.kafka.bootstrap,
+        "TRUEUP_DATABASE_URL": disturbed.system.endpoints.database_url,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.run.cli", "audit", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(180):
+        told, _ = await process.communicate()
+    assert process.returncode == 0
+    assert re.search(rb"audit: \d+ events, \d+ accounts, \d+ bills, live == replay, unexplained 0\.00\s*$", told)

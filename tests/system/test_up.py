@@ -81,6 +81,7 @@ async def test_kill_minus_nine_leaves_no_orphan(home: Path) -> None:
         await all_gone(children)
 
 
+@pytest.mark.long
 async def test_asked_to_stop_while_something_starts_again_it_stops_all(home: Path) -> None:
     async with running_up(home) as up:
         for name in ("Kafka", "api"):

@@ -22,9 +22,9 @@ on its page (`{id}-narrow` is that of the narrow one), `title` what it is called
 No drawing has a style or a script, so the strictest Content-Security-Policy lets it pass: colours are the stylesheet's,
 by class. `chart` the drawing; `chart-line`, `chart-area`, `chart-now` what was; `chart-forecast`, `chart-band` what is
 to come; `chart-owed` what a minimum owes; `chart-mark` with `chart-mark-start`, `-top-up`, `-amended`, `-cancelled`,
-`-end`, `-rollover-end`, `-runs-out`; `chart-bar` with `chart-series-1` to `-6`, and `chart-below` for what is below
-zero; `chart-axis`, `chart-grid`, `chart-label`. Without a stylesheet lines have the text's colour, and areas are
-black: so `chart-area` and `chart-band` need at least a `fill-opacity`.
+`-end`, `-rollover-end`, `-runs-out`, `-used-up`; `chart-bar` with `chart-series-1` to `-6`, and `chart-below` for what
+is below zero; `chart-axis`, `chart-grid`, `chart-label`. Without a stylesheet lines have the text's colour, and areas
+are black: so `chart-area` and `chart-band` need at least a `fill-opacity`.
 """
 
 from services.console.charts.bars import true_ups_by_month, usage_by_day

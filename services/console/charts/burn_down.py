@@ -33,7 +33,10 @@ MARKS = {
     "END": "end",
     "ROLLOVER_END": "end of rollover",
     "RUNS_OUT": "runs out",
+    "USED_UP": "used up",
 }
+#: Marks that are no fact of the answer's list: they stand beside their line, where no other mark has its words.
+_ENDS = ("RUNS_OUT", "USED_UP")
 #: How far apart the words of marks stand at least.
 _APART = 70
 
@@ -82,7 +85,7 @@ class _Drawing:
             label = ""
             anchor = "end" if Decimal(x) > drawn.size.width - drawn.size.right - _APART else "start"
             above = {"class_": "chart-label", "x": x, "y": top - 8, "text_anchor": anchor, "font_size": FONT}
-            if mark["kind"] == "RUNS_OUT":  # beside its line, where no other mark has its words
+            if mark["kind"] in _ENDS:
                 aside = "-0.4em" if anchor == "end" else "0.4em"
                 label = text(words, **above | {"y": top + 12, "dx": aside})
             elif mark["kind"] not in ("START", "END") and Decimal(x) >= free:
@@ -91,7 +94,9 @@ class _Drawing:
             yield element("g", titled(f"{self.form.day(day)}: {told}"), line, label, class_=name)
 
     def _end_of_it(self) -> Iterator[Answer]:
-        """The day on which it runs out, by the forecast that is drawn, as one more mark."""
+        """The day since which it is used up, and the one on which it runs out, by the forecast that is drawn."""
+        if self.answer.get("usedUpSince") is not None:
+            yield {"day": self.answer["usedUpSince"], "kind": "USED_UP"}
         forecast = chosen(self.answer, self.window)
         if forecast is not None and forecast.get("runsOut") is not None:
             yield {"day": forecast["runsOut"], "kind": "RUNS_OUT"}
@@ -102,11 +107,25 @@ class _Drawing:
         return sentences([f"{self.form.money(left)} left on {self.form.day(day)}.", *self.told()])
 
     def told(self) -> tuple[str, ...]:
-        """When it will have run out, by each forecast."""
-        return tuple(
-            f"By the usage of the last {forecast['window']} days {self._end(forecast)}."
-            for forecast in self.answer["forecasts"]
-        )
+        """That nothing is left of it, and since when; what is there for later days; and when it will have run out, by
+        each forecast. What is used up, and gets nothing more, has no forecast that says anything."""
+        forecasts, now = self.answer["forecasts"], self.answer["days"][-1]
+        none_left = bool(forecasts) and amount_of(now["left"]) <= 0
+        if none_left:
+            forecasts = [one for one in forecasts if one.get("runsOut") is not None or amount_of(one["left"]) > 0]
+        told = [f"By the usage of the last {forecast['window']} days {self._end(forecast)}." for forecast in forecasts]
+        ahead = amount_of(now["ahead"])
+        if ahead > 0:
+            told.insert(0, f"{self.form.money(ahead)} was paid in to be drawn from a later day on.")
+        return (*([self._gone(now)] if none_left else []), *told)
+
+    def _gone(self, now: Answer) -> str:
+        since = self.answer.get("usedUpSince")
+        if since is not None:
+            return f"It has been used up since {self.form.day(day_of(since))}."
+        if amount_of(now["added"]) > 0:
+            return "It is used up."
+        return "Nothing was put on it yet." if amount_of(now["ahead"]) <= 0 else "Nothing can be drawn of it yet."
 
     def _end(self, forecast: Answer) -> str:
         if forecast.get("runsOut") is None:

@@ -1,7 +1,8 @@
 -- What each role may do in schema `store`. Run by every `trueup migrate`, as the owner of the tables; changes nothing
 -- where it ran before. Rows are kept apart by row security (services/postgres/rights.py).
 
-GRANT USAGE ON SCHEMA store TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay;
+GRANT USAGE ON SCHEMA store
+    TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay, trueup_webhooks;
 
 -- What every process knows before it works. None of it is an organization's.
 GRANT SELECT ON store.generations, store.past_generations, store.limits, store.topics, store.live_schema
@@ -14,19 +15,32 @@ GRANT SELECT (position) ON store.events TO trueup_watch, trueup_ingest, trueup_p
 -- Requests and bill jobs, each for its organization. Events are never changed.
 GRANT SELECT, INSERT ON store.events TO trueup_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store.entities, store.idempotency TO trueup_api;
-GRANT SELECT, INSERT, UPDATE ON store.bill_jobs, store.invoice_numbers TO trueup_api;
+GRANT SELECT, INSERT, UPDATE ON store.bill_jobs, store.export_jobs, store.invoice_numbers TO trueup_api;
 GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
 REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
 
--- The API's process beside its requests: which jobs are open, and whose usage waits for an account.
-GRANT SELECT ON store.bill_jobs TO trueup_watch;
-GRANT SELECT (organization, reason, cut, replayed) ON store.refused_usage TO trueup_watch;
+-- The API's process beside its requests: which jobs are open, and whose usage is held.
+GRANT SELECT ON store.bill_jobs, store.export_jobs TO trueup_watch;
+GRANT SELECT (organization, replayed, held_until) ON store.refused_usage TO trueup_watch;
 
 -- Who has had events that rules may wait for, and whose rules there are; each looks on from where it was.
 GRANT SELECT (organization, position, type) ON store.events TO trueup_watch;
 GRANT SELECT (organization, kind) ON store.entities TO trueup_watch;
 GRANT SELECT, INSERT, UPDATE ON store.alert_positions TO trueup_api;
+
+-- Webhooks: a request may keep a secret, and can never read one again.
+GRANT SELECT, INSERT, UPDATE, DELETE ON store.webhook_destinations, store.webhook_deliveries TO trueup_api;
+GRANT SELECT, INSERT, UPDATE ON store.webhook_positions TO trueup_api;
+GRANT SELECT (organization, webhook_id, secret_id, digest, made_at, made_by, ends_at) ON store.webhook_secrets
+    TO trueup_api;
+GRANT INSERT, DELETE ON store.webhook_secrets TO trueup_api;
+GRANT UPDATE (ends_at) ON store.webhook_secrets TO trueup_api;
+GRANT SELECT (organization) ON store.webhook_destinations TO trueup_watch;
+
+-- Who sends reads nothing but what is sent, and to whom.
+GRANT SELECT ON store.webhook_destinations, store.webhook_secrets TO trueup_webhooks;
+GRANT SELECT, UPDATE, DELETE ON store.webhook_deliveries TO trueup_webhooks;
 
 -- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
@@ -54,6 +68,9 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- A link that signs somebody in is good once, and it is followed before anybody is known.
+GRANT SELECT, INSERT, DELETE ON store.spent_links TO trueup_watch;
 
 -- How far audits have come, for /metrics.
 GRANT SELECT ON store.checkpoints TO trueup_watch;

@@ -112,6 +112,7 @@ def _burn_down(known: _Known, asked: Asked) -> Document:
         "rolledOver": state.amount_rolled_over,
         "lapsed": state.amount_lapsed,
         "until": shown.until,
+        "usedUpSince": shown.used_up_since,
         "products": list(_products(known, shown)),
         "earlierDays": shown.earlier,
         "days": _listed(shown.days),
@@ -124,26 +125,28 @@ def _products(known: _Known, shown: BurnDown) -> Iterator[Document]:
     """Those that drew on a day that is listed, by code."""
     ids = {part.product_id for day in shown.days for part in day.products}
     products = known.family.resources.products
-    for product in sorted((products[id] for id in ids if id in products), key=lambda one: (one.body.code, one.id)):
+    for product in sorted(
+        (products[id] for id in ids if id in products), key=lambda product: (product.body.code, product.id)
+    ):
         yield {"id": product.id, "code": product.body.code, "name": product.body.name}
 
 
 def _progress(known: _Known, asked: Asked) -> Document:
     if known.state.kind != "MINIMUM":
         raise InvalidField(field="id", rule="must be that of a MINIMUM: a prepayment has its burn-down")
-    found = progress(known.family.family, asked.id, known.settlement, known.over)
-    if found is None:
+    shown = progress(known.family.family, asked.id, known.settlement, known.over)
+    if shown is None:
         return {"days": [], "forecasts": []}
     period = {
-        "startDate": found.start,
-        "endDate": found.end,
-        "amount": found.owed,
-        "counted": found.counted,
-        "shortfall": found.shortfall,
-        "trueUp": found.true_up,
-        "state": found.state,
+        "startDate": shown.start,
+        "endDate": shown.end,
+        "amount": shown.owed,
+        "counted": shown.counted,
+        "shortfall": shown.shortfall,
+        "trueUp": shown.true_up,
+        "state": shown.state,
     }
-    return {"period": period, "days": _listed(found.days), "forecasts": _listed(found.forecasts)}
+    return {"period": period, "days": _listed(shown.days), "forecasts": _listed(shown.forecasts)}
 
 
 def _listed(values: Sequence[Any]) -> list[Document]:

@@ -3,6 +3,7 @@
 import re
 from datetime import date, timedelta
 from decimal import Decimal as D
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -109,6 +110,40 @@ def test_the_day_on_which_it_runs_out_is_marked_and_is_no_fact() -> None:
     assert end[0].text == "2026-01-09: runs out" and end[2].text == "runs out"
     assert D(end[2].get("y", "")) > 24, "below the words of other marks, however near these are"
     assert [row[1] for row in chart.tables[1].rows] == ["start", "top-up", "end"]
+
+
+def empty(**more: Any) -> dict[str, Any]:
+    """An answer about one that has nothing left, and gets nothing more."""
+    answer = burned(left=lambda day: D(0)) | more
+    del answer["forecasts"][0]["runsOut"], answer["forecasts"][0]["earliest"]
+    return answer
+
+
+def test_what_is_used_up_is_not_said_to_run_out() -> None:
+    chart = burn_down(empty(usedUpSince="2026-01-02"))
+    assert chart.told == ("It has been used up since 2026-01-02.",)
+    assert "0 USD left on 2026-01-03. It has been used up since 2026-01-02." in chart.wide
+    [mark] = [one for one in drawings(chart)[0].iter(f"{SVG}g") if "used-up" in one.get("class", "")]
+    assert mark[0].text == "2026-01-02: used up" and mark[2].text == "used up"
+    assert "runs" not in chart.wide
+    assert burn_down(empty()).told == ("It is used up.",), "longer ago than the answer looks"
+
+
+def test_what_gets_more_later_runs_out_after_that() -> None:
+    answer = empty(usedUpSince="2026-01-02")
+    answer["forecasts"][0]["runsOut"] = "2026-01-09"
+    told = burn_down(answer).told
+    assert told[1:] == ("By the usage of the last 30 days it runs out on 2026-01-09.",) and len(told) == 2
+
+
+def test_of_what_nothing_was_put_on_nothing_is_used_up() -> None:
+    answer = empty()
+    for day in answer["days"]:
+        day["added"] = D(0)
+    assert burn_down(answer).told == ("Nothing was put on it yet.",)
+    answer["days"][-1]["ahead"] = D(5)
+    later = "5 USD was paid in to be drawn from a later day on."
+    assert burn_down(answer).told == ("Nothing can be drawn of it yet.", later)
 
 
 def test_tables_have_the_answers_own_numbers() -> None:

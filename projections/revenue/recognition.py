@@ -1,0 +1,73 @@
+"""In which months the amount of a bill line is earned (rules 13): a function of the line alone.
+
+So what was exported of an issued line is the same for ever, and a difference line of a later bill brings what differs.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from events.decimals import EXACT
+from events.facts.bills import BillLine
+from projections.line_types import LINES
+from projections.money import divide, minor_digits
+
+#: REVENUE: earned in the months of its parts. PREPAYMENT: paid ahead, and owed to the customer until it is drawn.
+#: RELEASE: a draw, which gives back what was paid ahead in the months of its parts.
+Recognition = Literal["REVENUE", "PREPAYMENT", "RELEASE"]
+_DAY = timedelta(days=1)
+
+
+class Part(NamedTuple):
+    """What of a line belongs to one month."""
+
+    #: The month's first day.
+    month: date
+    #: The last day of the service in it: what is earned by then.
+    day: date
+    amount: Decimal
+
+
+def recognition_of(line: BillLine) -> Recognition:
+    """How the line's amount is recognised (rules 13.2 to 13.5)."""
+    row = LINES[line.type]
+    if row.draw:
+        return "RELEASE"
+    return "PREPAYMENT" if row.paid_ahead and not line.true_up else "REVENUE"
+
+
+def parts_of(line: BillLine, currency: str) -> list[Part]:
+    """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 13.1). None of what is paid
+    ahead: that is nobody's month before it is drawn.
+    """
+    if not line.amount or recognition_of(line) == "PREPAYMENT":
+        return []
+    first, last = line.period_start, max(line.period_start, line.period_end - _DAY)
+    days = [last] if line.true_up else list(_last_days(first, last))
+    if len(days) == 1:
+        return [Part(_month(days[0]), days[0], line.amount)]
+    digits = minor_digits(currency)
+    starts = [first, *(_month(day) for day in days[1:])]
+    weights = [Fraction((day - start).days + 1) for start, day in zip(starts, days, strict=True)]
+    shares = divide(int(EXACT.scaleb(line.amount, digits)), weights)
+    return [
+        Part(_month(day), day, EXACT.scaleb(Decimal(share), -digits))
+        for day, share in zip(days, shares, strict=True)
+        if share
+    ]
+
+
+def _last_days(first: date, last: date) -> Iterator[date]:
+    """Of each month of the service its last day in it."""
+    day = first
+    while (end := day.replace(day=monthrange(day.year, day.month)[1])) < last:
+        yield end
+        day = end + _DAY
+    yield last
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)

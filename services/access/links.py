@@ -1,0 +1,83 @@
+"""Links that sign a browser in: any process of the API makes one, any lets somebody in by it, and all of them together
+only once.
+
+What a link says is signed with what tokens are signed with, and for another audience, so that no link is a token and no
+token is a link. That it was followed is a row in Postgres.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_urlsafe
+from typing import Any
+
+import jwt
+
+from services.access.errors import WrongTokenError
+from services.access.scopes import scopes_of, with_implied
+from services.access.tokens import LINK_SECONDS, Identity, Tokens
+
+_AUDIENCE, _ALGORITHM = "trueup-console-link", "HS256"
+_OPTIONS: Any = {"require": ["sub", "org", "scope", "exp", "aud", "jti", "at", "ends"], "verify_iat": False}
+_FORGET = "DELETE FROM store.spent_links WHERE until < now()"
+#: Nothing comes back where another one was faster.
+_SPEND = "INSERT INTO store.spent_links (id, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"
+_IS_SPENT = "SELECT EXISTS (SELECT FROM store.spent_links WHERE id = $1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What a link leads to: who is signed in by it, and at which organization ("": he chooses)."""
+
+    id: str
+    identity: Identity
+    organization: str
+    #: When the link ends, in seconds since 1970.
+    until: float
+
+
+def link_code(tokens: Tokens, identity: Identity, organization: str) -> str:
+    """A new link of somebody who has a token. Who follows it has what is left of that token's time."""
+    claims: dict[str, Any] = {
+        "sub": identity.access_key_id,
+        "org": identity.organization,
+        "scope": " ".join(sorted(identity.scopes)),
+        "at": organization,
+        "ends": int(identity.expires),
+        "exp": int(min(time.time() + LINK_SECONDS, identity.expires)),
+        "jti": token_urlsafe(16),
+        "aud": _AUDIENCE,
+    }
+    return jwt.encode(claims, tokens.secret, algorithm=_ALGORITHM)
+
+
+def entrance_of(tokens: Tokens, code: str) -> Entrance:
+    """What a code says. Raises: WrongTokenError, for one that is over, too."""
+    try:
+        claims = jwt.decode(code, tokens.secret, algorithms=[_ALGORITHM], audience=_AUDIENCE, options=_OPTIONS)
+    except (jwt.InvalidTokenError, ValueError):
+        raise WrongTokenError from None
+    scopes = with_implied(scopes_of(str(claims["scope"]).split()))
+    identity = Identity(str(claims["sub"]), str(claims["org"]), scopes, float(claims["ends"]))
+    return Entrance(str(claims["jti"]), identity, str(claims["at"]), float(claims["exp"]))
+
+
+@dataclass(frozen=True, slots=True)
+class SpentLinks:
+    """Which links were followed. `connection`: one that may do so, of this process's own."""
+
+    connection: Callable[[], AbstractAsyncContextManager[Any]]
+
+    async def spend(self, entrance: Entrance) -> bool:
+        """Whether it was good still: it is no more, at any process. Raises: PostgresUnreachableError."""
+        async with self.connection() as connection:
+            await connection.execute(_FORGET)
+            until = datetime.fromtimestamp(entrance.until, UTC)
+            return await connection.fetchval(_SPEND, entrance.id, until) is not None
+
+    async def is_spent(self, entrance: Entrance) -> bool:
+        """Whether somebody has followed it. Raises: PostgresUnreachableError."""
+        async with self.connection() as connection:
+            return bool(await connection.fetchval(_IS_SPENT, entrance.id))

@@ -1,0 +1,111 @@
+"""What was corrected of usage, by whom, when and why; and what a correction would do in money."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from events.actors import shown
+from events.envelope import Envelope
+from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields, UsageVoided
+from services.api.calls import Call, Caller, organization_router
+from services.api.correction_answers import CorrectedUsage
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Text
+from services.api.shown import listed
+from services.api.what_if import compared_document
+from services.commands.correction_rules import LoggedUsage
+from services.corrections.choosing import Change, compared
+from services.corrections.finding import account_called
+from services.corrections.listing import TYPES, corrections
+from services.readside.family_now import LoadedFamily
+from services.store.listing import Condition
+
+router = organization_router("usage")
+
+
+@router.get("/usage/corrections", response_model=listed(CorrectedUsage))
+async def list_corrections(
+    call: Caller,
+    code: Annotated[str | None, Depends(Text("accountCode"))],
+    status: Annotated[str | None, Depends(Choice("status", tuple(TYPES)))],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
+    """Corrections, newest first: an event that was amended and then voided is there twice. With who, when and why."""
+    conditions = page.older("e.position")
+    async with call.reading() as connection:
+        if code:
+            account = await account_called(connection, call.organization, code)
+            conditions.append(Condition("e.account = {}", account.id))
+        found = await corrections(
+            connection,
+            call.organization,
+            [status] if status else list(TYPES),
+            conditions,
+            page.fetched,
+            call.api.generations.commands,
+        )
+    shown = [corrected_document(one.envelope) | {"partition": one.partition} for one in page.shown(found)]
+    return page.answer(shown, found, lambda one: one.position)
+
+
+async def in_money(call: Call, now: LoadedFamily, changes: Sequence[Change], through: date) -> list[dict[str, Any]]:
+    """The account's bills of a run for the date, by currency, as they are and with these changes of its events."""
+    if not changes:
+        return []
+    bills = await compared(call.postgres, call.api.cluster, now, changes, through)
+    return [compared_document(bill) for bill in bills]
+
+
+def event_document(usage: LoggedUsage) -> dict[str, Any]:
+    """Of an event that came as it is to be."""
+    rated = usage.rated
+    return {
+        "eventId": str(usage.event_id),
+        "accountId": usage.account_id,
+        "source": rated.usage_source,
+        "id": rated.usage_id,
+        "meterId": rated.meter_id,
+        "ts": rated.ts,
+        "partition": usage.partition,
+        "offset": usage.offset,
+        "status": "COUNTED",
+        "was": _shown(usage.fields),
+    }
+
+
+def corrected_document(envelope: Envelope) -> dict[str, Any]:
+    """Of a correction, all but its partition."""
+    fact = envelope.data
+    assert isinstance(fact, UsageCorrection)
+    document = {
+        "eventId": str(fact.event_id),
+        "accountId": envelope.account,
+        "source": fact.usage_source,
+        "id": fact.usage_id,
+        "meterId": fact.meter_id,
+        "ts": fact.ts,
+        "offset": fact.log_offset,
+        "correctionId": str(envelope.id),
+        "dtCreated": envelope.time,
+        "createdBy": shown(envelope.actor),
+    }
+    return document | said_of(fact)
+
+
+def said_of(fact: UsageCorrection) -> dict[str, Any]:
+    """What the correction makes of its event."""
+    said = {
+        "status": "VOIDED" if isinstance(fact, UsageVoided) else "AMENDED",
+        "was": _shown(fact.was),
+        "now": _shown(fact.now) if isinstance(fact, UsageAmended) else None,
+        "reason": fact.reason,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _shown(fields: UsageFields) -> dict[str, Any]:
+    """Its maps that hold something."""
+    return {name: held for name in UsageFields.model_fields if (held := getattr(fields, name))}

@@ -1,0 +1,233 @@
+"""`dataexports`: bill lines as a file, asked for here and written by the runner in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import IO, Annotated, Any, Literal
+from uuid import uuid4
+
+from fastapi import Depends
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from events.actors import shown
+from events.resources.base import Model
+from events.resources.bounds import Text as Words
+from services.access.scopes import Scope
+from services.access.tokens import LINK_SECONDS
+from services.api.calls import Call, Caller, organization_router
+from services.api.commanding import Turn, once
+from services.api.links import Link, link_to
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Instant, Text, Texts
+from services.api.sent import Body, Sent
+from services.api.shown import Shown, listed
+from services.api.wire import answer
+from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
+from services.commands.errors import InvalidField, UnknownResource
+from services.exports.carrying import ExportRunner, path_of, place_of
+from services.exports.jobs import (
+    STATUSES,
+    ExportJob,
+    ExportNotReadyError,
+    ExportsAwayError,
+    create_export,
+    get_export,
+    list_exports,
+)
+from services.exports.reading import ABOUT_LINES, newest_of
+from services.exports.watermark import (
+    BackwardWatermarksError,
+    ForeignWatermarkError,
+    FutureWatermarkError,
+    Range,
+    UnreadableWatermarkError,
+    Watermark,
+    checked_range,
+)
+
+router = organization_router("dataexports", prefix="/dataexports")
+#: Beyond every position.
+_ANYWHERE = 2**63 - 1
+_CHUNK_BYTES = 256 * 1024
+_MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+_BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
+#: What a watermark that is refused is not.
+_WRONG = (UnreadableWatermarkError, ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError)
+
+
+class AdhocExport(Model):
+    """POST dataexports/adhoc. `since`, `until` (watermarks) and `exportFileFormat` are ours: all up to now, as CSV."""
+
+    source_type: Literal["OPERATIONAL"]
+    operational_data_types: Annotated[tuple[Literal["BILL_LINE_ITEMS"], ...], Field(min_length=1, max_length=1)]
+    since: Words | None = None
+    until: Words | None = None
+    export_file_format: Literal["CSV", "PARQUET"] | None = None
+    version: int | None = None
+
+
+class AdhocAnswer(Shown):
+    """Which job writes the file."""
+
+    job_id: str
+
+
+class ExportJobAnswer(Shown):
+    """An export. `since`, `until`, `exportFileFormat`, `rows` and `message` (why there is no file) are ours."""
+
+    id: str
+    version: int
+    status: Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+    source_type: Literal["OPERATIONAL"]
+    operational_data_types: tuple[str, ...]
+    export_file_format: Literal["CSV", "PARQUET"]
+    since: str
+    until: str
+    rows: int | None = None
+    message: str | None = None
+    date_created: datetime
+    started_at: datetime | None = None
+    created_by: str
+
+
+class ExportUrl(Shown):
+    """Where the file is, without a token."""
+
+    url: str
+    expiration_time: datetime
+
+
+@router.post("/adhoc", response_model=AdhocAnswer)
+async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(AdhocExport))]) -> Response:
+    """Have bill lines written to a file: all that were issued, or taken back, between two watermarks."""
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        given = sent.read()
+        # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
+        anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
+        asked = _range(given.body, await newest_of(turn.connection, call.organization, ABOUT_LINES, anywhere))
+        request = {name: value for name, value in given.document.items() if name not in ("since", "until", "version")}
+        now, actor = datetime.now(UTC), call.actor
+        job = await create_export(turn.connection, call.organization, str(uuid4()), request, asked, now, actor)
+        return {"jobId": job.id}
+
+    response = await once(call, sent, work)
+    _runner(call).wake()
+    return response
+
+
+def _range(body: AdhocExport, end: Watermark) -> Range:
+    """Raises: InvalidField."""
+    marks = dict[str, Watermark | None]()
+    for name, text in (("since", body.since), ("until", body.until)):
+        try:
+            marks[name] = None if text is None else Watermark.read(text)
+            asked = checked_range(marks.get("since"), marks.get("until"), end)
+        except _WRONG as error:
+            raise InvalidField(field=name, rule=f"cannot be: {error}") from error
+    return asked
+
+
+@router.get("/jobs", response_model=listed(ExportJobAnswer))
+async def list_all(
+    call: Caller,
+    page: Annotated[Page, Depends(Paging())],
+    status: Annotated[str | None, Depends(Choice("status", STATUSES))],
+    ids: Annotated[Sequence[str], Depends(Texts("ids"))],
+    start: Annotated[datetime | None, Depends(Instant("dateCreatedStart"))],
+    end: Annotated[datetime | None, Depends(Instant("dateCreatedEnd"))],
+    schedule: Annotated[str | None, Depends(Text("scheduleId"))],
+) -> Response:
+    """The exports, newest first; none is of a schedule."""
+    wanted = () if schedule is not None else STATUSES if status is None else (status,)
+    async with call.reading() as connection:
+        created = start, end
+        jobs = await list_exports(
+            connection, call.organization, page.before, wanted, ids or None, created, page.fetched
+        )
+    return page.answer([_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
+
+
+@router.get("/jobs/{job}", response_model=ExportJobAnswer)
+async def get_one(call: Caller, job: str) -> Response:
+    """How far the export is."""
+    return answer(_document(await _known(call, job)))
+
+
+@router.get("/jobs/{job}/getdownloadurl", response_model=ExportUrl)
+async def download_url(call: Caller, job: str) -> Response:
+    """A link to the file of a job that has succeeded, for a quarter of an hour and without a token."""
+    known = await _known(call, job)
+    _check_ready(known)
+    expires = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
+    url = link_to(call, f"/dataexports/jobs/{known.id}/file", Scope.READ)
+    return answer({"url": url, "expirationTime": expires.replace(microsecond=0)})
+
+
+@router.get("/jobs/{job}/file", response_class=Response, responses={200: {"content": _BINARY}})
+async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link())]) -> Response:
+    """The file of a job that has succeeded, for a token, or for whoever has its link."""
+    known = await _known(call, job)
+    _check_ready(known)
+    file = await asyncio.to_thread(_opened, _runner(call).url, path_of(known))
+    if file is None:
+        raise UnknownResource(kind="file of export job", id=job)
+    name = f"bill-lines-{known.asked.since.position}-{known.asked.until.position}.{known.format}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_chunks(file), headers=headers, media_type=_MEDIA[known.format])
+
+
+def _opened(url: str, path: str) -> IO[bytes] | None:
+    """Raises: ExportsAwayError."""
+    try:
+        return place_of(url).reading(path)
+    except (ExtraMissingError, PlaceError, PlaceAwayError) as error:
+        raise ExportsAwayError(cause=error) from error
+
+
+async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    try:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
+    finally:
+        file.close()
+
+
+async def _known(call: Call, id: str) -> ExportJob:
+    """Raises: UnknownOrganization, UnknownResource."""
+    async with call.reading() as connection:
+        job = await get_export(connection, call.organization, id)
+    if job is None:
+        raise UnknownResource(kind="export job", id=id)
+    return job
+
+
+def _check_ready(job: ExportJob) -> None:
+    """Raises: ExportNotReadyError."""
+    if job.status != "SUCCEEDED":
+        raise ExportNotReadyError(id=job.id, status=job.status)
+
+
+def _runner(call: Call) -> ExportRunner:
+    runner: ExportRunner = call.request.app.state.exports
+    return runner
+
+
+def _document(job: ExportJob) -> dict[str, Any]:
+    document = {
+        "id": job.id,
+        "version": job.version,
+        "status": job.status,
+        "sourceType": job.request["sourceType"],
+        "operationalDataTypes": job.request["operationalDataTypes"],
+        "exportFileFormat": job.request.get("exportFileFormat", "CSV"),
+        "since": job.asked.since.text,
+        "until": job.asked.until.text,
+        "rows": job.rows,
+        "message": job.message,
+        "dateCreated": job.created,
+        "startedAt": job.started,
+        "createdBy": shown(job.created_by),
+    }
+    return {name: value for name, value in document.items() if value is not None}

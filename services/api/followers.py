@@ -1,0 +1,48 @@
+"""What follows the store beside an API's requests; each is told by Postgres when there is something to do."""
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.alerts.running import Alerts
+from services.api.calls import Api
+from services.api.event_documents import documents_at
+from services.api.wire import encode, wire_document
+from services.automation.acting import RuleActor
+from services.kafka import Cluster, SharedWriter
+from services.postgres import Postgres
+from services.refusals.releasing import Releaser
+from services.store.generations import Generations
+from services.webhooks.announcing import Announcer
+
+_Loop = Coroutine[Any, Any, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """Loops that go on until they are cancelled. `every`: connections that see what is no organization's alone; `app`
+    says which generations hold."""
+
+    postgres: Postgres
+    every: Postgres
+    app: FastAPI
+
+    def generations(self) -> Generations:
+        """Those that hold now."""
+        api: Api = self.app.state.api
+        return api.generations
+
+    def alerts(self) -> _Loop:
+        """Raises alerts, and does what automatic rules found."""
+        act_due = RuleActor(self.postgres, self.generations).act_due
+        return Alerts(self.postgres, self.every, self.generations, wire_document, act_due).run()
+
+    def webhooks(self) -> _Loop:
+        """Makes deliveries of what webhook destinations want."""
+        return Announcer(self.postgres, self.every, self.generations, documents_at, encode).run()
+
+    def held_usage(self, cluster: Cluster, usage: SharedWriter) -> _Loop:
+        """Settles usage that came before its account or meter."""
+        return Releaser(self.postgres, self.every, cluster, usage, self.generations).run()

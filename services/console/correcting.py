@@ -1,0 +1,237 @@
+"""Usage that was wrong: one event taken out or changed, or many taken out at once, and what was corrected before.
+
+Each question is a dry run of the API: what holds then, and what the next bills come to. The form bears what it showed.
+If that is another by the time it is sent nothing is done, and it is asked anew; sent twice, it does once what it says.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
+from secrets import token_urlsafe
+from typing import Any, NamedTuple
+
+from starlette.responses import Response
+
+from services.console.asking import Refused, or_missing
+from services.console.visits import Form, Visit
+from services.console.wording import exact
+
+_LISTED = 25
+_EVENT, _MATCHING = ("account", "id", "source", "ts"), ("meter", "source", "from", "to")
+#: The category of a meter's field -> the map of a measurement, and whether numbers are in it.
+_NUMBERS = ("measure", "cost", "income")
+_TEXTS = ("who", "what", "where", "other", "metadata")
+#: What the form's own names begin with for a field of the meter.
+_FIELD = "field."
+
+
+class Said(NamedTuple):
+    """A field of the event: its map and code, and what stands in it, blank if nothing does."""
+
+    category: str
+    code: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """What the form calls it."""
+        return f"{_FIELD}{self.category}.{self.code}"
+
+    @property
+    def label(self) -> str:
+        """What the page calls it."""
+        return f"{self.code} ({self.category})"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number."""
+        return self.category in _NUMBERS
+
+
+def fields(said: Mapping[str, Mapping[str, Any]]) -> str:
+    """What an event says, on one line: `calls 5, user x`."""
+    pairs = [
+        f"{code} {exact(value) if isinstance(value, int | Decimal) else value}"
+        for held in said.values()
+        for code, value in held.items()
+    ]
+    return ", ".join(pairs) or "Nothing"
+
+
+async def page(visit: Visit) -> Response:
+    """What was corrected, newest first, and the forms that ask for more."""
+    query = visit.query
+    found = await or_missing(
+        visit.asking.get(
+            "usage",
+            "corrections",
+            pageSize=_LISTED,
+            accountCode=query.get("of"),
+            status=query.get("status"),
+            nextToken=query.get("older"),
+        )
+    )
+    done = {"what": _done(query["done"])} if query.get("done", "").isdecimal() else {}
+    return await visit.page("corrections.html", found=found, done=done, fields=fields)
+
+
+def _done(count: str) -> str:
+    return f"{count} event{'' if count == '1' else 's'} corrected."
+
+
+async def event(visit: Visit) -> Response:
+    """One event: what taking it out does, or, asked so, what changing it does."""
+    return await _event(visit, visit.query, moved=False)
+
+
+async def correct(visit: Visit, form: Form) -> Response:
+    """Void or amend the event, if that still does what was seen; else it is asked anew."""
+    tried, amended, _ = await _tried(visit, form)
+    asked = tried if amended is None else amended
+    if _holds(asked):  # sent twice
+        return visit.go("corrections")
+    if form.get("seen") != _seen(asked):
+        return await _event(visit, form, moved=True)
+    body = _named(form) | _reason(form)
+    if amended is None:
+        await visit.asking.send("POST", "usage", "void", body=body, once=form.get("once"))
+    else:
+        meter = await visit.asking.get("meters", tried["meterId"])
+        maps = _maps(_said(meter, tried, form))
+        await visit.asking.send("POST", "usage", "amend", body=body | maps, once=form.get("once"))
+    return visit.go("corrections", done=1)
+
+
+async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Response:
+    tried, amended, problem = await _tried(visit, given)
+    meter = await visit.asking.get("meters", tried["meterId"])
+    asked = tried if amended is None else amended
+    bears = {name: given[name] for name in (*_EVENT, "do") if given.get(name)}
+    bears |= {name: text for name, text in given.items() if name.startswith(_FIELD)}
+    return await visit.page(
+        "correction.html",
+        409 if moved else 400 if problem else 200,
+        tried=tried,
+        amended=amended,
+        meter=meter,
+        said=_said(meter, tried, given),
+        given={name: given.get(name, "") for name in (*_EVENT, "reason")},
+        problem=problem,
+        moved=moved,
+        voided=_holds(tried),
+        holds=_holds(asked),
+        bears=bears | {"seen": _seen(asked), "once": token_urlsafe(16)},
+        fields=fields,
+    )
+
+
+async def _tried(visit: Visit, given: Mapping[str, str]) -> tuple[Any, Any, str]:
+    """What voiding does; what amending does, if that is asked for; and what is wrong with what it is to say."""
+    named = _named(given)
+    tried = await visit.asking.send("POST", "usage", "void", body=named | {"dryRun": True})
+    if given.get("do") != "amend" or _holds(tried):
+        return tried, None, ""
+    meter = await visit.asking.get("meters", tried["meterId"])
+    try:
+        maps = _maps(_said(meter, tried, given))
+        return tried, await visit.asking.send("POST", "usage", "amend", body=named | maps | {"dryRun": True}), ""
+    except Refused as error:
+        if error.status not in (400, 409):
+            raise
+        return tried, None, str(error)
+
+
+def _holds(tried: Mapping[str, Any]) -> bool:
+    """Whether the event is already what a dry run would make of it."""
+    return "correctionId" in tried or tried["status"] == "COUNTED"
+
+
+def _named(given: Mapping[str, str]) -> dict[str, Any]:
+    """Which event, as the API takes it."""
+    return {name: text for name in _EVENT if (text := given.get(name, "").strip())}
+
+
+def _reason(given: Mapping[str, str]) -> dict[str, str]:
+    return {"reason": text} if (text := given.get("reason", "").strip()) else {}
+
+
+def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]) -> list[Said]:
+    """Each field that the meter has, with what the form says of it, or else what stands in the event.
+
+    The API shows numbers of all categories in one map.
+    """
+    found, asked = list[Said](), given.get("do") == "amend"
+    for one in meter["dataFields"]:
+        category, code = one["category"].lower(), one["code"]
+        value = tried["was"].get("measure" if category in _NUMBERS else category, {}).get(code, "")
+        stands = exact(value) if isinstance(value, int | Decimal) else str(value)
+        name = Said(category, code, "").key
+        found.append(Said(category, code, given.get(name, "").strip() if asked else stands))
+    return found
+
+
+def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:
+    """The maps of a measurement. Raises: Refused, for what is no number."""
+    maps: dict[str, dict[str, Any]] = {}
+    for one in said:
+        if one.text:
+            maps.setdefault(one.category, {})[one.code] = _number(one) if one.is_number else one.text
+    return maps
+
+
+def _number(one: Said) -> Decimal:
+    try:
+        value = Decimal(one.text)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise Refused(400, f"{one.code} must be a number, with a point before the decimals")
+    return value
+
+
+def _seen(answer: Mapping[str, Any]) -> str:
+    """What somebody saw of a dry run, so that another outcome is another question to him."""
+    of = [
+        (one.get("count"), one.get("status"), [(bill["currency"], exact(bill["difference"])) for bill in one["bills"]])
+        for one in answer.get("accounts", [answer])
+    ]
+    return blake2b(repr(of).encode(), digest_size=16).hexdigest()
+
+
+async def matching(visit: Visit) -> Response:
+    """Events that have something in common: how many, and what taking them out does."""
+    return await _matching(visit, visit.query, moved=False)
+
+
+async def void_matching(visit: Visit, form: Form) -> Response:
+    """Void them, if that still does what was seen; else it is asked anew."""
+    body = _matched(form)
+    tried = await visit.asking.send("POST", "usage", "void", "matching", body=body | {"dryRun": True})
+    if form.get("seen") != _seen(tried):
+        return await _matching(visit, form, moved=True)
+    done = await visit.asking.send(
+        "POST", "usage", "void", "matching", body=body | _reason(form), once=form.get("once")
+    )
+    return visit.go("corrections", done=done["count"])
+
+
+async def _matching(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Response:
+    body = _matched(given)
+    tried = await visit.asking.send("POST", "usage", "void", "matching", body=body | {"dryRun": True})
+    names = {one["accountId"]: code for one, code in zip(tried["accounts"], body["accounts"], strict=False)}
+    bears = {name: given[name] for name in ("accounts", *_MATCHING) if given.get(name)}
+    return await visit.page(
+        "matching.html",
+        409 if moved else 200,
+        tried=tried,
+        names=names,
+        given={name: given.get(name, "") for name in (*_MATCHING, "reason")},
+        moved=moved,
+        bears=bears | {"seen": _seen(tried), "once": token_urlsafe(16)},
+    )
+
+
+def _matched(given: Mapping[str, str]) -> dict[str, Any]:
+    """The conditions, as the API takes them: each account once, in the order in which it is answered."""
+    codes = dict.fromkeys(code for part in given.get("accounts", "").split(",") if (code := part.strip()))
+    return {"accounts": list(codes)} | {name: text for name in _MATCHING if (text := given.get(name, "").strip())}

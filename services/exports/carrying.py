@@ -1,0 +1,174 @@
+"""Carries exports that were asked for over HTTP out, in the API's process, and goes on with what a killed one left.
+
+A job's range is fixed when it is made, so whoever takes it up again writes the same file, whole, in the place of
+whatever is there.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from io import RawIOBase
+from typing import TYPE_CHECKING, BinaryIO, cast
+from urllib.parse import quote
+
+import structlog
+
+from events.codec import NewerRecordError
+from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
+from services.billing.runner import JobLocks
+from services.exports.columns import LINES
+from services.exports.exporting import export_lines
+from services.exports.jobs import ExportJob, Status, end_export, open_exports, start_export
+from services.exports.reading import end_of_log
+from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
+from services.exports.writing import open_sheet
+from services.failures import Passing
+from services.outage import Outage
+from services.postgres import Postgres
+
+if TYPE_CHECKING:
+    from services.archive.place import Place
+
+log = structlog.get_logger(__name__)
+#: How often to look for jobs that another process left, or whose facts are not in the log yet, when nobody wakes it.
+LOOK_SECONDS, NOT_YET_SECONDS = 5.0, 0.1
+#: Organizations whose files a process writes at once.
+ORGANIZATIONS_AT_ONCE = 4
+#: Where the files are of whoever does not say it: below the working directory.
+DEFAULT_PLACE = ".trueup/exports"
+#: Key of the locks of jobs (`services/billing/runner.py`).
+EXPORT_JOB_LOCK = 7_217_008
+
+
+def path_of(job: ExportJob) -> str:
+    """Where the file of a job is, below the place of exports."""
+    return f"{quote(job.organization, safe='')}/jobs/{job.id}.{job.format}"
+
+
+def place_of(url: str) -> "Place":
+    """Raises: ExtraMissingError, PlaceError."""
+    with with_extra():
+        from services.archive.place import Place
+    return Place(url)
+
+
+class ExportRunner:
+    """Runs the open jobs: organizations side by side, the jobs of one after the other. A lock per job keeps several
+    processes apart.
+
+    `every`: connections that see whose jobs there are; what is read for an organization is read on its own. `url`: the
+    place of the files.
+    """
+
+    def __init__(self, postgres: Postgres, every: Postgres, url: str) -> None:
+        self._postgres, self._every, self.url = postgres, every, url
+        self._locks = JobLocks(postgres.url, EXPORT_JOB_LOCK)
+        self._woken = asyncio.Event()
+        #: Organizations whose jobs are carried out, and what they wait for, from the first failure until it is over.
+        self._busy, self._outages = set[str](), dict[str, Outage]()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled. What fails for a passing reason is tried again."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._look_for_jobs(group)
+        finally:
+            self._locks.close()
+
+    async def _look_for_jobs(self, group: asyncio.TaskGroup) -> None:
+        outage = Outage("exports_interrupted")
+        while True:
+            self._woken.clear()
+            try:
+                async with self._every.connection() as connection:
+                    jobs = await open_exports(connection)
+                    end = await end_of_log(connection) if jobs else None
+                outage.over()
+                for organization in dict.fromkeys(job.organization for job in jobs):
+                    if organization not in self._busy and len(self._busy) < ORGANIZATIONS_AT_ONCE and end is not None:
+                        self._busy.add(organization)
+                        theirs = [job for job in jobs if job.organization == organization]
+                        task = group.create_task(self._carry_out_all(organization, theirs, end))
+                        task.add_done_callback(partial(self._done, organization))
+            except Passing as error:
+                outage.met(error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._woken.wait()
+
+    async def _carry_out_all(self, organization: str, jobs: Sequence[ExportJob], end: Watermark) -> None:
+        """The jobs of one organization, in order; those whose facts are not in the log yet, at the next look."""
+        outage = self._outages.setdefault(organization, Outage("export_interrupted", organization=organization))
+        try:
+            for job in jobs:
+                if job.asked.until.generation == end.generation and job.asked.until.position > end.position:
+                    await asyncio.sleep(NOT_YET_SECONDS)
+                    break
+                async with self._locks.holding(job.sequence) as is_ours:
+                    if is_ours:
+                        await self._carry_out(job, end)
+                if not is_ours:  # another process has them, so there is no hurry
+                    await asyncio.sleep(LOOK_SECONDS)
+                    break
+            self._outages.pop(organization).over()
+        except (Passing, NewerRecordError) as error:
+            await asyncio.sleep(outage.met(error))
+
+    def _done(self, organization: str, _task: "asyncio.Task[None]") -> None:
+        """What has come meanwhile, or was put off, is looked for at once."""
+        self._busy.discard(organization)
+        self._woken.set()
+
+    async def _carry_out(self, job: ExportJob, end: Watermark) -> None:
+        postgres = self._postgres.of(job.organization)
+        async with postgres.transaction() as connection:
+            await start_export(connection, job, datetime.now(UTC))
+        status: Status = "SUCCEEDED"
+        rows = message = None
+        try:
+            checked_range(*job.asked, end)
+            rows = await self._written(job, postgres)
+        except ForeignWatermarkError as error:
+            status, message = "FAILED", str(error)
+        except (PlaceAwayError, PlaceError, ExtraMissingError) as error:
+            # Where our files are is nobody else's affair; and who asks again is served once it can be reached.
+            status, message = "FAILED", "its file could not be written; the API's log says why"
+            log.warning("export_failed", organization=job.organization, job=job.id, error=str(error))
+        except (Passing, NewerRecordError):
+            raise
+        except Exception:
+            status, message = "FAILED", "an error inside Trueup; its log says more"
+            log.exception("export_failed", organization=job.organization, job=job.id)
+        async with postgres.transaction() as connection:
+            await end_export(connection, job, status, rows, message, datetime.now(UTC))
+
+    async def _written(self, job: ExportJob, postgres: Postgres) -> int:
+        """Write the file; returns how many rows it has. Whatever waits for a disk or a store is done in a thread."""
+        place = await asyncio.to_thread(place_of, self.url)
+        draft = place.draft(path_of(job))
+        file: RawIOBase = await asyncio.to_thread(draft.__enter__)
+        try:
+            about = {"organization": job.organization, "since": job.asked.since.text, "until": job.asked.until.text}
+            with with_extra():
+                sheet = open_sheet(job.format, cast("BinaryIO", file), LINES, about)
+            rows = await export_lines(postgres.connection, job.organization, job.asked, sheet)
+        except BaseException as error:
+            await asyncio.to_thread(_left, draft, error)
+            raise
+        await asyncio.to_thread(draft.__exit__, None, None, None)
+        return rows
+
+
+def _left(draft: AbstractContextManager[object], error: BaseException) -> None:
+    """Let the file go that an error ended; the error is raised again by whoever has it."""
+    try:
+        draft.__exit__(type(error), error, error.__traceback__)
+    except BaseException as again:
+        if again is not error:
+            raise

@@ -1,0 +1,141 @@
+"""`trueup export`: bill lines and a journal for other systems, and a bill with its proofs for auditors."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from projections.revenue.chart import Chart
+from services.billing.cli import Day, UnknownOrganizationError
+from services.exports.closing import ABOUT_JOURNAL
+from services.exports.columns import JOURNAL, LINES
+from services.exports.exporting import export_journal, export_lines
+from services.exports.reading import ABOUT_LINES, Connect
+from services.exports.running import STANDARD_OUTPUT, Exported, Wanted, run_export
+from services.exports.watermark import Range, Watermark
+from services.exports.writing import FORMATS, Format, Sheet
+from services.failures import ExpectedFailure, Worded
+from services.postgres import open_postgres
+from services.proof.cli import bill
+from services.run.process import Process, run_process
+from services.store.execute import organization_time
+from services.store.view import load_config
+from services.words import rule_of
+
+
+class WrongChartError(Worded, ExpectedFailure):
+    """{path} is no chart of accounts: {why}"""
+
+
+class Mark(click.ParamType[Watermark]):
+    """An option that is a watermark. Raises: UnreadableWatermarkError."""
+
+    name = "WATERMARK"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Watermark:
+        return value if isinstance(value, Watermark) else Watermark.read(str(value))
+
+
+_OPTIONS = (
+    click.option("--organization", required=True, help="The organization's id."),
+    click.option(
+        "--since",
+        type=Mark(),
+        help="Where an earlier export ended. Default: where the files in --out do, or the beginning.",
+    ),
+    click.option("--until", type=Mark(), help="Where an export ended that is made again. Default: all there is."),
+    click.option("--format", type=click.Choice(FORMATS), default="csv", show_default=True),
+    click.option(
+        "--out",
+        default=STANDARD_OUTPUT,
+        show_default=True,
+        metavar="DIRECTORY|URL|-",
+        help="Where a file is added; - prints it, and the watermark to the standard error.",
+    ),
+)
+
+
+def _ranged(command: Callable[..., None]) -> Callable[..., None]:
+    """With the options that both exports have."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+@click.group()
+def export() -> None:
+    """Write what other systems read: bill lines, a journal of them, and for auditors a bill with its proofs."""
+
+
+export.add_command(bill)
+
+
+@export.command("bill-lines")
+@_ranged
+def bill_lines(organization: str, since: Watermark | None, until: Watermark | None, format: Format, out: str) -> None:
+    """Write every bill line that was issued, or taken back, since WATERMARK, and tell where to go on from."""
+    _run(Wanted(organization, "bill-lines", LINES, ABOUT_LINES, export_lines, since, until, format, out))
+
+
+@export.command()
+@_ranged
+@click.option(
+    "--chart", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The accounts of the ledger, in YAML."
+)
+@click.option(
+    "--closed", type=Day(), help="Close prepayments that are over by this day. Default: the organization's today."
+)
+def journal(
+    organization: str,
+    since: Watermark | None,
+    until: Watermark | None,
+    format: Format,
+    out: str,
+    chart: Path | None,
+    closed: date | None,
+) -> None:
+    """Write what these lines move in a ledger, debit and credit, and what closes prepayments that are over."""
+    accounts = Chart() if chart is None else _chart(chart)
+
+    async def write(connect: Connect, organization: str, asked: Range, sheet: Sheet) -> int:
+        return await export_journal(connect, organization, asked, accounts, sheet)
+
+    _run(Wanted(organization, "journal", JOURNAL, ABOUT_JOURNAL, write, since, until, format, out, closed), closes=True)
+
+
+def _run(wanted: Wanted, *, closes: bool = False) -> None:
+    async def body(process: Process) -> None:
+        async with open_postgres(process.endpoints.database_url, most=2) as postgres:
+            async with postgres.connection() as connection:
+                if (await load_config(connection, wanted.organization)).config is None:
+                    raise UnknownOrganizationError(wanted.organization)
+            day = wanted.closed
+            if closes and day is None:
+                day = (await organization_time(postgres, wanted.organization)).date()
+            _tell(wanted, await run_export(postgres, replace(wanted, closed=day)))
+
+    run_process(body)
+
+
+def _tell(wanted: Wanted, done: Exported) -> None:
+    printed = wanted.out == STANDARD_OUTPUT
+    if done.path is not None:
+        click.echo(f"{done.rows} rows in {done.path}")
+    elif not printed:
+        click.echo("nothing new")
+    click.echo(f"watermark {done.asked.until.text}", err=printed)
+
+
+def _chart(path: Path) -> Chart:
+    """Raises: WrongChartError."""
+    try:
+        return Chart.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise WrongChartError(path=path, why=f"{'.'.join(map(str, first['loc']))} {rule_of(first)}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise WrongChartError(path=path, why=error) from error

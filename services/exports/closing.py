@@ -1,0 +1,199 @@
+"""What is left of prepayments that can be drawn no more, as entries of the journal (rules 13.9).
+
+A journal that goes on from another one closes what came since: what there would be to close at its end, less what
+there was to close at its beginning. So it needs no memory but its watermark, and late draws or fees are made up for.
+Looked at are the families of what ended in between, and those that had bills since.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from events.facts.commitments import BalanceDeleted, CommitmentDeleted
+from projections.calendar import named_day
+from projections.entities import BalanceEntity, CommitmentEntity
+from projections.resources import Resources
+from projections.revenue.chart import Chart
+from projections.revenue.journal import closing_of
+from projections.revenue.recognition import recognition_of
+from services.exports.columns import Row, both_sides
+from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
+from services.exports.watermark import Range, Watermark
+from services.store.events import bills_of
+from services.store.rows import COLUMNS, envelope_of
+
+#: What tells of commitments and balances, and when they end.
+_FACTS = f"""
+SELECT {COLUMNS} FROM store.events
+WHERE organization = $1 AND position <= $2 AND type = ANY ($3::text[]) ORDER BY position
+"""
+_ABOUT_FUNDS = (
+    *("CommitmentCreated", "CommitmentUpdated", "CommitmentDeleted", "CommitmentCancelled"),
+    *("BalanceCreated", "BalanceUpdated", "BalanceDeleted"),
+)
+#: What a journal is about.
+ABOUT_JOURNAL = (*ABOUT_LINES, *_ABOUT_FUNDS)
+#: Of accounts $2 what was decided for life, and the code as of position $3.
+_ACCOUNTS = """
+SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, (
+    SELECT held.data->'body'->>'code' FROM store.events held
+    WHERE held.organization = $1 AND held.stream = made.stream AND held.position <= $3
+        AND held.data->'body' IS NOT NULL
+    ORDER BY held.version DESC LIMIT 1
+) AS code
+FROM unnest($2::text[]) AS asked (id)
+JOIN store.events made ON made.organization = $1 AND made.stream = 'account-' || asked.id AND made.version = 1
+"""
+_BILLED = f"""
+SELECT DISTINCT stream FROM store.events
+WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position <= $3
+"""
+_DAY = timedelta(days=1)
+
+
+class _Fund(NamedTuple):
+    """A commitment or balance that is paid ahead. `deleted`: the day on which it was."""
+
+    entity: CommitmentEntity | BalanceEntity
+    deleted: date | None = None
+
+    @property
+    def account_id(self) -> str:
+        return self.entity.body.account_id
+
+    def ends(self, zone: str) -> date:
+        """The day from which on nothing of it can be drawn (rules 6.16 and 6.19)."""
+        if self.deleted is not None:
+            return self.deleted
+        body = self.entity.body
+        if isinstance(self.entity, CommitmentEntity) and self.entity.cancellation is not None:
+            return self.entity.cancellation.date
+        return named_day(body.rollover_end_date or body.end_date, zone)
+
+
+class _Account(NamedTuple):
+    root: str
+    zone: str
+    code: str
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What was billed for a fund less what was drawn of it: by the beginning of the range, and by its end."""
+
+    before: Decimal = field(default_factory=Decimal)
+    by_the_end: Decimal = field(default_factory=Decimal)
+
+    def moved(self, amount: Decimal, issued: Issued, asked: Range) -> None:
+        """A line of such an amount was issued, or taken back."""
+        signed = -amount if issued.voided else amount
+        self.by_the_end += signed
+        if issued.position <= asked.since.position:
+            self.before += signed
+
+
+class _Known(NamedTuple):
+    """The funds at both ends of the range, by id, and their accounts."""
+
+    then: Mapping[str, _Fund]
+    now: Mapping[str, _Fund]
+    accounts: Mapping[str, _Account]
+
+    def is_over(self, id: str, funds: Mapping[str, _Fund], mark: Watermark) -> bool:
+        """Whether it had ended by the watermark's day, as far as was known at its position."""
+        fund = funds.get(id)
+        if fund is None or mark.closed is None:
+            return False
+        return fund.ends(self.accounts[fund.account_id].zone) <= mark.closed + _DAY
+
+
+async def closing_rows(connect: Connect, organization: str, asked: Range, chart: Chart) -> AsyncIterator[list[Row]]:
+    """The rows that close what is over at the end of the range; none where its watermark names no day."""
+    if asked.until.closed is None:
+        return
+    known = await _known(connect, organization, asked)
+    async with connect() as connection:
+        rows = await connection.fetch(_BILLED, organization, asked.since.position, asked.until.position)
+    billed = {row["stream"] for row in rows}
+    over = {
+        id: (known.is_over(id, known.then, asked.since), known.is_over(id, known.now, asked.until)) for id in known.now
+    }
+    streams = {id: bills_of(known.accounts[fund.account_id].root) for id, fund in known.now.items()}
+    moved = {id for id, (then, now) in over.items() if then != now or (now and streams[id] in billed)}
+    sums = await _sums(connect, organization, asked, moved, sorted({streams[id] for id in moved}))
+    for id in sorted(moved):
+        was_over, is_over = over[id]
+        left = sums[id].by_the_end if is_over else Decimal(0)
+        yield list(_rows(known, id, left, sums[id].before if was_over else Decimal(0), asked, chart, new=not was_over))
+
+
+def _rows(
+    known: _Known, id: str, left: Decimal, closed: Decimal, asked: Range, chart: Chart, *, new: bool
+) -> Iterator[Row]:
+    """What ended before the last closing is made up for on the day of this one."""
+    fund, until = known.now[id], asked.until
+    account, closing_day = known.accounts[fund.account_id], until.closed
+    assert closing_day is not None
+    last = fund.ends(account.zone) - _DAY
+    is_balance = isinstance(fund.entity, BalanceEntity)
+    about = (
+        *("CLOSING", until.position, None, None, fund.account_id, account.code, None, None, None),
+        *((None, id) if is_balance else (id, None)),
+        f"{'Balance' if is_balance else 'Commitment'} over on {last}",
+    )
+    day = min(last, closing_day) if new else closing_day
+    for place, entry in enumerate(closing_of(left, closed, day, chart)):
+        whose = f"{id}/{asked.since.text}/{until.text}"
+        yield from both_sides(whose, place, entry, fund.entity.body.currency, about)
+
+
+async def _sums(
+    connect: Connect, organization: str, asked: Range, ids: set[str], streams: Sequence[str]
+) -> Mapping[str, _Sums]:
+    """What moved these funds, from their families' first bill on."""
+    sums: defaultdict[str, _Sums] = defaultdict(_Sums)
+    whole = asked._replace(since=asked.since._replace(position=0))
+    for stream in streams:
+        async for issued in read_issued(connect, organization, whole, stream):
+            for line in issued.lines:
+                id = line.commitment_id or line.balance_id
+                if id in ids and recognition_of(line) != "REVENUE":
+                    sums[id].moved(line.amount, issued, asked)
+    return sums
+
+
+async def _known(connect: Connect, organization: str, asked: Range) -> _Known:
+    """In one pass over what tells of funds."""
+    resources, deleted, then = Resources(organization), dict[str, _Fund](), None
+    async with connect() as connection:
+        async with connection.transaction():
+            until = asked.until.position
+            async for row in connection.cursor(_FACTS, organization, until, list(_ABOUT_FUNDS), prefetch=200):
+                if then is None and row["position"] > asked.since.position:
+                    then = dict(_funds(resources, deleted.values()))
+                envelope = envelope_of(row, "")
+                match envelope.data:
+                    case CommitmentDeleted(id=id):
+                        deleted[id] = _Fund(resources.commitments[id], envelope.time.date())
+                    case BalanceDeleted(id=id):
+                        deleted[id] = _Fund(resources.balances[id], envelope.time.date())
+                resources.evolve(envelope)
+        now = dict(_funds(resources, deleted.values()))
+        owners = sorted({fund.account_id for fund in now.values()})
+        rows = await connection.fetch(_ACCOUNTS, organization, owners, until)
+    accounts = {row["id"]: _Account(row["root"], row["zone"], row["code"]) for row in rows}
+    return _Known(now if then is None else then, now, accounts)
+
+
+def _funds(resources: Resources, deleted: Iterable[_Fund]) -> Iterator[tuple[str, _Fund]]:
+    """By id all that is paid ahead, or was; a minimum is not."""
+    for fund in deleted:
+        yield fund.entity.id, fund
+    for commitment in resources.commitments.values():
+        if commitment.body.kind == "PREPAYMENT":
+            yield commitment.id, _Fund(commitment)
+    for balance in resources.balances.values():
+        yield balance.id, _Fund(balance)

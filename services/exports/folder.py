@@ -1,0 +1,63 @@
+"""A folder, or a place in an object store, that one export after the other adds a file to.
+
+A file's name says which range is in it, and it appears whole or not at all: so the newest name is the watermark, there
+is no second state that a kill could leave behind, and who begins again goes on from there.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+from urllib.parse import quote
+
+from services.archive.errors import with_extra
+from services.exports.watermark import Range, Watermark
+from services.exports.writing import FORMATS, Format
+from services.failures import ExpectedFailure, Worded
+
+_NAME = re.compile(
+    rf"(?P<generation>[0-9a-f]+)-[0-9]{{18}}-(?P<until>[0-9]{{18}})(?P<closed>@[0-9-]{{10}})?\.({'|'.join(FORMATS)})"
+)
+
+
+class GapError(Worded, ExpectedFailure):
+    """the files of {folder} end at watermark {newest}, and the export is to begin at {since}: leave out --since to go
+    on from there, or give another folder
+    """
+
+
+class Folder:
+    """Where the files of one kind of export of one organization are. All calls block."""
+
+    def __init__(self, url: str, organization: str, kind: str) -> None:
+        """Raises: ExtraMissingError, PlaceError."""
+        with with_extra():
+            from services.archive.place import Place
+        self._place = Place(url)
+        self._folder = f"{quote(organization, safe='')}/{kind}"
+
+    def newest(self) -> Watermark | None:
+        """Up to where the files go; None before the first. Raises: PlaceAwayError."""
+        marks = [
+            Watermark.read(f"{found['generation']}-{int(found['until'])}{found['closed'] or ''}")
+            for name in self._place.names(self._folder)
+            if (found := _NAME.fullmatch(name))
+        ]
+        return max(marks, key=lambda mark: (mark.position, mark.closed is not None, mark.closed), default=None)
+
+    def since(self, asked: Watermark | None) -> Watermark | None:
+        """Where the next file begins. Raises: GapError if another place is asked for; PlaceAwayError."""
+        newest = self.newest()
+        if newest is not None and asked not in (None, newest):
+            assert asked is not None
+            raise GapError(folder=self._place.shown(self._folder), newest=newest.text, since=asked.text)
+        return asked or newest
+
+    @contextmanager
+    def file_of(self, asked: Range, format: Format) -> Iterator[tuple[BinaryIO, str]]:
+        """The file of this range, and where it is once the block has ended. Raises: PlaceAwayError."""
+        since, until = asked
+        closed = f"@{until.closed}" if until.closed else ""
+        path = f"{self._folder}/{until.generation}-{since.position:018}-{until.position:018}{closed}.{format}"
+        with self._place.draft(path) as file:
+            yield cast("BinaryIO", file), self._place.shown(path)

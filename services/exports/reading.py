@@ -1,0 +1,200 @@
+"""Issued lines in the order in which they were committed, from the event store.
+
+Why nothing is missed: the store gives positions under a lock that its holder keeps until it commits, so a position that
+can be seen has none before it that will be seen later (`services/store/events.py`). Read models would not do: each
+partition of the log is projected by itself, and what is behind would be passed over. And nothing that was exported is
+ever lost with Postgres: what Kafka has not acknowledged yet is not read, so `trueup rebuild-store` finds it again, at
+its position.
+
+Facts never change, so pages of one range are read one by one, without a snapshot that would have to be held meanwhile.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import NamedTuple, TypeGuard
+
+from events.facts.base import Fact
+from events.facts.bills import BillIssued, BillLine, BillLinesIssued, BillVoided
+from services.exports.watermark import Range, Watermark
+from services.postgres import Connection
+from services.store.events import relayed
+from services.store.finding import OF_BILL
+from services.store.generations import load_generations
+from services.store.rows import COLUMNS, envelope_of
+
+#: What is told of issued lines.
+ABOUT_LINES = ("BillIssued", "BillVoided")
+#: Facts that are looked for at once, and what of them is read at once, in bytes as they are stored, compressed.
+_PAGE, _AT_ONCE_BYTES = 200, 1 << 20
+_FACTS = f"""
+SELECT position, pg_column_size(data) AS bytes FROM store.events
+WHERE organization = $1 AND {{which}} AND position > $2 AND position <= $3 ORDER BY position LIMIT {_PAGE}
+"""
+_OF_TYPES = (f"({_FACTS.format(which=which)})" for which in (f"type = '{one}'" for one in ABOUT_LINES))
+#: Of all families; each type is looked up in the order of the index, so that a page costs no more than a page.
+_OF_ALL = f"SELECT * FROM ({' UNION ALL '.join(_OF_TYPES)}) AS facts ORDER BY position LIMIT {_PAGE}"
+#: Of the family whose stream is $4.
+_OF_FAMILY = _FACTS.format(which=f"stream = $4 AND type IN {ABOUT_LINES}")
+_NEWEST = """
+SELECT coalesce(max(newest.position), 0) FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
+    SELECT max(position) AS position FROM store.events held
+    WHERE held.organization = $1 AND held.type = asked.type AND held.position <= $3
+) newest
+"""
+_READ = f"""
+SELECT {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY ($2::bigint[]) ORDER BY position
+"""
+#: What issued a bill, as of a position: the last `BillIssued`, and before it the parts of the bill if it is divided.
+_ISSUING = f"""
+SELECT position, type, (data->>'part')::integer AS part FROM store.events
+WHERE organization = $1 AND {OF_BILL} AND type IN ('BillLinesIssued', 'BillIssued') AND position <= $3
+ORDER BY position
+"""
+#: What of $2 was called how at $3: streams of accounts and products, and positions.
+_CODES = """
+SELECT asked.stream, asked.at, (
+    SELECT held.data->'body'->>'code' FROM store.events held
+    WHERE held.organization = $1 AND held.stream = asked.stream AND held.position <= asked.at
+        AND held.data->'body' IS NOT NULL
+    ORDER BY held.version DESC LIMIT 1
+) AS code
+FROM unnest($2::text[], $3::bigint[]) AS asked (stream, at)
+"""
+
+Connect = Callable[[], AbstractAsyncContextManager[Connection]]
+#: Codes of accounts and products by id.
+Codes = Mapping[str, str | None]
+
+
+class Issued(NamedTuple):
+    """Some lines of one bill, as they were issued, or as they are taken back by the voiding of the bill.
+
+    `fact` is what tells of it: its position and time. `bill` is without lines.
+    """
+
+    position: int
+    time: datetime
+    voided: bool
+    bill: BillIssued
+    lines: Sequence[BillLine]
+    #: As they were when the bill was issued.
+    codes: Codes
+
+
+async def end_of_log(store: Connection) -> Watermark:
+    """Up to where all is in the log for ever; the connection may read how far the relay is.
+
+    Raises: NotMigratedError.
+    """
+    generations = await load_generations(store)
+    return Watermark(generations.commands, await relayed(store))
+
+
+async def newest_of(connection: Connection, organization: str, types: Sequence[str], log: Watermark) -> Watermark:
+    """The organization's newest fact of these types, up to the end of the log: an export that goes on from there has
+    something to tell.
+    """
+    return log._replace(position=await connection.fetchval(_NEWEST, organization, list(types), log.position))
+
+
+async def read_issued(
+    connect: Connect, organization: str, asked: Range, stream: str | None = None
+) -> AsyncIterator[Issued]:
+    """Every line that was issued or voided in the range, in order, a bounded number at a time: what a record may hold.
+
+    `stream`: of which family's bills; of all unless it is said. A connection is held for a few short statements.
+    """
+    async for positions in _positions(connect, organization, asked, stream):
+        async with connect() as connection:
+            rows = await connection.fetch(_READ, organization, positions)
+            facts = [(row["position"], row["time"], envelope_of(row, "").data) for row in rows]
+            small = [(at, fact, fact.lines) for at, _, fact in facts if _is_whole(fact)]
+            codes = await _codes(connection, organization, small)
+        for place, time, fact in facts:
+            if _is_whole(fact):
+                yield Issued(place, time, False, _head(fact), fact.lines, codes[place])
+            else:
+                async for bill, lines, its in _divided(connect, organization, fact, place):
+                    yield Issued(place, time, isinstance(fact, BillVoided), bill, lines, its)
+
+
+def _is_whole(fact: Fact) -> TypeGuard[BillIssued]:
+    """Whether it issues a bill, with all of its lines."""
+    return isinstance(fact, BillIssued) and not fact.lines_before
+
+
+def _head(bill: BillIssued) -> BillIssued:
+    return bill.model_copy(update={"lines": ()})
+
+
+async def _positions(connect: Connect, organization: str, asked: Range, stream: str | None) -> AsyncIterator[list[int]]:
+    """Where the facts of the range stand, as many together as are read at once."""
+    after, until, found = asked.since.position, asked.until.position, _PAGE
+    query, more = (_OF_ALL, ()) if stream is None else (_OF_FAMILY, (stream,))
+    while found == _PAGE:
+        async with connect() as connection:
+            rows = await connection.fetch(query, organization, after, until, *more)
+        found, group, size = len(rows), list[int](), 0
+        for row in rows:
+            if group and size + row["bytes"] > _AT_ONCE_BYTES:
+                yield group
+                group, size = [], 0
+            group, size, after = [*group, row["position"]], size + row["bytes"], row["position"]
+        if group:
+            yield group
+
+
+async def _divided(
+    connect: Connect, organization: str, fact: Fact, position: int
+) -> AsyncIterator[tuple[BillIssued, Sequence[BillLine], Codes]]:
+    """The lines of the bill that the fact at this position is about, a record at a time."""
+    assert isinstance(fact, BillIssued | BillVoided)
+    async with connect() as connection:
+        places = await _issuing(connection, organization, fact.bill_id, position)
+        bill = await _fact_at(connection, organization, places[-1])
+    assert isinstance(bill, BillIssued)
+    for place in places:
+        async with connect() as connection:
+            part = bill if place == places[-1] else await _fact_at(connection, organization, place)
+            assert isinstance(part, BillIssued | BillLinesIssued)
+            codes = await _codes(connection, organization, [(places[-1], bill, part.lines)])
+        yield _head(bill), part.lines, codes[places[-1]]
+
+
+async def _issuing(connection: Connection, organization: str, bill_id: str, until: int) -> list[int]:
+    """Where the bill's lines stand: the parts before its `BillIssued`, if it is divided, and that one."""
+    parts, places = list[int](), list[int]()
+    for row in await connection.fetch(_ISSUING, organization, bill_id, until):
+        if row["type"] == "BillIssued":
+            places, parts = [*parts, row["position"]], []
+        else:  # a part 1 begins anew: what stands before it was never followed by its bill
+            parts = [row["position"]] if row["part"] == 1 else [*parts, row["position"]]
+    return places
+
+
+async def _fact_at(connection: Connection, organization: str, position: int) -> Fact:
+    [row] = await connection.fetch(_READ, organization, [position])
+    return envelope_of(row, "").data
+
+
+async def _codes(
+    connection: Connection, organization: str, bills: Sequence[tuple[int, BillIssued, Sequence[BillLine]]]
+) -> dict[int, Codes]:
+    """By the position at which each bill was issued, the codes of its accounts and products as they were then."""
+    asked = [(f"{kind}-{id}", id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines))]
+    found: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
+    streams, positions = [stream for stream, _, _ in asked], [at for _, _, at in asked]
+    rows = await connection.fetch(_CODES, organization, streams, positions) if asked else []
+    ids = {stream: id for stream, id, _ in asked}
+    for row in rows:
+        found[row["at"]][ids[row["stream"]]] = row["code"]
+    return {at: found[at] for at, _, _ in bills}
+
+
+def _named(bill: BillIssued, lines: Iterable[BillLine]) -> set[tuple[str, str]]:
+    """Kind and id of what the lines are about."""
+    accounts = {bill.account_id, *(line.account_id for line in lines)}
+    products = {id for line in lines for id in (line.product_id, line.accounting_product_id) if id}
+    return {("account", id) for id in accounts} | {("product", id) for id in products}

@@ -1,0 +1,95 @@
+"""One export of the command line: from where it goes on, to a folder or to the standard output."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import BinaryIO, NamedTuple
+
+from services.archive.errors import with_extra
+from services.exports.columns import Column
+from services.exports.folder import Folder
+from services.exports.reading import Connect, end_of_log, newest_of
+from services.exports.watermark import Range, Watermark, checked_range
+from services.exports.writing import Format, Sheet, open_sheet
+from services.failures import ExpectedFailure, Worded
+from services.postgres import Postgres
+
+STANDARD_OUTPUT = "-"
+#: First key of the advisory lock under which a folder gets a file; the second is a hash of which. Numbers of locks are
+#: unique (`services/billing/runner.py`).
+EXPORT_LOCK = 7_217_007
+_TRY_LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
+#: Writes the rows of a range of an organization; returns how many.
+Write = Callable[[Connect, str, Range, Sheet], Awaitable[int]]
+
+
+class BusyFolderError(Worded, ExpectedFailure):
+    """another export is writing to {out}: its file would have the same lines"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be exported: facts of an organization from one watermark to another, and for a journal up to which day
+    prepayments that are over are closed. None: from where the folder's files end, to the end.
+    """
+
+    organization: str
+    kind: str
+    columns: Sequence[Column]
+    #: Types of the facts that it is about.
+    about: Sequence[str]
+    write: Write
+    since: Watermark | None
+    until: Watermark | None
+    format: Format
+    out: str
+    closed: date | None = None
+
+
+class Exported(NamedTuple):
+    """What was written, and where; nowhere if the folder has all there is."""
+
+    asked: Range
+    rows: int
+    path: str | None
+
+
+async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
+    """Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError, and as `checked_range`."""
+    async with postgres.connection() as connection:
+        log = (await end_of_log(connection))._replace(closed=wanted.closed)
+        newest = await newest_of(connection, wanted.organization, wanted.about, log)
+    if wanted.out == STANDARD_OUTPUT:
+        asked = checked_range(wanted.since, wanted.until, newest, log)
+        return Exported(asked, await _write(postgres, wanted, asked, sys.stdout.buffer), None)
+    folder = Folder(wanted.out, wanted.organization, wanted.kind)
+    async with _alone(postgres, wanted):
+        since = await asyncio.to_thread(folder.since, wanted.since)
+        asked = checked_range(since, wanted.until, newest, log)
+        if asked.is_empty:
+            return Exported(asked, 0, None)
+        with folder.file_of(asked, wanted.format) as (file, path):
+            rows = await _write(postgres, wanted, asked, file)
+    return Exported(asked, rows, path)
+
+
+async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryIO) -> int:
+    about = {"organization": wanted.organization, "since": asked.since.text, "until": asked.until.text}
+    with with_extra():
+        sheet = open_sheet(wanted.format, file, wanted.columns, about)
+    rows = await wanted.write(postgres.connection, wanted.organization, asked, sheet)
+    file.flush()
+    return rows
+
+
+@asynccontextmanager
+async def _alone(postgres: Postgres, wanted: Wanted) -> AsyncIterator[None]:
+    """Nobody else adds a file there meanwhile. The lock goes with its connection, so a kill leaves none."""
+    async with postgres.alone() as connection:
+        what = f"{wanted.out}/{wanted.organization}/{wanted.kind}"
+        if not await connection.fetchval(_TRY_LOCK, EXPORT_LOCK, what):
+            raise BusyFolderError(out=wanted.out)
+        yield

@@ -1,0 +1,85 @@
+"""Up to where something was exported: a place in the order in which facts were committed, never a time."""
+
+import re
+from datetime import date
+from typing import NamedTuple, Self
+
+from services.failures import ExpectedFailure, Worded
+
+_TEXT = re.compile(r"([0-9a-f]+)-([0-9]{1,18})(?:@(\d{4}-\d\d-\d\d))?", re.ASCII)
+
+
+class UnreadableWatermarkError(Worded, ExpectedFailure):
+    """{text} is no watermark: one is what an export has printed, such as 0a1b2c3d-1234"""
+
+
+class ForeignWatermarkError(Worded, ExpectedFailure):
+    """watermark {mark} is of another event store: this one is {generation}, and its facts have other places"""
+
+
+class FutureWatermarkError(Worded, ExpectedFailure):
+    """watermark {mark} lies beyond {end}, the end of what is in the log: Postgres was restored and has lost facts"""
+
+
+class BackwardWatermarksError(Worded, ExpectedFailure):
+    """there is nothing from watermark {since} to {until}: the latter comes first"""
+
+
+class Watermark(NamedTuple):
+    """All up to `position` of the store that was made under this name. Of a journal also the day up to which
+    prepayments that are over were closed; None before the first.
+    """
+
+    generation: str
+    position: int
+    closed: date | None = None
+
+    @property
+    def text(self) -> str:
+        """As it is printed, and read again."""
+        return f"{self.generation}-{self.position}" + (f"@{self.closed}" if self.closed else "")
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Raises: UnreadableWatermarkError."""
+        found = _TEXT.fullmatch(text)
+        try:
+            if found is None:
+                raise ValueError
+            return cls(found[1], int(found[2]), date.fromisoformat(found[3]) if found[3] else None)
+        except ValueError:
+            raise UnreadableWatermarkError(text=text) from None
+
+
+class Range(NamedTuple):
+    """Facts after `since` and up to `until`."""
+
+    since: Watermark
+    until: Watermark
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can be in it."""
+        return self.since == self.until
+
+
+def checked_range(
+    since: Watermark | None, until: Watermark | None, newest: Watermark, log: Watermark | None = None
+) -> Range:
+    """The range that is asked for: from the beginning, and up to the newest fact that it is about, unless something
+    else is said. `log`: where the log ends, if that is known to be further on.
+
+    Raises: ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError.
+    """
+    end = log or newest
+    first = since or Watermark(newest.generation, 0)
+    asked = Range(first, until or newest._replace(position=max(first.position, newest.position)))
+    for mark in asked:
+        if mark.generation != end.generation:
+            raise ForeignWatermarkError(mark=mark.text, generation=end.generation)
+        if mark.position > end.position:
+            raise FutureWatermarkError(mark=mark.text, end=end.text)
+    is_backward = asked.since.position > asked.until.position
+    if is_backward or (asked.since.closed or date.min) > (asked.until.closed or date.max):
+        raise BackwardWatermarksError(since=asked.since.text, until=asked.until.text)
+    return asked

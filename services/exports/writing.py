@@ -1,0 +1,145 @@
+"""Rows as a file, a group at a time: the same rows give the same bytes, however they come, and little is held of them.
+
+CSV is for people and for what reads nothing else; Parquet, which needs the extra `archive`, has types: exact decimals,
+days, and amounts by month as a list.
+"""
+
+import csv
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import StringIO
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from events.decimals import plain
+from projections.revenue.recognition import Part
+from services.exports.columns import Column, Row, Value
+from services.statement.table import harmless
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["csv", "parquet"]
+FORMATS: tuple[Format, ...] = ("csv", "parquet")
+#: Rows of a group of a Parquet file, which is what of it is in memory.
+GROUP_ROWS = 10_000
+#: Digits after the point of what a currency's minor unit, and a quantity, may have at most; 38 digits are what 128 bits
+#: hold.
+_MONEY_DIGITS, _NUMBER_DIGITS, _DIGITS = 4, 18, 38
+
+
+class Sheet(ABC):
+    """A file that rows are written to; `finish` ends it and leaves it open."""
+
+    @abstractmethod
+    def write(self, rows: Iterable[Row]) -> None:
+        """Add the rows, in order."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is left; nothing comes any more."""
+
+
+def open_sheet(format: Format, file: IO[bytes], columns: Sequence[Column], about: dict[str, str]) -> Sheet:
+    """`about`: what of the file as a whole is kept in it, where its format has a place for that.
+
+    Raises: ImportError, of Parquet without the extra.
+    """
+    return CsvSheet(file, columns) if format == "csv" else ParquetSheet(file, columns, about)
+
+
+class CsvSheet(Sheet):
+    """A table with a line of headings, in UTF-8. No text is a formula, whoever opens it."""
+
+    def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
+        self._file, self._columns = file, columns
+        self._write([[column.name for column in columns]])
+
+    def write(self, rows: Iterable[Row]) -> None:
+        self._write([_spelled(column, value) for column, value in zip(self._columns, row, strict=True)] for row in rows)
+
+    def _write(self, rows: Iterable[Sequence[str]]) -> None:
+        text = StringIO()
+        csv.writer(text, lineterminator="\r\n").writerows(rows)
+        self._file.write(text.getvalue().encode())
+
+    def finish(self) -> None:
+        """Nothing is left."""
+
+
+def _spelled(column: Column, value: Value) -> str:
+    """Nothing is an empty text; amounts by month are `2026-01=10.00;2026-02=9.00`."""
+    if isinstance(value, str):
+        return harmless(value) if column.kind == "TEXT" else value
+    return "" if value is None else _number_or_day(value)
+
+
+def _number_or_day(value: bool | int | date | datetime | Decimal | list[Part]) -> str:
+    match value:
+        case Decimal():
+            return plain(value)
+        case list():
+            return ";".join(f"{part.month:%Y-%m}={plain(part.amount)}" for part in value)
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case _:
+            return str(value).lower()
+
+
+class ParquetSheet(Sheet):
+    """Groups of GROUP_ROWS rows, the last one of what is left."""
+
+    def __init__(self, file: IO[bytes], columns: Sequence[Column], about: dict[str, str]) -> None:
+        import pyarrow.parquet as pq
+
+        self._schema = schema_of(columns, about)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd", version="2.6")
+        self._rows = list[Row]()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        self._rows += rows
+        while len(self._rows) >= GROUP_ROWS:
+            self._write(self._rows[:GROUP_ROWS])
+            del self._rows[:GROUP_ROWS]
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        import pyarrow as pa
+
+        columns = zip(*rows, strict=True)
+        arrays = [
+            pa.array([_stored(value) for value in column], field.type)
+            for column, field in zip(columns, self._schema, strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=GROUP_ROWS)
+
+    def finish(self) -> None:
+        if self._rows:
+            self._write(self._rows)
+        self._writer.close()
+
+
+def schema_of(columns: Sequence[Column], about: dict[str, str]) -> "pa.Schema":
+    """The schema of a Parquet file of these columns."""
+    import pyarrow as pa
+
+    money, number = pa.decimal128(_DIGITS, _MONEY_DIGITS), pa.decimal128(_DIGITS, _NUMBER_DIGITS)
+    part = [pa.field("month", pa.date32(), nullable=False), pa.field("amount", money, nullable=False)]
+    types = {
+        "TEXT": pa.string(),
+        "FLAG": pa.bool_(),
+        "WHOLE": pa.int64(),
+        "DAY": pa.date32(),
+        "MOMENT": pa.timestamp("us", tz="UTC"),
+        "MONEY": money,
+        "NUMBER": number,
+        "MONTHS": pa.list_(pa.struct(part)),
+    }
+    return pa.schema([pa.field(column.name, types[column.kind]) for column in columns], metadata=dict(about))
+
+
+def _stored(value: Value) -> Any:
+    """Amounts by month have no day."""
+    return [{"month": part.month, "amount": part.amount} for part in value] if isinstance(value, list) else value

@@ -1,0 +1,210 @@
+"""Follows the event store, in the API's process: what a destination wants becomes a delivery in its queue.
+
+Why none is lost: how far an organization's events were looked at moves in the transaction that makes the deliveries.
+Why none is made twice: it moves only from where it was when they were read, and a delivery's id follows from the
+destination and the event. Nothing of an organization is read here that has no destination.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid5
+
+import structlog
+
+from events.envelope import NAMESPACE
+from events.resources.notifications import READY
+from events.resources.webhooks import NOTIFICATION, wants
+from services.commands.event_names import HAPPENINGS
+from services.concurrency import first_of
+from services.failures import Passing
+from services.outage import Outage
+from services.postgres import Postgres, Role
+from services.postgres.ringing import ring_when_told
+from services.store.alerts import ALERT_TYPES
+from services.store.events import CHANNEL as STORE
+from services.store.events import head
+from services.store.generations import Generations
+from services.webhooks.deliveries import New, add
+from services.webhooks.destinations import CHANNEL, Destination, active_destinations
+
+log = structlog.get_logger(__name__)
+
+#: Events that are looked at in one transaction.
+PAGE = 200
+LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
+#: Organizations that are seen to at once.
+ORGANIZATIONS_AT_ONCE = 4
+_WITH_DESTINATIONS = "SELECT DISTINCT organization FROM store.webhook_destinations"
+_MOVED = """
+SELECT organization, max(position) AS position FROM store.events WHERE position > $1 GROUP BY organization
+"""
+_POSITION = "SELECT position FROM store.webhook_positions WHERE organization = $1"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1, 0))"
+_MOVE = """
+INSERT INTO store.webhook_positions AS held (organization, position) VALUES ($1, $2)
+ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
+"""
+_NEXT = f"""
+SELECT position FROM store.events
+WHERE organization = $1 AND type = ANY ($2::text[]) AND position > $3 AND position <= $4
+ORDER BY position LIMIT {PAGE}
+"""
+
+#: The events of an organization at some positions as the wire shows them, newest first; `generation` of the store.
+Documents = Callable[[Postgres, str, Sequence[int], str], Awaitable[list[tuple[int, dict[str, Any]]]]]
+Encode = Callable[[Any], bytes]
+
+
+class Announcer:
+    """`run` beside an API's requests; several processes may. `every`: connections of role WATCH, `postgres` of API."""
+
+    def __init__(
+        self,
+        postgres: Postgres,
+        every: Postgres,
+        generations: Callable[[], Generations],
+        documents: Documents,
+        encode: Encode,
+    ) -> None:
+        self._postgres, self._every, self._generations = postgres, every, generations
+        self._documents, self._encode = documents, encode
+        self._happened, self._changed = asyncio.Event(), asyncio.Event()
+        self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
+        #: Who has destinations; up to where the store was looked at; who is to be seen to once more.
+        self._whose, self._looked, self._again = set[str](), 0, set[str]()
+        self._outages: dict[str, Outage] = {}
+
+    async def run(self) -> None:
+        """Until cancelled; what passes by itself is waited out. While nobody has a destination, nothing is asked."""
+        async with asyncio.TaskGroup() as group:
+            channels = {STORE: self._happened, CHANNEL: self._changed}
+            group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
+            self._changed.set()
+            outage = Outage("webhooks_not_announced")
+            while True:
+                try:
+                    await self._look()
+                    outage.over()
+                except Passing as error:
+                    self._changed.set()
+                    await asyncio.sleep(outage.met(error))
+                woken = (self._happened, self._changed) if self._whose else (self._changed,)
+                await first_of(LOOK_SECONDS, *woken)
+                await asyncio.sleep(GATHER_SECONDS)
+
+    async def _look(self) -> None:
+        """See to all in whose organization something has happened since the last time."""
+        has_changed = self._changed.is_set()
+        self._changed.clear()
+        self._happened.clear()
+        if not (has_changed or self._whose):
+            return
+        async with self._every.connection() as connection:
+            fresh = set[str]()
+            if has_changed:
+                whose = {row["organization"] for row in await connection.fetch(_WITH_DESTINATIONS)}
+                fresh, self._whose = whose - self._whose, whose
+            if fresh:
+                moved = dict.fromkeys(self._whose, await head(connection))
+            else:
+                rows = await connection.fetch(_MOVED, self._looked) if self._whose else []
+                moved = {row["organization"]: row["position"] for row in rows}
+        seen = {name: until for name, until in moved.items() if name in self._whose}
+        self._looked = max((self._looked, *moved.values()))
+        again, self._again = self._again & self._whose, set()
+        seen |= dict.fromkeys(again, self._looked)
+        await asyncio.gather(*(self._of(name, until) for name, until in seen.items()))
+
+    async def _of(self, organization: str, until: int) -> None:
+        """Of one; what stands in its way is in no other's, and is tried again at the next look."""
+        async with self._at_once:
+            try:
+                await self.announce(organization, until)
+            except Passing as error:
+                self._again.add(organization)
+                self._outages.setdefault(organization, Outage("webhooks_not_announced", organization=organization)).met(
+                    error
+                )
+            else:
+                if (over := self._outages.pop(organization, None)) is not None:
+                    over.over()
+
+    async def announce(self, organization: str, until: int) -> int:
+        """Make deliveries of the organization's events up to a position; returns how many. Raises: what passes."""
+        postgres, made = self._postgres.of(organization), 0
+        while True:
+            async with postgres.transaction(isolation="repeatable_read") as connection:
+                destinations = await active_destinations(connection, organization)
+                before: int | None = await connection.fetchval(_POSITION, organization)
+                begins = max(before or 0, min((one.since for one in destinations), default=until))
+                types = sorted(_types(destinations))
+                rows = await connection.fetch(_NEXT, organization, types, begins, until)
+            positions = [row["position"] for row in rows]
+            is_last = len(positions) < PAGE
+            documents = await self._documents(postgres, organization, positions, self._generations().commands)
+            moved = await self._add(postgres, destinations, before, until if is_last else positions[-1], documents)
+            made += moved or 0
+            if is_last and moved is not None:
+                return made
+
+    async def _add(
+        self,
+        postgres: Postgres,
+        destinations: Sequence[Destination],
+        before: int | None,
+        reached: int,
+        documents: Sequence[tuple[int, Mapping[str, Any]]],
+    ) -> int | None:
+        """Put them into the queues; None: somebody else has looked meanwhile, so it is to be looked once more."""
+        organization, made = postgres.whose, 0
+        wanted = {one.id: self._wanted(one, documents) for one in destinations}
+        async with postgres.transaction() as connection:
+            await connection.execute(_LOCK, organization)
+            if await connection.fetchval(_POSITION, organization) != before:
+                return None
+            for destination, deliveries in wanted.items():
+                if deliveries:
+                    await add(connection, organization, destination, deliveries)
+                    made += len(deliveries)
+            await connection.execute(_MOVE, organization, reached)
+        return made
+
+    def _wanted(self, destination: Destination, documents: Sequence[tuple[int, Mapping[str, Any]]]) -> list[New]:
+        """What of it the destination wants, oldest first."""
+        return [
+            New(delivery_id(destination.id, event["id"]), event["id"], name, subject_of(event), self._body(name, event))
+            for position, event in reversed(documents)
+            if position > destination.since and wants(destination.event_types, name := type_of(event))
+        ]
+
+    def _body(self, name: str, event: Mapping[str, Any]) -> str:
+        return self._encode({"type": name, "timestamp": event["eventTime"], "data": event}).decode()
+
+
+def delivery_id(destination: str, event: str) -> str:
+    """What a receiver knows a delivery by: whoever makes it once more, it is the same."""
+    return f"msg_{uuid5(NAMESPACE, f'webhook/{destination}/{event}').hex}"
+
+
+def type_of(event: Mapping[str, Any]) -> str:
+    """The name by which filters know an event: an alert about an event is not that event."""
+    name: str = event["eventName"]
+    return NOTIFICATION if event["eventType"] == NOTIFICATION and name not in READY else name
+
+
+def subject_of(event: Mapping[str, Any]) -> str:
+    """The id of what an event is about: an alert, of what it is raised about."""
+    data = event["m3terEvent"]["eventData"]
+    told = data.get("newDto") or data["oldDto"]
+    return str(told.get("subjectId") or told["id"])
+
+
+def _types(destinations: Sequence[Destination]) -> set[str]:
+    """The types of facts that any of them may want to be told of."""
+
+    def is_wanted(name: str) -> bool:
+        return any(wants(one.event_types, name) for one in destinations)
+
+    types = {happening.fact_type for happening in HAPPENINGS if is_wanted(happening.name)}
+    return types | (set(ALERT_TYPES) if any(map(is_wanted, (NOTIFICATION, *READY))) else set())

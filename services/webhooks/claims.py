@@ -1,0 +1,137 @@
+"""Claims: a process takes deliveries for an attempt each, for so long; what it did not say anything about by then is
+anybody's again. So a process that was killed costs a moment, and several share the work.
+
+What an attempt came to is written only by whose claim it still is. A receiver may be sent the same delivery twice,
+under the same id, and never is told that something was delivered that was not.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from services.postgres import Postgres
+from services.webhooks.deliveries import promote
+from services.webhooks.destinations import lock_queue
+from services.webhooks.pauses import pause_after
+
+#: Destinations that have something to be sent now.
+_DUE = """
+SELECT DISTINCT d.organization, d.webhook_id FROM store.webhook_deliveries d
+JOIN store.webhook_destinations w USING (organization, webhook_id)
+WHERE d.status = 'PENDING' AND d.next_attempt <= now() AND w.active
+"""
+#: Seconds until something else is.
+_NEXT = """
+SELECT extract(epoch FROM min(d.next_attempt) - now())::float8 FROM store.webhook_deliveries d
+JOIN store.webhook_destinations w USING (organization, webhook_id)
+WHERE d.status = 'PENDING' AND d.next_attempt > now() AND w.active
+"""
+_CLAIM = """
+WITH taken AS MATERIALIZED (
+    SELECT p.delivery_id, w.url FROM store.webhook_deliveries p
+    JOIN store.webhook_destinations w USING (organization, webhook_id)
+    WHERE p.organization = $1 AND p.webhook_id = $2 AND p.status = 'PENDING' AND w.active AND p.next_attempt <= now()
+    ORDER BY p.next_attempt, p.number LIMIT $3 FOR UPDATE OF p SKIP LOCKED
+)
+UPDATE store.webhook_deliveries d SET attempts = d.attempts + 1, claim = $4,
+    next_attempt = clock_timestamp() + $5, last_attempt = clock_timestamp()
+FROM taken WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = taken.delivery_id
+RETURNING d.delivery_id, d.subject, d.attempts, d.body, d.made_at, taken.url
+"""
+_END = """
+UPDATE store.webhook_deliveries SET status = $5, last_status = $6, last_error = $7, claim = NULL,
+    next_attempt = clock_timestamp() + $8::interval,
+    ended_at = CASE WHEN $5 = 'PENDING' THEN NULL ELSE clock_timestamp() END
+WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4 AND status = 'PENDING'
+RETURNING delivery_id
+"""
+_FORGET = """
+DELETE FROM store.webhook_deliveries WHERE (organization, webhook_id, delivery_id) IN (
+    SELECT organization, webhook_id, delivery_id FROM store.webhook_deliveries
+    WHERE ended_at < now() - $1::interval ORDER BY ended_at LIMIT 5000 FOR UPDATE SKIP LOCKED
+)
+"""
+_COUNTS = "SELECT status, count(*) AS count FROM store.webhook_deliveries WHERE ended_at IS NULL GROUP BY status"
+
+#: Organization and id of a destination.
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that is this process's for one attempt, the `attempt`-th."""
+
+    key: Key
+    token: str
+    id: str
+    subject: str
+    attempt: int
+    url: str
+    body: str
+    #: Since when it is to be sent, in seconds since 1970.
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
+
+    `is_final`: the receiver says that it wants it no more.
+    """
+
+    status: int | None
+    error: str | None
+    is_final: bool = False
+
+
+class Claims:
+    """Takes deliveries for at most `lease`, and says what became of them."""
+
+    def __init__(self, postgres: Postgres, lease: timedelta) -> None:
+        self._postgres, self._lease = postgres, lease
+
+    async def due(self) -> list[Key]:
+        """Destinations that have something to be sent now. Raises: what passes, as all here."""
+        async with self._postgres.connection() as connection:
+            return [(row["organization"], row["webhook_id"]) for row in await connection.fetch(_DUE)]
+
+    async def next_in(self) -> float | None:
+        """Seconds until something else is to be sent; None: nothing is."""
+        async with self._postgres.connection() as connection:
+            seconds: float | None = await connection.fetchval(_NEXT)
+            return seconds
+
+    async def take(self, key: Key, most: int) -> list[Claim]:
+        """Up to so many deliveries to a destination, those first that are to be sent for the longest time."""
+        token = str(uuid4())
+        async with self._postgres.connection() as connection:
+            rows = await connection.fetch(_CLAIM, *key, most, token, self._lease)
+        return [
+            Claim(
+                key, token, row["delivery_id"], row["subject"], row["attempts"], row["url"], row["body"],
+                row["made_at"].timestamp(),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def end(self, claim: Claim, outcome: Outcome) -> str:
+        """Say what the attempt came to; returns the status of the delivery then. What is another's by now stays so."""
+        pause = None if outcome.error is None or outcome.is_final else pause_after(claim.attempt, claim.id)
+        status = "DELIVERED" if outcome.error is None else "DEAD" if pause is None else "PENDING"
+        async with self._postgres.transaction() as connection:
+            await lock_queue(connection, *claim.key)
+            values = (claim.id, claim.token, status, outcome.status, outcome.error, pause)
+            ended = await connection.fetchval(_END, *claim.key, *values)
+            if ended is not None and status != "PENDING":
+                await promote(connection, *claim.key, claim.subject)
+        return status
+
+    async def forget(self, older: timedelta) -> None:
+        """Deliveries that ended so long ago are not listed any more."""
+        async with self._postgres.connection() as connection:
+            await connection.execute(_FORGET, older)
+
+    async def counts(self) -> dict[str, int]:
+        """How many are open, by status."""
+        async with self._postgres.connection() as connection:
+            return {row["status"]: row["count"] for row in await connection.fetch(_COUNTS)}

@@ -1,0 +1,34 @@
+"""`trueup webhooks`: sends what happened to those who asked to be told, until Ctrl-C."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from services.garbage import tune_garbage_collection
+from services.postgres import Role, open_postgres
+from services.run.process import Process, run_process
+from services.webhooks.rules import WebhookRules
+from services.webhooks.running import Webhooks
+from services.webhooks.sending import open_sender
+
+#: Connections to Postgres: each attempt takes one twice, for a moment.
+CONNECTIONS = 5
+
+
+async def _send(process: Process) -> None:
+    rules, kept = WebhookRules.of(process.settings), timedelta(days=process.settings.webhook_kept_days)
+    tune_garbage_collection()
+    async with (
+        open_postgres(process.endpoints.database_url, role=Role.WEBHOOKS, most=CONNECTIONS) as postgres,
+        open_sender(rules.reach) as sender,
+    ):
+        process.ready()
+        await Webhooks(postgres, sender, rules.sealer, rules.reach.seconds, kept).run(process.stop)
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once it sends.")
+def webhooks(ready_file: Path | None) -> None:
+    """Send events and alerts to webhook destinations, until Ctrl-C. Several may run: they share the work."""
+    run_process(_send, ready_file, seen_as="webhooks")

@@ -1,0 +1,160 @@
+"""Deliveries: one for each event and destination, put into the destination's queue, listed, and sent once more.
+
+Of one destination and subject only the oldest is PENDING, and has a time for its next attempt; those behind it are
+WAITING. So what is about one commitment or bill arrives in the order in which it happened, and nobody looks at what
+cannot be sent yet. Who adds to a queue and who ends a delivery come one after the other, by the queue's lock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from services.store.listing import Condition, all_placed
+from services.webhooks.destinations import lock_queue, tell
+
+Status = Literal["WAITING", "PENDING", "DELIVERED", "DEAD"]
+#: What is sent by POST .../test, and no filter keeps back.
+TEST = "webhook.test"
+_COLUMNS = """
+d.organization, d.webhook_id, d.delivery_id, d.number, d.event_id, d.event_type, d.subject, d.status, d.made_at,
+d.attempts, d.next_attempt, d.last_attempt, d.last_status, d.last_error, d.ended_at
+"""
+_OPEN = """
+SELECT FROM store.webhook_deliveries o
+WHERE o.organization = $1 AND o.webhook_id = $2 AND o.subject = {subject} AND o.status IN ('WAITING', 'PENDING')
+"""
+#: $3 to $7 in the order in which they happened; what is there already stays as it is.
+_ADD = f"""
+INSERT INTO store.webhook_deliveries
+    (organization, webhook_id, delivery_id, event_id, event_type, subject, body, status, next_attempt)
+SELECT $1, $2, delivery_id, event_id, event_type, subject, body,
+    CASE WHEN is_first THEN 'PENDING' ELSE 'WAITING' END, CASE WHEN is_first THEN clock_timestamp() END
+FROM (
+    SELECT given.*, row_number() OVER (PARTITION BY subject ORDER BY place) = 1
+        AND NOT EXISTS ({_OPEN.format(subject="given.subject")}) AS is_first
+    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+        WITH ORDINALITY AS given (delivery_id, event_id, event_type, subject, body, place)
+    WHERE NOT EXISTS (
+        SELECT FROM store.webhook_deliveries there
+        WHERE there.organization = $1 AND there.webhook_id = $2 AND there.delivery_id = given.delivery_id
+    )
+) AS placed
+WHERE EXISTS (SELECT FROM store.webhook_destinations WHERE organization = $1 AND webhook_id = $2) ORDER BY place
+"""
+#: The oldest of a subject that waits, if nothing is before it any more.
+_PROMOTE = f"""
+UPDATE store.webhook_deliveries d SET status = 'PENDING', next_attempt = clock_timestamp()
+WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = (
+    SELECT delivery_id FROM store.webhook_deliveries w
+    WHERE w.organization = $1 AND w.webhook_id = $2 AND w.subject = $3 AND w.status = 'WAITING' ORDER BY number LIMIT 1
+) AND NOT EXISTS ({_OPEN.format(subject="$3")} AND o.status = 'PENDING')
+"""
+_PAGE = f"SELECT {_COLUMNS} FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
+_GET = f"SELECT {_COLUMNS}, d.body FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
+_ONE = " AND d.delivery_id = $3"
+#: What has ended is to be sent once more, behind whatever of its subject is open.
+_AGAIN = """
+UPDATE store.webhook_deliveries d SET status = 'WAITING', attempts = 0, next_attempt = NULL, claim = NULL,
+    ended_at = NULL
+WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = ANY ($3::text[])
+    AND d.status IN ('DELIVERED', 'DEAD') RETURNING d.delivery_id, d.subject
+"""
+_DEAD = """
+SELECT delivery_id FROM store.webhook_deliveries
+WHERE organization = $1 AND webhook_id = $2 AND status = 'DEAD' ORDER BY number LIMIT $3
+"""
+HAS_STATUS = "d.status = {}"
+
+
+class New(NamedTuple):
+    """What is to be sent. `event_id` None: it is no event's."""
+
+    id: str
+    event_id: str | None
+    event_type: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a delivery stands; `body` is what is sent, if it was asked for."""
+
+    id: str
+    number: int
+    event_id: str | None
+    event_type: str
+    subject: str
+    status: Status
+    made: datetime
+    attempts: int
+    next_attempt: datetime | None
+    last_attempt: datetime | None
+    last_status: int | None
+    last_error: str | None
+    ended: datetime | None
+    body: str | None = None
+
+
+async def add(connection: Any, organization: str, webhook: str, deliveries: Sequence[New]) -> None:
+    """Put them behind what there is, in this order, if the destination is there still; what is there stays as it is."""
+    await lock_queue(connection, organization, webhook)
+    columns = [list(column) for column in zip(*deliveries, strict=True)] or [[]] * len(New._fields)
+    await connection.execute(_ADD, organization, webhook, *columns)
+    await tell(connection)
+
+
+async def promote(connection: Any, organization: str, webhook: str, subject: str) -> None:
+    """Let the next one of a subject be sent, if none is before it. Under the queue's lock."""
+    await connection.execute(_PROMOTE, organization, webhook, subject)
+
+
+async def page_of_deliveries(
+    connection: Any, organization: str, webhook: str, conditions: Sequence[Condition], most: int
+) -> list[Delivery]:
+    """The newest that fulfil all conditions, on rows `d`."""
+    arguments: list[Any] = [organization, webhook]
+    query = _PAGE + all_placed(conditions, arguments) + f" ORDER BY d.number DESC LIMIT {most}"
+    return [delivery_of(row) for row in await connection.fetch(query, *arguments)]
+
+
+async def get_delivery(connection: Any, organization: str, webhook: str, id: str) -> Delivery | None:
+    """One with its body."""
+    row = await connection.fetchrow(_GET + _ONE, organization, webhook, id)
+    return None if row is None else delivery_of(row, row["body"])
+
+
+async def send_again(connection: Any, organization: str, webhook: str, ids: Sequence[str]) -> int:
+    """Put those of them that have ended into the queue once more, as new; returns how many."""
+    await lock_queue(connection, organization, webhook)
+    rows = await connection.fetch(_AGAIN, organization, webhook, list(ids))
+    for subject in sorted({row["subject"] for row in rows}):
+        await promote(connection, organization, webhook, subject)
+    await tell(connection)
+    return len(rows)
+
+
+async def dead_deliveries(connection: Any, organization: str, webhook: str, most: int) -> list[str]:
+    """The ids of those that were given up, the oldest first."""
+    return [row["delivery_id"] for row in await connection.fetch(_DEAD, organization, webhook, most)]
+
+
+def delivery_of(row: Any, body: str | None = None) -> Delivery:
+    """The delivery that a row holds."""
+    return Delivery(
+        id=row["delivery_id"],
+        number=row["number"],
+        event_id=row["event_id"],
+        event_type=row["event_type"],
+        subject=row["subject"],
+        status=row["status"],
+        made=row["made_at"],
+        attempts=row["attempts"],
+        next_attempt=row["next_attempt"],
+        last_attempt=row["last_attempt"],
+        last_status=row["last_status"],
+        last_error=row["last_error"],
+        ended=row["ended_at"],
+        body=body,
+    )

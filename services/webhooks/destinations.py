@@ -1,0 +1,79 @@
+"""Destinations as the process that sends knows them, written by the commands that change webhooks, in their
+transactions; and how whoever waits for something to do is told.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from events.resources.webhooks import Webhook
+
+#: Notified when a destination, or something that is to be sent, has changed.
+CHANNEL = "store_webhooks"
+#: Of one organization: each may be sent everything, and each has a queue.
+DESTINATIONS_MAX = 50
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1 || ' ' || $2, 0))"
+_NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
+#: A destination is sent what happens after it was first known here, or was switched on last.
+_PUT = """
+INSERT INTO store.webhook_destinations AS held (organization, webhook_id, url, active, event_types, since)
+VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(position), 0) FROM store.events WHERE organization = $1))
+ON CONFLICT (organization, webhook_id)
+DO UPDATE SET url = EXCLUDED.url, active = EXCLUDED.active, event_types = EXCLUDED.event_types,
+    since = CASE WHEN EXCLUDED.active AND NOT held.active THEN EXCLUDED.since ELSE held.since END
+"""
+_COUNT = "SELECT count(*) FROM store.webhook_destinations WHERE organization = $1"
+_DROP = tuple(
+    f"DELETE FROM store.{table} WHERE organization = $1 AND webhook_id = $2"
+    for table in ("webhook_deliveries", "webhook_secrets", "webhook_destinations")
+)
+_OF = """
+SELECT webhook_id, event_types, since FROM store.webhook_destinations
+WHERE organization = $1 AND active ORDER BY webhook_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An active one. `since`: events behind this position are sent."""
+
+    id: str
+    event_types: tuple[str, ...] | None
+    since: int
+
+
+async def lock_queue(connection: Any, organization: str, webhook: str) -> None:
+    """Until the end of the transaction nobody else adds to the destination's queue, or ends what is in it."""
+    await connection.execute(_LOCK, organization, webhook)
+
+
+async def put_destination(connection: Any, organization: str, id: str, body: Webhook) -> None:
+    """From this transaction's commit on it is so."""
+    event_types = None if body.event_types is None else list(body.event_types)
+    await connection.execute(_PUT, organization, id, body.url, body.is_active, event_types)
+    await tell(connection)
+
+
+async def drop_destination(connection: Any, organization: str, id: str) -> None:
+    """Nothing more is sent there, and nothing is known of it."""
+    await lock_queue(connection, organization, id)
+    for statement in _DROP:
+        await connection.execute(statement, organization, id)
+    await tell(connection)
+
+
+async def count_destinations(connection: Any, organization: str) -> int:
+    """How many the organization has."""
+    return int(await connection.fetchval(_COUNT, organization))
+
+
+async def active_destinations(connection: Any, organization: str) -> list[Destination]:
+    """Those to which something may be sent."""
+    return [
+        Destination(row["webhook_id"], None if row["event_types"] is None else tuple(row["event_types"]), row["since"])
+        for row in await connection.fetch(_OF, organization)
+    ]
+
+
+async def tell(connection: Any) -> None:
+    """Whoever waits for something to do looks after the commit."""
+    await connection.execute(_NOTIFY)

@@ -1,0 +1,21 @@
+"""What the operator's settings ask of webhooks."""
+
+from dataclasses import dataclass, field
+
+from services.run.settings import Settings
+from services.webhooks.addresses import Reach
+from services.webhooks.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRules:
+    """Where they may lead, and what their secrets are encrypted with."""
+
+    reach: Reach = field(default_factory=Reach)
+    sealer: Sealer = field(default_factory=lambda: Sealer(None))
+
+    @classmethod
+    def of(cls, settings: Settings) -> "WebhookRules":
+        """Those of the settings."""
+        reach = Reach(settings.webhook_networks, settings.webhook_allow_http, float(settings.webhook_seconds))
+        return cls(reach, Sealer(None if settings.webhook_key is None else settings.webhook_key.get_secret_value()))

@@ -1,0 +1,41 @@
+"""Secrets at rest: as they are, or encrypted with a key that stands in a file of the operator's.
+
+Whoever can read Postgres, or a backup of it, can sign as we do, unless there is such a key.
+"""
+
+import base64
+import hashlib
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from services.failures import ExpectedFailure, Worded
+
+
+class CannotOpenError(Worded, ExpectedFailure):
+    """a webhook's secret was encrypted with {what}: set TRUEUP_WEBHOOK_KEY_FILE as it was then, or rotate the secret"""
+
+
+class Sealer:
+    """Encrypts secrets with a key, or leaves them as they are where there is none."""
+
+    def __init__(self, key: str | None) -> None:
+        self._fernet = None
+        if key is not None:
+            self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()))
+
+    def sealed(self, secret: str) -> tuple[bytes, bool]:
+        """The secret as it is kept, and whether it is encrypted."""
+        if self._fernet is None:
+            return secret.encode(), False
+        return self._fernet.encrypt(secret.encode()), True
+
+    def opened(self, kept: bytes, is_sealed: bool) -> str:
+        """The secret. Raises: CannotOpenError."""
+        if not is_sealed:
+            return kept.decode()
+        if self._fernet is None:
+            raise CannotOpenError(what="a key that this process does not have")
+        try:
+            return self._fernet.decrypt(kept).decode()
+        except InvalidToken:
+            raise CannotOpenError(what="another key than this process has") from None

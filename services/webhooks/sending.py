@@ -1,0 +1,98 @@
+"""One attempt: a POST to a receiver that may be slow, broken or hostile, and what came of it.
+
+Nothing that the receiver says is kept but the number of its answer, so nobody reads by us what only we can reach. No
+redirect is followed, no more of an answer is read than lets its connection be used again, and all of it has its time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach
+from services.webhooks.claims import Outcome
+from services.webhooks.reaching import FitAddresses, Names
+
+CONNECT_SECONDS = 5.0
+#: How long an answer's body is read, and how much of it: what is longer costs its connection.
+BODY_SECONDS, BODY_BYTES = 1.0, 64 * 1024
+#: A connection that nothing is sent on is kept for so long.
+IDLE_SECONDS = 30.0
+#: Connections of one process: more than it has attempts at once.
+CONNECTIONS = 2_000
+_GONE = 410
+_AGENT = f"Trueup/{version('trueup')}"
+
+
+class Sender:
+    """Makes attempts."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool, reach: Reach) -> None:
+        self._pool, self._reach = pool, reach
+
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str) -> Outcome:
+        """Send it once."""
+        seconds = self._reach.seconds
+        try:
+            self._reach.check(url)
+            async with asyncio.timeout(seconds):
+                status = await self._post(url, headers, body.encode())
+        except (TimeoutError, httpcore.TimeoutException):
+            return Outcome(None, f"it did not answer within {seconds:.0f} s")
+        except (NotHttpsError, ForbiddenAddressError) as error:
+            return Outcome(None, str(error))
+        except httpcore.NetworkError:
+            return Outcome(None, "it could not be reached, or the connection broke")
+        except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError):
+            return Outcome(None, "it does not answer as HTTP has it")
+        return _outcome(status)
+
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        sent = {"host": urlsplit(url).netloc, "user-agent": _AGENT, "content-type": "application/json", **headers}
+        waits = {"connect": CONNECT_SECONDS, **dict.fromkeys(("read", "write", "pool"), self._reach.seconds)}
+        named = [(name.encode(), value.encode()) for name, value in sent.items()]
+        async with self._pool.stream(
+            "POST", url, headers=named, content=body, extensions={"timeout": waits}
+        ) as response:
+            with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+                async with asyncio.timeout(BODY_SECONDS):
+                    await _read(response)
+            return response.status
+
+
+async def _read(response: httpcore.Response) -> None:
+    """The body, so that its connection may be used again, unless it is long."""
+    read = 0
+    async for part in response.aiter_stream():
+        read += len(part)
+        if read > BODY_BYTES:
+            return
+
+
+def _outcome(status: int) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome(status, None)
+    if 300 <= status < 400:
+        return Outcome(status, f"it answered {status}: redirects are not followed")
+    return Outcome(status, f"it answered {status}", is_final=status == _GONE)
+
+
+@asynccontextmanager
+async def open_sender(reach: Reach) -> AsyncIterator[Sender]:
+    """For the length of the block. No proxy is used, whatever the environment says: it would look up names itself."""
+    names = Names()
+    try:
+        async with httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=CONNECTIONS,
+            max_keepalive_connections=CONNECTIONS,
+            keepalive_expiry=IDLE_SECONDS,
+            network_backend=FitAddresses(names, reach.allowed),
+        ) as pool:
+            yield Sender(pool, reach)
+    finally:
+        names.close()

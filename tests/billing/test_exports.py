@@ -1,0 +1,154 @@
+"""Exports of a real system, over HTTP and by the command: late usage, a voided bill, a prepayment that is over."""
+
+import asyncio
+import csv
+import io
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from services.run.process import environment_of
+from tests.billing.conftest import Shop
+from tests.forked import started, trueup
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+Rows = list[dict[str, Any]]
+
+
+def environment(shop: Shop) -> dict[str, str]:
+    return environment_of(shop.system.settings, shop.system.endpoints)
+
+
+async def export(shop: Shop, what: str, folder: Path, *more: str) -> Rows:
+    """The rows that an export adds to the folder; none if there is nothing new."""
+    known = set(folder.rglob("*.parquet"))
+    arguments = ("--organization", shop.organization, "--out", str(folder), "--format", "parquet", *more)
+    ran = await trueup("export", what, *arguments, environment=environment(shop))
+    assert ran.status == 0, ran.err
+    return [row for path in set(folder.rglob("*.parquet")) - known for row in pq.read_table(path).to_pylist()]
+
+
+async def job(shop: Shop, **more: Any) -> tuple[dict[str, Any], bytes]:
+    """An export over HTTP, once it has succeeded, and its file as its link gives it to whoever has that."""
+    body = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}
+    made = await shop.do("POST", "dataexports/adhoc", body | more)
+    async with asyncio.timeout(60):
+        while (job := await shop.do("GET", f"dataexports/jobs/{made['jobId']}"))["status"] != "SUCCEEDED":
+            assert job["status"] != "FAILED", job
+            await asyncio.sleep(0.05)
+    link = await shop.do("GET", f"dataexports/jobs/{job['id']}/getdownloadurl")
+    async with httpx.AsyncClient() as nobody:
+        answer = await nobody.get(link["url"])
+    assert answer.status_code == 200, answer.text
+    return job, answer.content
+
+
+def by_month(rows: Rows, recognition: str = "REVENUE") -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for part in row["months"] if row["recognition"] == recognition else ():
+            sums[f"{part['month']:%Y-%m}"] += part["amount"]
+    return {month: amount for month, amount in sorted(sums.items()) if amount}
+
+
+def by_ledger(rows: Rows) -> dict[str, Decimal]:
+    """Debit less credit."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        sums[row["ledger_account"]] += row["debit"] - row["credit"]
+    return {ledger: amount for ledger, amount in sorted(sums.items()) if amount}
+
+
+async def billed_by_month(shop: Shop) -> dict[str, Decimal]:
+    """What the API says that charges of monthly periods came to, by the month of their service."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for bill in await shop.bills():
+        for line in (await shop.exact(f"bills/{bill['id']}"))["lineItems"]:
+            if line["lineItemType"] not in ("COMMITMENT_FEE", "COMMITMENT_CONSUMED"):
+                sums[line["servicePeriodStartDate"][:7]] += Decimal(line["subtotal"])
+    return {month: amount for month, amount in sorted(sums.items()) if amount}
+
+
+async def test_a_year_of_a_customer(shop: Shop, tmp_path: Path) -> None:
+    """Prepaid 100 for January and February; usage of January comes late; February's bill is voided and made again."""
+    account = await shop.account("acme")
+    dates = [{
+        "date": "2026-01-01", "amount": 100,
+        "servicePeriodStartDate": "2026-01-01T00:00:00Z", "servicePeriodEndDate": "2026-03-01T00:00:00Z",
+    }]  # fmt: skip
+    await shop.create(
+        "commitments", accountId=account, currency="USD", amount=100, feeDates=dates, startDate="2026-01-01",
+        endDate="2026-03-01",
+    )  # fmt: skip
+    await shop.use("acme", "2026-01-10", 60)
+    await shop.bill("2026-01-31")
+    first = await export(shop, "bill-lines", tmp_path)
+    assert by_month(first) == await billed_by_month(shop) == {"2026-01": 40}
+    assert by_month(first, "RELEASE") == {"2026-01": -40}
+    assert await export(shop, "bill-lines", tmp_path) == []
+
+    await shop.clock("2026-03-01T00:00:00Z")
+    await shop.use("acme", "2026-01-11", 20)
+    await shop.use("acme", "2026-02-10", 4)
+    [wrong] = (await shop.bill("2026-02-28"))["billIds"]
+    second = await export(shop, "bill-lines", tmp_path)
+    assert by_month([*first, *second]) == await billed_by_month(shop) == {"2026-01": 50, "2026-02": 12}
+    journal = await export(shop, "journal", tmp_path, "--closed", "2026-02-27")
+    assert by_ledger(journal) == {"1200": 100, "2410": -38, "4000": -62}
+
+    await shop.do("DELETE", f"bills/{wrong}")
+    [right] = (await shop.bill("2026-02-28"))["billIds"]
+    third = await export(shop, "bill-lines", tmp_path)
+    taken_back = [row for row in third if row["row_type"] == "VOIDED"]
+    assert {row["bill_id"] for row in taken_back} == {wrong} and {row["bill_id"] for row in third} == {wrong, right}
+    assert sorted(-row["amount"] for row in taken_back) == sorted(row["amount"] for row in second)
+    rows = [*first, *second, *third]
+    assert by_month(rows) == await billed_by_month(shop) == {"2026-01": 50, "2026-02": 12}
+    assert len({row["row_id"] for row in rows}) == len(rows)
+
+    closing = await export(shop, "journal", tmp_path, "--closed", "2026-02-28")
+    assert {row["source"] for row in closing} == {"ISSUED", "VOIDED", "CLOSING"}
+    assert by_ledger([*journal, *closing]) == {"1200": 100, "4000": -62, "4900": -38}
+    for bill in {row["bill_id"] for row in (*journal, *closing)}:
+        assert not sum(by_ledger(row for row in (*journal, *closing) if row["bill_id"] == bill).values())  # type: ignore[arg-type]
+
+    whole, file = await job(shop, exportFileFormat="PARQUET")
+    assert pq.read_table(pa.BufferReader(file)).to_pylist() == rows and whole["rows"] == len(rows)
+    assert (await job(shop, exportFileFormat="PARQUET", until=whole["until"]))[1] == file
+    _, text = await job(shop, since=whole["since"], until=whole["until"])
+    told = list(csv.DictReader(io.StringIO(text.decode())))
+    assert [Decimal(row["amount"]) for row in told] == [row["amount"] for row in rows]
+    nothing, header = await job(shop, since=whole["until"])
+    assert nothing["rows"] == 0 and header.count(b"\n") == 1
+    assert (await shop.do("GET", "dataexports/jobs", pageSize=1))["data"] == [nothing]
+    for wrong_mark in ("0", "ffffffff-1", whole["until"].replace("-", "-9")):
+        answer = await shop.ask("POST", "dataexports/adhoc", body_of(since=wrong_mark))
+        assert answer.status_code == 400 and "since" in answer.json()["message"]
+
+
+def body_of(**more: Any) -> dict[str, Any]:
+    return {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]} | more
+
+
+async def test_an_export_that_is_killed_in_the_middle_misses_nothing(shop: Shop, tmp_path: Path) -> None:
+    """As soon as it has begun its file it is killed; bills go on, and so does the next export."""
+    await shop.account("acme")
+    await shop.bill("2026-01-31")
+    arguments = ("--organization", shop.organization, "--out", str(tmp_path), "--format", "parquet")
+    child = await started("export", "bill-lines", *arguments, environment=environment(shop), log=tmp_path / "log")
+    async with asyncio.timeout(60):
+        while not list(tmp_path.rglob("*.part")) and child.returncode is None:
+            await asyncio.sleep(0.002)
+    await child.kill()
+    await shop.clock("2026-03-01T00:00:00Z")
+    await shop.bill("2026-02-28")
+    await export(shop, "bill-lines", tmp_path)
+    rows = [row for path in sorted(tmp_path.rglob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+    assert by_month(rows) == await billed_by_month(shop) == {"2026-01": 10, "2026-02": 10}

@@ -1,0 +1,71 @@
+"""The connection goes to the address that was looked at, whatever a name stands for a moment later."""
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+import httpcore
+import pytest
+
+from services.webhooks.addresses import Network, Reach
+from services.webhooks.reaching import FitAddresses, Names
+from services.webhooks.sending import Sender, open_sender
+from tests.webhooks.receiver import receiving
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+class Rebinding(Names):
+    """A name that stands for another address each time that it is asked for."""
+
+    def __init__(self, *addresses: str) -> None:
+        super().__init__()
+        self._answers: Iterator[str] = iter(addresses)
+        self.asked: list[str] = []
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        return [next(self._answers)]
+
+
+async def sent(names: Names, url: str, allowed: tuple[Network, ...]) -> tuple[int | None, str | None]:
+    async with httpcore.AsyncConnectionPool(network_backend=FitAddresses(names, allowed)) as pool:
+        outcome = await Sender(pool, Reach(allowed, plain_http=True, seconds=10)).attempt(
+            url, {"webhook-id": "1"}, "{}"
+        )
+    return outcome.status, outcome.error
+
+
+async def test_a_name_is_looked_up_once_and_its_address_connected_to() -> None:
+    async with receiving() as receiver:
+        names = Rebinding("127.0.0.1", "169.254.169.254")
+        port = receiver.url.rpartition(":")[2]
+        assert await sent(names, f"http://hooks.example:{port}/ok", LOOPBACK) == (204, None)
+    assert names.asked == ["hooks.example"]
+    assert receiver.got[0].headers["host"] == f"hooks.example:{port}"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "10.0.0.1"])
+async def test_a_name_that_stands_for_an_address_of_ours_is_refused(address: str) -> None:
+    async with receiving() as receiver:
+        port = receiver.url.rpartition(":")[2]
+        told = await sent(Rebinding(address), f"http://hooks.example:{port}/ok", ())
+    assert told == (None, "the address of hooks.example is none of the public internet")
+    assert not receiver.connections
+
+
+async def test_localhost_by_its_name_is_refused_and_an_unknown_name_told() -> None:
+    async with receiving() as receiver, open_sender(Reach(plain_http=True, seconds=10)) as sender:
+        port = receiver.url.rpartition(":")[2]
+        refused = await sender.attempt(f"http://localhost:{port}/ok", {}, "{}")
+        unknown = await sender.attempt("http://no-such-host.invalid/ok", {}, "{}")
+        plain = await sender.attempt("ftp://127.0.0.1/ok", {}, "{}")
+    assert refused.error == "the address of localhost is none of the public internet"
+    assert unknown.error in ("it could not be reached, or the connection broke", "it did not answer within 10 s")
+    assert plain.error is not None and not receiver.connections
+
+
+async def test_a_connection_is_used_again() -> None:
+    async with receiving() as receiver, open_sender(Reach(LOOPBACK, plain_http=True)) as sender:
+        for _ in range(3):
+            assert (await sender.attempt(f"{receiver.url}/ok", {}, "{}")).error is None
+    assert receiver.connections == 1
