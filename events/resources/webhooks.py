@@ -19,7 +19,7 @@ SCHEMES = ("https", "http")
 #: In a filter: all events; all whose names begin with what stands before it, as `alert.*`; and all alerts.
 EVERY, ANY_BELOW, NOTIFICATION = "*", ".*", "Notification"
 #: What is sent where no filter says anything: m3ter's webhooks tell of notifications.
-UNLESS_SAID = (NOTIFICATION, "alert.*")
+UNLESS_SAID = (NOTIFICATION, "alert.*", "automatic.*")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
