@@ -194,3 +194,11 @@ def test_the_way_from_usage_to_a_bill_is_short() -> None:
     assert all((ROOT / name).exists() for name in files)
     assert 20 < len(files) <= WALKED_FILES
     assert f"The first walk passes {len(files)} files." in introduction
+
+
+def test_how_a_family_stands_is_asked_of_one_function() -> None:
+    """`settled` knows that it is never before the latest bill (rules 8.3); by `settle` alone one forgets."""
+    for path in sources("services"):
+        calls = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call))
+        asked = [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "settle"]
+        assert not asked or path.name == "memory_player.py", f"{path.relative_to(ROOT)}:{asked}"

@@ -16,7 +16,7 @@ from projections.settlement.comparing import ComparedBill, ComparedLine, compare
 from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of, together
 from projections.settlement.lines import DueLine
-from projections.settlement.settle import settle
+from projections.settlement.settle import settle, settled
 from projections.settlement.settled import Draw, Kept, Settlement
 from projections.settlement.states import AgreementState, PeriodState
 from projections.settlement.unpriced import Unpriced, unpriced
@@ -48,6 +48,7 @@ __all__ = [
     "draft_bills",
     "issue",
     "settle",
+    "settled",
     "settled_again",
     "terms_of",
     "together",

@@ -23,7 +23,7 @@ from projections.settlement.drafts import (
 )
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.lines import DueLine
-from projections.settlement.settle import settle
+from projections.settlement.settle import settle, settled
 from projections.settlement.settled import Kept, Settlement
 
 
@@ -73,8 +73,7 @@ def unbilled(
     family: Family, *, as_of: date, account_id: str | None = None, kept: Kept | None = None
 ) -> list[DraftBill]:
     """What has arrived or is due by the date and is not billed yet, in the shape of a preview."""
-    through = family.billed.through(as_of)
-    return unbilled_of(settle(family, through=through, accrued=True, kept=kept), account_id)
+    return unbilled_of(settled(family, as_of, kept=kept), account_id)
 
 
 def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:

@@ -52,6 +52,11 @@ def settle(
     return Settlement(family, Kept(terms, through, accrued, rated, others, credits, credited.worth, drawn))
 
 
+def settled(family: Family, day: date, *, kept: Kept | None = None, moved: Moved | None = None) -> Settlement:
+    """A family as it stands on a day, by all usage that has arrived: never before its latest bill (rules 8.3)."""
+    return settle(family, through=family.billed.through(day), accrued=True, kept=kept, moved=moved)
+
+
 def _adds_to_charges(kept: Kept, moved: Moved, through: date, accrued: bool) -> bool:
     """Whether what moved changes usage charges and nothing else of what was kept: no other day, credit or minimum."""
     if kept.through != through or kept.accrued != accrued or kept.credits:

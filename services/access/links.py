@@ -6,8 +6,8 @@ token is a link. That it was followed is a row in Postgres.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_urlsafe
@@ -15,9 +15,10 @@ from typing import Any
 
 import jwt
 
-from services.access.errors import WrongTokenError
+from services.access.errors import AccessUnknownError, WrongTokenError
 from services.access.scopes import scopes_of, with_implied
 from services.access.tokens import LINK_SECONDS, Identity, Tokens
+from services.failures import ExpectedFailure, Passing, outside_of
 
 _AUDIENCE, _ALGORITHM = "trueup-console-link", "HS256"
 _OPTIONS: Any = {"require": ["sub", "org", "scope", "exp", "aud", "jti", "at", "ends"], "verify_iat": False}
@@ -71,13 +72,21 @@ class SpentLinks:
     connection: Callable[[], AbstractAsyncContextManager[Any]]
 
     async def spend(self, entrance: Entrance) -> bool:
-        """Whether it was good still: it is no more, at any process. Raises: PostgresUnreachableError."""
-        async with self.connection() as connection:
+        """Whether it was good still: it is no more, at any process. Raises: AccessUnknownError."""
+        async with self._connection() as connection:
             await connection.execute(_FORGET)
             until = datetime.fromtimestamp(entrance.until, UTC)
             return await connection.fetchval(_SPEND, entrance.id, until) is not None
 
     async def is_spent(self, entrance: Entrance) -> bool:
-        """Whether somebody has followed it. Raises: PostgresUnreachableError."""
-        async with self.connection() as connection:
+        """Whether somebody has followed it. Raises: AccessUnknownError."""
+        async with self._connection() as connection:
             return bool(await connection.fetchval(_IS_SPENT, entrance.id))
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            async with self.connection() as connection:
+                yield connection
+        except (ExpectedFailure, Passing) as error:
+            raise AccessUnknownError(why=outside_of(error)) from error

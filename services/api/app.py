@@ -139,7 +139,7 @@ def _runners(
 ) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
     """What is to be run beside the requests, and does what they ask for."""
     app.state.bill_jobs = JobRunner(postgres, every, watcher)
-    app.state.exports = ExportRunner(postgres, every, exports_url)
+    app.state.exports = ExportRunner(postgres, every, watcher, exports_url)
     return app.state.bill_jobs.run, app.state.exports.run
 
 

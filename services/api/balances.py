@@ -17,7 +17,7 @@ from events.facts.commitments import BalanceTransacted
 from events.resources.balances import BalanceTransaction
 from projections.calendar import local_day
 from projections.entities import BalanceEntity, ScheduleEntity
-from projections.settlement import Settlement, settle
+from projections.settlement import Settlement, settled
 from projections.settlement.agreements import Fund
 from services.api.answers import BalanceSummary, TransactionShown
 from services.api.calls import Call, Caller, organization_router
@@ -200,8 +200,7 @@ async def summary(
 
 
 def _summary(loaded: LoadedFamily, balance: BalanceEntity) -> dict[str, Any]:
-    through = loaded.family.billed.through(loaded.today)
-    return summary_document(balance, settle(loaded.family, through=through, accrued=True))
+    return summary_document(balance, settled(loaded.family, loaded.today))
 
 
 def summary_document(balance: BalanceEntity, settlement: Settlement, through: date | None = None) -> dict[str, Any]:

@@ -1,30 +1,29 @@
 """`dataexports`: bill lines as a file, asked for here and written by the runner in this process."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import IO, Annotated, Any, Literal
+from typing import IO, Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends
-from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from events.actors import shown
-from events.resources.base import Model
-from events.resources.bounds import Text as Words
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
+from services.api.data_export_bodies import AdhocAnswer, AdhocExport, ExportJobAnswer, ExportUrl
 from services.api.links import Link, link_to
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Instant, Text, Texts
 from services.api.sent import Body, Sent
-from services.api.shown import Shown, listed
+from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.errors import InvalidField, UnknownReference, UnknownResource
 from services.exports.carrying import ExportRunner, path_of, place_of
 from services.exports.jobs import (
     STATUSES,
@@ -45,6 +44,7 @@ from services.exports.watermark import (
     Watermark,
     checked_range,
 )
+from services.store.listing import named
 
 router = organization_router("dataexports", prefix="/dataexports")
 #: Beyond every position.
@@ -56,58 +56,19 @@ _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "bina
 _WRONG = (UnreadableWatermarkError, ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError)
 
 
-class AdhocExport(Model):
-    """POST dataexports/adhoc. `since`, `until` (watermarks) and `exportFileFormat` are ours: all up to now, as CSV."""
-
-    source_type: Literal["OPERATIONAL"]
-    operational_data_types: Annotated[tuple[Literal["BILL_LINE_ITEMS"], ...], Field(min_length=1, max_length=1)]
-    since: Words | None = None
-    until: Words | None = None
-    export_file_format: Literal["CSV", "PARQUET"] | None = None
-    version: int | None = None
-
-
-class AdhocAnswer(Shown):
-    """Which job writes the file."""
-
-    job_id: str
-
-
-class ExportJobAnswer(Shown):
-    """An export. `since`, `until`, `exportFileFormat`, `rows` and `message` (why there is no file) are ours."""
-
-    id: str
-    version: int
-    status: Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
-    source_type: Literal["OPERATIONAL"]
-    operational_data_types: tuple[str, ...]
-    export_file_format: Literal["CSV", "PARQUET"]
-    since: str
-    until: str
-    rows: int | None = None
-    message: str | None = None
-    date_created: datetime
-    started_at: datetime | None = None
-    created_by: str
-
-
-class ExportUrl(Shown):
-    """Where the file is, without a token."""
-
-    url: str
-    expiration_time: datetime
-
-
 @router.post("/adhoc", response_model=AdhocAnswer)
 async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(AdhocExport))]) -> Response:
-    """Have bill lines written to a file: all that were issued, or taken back, between two watermarks."""
+    """Have bill lines, or what usage adds up to, written to a file."""
 
     async def work(turn: Turn) -> dict[str, Any]:
-        given = sent.read()
+        body = sent.read().body
+        await _check_named(turn, body)
         # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
         anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
-        asked = _range(given.body, await newest_of(turn.connection, call.organization, ABOUT_LINES, anywhere))
-        request = {name: value for name, value in given.document.items() if name not in ("since", "until", "version")}
+        newest = await newest_of(turn.connection, call.organization, ABOUT_LINES, anywhere)
+        asked = None if body.source_type == "USAGE" else _range(body, newest)
+        kept = body.model_dump_json(by_alias=True, exclude_unset=True, exclude={"since", "until"})
+        request = json.loads(kept)
         now, actor = datetime.now(UTC), call.actor
         job = await create_export(turn.connection, call.organization, str(uuid4()), request, asked, now, actor)
         return {"jobId": job.id}
@@ -115,6 +76,15 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
     response = await once(call, sent, work)
     _runner(call).wake()
     return response
+
+
+async def _check_named(turn: Turn, body: AdhocExport) -> None:
+    """Raises: UnknownReference."""
+    for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
+        found = await named(turn.connection, turn.call.organization, kind, ids or ())
+        for id in ids or ():
+            if id not in found:
+                raise UnknownReference(field=field, kind=kind, id=id)
 
 
 def _range(body: AdhocExport, end: Watermark) -> Range:
@@ -173,7 +143,7 @@ async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link()
     file = await asyncio.to_thread(_opened, _runner(call).url, path_of(known))
     if file is None:
         raise UnknownResource(kind="file of export job", id=job)
-    name = f"bill-lines-{known.asked.since.position}-{known.asked.until.position}.{known.format}"
+    name = f"{'usage' if known.asked is None else 'bill-lines'}-{known.id}.{known.format}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(file), headers=headers, media_type=_MEDIA[known.format])
 
@@ -219,11 +189,10 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "id": job.id,
         "version": job.version,
         "status": job.status,
-        "sourceType": job.request["sourceType"],
-        "operationalDataTypes": job.request["operationalDataTypes"],
-        "exportFileFormat": job.request.get("exportFileFormat", "CSV"),
-        "since": job.asked.since.text,
-        "until": job.asked.until.text,
+        **job.request,
+        "exportFileFormat": job.request.get("exportFileFormat") or "CSV",
+        "since": job.asked and job.asked.since.text,
+        "until": job.asked and job.asked.until.text,
         "rows": job.rows,
         "message": job.message,
         "dateCreated": job.created,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from events.decimals import EXACT
 from projections.line_types import MEMO_TYPES
-from projections.settlement import Settlement, settle
+from projections.settlement import Settlement, settled
 from projections.settlement.conservation import Residue, residues
 from projections.settlement.states_by_day import state_of
 from services.concurrency import compute
@@ -91,8 +91,7 @@ class _Shown(NamedTuple):
 def _residues_of(page: PageRows, shown: _Shown | None) -> tuple[int, list[Residue]]:
     """How many commitments and balances there are, and which laws do not hold; those of what is shown, if it is."""
     [loaded] = loaded_page(page).values()
-    through = loaded.family.billed.through(loaded.today)
-    settlement = settle(loaded.family, through=through, accrued=True)
+    settlement = settled(loaded.family, loaded.today)
     failing = list(residues(settlement))
     if shown is not None:
         failing += _shown_residues(settlement, shown)

@@ -6,7 +6,7 @@ from typing import Any
 
 from events.decimals import EXACT
 from projections.line_types import MEMO_TYPES
-from projections.settlement import settle
+from projections.settlement import settled
 from services.audit.issued_bills import family_of, resources_of
 from services.projection.projection import Projection
 from services.readside.family_state import FamilyState, Root
@@ -77,11 +77,10 @@ async def unexplained(
 
 
 def _due(projection: Projection, state: FamilyState) -> Decimal:
-    """All that is due in a family. What an account was billed that is gone, is: it is settled no more (rules 8.10)."""
+    """All that is due in a family. What was billed to an account that was deleted stays due (rules 8.10)."""
     left = state.billed.charged_beside(state.own.accounts)
     if not state.has_terms:
         return left
     tick = projection.partitions[state.partition].position.tick
-    through = state.billed.through(state.today(resources_of(projection, state), tick))
-    settlement = settle(family_of(projection, state), through=through, accrued=True)
+    settlement = settled(family_of(projection, state), state.today(resources_of(projection, state), tick))
     return sum((line.money for line in settlement.lines.values()), left)

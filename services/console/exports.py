@@ -14,8 +14,9 @@ _SHOWN = 25
 async def page(visit: Visit) -> Response:
     """The exports, newest first; the newest file says from where on the next one may go."""
     jobs = await visit.asking.get("dataexports", "jobs", pageSize=_SHOWN, nextToken=visit.query.get("nextToken"))
-    last = await visit.asking.get("dataexports", "jobs", pageSize=1, status="SUCCEEDED")
-    return await visit.page("exports.html", jobs=jobs, last=next(iter(last["data"]), None), once=token_urlsafe(16))
+    done = await visit.asking.get("dataexports", "jobs", pageSize=_SHOWN, status="SUCCEEDED")
+    last = next((job for job in done["data"] if "until" in job), None)
+    return await visit.page("exports.html", jobs=jobs, last=last, once=token_urlsafe(16))
 
 
 async def start(visit: Visit, form: Form) -> Response:

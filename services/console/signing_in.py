@@ -27,7 +27,6 @@ from services.console.sessions import (
     token_of,
 )
 from services.console.visits import Console, outside_error
-from services.postgres import PostgresUnreachableError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -114,7 +113,7 @@ class SigningIn:
             entrance = self._entrance(request)
             if entrance is not None and await self.spent_links.is_spent(entrance):
                 entrance = None
-        except (AccessUnknownError, PostgresUnreachableError) as error:
+        except AccessUnknownError as error:
             return await outside_error(request, 503, str(error))
         values = {"to": Addresses(Base.of(request)), "code": request.path_params["code"], "entrance": entrance}
         return await rendered("enter.html", values, 200 if entrance else 404)
@@ -128,7 +127,7 @@ class SigningIn:
                 return await self.doorstep(request)
         except ForeignFormError as error:
             return await outside_error(request, 403, str(error))
-        except (AccessUnknownError, PostgresUnreachableError) as error:
+        except AccessUnknownError as error:
             return await outside_error(request, 503, str(error))
         who, seconds = entrance.identity, int(entrance.identity.expires - time.time())
         token = self.console.gate.tokens.sign(who.access_key_id, who.organization, who.scopes, seconds=seconds)

@@ -34,7 +34,7 @@ from services.store.view import OF_KIND, entity_of
 SEARCHED_MAX = 2_000_000
 _CALLED = f"{OF_KIND} AND {has_code('e', '$2', '$3::text[]')}"
 #: $1 partition, $2 the id's hash. Newest first: an id that was used again after the window names the later event.
-_IN_WINDOW = """
+IN_WINDOW = """
 SELECT first_offset, (
     SELECT min(first_offset) FROM seen_ids later
     WHERE later.partition = $1 AND later.first_offset > seen_ids.first_offset
@@ -111,7 +111,7 @@ async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, want
     async with reading_live(postgres) as connection:
         origins = (await load_generations(connection)).origins
         position = (await read_positions(connection, [account.partition])).get(account.partition)
-        rows = await connection.fetch(_IN_WINDOW, account.partition, wanted)
+        rows = await connection.fetch(IN_WINDOW, account.partition, wanted)
         totals = await connection.fetchrow(_IN_TOTALS, account.id, day)
     end = 0 if position is None else position.next_offset
     ranges = [(row["first_offset"], end if row["following"] is None else row["following"]) for row in rows]

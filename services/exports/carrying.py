@@ -22,11 +22,14 @@ from services.exports.columns import LINES
 from services.exports.exporting import export_lines
 from services.exports.jobs import ExportJob, Status, end_export, open_exports, start_export
 from services.exports.reading import end_of_log
+from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
 from services.failures import Passing
 from services.outage import Outage
 from services.postgres import Postgres
+from services.readside.progress import Waiter
+from services.readside.watching import Watcher
 
 if TYPE_CHECKING:
     from services.archive.place import Place
@@ -58,12 +61,12 @@ class ExportRunner:
     """Runs the open jobs: organizations side by side, the jobs of one after the other. A lock per job keeps several
     processes apart.
 
-    `every`: connections that see whose jobs there are; what is read for an organization is read on its own. `url`: the
-    place of the files.
+    `watcher`: usage is exported as of when all that was there is projected; `every`: connections that see whose jobs
+    there are, while what is read for an organization is read on its own; `url`: the place of the files.
     """
 
-    def __init__(self, postgres: Postgres, every: Postgres, url: str) -> None:
-        self._postgres, self._every, self.url = postgres, every, url
+    def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher, url: str) -> None:
+        self._postgres, self._every, self._waiter, self.url = postgres, every, Waiter(watcher), url
         self._locks = JobLocks(postgres.url, EXPORT_JOB_LOCK)
         self._woken = asyncio.Event()
         #: Organizations whose jobs are carried out, and what they wait for, from the first failure until it is over.
@@ -107,7 +110,7 @@ class ExportRunner:
         outage = self._outages.setdefault(organization, Outage("export_interrupted", organization=organization))
         try:
             for job in jobs:
-                if job.asked.until.generation == end.generation and job.asked.until.position > end.position:
+                if job.asked is not None and job.asked.until.position > end.position:
                     await asyncio.sleep(NOT_YET_SECONDS)
                     break
                 async with self._locks.holding(job.sequence) as is_ours:
@@ -132,7 +135,10 @@ class ExportRunner:
         status: Status = "SUCCEEDED"
         rows = message = None
         try:
-            checked_range(*job.asked, end)
+            if job.asked is None:
+                await self._waiter.until_projected()
+            else:
+                checked_range(*job.asked, end)
             rows = await self._written(job, postgres)
         except ForeignWatermarkError as error:
             status, message = "FAILED", str(error)
@@ -154,15 +160,23 @@ class ExportRunner:
         draft = place.draft(path_of(job))
         file: RawIOBase = await asyncio.to_thread(draft.__enter__)
         try:
-            about = {"organization": job.organization, "since": job.asked.since.text, "until": job.asked.until.text}
-            with with_extra():
-                sheet = open_sheet(job.format, cast("BinaryIO", file), LINES, about)
-            rows = await export_lines(postgres.connection, job.organization, job.asked, sheet)
+            rows = await _filled(job, postgres, cast("BinaryIO", file))
         except BaseException as error:
             await asyncio.to_thread(_left, draft, error)
             raise
         await asyncio.to_thread(draft.__exit__, None, None, None)
         return rows
+
+
+async def _filled(job: ExportJob, postgres: Postgres, file: BinaryIO) -> int:
+    about = {"organization": job.organization}
+    if job.asked is not None:
+        about |= {"since": job.asked.since.text, "until": job.asked.until.text}
+    with with_extra():
+        sheet = open_sheet(job.format, file, USAGE if job.asked is None else LINES, about)
+    if job.asked is None:
+        return await export_usage(postgres, job.organization, usage_asked(job.request), sheet)
+    return await export_lines(postgres.connection, job.organization, job.asked, sheet)
 
 
 def _left(draft: AbstractContextManager[object], error: BaseException) -> None:

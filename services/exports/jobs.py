@@ -70,7 +70,8 @@ class ExportJob:
     version: int
     status: Status
     request: dict[str, Any]
-    asked: Range
+    #: None: it is of usage, of which there are no watermarks.
+    asked: Range | None
     #: Of the file; None before it is there.
     rows: int | None
     #: Why there is no file and will be none.
@@ -88,17 +89,24 @@ class ExportJob:
 
 def _job(row: Any) -> ExportJob:
     named = dict(row)
-    asked = Range(Watermark.read(named.pop("since")), Watermark.read(named.pop("until")))
+    since, until = named.pop("since"), named.pop("until")
+    asked = None if since is None else Range(Watermark.read(since), Watermark.read(until))
     return ExportJob(**named | {"request": json.loads(row["request"]), "asked": asked})
 
 
 async def create_export(
-    connection: Any, organization: str, id: str, request: dict[str, Any], asked: Range, now: datetime, actor: str | None
+    connection: Any,
+    organization: str,
+    id: str,
+    request: dict[str, Any],
+    asked: Range | None,
+    now: datetime,
+    actor: str | None,
 ) -> ExportJob:
     """Remember what is asked for; it runs once the transaction is committed. Raises: TooManyExportsError."""
     if await connection.fetchval(_COUNT, organization) >= OPEN_MAX:
         raise TooManyExportsError
-    marks = asked.since.text, asked.until.text
+    marks = (None, None) if asked is None else (asked.since.text, asked.until.text)
     return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), *marks, now, actor))
 
 

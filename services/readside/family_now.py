@@ -21,7 +21,7 @@ from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
 from projections.readmodels.settled_rows import balances_shown
 from projections.resources import Resources
-from projections.settlement import Family, assemble, settle, together
+from projections.settlement import Family, assemble, settled, together
 from services.concurrency import compute
 from services.failures import Worded
 from services.postgres import Postgres
@@ -186,10 +186,9 @@ def _settled_now(
     position = page.folded.get(account.partition)
     newest = later(state.newest, account.modified)
     today = today_of(terms, account.timezone, position.tick if position else None, newest, state.newest_usage_day())
-    through = state.billed.through(as_of or today)
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
-    settlement = settle(family, through=through, accrued=True)
-    shown = balances_shown(settlement, terms, root_id, through, {})
+    settlement = settled(family, as_of or today)
+    shown = balances_shown(settlement, terms, root_id, settlement.through, {})
     return {id: balance.row._asdict() for id, balance in shown.items()}
 
 

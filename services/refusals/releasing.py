@@ -31,9 +31,9 @@ from services.store.view import load_config
 
 _log = structlog.get_logger(__name__)
 
-#: Seconds between two looks, and how many times as long as the last look of an organization took it is left alone: who
-#: names very much that is not there is looked at less often, and takes no more than a quarter of a connection.
-LOOK_SECONDS, REST = 1.0, 3
+#: Seconds between two looks, and how many codes of one organization are looked for in a second: who names very much
+#: that is not there is looked at less often. By number, not by time: on a slow host a small look takes long, too.
+LOOK_SECONDS, CODES_A_SECOND = 1.0, 5_000
 #: Records that were sent again are known again by this process, the newest so many.
 _SENT_MAX = 100_000
 #: Held records of an organization that are sent before the next look, and organizations that are seen to at once.
@@ -87,36 +87,38 @@ class Releaser:
 
     async def _passes(self, organization: str) -> bool:
         """The same of one; what stands in its way is in no other's."""
-        clock = asyncio.get_running_loop().time
         async with self._at_once:
-            began = clock()
+            walked, more = 0, False
             try:
-                more = await self._see_to(organization)
+                walked, more = await self._see_to(organization)
             except Passing as error:
                 outage = Outage("held_usage_waits", organization=organization)
                 self._outages.setdefault(organization, outage).met(error)
-                more = False
             else:
                 if (over := self._outages.pop(organization, None)) is not None:
                     over.over()
-            self._rested[organization] = 0.0 if more else clock() + REST * (clock() - began)
+            now = asyncio.get_running_loop().time()
+            self._rested[organization] = 0.0 if more else now + walked / CODES_A_SECOND
             return more
 
-    async def _see_to(self, organization: str) -> bool:
+    async def _see_to(self, organization: str) -> tuple[int, bool]:
+        """How many codes were looked for, and whether there may be more to do at once."""
         postgres = self._postgres.of(organization)
         async with postgres.connection() as connection:
             resources = await load_config(connection, organization)
             more = await held_usage.expire(connection, organization, now_of(resources)) == held_usage.AT_ONCE
+        walked = 0
         for cause in CAUSES:
             async with postgres.connection() as connection:
                 codes = await held_usage.codes_waited_for(connection, organization, cause)
                 there = dict(await held_usage.there(connection, organization, cause, codes)) if codes else {}
+            walked += len(codes)
             missing = [code for code in codes if code not in there]
             if cause is OF_ACCOUNT and missing and _makes_accounts(resources):
                 await self._make(postgres, organization, missing[:AT_ONCE])
                 more = True
             more = await self._release(postgres, organization, cause, there) or more
-        return more
+        return walked, more
 
     async def _make(self, postgres: Postgres, organization: str, codes: Sequence[str]) -> None:
         """Make those that are not there yet. Usage of those that cannot be is held no more."""

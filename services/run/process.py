@@ -21,7 +21,7 @@ from services.kafka import Cluster
 from services.outage import until_stopped
 from services.run.server_settings import PREFIX, SECRETS, text_of
 from services.run.settings import Settings, load_settings
-from services.run.stack import Endpoints, known_endpoints, known_kafka
+from services.run.stack import Endpoints, known_endpoints, known_kafka, known_postgres
 from services.run.stack.supervise import stop_on_signals
 from services.sight.port import open_port
 from services.sight.pulse import PULSE
@@ -50,6 +50,16 @@ class KafkaProcess:
 
     settings: Settings
     kafka: Cluster
+    stop: asyncio.Event
+    ready: Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresProcess:
+    """The same of one that does without Kafka."""
+
+    settings: Settings
+    database_url: str
     stop: asyncio.Event
     ready: Callable[..., None]
 
@@ -83,6 +93,17 @@ def run_on_kafka(
         await body(KafkaProcess(settings, kafka, stop, ready))
 
     _begin(known_kafka, begun, ready_file, seen_as)
+
+
+def run_on_postgres(
+    body: Callable[[PostgresProcess], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
+) -> None:
+    """The same for what needs no Kafka. Raises: ExpectedFailure."""
+
+    async def begun(settings: Settings, url: str, stop: asyncio.Event, ready: Callable[..., None]) -> None:
+        await body(PostgresProcess(settings, url, stop, ready))
+
+    _begin(known_postgres, begun, ready_file, seen_as)
 
 
 #: The servers that it needs, and how they are found.

@@ -15,6 +15,7 @@ from projections.settlement import (
     DraftBill,
     draft_bills,
     settle,
+    settled,
     unbilled,
 )
 from projections.settlement.states_by_day import state_of
@@ -174,9 +175,7 @@ class MemoryPlayer(MemoryOrganization):
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
         family = self.family(self.resources.accounts[account_id].root_id)
-        day = family.billed.through(date.min)
-        settlement = settle(family, through=day, accrued=True)
-        state = state_of(settlement, agreement_id)
+        state = state_of(settled(family, date.min), agreement_id)
         assert state is not None
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)
 

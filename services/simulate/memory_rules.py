@@ -14,7 +14,7 @@ from projections.alerts.rules import Rules, rules_of
 from projections.calendar import local_day
 from projections.entities import Entity
 from projections.resources import Resources
-from projections.settlement import DraftBill, Family, Settlement, settle, unbilled_of
+from projections.settlement import DraftBill, Family, Settlement, settled, unbilled_of
 from services.automation.acts import Due, acted
 from services.automation.billing_ahead import draft_ahead, why_not
 from services.commands.automation_rules import top_up_commands
@@ -66,7 +66,7 @@ class MemoryRules:
     def _next(self, doing: Doing, rules: Rules, root_id: str) -> AlertDue | None:
         family = doing.family(root_id)
         today = local_day(self.now, doing.resources.accounts[root_id].timezone)
-        settlement = settle(family, through=family.billed.through(today), accrued=True)
+        settlement = settled(family, today)
         alerts = self._alerts.setdefault(root_id, FamilyAlerts())
         return min(_found(alerts, rules, settlement, doing.resources), key=lambda due: due.id, default=None)
 
@@ -77,7 +77,7 @@ class MemoryRules:
         due = Due(found.id, root_id, *about)
         today = local_day(self.now, held.accounts[root_id].timezone)
         if found.event_name == TOP_UP:
-            return self._top_up(doing, due, settle(family, through=due.day, accrued=True))
+            return self._top_up(doing, due, settled(family, due.day))
         billing = held.threshold_billings[due.rule_id]
         draft = draft_ahead(family, today, billing.body)
         if draft is None:

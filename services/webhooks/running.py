@@ -34,6 +34,8 @@ AT_ONCE, AT_ONCE_FAILING, AT_ONCE_IN_ALL = 4, 1, 1_000
 LOOK_SECONDS = 30.0
 #: What is told in this time is one look.
 GATHER_SECONDS = 0.02
+#: Attempts that are on their way when the process is asked to end have so long.
+GRACE_SECONDS = 3.0
 #: A claim outlasts its attempt by so much: what has ended is said by then.
 LEASE_MARGIN = timedelta(seconds=5)
 #: How often old deliveries are forgotten, and open ones counted.
@@ -79,12 +81,12 @@ class Webhooks:
             raise self._failed
 
     async def _finish(self) -> None:
-        """What is on its way has its time: nobody has to send it again then."""
+        """What is on its way has a moment: what is answered by then nobody has to send again."""
         for lane in self._lanes.values():
             lane.width = 0
             lane.poked.set()
         if self._tasks and self._failed is None:
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
 
     async def _look(self) -> None:
         if time.monotonic() - self._forgotten > FORGET_SECONDS:

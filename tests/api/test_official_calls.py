@@ -26,8 +26,8 @@ EVERYWHERE = {"version"}
 #: Members of bodies that are refused by name, instead of being accepted and ignored.
 REFUSED = {
     "aggregations": {"customSql"},
-    # Of usage, which is not exported.
-    "data_exports": {"accountIds", "aggregations", "dimensionFilters", "endDate", "groups", "meterIds"},
+    # Usage is exported by day, as it is added up.
+    "data_exports": {"aggregations", "dimensionFilters", "groups"},
 }
 
 

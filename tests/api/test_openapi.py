@@ -18,7 +18,10 @@ from tests.store.kit import Store
 
 OPERATIONS = list(operations())
 #: What answers something else than JSON.
-NOT_JSON = {"/organizations/{orgId}/usage/rejected/{id}/bytes"}
+NOT_JSON = {
+    "/organizations/{orgId}/usage/rejected/{id}/bytes",
+    "/organizations/{orgId}/dataexports/jobs/{job}/file",
+}
 #: POST and PUT that come without a body.
 BODILESS = {
     "PUT /organizations/{orgId}/bills/{bill}/lock",

@@ -68,8 +68,10 @@ class Noted:
         return Identity("AK-1", self.organization, ALL, time.time() + 3600)
 
     async def strangers(self, page: Page) -> list[str]:
-        """What the page shows and no answer has: marked numbers, and numbers and days in its texts."""
-        numbers, texts = set[Decimal](), [page.url]
+        """What the page shows, and neither its address nor an answer has: marked numbers, and numbers and days in its
+        texts."""
+        asked = {_decimal(number) for number in _NUMBER.findall(page.url)}
+        numbers, texts = {number for number in asked if number is not None}, [page.url]
         for value in _leaves(self.answers):
             if isinstance(value, str):
                 texts.append(value)

@@ -42,9 +42,19 @@ def pages(office: Office) -> dict[str, str]:
         "what-if": f"{acme}/what-if?commitment={ids['prepaid']}&commitment.amount=1000"
         "&commitment.overageSurchargePercent=20",
         "what-if-refused": f"{acme}/what-if?plan={ids['plan-USD']}&plan.standingCharge=much&plan.minimumSpend=900",
+        "automatic": f"{acme}/automatic/bill/{ids['above']}",
+        "automatic-new": f"{acme}/automatic?kind=top-up",
+        "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
+        "&threshold=30&amount=50&maxTimes=4",
         "operations": "/operations",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
+        "held": "/operations/held",
+        "exports": "/exports",
+        "corrections": "/corrections",
+        "correction": "/corrections/event?account=acme&id=a-2&source=%2Ftest",
+        "corrections-matching": "/corrections/matching?accounts=acme&meter=api&source=%2Ftest"
+        "&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z",
         "search": "/search?q=l",
         "not-found": "/accounts/none",
     }

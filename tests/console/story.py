@@ -105,6 +105,8 @@ async def open_office(system: System, organization: str) -> Office:
     office.note("billed")
     await _use(office, LATE)
     await office.projected()
+    above = {"accountId": office.ids["acme"], "currency": "USD", "threshold": 5000}
+    office.ids["above"] = await office.api.create("thresholdbillings", code="above", name="Above", **above)
     [pending] = (await office.api.do("GET", "bills", accountId=office.ids["hostile"]))["data"]
     office.ids["pending"] = pending["id"]
     return office

@@ -18,7 +18,7 @@ IN_PATHS = {
     **{kind.path.rpartition("/")[2]: name for name, kind in KINDS.items()},
     **{"bills": "bill", "lineitems": "line", "creditlineitems": "creditMemo", "debitlineitems": "debitMemo"},
     **{"billjobs": "job", "rejected": "refusal", "events": "event", "accountid": "account", "latest": "account"},
-    "moved": "account",
+    **{"moved": "account", "jobs": "exportJob"},
 }
 _OF_PRODUCTS = ("accounting", "feesAccounting", "drawdownsAccounting", "consumptionsAccounting")
 _OF_FEES = ("standingChargeAccounting", "minimumSpendAccounting")
@@ -46,6 +46,10 @@ INSTEAD: dict[tuple[str, str], dict[str, Any]] = {
     ("AccountCharge", "entityId"): {"entityType": "BALANCE", "lineItemType": "BALANCE_FEE"},
     ("PreviewBody", "accountIds"): {"accountId": None},
     ("MatchingBody", "account"): {"meter": "api"},
+    **{
+        ("AdhocExport", name): {"sourceType": "USAGE", "operationalDataTypes": None}
+        for name in ("accountIds", "meterIds")
+    },
 }
 #: What a body that is shown lacks to be taken: a balance has been topped up.
 RIGHT = {name: {"servicePeriodEndDate": "2026-02-01"} for name in ("CreditMemo", "DebitMemo")} | {

@@ -60,6 +60,8 @@ async def belongings(system: System) -> Belongings:
     refusal = await _refused(shop)
     events = [one["id"] for one in await _all(shop, "events")]
     found |= {"bill": bill, "line": lines[1][0]["id"], "job": job["id"], "refusal": refusal, "event": events[-1]}
+    export = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}
+    found["exportJob"] = (await shop.do("POST", "dataexports/adhoc", export))["jobId"]
     found |= {"issued": issued, "issuedLine": lines[0][0]["id"], "topUp": top_up["id"]}
     more = [one["id"] for some in lines for one in some if "id" in one]
     return Belongings(shop, found, frozenset([*found.values(), *linked, *events, *more]))

@@ -110,7 +110,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
     for function in (organizations, expire, codes_waited_for, there, waiting_for, let_go):
         monkeypatch.setattr(held_usage, function.__name__, function)
     monkeypatch.setattr(releasing, "load_config", load_config)
-    monkeypatch.setattr(releasing, "REST", 0)
+    monkeypatch.setattr(releasing, "CODES_A_SECOND", 1e9)
     return found
 
 
@@ -179,6 +179,18 @@ async def test_an_organization_that_has_no_turn_holds_up_no_other(held: Held) ->
     for _ in range(3):
         await releaser.look()
     assert releaser.sent == ["2"]
+
+
+async def test_who_names_very_much_that_is_not_there_is_looked_at_less_often(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releasing, "CODES_A_SECOND", 0.01)
+    held.add("many", "1", "a")
+    releaser = Alone(held)
+    await releaser.look()
+    held.there = {"a": "a's", "b": "b's"}
+    held.add("other", "2", "b")
+    assert await releaser.look() and releaser.sent == ["2"]
 
 
 async def test_an_account_with_very_much_does_not_hold_up_the_others(

@@ -24,6 +24,7 @@ USERS = (
     "relay",
     "ingest",
     "projector",
+    "webhooks",
     "notary",
     "jobs",
     "archive",

@@ -14,7 +14,7 @@ PATIENCE_S = 120
 #: A word of the command line by which a part is known, where it is not its name.
 MARKS = {"Kafka": "kafka.Kafka", "Postgres": "/postgres"}
 PARTITIONS = 2
-SERVICES = ("relay", "ingest", "projector", "api")
+SERVICES = ("relay", "ingest", "projector", "api", "webhooks")
 
 
 class Up:

@@ -41,7 +41,7 @@ CREATE TABLE store.webhook_deliveries (
     event_type text NOT NULL,
     subject text NOT NULL,                      -- what it is about: one behind the other
     body text NOT NULL,
-    status text NOT NULL CHECK (status IN ('WAITING', 'PENDING', 'DELIVERED', 'DEAD')),
+    status text NOT NULL,                       -- WAITING, PENDING, DELIVERED or DEAD
     made_at timestamptz NOT NULL DEFAULT now(),
     attempts integer NOT NULL DEFAULT 0,        -- since it was made, or replayed last
     next_attempt timestamptz,                   -- of a PENDING one; while an attempt is made, when it is given up for lost

@@ -7,8 +7,8 @@ CREATE TABLE store.export_jobs (
     version bigint NOT NULL DEFAULT 1,
     status text NOT NULL DEFAULT 'PENDING',                 -- PENDING, RUNNING, SUCCEEDED, FAILED
     request json NOT NULL,                                  -- the body as it was sent
-    since text NOT NULL,                                    -- watermarks: fixed when it is made, so who takes the job
-    until text NOT NULL,                                    -- up again writes the same bytes
+    since text,                                             -- watermarks: fixed when it is made, so who takes the job
+    until text,                                             -- up again writes the same bytes; null: it is of usage
     rows bigint,                                            -- of the file, once it is there
     message text,                                           -- why there is none
     created timestamptz NOT NULL,

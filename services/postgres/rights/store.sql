@@ -6,7 +6,7 @@ GRANT USAGE ON SCHEMA store
 
 -- What every process knows before it works. None of it is an organization's.
 GRANT SELECT ON store.generations, store.past_generations, store.limits, store.topics, store.live_schema
-    TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay;
+    TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay, trueup_webhooks;
 
 -- How far store, relay and log are: all who compare them (services/continuity/). Of the events only how many.
 GRANT SELECT ON store.relay, store.marks TO trueup_watch, trueup_ingest, trueup_projector, trueup_relay;

@@ -14,7 +14,7 @@ from projections.calendar import later
 from projections.clock import counted_tick
 from projections.readmodels import directory
 from projections.resources import Resources
-from projections.settlement import Family, Settlement, settle
+from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
 from services.commands.errors import InvalidField, UnknownResource
 from services.kafka import Cluster, FetchedRecord, LogReader
@@ -55,7 +55,7 @@ class KnownFamily:
         """As of a service day. Without one: as the live read models are settled, never before the latest bill."""
         if as_of is not None:
             return as_of_day(self.family, as_of)
-        return settle(self.family, through=self.family.billed.through(self.today), accrued=True)
+        return settled(self.family, self.today)
 
 
 async def load_known(

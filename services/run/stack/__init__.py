@@ -8,7 +8,15 @@ ends the parent. Creates no topic and no table: that is `trueup migrate`.
 
 from services.run.stack.errors import HomeInUse, NoAnswer, NotOurs, StackError
 from services.run.stack.parts import Endpoints
-from services.run.stack.stack import Stack, known_endpoints, known_kafka, running_stack, told_endpoints, told_kafka
+from services.run.stack.stack import (
+    Stack,
+    known_endpoints,
+    known_kafka,
+    known_postgres,
+    running_stack,
+    told_endpoints,
+    told_kafka,
+)
 
 __all__ = [
     "Endpoints",
@@ -19,6 +27,7 @@ __all__ = [
     "StackError",
     "known_endpoints",
     "known_kafka",
+    "known_postgres",
     "running_stack",
     "told_endpoints",
     "told_kafka",

@@ -144,6 +144,15 @@ async def known_kafka(settings: Settings) -> Cluster:
     return cluster
 
 
+async def known_postgres(settings: Settings) -> str:
+    """The URL of Postgres alone, for a command that does without Kafka. Raises: the same."""
+    url = settings.postgres or _running(settings).get("database_url")
+    if not url:
+        raise _missing(settings, "DATABASE_URL")
+    await _given_postgres(url).start()
+    return url
+
+
 def told_kafka(settings: Settings) -> Cluster:
     """The same, without asking whether anything answers there. Raises: StackError if it is missing."""
     bootstrap = settings.kafka_bootstrap or _running(settings).get("kafka_bootstrap")

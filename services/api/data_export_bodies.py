@@ -1,0 +1,83 @@
+"""Bodies and answers of `dataexports`."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from events.resources.base import Day, Id, Model
+from events.resources.bounds import MANY, TABLE, Text, items
+from services.api.shown import Shown
+
+
+class AdhocExport(Model):
+    """POST dataexports/adhoc. OPERATIONAL: bill lines between watermarks `since` and `until`; all up to now, if they
+    are left out. USAGE: what it adds up to on days from `startDate` until before `endDate`. `since`, `until`,
+    `startDate` and `exportFileFormat` are ours.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}]}
+    )
+
+    source_type: Literal["OPERATIONAL", "USAGE"]
+    operational_data_types: (
+        Annotated[tuple[Literal["BILL_LINE_ITEMS"], ...], Field(min_length=1, max_length=1)] | None
+    ) = None
+    since: Text | None = None
+    until: Text | None = None
+    account_ids: Annotated[tuple[Id, ...], items(TABLE)] | None = None
+    meter_ids: Annotated[tuple[Id, ...], items(MANY)] | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
+    export_file_format: Literal["CSV", "PARQUET"] | None = None
+
+    @model_validator(mode="after")
+    def _of_the_one_or_the_other(self) -> Self:
+        is_usage = self.source_type == "USAGE"
+        if not is_usage and self.operational_data_types is None:
+            raise ValueError("operationalDataTypes: is required with sourceType OPERATIONAL")
+        lines, usage = (
+            ("operational_data_types", "since", "until"),
+            ("account_ids", "meter_ids", "start_date", "end_date"),
+        )
+        for name in lines if is_usage else usage:
+            if getattr(self, name) is not None:
+                raise ValueError(f"{to_camel(name)}: does not go with sourceType {self.source_type}")
+        return self
+
+
+class AdhocAnswer(Shown):
+    """Which job writes the file."""
+
+    job_id: str
+
+
+class ExportJobAnswer(Shown):
+    """An export. `since`, `until`, `exportFileFormat`, `rows` and `message` (why there is no file) are ours."""
+
+    id: str
+    version: int
+    status: Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+    source_type: Literal["OPERATIONAL", "USAGE"]
+    operational_data_types: tuple[str, ...] | None = None
+    export_file_format: Literal["CSV", "PARQUET"]
+    since: str | None = None
+    until: str | None = None
+    account_ids: tuple[str, ...] | None = None
+    meter_ids: tuple[str, ...] | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    rows: int | None = None
+    message: str | None = None
+    date_created: datetime
+    started_at: datetime | None = None
+    created_by: str
+
+
+class ExportUrl(Shown):
+    """Where the file is, without a token."""
+
+    url: str
+    expiration_time: datetime
