@@ -26,7 +26,7 @@ class LineRow(NamedTuple):
     draw: bool = False
     #: It was put on its bill by hand: it draws nothing, and no later bill corrects it.
     memo: bool = False
-    #: It pays ahead for a commitment or balance, and is earned when that is drawn; a true-up pays for what is over.
+    #: It pays ahead for a commitment or balance, and is earned when that is drawn; only a true-up pays afterwards.
     paid_ahead: bool = False
 
 

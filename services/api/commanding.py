@@ -104,11 +104,11 @@ async def once(
     *,
     attempts: int = 1,
     again_on: type[Exception] = StreamMovedError,
-    kept: Callable[[Any], Any] = lambda document: document,
+    kept: Callable[[Any], Any] | None = None,
 ) -> Response:
     """Do the work in one transaction, once per key, and answer with the document that it returns.
 
-    `kept`: what of it is remembered for who asks again: what is told only once is kept nowhere.
+    `kept`: what of it is remembered for who asks again, if not all: what is told only once is kept nowhere.
     """
     asked = _asked(call, sent)
 
@@ -117,8 +117,9 @@ async def once(
         if before is not None:
             return before.answer
         document = await work(turn)
-        await idempotency.remember(turn.connection, asked, encode(kept(document)))
-        return encode(document)
+        payload = encode(document)
+        await idempotency.remember(turn.connection, asked, payload if kept is None else encode(kept(document)))
+        return payload
 
     return raw_answer(await in_turn(call, keyed, attempts=attempts, again_on=again_on))
 

@@ -125,6 +125,8 @@ def _security_schemes() -> dict[str, Any]:
 def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
     """Schemas by name: of bodies by what they are called, of answers by their class."""
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
+    alike = [route.path for route in routes if route.body and route.body.model is not bodies[route.body.name].model]
+    assert not alike, f"the bodies of {alike} are called like others"
     answers = {route.shown for route in routes if route.shown is not None} | {Error}
     answers |= {answer["model"] for route in routes for answer in route.responses.values() if "model" in answer}
     models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]

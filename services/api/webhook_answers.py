@@ -38,7 +38,7 @@ class SecretBody(Model):
     overlap_hours: Annotated[int, between(0, OVERLAP_MAX_HOURS)] | None = None
 
 
-class ReplayBody(Model):
+class DeliveriesReplay(Model):
     """All that were given up, as many as `most` (1 to 1000, 1000 unless said)."""
 
     most: Annotated[int, between(1, 1_000)] | None = None

@@ -14,7 +14,7 @@ from services.api.parameters import Choice
 from services.api.resources import existing
 from services.api.sent import Anything, Body, Sent, Unread
 from services.api.shown import listed
-from services.api.webhook_answers import DeliveryShown, ReplayBody, ReplayedShown
+from services.api.webhook_answers import DeliveriesReplay, DeliveryShown, ReplayedShown
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer, encode
 from services.commands.errors import InvalidField, UnknownResource
@@ -77,7 +77,7 @@ async def list_deliveries(
 
 @router.post(f"{_DELIVERIES}/replay", response_model=ReplayedShown)
 async def replay_dead(
-    call: Caller, id: str, sent: Annotated[Sent[ReplayBody], Depends(Body(ReplayBody, may_be_absent=True))]
+    call: Caller, id: str, sent: Annotated[Sent[DeliveriesReplay], Depends(Body(DeliveriesReplay, may_be_absent=True))]
 ) -> Response:
     """Send once more what was given up, the oldest first."""
 

@@ -20,7 +20,6 @@ TAX_NUMBER_FIELD = "taxNumber"
 _FINEST = Decimal("0.000001")
 _WIDE = Context(prec=EXACT.prec)
 _DAY = timedelta(days=1)
-_FEES = ("COMMITMENT_FEE", "BALANCE_FEE")
 _ONE = Decimal(1)
 _NOTHING = Address()
 
@@ -132,6 +131,6 @@ _TITLES = ("", "Commitments", "Added by hand")
 
 
 def _section(line: Line) -> int:
-    if line.type in _FEES:
+    if LINES[line.type].paid_ahead:
         return 1
     return 2 if LINES[line.type].memo else 0

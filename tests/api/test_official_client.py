@@ -21,6 +21,10 @@ pytestmark = pytest.mark.stack
 NOT_OFFERED = {
     "aggregation": {"customSql"},
 }
+#: Fields that are taken and are no part of the resource: a secret stands in no log.
+WRITTEN_BESIDE = {"webhook": {"credentials"}}
+#: Kinds that m3ter has not.
+OURS = {"automaticTopUp", "thresholdBilling"}
 
 
 def wire_name(name: str, hint: Any) -> str:
@@ -39,7 +43,9 @@ def snake(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in name)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.single], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS.values() if not kind.single and kind.name not in OURS], ids=lambda kind: kind.name
+)
 def test_every_field_that_the_client_can_send_is_a_field_of_the_model(kind: Any) -> None:
     above, name = (kind.within[1], kind.name.removeprefix(kind.within[1])) if kind.within else ("", kind.name)
     types = f"m3ter.types.{above}s" if above else "m3ter.types"
@@ -48,7 +54,7 @@ def test_every_field_that_the_client_can_send_is_a_field_of_the_model(kind: Any)
     hints = typing.get_type_hints(params, include_extras=True)
     sent = {wire_name(name, hint) for name, hint in hints.items()} - {"orgId", "version"}
     known = {field.alias for field in kind.model.model_fields.values()}
-    assert sent - known == NOT_OFFERED.get(kind.name, set())
+    assert sent - known == NOT_OFFERED.get(kind.name, set()) | WRITTEN_BESIDE.get(kind.name, set())
 
 
 async def a_plan(sdk: AsyncM3ter) -> tuple[str, str]:

@@ -105,6 +105,11 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/picklists/debitreasons", "archived"),
         ("/picklists/transactiontypes", "archived"),
         ("/usage/rejected", "reason"),
+        ("/usage/held", "reason"),
+        ("/usage/corrections", "status"),
+        ("/automatictopups", "active"),
+        ("/thresholdbillings", "active"),
+        ("/dataexports/jobs", "status"),
         ("/overview", "window"),
         ("/accounts/{id}/outlook", "window"),
     }

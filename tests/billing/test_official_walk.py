@@ -237,10 +237,25 @@ async def usage(walk: Walk, shop: Shop) -> None:
         assert b'"refused"' in (await client.get(link)).content
 
 
+async def exports(walk: Walk) -> None:
+    """The lines of the bills that were issued, as a file behind a link."""
+    asked: Any = {"source_type": "OPERATIONAL", "operational_data_types": ["BILL_LINE_ITEMS"]}
+    job_id = (await walk.call("data_exports.create_adhoc", **asked)).job_id
+    assert job_id in [job.id for job in await walk.call("data_exports.jobs.list")]
+    assert (await walk.call("data_exports.jobs.retrieve", job_id)).id == job_id
+    async with asyncio.timeout(PATIENCE_S):
+        while (await walk.sdk.data_exports.jobs.retrieve(job_id)).status != "SUCCEEDED":
+            await asyncio.sleep(0.1)
+    link = (await walk.call("data_exports.jobs.get_download_url", job_id)).url
+    async with http_client("") as client:
+        assert (await client.get(link)).status_code == 200
+
+
 async def test_every_call_of_the_core_modules_is_answered(walk: Walk, patient: Shop) -> None:
     ids = await catalog(walk)
     await customer(walk, ids)
     await billing(walk, patient)
     await the_rest(walk, ids)
     await usage(walk, patient)
+    await exports(walk)
     assert {call.name for call in official_calls(*MODULES)} == set(walk.made)

@@ -46,10 +46,15 @@ def pages(office: Office) -> dict[str, str]:
         "automatic-new": f"{acme}/automatic?kind=top-up",
         "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
         "&threshold=30&amount=50&maxTimes=4",
-        "exports": "/exports",
         "operations": "/operations",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
+        "held": "/operations/held",
+        "exports": "/exports",
+        "corrections": "/corrections",
+        "correction": "/corrections/event?account=acme&id=a-2&source=%2Ftest",
+        "corrections-matching": "/corrections/matching?accounts=acme&meter=api&source=%2Ftest"
+        "&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z",
         "search": "/search?q=l",
         "not-found": "/accounts/none",
     }

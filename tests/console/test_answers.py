@@ -55,6 +55,6 @@ def test_every_page_is_walked_over() -> None:
     ids = defaultdict[str, str](lambda: "x")
     walked = [path.partition("?")[0] for path in pages(Office(cast(Any, None), cast(Any, None), ids)).values()]
     for path, _ in (*PAGES, *FOLLOWED):
-        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
-        is_file = "{format}" in path or path.endswith(("/bytes", "/file"))
-        assert is_file or any(re.fullmatch(pattern, one) for one in walked), path
+        if "{format}" not in path and not path.endswith(("/bytes", "/file")):
+            pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+            assert any(re.fullmatch(pattern, address) for address in walked), path

@@ -32,8 +32,13 @@ def test_every_schema_is_one() -> None:
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
 
 
+_WEBHOOK = "/integrationdestinations/webhooks/{id}"
 UNREAD = {
-    ("POST", f"/organizations/{{orgId}}{path}") for path in ("/billjobs/{job}/cancel", "/bills/{bill}/statement/csv")
+    ("POST", f"/organizations/{{orgId}}{path}")
+    for path in (
+        *("/billjobs/{job}/cancel", "/bills/{bill}/statement/csv"),
+        *(f"{_WEBHOOK}/test", f"{_WEBHOOK}/deliveries/{{deliveryId}}/replay"),
+    )
 }
 
 

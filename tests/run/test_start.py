@@ -41,7 +41,7 @@ LOADS = {
     "notary": {"aiokafka"},
     "webhooks": LOG | {"httpx"},
     "proof": SETTLING,
-    "export": SETTLING,
+    "export": SETTLING | {"yaml"},
     "verify": SETTLING,
     "foreign": LOG,
     "import": {"httpx"},
