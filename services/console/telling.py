@@ -41,12 +41,7 @@ async def destination(visit: Visit) -> Response:
         dead=or_missing(asking.get(*_HOOKS, id, "deliveries", pageSize=1, status="DEAD")),
     )
     replayed = {name: visit.query[name] for name in ("replayed", "more") if name in visit.query}
-    given: dict[str, Any] = {
-        "asked_status": status,
-        "statuses": STATUSES,
-        "replayed": replayed,
-        "once": token_urlsafe(16),
-    }
+    given: dict[str, Any] = {"asked_status": status, "statuses": STATUSES, "replayed": replayed}
     return await visit.page("webhook.html", hook=hook, once=token_urlsafe(16), **given, **asked)
 
 
