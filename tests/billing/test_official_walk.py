@@ -16,6 +16,7 @@ from tests.api.test_official_calls import MODULES
 from tests.api_client import http_client, token_of
 from tests.billing.conftest import Shop
 from tests.billing.test_memos import memo, opened
+from tests.billing.walking import Walk
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -23,37 +24,6 @@ PATIENCE_S = 60.0
 #: A term of no day, which every entity with a term takes.
 NO_DAY: dict[str, Any] = {"start_date": "2026-03-01", "end_date": "2026-03-01"}
 BANDS: Any = [{"lower_limit": 0, "fixed_price": 0, "unit_price": 1}]
-
-
-class Walk:
-    """The calls that were made."""
-
-    def __init__(self, sdk: AsyncM3ter) -> None:
-        self.sdk = sdk
-        self.made: list[str] = []
-
-    async def call(self, called: str, /, *arguments: Any, **more: Any) -> Any:
-        """Make the call and return what it answers; of a list, its entries."""
-        self.made.append(called)
-        method: Any = self.sdk
-        for part in called.split("."):
-            method = getattr(method, part)
-        asked = method(*arguments, **more)
-        if hasattr(asked, "__aiter__"):
-            return [entry async for entry in asked]
-        return await asked
-
-    async def lives(self, module: str, *, keep: bool = False, balance: str | None = None, **fields: Any) -> str:
-        """Create, read, list, update and, unless it is kept, delete one, perhaps of a balance; returns its id."""
-        path, below = ([], {}) if balance is None else ([balance], {"balance_id": balance})
-        made = await self.call(f"{module}.create", *path, **fields)
-        assert (await self.call(f"{module}.retrieve", made.id, **below)).to_dict() == made.to_dict()
-        assert made.id in [entry.id for entry in await self.call(f"{module}.list", *path)]
-        updated = await self.call(f"{module}.update", made.id, **below, **fields, version=made.version)
-        assert updated.version == 2
-        if not keep:
-            assert (await self.call(f"{module}.delete", made.id, **below)).id == made.id
-        return str(made.id)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

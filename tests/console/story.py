@@ -110,7 +110,7 @@ async def open_office(system: System, organization: str) -> Office:
     hooks = "integrationdestinations/webhooks"
     told = {"name": "Ledger", "description": "What we bill", "url": "https://hooks.acme.example/trueup"}
     office.ids["webhook"] = await office.api.create(hooks, **told, eventTypes=["alert.*", "configuration.commitment.*"])
-    await office.api.do("POST", f"{hooks}/{office.ids['webhook']}/test")
+    office.ids["delivery"] = (await office.api.do("POST", f"{hooks}/{office.ids['webhook']}/test"))["id"]
     [pending] = (await office.api.do("GET", "bills", accountId=office.ids["hostile"]))["data"]
     office.ids["pending"] = pending["id"]
     return office
