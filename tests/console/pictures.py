@@ -49,6 +49,7 @@ def pages(office: Office) -> dict[str, str]:
         "operations": "/operations",
         "alerts": "/alerts",
         "webhook": f"/alerts/webhooks/{ids['webhook']}",
+        "delivery": f"/alerts/webhooks/{ids['webhook']}/deliveries/{ids['delivery']}",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
         "held": "/operations/held",
