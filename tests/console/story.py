@@ -56,13 +56,18 @@ class Office:
             await Waiter(watcher).until_projected()
 
     async def look_up(self) -> None:
-        """Ids of a line, and of usage that was refused."""
+        """Ids of a line, of usage that was refused, and of what a webhook was sent."""
         lines = (await self.api.do("GET", f"bills/{self.ids['bill-acme']}"))["lineItems"]
         self.ids["line"] = next(line["id"] for line in lines if line["lineItemType"] == "USAGE")
+        self.ids["refused"] = await self._first("usage/rejected")
+        self.ids["delivery"] = await self._first(f"integrationdestinations/webhooks/{self.ids['webhook']}/deliveries")
+
+    async def _first(self, path: str) -> str:
+        """The id of the first one of a list, once it has any."""
         async with asyncio.timeout(60):
-            while not (refused := (await self.api.do("GET", "usage/rejected"))["data"]):
+            while not (listed := (await self.api.do("GET", path))["data"]):
                 await asyncio.sleep(0.1)
-        self.ids["refused"] = refused[0]["id"]
+        return str(listed[0]["id"])
 
     async def opened_bill(self) -> str:
         """A pending bill of 10, of an account of its own."""
