@@ -138,7 +138,8 @@ class PartitionState:
                         self._note_rated(decode_rated(value, self._origins), day, catalogs)
                     elif value.startswith(READ_PREFIX):
                         self._note_read(decode_own(value, self._origins))
-                self._heed(record, catalogs)
+                    else:
+                        self._heed(record, catalogs)
                 self.position = record.offset + 1
         self.seen.compact(day_number(records[-1].timestamp))
 
