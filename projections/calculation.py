@@ -35,19 +35,31 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
-class _Function(NamedTuple):
+class Function(NamedTuple):
+    """What a formula may call, with how many values; `most` None: as many as there are."""
+
     least: int
     most: int | None
     of: Callable[[Sequence[Fraction]], Fraction]
 
+    def fits(self, count: int) -> bool:
+        """Whether it takes so many values."""
+        return count >= self.least and (self.most is None or count <= self.most)
 
-_FUNCTIONS = {
-    "Math.max": _Function(2, None, max),
-    "Math.min": _Function(2, None, min),
-    "Math.abs": _Function(1, 1, lambda values: abs(values[0])),
-    "Math.floor": _Function(1, 1, lambda values: Fraction(math.floor(values[0]))),
-    "Math.ceil": _Function(1, 1, lambda values: Fraction(math.ceil(values[0]))),
-    "Math.round": _Function(1, 1, lambda values: Fraction(math.floor(values[0] + Fraction(1, 2)))),
+    @property
+    def needed(self) -> str:
+        """How many values it takes, in words."""
+        return "one value" if self.most == 1 else "two values or more"
+
+
+#: By the names that m3ter gives them.
+FUNCTIONS = {
+    "Math.max": Function(2, None, max),
+    "Math.min": Function(2, None, min),
+    "Math.abs": Function(1, 1, lambda values: abs(values[0])),
+    "Math.floor": Function(1, 1, lambda values: Fraction(math.floor(values[0]))),
+    "Math.ceil": Function(1, 1, lambda values: Fraction(math.ceil(values[0]))),
+    "Math.round": Function(1, 1, lambda values: Fraction(math.floor(values[0] + Fraction(1, 2)))),
 }
 
 Values = Mapping[str, Fraction]
@@ -148,9 +160,9 @@ class _Reader(Tokens):
 
     def _call(self, depth: int) -> _Node:
         token = self.take()
-        function = _FUNCTIONS.get(token.text)
+        function = FUNCTIONS.get(token.text)
         if function is None:
-            known = ", ".join(_FUNCTIONS)
+            known = ", ".join(FUNCTIONS)
             raise CalculationError(
                 f"names {token.text} at character {token.place}; it may name aggregation.<code>, with letters, digits"
                 f" and _ in the code, and {known}"
@@ -161,9 +173,8 @@ class _Reader(Tokens):
             self.take()
             arguments.append(self.sum(depth))
         self.expect(")")
-        if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
-            needed = "one value" if function.most == 1 else "two values or more"
-            raise CalculationError(f"must give {token.text} at character {token.place} {needed}")
+        if not function.fits(len(arguments)):
+            raise CalculationError(f"must give {token.text} at character {token.place} {function.needed}")
         return lambda values: function.of([argument(values) for argument in arguments])
 
     def _bracket(self, depth: int) -> _Node:

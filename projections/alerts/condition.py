@@ -4,28 +4,38 @@ either   = both { "OR" both }
 both     = compared { "AND" compared }
 compared = sum [ ("==" | "!=" | ">=" | "<=" | ">" | "<") sum ]
 sum      = product { ("+" | "-") product }
-product  = signed { ("*" | "/") signed }
+product  = signed { ("*" | "/" | "%") signed }
 signed   = { "+" | "-" } primary
 primary  = number | text | "true" | "false" | "null" | ("new." | "old.") field | "(" either ")"
+         | function "(" either { "," either } ")"
 
 A field that the event lacks is null. What is worked out of anything but numbers, or divided by 0, is null; null is
-equal to null and neither more nor less than anything. A condition holds if its value is true.
+equal to null and neither more nor less than anything. A condition holds if its value is true. Functions are those of
+formulas (`projections/calculation.py`), and `isnull(value, other)`: the other one in the place of null.
 """
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from projections.calculation import FUNCTIONS, Function
 from projections.tokens import Token, Tokens
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<text>'[^']*'|\"[^\"]*\")"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)|(?P<sign>==|!=|>=|<=|[-+*/()<>]))"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)|(?P<sign>==|!=|>=|<=|[-+*/%(),<>]))"
 )
+
+
+def _remainder(left: Fraction, right: Fraction) -> Fraction:
+    """What is left of a division to a whole number; it has the sign of what is divided."""
+    return left - right * int(left / right)
+
+
 _SIDES = ("new", "old")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
@@ -33,7 +43,11 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 _WORKED: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "%": _remainder,
 }  # fmt: skip
+
+_DIVIDING = (operator.truediv, _remainder)
+_IS_NULL = "isnull"
 
 Value = Fraction | str | bool | None
 Fields = Callable[[str], Value]
@@ -116,7 +130,7 @@ class _Reader(Tokens):
         return self._chain("+-", self._product, depth)
 
     def _product(self, depth: int) -> _Node:
-        return self._chain("*/", self._signed, depth)
+        return self._chain("*/%", self._signed, depth)
 
     def _chain(self, signs: str, part: Callable[[int], _Node], depth: int) -> _Node:
         worked = part(depth)
@@ -135,6 +149,8 @@ class _Reader(Tokens):
             inner = self.either(inside)
             self.expect(")")
             return inner
+        if self.token.kind == "name" and (self.token.text == _IS_NULL or self.token.text in FUNCTIONS):
+            return self._call(self.deeper(depth))
         self.count()
         if self.token.kind == "number":
             number = self.number()
@@ -142,6 +158,24 @@ class _Reader(Tokens):
         value = self._value(self.token)
         self.take()
         return value
+
+    def _call(self, depth: int) -> _Node:
+        token = self.take()
+        self.expect("(")
+        values = [self.either(depth)]
+        while self.is_sign(","):
+            self.take()
+            values.append(self.either(depth))
+        self.expect(")")
+        if token.text == _IS_NULL:
+            if len(values) != 2:
+                raise ConditionError(f"must give {token.text} at character {token.place} two values")
+            first, other = values
+            return lambda fields: other(fields) if (found := first(fields)) is None else found
+        function = FUNCTIONS[token.text]
+        if not function.fits(len(values)):
+            raise ConditionError(f"must give {token.text} at character {token.place} {function.needed}")
+        return lambda fields: _of_numbers(function, [value(fields) for value in values])
 
     def _value(self, token: Token) -> _Node:
         if token.kind == "text":
@@ -152,7 +186,7 @@ class _Reader(Tokens):
         if token.kind == "name" and side in _SIDES and field:
             self.fields[token.text] = None
             return lambda fields: fields(token.text)
-        raise self.unexpected("a number, a text, new.<field>, old.<field>, true, false, null or (")
+        raise self.unexpected("a number, a text, new.<field>, old.<field>, a function, true, false, null or (")
 
 
 def _both_numbers(work: Callable[[Fraction, Fraction], Fraction], left: _Node, right: _Node) -> _Node:
@@ -160,9 +194,14 @@ def _both_numbers(work: Callable[[Fraction, Fraction], Fraction], left: _Node, r
         one, other = left(fields), right(fields)
         if not isinstance(one, Fraction) or not isinstance(other, Fraction):
             return None
-        return None if work is operator.truediv and not other else work(one, other)
+        return None if work in _DIVIDING and not other else work(one, other)
 
     return worked
+
+
+def _of_numbers(function: Function, values: Sequence[Value]) -> Value:
+    numbers = [value for value in values if isinstance(value, Fraction)]
+    return function.of(numbers) if len(numbers) == len(values) else None
 
 
 def _is_ordered(by: Callable[[Any, Any], bool], left: Value, right: Value) -> bool:

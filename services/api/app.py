@@ -32,6 +32,7 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
+from services.api.webhook_answers import WebhookSent
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
@@ -128,7 +129,7 @@ def create_app(
     for router in (health.router, auth.router, *organization_routers()):
         app.router.routes.extend(router.routes)
     app.router.routes.insert(0, Shortcut(app.router.routes))
-    serve_openapi(app)
+    serve_openapi(app, WebhookSent)
     serve_pages(app)
     _add_console(app, gate)
     return app

@@ -86,8 +86,16 @@ class WireSchema(GenerateJsonSchema):
         return False
 
 
-def serve_openapi(app: FastAPI) -> None:
-    """The app's document, made when it is first asked for."""
+#: Headers of what is sent to a webhook, and what each says.
+_SENT = {
+    "webhook-id": "Which delivery it is: what is sent twice has the same one.",
+    "webhook-timestamp": "When it was sent, in seconds since 1970.",
+    "webhook-signature": "Signatures as Standard Webhooks has them, with a space between.",
+}
+
+
+def serve_openapi(app: FastAPI, sent: type[BaseModel]) -> None:
+    """The app's document, made when it is first asked for. `sent`: the body of what goes to webhooks."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -95,10 +103,11 @@ def serve_openapi(app: FastAPI) -> None:
             routes = [route for route in every if isinstance(route, DeclaredRoute)]
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             document["components"] = {
-                "schemas": dict(sorted(_components(routes).items())),
+                "schemas": dict(sorted(_components(routes, sent).items())),
                 "securitySchemes": _security_schemes(),
             }
             finish(document)
+            document["webhooks"] = {"event": {"post": _webhook(sent)}}
             _illustrate(document, {route.body.name: route.body for route in routes if route.body is not None})
             app.openapi_schema = document
         return app.openapi_schema
@@ -122,12 +131,29 @@ def _security_schemes() -> dict[str, Any]:
     }
 
 
-def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
+def _webhook(sent: type[BaseModel]) -> dict[str, Any]:
+    """What a webhook destination is sent."""
+    headers = [
+        {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
+        for name, told in _SENT.items()
+    ]
+    content = {"application/json": {"schema": {"$ref": SCHEMAS.format(model=sent.__name__)}}}
+    return {
+        "summary": "An event or alert, to a webhook destination",
+        "operationId": "webhookEvent",
+        "parameters": headers,
+        "requestBody": {"required": True, "content": content},
+        "responses": {"2XX": {"description": "It was taken; anything else has it sent again later."}},
+    }
+
+
+def _components(routes: Iterable[DeclaredRoute], sent: type[BaseModel]) -> dict[str, Any]:
     """Schemas by name: of bodies by what they are called, of answers by their class."""
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
     alike = [route.path for route in routes if route.body and route.body.model is not bodies[route.body.name].model]
     assert not alike, f"the bodies of {alike} are called like others"
-    answers = {route.shown for route in routes if route.shown is not None} | {Error}
+    answers: set[type[BaseModel]] = {route.shown for route in routes if route.shown is not None}
+    answers |= {Error, sent}
     answers |= {answer["model"] for route in routes for answer in route.responses.values() if "model" in answer}
     models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]
     models += [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)]

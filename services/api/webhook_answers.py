@@ -8,6 +8,7 @@ from pydantic import BaseModel, create_model
 from events.resources.base import Model
 from events.resources.bounds import Int32, Text, between, characters, rule
 from events.resources.webhooks import Webhook
+from services.api.events import EventAnswer
 from services.api.shown import Shown, answer_of
 from services.webhooks.deliveries import Status
 from services.webhooks.keeping import OVERLAP_MAX_HOURS
@@ -91,6 +92,22 @@ class DeliveryShown(Shown):
     last_error: str | None = None
     ended: datetime | None = None
     body: str | None = None
+
+
+class Tried(Shown):
+    """Of a delivery that only tries."""
+
+    organization: str
+    webhook_id: str
+
+
+class WebhookSent(Shown):
+    """What a webhook destination is sent. `type` is what its filter knows the event by; `data` is the event as
+    GET `events/{id}` answers it."""
+
+    type: str
+    timestamp: datetime
+    data: EventAnswer | Tried
 
 
 class ReplayedShown(Shown):

@@ -22,6 +22,7 @@ from services.console import (
     exports,
     operations,
     overview,
+    telling,
     what_if,
 )
 from services.console.asking import calls_of
@@ -44,6 +45,9 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/bills/{bill}/approve", changing.confirm_approval),
     ("/bills/{bill}/recalculate", changing.confirm_recalculation),
     ("/bills/{bill}/memo", changing.memo),
+    ("/alerts", telling.page),
+    ("/alerts/webhooks/{webhook}", telling.destination),
+    ("/alerts/webhooks/{webhook}/deliveries/{delivery}", telling.delivery),
     ("/exports", exports.page),
     ("/exports/{job}/file", exports.file),
     ("/operations/conservation", operations.conservation),
@@ -70,6 +74,8 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/bills/{bill}/approve", changing.approve),
     ("/bills/{bill}/recalculate", changing.recalculate),
     ("/bills/{bill}/memo", changing.add_memo),
+    ("/alerts/webhooks/{webhook}/replay", telling.replay),
+    ("/alerts/webhooks/{webhook}/test", telling.test),
     ("/exports", exports.start),
     ("/operations/replay", operations.replay),
     ("/corrections/event", correcting.correct),

@@ -129,7 +129,7 @@ def month(value: Any) -> str:
 #: Names of the wire that read badly without their capitals.
 _SHORT = {"OVERAGE_USAGE": "Overage", "COMMITMENT_CONSUMED": "Paid from commitment", "AD_HOC": "One-off charge"}
 _SHORT |= {"BALANCE_CONSUMED": "Paid from balance", "CREDIT_MEMO": "Credit", "DEBIT_MEMO": "Debit"}
-_SHORT |= {"EXHAUSTED": "Used up"}
+_SHORT |= {"EXHAUSTED": "Used up", "DEAD": "Given up"}
 
 
 def words(name: str) -> str:

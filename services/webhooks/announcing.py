@@ -101,15 +101,15 @@ class Announcer:
         if not (has_changed or self._whose):
             return
         async with self._every.connection() as connection:
-            fresh = set[str]()
+            whose = self._whose
             if has_changed:
                 whose = {row["organization"] for row in await connection.fetch(_WITH_DESTINATIONS)}
-                fresh, self._whose = whose - self._whose, whose
-            if fresh:
-                moved = dict.fromkeys(self._whose, await head(connection))
+            if whose - self._whose:
+                moved = dict.fromkeys(whose, await head(connection))
             else:
-                rows = await connection.fetch(_MOVED, self._looked) if self._whose else []
+                rows = await connection.fetch(_MOVED, self._looked) if whose else []
                 moved = {row["organization"]: row["position"] for row in rows}
+        self._whose = whose
         seen = {name: until for name, until in moved.items() if name in self._whose}
         self._looked = max((self._looked, *moved.values()))
         again, self._again = self._again & self._whose, set()

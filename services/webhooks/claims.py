@@ -14,6 +14,8 @@ from services.webhooks.deliveries import promote
 from services.webhooks.destinations import lock_queue
 from services.webhooks.pauses import pause_after
 
+#: Deliveries that are forgotten in one transaction.
+FORGOTTEN = 5_000
 #: Destinations that have something to be sent now.
 _DUE = """
 SELECT DISTINCT d.organization, d.webhook_id FROM store.webhook_deliveries d
@@ -45,10 +47,10 @@ UPDATE store.webhook_deliveries SET status = $5, last_status = $6, last_error = 
 WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4 AND status = 'PENDING'
 RETURNING delivery_id
 """
-_FORGET = """
+_FORGET = f"""
 DELETE FROM store.webhook_deliveries WHERE (organization, webhook_id, delivery_id) IN (
     SELECT organization, webhook_id, delivery_id FROM store.webhook_deliveries
-    WHERE ended_at < now() - $1::interval ORDER BY ended_at LIMIT 5000 FOR UPDATE SKIP LOCKED
+    WHERE ended_at < now() - $1::interval ORDER BY ended_at LIMIT {FORGOTTEN} FOR UPDATE SKIP LOCKED
 )
 """
 _COUNTS = "SELECT status, count(*) AS count FROM store.webhook_deliveries WHERE ended_at IS NULL GROUP BY status"
@@ -126,10 +128,10 @@ class Claims:
                 await promote(connection, *claim.key, claim.subject)
         return status
 
-    async def forget(self, older: timedelta) -> None:
-        """Deliveries that ended so long ago are not listed any more."""
+    async def forget(self, older: timedelta) -> bool:
+        """Some of the deliveries that ended so long ago are not listed any more; whether there may be others."""
         async with self._postgres.connection() as connection:
-            await connection.execute(_FORGET, older)
+            return await connection.execute(_FORGET, older) == f"DELETE {FORGOTTEN}"
 
     async def counts(self) -> dict[str, int]:
         """How many are open, by status."""

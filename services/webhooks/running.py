@@ -90,8 +90,8 @@ class Webhooks:
 
     async def _look(self) -> None:
         if time.monotonic() - self._forgotten > FORGET_SECONDS:
-            await self._claims.forget(self._kept)
-            self._forgotten = time.monotonic()
+            more = await self._claims.forget(self._kept)
+            self._forgotten = -math.inf if more else time.monotonic()
         for key in await self._claims.due():
             if (lane := self._lanes.get(key)) is not None:
                 lane.poked.set()

@@ -47,6 +47,8 @@ def pages(office: Office) -> dict[str, str]:
         "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
         "&threshold=30&amount=50&maxTimes=4",
         "operations": "/operations",
+        "alerts": "/alerts",
+        "webhook": f"/alerts/webhooks/{ids['webhook']}",
         "refused-record": f"/operations/refused/{ids['refused']}",
         "conservation": "/operations/conservation",
         "held": "/operations/held",

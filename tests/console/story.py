@@ -107,6 +107,10 @@ async def open_office(system: System, organization: str) -> Office:
     await office.projected()
     above = {"accountId": office.ids["acme"], "currency": "USD", "threshold": 5000}
     office.ids["above"] = await office.api.create("thresholdbillings", code="above", name="Above", **above)
+    hooks = "integrationdestinations/webhooks"
+    told = {"name": "Ledger", "description": "What we bill", "url": "https://hooks.acme.example/trueup"}
+    office.ids["webhook"] = await office.api.create(hooks, **told, eventTypes=["alert.*", "configuration.commitment.*"])
+    await office.api.do("POST", f"{hooks}/{office.ids['webhook']}/test")
     [pending] = (await office.api.do("GET", "bills", accountId=office.ids["hostile"]))["data"]
     office.ids["pending"] = pending["id"]
     return office

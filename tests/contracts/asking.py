@@ -18,7 +18,7 @@ IN_PATHS = {
     **{kind.path.rpartition("/")[2]: name for name, kind in KINDS.items()},
     **{"bills": "bill", "lineitems": "line", "creditlineitems": "creditMemo", "debitlineitems": "debitMemo"},
     **{"billjobs": "job", "rejected": "refusal", "events": "event", "accountid": "account", "latest": "account"},
-    **{"moved": "account", "jobs": "exportJob"},
+    **{"moved": "account", "jobs": "exportJob", "deliveries": "delivery", "secrets": "secret"},
 }
 _OF_PRODUCTS = ("accounting", "feesAccounting", "drawdownsAccounting", "consumptionsAccounting")
 _OF_FEES = ("standingChargeAccounting", "minimumSpendAccounting")
@@ -26,6 +26,7 @@ _OF_FEES = ("standingChargeAccounting", "minimumSpendAccounting")
 NAMED = {
     **{f"{name}Id": name for name in KINDS},
     **{f"{name}ProductId": "product" for name in (*_OF_PRODUCTS, *_OF_FEES)},
+    "ruleId": "automaticTopUp",
     **{f"{name}Ids": name for name in ("account", "product", "meter", "bill")},
     **{name: name for name in ("account", "plan", "planGroup", "product", "contract")},
     **{"parentAccountId": "account", "billingPlanId": "plan", "entityId": "balance", "resourceId": "account"},

@@ -59,6 +59,9 @@ async def belongings(system: System) -> Belongings:
     lines = [(await shop.do("GET", f"bills/{one}/lineitems"))["data"] for one in (issued, bill)]
     refusal = await _refused(shop)
     events = [one["id"] for one in await _all(shop, "events")]
+    webhook = f"integrationdestinations/webhooks/{found['webhook']}"
+    found["delivery"] = (await shop.do("POST", f"{webhook}/test"))["id"]
+    found["secret"] = (await shop.do("GET", f"{webhook}/secrets"))["data"][0]["id"]
     found |= {"bill": bill, "line": lines[1][0]["id"], "job": job["id"], "refusal": refusal, "event": events[-1]}
     export = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}
     found["exportJob"] = (await shop.do("POST", "dataexports/adhoc", export))["jobId"]

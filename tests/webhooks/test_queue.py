@@ -1,0 +1,93 @@
+"""The queue in Postgres: what several processes do to it at once, and what is left of one that was killed."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from services.api.event_documents import documents_at
+from services.api.wire import encode
+from services.postgres import Role, open_postgres
+from services.store.events import head
+from services.webhooks.announcing import Announcer
+from services.webhooks.claims import Claims, Outcome
+from services.webhooks.deliveries import New, add, get_delivery, send_again
+from tests.store.kit import Store
+from tests.webhooks.conftest import Organization
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+NO_ANSWER, DELIVERED, GONE = Outcome(None, "no"), Outcome(204, None), Outcome(410, "gone", is_final=True)
+
+
+async def queued(org: Organization, store: Store, *subjects: str) -> tuple[str, str]:
+    """A destination with a delivery for each of these subjects, called after their places."""
+    webhook = str((await org.destination("http://127.0.0.1:9/x", "configuration.plan.*"))["id"])
+    deliveries = [New(str(place), None, "t", subject, "{}") for place, subject in enumerate(subjects)]
+    async with store.postgres.transaction() as connection:
+        await add(connection, store.organization, webhook, deliveries)
+    return store.organization, webhook
+
+
+async def test_a_claim_is_one_processs_until_it_ends_and_what_ends_late_says_nothing(
+    org: Organization, store: Store
+) -> None:
+    key = await queued(org, store, "a")
+    async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
+        short, long = Claims(postgres, timedelta(0)), Claims(postgres, timedelta(minutes=1))
+        [lost] = await short.take(key, 5)
+        [again] = await long.take(key, 5)
+        assert (lost.id, lost.attempt, again.id, again.attempt) == ("0", 1, "0", 2)
+        assert await long.take(key, 5) == []
+        await short.end(lost, GONE)
+        await long.end(again, DELIVERED)
+    async with store.postgres.connection() as connection:
+        found = await get_delivery(connection, *key, "0")
+    assert found is not None and (found.status, found.last_status, found.attempts) == ("DELIVERED", 204, 2)
+
+
+async def test_of_one_subject_the_next_waits_until_the_one_before_has_ended(org: Organization, store: Store) -> None:
+    key = await queued(org, store, "a", "b", "a", "a")
+    async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
+        claims = Claims(postgres, timedelta(minutes=1))
+        first, other = sorted(await claims.take(key, 9), key=lambda claim: claim.id)
+        assert (first.id, other.id) == ("0", "1")
+        assert await claims.end(first, NO_ANSWER) == "PENDING"
+        assert await claims.take(key, 9) == [], "it is tried again later, and nothing passes it"
+        async with store.postgres.connection() as connection:
+            await connection.execute("UPDATE store.webhook_deliveries SET next_attempt = now() WHERE delivery_id = '0'")
+        [first] = await claims.take(key, 9)
+        assert await claims.end(first, GONE) == "DEAD"
+        [second] = await claims.take(key, 9)
+        assert second.id == "2"
+        # What is sent once more goes before those that came later, and behind the one that is on its way.
+        async with store.postgres.transaction() as connection:
+            assert await send_again(connection, *key, ["0", "1"]) == 1
+        assert await claims.end(second, DELIVERED) == "DELIVERED"
+        assert [claim.id for claim in await claims.take(key, 9)] == ["0"]
+
+
+async def test_several_who_share_the_work_take_each_delivery_once(org: Organization, store: Store) -> None:
+    key = await queued(org, store, *map(str, range(40)))
+    async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
+        claims = [Claims(postgres, timedelta(minutes=1)) for _ in range(8)]
+        taken = await asyncio.gather(*(one.take(key, 7) for one in claims))
+        rest = await claims[0].take(key, 40)
+    assert sorted(claim.id for some in (*taken, rest) for claim in some) == sorted(map(str, range(40)))
+
+
+async def test_an_event_becomes_one_delivery_however_many_look(org: Organization, store: Store) -> None:
+    webhook = str((await org.destination("http://127.0.0.1:9/x", "configuration.product.*", "Notification"))["id"])
+    async with (
+        open_postgres(store.endpoints.database_url, role=Role.API) as postgres,
+        open_postgres(store.endpoints.database_url, role=Role.WATCH) as every,
+    ):
+        lookers = [Announcer(postgres, every, lambda: store.generations, documents_at, encode) for _ in range(4)]
+        for number in range(3):
+            await org.product(f"p{number}")
+        async with every.connection() as connection:
+            until = await head(connection)
+        await asyncio.gather(*(one.announce(store.organization, until) for one in lookers))
+        assert await lookers[0].announce(store.organization, until) == 0
+    found = await org.deliveries(webhook)
+    assert len(found) == 3 == len({one["eventId"] for one in found})
+    assert await org.do("GET", f"events/{found[0]['eventId']}")
