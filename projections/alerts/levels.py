@@ -58,7 +58,7 @@ def settled_levels(settlement: Settlement, own: Resources, names: frozenset[str]
                 yield from _of_fund(fund, state, arming)
             if TOP_UP in names:
                 yield top_up_level(fund, state, arming, through)
-            if state.amount_remaining > 0:
+            if ENDS in names and state.amount_remaining > 0:
                 yield _ends(fund, through)
     for minimum in settlement.terms.minimums:
         state = states[minimum.id]

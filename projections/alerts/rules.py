@@ -96,7 +96,7 @@ class Rules:
 
     def of(self, event_name: str, whose: str) -> list[Ladder]:
         """Those that look at something of this account: the organization's, and the account's own."""
-        found = (self.ladders.get((event_name, one)) for one in (None, whose))
+        found = self.ladders.get((event_name, None)), self.ladders.get((event_name, whose))
         return [ladder for ladder in found if ladder is not None]
 
 

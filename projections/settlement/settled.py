@@ -119,8 +119,12 @@ class Settlement:
             for minimum in self.terms.minimums
         }
 
-    def states(self) -> dict[str, AgreementState]:
+    def states(self) -> Mapping[str, AgreementState]:
         """Each commitment and balance as of `through`, by id; a fund that did not move has the same object."""
+        return self._states
+
+    @cached_property
+    def _states(self) -> dict[str, AgreementState]:
         funds = {fund.id: self.kept.fund_state(number) for number, fund in enumerate(self.terms.funds)}
         return {**self.commitments, **funds} if self.terms.minimums else funds
 
