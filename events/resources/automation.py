@@ -12,10 +12,13 @@ from pydantic import ValidationInfo, model_validator
 from events.decimals import Positive
 from events.resources.base import Code, Description, Id, Name, Resource, check_one_of
 from events.resources.bounds import CurrencyCode, Text, between, is_from_client
+from events.resources.notifications import READY
 
 #: What an automatic rule waits for, and what its acts are called.
 TOP_UP, BILL = "automatic.topup", "automatic.bill"
 ACTS = (TOP_UP, BILL)
+#: The names of all that rules tell or do.
+TOLD = (*READY, *ACTS)
 #: Most top-ups of one rule in a month.
 TIMES_MAX = 1000
 

@@ -85,8 +85,9 @@ def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[D
 
 def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
     """What of a settlement no bill that is dated by its day has charged (rules 8.16)."""
-    earlier = settlement.family.billed.dated_by(settlement.through)
-    return list(_drafts(settlement, account_id, earlier, ahead=True))
+    billed, day = settlement.family.billed, settlement.through
+    is_latest = billed.through(day) == day  # mostly: then there is nothing to fold again
+    return list(_drafts(settlement, account_id, billed if is_latest else billed.dated_by(day), ahead=True))
 
 
 def issue(

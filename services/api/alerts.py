@@ -5,13 +5,13 @@ from typing import Any
 
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised
 from events.facts.automation import AutomaticRuleActed
-from events.resources.automation import ACTS
-from events.resources.notifications import LEVELS, READY, USAGE_REFUSED
+from events.resources.automation import ACTS, TOLD
+from events.resources.notifications import LEVELS, USAGE_REFUSED
 from services.store.alerts import AlertsAsked, Raised
 
 #: m3ter's category of events that say that a notification was triggered.
 NOTIFICATION = "Notification"
-NAMES = sorted((*READY, *ACTS))
+NAMES = sorted(TOLD)
 _CODE, _ID = "notificationCode", "notificationId"
 #: Filters that only alerts pass.
 OF_NOTIFICATIONS = (_CODE, _ID)

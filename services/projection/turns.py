@@ -9,7 +9,8 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import Enum
+from typing import Any, Self
 
 from projections.readmodels import due
 from services.projection.behind import Behind
@@ -37,15 +38,38 @@ QUIET_SECONDS = 0.5
 WITHOUT_PAUSE = 64
 
 
-@dataclass(slots=True)
-class _Settled:
-    """Families that were settled, and those that could not be."""
+class Depth(Enum):
+    """How much of a settled family is written."""
 
-    settled: list[FamilyState] = field(default_factory=list)
+    BALANCES = "balances"
+    #: Draws and accrued lines, too.
+    LINES = "lines"
+    #: Outlooks, too.
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class _Transaction:
+    """Families that were settled in it, by how deep, and those that could not be."""
+
+    connection: Any
+    states: Mapping[int, PartitionState]
+    settled: Mapping[Depth, list[FamilyState]] = field(default_factory=lambda: {depth: [] for depth in Depth})
     failed: list[FamilyState] = field(default_factory=list)
 
-    def note(self, family: FamilyState, is_settled: bool) -> None:
-        (self.settled if is_settled else self.failed).append(family)
+    @classmethod
+    def over(cls, connection: Any, states: Iterable[PartitionState]) -> Self:
+        """One in which nothing was settled yet."""
+        return cls(connection, {state.position.partition: state for state in states})
+
+    def note(self, family: FamilyState, depth: Depth, is_settled: bool) -> None:
+        """That it was settled, or failed to be."""
+        (self.settled[depth] if is_settled else self.failed).append(family)
+
+    @property
+    def count(self) -> int:
+        """How many were settled."""
+        return sum(map(len, self.settled.values()))
 
 
 class Turns:
@@ -103,24 +127,22 @@ class Turns:
         waiting = [root for root in due_roots if root.id not in touched]
         # Due ones first: else one that is touched again and again might be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
-        by_partition = {state.position.partition: state for state in states}
-        ahead, whole = _Settled(), _Settled()
-        left = await self._settle_touched(touched, by_partition, ahead)
+        transaction, depth = _Transaction.over(connection, states), Depth.WHOLE if is_quiet else Depth.BALANCES
+        left = await self._settle_touched(transaction, touched)
         aside_from = time.monotonic()
         self._aside = QUIET_SECONDS if is_quiet else self._aside_seconds()
-        into = whole if is_quiet else ahead
-        done = await self._settle_roots(connection, waiting, by_partition, into, self._aside, is_quiet, is_quiet)
+        done = await self._settle_roots(transaction, waiting, depth)
         self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
-        self._lines.note(family.root for family in ahead.settled)
+        self._lines.note(family.root for family in transaction.settled[Depth.BALANCES])
         if is_quiet:
-            await self._settle_behind(connection, by_partition, whole, whole, all_of_them=True)
+            await self._settle_behind(transaction, all_of_them=True)
         self.aside_seconds = time.monotonic() - aside_from
         await self._settler.flush(connection)
-        await self._note_settled(connection, by_partition, ahead, _Settled(), whole)
+        await self._note_settled(transaction)
         await mark_due(connection, states, left, "usage")
         self._marks.gone(family.root_id for family in left)
         self.settle_seconds = time.monotonic() - started
-        return len(ahead.settled) + len(whole.settled)
+        return transaction.count
 
     def is_late(self, states: Iterable[PartitionState]) -> bool:
         """Whether draws and lines, or outlooks, of any root in these partitions have waited for as long as they may."""
@@ -133,36 +155,24 @@ class Turns:
         It is a transaction of its own, behind the one that has the balances: nobody's balance waits for it.
         """
         started = time.monotonic()
-        by_partition = {state.position.partition: state for state in states}
-        followed, whole = _Settled(), _Settled()
-        await self._settle_behind(connection, by_partition, followed, whole, all_of_them=False)
+        transaction = _Transaction.over(connection, states)
+        await self._settle_behind(transaction, all_of_them=False)
         await self._settler.flush(connection)
-        await self._note_settled(connection, by_partition, _Settled(), followed, whole)
+        await self._note_settled(transaction)
         seconds = time.monotonic() - started
         self.aside_seconds += seconds
         self.settle_seconds += seconds
-        return len(followed.settled) + len(whole.settled)
+        return transaction.count
 
-    async def _settle_behind(
-        self,
-        connection: Any,
-        states: Mapping[int, PartitionState],
-        followed: _Settled,
-        whole: _Settled,
-        *,
-        all_of_them: bool,
-    ) -> None:
+    async def _settle_behind(self, transaction: _Transaction, *, all_of_them: bool) -> None:
         """Draws and lines, and then outlooks, of all that are behind or of those that have waited long enough."""
-        behind = self._lines.next(states, all_of_them=all_of_them)
-        await self._settle_roots(connection, behind, states, followed, self._aside, True, all_of_them)
-        done_already = {family.root_id for family in whole.settled}
-        late = self._outlooks.next(states, all_of_them=all_of_them)
-        late = [root for root in late if root.id not in done_already]
-        await self._settle_roots(connection, late, states, whole, self._aside, True, True)
+        behind = self._lines.next(transaction.states, all_of_them=all_of_them)
+        await self._settle_roots(transaction, behind, Depth.WHOLE if all_of_them else Depth.LINES)
+        done_already = {family.root_id for family in transaction.settled[Depth.WHOLE]}
+        late = self._outlooks.next(transaction.states, all_of_them=all_of_them)
+        await self._settle_roots(transaction, [root for root in late if root.id not in done_already], Depth.WHOLE)
 
-    async def _settle_touched(
-        self, touched: Mapping[str, FamilyState], states: Mapping[int, PartitionState], ahead: _Settled
-    ) -> list[FamilyState]:
+    async def _settle_touched(self, transaction: _Transaction, touched: Mapping[str, FamilyState]) -> list[FamilyState]:
         """Settle the balances of touched families; returns those for which no time was left."""
         deadline, families = time.monotonic() + TOUCHED_SECONDS, list(touched.values())
         for count, family in enumerate(families):
@@ -170,71 +180,55 @@ class Turns:
                 await asyncio.sleep(0)
                 if time.monotonic() > deadline:
                     return families[count:]
-            ahead.note(family, self._settler.settle(family, states[family.partition]))
+            self._settle_one(transaction, family, Depth.BALANCES)
         return []
 
-    async def _settle_roots(
-        self,
-        connection: Any,
-        roots: Sequence[Root],
-        states: Mapping[int, PartitionState],
-        into: _Settled,
-        seconds: float,
-        lines: bool,
-        outlooks: bool,
-    ) -> int:
-        """Settle the balances of these roots, and write their draws and lines, and their outlooks, if asked for: of as
-        many as there is time for, and of one at least. Returns how many."""
-        deadline, done = time.monotonic() + seconds, 0
+    async def _settle_roots(self, transaction: _Transaction, roots: Sequence[Root], depth: Depth) -> int:
+        """Settle as many of these roots as there is time for beside touched ones, one at least; returns how many."""
+        deadline, done = time.monotonic() + self._aside, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
-            for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):
-                into.note(family, self._settle_one(family, states[family.partition], lines, outlooks))
+            for family in await self._load(transaction.connection, roots[start : start + WITHOUT_PAUSE]):
+                self._settle_one(transaction, family, depth)
                 done += 1
                 if time.monotonic() > deadline:
                     return done
         return done
 
-    def _settle_one(self, family: FamilyState, state: PartitionState, lines: bool, outlooks: bool) -> bool:
-        settled = self._settler.settle(family, state)
-        if not settled or not lines:
-            return settled
-        started = time.thread_time()
-        follows = self._settler.write_behind(family, state, outlooks=outlooks)
-        self._lines.took(family.root_id, time.thread_time() - started)
-        return follows
+    def _settle_one(self, transaction: _Transaction, family: FamilyState, depth: Depth) -> None:
+        state = transaction.states[family.partition]
+        is_settled = self._settler.settle(family, state)
+        if is_settled and depth is not Depth.BALANCES:
+            started = time.thread_time()
+            is_settled = self._settler.write_behind(family, state, outlooks=depth is Depth.WHOLE)
+            self._lines.took(family.root_id, time.thread_time() - started)
+        transaction.note(family, depth, is_settled)
 
     def _aside_seconds(self) -> float:
         """How long due roots may take in this transaction, and draws and lines: it follows how rare these are."""
         before, self._settled_at = self._settled_at, time.monotonic()
         return max(ASIDE_LEAST_SECONDS, ASIDE_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
 
-    async def _note_settled(
-        self,
-        connection: Any,
-        states: Mapping[int, PartitionState],
-        ahead: _Settled,
-        followed: _Settled,
-        whole: _Settled,
-    ) -> None:
-        done = [family.root_id for family in whole.settled]
-        newly = self._marks.newly(ahead.settled)
-        for statement, settled in ((due.BEHIND, newly), (due.WITHOUT_OUTLOOKS, followed.settled)):
+    async def _note_settled(self, transaction: _Transaction) -> None:
+        connection, states, settled = transaction.connection, transaction.states, transaction.settled
+        followed, failed = settled[Depth.LINES], transaction.failed
+        done = [family.root_id for family in settled[Depth.WHOLE]]
+        newly = self._marks.newly(settled[Depth.BALANCES])
+        for statement, families in ((due.BEHIND, newly), (due.WITHOUT_OUTLOOKS, followed)):
             # How far what follows of them holds: what was written before this transaction.
             behind = [
                 (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
-                for family in settled
+                for family in families
             ]
             await put(connection, statement, sorted(behind), due.BEHIND_WIDTH)
         await connection.execute(due.SETTLED, done)
-        failed = [*ahead.failed, *followed.failed, *whole.failed]
         await mark_due(connection, states.values(), failed, "failed")
         gone = {*done, *(family.root_id for family in failed)}
-        have_lines = [*gone, *(family.root_id for family in followed.settled)]
+        have_lines = [*gone, *(family.root_id for family in followed)]
         self._lines.written(have_lines)
         self._marks.gone(have_lines)
         self._outlooks.written(gone)
-        self._outlooks.note(family.root for family in followed.settled if family.root_id not in gone)
-        now_settled = {family.root_id for family in (*ahead.settled, *followed.settled, *whole.settled)}
+        self._outlooks.note(family.root for family in followed if family.root_id not in gone)
+        now_settled = {family.root_id for families in settled.values() for family in families}
         self._failed = (self._failed - now_settled) | {family.root_id for family in failed}
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:

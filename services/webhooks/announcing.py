@@ -13,8 +13,7 @@ from uuid import uuid5
 import structlog
 
 from events.envelope import NAMESPACE
-from events.resources.automation import ACTS
-from events.resources.notifications import READY
+from events.resources.automation import TOLD
 from events.resources.webhooks import NOTIFICATION, wants
 from services.commands.event_names import HAPPENINGS
 from services.concurrency import first_of
@@ -31,8 +30,6 @@ from services.webhooks.destinations import CHANNEL, Destination, active_destinat
 
 log = structlog.get_logger(__name__)
 
-#: Names that alerts have by themselves; others tell of an event by the event's name.
-_ALERTS = (*READY, *ACTS)
 #: Events that are looked at in one transaction.
 PAGE = 200
 LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
@@ -193,7 +190,7 @@ def delivery_id(destination: str, event: str) -> str:
 def type_of(event: Mapping[str, Any]) -> str:
     """The name by which filters know an event: an alert about an event is not that event."""
     name: str = event["eventName"]
-    return NOTIFICATION if event["eventType"] == NOTIFICATION and name not in _ALERTS else name
+    return NOTIFICATION if event["eventType"] == NOTIFICATION and name not in TOLD else name
 
 
 def subject_of(event: Mapping[str, Any]) -> str:
@@ -210,4 +207,4 @@ def _types(destinations: Sequence[Destination]) -> set[str]:
         return any(wants(one.event_types, name) for one in destinations)
 
     types = {happening.fact_type for happening in HAPPENINGS if is_wanted(happening.name)}
-    return types | (set(ALERT_TYPES) if any(map(is_wanted, (NOTIFICATION, *_ALERTS))) else set())
+    return types | (set(ALERT_TYPES) if any(map(is_wanted, (NOTIFICATION, *TOLD))) else set())

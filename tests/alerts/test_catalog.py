@@ -7,6 +7,12 @@ from aiokafka import ConsumerRecord
 
 from events.codec import encode
 from events.envelope import Envelope, seal
+from events.facts.automation import (
+    AutomaticTopUpCreated,
+    AutomaticTopUpDeleted,
+    ThresholdBillingCreated,
+    ThresholdBillingUpdated,
+)
 from events.facts.base import Fact
 from events.facts.catalog import (
     NotificationConfigurationCreated,
@@ -52,6 +58,29 @@ def test_a_rule_by_level_touches_its_organization_and_compiles_no_terms_anew() -
     assert versions == [1] * len(STORY)
     touched = [change.plans is None for change in log.changes_since(0)]
     assert touched == [False, True, False, True, True]
+
+
+def test_an_automatic_rule_touches_its_account_alone() -> None:
+    """Made, changed and deleted: ten thousand of them do not settle ten thousand accounts each."""
+    log = CatalogLog(ORIGINS)
+    low = {"name": "n", "code": "low", "accountId": "a" * 36, "currency": "USD", "threshold": 5, "amount": 10}
+    high = {"name": "n", "code": "high", "accountId": "b" * 36, "currency": "USD", "threshold": 5}
+    told_of = (
+        told(AutomaticTopUpCreated, 1, id="low", version=1, body=low | {"balanceId": "c" * 36, "maxTimes": 1}),
+        told(ThresholdBillingCreated, 2, id="high", version=1, body=high),
+        told(ThresholdBillingUpdated, 3, id="high", version=2, body=high | {"active": False}),
+        told(AutomaticTopUpDeleted, 4, id="low", version=2),
+    )
+    names = []
+    for offset, envelope in enumerate(told_of):
+        value = encode(envelope)
+        log.fold(ConsumerRecord("billing.catalog", 0, offset, 0, 1, None, value, None, 0, len(value), ()))
+        names.append(sorted(log.rules("org").names))
+    assert names == [["automatic.topup"], ["automatic.bill", "automatic.topup"], ["automatic.topup"], []]
+    changes = log.changes_since(0)
+    assert [change.plans for change in changes] == [frozenset()] * 4
+    assert ["".join(change.accounts)[:1] for change in changes] == ["a", "b", "b", "a"]
+    assert not log.versions, "no terms are compiled anew"
 
 
 def test_ingest_has_nothing_to_forget_for_a_rule() -> None:

@@ -82,7 +82,7 @@ def found_anew(player: MemoryPlayer, acted: set[str]) -> Any:
     return due | alerts.find(rules, unbilled_levels(unbilled_of(settlement), family.billed), Speed.LINES)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=6))
 def test_how_a_days_usage_is_cut_into_writes_changes_no_top_up(calls: list[int]) -> None:
     apart, together = play_text(STORY), play_text(STORY)

@@ -30,12 +30,12 @@ from tests.console.story import Office
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 #: Texts of a page beside what is marked as a number, a time or a code, and beside drawings, whose axes name numbers of
-#: their own. What a fold says of itself counts what is in it.
+#: their own. What a fold says of itself counts what is in it, and a field's label says what it takes.
 _TEXTS = """() => {
   const found = [], walker = document.createTreeWalker(document.getElementById("page"), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = walker.currentNode;
-    if (!text.parentElement.closest("data, time, code, svg, summary")) found.push(text.textContent);
+    if (!text.parentElement.closest("data, time, code, svg, summary, label")) found.push(text.textContent);
   }
   return found;
 }"""

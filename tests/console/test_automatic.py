@@ -69,7 +69,7 @@ async def test_a_rule_is_asked_for_then_named_then_made() -> None:
         empty = await visit.see("/accounts/a/automatic", kind="top-up")
         assert empty.one("select", id="of").every("option") and not empty.every("p", role="alert")
         sure = await visit.see("/accounts/a/automatic", **asked)
-        assert "50.00" in sure.text and "30.00" in sure.text and "4 a month at most" in sure.text
+        assert "50.00" in sure.text and "30.00" in sure.text and "4 times a month at most" in sure.text
         wrong = await visit.see("/accounts/a/automatic", **asked | {"threshold": "x"})
         assert "threshold: must be a number" in wrong.one("p", role="alert").text
         # The API as made up answers a POST with the list: it has no id, so what is sent is looked at alone.

@@ -84,6 +84,8 @@ async def test_the_overview_has_what_is_at_stake_in_the_apis_order() -> None:
         outlook("m", "MINIMUM", "70"),
         outlook("p", "PREPAYMENT", "50", day="2026-03-04"),
         outlook("x", "BALANCE", "20", name=HOSTILE),
+        outlook("u", "PREPAYMENT", "10", remaining=Decimal(0)),
+        outlook("n", "BALANCE", "5", remaining=Decimal(0)),
     ]
     of_dollars = {
         **{"currency": "USD", "asOf": "2026-03-01"},
@@ -102,12 +104,14 @@ async def test_the_overview_has_what_is_at_stake_in_the_apis_order() -> None:
         page = await visit.see("", window="90")
         assert api.queries("overview") == [{"window": "90"}] and page.one("a", **{"aria-current": "true"}).text == "90"
         at_stake, lapsing = page.one("section", id="stake-USD"), page.one("section", id="lapsing-USD")
-        assert at_stake.numbers == [940, 41, 3, 9, 70, 3, 9, 50, 3, 9, 20]
+        assert at_stake.numbers == [940, 41, 3, 9, 70, 3, 9, 50, 3, 9, 20, 3, 0, 10, 3, 0, 5]
         assert lapsing.numbers == [33, 1, 3, 9, 33]
         names = [one.every("a")[0].attributes["href"].removeprefix(BASE) for one in at_stake.every("tr")[1:]]
-        assert names == ["/commitments/m", "/commitments/p", "/balances/x"]
+        assert names == ["/commitments/m", "/commitments/p", "/balances/x", "/commitments/u", "/balances/n"]
         assert f"{BASE}/accounts/a" in links(at_stake) and HOSTILE in at_stake.text
         assert "falls short on 31 Dec 2026" in at_stake.text and "runs out on 4 Mar 2026" in at_stake.text
+        expected = [row.every("td")[1].text.partition(" at ")[0] for row in at_stake.every("tr")[1:]]
+        assert expected[2:] == ["something is left on 31 Dec 2026", "is used up", "nothing is on it"]
         assert page.one("section", id="waits").numbers == [6, 8, 2]
         holds = page.one("section", id="holds")
         assert holds.numbers == [Decimal("0.5"), 4] and "Broken" in holds.text
@@ -173,3 +177,34 @@ async def test_of_very_many_commitments_the_one_with_most_at_stake_is_drawn() ->
             await visit.see("/accounts/a")
             drawn = [path.split("/")[1] for _, path, _ in api.asked if path.endswith("/burndown")]
             assert drawn == wanted
+
+
+async def test_how_a_fund_stands_is_said_in_words() -> None:
+    term = {"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amountRemaining": 0}
+    funds = [
+        term | {"id": id, "code": id, "name": id, "amount": amount, "amountSpent": amount, "status": status}
+        for id, amount, status in (("gone", 5, "EXHAUSTED"), ("new", 0, "ACTIVE"), ("late", 0, "UPCOMING"))
+    ]
+    pending = {"data": [bill(line(1, "5"))]}
+    async with before(MadeUp(account(balances={"data": funds}, bills=pending))) as visit:
+        page = await visit.see("/accounts/a")
+        shown = [row.every("td")[-1].text for row in page.one("section", id="balances").every("tr")[1:]]
+        assert shown == ["Used up", "Nothing on it yet", "Upcoming"]
+        assert "What a pending bill has is among it" in page.one("section", id="unbilled").text
+    async with before(MadeUp(account())) as visit:
+        assert "pending" not in (await visit.see("/accounts/a")).one("section", id="unbilled").text
+
+
+async def test_a_ledger_names_bills_by_their_numbers() -> None:
+    held = {
+        **{"id": "c", "code": "pre", "accountId": "a", "amount": 10, "currency": "USD"},
+        **{"startDate": "2026-01-01", "endDate": "2027-01-01"},
+    }
+    lines = [line(1, "-5", billId="numbered"), line(2, "-6", billId="without-a-number")]
+    numbered = {"data": [{"id": "numbered", "sequentialInvoiceNumber": "INV-7"}, {"id": "without-a-number"}]}
+    api = MadeUp(account(**{"commitments/c": held, "lineitems": {"data": lines}, "bills": numbered}))
+    async with before(api) as visit:
+        page = await visit.see("/commitments/c")
+        to_bills = [link.text for link in page.every("a") if "/bills/" in link.attributes["href"]]
+        assert to_bills == ["INV-7", "without-"] * 2, "among the fees, and in the ledger"
+        assert api.queries("bills")[0]["ids"] == "numbered,without-a-number"

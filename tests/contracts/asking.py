@@ -26,6 +26,7 @@ _OF_FEES = ("standingChargeAccounting", "minimumSpendAccounting")
 NAMED = {
     **{f"{name}Id": name for name in KINDS},
     **{f"{name}ProductId": "product" for name in (*_OF_PRODUCTS, *_OF_FEES)},
+    "ruleId": "automaticTopUp",
     **{f"{name}Ids": name for name in ("account", "product", "meter", "bill")},
     **{name: name for name in ("account", "plan", "planGroup", "product", "contract")},
     **{"parentAccountId": "account", "billingPlanId": "plan", "entityId": "balance", "resourceId": "account"},

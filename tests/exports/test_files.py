@@ -49,6 +49,19 @@ def test_the_same_rows_are_the_same_bytes_however_they_come(format: Format, monk
     assert len({written(format, rows, at_once=size) for size in (1, 3, 5, 100)}) == 1
 
 
+def test_a_sheet_holds_no_more_than_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "GROUP_ROWS", 4)
+    file = io.BytesIO()
+    sheet = open_sheet("parquet", file, LINES, ABOUT)
+    sizes = [file.tell()]
+    for _ in range(4):
+        sheet.write(line_rows(issued()))
+        sizes.append(file.tell())
+    assert sizes[0] == sizes[1] < sizes[2] < sizes[3] < sizes[4]
+    sheet.finish()
+    assert pq.ParquetFile(io.BytesIO(file.getvalue())).num_row_groups == 3
+
+
 def test_parquet_is_exact_to_the_last_digit(tmp_path: Path) -> None:
     amount, quantity = "123456789012345678.9999", Decimal("0.000000000000000001")
     rows = line_rows(issued(amount=amount, quantity=quantity))

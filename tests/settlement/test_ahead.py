@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.facts.bills import BillVoided
@@ -13,7 +13,10 @@ from projections.settlement import draft_again, draft_bills, issue, settle
 from services.simulate.memory_player import MemoryPlayer
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import DAYS, Random, days, families, usage
-from tests.settlement.test_laws import END, laws
+from tests.settlement.test_laws import END
+
+#: Each settles a family a dozen times.
+laws = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def bill_ahead(player: MemoryPlayer, account: str | None, day: date) -> int:

@@ -13,7 +13,7 @@ BODY = {"name": "N", "description": "D", "url": "https://hooks.acme.example/a?b=
 @pytest.mark.parametrize(
     ("asked", "passing", "kept"),
     [
-        (None, ("alert.funds.used", "Notification"), ("configuration.plan.created",)),
+        (None, ("alert.funds.used", "automatic.topup", "Notification"), ("configuration.plan.created",)),
         (("*",), ("alert.funds.used", "Notification", "billing.balance.created"), ()),
         (("alert.funds.*",), ("alert.funds.used",), ("alert.term.ends", "alert.funds", "alert.fundsx.used")),
         (("billing.balance.created",), ("billing.balance.created",), ("billing.balance.createdx", "Notification")),
@@ -28,7 +28,11 @@ def test_a_filter_lets_names_pass(
 
 
 def test_a_filter_names_what_there_is() -> None:
-    check_webhook(parse_model(Webhook, BODY | {"eventTypes": ["*", "Notification", "alert.*", "configuration.plan.*"]}))
+    check_webhook(
+        parse_model(
+            Webhook, BODY | {"eventTypes": ["*", "Notification", "alert.*", "automatic.bill", "configuration.plan.*"]}
+        )
+    )
     for wrong in ("alert.nothing", "nothing.*", ".*", "alert.", "Notifications"):
         with pytest.raises(InvalidField, match=r"eventTypes\[0\]"):
             check_webhook(parse_model(Webhook, BODY | {"eventTypes": [wrong]}))
