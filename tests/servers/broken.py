@@ -135,8 +135,8 @@ async def role_not_granted(place: Place) -> Broken:
     async with place.postgres.administrator() as connection:
         await connection.execute(f"CREATE ROLE stranger LOGIN PASSWORD '{OWNERS_PASSWORD}'")
         await connection.execute(
-            "GRANT trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_webhooks TO stranger"
-            " WITH INHERIT TRUE"
+            "GRANT trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_webhooks"
+            " TO stranger WITH INHERIT TRUE"
         )
     return of(place.settings(database_url=place.url(user="stranger")))
 
