@@ -68,7 +68,8 @@ async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:
 async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
     """By id, the invoice numbers, which never change, of the bills that these lines are on. Of a bill without one, of
     one that was voided since, and where they could not be had, there is none."""
-    ids = list({line["billId"] for page in pages if not isinstance(page, Missing) for line in page["data"]})[:_NUMBERED]
+    of_lines = (line["billId"] for page in pages if not isinstance(page, Missing) for line in page["data"])
+    ids = list(dict.fromkeys(of_lines))[:_NUMBERED]
     if not ids:
         return {}
     asked = visit.asking.get("bills", ids=",".join(ids), excludeLineItems="true", pageSize=len(ids))
