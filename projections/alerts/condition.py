@@ -80,17 +80,17 @@ def condition_of(text: str) -> Condition:
 
 
 def _value(event: Mapping[str, Any], field: str) -> Value:
-    found: Any = event
+    value: Any = event
     for name in field.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    if found is None or isinstance(found, bool):
-        return found
-    if isinstance(found, str):
-        return found
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value
     try:
-        return Fraction(found)
+        return Fraction(value)
     except (TypeError, ValueError):
-        return None if isinstance(found, Mapping | list | tuple) else str(found)
+        return None if isinstance(value, Mapping | list | tuple) else str(value)
 
 
 class _Reader(Tokens):
@@ -171,7 +171,7 @@ class _Reader(Tokens):
             if len(values) != 2:
                 raise ConditionError(f"must give {token.text} at character {token.place} two values")
             first, other = values
-            return lambda fields: other(fields) if (found := first(fields)) is None else found
+            return lambda fields: other(fields) if (given := first(fields)) is None else given
         function = FUNCTIONS[token.text]
         if not function.fits(len(values)):
             raise ConditionError(f"must give {token.text} at character {token.place} {function.needed}")

@@ -104,9 +104,9 @@ class FamilyAlerts:
             if counts == known.counts and self.raised.isdisjoint(known.due):
                 return known
             firsts = known.counts
-            still = {id: one for id, one in known.due.items() if id not in self.raised}
+            still = {id: alert for id, alert in known.due.items() if id not in self.raised}
         added = _between(ladders, firsts, counts, level)
-        due = still | {one.id: one for one in added if one.id not in self.raised}
+        due = still | {alert.id: alert for alert in added if alert.id not in self.raised}
         return _Reached(ladders, counts, level.arming, level.day, due)
 
 

@@ -71,7 +71,7 @@ def expected_levels(outlooks: Iterable[Outlook], settlement: Settlement, own: Re
     """What is to be expected at the pace of the last PACE_DAYS days."""
     funds = {fund.id: fund for fund in settlement.terms.funds}
     for outlook in outlooks:
-        expected = next(one for one in outlook.expected if one.window == PACE_DAYS)
+        expected = next(estimate for estimate in outlook.expected if estimate.window == PACE_DAYS)
         if outlook.kind == "MINIMUM":
             if expected.at_stake > 0:
                 height = height_of(AT_RISK, (outlook.until + ONE_DAY - outlook.as_of).days)
@@ -104,7 +104,7 @@ def armed(fund: Fund, own: Resources, through: date) -> str:
     commitment = own.commitments.get(fund.id)
     if commitment is not None:
         return f"{plain(commitment.body.amount)}/{len(commitment.top_ups) + scheduled}"
-    paid_in = sum(one.amount > 0 for one in own.balances[fund.id].transactions)
+    paid_in = sum(transaction.amount > 0 for transaction in own.balances[fund.id].transactions)
     return f"0/{paid_in + scheduled}"
 
 

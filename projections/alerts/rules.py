@@ -96,8 +96,8 @@ class Rules:
 
     def of(self, event_name: str, whose: str) -> list[Ladder]:
         """Those that look at something of this account: the organization's, and the account's own."""
-        found = self.ladders.get((event_name, None)), self.ladders.get((event_name, whose))
-        return [ladder for ladder in found if ladder is not None]
+        ladders = self.ladders.get((event_name, None)), self.ladders.get((event_name, whose))
+        return [ladder for ladder in ladders if ladder is not None]
 
 
 def rules_of(
@@ -107,19 +107,19 @@ def rules_of(
 ) -> Rules:
     """The active ones. An alert's height is reached, an automatic rule's passed: what is left *falls below*, what is
     unbilled *exceeds*."""
-    found: dict[tuple[str, str | None], list[tuple[int, Rule]]] = defaultdict(list)
+    by_what: dict[tuple[str, str | None], list[tuple[int, Rule]]] = defaultdict(list)
     for entity in configured:
         body = entity.body
         if body.is_active and body.event_name in LEVELS:
             height = SO if body.threshold is None else height_of(body.event_name, body.threshold)
-            found[body.event_name, body.account_id].append((height, rule_of(entity)))
+            by_what[body.event_name, body.account_id].append((height, rule_of(entity)))
     automatic = [top_up_rule(entity) for entity in top_ups if entity.body.is_active]
     automatic += [billing_rule(entity) for entity in billings if entity.body.is_active]
     for rule in automatic:
         assert rule.threshold is not None
-        found[rule.event_name, rule.whose].append((height_of(rule.event_name, rule.threshold) + 1, rule))
+        by_what[rule.event_name, rule.whose].append((height_of(rule.event_name, rule.threshold) + 1, rule))
     ladders = {}
-    for key, unsorted in found.items():
+    for key, unsorted in by_what.items():
         heights, rules = zip(*sorted(unsorted, key=lambda pair: (pair[0], pair[1].id)), strict=True)
         ladders[key] = Ladder(list(heights), list(rules))
     return Rules(ladders, frozenset(name for name, _ in ladders))

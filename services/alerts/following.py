@@ -98,8 +98,8 @@ class EventFollower:
         raised = 0
         while (page := await self._page(organization)) is not None:
             generation = self._generations().commands
-            found = await compute(organization, _found, page, generation, self._shown)
-            raised += await self._append(organization, page, found)
+            happened_now = await compute(organization, _found, page, generation, self._shown)
+            raised += await self._append(organization, page, happened_now)
             if not page.is_full:
                 break
         if raised:
@@ -134,10 +134,10 @@ class EventFollower:
         id = event_id_of(organization, row["stream"], row["version"], row["position"])
         return _Event(envelope, id, frozenset({*own, *names_of(whole)}))
 
-    async def _append(self, organization: str, page: _Page, found: Sequence[tuple[Rule, _Event]]) -> int:
+    async def _append(self, organization: str, page: _Page, due: Sequence[tuple[Rule, _Event]]) -> int:
         """What nobody has raised, and how far was looked. Under the organization's lock: who found the same comes
         before this, or after."""
-        facts = [(_fact(rule, event, page.accounts), event.envelope) for rule, event in found]
+        facts = [(_fact(rule, event, page.accounts), event.envelope) for rule, event in due]
         async with self._postgres.of(organization).transaction() as connection:
             await lock_organization(connection, organization)
             there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
@@ -163,11 +163,11 @@ def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, _Even
 def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str, Any]]:
     """`new` and `old` of the events that some condition is about, by position."""
     documents = {}
-    for one in happened(page.history, generation):
-        account = page.accounts.get(one.envelope.account or "")
+    for happening in happened(page.history, generation):
+        account = page.accounts.get(happening.envelope.account or "")
         beside = {"orgId": page.history.organization} | ({"accountCode": account.body.code} if account else {})
-        sides = {"new": one.after, "old": one.before}
-        documents[one.envelope.sequence] = {
+        sides = {"new": happening.after, "old": happening.before}
+        documents[happening.envelope.sequence] = {
             side: {**shown(entity), **beside} for side, entity in sides.items() if entity is not None
         }
     return documents

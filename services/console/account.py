@@ -57,10 +57,10 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
 
 async def _then(visit: Visit, id: str) -> dict[str, Any]:
     """What it had, all of one settlement: so one answer has all of it, and a page some of them."""
-    found: dict[str, Any] = await visit.asking.get("accounts", id, "snapshot", **visit.to.moment)
-    funds = {name: _part(found[name], visit.query.get(f"{name}From")) for name in ("commitments", "balances")}
-    plans, children = plans_then(found), {"data": found["children"]}
-    return found | funds | {"parent": found.get("parent"), "children": children, "plans": plans}
+    snapshot: dict[str, Any] = await visit.asking.get("accounts", id, "snapshot", **visit.to.moment)
+    funds = {name: _part(snapshot[name], visit.query.get(f"{name}From")) for name in ("commitments", "balances")}
+    plans, children = plans_then(snapshot), {"data": snapshot["children"]}
+    return snapshot | funds | {"parent": snapshot.get("parent"), "children": children, "plans": plans}
 
 
 def _part(listed: list[Any], first: str | None) -> dict[str, Any]:
@@ -73,18 +73,18 @@ def _part(listed: list[Any], first: str | None) -> dict[str, Any]:
 async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> list[dict[str, Any]]:
     """Charts of those that run, with whose they are: first those that the outlook names, then in the list's order."""
     every = [
-        (one, draw)
+        (fund, draw)
         for page, draw in ((commitments, drawings.of_commitment), (balances, drawings.of_balance))
         if not isinstance(page, Missing)
-        for one in page["data"]
+        for fund in page["data"]
     ]
-    running = [(one, draw) for one, draw in every if one.get("status") in ("ACTIVE", "EXHAUSTED")]
-    named = [] if isinstance(stakes, Missing) else [one["id"] for one in stakes["data"]]
+    running = [(fund, draw) for fund, draw in every if fund.get("status") in ("ACTIVE", "EXHAUSTED")]
+    named = [] if isinstance(stakes, Missing) else [fund["id"] for fund in stakes["data"]]
     places = {id: place for place, id in enumerate(named)}
     running.sort(key=lambda each: places.get(each[0]["id"], len(places)))
     chosen = running[: _DRAWN if len(running) < _MANY else _DRAWN_OF_MANY]
-    charts = await asyncio.gather(*(draw(visit.asking, one, **visit.to.moment) for one, draw in chosen))
-    return [{"of": one, "charts": drawn} for (one, _), drawn in zip(chosen, charts, strict=True) if drawn]
+    charts = await asyncio.gather(*(draw(visit.asking, fund, **visit.to.moment) for fund, draw in chosen))
+    return [{"of": fund, "charts": drawn} for (fund, _), drawn in zip(chosen, charts, strict=True) if drawn]
 
 
 async def _bills(visit: Visit, account: str) -> Any:

@@ -15,7 +15,7 @@ async def listing(visit: Visit) -> Response:
     page = await visit.asking.get(
         "accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"), knownAt=visit.known_at
     )
-    parents = sorted({one["parentAccountId"] for one in page["data"] if "parentAccountId" in one})
+    parents = sorted({account["parentAccountId"] for account in page["data"] if "parentAccountId" in account})
     codes = await _codes(visit, parents)
     return await visit.page("accounts.html", accounts=page["data"], following=page.get("nextToken"), codes=codes)
 
@@ -29,9 +29,9 @@ async def search(visit: Visit) -> Response:
     if len(data) == 1:
         return visit.go(f"{data[0]['kind']}s", data[0]["id"], **visit.to.moment)
     found: dict[str, list[dict[str, Any]]] = {}
-    for one in data:
-        found.setdefault(one["kind"], []).append(one)
-    owners = sorted({one["accountId"] for one in data if "accountId" in one})
+    for match in data:
+        found.setdefault(match["kind"], []).append(match)
+    owners = sorted({match["accountId"] for match in data if "accountId" in match})
     return await visit.page("search.html", text=text, found=found, codes=await _codes(visit, owners))
 
 
@@ -40,4 +40,4 @@ async def _codes(visit: Visit, ids: list[str]) -> dict[str, str]:
     if not ids:
         return {}
     page = await visit.asking.get("accounts", ids=",".join(ids[:_PAGE]))
-    return {one["id"]: one["code"] for one in page["data"]}
+    return {account["id"]: account["code"] for account in page["data"]}

@@ -87,11 +87,11 @@ async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int =
         commitments=visit.asking.get("commitments", accountId=id),
         balances=visit.asking.get("balances", accountId=id),
     )
-    prepaid = [one for one in asked.pop("commitments")["data"] if one.get("commitmentType") != "MINIMUM"]
-    funds = [("commitment", one) for one in prepaid]
-    funds += [("balance", one) for one in asked.pop("balances")["data"]]
+    prepaid = [fund for fund in asked.pop("commitments")["data"] if fund.get("commitmentType") != "MINIMUM"]
+    funds = [("commitment", fund) for fund in prepaid]
+    funds += [("balance", fund) for fund in asked.pop("balances")["data"]]
     config = asked.pop("config")
-    of = next(((kind, one) for kind, one in funds if one["id"] == given["of"]), None)
+    of = next(((kind, fund) for kind, fund in funds if fund["id"] == given["of"]), None)
     numbers, wrong = _numbers(given)
     problem = problem or wrong or ("Choose what it tops up." if asks and given["kind"] == "top-up" and not of else "")
     currency = of[1]["currency"] if of else asked["account"].get("currency", config["currency"])

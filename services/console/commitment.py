@@ -62,7 +62,7 @@ async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:
     if not ids:
         return {}
     page = await visit.asking.get(path, ids=",".join(ids))
-    return {one["id"]: one["name"] for one in page["data"]}
+    return {product["id"]: product["name"] for product in page["data"]}
 
 
 async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
@@ -74,8 +74,8 @@ async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
         return {}
     asked = visit.asking.get("bills", ids=",".join(ids), excludeLineItems="true", pageSize=len(ids))
     bills = await or_missing(asked)
-    found = [] if isinstance(bills, Missing) else bills["data"]
-    return {one["id"]: one["sequentialInvoiceNumber"] for one in found if "sequentialInvoiceNumber" in one}
+    known = [] if isinstance(bills, Missing) else bills["data"]
+    return {bill["id"]: bill["sequentialInvoiceNumber"] for bill in known if "sequentialInvoiceNumber" in bill}
 
 
 def _fees_of(unbilled: dict[str, Any], id: str) -> list[dict[str, Any]]:

@@ -52,8 +52,8 @@ def fields(said: Mapping[str, Mapping[str, Any]]) -> str:
     """What an event says, on one line: `calls 5, user x`."""
     pairs = [
         f"{code} {exact(value) if isinstance(value, int | Decimal) else value}"
-        for held in said.values()
-        for code, value in held.items()
+        for texts in said.values()
+        for code, value in texts.items()
     ]
     return ", ".join(pairs) or "Nothing"
 
@@ -161,8 +161,8 @@ def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]
     The API shows numbers of all categories in one map.
     """
     found, asked = list[Said](), given.get("do") == "amend"
-    for one in meter["dataFields"]:
-        category, code = one["category"].lower(), one["code"]
+    for field in meter["dataFields"]:
+        category, code = field["category"].lower(), field["code"]
         value = tried["was"].get("measure" if category in _NUMBERS else category, {}).get(code, "")
         stands = exact(value) if isinstance(value, int | Decimal) else str(value)
         name = Said(category, code, "").key
@@ -173,27 +173,33 @@ def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]
 def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:
     """The maps of a measurement. Raises: Refused, for what is no number."""
     maps: dict[str, dict[str, Any]] = {}
-    for one in said:
-        if one.text:
-            maps.setdefault(one.category, {})[one.code] = _number(one) if one.is_number else one.text
+    for said_of in said:
+        if said_of.text:
+            maps.setdefault(said_of.category, {})[said_of.code] = (
+                _number(said_of) if said_of.is_number else said_of.text
+            )
     return maps
 
 
-def _number(one: Said) -> Decimal:
+def _number(said: Said) -> Decimal:
     try:
-        value = Decimal(one.text)
+        value = Decimal(said.text)
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite():
-        raise Refused(400, f"{one.code} must be a number, with a point before the decimals")
+        raise Refused(400, f"{said.code} must be a number, with a point before the decimals")
     return value
 
 
 def _seen(answer: Mapping[str, Any]) -> str:
     """What somebody saw of a dry run, so that another outcome is another question to him."""
     of = [
-        (one.get("count"), one.get("status"), [(bill["currency"], exact(bill["difference"])) for bill in one["bills"]])
-        for one in answer.get("accounts", [answer])
+        (
+            account.get("count"),
+            account.get("status"),
+            [(bill["currency"], exact(bill["difference"])) for bill in account["bills"]],
+        )
+        for account in answer.get("accounts", [answer])
     ]
     return blake2b(repr(of).encode(), digest_size=16).hexdigest()
 
@@ -218,7 +224,7 @@ async def void_matching(visit: Visit, form: Form) -> Response:
 async def _matching(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Response:
     body = _matched(given)
     tried = await visit.asking.send("POST", "usage", "void", "matching", body=body | {"dryRun": True})
-    names = {one["accountId"]: code for one, code in zip(tried["accounts"], body["accounts"], strict=False)}
+    names = {account["accountId"]: code for account, code in zip(tried["accounts"], body["accounts"], strict=False)}
     bears = {name: given[name] for name in ("accounts", *_MATCHING) if given.get(name)}
     return await visit.page(
         "matching.html",

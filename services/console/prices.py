@@ -12,27 +12,27 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
     """
     today = (await asking.get("clock"))["now"][:10]
     attached = (await asking.get("accountplans", account=account, date=today))["data"]
-    named = sorted({one["planId"] for one in attached if "planId" in one})
+    named = sorted({link["planId"] for link in attached if "planId" in link})
     if not named:
-        return [{"attached": one, "plan": None, "template": None, "prices": []} for one in attached]
-    plans = {one["id"]: one for one in (await asking.get("plans", ids=",".join(named)))["data"]}
-    templates = sorted({one["planTemplateId"] for one in plans.values()})
+        return [{"attached": link, "plan": None, "template": None, "prices": []} for link in attached]
+    plans = {plan["id"]: plan for plan in (await asking.get("plans", ids=",".join(named)))["data"]}
+    templates = sorted({plan["planTemplateId"] for plan in plans.values()})
     asked = await together(
         templates=asking.get("plantemplates", ids=",".join(templates)),
         own=_prices(asking, "planId", sorted(plans), None if every_price else today),
         inherited=_prices(asking, "planTemplateId", templates, None if every_price else today),
     )
-    by_template = {one["id"]: one for one in asked["templates"]["data"]}
+    by_template = {template["id"]: template for template in asked["templates"]["data"]}
     priced = await _priced(asking, [price for prices in (asked["own"], asked["inherited"]) for price in prices])
-    return [_of_plan(one, plans.get(one.get("planId", "")), by_template, priced) for one in attached]
+    return [_of_plan(link, plans.get(link.get("planId", "")), by_template, priced) for link in attached]
 
 
 def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
     """The same of an account as it was."""
-    plans, templates = ({one["id"]: one for one in snapshot[name]} for name in ("plans", "planTemplates"))
-    by_id = {one["id"]: one for one in snapshot["aggregations"]}
+    plans, templates = ({entity["id"]: entity for entity in snapshot[name]} for name in ("plans", "planTemplates"))
+    by_id = {aggregation["id"]: aggregation for aggregation in snapshot["aggregations"]}
     prices = [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in snapshot["pricings"]]
-    return [_of_plan(one, plans.get(one.get("planId", "")), templates, prices) for one in snapshot["accountPlans"]]
+    return [_of_plan(link, plans.get(link.get("planId", "")), templates, prices) for link in snapshot["accountPlans"]]
 
 
 async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> list[dict[str, Any]]:
@@ -43,8 +43,8 @@ async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> li
 async def _priced(asking: Asking, prices: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The prices, each with what it is for."""
     ids = sorted({price["aggregationId"] for price in prices if "aggregationId" in price})
-    found = (await asking.get("aggregations", ids=",".join(ids)))["data"] if ids else []
-    by_id = {one["id"]: one for one in found}
+    aggregations = (await asking.get("aggregations", ids=",".join(ids)))["data"] if ids else []
+    by_id = {aggregation["id"]: aggregation for aggregation in aggregations}
     return [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in prices]
 
 

@@ -112,9 +112,9 @@ class Subject:
         field: Field | None = None
         for piece in told.split("; "):
             named = _FIELD.match(piece)
-            found = self._named(named) if named else None
-            if named is not None and found is not None:
-                field = found
+            called = self._named(named) if named else None
+            if named is not None and called is not None:
+                field = called
                 field.problem = named[4]
             elif named is None and field is not None:  # a rule that has a semicolon itself
                 field.problem += f"; {piece}"
@@ -177,6 +177,6 @@ def _day(value: Any, zone: str) -> str:
 
 def refusal(subjects: list[Subject], message: str) -> str:
     """Put what the API refuses beside the fields that it names; returns what is left to be said."""
-    found = _DOCUMENT.match(message)
-    subject = next((one for one in subjects if found and one.kind.listed == found[1]), None)
-    return message if found is None or subject is None else subject.note(found[2])
+    match = _DOCUMENT.match(message)
+    subject = next((subject for subject in subjects if match and subject.kind.listed == match[1]), None)
+    return message if match is None or subject is None else subject.note(match[2])

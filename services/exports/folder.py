@@ -39,9 +39,9 @@ class Folder:
     def newest(self) -> Watermark | None:
         """Up to where the files go; None before the first. Raises: PlaceAwayError."""
         marks = [
-            Watermark.read(f"{found['generation']}-{int(found['until'])}{found['closed'] or ''}")
+            Watermark.read(f"{match['generation']}-{int(match['until'])}{match['closed'] or ''}")
             for name in self._place.names(self._folder)
-            if (found := _NAME.fullmatch(name))
+            if (match := _NAME.fullmatch(name))
         ]
         return max(marks, key=lambda mark: (mark.position, mark.closed is not None, mark.closed), default=None)
 

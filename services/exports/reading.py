@@ -184,13 +184,13 @@ async def _codes(
 ) -> dict[int, Codes]:
     """By the position at which each bill was issued, the codes of its accounts and products as they were then."""
     asked = [(f"{kind}-{id}", id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines))]
-    found: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
+    codes: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
     streams, positions = [stream for stream, _, _ in asked], [at for _, _, at in asked]
     rows = await connection.fetch(_CODES, organization, streams, positions) if asked else []
     ids = {stream: id for stream, id, _ in asked}
     for row in rows:
-        found[row["at"]][ids[row["stream"]]] = row["code"]
-    return {at: found[at] for at, _, _ in bills}
+        codes[row["at"]][ids[row["stream"]]] = row["code"]
+    return {at: codes[at] for at, _, _ in bills}
 
 
 def _named(bill: BillIssued, lines: Iterable[BillLine]) -> set[tuple[str, str]]:

@@ -83,10 +83,8 @@ async def export_usage(postgres: Postgres, organization: str, asked: UsageAsked,
 async def _rows(postgres: Postgres, organization: str, asked: UsageAsked) -> AsyncIterator[list[Row]]:
     """By accounts, in the order of their ids, some of each at once. No connection is held meanwhile."""
     async with postgres.connection() as connection:
-        found = await connection.fetch(
-            _AGGREGATIONS, organization, None if asked.meters is None else list(asked.meters)
-        )
-    aggregations = {row["id"]: row for row in found}
+        rows = await connection.fetch(_AGGREGATIONS, organization, None if asked.meters is None else list(asked.meters))
+    aggregations = {row["id"]: row for row in rows}
     accounts = None if asked.accounts is None else list(asked.accounts)
     after, more = "", True
     while more:

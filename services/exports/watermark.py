@@ -42,11 +42,11 @@ class Watermark(NamedTuple):
     @classmethod
     def read(cls, text: str) -> Self:
         """Raises: UnreadableWatermarkError."""
-        found = _TEXT.fullmatch(text)
+        match = _TEXT.fullmatch(text)
         try:
-            if found is None:
+            if match is None:
                 raise ValueError
-            return cls(found[1], int(found[2]), date.fromisoformat(found[3]) if found[3] else None)
+            return cls(match[1], int(match[2]), date.fromisoformat(match[3]) if match[3] else None)
         except ValueError:
             raise UnreadableWatermarkError(text=text) from None
 

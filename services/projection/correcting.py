@@ -115,16 +115,16 @@ class Correcting:
 
     def _merged(self, keys: Iterable[CellKey], written: Ranges) -> Iterator[tuple[int, int, list[CellKey]]]:
         """Ranges of the log that the totals' own offsets name, written or not, those that overlap as one."""
-        found: list[CellKey] = []
+        overlapping: list[CellKey] = []
         start = end = 0
         for first, last, key in sorted((*self._range(key, written), key) for key in keys):
-            if found and first >= end:
-                yield start, end, found
-                found = []
-            start, end = (start, max(end, last + 1)) if found else (first, last + 1)
-            found.append(key)
-        if found:
-            yield start, end, found
+            if overlapping and first >= end:
+                yield start, end, overlapping
+                overlapping = []
+            start, end = (start, max(end, last + 1)) if overlapping else (first, last + 1)
+            overlapping.append(key)
+        if overlapping:
+            yield start, end, overlapping
 
     def _range(self, key: CellKey, written: Ranges) -> tuple[int, int]:
         first, last = self._family(key).offsets[key]
@@ -143,8 +143,8 @@ class Correcting:
         usage = usage_between(self.reader, self.partition, start, end, accounts, self.origins)
         async with aclosing(usage) as polls:
             async for logged in polls:
-                values = {one.offset: one.value for one in logged}
-                fold.fold(list(values), [one.record for one in logged], values.__getitem__)
+                values = {usage.offset: usage.value for usage in logged}
+                fold.fold(list(values), [usage.record for usage in logged], values.__getitem__)
         cells = fold.cells()
         for key in keys:
             self._family(key).restate(key, cells[key].day_state() if key in cells else NOTHING, corrected[key])
@@ -156,5 +156,5 @@ class Correcting:
 
 
 def _only(plan: MeterPlan, aggregations: Set[str]) -> MeterPlan:
-    sums = tuple(one for one in plan.sums if one[0] in aggregations)
-    return plan._replace(sums=sums, others=tuple(one for one in plan.others if one.id in aggregations))
+    sums = tuple(sum for sum in plan.sums if sum[0] in aggregations)
+    return plan._replace(sums=sums, others=tuple(other for other in plan.others if other.id in aggregations))

@@ -67,8 +67,8 @@ class Listed:
     replayed: datetime | None
 
 
-def _listed(found: Any) -> Listed:
-    return Listed(Row(*(found[name] for name in Row._fields)), found["position"], found["replayed"])
+def _listed(row: Any) -> Listed:
+    return Listed(Row(*(row[name] for name in Row._fields)), row["position"], row["replayed"])
 
 
 async def positions(connection: Any) -> dict[int, int]:
@@ -95,8 +95,8 @@ async def forget_old(connection: Any) -> None:
 
 async def get(connection: Any, organization: str, id: str) -> Listed | None:
     """One row, replayed or not."""
-    found = await connection.fetchrow(_GET, organization, id)
-    return None if found is None else _listed(found)
+    row = await connection.fetchrow(_GET, organization, id)
+    return None if row is None else _listed(row)
 
 
 async def page(
@@ -126,8 +126,8 @@ async def counts(
     arguments: list[Any] = [organization]
     query = "SELECT reason, count(*) AS rows FROM store.refused_usage"
     query += f" WHERE organization = $1 AND {HELD if held else _OPEN}" + all_placed(conditions, arguments)
-    found = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
-    return {row["reason"]: row["rows"] for row in found}
+    rows = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
+    return {row["reason"]: row["rows"] for row in rows}
 
 
 async def forget(connection: Any, organization: str, ids: Sequence[str]) -> None:

@@ -81,8 +81,10 @@ class Releaser:
         async with self._every.connection() as connection:
             organizations = await held_usage.organizations(connection)
         now = asyncio.get_running_loop().time()
-        rested = [one for one in organizations if self._rested.get(one, 0.0) <= now]
-        self._rested = {one: self._rested[one] for one in organizations if one in self._rested}
+        rested = [organization for organization in organizations if self._rested.get(organization, 0.0) <= now]
+        self._rested = {
+            organization: self._rested[organization] for organization in organizations if organization in self._rested
+        }
         return any(await asyncio.gather(*(self._passes(organization) for organization in rested)))
 
     async def _passes(self, organization: str) -> bool:

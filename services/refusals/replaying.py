@@ -44,7 +44,7 @@ async def replay_refused(
     sent: dict[str, int] = {}
     for partition, theirs in parts.items():
         came = [records[row.id] for row in theirs]
-        as_they_came = [Record(one.key, one.value, as_it_came(one.headers)) for one in came]
+        as_they_came = [Record(record.key, record.value, as_it_came(record.headers)) for record in came]
         acknowledged = await usage.append(USAGE, partition, as_they_came)
         sent |= dict.fromkeys((row.id for row in theirs), acknowledged[0].ms)
         async with postgres.connection() as connection:
@@ -57,13 +57,13 @@ _GAP = 500
 
 
 async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, FetchedRecord]:
-    """The records of rows of one organization, by id; without those that the topic has no more, or another in place of.
+    """The records of rows of one organization, by id, without those that are gone or were replaced.
 
     Raises: KafkaUnreachableError.
     """
-    found: dict[str, FetchedRecord] = {}
+    by_id: dict[str, FetchedRecord] = {}
     if not rows:
-        return found
+        return by_id
     wanted = {(row.partition, row.log_offset): row.id for row in rows}
     partitions = {row.partition for row in rows}
     async with LogReader(cluster) as reader:
@@ -71,13 +71,13 @@ async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, Fetch
         ends = await reader.end_offsets(USAGE_REJECTED, partitions)
         for partition in sorted(partitions):
             offsets = sorted(offset for place, offset in wanted if place == partition)
-            for start, end in _ranges([one for one in offsets if begins[partition] <= one < ends[partition]]):
+            for start, end in _ranges([offset for offset in offsets if begins[partition] <= offset < ends[partition]]):
                 async for records in reader.read(USAGE_REJECTED, partition, start, end):
                     for record in records:
                         id = wanted.get((partition, record.offset))
                         if id is not None and id_of(record) == id:
-                            found[id] = record
-    return found
+                            by_id[id] = record
+    return by_id
 
 
 def _ranges(offsets: Sequence[int]) -> Iterator[tuple[int, int]]:

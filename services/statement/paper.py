@@ -25,14 +25,14 @@ def paper_of(statement: Statement) -> bytes:
         import typst
     except ImportError as error:
         raise NoTypesetterError from error
-    one = spelled(statement)
+    words = spelled(statement)
     template = (files("services.statement") / "templates" / "statement.typ").read_bytes()
     # An image is an array of its bytes to the template: it has no files beside itself.
-    said = asdict(one) | {"logo": list(base64.b64decode(one.logo))}
+    said = asdict(words) | {"logo": list(base64.b64decode(words.logo))}
     try:
         paper = typst.compile(template, sys_inputs={"statement": json.dumps(said)}, timestamp=0)
     except typst.TypstError as error:
-        if not one.logo:
+        if not words.logo:
             raise
         raise UnreadableLogo(why=error.message) from error
     return paper

@@ -46,67 +46,69 @@ class Spelled:
     logo: str
 
 
-def spelled(one: Statement) -> Spelled:
+def spelled(statement: Statement) -> Spelled:
     """The statement's words and numbers."""
-    writer = _Writer(one)
+    writer = _Writer(statement)
     return Spelled(
-        title="Draft" if one.pending else "Credit note" if one.total < 0 else "Invoice",
-        language=one.locale.replace("_", "-"),
-        seller=[] if one.seller is None else _party(one.seller),
-        buyer=_party(one.buyer),
+        title="Draft" if statement.pending else "Credit note" if statement.total < 0 else "Invoice",
+        language=statement.locale.replace("_", "-"),
+        seller=[] if statement.seller is None else _party(statement.seller),
+        buyer=_party(statement.buyer),
         facts=writer.facts(),
-        blocks=[Block(group.title, group.account, [writer.row(line) for line in group.lines]) for group in one.groups],
+        blocks=[
+            Block(group.title, group.account, [writer.row(line) for line in group.lines]) for group in statement.groups
+        ],
         sums=writer.sums(),
-        note=one.note or "",
-        logo=one.logo or "",
+        note=statement.note or "",
+        logo=statement.logo or "",
     )
 
 
-def _party(one: Party) -> list[str]:
-    numbers = (one.tax_number and f"Tax number {one.tax_number}"), one.registration_number
-    return [one.name, *one.written, *(text for text in (*numbers, one.email_address) if text)]
+def _party(party: Party) -> list[str]:
+    numbers = (party.tax_number and f"Tax number {party.tax_number}"), party.registration_number
+    return [party.name, *party.written, *(text for text in (*numbers, party.email_address) if text)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    one: Statement
+    statement: Statement
 
     def facts(self) -> list[tuple[str, str]]:
         """What stands on top beside the parties."""
-        one, day = self.one, self._day
+        statement, day = self.statement, self._day
         named = [
-            ("Number", one.number),
-            ("Date", day(one.issued)),
-            ("Due", day(one.due)),
-            ("Period", self._days(one.first, one.last)),
-            ("Account", one.buyer_code),
-            ("Your order", one.order_number or ""),
-            ("IBAN", one.iban or ""),
+            ("Number", statement.number),
+            ("Date", day(statement.issued)),
+            ("Due", day(statement.due)),
+            ("Period", self._days(statement.first, statement.last)),
+            ("Account", statement.buyer_code),
+            ("Your order", statement.order_number or ""),
+            ("IBAN", statement.iban or ""),
         ]
         return [(name, value) for name, value in named if value]
 
     def row(self, line: Line) -> Row:
         """A line's cells; a price that is not exact is not told."""
         unit = "" if line.unit == NO_UNIT else line.unit
-        units = f"{spelling.number(line.units, self.one.locale)} {unit}".strip() if line.units else ""
+        units = f"{spelling.number(line.units, self.statement.locale)} {unit}".strip() if line.units else ""
         is_exact = line.units and line.pieces == line.units
-        price = spelling.price(line.price, self.one.currency, self.one.locale) if is_exact else ""
+        price = spelling.price(line.price, self.statement.currency, self.statement.locale) if is_exact else ""
         return Row(line.text, self._days(line.first, line.last), units, price, self._money(line.amount))
 
     def sums(self) -> list[tuple[str, str]]:
         """What stands below: the sum, the tax on it, and what is to be paid."""
-        one, tax = self.one, self.one.tax
+        statement, tax = self.statement, self.statement.tax
         if tax is None:
-            return [("Total", self._money(one.total))]
-        rate = spelling.number(tax.rate, self.one.locale)
-        named = [("Sum", one.net), (f"{tax.name} {rate} %", tax.amount), ("Total", one.total)]
+            return [("Total", self._money(statement.total))]
+        rate = spelling.number(tax.rate, self.statement.locale)
+        named = [("Sum", statement.net), (f"{tax.name} {rate} %", tax.amount), ("Total", statement.total)]
         return [(name, self._money(amount)) for name, amount in named]
 
     def _money(self, amount: Decimal) -> str:
-        return spelling.money(amount, self.one.currency, self.one.locale)
+        return spelling.money(amount, self.statement.currency, self.statement.locale)
 
     def _day(self, day: date) -> str:
-        return spelling.day(day, self.one.locale)
+        return spelling.day(day, self.statement.locale)
 
     def _days(self, first: date, last: date) -> str:
         return self._day(first) if first == last else f"{self._day(first)} \N{EN DASH} {self._day(last)}"

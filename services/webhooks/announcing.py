@@ -137,7 +137,7 @@ class Announcer:
             async with postgres.transaction(isolation="repeatable_read") as connection:
                 destinations = await active_destinations(connection, organization)
                 before: int | None = await connection.fetchval(_POSITION, organization)
-                begins = max(before or 0, min((one.since for one in destinations), default=until))
+                begins = max(before or 0, min((destination.since for destination in destinations), default=until))
                 types = sorted(_types(destinations))
                 rows = await connection.fetch(_NEXT, organization, types, begins, until)
             positions = [row["position"] for row in rows]
@@ -158,7 +158,7 @@ class Announcer:
     ) -> int | None:
         """Put them into the queues; None: somebody else has looked meanwhile, so it is to be looked once more."""
         organization, made = postgres.whose, 0
-        wanted = {one.id: self._wanted(one, documents) for one in destinations}
+        wanted = {destination.id: self._wanted(destination, documents) for destination in destinations}
         async with postgres.transaction() as connection:
             await connection.execute(_LOCK, organization)
             if await connection.fetchval(_POSITION, organization) != before:
@@ -204,7 +204,7 @@ def _types(destinations: Sequence[Destination]) -> set[str]:
     """The types of facts that any of them may want to be told of."""
 
     def is_wanted(name: str) -> bool:
-        return any(wants(one.event_types, name) for one in destinations)
+        return any(wants(destination.event_types, name) for destination in destinations)
 
     types = {happening.fact_type for happening in HAPPENINGS if is_wanted(happening.name)}
     return types | (set(ALERT_TYPES) if any(map(is_wanted, (NOTIFICATION, *TOLD))) else set())

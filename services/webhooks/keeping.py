@@ -79,13 +79,13 @@ async def list_secrets(connection: Any, organization: str, webhook: str) -> list
 
 async def end_secret(connection: Any, organization: str, webhook: str, id: str) -> KeptSecret:
     """One that was replaced ceases to sign now. Raises: UnknownResource, InvalidField for the one that holds."""
-    found = next((one for one in await list_secrets(connection, organization, webhook) if one.id == id), None)
-    if found is None:
+    secret = next((kept for kept in await list_secrets(connection, organization, webhook) if kept.id == id), None)
+    if secret is None:
         raise UnknownResource(kind="secret", id=id)
-    if found.ends is None:
+    if secret.ends is None:
         raise InvalidField(field="id", rule="must be of a secret that was replaced; rotate the one that holds")
     await connection.execute(_REMOVE, organization, webhook, id)
-    return found
+    return secret
 
 
 async def good_secrets(connection: Any, organization: str, webhook: str, sealer: Sealer) -> list[str]:

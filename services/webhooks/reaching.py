@@ -51,8 +51,8 @@ class Names:
 
 
 def _look_up(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(place[0]) for *_, place in found))
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in answers))
 
 
 class FitAddresses(httpcore.AsyncNetworkBackend):
@@ -72,8 +72,8 @@ class FitAddresses(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Raises: ForbiddenAddressError, httpcore.ConnectError, httpcore.ConnectTimeout."""
         failed: Exception | None = None
-        found = await self._names.addresses(host, port)
-        for address in permitted(host, found, self._allowed)[:ADDRESSES_MAX]:
+        addresses = await self._names.addresses(host, port)
+        for address in permitted(host, addresses, self._allowed)[:ADDRESSES_MAX]:
             try:
                 return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

@@ -102,7 +102,7 @@ class _Drawing:
                 if not amount:
                     continue
                 base = up if amount > 0 else down
-                top, foot = (Decimal(amounts.at(one)) for one in (max(base, base + amount), min(base, base + amount)))
+                top, foot = (Decimal(amounts.at(end)) for end in (max(base, base + amount), min(base, base + amount)))
                 up, down = (up + amount, down) if amount > 0 else (up, down + amount)
                 sign = "" if amount > 0 else " chart-below"
                 yield element(
@@ -133,7 +133,7 @@ class _Drawing:
         if not self.bars:
             return "There is nothing to show."
         of = [(amount, number, bar) for bar in self.bars for number, amount in enumerate(bar.amounts)]
-        amount, number, bar = max(of, key=lambda one: one[0])
+        amount, number, bar = max(of, key=lambda labelled: labelled[0])
         first, last = self.when(self.bars[0]), self.when(self.bars[-1])
         return sentences([
             f"{first}." if len(self.bars) == 1 else f"From {first} to {last}.",
@@ -145,10 +145,10 @@ def stacked(series: Sequence[Series], form: Form, *, id: str, title: str, kind: 
     """Bars of amounts by day (or by month, named by its first day), those of several series one upon the other."""
     few = _few(series)
     bars = _months(few) if unit == "month" else _days(few)
-    drawing = _Drawing([one.name for one in few], bars, form, kind, unit, title)
-    days = sorted({day for one in series for day in one.amounts})
-    rows = [(day, *(one.amounts.get(day, Decimal(0)) for one in series)) for day in days]
-    columns = (Column("Month" if unit == "month" else "Day", unit), *(Column(one.name, kind) for one in series))
+    drawing = _Drawing([line.name for line in few], bars, form, kind, unit, title)
+    days = sorted({day for line in series for day in line.amounts})
+    rows = [(day, *(line.amounts.get(day, Decimal(0)) for line in series)) for day in days]
+    columns = (Column("Month" if unit == "month" else "Day", unit), *(Column(line.name, kind) for line in series))
     return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), (Table(title, columns, tuple(rows)),))
 
 
@@ -161,7 +161,7 @@ def true_ups_by_month(
     title: str = "True-ups expected by month",
 ) -> Chart:
     """`trueUps` of one currency of `GET overview`: of each month (its first day, or `2026-05`) the amount."""
-    amounts = {_month(one["month"]): amount_of(one["amount"]) for one in months}
+    amounts = {_month(month["month"]): amount_of(month["amount"]) for month in months}
     series = [Series("True-up", amounts)]
     return stacked(series, form or Plain(currency), id=id, title=title, kind="money", unit="month")
 
@@ -175,7 +175,7 @@ def usage_by_day(
     name: str = "Quantity",
 ) -> Chart:
     """Quantities of days: `{"day", "quantity"}` each."""
-    amounts = {day_of(one["day"]): amount_of(one["quantity"]) for one in days}
+    amounts = {day_of(point["day"]): amount_of(point["quantity"]) for point in days}
     return stacked([Series(name, amounts)], form or Plain(), id=id, title=title, kind="number")
 
 
@@ -188,32 +188,32 @@ def _few(series: Sequence[Series]) -> list[Series]:
     if len(series) <= SERIES_MAX:
         return list(series)
     others: dict[date, Decimal] = {}
-    for one in series[SERIES_MAX - 1 :]:
-        for day, amount in one.amounts.items():
+    for other in series[SERIES_MAX - 1 :]:
+        for day, amount in other.amounts.items():
             others[day] = others.get(day, Decimal(0)) + amount
     return [*series[: SERIES_MAX - 1], Series("others", others)]
 
 
 def _months(series: Sequence[Series]) -> list[Bar]:
     """A bar of each month from the first to the last; where these are too many, of those that are named."""
-    named = sorted({day for one in series for day in one.amounts})
+    named = sorted({day for line in series for day in line.amounts})
     months = [*named[:1]]
     while months and months[-1] < named[-1] and len(months) <= BARS_MAX:
         months.append(add_months(months[-1], 1))
     shown = months if len(months) <= BARS_MAX else named
-    return [Bar(day, day, tuple(one.amounts.get(day, Decimal(0)) for one in series)) for day in shown]
+    return [Bar(day, day, tuple(line.amounts.get(day, Decimal(0)) for line in series)) for day in shown]
 
 
 def _days(series: Sequence[Series]) -> list[Bar]:
     """A bar of each day from the first to the last, or of several days each where these are too many."""
-    days = sorted({day for one in series for day in one.amounts})
+    days = sorted({day for line in series for day in line.amounts})
     if not days:
         return []
     span = (days[-1] - days[0]).days + 1
     length = -(-span // BARS_MAX)
     sums = [[Decimal(0)] * len(series) for _ in range(0, span, length)]
-    for number, one in enumerate(series):
-        for day, amount in one.amounts.items():
+    for number, line in enumerate(series):
+        for day, amount in line.amounts.items():
             sums[(day - days[0]).days // length][number] += amount
     starts = (days[0] + timedelta(days=length * place) for place in range(len(sums)))
     return [

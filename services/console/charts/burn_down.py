@@ -50,7 +50,7 @@ class _Drawing:
 
     @property
     def days(self) -> list[tuple[date, Decimal]]:
-        return [(day_of(one["day"]), amount_of(one["left"])) for one in self.answer["days"]]
+        return [(day_of(point["day"]), amount_of(point["left"])) for point in self.answer["days"]]
 
     def on(self, size: Size, id: str) -> str:
         days, forecast = self.days, chosen(self.answer, self.window)
@@ -73,7 +73,7 @@ class _Drawing:
 
     def _marks(self, drawn: Frame) -> Iterator[str]:
         top, bottom, free = drawn.size.top, drawn.size.height - drawn.size.bottom, Decimal(0)
-        for mark in sorted([*self.answer["marks"], *self._end_of_it()], key=lambda one: day_of(one["day"])):
+        for mark in sorted([*self.answer["marks"], *self._end_of_it()], key=lambda mark: day_of(mark["day"])):
             day, amount = day_of(mark["day"]), mark.get("amount")
             if not drawn.first <= day <= drawn.last:
                 continue
@@ -112,7 +112,11 @@ class _Drawing:
         forecasts, now = self.answer["forecasts"], self.answer["days"][-1]
         none_left = bool(forecasts) and amount_of(now["left"]) <= 0
         if none_left:
-            forecasts = [one for one in forecasts if one.get("runsOut") is not None or amount_of(one["left"]) > 0]
+            forecasts = [
+                forecast
+                for forecast in forecasts
+                if forecast.get("runsOut") is not None or amount_of(forecast["left"]) > 0
+            ]
         told = [f"By the usage of the last {forecast['window']} days {self._end(forecast)}." for forecast in forecasts]
         ahead = amount_of(now["ahead"])
         if ahead > 0:
@@ -148,7 +152,7 @@ def drawn_by_product(
     answer: Answer, form: Form | None = None, *, id: str = "drawn", title: str = "Drawn by product"
 ) -> Chart:
     """The same answer: what charges of each product drew on each day."""
-    names = {one["id"]: one["name"] for one in answer["products"]}
+    names = {product["id"]: product["name"] for product in answer["products"]}
     by_product: dict[str, dict[date, Decimal]] = {product: {} for product in names}
     for day in answer["days"]:
         for part in day["products"]:
@@ -159,8 +163,8 @@ def drawn_by_product(
 
 def _tables(answer: Answer) -> Iterator[Table]:
     days = [
-        (day_of(one["day"]), *(amount_of(one[name]) for name in ("added", "drawn", "left", "lapsed")))
-        for one in answer["days"]
+        (day_of(point["day"]), *(amount_of(point[name]) for name in ("added", "drawn", "left", "lapsed")))
+        for point in answer["days"]
     ]
     money = [Column(name, "money") for name in ("Added in all", "Drawn in all", "Left", "Lapsed")]
     yield Table("Left at the end of each day on which something changed", (Column("Day", "day"), *money), tuple(days))
