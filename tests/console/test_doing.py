@@ -188,7 +188,8 @@ async def test_refused_usage_is_shown_byte_for_byte_and_sent_again(office: Offic
     assert "1 refused record sent again" in (await visitor.send(form)).text
     jobs = (await office.api.do("GET", "billjobs"))["data"]
     page = await visitor.see("/operations")
-    assert len(page.one("section", id="jobs").every("progress")) == len(jobs)
+    begun = [job for job in jobs if job.get("total")]  # one that was cancelled before has nothing to go
+    assert len(page.one("section", id="jobs").every("progress")) == len(begun) > 0
     laws = await visitor.see("/operations/conservation")
     assert "Every law of conservation holds" in laws.text and laws.numbers[0] == 0
 
