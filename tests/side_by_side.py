@@ -17,7 +17,10 @@ LONGEST = (
     ("tests/continuity/test_usage_lost.py",),
     ("tests/install/test_install.py",),
     ("tests/billing/",),
-    ("tests/contracts/", "tests/examples/", "tests/console/", "tests/alerts/test_raised.py"),
+    (
+        *("tests/contracts/", "tests/examples/", "tests/console/"),
+        *("tests/alerts/test_raised.py", "tests/automation/test_acting.py"),
+    ),
     ("tests/system/test_survival.py",),
     ("tests/continuity/test_upgrade.py",),
     ("tests/servers/test_first_bill.py",),

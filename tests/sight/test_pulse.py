@@ -1,6 +1,5 @@
 """When a process is ready and when it lives, by what its loops have said."""
 
-from collections.abc import Iterator
 from importlib.metadata import version
 
 import httpx
@@ -11,7 +10,7 @@ from services.outage import Outage
 from services.sight.lags import Lags
 from services.sight.metrics import WAITS, shown_by
 from services.sight.port import Port, PortTakenError, open_port
-from services.sight.pulse import NOT_BEGUN, PULSE, Pulse
+from services.sight.pulse import NOT_BEGUN, Pulse
 from tests.sight.asking import read
 
 
@@ -103,10 +102,11 @@ def test_probes_say_which_process_and_why() -> None:
 
 
 @pytest.fixture
-def pulse_of_process() -> Iterator[Pulse]:
-    """Left as a process that does its work."""
-    yield PULSE
-    PULSE.begun()
+def pulse_of_process(monkeypatch: pytest.MonkeyPatch) -> Pulse:
+    """One of its own: what ran in this process before may have left that of all waiting."""
+    pulse = Pulse()
+    monkeypatch.setattr("services.outage.PULSE", pulse)
+    return pulse
 
 
 def test_only_an_outage_of_what_a_process_is_for_keeps_it_from_being_ready(pulse_of_process: Pulse) -> None:
