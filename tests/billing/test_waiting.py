@@ -66,6 +66,7 @@ async def opened_other(shop: Shop) -> Other:
     return Other(other, await other.account("other"))
 
 
+@pytest.mark.long
 async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Shop) -> None:
     other, account, url = await opened_other(shop), await shop.account("acme"), shop.system.addresses.api_url
     preview = f"/organizations/{shop.organization}/bills/preview"

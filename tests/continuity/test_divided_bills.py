@@ -144,6 +144,7 @@ async def check_audit(home: Home) -> None:
     assert (await home.trueup("foreign")) == (0, "")
 
 
+@pytest.mark.long
 async def test_a_lost_postgres_is_refilled_with_divided_bills_exactly(home: Home, store: Held) -> None:
     wire = await opened(home, "divided", billPrefix="INV-", **GRACE)
     first, second, *others = await bill(wire)

@@ -29,6 +29,7 @@ def home(breaking_home: Home) -> Home:
     return breaking_home
 
 
+@pytest.mark.long
 async def test_a_broker_restored_from_a_backup_gets_its_end_again(home: Home) -> None:
     await home.start()
     wire = home.wire("older")

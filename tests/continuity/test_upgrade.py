@@ -154,6 +154,7 @@ async def met_by_both(fleet: Fleet) -> None:
     assert (await there.do("GET", f"accounts/{id}"))["nickname"] == "Fu"
 
 
+@pytest.mark.long
 async def test_a_release_replaces_the_one_before_it_process_by_process(upgraded: Upgraded) -> None:
     fleet, undisturbed, disturbed = upgraded.fleet, upgraded.wire("undisturbed"), upgraded.wire("disturbed")
     await upgraded.play(undisturbed)
@@ -180,6 +181,7 @@ async def test_a_release_replaces_the_one_before_it_process_by_process(upgraded:
     assert status == 0 and "live == replay, unexplained 0.00" in said, said
 
 
+@pytest.mark.long
 async def test_a_projector_of_the_old_release_says_what_it_needs_and_changes_nothing(upgraded: Upgraded) -> None:
     """Too late to go back: what the new release has written stands in the log."""
     fleet, wire = upgraded.fleet, upgraded.wire("disturbed")

@@ -52,6 +52,7 @@ async def said_by_api(home: Home) -> str:
         return str(answer.json()["message"])
 
 
+@pytest.mark.long
 async def test_usage_made_anew_and_grown_past_its_old_end_is_named_and_read_whole(home: Home) -> None:
     await home.start()
     wire = home.wire("anew")

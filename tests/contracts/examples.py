@@ -8,6 +8,9 @@ from services.commands.kind import Kind
 from services.commands.table import KINDS
 from tests.api.schemas import document
 
+#: Kinds of what acts by itself: in tests that compare answers nothing is to happen meanwhile.
+ACTING = ("automaticTopUp", "thresholdBilling")
+
 
 async def one_of_each(http: httpx.AsyncClient) -> dict[str, str]:
     """Ids by kind. Every body that is shown is taken, once its references name what is there."""
@@ -23,4 +26,5 @@ async def one_of_each(http: httpx.AsyncClient) -> dict[str, str]:
 
 def body_of(kind: Kind, ids: dict[str, str]) -> dict[str, Any]:
     shown: dict[str, Any] = document()["components"]["examples"][kind.model.__name__]["value"]
-    return shown | {field: ids[to] for field, to in kind.model.references.items() if field in shown}
+    asleep = {"active": False} if kind.name in ACTING else {}
+    return shown | {field: ids[to] for field, to in kind.model.references.items() if field in shown} | asleep

@@ -88,6 +88,7 @@ def test_a_changed_lock_brings_the_environment_up_to_date(checkout: Checkout) ->
     assert "types-pyyaml" in checkout.installed()
 
 
+@pytest.mark.long
 def test_an_interrupted_installation_is_done_again_from_the_beginning(checkout: Checkout) -> None:
     checkout.lock.write_text(checkout.lock.read_text() + "# changed\n")
     running = subprocess.Popen([checkout.python, "deploy/install.py"], cwd=checkout.folder, start_new_session=True)
@@ -111,7 +112,7 @@ def another_place(checkout: Checkout) -> None:
     checkout.folder = checkout.folder.rename(checkout.folder.with_name("moved"))
 
 
-@pytest.mark.parametrize("harm", [no_python, another_place])
+@pytest.mark.parametrize("harm", [no_python, pytest.param(another_place, marks=pytest.mark.long)])
 def test_an_environment_that_does_not_work_any_more_is_made_anew(
     checkout: Checkout, harm: Callable[[Checkout], None]
 ) -> None:
@@ -149,6 +150,7 @@ def test_the_settings_of_a_pip_conf_reach_uv(checkout: Checkout, tmp_path: Path,
         assert targets == {"/simple/rich/"}
 
 
+@pytest.mark.long
 def test_another_python_is_taken_when_it_is_asked_for_and_stays(checkout: Checkout) -> None:
     others = [python for version, python in PYTHONS.items() if python != OWN]
     before = checkout.run("python", "-V")

@@ -18,7 +18,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("agreement")
 
 
-@settings(max_examples=80, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(scenario=scenarios())
 def test_generated_stories_agree(scenario: dict[str, Any], folder: Path) -> None:
     found = disagreements(scenario, folder)
@@ -26,7 +26,7 @@ def test_generated_stories_agree(scenario: dict[str, Any], folder: Path) -> None
 
 
 def test_seeded_stories_agree(folder: Path) -> None:
-    assert_agreement(range(80), folder)
+    assert_agreement(range(50), folder)
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.simulate.yaml_lines import load_yaml
 
-#: A field, a choice made in a field, a step, or two steps in a row.
+#: A field, wherever it stands, a choice made in a field, a step, or two steps in a row.
 Feature = tuple[str, ...]
 
 
@@ -30,20 +30,20 @@ def features(story: Mapping[str, Any]) -> Iterator[Feature]:
     """Of one story; codes, days and numbers are none."""
     steps = [next(iter(step)) for step in story["steps"]]
     yield from pairwise(steps)
-    yield from _in(story, ())
+    yield from _in(story, "")
 
 
-def _in(value: Any, path: Feature) -> Iterator[Feature]:
+def _in(value: Any, field: str) -> Iterator[Feature]:
     match value:
         case dict():
             for name, inner in value.items():
-                yield from _in(inner, (*path, name))
+                yield from _in(inner, name)
         case list():
             for inner in value:
-                yield from _in(inner, path)
+                yield from _in(inner, field)
         case bool():
-            yield (*path, str(value))
+            yield field, str(value)
         case str() if value.isupper() and value.isidentifier():
-            yield (*path, value)
+            yield field, value
         case _:
-            yield path
+            yield (field,)

@@ -54,6 +54,7 @@ async def spread(act: Callable[[int], Awaitable[float]], times: int = 5) -> floa
     return statistics.median(took)
 
 
+@pytest.mark.long
 async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp_path: Any) -> None:
     async with running_up(tmp_path / "home") as up:
         # Bounds that hold on a busy machine; what polls is far above them. `make long` measures to the point.

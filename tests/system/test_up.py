@@ -96,6 +96,7 @@ async def test_asked_to_stop_while_something_starts_again_it_stops_all(home: Pat
         await all_gone(children)
 
 
+@pytest.mark.long
 async def test_what_cannot_start_any_more_ends_it_by_name(home: Path) -> None:
     async with running_up(home) as up:
         killed = up.process_of("Postgres")

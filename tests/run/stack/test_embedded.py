@@ -166,6 +166,7 @@ async def test_nothing_is_left_whatever_ends_the_parent(parent: Parent, number: 
     await asyncio.to_thread(until, lambda: not alive(children))
 
 
+@pytest.mark.long
 async def test_a_home_can_be_started_again_right_after_its_parent_was_killed(parent: Parent, home: Path) -> None:
     parent.kill()
     await asyncio.to_thread(parent.wait, 10)
@@ -174,6 +175,7 @@ async def test_a_home_can_be_started_again_right_after_its_parent_was_killed(par
     await again.stop()
 
 
+@pytest.mark.long
 async def test_kafka_dies_with_its_watch_too(parent: Parent) -> None:
     children = descendants(parent.pid)
     watches = [child for child in children if child.ppid() == parent.pid]
@@ -225,6 +227,7 @@ async def test_a_home_too_deep_for_a_socket_works(tmp_path: Path) -> None:
     await postgres.stop()
 
 
+@pytest.mark.long
 async def test_a_port_taken_before_kafka_binds_it_is_given_up_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
