@@ -3,8 +3,10 @@
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.console.story import Office
 
@@ -47,3 +49,13 @@ async def signed_in(
         yield context
     finally:
         await context.close()
+
+
+async def has_no_fault(page: Page, *rules: str) -> None:
+    """As axe-core has it: contrast, names, order of headings, tables, regions; or by these rules alone."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found: list[dict[str, Any]] = (await Axe().run(page, options=options)).response["violations"]
+    told = [f"{one['id']}: {node['target']} {node['html'][:150]}" for one in found for node in one["nodes"]]
+    assert not told, f"{page.url}\n" + "\n".join(told)

@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, Page, expect
 
 from services.billing.runner import JOB_LOCK
 from services.postgres import connected
 from tests.console.answers import noting
-from tests.console.browsing import CHROMIUM, PHONE, WIDE, running_chromium, signed_in
+from tests.console.browsing import CHROMIUM, PHONE, WIDE, has_no_fault, running_chromium, signed_in
 from tests.console.pictures import pages
 from tests.console.story import Office
 
@@ -49,16 +47,6 @@ async def numbers(page: Page, selector: str) -> list[Decimal]:
     """The exact numbers that are shown in there."""
     values = await page.eval_on_selector_all(f"{selector} data", "found => found.map(data => data.value)")
     return [Decimal(value) for value in values]
-
-
-async def has_no_fault(page: Page, *rules: str) -> None:
-    """As axe-core has it: contrast, names, order of headings, tables, regions; or by these rules alone."""
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
-    if rules:
-        options["runOnly"] = {"type": "rule", "values": list(rules)}
-    found: list[dict[str, Any]] = (await Axe().run(page, options=options)).response["violations"]
-    told = [f"{one['id']}: {node['target']} {node['html'][:150]}" for one in found for node in one["nodes"]]
-    assert not told, f"{page.url}\n" + "\n".join(told)
 
 
 async def test_a_pending_bill_is_looked_at_and_approved(office: Office, page: Page) -> None:
@@ -210,10 +198,21 @@ async def test_every_page_is_the_apis_on_any_width_and_in_the_dark(office: Offic
             await has_no_fault(page)
             await page.emulate_media(color_scheme="light")
             await page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
-            await has_no_fault(page, "color-contrast")
             if shown := await noted.strangers(page):
                 strange[name] = shown
         assert not strange and noted.compared > 500
+    await page.close()
+
+
+@pytest.mark.long
+async def test_every_page_is_read_in_the_light_as_well(office: Office, context: BrowserContext) -> None:
+    """Its contrast; tests/console/test_contrast.py holds that of the colours themselves in both lights."""
+    await office.look_up()
+    page = await context.new_page()
+    await page.emulate_media(color_scheme="light")
+    for path in pages(office).values():
+        await page.goto(office.base + path)
+        await has_no_fault(page, "color-contrast")
     await page.close()
 
 

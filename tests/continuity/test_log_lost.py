@@ -89,6 +89,7 @@ async def test_a_log_made_anew_is_refused_whatever_it_has_grown_to(home: Home) -
     assert not await home.stop()
 
 
+@pytest.mark.long
 async def test_a_log_whose_beginning_a_retention_deleted_is_named(stack: Stack, tmp_path: Path) -> None:
     async with fresh_home(stack, tmp_path) as home:  # nothing brings it back
         await home.start()
@@ -101,6 +102,7 @@ async def test_a_log_whose_beginning_a_retention_deleted_is_named(stack: Stack, 
         assert isinstance(error, LogCutError) and "retention.ms" in str(error)
 
 
+@pytest.mark.long
 async def test_bill_lines_that_were_deleted_are_written_again(home: Home) -> None:
     await home.start()
     wire = home.wire("lines")

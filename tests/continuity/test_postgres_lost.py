@@ -48,6 +48,7 @@ async def test_postgres_lost_whole_in_mid_load_is_refilled_from_the_log(home: Ho
     await home.stop()
 
 
+@pytest.mark.long
 async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_back(home: Home) -> None:
     await home.start()
     wire = home.wire("strayed")

@@ -138,6 +138,7 @@ async def test_usage_that_lost_its_end_is_named(home: Home) -> None:
     await home.stop()
 
 
+@pytest.mark.long
 async def test_usage_that_was_deleted_unread_is_named_and_gone_on_with_on_request(home: Home) -> None:
     await home.start()
     wire = home.wire("unread")
@@ -180,6 +181,7 @@ async def test_usage_that_a_broker_made_by_itself_gets_our_settings_on_request(h
     await home.stop()
 
 
+@pytest.mark.long
 async def test_a_partition_that_was_added_is_named_and_its_records_count_where_they_belong(home: Home) -> None:
     await home.start()
     wire = home.wire("wider")

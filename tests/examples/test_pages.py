@@ -44,7 +44,15 @@ async def played(reader: Reader, typed: Shell, block: Block) -> str:
     return said
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+#: What starts a command, and with it a process, for each of very many blocks.
+SLOW = ("how-to-audit", "how-to-export")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.long) if page.stem in SLOW else page for page in PAGES],
+    ids=lambda page: page.stem,
+)
 async def test_a_page_is_true(reader: Reader, page: Path) -> None:
     wrong = []
     async with reader.starts("sh", "-e") as process:

@@ -139,6 +139,7 @@ async def test_a_second_writer_is_noticed_and_the_log_decides(system: Live) -> N
     assert found[-1].charges[0].amount == Decimal("5.45")
 
 
+@pytest.mark.long
 async def test_kill_minus_nine_in_mid_load_loses_and_doubles_nothing(system: Live, tmp_path: Path) -> None:
     world = system.world(accounts=30)
     await system.create(world)

@@ -43,6 +43,7 @@ async def _until(place: Place, wanted: int) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.long
 async def test_killed_in_mid_load_it_leaves_what_an_undisturbed_one_leaves(place: Place) -> None:
     log = Log("killed", PARTITIONS, generation="killed")
     log.catalog()

@@ -132,6 +132,7 @@ async def test_the_api_shows_its_requests_by_route_and_not_by_who_asked(seen: Se
     assert (shown.of("trueup_pool_wait_seconds_count", role="trueup_api") or 0) > 0
 
 
+@pytest.mark.long
 async def test_while_the_broker_stands_still_those_who_need_it_live_are_not_ready_and_say_for_whom_they_wait(
     seen: Seen,
 ) -> None:

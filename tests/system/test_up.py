@@ -72,6 +72,7 @@ async def test_whatever_is_killed_runs_again_at_the_same_address_and_it_stops_cl
         await all_gone(children)
 
 
+@pytest.mark.long
 async def test_kill_minus_nine_leaves_no_orphan(home: Path) -> None:
     async with running_up(home) as up:
         children = up.children()
