@@ -22,7 +22,8 @@ from tests.continuity.test_usage_lost import publish
 from tests.kafka.odd_records import publish_with_unreadable_header
 from tests.system.story import ACCOUNTS, Left, Wire, set_up
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+#: One drill after the other, over one system.
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600), pytest.mark.long]
 ORGANIZATION = "drilled"
 
 
@@ -92,7 +93,6 @@ def counted(left: Left) -> int:
     return sum(int(float(row["total"])) for row in left["usage_totals"])
 
 
-@pytest.mark.long
 async def test_a_partition_whose_disk_is_lost_is_restored_from_the_archive(home: Home, wire: Wire, kept: Path) -> None:
     before = await home.left(wire)
     assert counted(before) == 80 and before["bills"] and before["draws"]
@@ -145,7 +145,6 @@ async def test_a_kafka_lost_whole_is_restored_from_an_archive_that_was_behind(
     await home.stop()
 
 
-@pytest.mark.long
 async def test_a_move_to_another_cluster_goes_on_where_it_was(home: Home, wire: Wire, kept: Path) -> None:
     await home.start()
     async with publisher(home) as producer, producer.transaction():
