@@ -85,7 +85,6 @@ async def from_nothing_to_a_bill(installation: Installation, doctors: Sequence[s
     return left
 
 
-@pytest.mark.long
 async def test_two_installations_bill_the_same_story_and_see_nothing_of_each_other(
     two: tuple[Installation, Installation],
 ) -> None:
