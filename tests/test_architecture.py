@@ -42,6 +42,7 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",
     *(f"services.kafka.{name}" for name in ("cluster", "failures")),
+    *(f"services.personal.{name}" for name in ("fields", "sealed")),
     *(
         f"services.proof.{name}"
         for name in ("checking", "deriving", "documents", "comparing", "head", "selecting", "verdict", "verifying")
