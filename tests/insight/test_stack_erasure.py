@@ -176,6 +176,15 @@ async def test_what_is_deleted_is_forgotten_with_it(wire: Wire, played: Played) 
     assert told["data"][0]["m3terEvent"]["eventData"]["oldDto"]["name"] == TOMBSTONE
 
 
+async def test_what_is_sealed_is_not_searched(wire: Wire) -> None:
+    for query in ({"searchQuery": "name~Ann"}, {"searchQuery": "code:acme$emailAddress:x"}, {"sortBy": "name"}):
+        answer = await wire.ask("GET", "accounts/search", **query)
+        assert answer.status_code == 400 and "is sealed" in answer.json()["message"]
+    assert len((await wire.do("GET", "accounts/search", searchQuery="code:acme"))["data"]) == 1
+    assert (await wire.do("GET", "find", query="e"))["data"] == []
+    assert [one["code"] for one in (await wire.do("GET", "find", query="acm"))["data"]] == ["acme"]
+
+
 async def test_it_is_decided_with_the_organization(wire: Wire, played: Played) -> None:
     assert await wire.refused(400, "PUT", "organizationconfig", CONFIG | {"version": 1}) == (
         "personalData: is set at creation and never changes"
