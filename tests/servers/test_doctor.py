@@ -31,6 +31,7 @@ from tests.servers.broken import (
     kafka_of_another_authority,
     migrated_by_a_newer_version,
     no_checkpoint_secret,
+    no_personal_key,
     no_right_to_a_topic,
     no_row_security,
     not_migrated,
@@ -176,6 +177,10 @@ BROKEN: dict[Break, tuple[str, str]] = {
     no_row_security: (
         "postgres-role",
         "does not keep organizations apart in store.entities; run `trueup migrate`",
+    ),
+    no_personal_key: (
+        "personal-key",
+        "of organization acme is kept under keys, .*no operator's key: .*; no api and no ingest and no webhooks starts",
     ),
     other_read_models: (
         "read-models",
