@@ -16,17 +16,21 @@ NOTHING_SHOWN: Mapping[str, Shown] = {}
 
 
 async def write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
-    fewer = [(family, now) for family, now in changed if family.shown is None or family.shown.keys() - now.keys()]
+    fewer = [
+        (family, now)
+        for family, now in changed
+        if (before := family.written.balances) is None or before.keys() - now.keys()
+    ]
     if fewer:
         remaining = [id for _, now in fewer for id in now]
         await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], remaining)
     rows = []
     for family, now in changed:
-        before = NOTHING_SHOWN if family.shown is None else family.shown
+        shown = family.written.balances or NOTHING_SHOWN
         rows += [
-            one.row
-            for id, one in now.items()
-            if (shown_before := before.get(id)) is None or shown_before.row != one.row
+            agreement.row
+            for id, agreement in now.items()
+            if (shown_before := shown.get(id)) is None or shown_before.row != agreement.row
         ]
     if rows:
         await connection.execute(balances.UPSERT, *columns(sorted(rows), balances.WIDTH))
@@ -35,7 +39,7 @@ async def write_balances(connection: Any, changed: Sequence[tuple[FamilyState, M
 async def write_behind(connection: Any, changed: Sequence[tuple[FamilyState, BehindRows]]) -> None:
     for table, of_table in _BEHIND:
         moved = [
-            (family.root_id, of_table(now), None if family.written is None else of_table(family.written))
+            (family.root_id, of_table(now), None if (before := family.written.behind) is None else of_table(before))
             for family, now in changed
         ]
         await _write(connection, table, moved)
@@ -43,7 +47,7 @@ async def write_behind(connection: Any, changed: Sequence[tuple[FamilyState, Beh
 
 async def write_outlooks(connection: Any, changed: Sequence[tuple[FamilyState, tuple[OutlookRow, ...]]]) -> None:
     """Last of all."""
-    await _write(connection, outlooks, [(family.root_id, now, family.expected) for family, now in changed])
+    await _write(connection, outlooks, [(family.root_id, now, family.written.outlooks) for family, now in changed])
 
 
 async def _write(

@@ -24,9 +24,9 @@ from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
-from services.readside.family_state import FamilyState, Root
+from services.readside.family_state import FamilyState, Root, family_known_by
 from services.readside.live import reading_live
-from services.readside.loading import read_family, read_positions
+from services.readside.loading import read_positions
 from services.readside.past.usage import usage_between
 from services.store.generations import load_generations
 
@@ -155,7 +155,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
 def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     """Raises: UnknownFamilyError."""
     root = Root(rows.organization, rows.root_id, rows.positions.partition)
-    state = read_family(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
+    state = family_known_by(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
