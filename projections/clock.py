@@ -1,8 +1,9 @@
 """What time the log tells: no clock is trusted alone (decisions 14 and 27)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from events.dates import EARLIEST, EPOCH
 from events.facts.clock import ClockTicked
 from projections.calendar import local_day
 from projections.resources import Resources
@@ -16,7 +17,7 @@ def counted_tick(tick: ClockTicked, appended_ms: int) -> datetime:
 
     So a host whose clock is a year ahead moves nothing; what was judged by its ticks heals as the log goes on.
     """
-    appended = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=appended_ms)
+    appended = EPOCH + timedelta(milliseconds=appended_ms)
     return min(tick.now, appended + QUARTER)
 
 
@@ -45,4 +46,4 @@ def today_of(resources: Resources, zone: str, evidence: Evidence) -> date:
     if now is not None:
         return local_day(now, zone)
     fact_day = None if evidence.fact is None else local_day(evidence.fact, zone)
-    return max((day for day in (evidence.usage, fact_day) if day is not None), default=date(1970, 1, 1))
+    return max((day for day in (evidence.usage, fact_day) if day is not None), default=EARLIEST)

@@ -20,7 +20,7 @@ from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
 from events.resources.catalog import AggregationFunction
-from events.zones import ZoneDays
+from events.zones import ZoneDays, day_in
 from projections.aggregates import Contribution, DayState, MeterAggregation, contributions, merge
 from projections.usage import Cell, CellKey, MeterPlan, RatedRecord, fold_usage, joined
 
@@ -204,4 +204,4 @@ class CorrectedFold:
 
 def day_of(event: Corrected, zones: Mapping[str, ZoneDays]) -> date:
     """The day that it counts on, in its account's zone."""
-    return event.ts.astimezone(zones[event.account].zone).date()
+    return day_in(zones[event.account].zone, event.ts)

@@ -4,15 +4,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from events.resources.notifications import DAYS_MAX
 from projections.calendar import ONE_DAY, Period
 from projections.outlook.course import Addition, Course, course
 from projections.outlook.pace import Pace, day_after, sampled
 from projections.outlook.standing import Standing
 from projections.settlement.agreements import Fund
 
-#: How far ahead it goes, and of how many additions it has points.
-AHEAD = timedelta(days=3660)
-ADDED_MAX = 30
+#: How far ahead it goes, as no rule waits for a later day; and of how many additions it has points.
+AHEAD, ADDED_MAX = timedelta(days=DAYS_MAX), 30
 
 
 class ForecastDay(NamedTuple):
