@@ -151,12 +151,12 @@ class CorrectedFold:
         """The next records, in order, as `fold_usage` takes them."""
         start = 0
         for offset in self._between(offsets):
-            place = bisect_left(offsets, offset)
-            if place == len(offsets) or offsets[place] != offset:
+            index = bisect_left(offsets, offset)
+            if index == len(offsets) or offsets[index] != offset:
                 continue
-            self._plainly(offsets[start:place], usage[start:place], value_at)
+            self._plainly(offsets[start:index], usage[start:index], value_at)
             self._corrected(offset, self._corrections[offset])
-            start = place + 1
+            start = index + 1
         self._plainly(offsets[start:], usage[start:], value_at)
 
     def _between(self, offsets: Sequence[int]) -> Sequence[int]:

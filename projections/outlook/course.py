@@ -52,16 +52,16 @@ def course(left: int, additions: Sequence[Addition], last: int, use: Use) -> Cou
     """
     stretches = [_Stretch(0, max(0, left), 0)]
     runs_out: int | None = None
-    held, uncovered = max(0, left), 0
+    remaining, uncovered = max(0, left), 0
     starts = [Addition(1, 0), *additions]
     for index, start in enumerate(starts):
         stop = starts[index + 1].number - 1 if index + 1 < len(starts) else last
         before = use(start.number - 1)
-        opening = held + start.amount
+        opening = remaining + start.amount
         stretches.append(_Stretch(start.number, opening, before))
         rest = opening - (use(stop) - before)
         if rest <= 0 < opening and runs_out is None:
             days = range(start.number, stop + 1)
             runs_out = days[bisect_left(days, True, key=lambda day: opening - (use(day) - before) <= 0)]
-        held, uncovered = max(0, rest), uncovered + max(0, -rest)
-    return Course(use, tuple(stretches), runs_out, held, use(last) - uncovered, uncovered)
+        remaining, uncovered = max(0, rest), uncovered + max(0, -rest)
+    return Course(use, tuple(stretches), runs_out, remaining, use(last) - uncovered, uncovered)

@@ -37,7 +37,9 @@ class AlertsWriter:
 
     def forget(self, partitions: Container[int]) -> None:
         """Do not write what was found in these partitions: their memory is dropped."""
-        self._changed = {key: one for key, one in self._changed.items() if one[0].partition not in partitions}
+        self._changed = {
+            key: changed for key, changed in self._changed.items() if changed[0].partition not in partitions
+        }
 
     async def flush(self, connection: Any) -> None:
         """Write what changed. What was written of a family before it was loaded is taken out, if it no longer holds."""
@@ -47,9 +49,9 @@ class AlertsWriter:
             shown = family.alerts.shown.get(speed)
             if shown is None or shown - due:
                 known.append((root_id, speed.value))
-            rows += [alert_due_row(one, family.organization, root_id, speed) for one in due - (shown or _NONE)]
+            rows += [alert_due_row(alert, family.organization, root_id, speed) for alert in due - (shown or _NONE)]
         if known:
-            remaining = [one.id for _, due in changed.values() for one in due]
+            remaining = [alert.id for _, due in changed.values() for alert in due]
             await connection.execute(alerts_due.DROP_OTHERS, *columns(known, 2), remaining)
         if rows:
             await connection.execute(alerts_due.UPSERT, *columns(sorted(rows), alerts_due.WIDTH))

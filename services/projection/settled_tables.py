@@ -46,7 +46,7 @@ async def write_behind(connection: Any, changed: Sequence[tuple[FamilyState, Beh
 
 
 async def write_outlooks(connection: Any, changed: Sequence[tuple[FamilyState, tuple[OutlookRow, ...]]]) -> None:
-    """Last of all."""
+    """Only rows that differ from what stands there, and those that are gone."""
     await _write(connection, outlooks, [(family.root_id, now, family.written.outlooks) for family, now in changed])
 
 
