@@ -82,7 +82,7 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
     if data.cost:
         _take_numbers(numbers, data.cost, "cost", meter)
     has_texts = data.who or data.what or data.where or data.other or data.metadata
-    texts = _texts(data, meter) if has_texts else _NO_TEXTS
+    texts = _texts(data, lane) if has_texts else _NO_TEXTS
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
     digest = id_digest(publisher.hash, usage_id) + content_digest(meter.crc, moment, numbers, texts)
     strings = strings_decoded(event)
@@ -140,11 +140,13 @@ def _plain(written: str, category: str, code: str) -> str:
         raise Refused(Reason.BAD_NUMBER, f"data.{category}.{code} {error}") from None
 
 
-def _texts(data: UsageData, meter: KnownMeter) -> dict[str, dict[str, str]]:
-    """The maps of text that hold something, by category."""
+def _texts(data: UsageData, lane: Lane) -> dict[str, dict[str, str]]:
+    """The maps of text that hold something, by category; personal ones sealed, so that the digest tells nothing."""
     texts: dict[str, dict[str, str]] = {}
+    meter, seal = lane.meter, lane.seal
     if data.who:
-        texts["who"] = _checked(data.who, "who", meter)
+        who = _checked(data.who, "who", meter)
+        texts["who"] = who if seal is None else {code: seal(text) for code, text in who.items()}
     if data.what:
         texts["what"] = _checked(data.what, "what", meter)
     if data.where:
