@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from projections.calendar import ONE_DAY
-from projections.outlook.course import course
-from projections.outlook.forecast import additions, lapses, on_day, until_of
+from projections.outlook.forecast import additions, course, lapses, on_day, until_of
 from projections.outlook.pace import WINDOWS, Pace, days_of
 from projections.outlook.progress import days_left, reached
 from projections.outlook.standing import Standing, standing_of, used_of_all

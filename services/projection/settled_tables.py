@@ -1,10 +1,15 @@
-"""What settling gave, into its tables: rows that changed, and those that are gone."""
+"""What settling gave, into its tables: rows that changed, and those that are gone; and what rules found in it, nothing
+at all where there are none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from projections.readmodels import accrued_lines, balances, columns, draws, outlooks
+from projections.alerts.due import AlertDue, Speed
+from projections.alerts.levels import Level
+from projections.alerts.rules import Rules
+from projections.readmodels import accrued_lines, alerts_due, balances, columns, draws, outlooks
+from projections.readmodels.alerts_due import alert_due_row
 from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import BehindRows, Shown
 from services.readside.family_state import FamilyState
@@ -13,6 +18,12 @@ from services.readside.family_state import FamilyState
 _BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
 #: What is known to be written of a family that was just loaded: nothing.
 NOTHING_SHOWN: Mapping[str, Shown] = {}
+
+
+async def put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
+    """Rows into a statement that takes them as parallel arrays; no rows, no statement."""
+    if rows:
+        await connection.execute(statement, *columns(rows, width))
 
 
 async def write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
@@ -69,3 +80,52 @@ def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
     """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
     known = set(before)
     return [row for row in now if row not in known]
+
+
+_NONE = frozenset[AlertDue]()
+
+
+class AlertsWriter:
+    """Collects what is to be raised of families that were settled; `flush` writes it."""
+
+    def __init__(self) -> None:
+        #: By root and speed: one that is settled twice in a transaction is written once.
+        self._changed: dict[tuple[str, Speed], tuple[FamilyState, frozenset[AlertDue]]] = {}
+
+    def find(self, family: FamilyState, rules: Rules, levels: Callable[[], Iterable[Level]], speed: Speed) -> None:
+        """Ask the rules, if there are any, about the levels that were just settled."""
+        due = family.alerts.find(rules, levels(), speed) if rules else _NONE
+        key = family.root_id, speed
+        if due != family.alerts.shown.get(speed):
+            self._changed[key] = (family, due)
+        else:
+            self._changed.pop(key, None)
+
+    def note_none(self, family: FamilyState) -> None:
+        """A family without terms has nothing that a rule could look at."""
+        for speed in Speed:
+            self.find(family, Rules(), tuple, speed)
+
+    def forget(self, partitions: Container[int]) -> None:
+        """Do not write what was found in these partitions: their memory is dropped."""
+        self._changed = {
+            key: changed for key, changed in self._changed.items() if changed[0].partition not in partitions
+        }
+
+    async def flush(self, connection: Any) -> None:
+        """Write what changed. What was written of a family before it was loaded is taken out, if it no longer holds."""
+        changed, self._changed = self._changed, {}
+        known, rows = [], []
+        for (root_id, speed), (family, due) in changed.items():
+            shown = family.alerts.shown.get(speed)
+            if shown is None or shown - due:
+                known.append((root_id, speed.value))
+            rows += [alert_due_row(alert, family.organization, root_id, speed) for alert in due - (shown or _NONE)]
+        if known:
+            remaining = [alert.id for _, due in changed.values() for alert in due]
+            await connection.execute(alerts_due.DROP_OTHERS, *columns(known, 2), remaining)
+        if rows:
+            await connection.execute(alerts_due.UPSERT, *columns(sorted(rows), alerts_due.WIDTH))
+            await connection.execute(alerts_due.NOTIFY)
+        for (_, speed), (family, due) in changed.items():
+            family.alerts.note_shown(speed, due)
