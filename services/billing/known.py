@@ -43,7 +43,7 @@ async def known_bill(
 ) -> KnownBill:
     """Raises: UnknownResource if it was not there yet, or not any more."""
     async with reading_live(postgres) as connection:
-        rows = await facts_known(connection, organization, bill_id, cut)
+        rows = await facts_known(connection, organization, [bill_id], cut.offsets)
         catalog = await read_catalog(connection, organization, cut.offsets[0])
     life = await compute(organization, _life, organization, bill_id, rows)
     resources, _ = await compute(organization, catalog_of, catalog)

@@ -1,14 +1,12 @@
 """Bills as the live read models hold them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from events.facts.bills import BillIssued
 from services.billing.bill_document import Names, Stamps
-from services.readside.table_rows import bill_with
+from services.readside.table_rows import bill_with, lines_of_bills
 from services.store.listing import Condition, Search
 
 _BILLS = """
@@ -16,7 +14,6 @@ SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, po
     created_by, approved_by, locked_by, modified_by
 FROM bills
 WHERE organization = $1 AND NOT voided"""
-_LINES = "SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number"
 _NAMES = """
 SELECT id, body->>'code' AS code, body->>'name' AS name FROM store.entities WHERE organization = $1 AND id = ANY ($2)
 """
@@ -44,9 +41,7 @@ async def read_bills(connection: Any, organization: str, wanted: Search) -> list
     query = _BILLS + wanted.placed(arguments)
     query += f" ORDER BY {wanted.order} {'ASC' if wanted.ascending else 'DESC'} NULLS LAST, position DESC"
     rows = await connection.fetch(f"{query} OFFSET {wanted.offset} LIMIT {wanted.size}", *arguments)
-    lines: dict[str, list[Any]] = {row["bill_id"]: [] for row in rows}
-    for row in await connection.fetch(_LINES, list(lines)):
-        lines[row["bill_id"]].append(json.loads(row["line"], parse_float=Decimal))
+    lines = await lines_of_bills(connection, [row["bill_id"] for row in rows])
     return [_stored(row, lines[row["bill_id"]]) for row in rows]
 
 

@@ -1,9 +1,7 @@
 """Documents for auditors, made of the log and of the topic of heads; of Postgres only what it shows of a bill."""
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from decimal import Decimal
 from operator import itemgetter
 
 from events.facts.bills import BillLine
@@ -23,9 +21,9 @@ from services.proof.keeping import OtherLogError, Published, all_heads, numbered
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
+from services.readside.table_rows import lines_of_bills
 from services.store.generations import load_generations
 
-_LINES = "SELECT line::text FROM bill_line_items WHERE organization = $1 AND bill_id = $2 ORDER BY number"
 #: Its total as it is shown, and where in the log it is.
 _ISSUED = """
 SELECT total, log_offset FROM bills JOIN facts ON facts.organization = $1 AND resource_id = $2 AND type = 'BillIssued'
@@ -145,7 +143,7 @@ async def export_bill(
         origins: Origins = (await load_generations(connection)).origins
     async with reading_live(postgres) as connection:
         bill = await bill_as_issued(connection, organization, bill_id)
-        lines = await connection.fetch(_LINES, organization, bill_id)
+        lines = (await lines_of_bills(connection, [bill_id]))[bill_id]
         row = await connection.fetchrow(_ISSUED, organization, bill_id)
     if bill is None or row is None:
         raise UnknownResource(kind="bill", id=bill_id)
@@ -156,7 +154,7 @@ async def export_bill(
             generations=tuple(sorted(origins.generations)),
             bill_id=bill_id,
             total=row["total"],
-            lines=tuple(BillLine.model_validate(json.loads(row["line"], parse_float=Decimal)) for row in lines),
+            lines=tuple(BillLine.model_validate(line) for line in lines),
             log=await _proved(reader, log, row["log_offset"], OfBill(origins, organization, bill), key),
             catalog=await _proved(
                 reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill), key

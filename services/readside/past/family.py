@@ -3,13 +3,12 @@ moved on since, from the range of the log that the totals' own offsets name."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
 from events.codec import decode
 from events.facts.bills import Positions
-from events.facts.clock import ClockTicked
 from events.sources import Origins
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import meter_aggregation
@@ -26,7 +25,7 @@ from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
 from services.readside.family_state import FamilyState, Root
 from services.readside.live import reading_live
-from services.readside.loading import read_family, read_positions
+from services.readside.loading import read_clock, read_family, read_positions
 from services.readside.past.usage import usage_between
 from services.store.generations import load_generations
 
@@ -38,11 +37,6 @@ ORDER BY log_offset
 _CORRECTED_SINCE = f"""
 SELECT record FROM facts
 WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset >= $4 AND type IN {facts.CORRECTING}
-"""
-_CLOCK = """
-SELECT record FROM facts
-WHERE partition = $1 AND organization = $2 AND type = 'ClockTicked' AND log_offset < $3
-ORDER BY log_offset DESC LIMIT 1
 """
 _NO_CORRECTIONS: Corrections = MappingProxyType({})
 
@@ -77,7 +71,7 @@ class _Rows:
     position: Position
     own: Sequence[Mapping[str, Any]]
     corrected_since: Sequence[Mapping[str, Any]]
-    clock: Sequence[Mapping[str, Any]]
+    clock: datetime | None
     totals: Sequence[Mapping[str, Any]]
     catalog: CatalogRows
     catalog_now: CatalogRows
@@ -145,7 +139,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
         position,
         await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log),
         await connection.fetch(_CORRECTED_SINCE, organization, root_id, positions.partition, positions.log),
-        await connection.fetch(_CLOCK, positions.partition, organization, positions.log),
+        await read_clock(connection, positions.partition, organization, positions.log),
         await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(row["account_id"] for row in members)),
         await read_catalog(connection, organization, positions.catalog),
         await read_catalog(connection, organization, position.catalog_offset),
@@ -159,11 +153,6 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
-    clock = None
-    for row in rows.clock:
-        fact = decode(bytes(row["record"])).data
-        assert isinstance(fact, ClockTicked)
-        clock = fact.now
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
     same, end = catalog.aggregations.keys() - changed, rows.positions.log
     own = (row for row in rows.totals if row["account_id"] in state.members and row["aggregation_id"] in same)
@@ -173,7 +162,7 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end, corrected)
     meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.position.meters
     start = min([end, *straddling.values(), *(begun[meter] for meter in meters if meter in begun)])
-    resources = together(catalog, state.own, clock)
+    resources = together(catalog, state.own, rows.clock)
     return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
 
 

@@ -3,7 +3,6 @@ and what day it was, by the last tick of the real clock."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from events.codec import ForeignRecordError, decode_own
 from events.facts.bills import Positions
@@ -12,7 +11,6 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.calendar import later
 from projections.clock import counted_tick
-from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
@@ -21,7 +19,7 @@ from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
 from services.readside.live import reading_live
-from services.readside.loading import read_positions
+from services.readside.loading import read_positions, read_roots
 from services.readside.past.family import load_past
 from services.readside.progress import Waiter
 from services.readside.recalled import recall_family
@@ -96,9 +94,10 @@ async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id
     is cut at the moment stops there, too.
     """
     async with reading_live(postgres) as connection:
-        partition: Any = await connection.fetchval(directory.ROOT, organization, root_id)
-        if partition is None:
+        roots = await read_roots(connection, organization, [root_id])
+        if not roots:
             raise UnknownFamilyError(organization, root_id)
+        partition = roots[0].partition
         position = (await read_positions(connection, [partition]))[partition]
     log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
     catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
