@@ -44,7 +44,7 @@ PURE = (
     *(f"services.kafka.{name}" for name in ("cluster", "failures")),
     *(
         f"services.proof.{name}"
-        for name in ("checking", "deriving", "documents", "comparing", "head", "selecting", "verdict", "verifying")
+        for name in ("checking", "deriving", "documents", "head", "selecting", "verdict", "verifying")
     ),
     "services.postgres_url",
     "services.readside.family_state",

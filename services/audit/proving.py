@@ -8,9 +8,8 @@ from typing import Any
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
 from services.audit.beginning import Refused
-from services.audit.checkpoint import Checkpoint, Seal, Segment, program_version
+from services.audit.checkpoint import Checkpoint, Seal, Segment, next_number, program_version, published_tokens
 from services.audit.history import SCHEME, digest_between
-from services.audit.keeping import next_number, published_tokens
 from services.audit.partition import Proved, Stretch
 from services.kafka import Cluster, LogReader
 from services.store.generations import Generations

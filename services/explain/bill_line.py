@@ -21,8 +21,7 @@ from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
-from services.explain.corrected import corrected_usage
-from services.explain.events import count_events, read_events
+from services.explain.events import corrected_usage, count_events, read_events
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live

@@ -12,8 +12,7 @@ from rich.table import Table
 from services.failures import ExpectedFailure, Passing
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
-from services.status.processes import ask, known_in
-from services.status.shown import lines
+from services.status.processes import ask, known_in, lines
 from services.status.whole import Document, look, with_processes
 from services.words import printable
 

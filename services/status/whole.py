@@ -21,8 +21,7 @@ from services.readside.overview import due_families
 from services.readside.targets import usage_read
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
-from services.status.processes import Said
-from services.status.shown import together
+from services.status.processes import Said, together
 
 #: By topic and partition, where it ends.
 Ends = Mapping[str, Mapping[int, int]]

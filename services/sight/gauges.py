@@ -1,4 +1,6 @@
-"""How far a worker is behind in the partitions that it has, as of its last round, as Prometheus asks for it."""
+"""Two gauges that Prometheus's library has not: how far a worker is behind, which grows while the worker does nothing,
+and a time that is not shown before it was.
+"""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -6,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client.registry import Collector, CollectorRegistry
 
 LAG_LABELS = ("topic", "partition")
 
@@ -73,3 +75,28 @@ class Lags(Collector):
                 labels=LAG_LABELS,
             ),
         )
+
+
+class Moment(Collector):
+    """When something happened last, in seconds since 1970. Until it has there is no sample: 0 would be read as 1970."""
+
+    def __init__(self, name: str, documentation: str, *, registry: CollectorRegistry) -> None:
+        self._name, self._documentation = name, documentation
+        self._seconds: float | None = None
+        registry.register(self)
+
+    def set(self, seconds: float) -> None:
+        """It happened then."""
+        self._seconds = seconds
+
+    def set_to_current_time(self) -> None:
+        """It has just happened."""
+        self.set(time.time())
+
+    def describe(self) -> Iterable[Metric]:
+        """It, without a value."""
+        return [GaugeMetricFamily(self._name, self._documentation)]
+
+    def collect(self) -> Iterable[Metric]:
+        """It, with the moment if there was one."""
+        return [GaugeMetricFamily(self._name, self._documentation, value=self._seconds)]
