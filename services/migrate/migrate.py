@@ -19,6 +19,7 @@ import uvloop
 from events.topics import USAGE
 from projections.readmodels import registry
 from services.continuity.guard import mending
+from services.erasure.operators_key import ensure_home_key
 from services.kafka import Cluster
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
@@ -76,6 +77,7 @@ async def migrate(
         live = await make_read_models(connection)
         if not live.is_current:
             tell(_outdated(live))
+        ensure_home_key(settings)
         return await load_generations(connection)
 
 
