@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Sequence,
 )
@@ -127,6 +128,16 @@ async def first_of(seconds: float, *events: asyncio.Event, futures: "Sequence[as
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work returns; None if the event is set before: then the work is cancelled, and has ended."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        await cancel_all((working, waiting))
 
 
 async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:

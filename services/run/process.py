@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 import uvloop
 
-from services.concurrency import cancel_all
+from services.concurrency import unless_set
 from services.failures import Passing, Worded
 from services.kafka import Cluster
 from services.outage import until_stopped
@@ -137,7 +137,7 @@ async def _run(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | 
             tell_ready(ready_file, {**facts, **port_facts})
 
         async def attempt() -> None:
-            servers = given or await _unless_stopped(stop, find(settings))
+            servers = given or await unless_set(stop, find(settings))
             if servers is None:
                 return
             try:
@@ -148,16 +148,6 @@ async def _run(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | 
                 raise NotYetMigratedError(why=error) from error
 
         await until_stopped(stop, "waits" if seen_as else "server_unavailable", attempt)
-
-
-async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What it returns; None if `stop` is set before, and then nothing of it goes on."""
-    tasks = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].result() if tasks[0].done() else None
-    finally:
-        await cancel_all(tasks)
 
 
 @contextmanager
