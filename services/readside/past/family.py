@@ -152,16 +152,23 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     state = read_family(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
-    (catalog, index), (now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
-    changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
-    same, end = catalog.aggregations.keys() - changed, rows.positions.log
-    own = (row for row in rows.totals if row["account_id"] in state.members and row["aggregation_id"] in same)
+    (catalog, index), (catalog_now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
+    end = rows.positions.log
+    # An aggregation that counts otherwise now has other totals now: what it had is derived from the log.
+    changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
+    unchanged = catalog.aggregations.keys() - changed
+    totals = (
+        row
+        for row in rows.totals
+        if row["account_id"] in state.members and row["aggregation_id"] in unchanged and row["first_offset"] < end
+    )
     since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
     corrected = _corrected(state, catalog, [*since.values(), *supposed.values()])
     state.suppose(supposed)
-    straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end, corrected)
-    meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.position.meters
-    start = min([end, *straddling.values(), *(begun[meter] for meter in meters if meter in begun)])
+    straddling = _take_totals(state, totals, end, corrected)
+    meters = {catalog.aggregations[id].body.meter_id for id in changed}
+    first_usage = [offset for meter, offset in rows.position.meters.items() if meter in meters]
+    start = min([end, *straddling.values(), *first_usage])
     resources = together(catalog, state.own, rows.clock)
     return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
 
@@ -187,17 +194,17 @@ def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Correcte
 def _take_totals(
     state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int, corrected: Set[tuple[str, str, date]]
 ) -> dict[CellKey, int]:
-    """Totals that stood at the end as they stand now; returns those that grew or were corrected since, with where they
-    begin.
+    """Take the totals that stand as they stood before offset `end`. Returns: those that grew or were corrected since,
+    with the offset of their first record.
     """
-    grown = {}
+    moved = {}
     for row in rows:
         key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
         if row["last_offset"] < end and (key[0], key[1], key[3]) not in corrected:
             state.put_total(key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"]))
         else:
-            grown[key] = row["first_offset"]
-    return grown
+            moved[key] = row["first_offset"]
+    return moved
 
 
 async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
