@@ -151,7 +151,7 @@ async def examine_rights(
     """Every right of these processes that the cluster does not give us, one line for each topic or group."""
     missing: dict[tuple[str, str], dict[Operation, list[str]]] = defaultdict(lambda: defaultdict(list))
     wanted = [right for process in processes for right in rights_of(process)]
-    allowed = await _held(asking, metadata, wanted)
+    allowed = await _allowed_of(asking, metadata, wanted)
     for right in wanted:
         may = allowed[right.kind, right.name]
         if may is not None and right.operation not in may:
@@ -173,7 +173,7 @@ async def examine_rights(
         report.ok(Check.KAFKA_RIGHT, "cluster", f"{cluster.user} may do what {', '.join(processes)} must")
 
 
-async def _held(
+async def _allowed_of(
     asking: Asking, metadata: Metadata, wanted: Iterable[Right]
 ) -> dict[tuple[str, str], frozenset[Operation] | None]:
     """What we may do with each topic or group. A topic that does not exist is not asked about: it is told elsewhere."""

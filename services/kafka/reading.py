@@ -99,12 +99,12 @@ class LogReader:
         assert self._consumer is not None, "use LogReader as an async context manager"
         return self._consumer
 
-    def _place(self, topic: str, partition: int) -> TopicPartition:
+    def _named(self, topic: str, partition: int) -> TopicPartition:
         return TopicPartition(self.cluster.topic(topic), partition)
 
     async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Next offset of each partition."""
-        wanted = [self._place(topic, partition) for partition in partitions]
+        wanted = [self._named(topic, partition) for partition in partitions]
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(wanted)
@@ -112,7 +112,7 @@ class LogReader:
 
     async def beginning_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """First offset that is still there, of each partition."""
-        wanted = [self._place(topic, partition) for partition in partitions]
+        wanted = [self._named(topic, partition) for partition in partitions]
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 starts = await self._open.beginning_offsets(wanted)
@@ -121,7 +121,7 @@ class LogReader:
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
         """Offset of the first record that was appended later than the moment, else the end, of each partition."""
         milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1) + 1)
-        wanted = {self._place(topic, partition): milliseconds for partition in partitions}
+        wanted = {self._named(topic, partition): milliseconds for partition in partitions}
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(list(wanted))
@@ -133,7 +133,7 @@ class LogReader:
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = POLL_RECORDS
     ) -> AsyncGenerator[list[FetchedRecord], None]:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
-        topic_partition = self._place(topic, partition)
+        topic_partition = self._named(topic, partition)
         consumer, fetcher = self._open, self._fetcher
         assert fetcher is not None
         if start >= end:

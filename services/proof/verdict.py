@@ -11,7 +11,7 @@ from projections.proof.merkle import UnprovenError, root_by_pruned
 from projections.settlement.billed import key_of
 from services.proof.deriving import Issued, Logged
 from services.proof.documents import BillExport, PartitionProof, SegmentProof
-from services.proof.head import Head, Place, StrangeHeadError, read_head
+from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
 
 
@@ -54,16 +54,18 @@ class Proved(NamedTuple):
     records: list[Logged]
 
 
-def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: str | None) -> Proved | None:
+def proved_records(
+    verdict: Verdict, proof: PartitionProof, topic_partition: TopicPartition, key: str | None
+) -> Proved | None:
     """What a file has of a partition; None if anything about it is not as it was signed."""
     what = f"{proof.topic}/{proof.partition}"
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
         return None
-    if (head.topic, head.partition) != place or (proof.topic, proof.partition) != place:
+    if (head.topic, head.partition) != topic_partition or (proof.topic, proof.partition) != topic_partition:
         verdict.fails(f"{what}: {head.named} is another partition's")
         return None
-    segments = [(part.index, part.segment.segment.leaf(*place)) for part in proof.segments]
+    segments = [(part.index, part.segment.segment.leaf(*topic_partition)) for part in proof.segments]
     try:
         root = root_by_pruned(segments, head.size, proof.hashes)
     except UnprovenError as error:
@@ -166,7 +168,7 @@ def _alike(line: BillLine, lines: Sequence[BillLine]) -> str:
 
 
 def _said(line: BillLine) -> str:
-    """All that a line says; its number and its id, which is made of the number, are its place on the bill."""
+    """All that a line says; its number and its id, which is made of the number, are its topic_partition on the bill."""
     return line.model_dump_json(exclude=set(_PLACE_OF_LINE))
 
 

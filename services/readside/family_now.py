@@ -110,11 +110,11 @@ async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[st
 
 async def read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> PageRows:
     """The rows of families, in a transaction that has set its search path."""
-    place, roots = await read_place(connection, organization, root_ids)
-    return replace(place, families=await read_families(connection, roots))
+    page, roots = await read_standing(connection, organization, root_ids)
+    return replace(page, families=await read_families(connection, roots))
 
 
-async def read_place(connection: Any, organization: str, root_ids: Sequence[str]) -> tuple[PageRows, list[Root]]:
+async def read_standing(connection: Any, organization: str, root_ids: Sequence[str]) -> tuple[PageRows, list[Root]]:
     """At which positions the families stand, without what they have; and where each of them lies."""
     roots = await read_roots(connection, organization, root_ids)
     partitions = {root.partition for root in roots}

@@ -31,7 +31,7 @@ class Lags(Collector):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._held: Mapping[tuple[str, int], Lag] = {}
+        self._lags: Mapping[tuple[str, int], Lag] = {}
 
     def note(
         self, topic: str, partitions: Collection[int], records: Mapping[int, int], read: Mapping[int, float]
@@ -40,7 +40,7 @@ class Lags(Collector):
         is known, and the time of the last one read (seconds since 1970), where one was.
         """
         now = self._clock()
-        lags = {place: lag for place, lag in self._held.items() if place[0] != topic or place[1] in partitions}
+        lags = {key: lag for key, lag in self._lags.items() if key[0] != topic or key[1] in partitions}
         for partition, count in records.items():
             known = [read[partition]] if partition in read else []
             before = lags.get((topic, partition))
@@ -48,7 +48,7 @@ class Lags(Collector):
                 known.append(before.since)
             # Of one that was just loaded it is not known since when: it counts from now, until its first record.
             lags[topic, partition] = Lag(count, max(known, default=now) if count else now)
-        self._held = lags
+        self._lags = lags
 
     def describe(self) -> Iterable[Metric]:
         """Both, without values."""
@@ -58,7 +58,7 @@ class Lags(Collector):
         """Both as of now."""
         records, seconds = self._families()
         now = self._clock()
-        for (topic, partition), lag in self._held.items():
+        for (topic, partition), lag in self._lags.items():
             labels = (topic, str(partition))
             records.add_metric(labels, lag.records)
             seconds.add_metric(labels, max(0.0, now - lag.since) if lag.records else 0.0)

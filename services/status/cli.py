@@ -90,8 +90,8 @@ def _yes(value: bool) -> str:
 
 def _table(names: tuple[str, ...], rows: list[tuple[Any, ...]], numbers: tuple[int, ...] = ()) -> Table:
     table = Table(box=None, pad_edge=False)
-    for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place in numbers else "left", no_wrap=True)
+    for column, name in enumerate(names):
+        table.add_column(name, justify="right" if column in numbers else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(printable(str(cell)) for cell in row))
     return table

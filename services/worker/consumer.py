@@ -187,8 +187,8 @@ class Fetching:
         """How many records there are to be read of partitions that go on at these offsets, as the last fetch told."""
         lags = {}
         for partition in ready.keys() & self.partitions:
-            place = TopicPartition(self.topic, partition)
-            stable, end = self.consumer.last_stable_offset(place), self.consumer.highwater(place)
+            topic_partition = TopicPartition(self.topic, partition)
+            stable, end = self.consumer.last_stable_offset(topic_partition), self.consumer.highwater(topic_partition)
             if end is not None:
                 end = end if stable in (None, -1) else stable  # -1: it reads what is not committed, too
                 lags[partition] = max(0, end - ready[partition])

@@ -23,13 +23,13 @@ _FIRST = 1 - CATALOG_PARTITION
 #: Of one organization, in each of these partitions before an offset. Others' facts, however many, are not looked at.
 _LAST_FACTS = """
 WITH last AS (
-    SELECT asked.place, asked.partition, (
+    SELECT asked.number, asked.partition, (
         SELECT max(f.log_offset) FROM facts f
         WHERE f.partition = asked.partition AND f.organization = $1 AND f.log_offset < asked.until
     ) AS log_offset
-    FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS asked (partition, until, place)
+    FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS asked (partition, until, number)
 )
-SELECT last.place, f.record FROM last JOIN facts f USING (partition, log_offset)
+SELECT last.number, f.record FROM last JOIN facts f USING (partition, log_offset)
 """
 _OF_RESOURCES = f"""
 SELECT f.partition, f.log_offset, f.resource_id, f.type, f.record FROM facts f
@@ -67,11 +67,11 @@ async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime
 
 async def events_known(postgres: Postgres, organization: str, cut: Cut) -> KnownEvents:
     """Which events of the event store were known by then; usage is none of them."""
-    partitions = [place + CATALOG_PARTITION for place in range(len(cut.offsets))]
+    partitions = [number + CATALOG_PARTITION for number in range(len(cut.offsets))]
     async with reading_live(postgres) as connection:
         rows = await connection.fetch(_LAST_FACTS, organization, partitions, list(cut.offsets))
-    last = {row["place"]: decode(bytes(row["record"])).sequence for row in rows}
-    return KnownEvents(tuple(last.get(place, 0) for place in range(1, len(partitions) + 1)))
+    last = {row["number"]: decode(bytes(row["record"])).sequence for row in rows}
+    return KnownEvents(tuple(last.get(number, 0) for number in range(1, len(partitions) + 1)))
 
 
 def is_known(resource: str, types: Sequence[str] = ()) -> str:
