@@ -22,12 +22,11 @@ from services.access.client import Patient, SignedIn
 from services.access.local import Credentials
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
-from services.simulate.live_acts import awaited
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.naming import SOURCE, in_words, noon, refusal
 from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
-from services.simulate.wording import played_unpriced
+from services.simulate.wording import awaited, played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
 JOB_SECONDS = 180.0

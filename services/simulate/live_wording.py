@@ -142,7 +142,7 @@ def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, An
     shown |= {name: document[name] for name in ("version", "status")}
     shown |= {name: Decimal(document[name]) for name in _AMOUNTS if name in document}
     if "topUps" in document:
-        shown["topUps"] = [{**names.told(one), "amount": Decimal(one["amount"])} for one in document["topUps"]]
+        shown["topUps"] = [{**names.told(top_up), "amount": Decimal(top_up["amount"])} for top_up in document["topUps"]]
     if "cancellation" in document:
         shown["cancellation"] = document["cancellation"]
     if "periods" in document:

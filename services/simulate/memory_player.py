@@ -38,8 +38,7 @@ from services.commands.messages import (
 )
 from services.commands.table import KINDS
 from services.simulate.entities import references
-from services.simulate.memory_organization import MemoryOrganization
-from services.simulate.memory_rules import act_document, rule_called
+from services.simulate.memory_organization import MemoryOrganization, act_document, rule_called
 from services.simulate.naming import id_of, in_words, resolved
 from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_bill, played_unpriced, state_document
