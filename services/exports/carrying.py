@@ -16,11 +16,12 @@ from urllib.parse import quote
 import structlog
 
 from events.codec import NewerRecordError
+from projections.revenue.chart import Chart
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.billing.runner import JobLocks
-from services.exports.columns import LINES
-from services.exports.exporting import export_lines
-from services.exports.jobs import ExportJob, Status, end_export, open_exports, start_export
+from services.exports.columns import JOURNAL, LINES, Column
+from services.exports.exporting import export_journal, export_lines
+from services.exports.jobs import ExportJob, Kind, Status, end_export, open_exports, start_export
 from services.exports.reading import end_of_log
 from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
@@ -43,6 +44,7 @@ ORGANIZATIONS_AT_ONCE = 4
 DEFAULT_PLACE = ".trueup/exports"
 #: Key of the locks of jobs (`services/billing/runner.py`).
 EXPORT_JOB_LOCK = 7_217_008
+_COLUMNS: dict[Kind, Sequence[Column]] = {"usage": USAGE, "bill-lines": LINES, "journal": JOURNAL}
 
 
 def path_of(job: ExportJob) -> str:
@@ -173,9 +175,12 @@ async def _filled(job: ExportJob, postgres: Postgres, file: BinaryIO) -> int:
     if job.asked is not None:
         about |= {"since": job.asked.since.text, "until": job.asked.until.text}
     with with_extra():
-        sheet = open_sheet(job.format, file, USAGE if job.asked is None else LINES, about)
+        sheet = open_sheet(job.format, file, _COLUMNS[job.kind], about)
     if job.asked is None:
         return await export_usage(postgres, job.organization, usage_asked(job.request), sheet)
+    if job.kind == "journal":
+        chart = Chart.model_validate(job.request.get("chart") or {})
+        return await export_journal(postgres.connection, job.organization, job.asked, chart, sheet)
     return await export_lines(postgres.connection, job.organization, job.asked, sheet)
 
 

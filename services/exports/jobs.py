@@ -10,6 +10,8 @@ from services.exports.watermark import Range, Watermark
 from services.exports.writing import Format
 from services.failures import AddressedFailure, Passing, Worded
 
+#: What the file of a job has: usage by day, bill lines, or a journal of them; its name says so.
+Kind = Literal["usage", "bill-lines", "journal"]
 Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 STATUSES: tuple[Status, ...] = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
 #: Jobs of one organization that may be unfinished at once.
@@ -80,6 +82,13 @@ class ExportJob:
     started: datetime | None
     modified: datetime
     created_by: str | None
+
+    @property
+    def kind(self) -> Kind:
+        """What its file has."""
+        if self.request["sourceType"] == "USAGE":
+            return "usage"
+        return "journal" if "JOURNAL" in self.request["operationalDataTypes"] else "bill-lines"
 
     @property
     def format(self) -> Format:
