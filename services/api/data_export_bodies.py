@@ -69,8 +69,8 @@ class AdhocAnswer(Shown):
 
 
 class ExportJobAnswer(Shown):
-    """An export. `since`, `until`, `chart`, `exportFileFormat`, `rows` and `message` are ours; the last one says why
-    there is no file.
+    """An export. `since`, `until`, `chart`, `exportFileFormat`, `rows`, `message` (why there is no file) and
+    `fileRemovedAt` (it was kept for long enough) are ours.
     """
 
     id: str
@@ -91,6 +91,7 @@ class ExportJobAnswer(Shown):
     date_created: datetime
     started_at: datetime | None = None
     created_by: str
+    file_removed_at: datetime | None = None
 
 
 class ExportUrl(Shown):

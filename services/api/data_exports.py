@@ -26,17 +26,19 @@ from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
 from services.commands.errors import InvalidField, UnknownReference, UnknownResource
-from services.exports.carrying import ExportRunner, path_of, place_of
+from services.exports.carrying import ExportRunner
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
     STATUSES,
     ExportJob,
     ExportNotReadyError,
+    ExportRemovedError,
     ExportsAwayError,
     create_export,
     get_export,
     list_exports,
 )
+from services.exports.places import path_of, place_of
 from services.exports.reading import ABOUT_LINES, newest_of
 from services.exports.watermark import (
     BackwardWatermarksError,
@@ -181,9 +183,11 @@ async def _known(call: Call, id: str) -> ExportJob:
 
 
 def _check_ready(job: ExportJob) -> None:
-    """Raises: ExportNotReadyError."""
+    """Raises: ExportNotReadyError, ExportRemovedError."""
     if job.status != "SUCCEEDED":
         raise ExportNotReadyError(id=job.id, status=job.status)
+    if job.removed is not None:
+        raise ExportRemovedError(id=job.id, day=job.removed.date())
 
 
 def _runner(call: Call) -> ExportRunner:
@@ -205,5 +209,6 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "dateCreated": job.created,
         "startedAt": job.started,
         "createdBy": shown(job.created_by),
+        "fileRemovedAt": job.removed,
     }
     return {name: value for name, value in document.items() if value is not None}

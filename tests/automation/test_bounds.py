@@ -33,7 +33,7 @@ def rule(kind: str, amount: Decimal = Decimal(30), **bounds: Any) -> Entity[Auto
 
 def fund(kind: str, paid: Sequence[Paid]) -> Fund:
     """A commitment or balance into which this was paid."""
-    about = {"id": FUND, "version": 1, "position": 1, "folded": 1, "created": NOW, "modified": NOW}
+    about: dict[str, Any] = {"id": FUND, "version": 1, "position": 1, "folded": 1, "created": NOW, "modified": NOW}
     if kind == "commitment":
         top_ups = tuple(
             CommitmentToppedUp(id=FUND, version=2, amount=amount, date=day, rule_id=by) for day, amount, by in paid
@@ -82,7 +82,8 @@ def test_only_what_the_rule_has_paid_in_in_the_days_month_is_counted(kind: str) 
         (JANUARY.replace(year=2025), Decimal(30), RULE),
     ]
     own = [(JANUARY, Decimal(30), RULE)]
-    for bound in ({"maxTimes": 1}, {"maxAmount": 30}):
+    bounds: list[dict[str, Any]] = [{"maxTimes": 1}, {"maxAmount": 30}]
+    for bound in bounds:
         assert pays(kind, others, JANUARY, **bound)
         assert pays(kind, [*others, *own], FEBRUARY, **bound)
         assert not pays(kind, [*own, *others], JANUARY.replace(day=31), **bound)

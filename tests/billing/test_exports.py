@@ -5,6 +5,7 @@ import csv
 import io
 import sys
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from services.exports.places import ExportFiles
+from services.exports.sweeping import Sweeper
+from services.postgres import open_postgres
 from services.run.process import environment_of
 from tests.billing.conftest import Shop
 from tests.forked import started, trueup
@@ -153,7 +157,7 @@ async def _a_journal_over_http_is_the_commands(shop: Shop, folder: Path) -> None
     """To the byte, for the same range; in one file what two added up to, and in the accounts that it names."""
     rows = await export(shop, "journal", folder, "--closed", "2026-02-28")
     [file] = folder.rglob("*.parquet")
-    named = {"operationalDataTypes": ["JOURNAL"], "exportFileFormat": "PARQUET"}
+    named: dict[str, Any] = {"operationalDataTypes": ["JOURNAL"], "exportFileFormat": "PARQUET"}
     made, told = await job(shop, **named, closedDate="2026-02-28")
     assert told == file.read_bytes() and made["rows"] == len(rows) and made["until"].endswith("@2026-02-28")
     assert by_ledger(rows) == {"1200": 100, "4000": -62, "4900": -38}
@@ -169,6 +173,18 @@ async def _a_journal_over_http_is_the_commands(shop: Shop, folder: Path) -> None
         ({"chart": {"cash": "1000"}}, "chart.cash"),
     ):
         assert why in await shop.refused(400, "POST", "dataexports/adhoc", body_of() | named | wrong)
+    await _a_file_that_was_kept_for_long_enough_is_gone(shop, made["id"])
+
+
+async def _a_file_that_was_kept_for_long_enough_is_gone(shop: Shop, job_id: str) -> None:
+    """As the API's process would find it in a month; whoever asks is told so, and the job stays."""
+    async with open_postgres(shop.system.endpoints.database_url) as postgres:
+        place = str(shop.system.settings.home / "exports")
+        await Sweeper(postgres, postgres, ExportFiles(place)).sweep(datetime.now(UTC) + timedelta(days=31))
+    kept = await shop.do("GET", f"dataexports/jobs/{job_id}")
+    assert kept["status"] == "SUCCEEDED" and "fileRemovedAt" in kept
+    for path in ("getdownloadurl", "file"):
+        assert "was kept until" in await shop.refused(404, "GET", f"dataexports/jobs/{job_id}/{path}")
 
 
 def told_by(file: bytes) -> list[dict[str, str]]:

@@ -161,6 +161,13 @@ async def test_a_journal_and_usage_are_asked_for_by_a_form_which_says_what_is_re
         assert told.one("details").attributes.keys() >= {"open"}
 
 
+async def test_a_file_that_is_no_longer_kept_has_no_button() -> None:
+    gone = EXPORT | {"fileRemovedAt": "2026-03-03T00:00:00Z"}
+    async with before(MadeUp({"dataexports/jobs": {"data": [gone]}})) as visit:
+        row = (await visit.see("/exports")).one("section", id="exports").every("tr")[1]
+        assert "removed on 3 Mar 2026" in row.text and not row.every("a")
+
+
 @pytest.mark.parametrize("path", WRITES)
 async def test_nobody_sees_a_button_that_his_key_is_not_good_for(path: str) -> None:
     scope, wanted = WRITES[path]
