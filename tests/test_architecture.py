@@ -50,8 +50,8 @@ PURE = (
     "services.readside.family_state",
     "services.sight.traceparent",
     "services.signatures",
-    *(f"services.simulate.{name}" for name in ("compare", "entities", "memory_ingest", "naming", "player")),
-    *(f"services.simulate.{name}" for name in ("story", "values", "yaml_lines")),
+    *(f"services.simulate.{name}" for name in ("compare", "entities", "memory_held", "memory_ingest", "naming")),
+    *(f"services.simulate.{name}" for name in ("player", "story", "telling", "values", "yaml_lines")),
     *(f"services.store.{name}" for name in ("rows", "schedules")),
 )
 FORMED = (*ROOMS, "examples")  # held to the form of a room
