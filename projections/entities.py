@@ -56,11 +56,15 @@ class Entity(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class AccountEntity(Entity[Account]):
-    """An account with what was decided for life at its creation. `root_id` is its own id when it has no parent."""
+    """An account with what was decided for life at its creation. `root_id` is its own id when it has no parent.
+
+    `forgotten`: when its personal data was last forgotten; None: never.
+    """
 
     root_id: str
     partition: int
     timezone: str
+    forgotten: datetime | None = field(default=None, kw_only=True)
 
 
 class Dated(NamedTuple):

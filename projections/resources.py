@@ -19,6 +19,7 @@ from events.facts.commitments import (
     CommitmentUpdated,
 )
 from events.facts.resources import (
+    AccountForgotten,
     FeesChanged,
     OrganizationConfigured,
     ResourceCreated,
@@ -124,14 +125,8 @@ class Resources:
                 self.config = self._configured(envelope, envelope.data)
             case ClockTicked(now=now) if envelope.organization:
                 self.clock = later(self.clock, now)
-            case CommitmentToppedUp() as fact:
-                commitment = self.commitments[fact.id]
-                self.commitments[fact.id] = replace(touched(commitment, envelope), top_ups=(*commitment.top_ups, fact))
-            case CommitmentCancelled() as fact:
-                self.commitments[fact.id] = replace(touched(self.commitments[fact.id], envelope), cancellation=fact)
-            case BalanceTransacted() as fact:
-                balance = self.balances[fact.id]
-                self.balances[fact.id] = replace(touched(balance, envelope), transactions=(*balance.transactions, fact))
+            case (AccountForgotten() | CommitmentToppedUp() | CommitmentCancelled() | BalanceTransacted()) as fact:
+                self._add(envelope, fact)
             case ResourceCreated() as fact:
                 self._of(fact)[fact.id] = created(envelope, fact)
                 if isinstance(fact.body, BalanceSchedule):
@@ -149,6 +144,23 @@ class Resources:
                 entities[fact.id] = replace(touched(entities[fact.id], envelope), body=fact.body)
             case ResourceDeleted() as fact:
                 self._of(fact).pop(fact.id, None)
+
+    def _add(
+        self, envelope: Envelope, fact: AccountForgotten | CommitmentToppedUp | CommitmentCancelled | BalanceTransacted
+    ) -> None:
+        """A fact that adds to a resource, and leaves its body as it is."""
+        match fact:
+            case AccountForgotten():
+                account = touched(self.accounts[fact.id], envelope)
+                self.accounts[fact.id] = replace(account, forgotten=envelope.time)
+            case CommitmentToppedUp():
+                commitment = touched(self.commitments[fact.id], envelope)
+                self.commitments[fact.id] = replace(commitment, top_ups=(*commitment.top_ups, fact))
+            case CommitmentCancelled():
+                self.commitments[fact.id] = replace(touched(self.commitments[fact.id], envelope), cancellation=fact)
+            case BalanceTransacted():
+                balance = touched(self.balances[fact.id], envelope)
+                self.balances[fact.id] = replace(balance, transactions=(*balance.transactions, fact))
 
     def _change_schedule(self, envelope: Envelope, fact: BalanceScheduleUpdated[Any] | BalanceScheduleDeleted) -> None:
         schedules = self._of(fact)

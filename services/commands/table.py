@@ -25,6 +25,7 @@ _RULES, _WEBHOOKS = "notifications/configurations", "integrationdestinations/web
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
+_SEARCHED_OF_ACCOUNT = ("purchaseOrderNumber", "parentAccountId", "emailAddress")
 _OF_ACCOUNT: dict[str, Any] = {"owner": "accountId", "fixed": ("accountId",)}
 _OF_FUND = ("accountId", "commitmentId", "balanceId")
 _OF_BALANCE: dict[str, Any] = {
@@ -84,10 +85,9 @@ _ROWS = (
         owner="self",
         is_found=True,
         fixed=("parentAccountId",),
-        searched=(
-            *("name", "code", "codes", "currency", "purchaseOrderNumber", "parentAccountId", "emailAddress"),
-            *_SEARCHED,
-        ),
+        searched=("name", "code", "codes", "currency", *_SEARCHED_OF_ACCOUNT, *_SEARCHED),
+        derived=("forgottenAt",),
+        told=("forgottenAt",),
         entity=AccountEntity,
         in_stories=InStories(
             {"emailAddress": "{code}@example.com"},
@@ -244,7 +244,7 @@ def kind_of(fact: Fact) -> Kind | None:
 _BY_MODEL = {row.model.__name__: row for row in _ROWS}
 #: Facts that change a resource and are not called after it: what each is about.
 OTHER_FACTS = {
-    "CommitmentToppedUp": KINDS["commitment"],
-    "CommitmentCancelled": KINDS["commitment"],
+    "AccountForgotten": KINDS["account"],
+    **dict.fromkeys(("CommitmentToppedUp", "CommitmentCancelled"), KINDS["commitment"]),
     "BalanceTransacted": KINDS["balance"],
 }

@@ -177,7 +177,8 @@ def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
     if account.partition != partition:
         raise _StrayedError(account.partition)
     meter = find_meter(event, directory)
-    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id))
+    seal = catalogs.sealer(account.id).seal if directory.keeps_keys else None
+    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), seal)
 
 
 def _oversized() -> Refused:

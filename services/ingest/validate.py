@@ -99,7 +99,7 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         or data.other is not UNSET
         or data.metadata is not UNSET
     ):
-        texts = _texts(data, meter)
+        texts = _texts(data, lane)
         maps = (data.who, data.what, data.where, data.other, data.metadata)
         strings += sum([1 + 2 * len(fields) for fields in maps if fields is not UNSET])
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
@@ -158,11 +158,13 @@ def _plain(written: str, category: str, code: str) -> str:
         raise Refused(Reason.BAD_NUMBER, f"data.{category}.{code} {error}") from None
 
 
-def _texts(data: UsageData, meter: KnownMeter) -> dict[str, dict[str, str]]:
-    """The maps of text that hold something, by category."""
+def _texts(data: UsageData, lane: Lane) -> dict[str, dict[str, str]]:
+    """The maps of text that hold something, by category; personal ones sealed, so that the digest tells nothing."""
     texts: dict[str, dict[str, str]] = {}
+    meter, seal = lane.meter, lane.seal
     if data.who:
-        texts["who"] = _checked(data.who, "who", meter)
+        who = _checked(data.who, "who", meter)
+        texts["who"] = who if seal is None else {code: seal(text) for code, text in who.items()}
     if data.what:
         texts["what"] = _checked(data.what, "what", meter)
     if data.where:

@@ -16,6 +16,7 @@ import uvloop
 
 from events.topics import USAGE
 from services.continuity.guard import mending
+from services.erasure.operators_key import ensure_home_key
 from services.kafka import Cluster
 from services.migrate.make_roles import make_roles
 from services.migrate.new_usage import begin_usage_anew
@@ -72,6 +73,7 @@ async def migrate(
         live = await make_read_models(connection)
         if not live.is_current:
             tell(_outdated(live))
+        ensure_home_key(settings)
         return await load_generations(connection)
 
 
