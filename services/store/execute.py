@@ -114,7 +114,7 @@ async def _placed(connection: Any, resources: Resources, fact: Fact, now: dateti
             version = await stream_version(connection, organization, CLOCK) + 1
             return NewEvent(organization, CLOCK, version, fact, moved)
         case ResourceFact(version=version):
-            account, partition = _place(resources, fact)
+            account, partition = place_of(resources, fact)
             return NewEvent(organization, stream_of(fact), version, fact, now, account, partition)
         case _:
             raise TypeError(f"{type(fact).__name__} is not a fact of a command")
@@ -129,7 +129,7 @@ async def _sealed(connection: Any, resources: Resources, event: NewEvent, keyrin
     return changed_fact(event.fact, marked, sealers[event.account].seal_once)
 
 
-def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
+def place_of(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
     """Account and partition of a resource's fact; a created account brings them itself."""
     if (partition := getattr(fact, "partition", None)) is not None:
         return fact.id, partition
