@@ -9,7 +9,7 @@ from secrets import token_bytes, token_urlsafe
 from typing import Any
 
 from services.personal.keyring import Keyring
-from services.personal.sealed import KEY_BYTES, Sealer
+from services.personal.sealed import ID_BYTES, KEY_BYTES, Sealer
 
 _OF_ACCOUNTS = """
 SELECT account, key_id, key FROM store.personal_keys
@@ -34,12 +34,11 @@ WHERE key IS NOT NULL AND (organization, key_id) > ($1, $2) ORDER BY organizatio
 _REPLACE = "UPDATE store.personal_keys SET key = $4 WHERE organization = $1 AND key_id = $2 AND key = $3"
 #: Keys that are looked at in one transaction.
 _PAGE = 1_000
-_ID_BYTES = 8
 
 
 def new_key() -> tuple[str, bytes]:
     """The id and the bytes of a new key."""
-    return token_urlsafe(_ID_BYTES), token_bytes(KEY_BYTES)
+    return token_urlsafe(ID_BYTES), token_bytes(KEY_BYTES)
 
 
 async def sealers_of(
@@ -51,7 +50,7 @@ async def sealers_of(
     """
     wanted = sorted(set(accounts))
     known = await _read(connection, organization, wanted, keyring)
-    if missing := [account for account in wanted if account not in known]:
+    while missing := [account for account in wanted if account not in known]:
         made = [new_key() for _ in missing]
         wrapped = [keyring.wrapped(organization, key) for _, key in made]
         await connection.execute(_MAKE, organization, missing, [key_id for key_id, _ in made], wrapped)

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 MARK = "sealed1."
 #: What is shown where the key is destroyed.
 TOMBSTONE = "[forgotten]"
-#: Bytes of an account's key: half of them authenticate, half encrypt.
-KEY_BYTES = 64
+#: Bytes of an account's key: half of them authenticate, half encrypt; and of its id, which is written in base64.
+KEY_BYTES, ID_BYTES = 64, 8
 #: Backslashes before a quote that are counted: no document of ours is as deep.
 _DEEPEST = 31
 _TOKEN = re.compile(rf"{re.escape(MARK)}([A-Za-z0-9_-]{{11}})\.([A-Za-z0-9_-]{{23,}})")

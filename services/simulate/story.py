@@ -51,6 +51,8 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "transaction": {**_ON_A_DAY, "balance": ("text", True)},
     "approve": {"account": ("text", True)},
     "automatic": {"rule": ("text", True)},
+    "alerts": {"rule": ("text", True)},
+    "held": {},
     "create": {},
     "commitment": {},
     "account": {},
@@ -242,4 +244,6 @@ def _organization(document: Mapping) -> dict[str, Any]:
     for name in fields:
         if name in ANSWERED or name == "testClock":
             raise ScenarioError(fields.line_of(name), f"organization.{name}", "is not for a story to say")
+        if (name, fields[name]) == ("usageBeforeAccount", "CREATE"):
+            raise ScenarioError(fields.line_of(name), f"organization.{name}", "CREATE is not for a story")
     return dict(fields)

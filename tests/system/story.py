@@ -91,15 +91,8 @@ async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
         {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.02},
         {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
     ]
-    await wire.make(
-        "pricings",
-        "pricing",
-        planId=plan,
-        aggregationId=aggregation,
-        startDate="2026-01-01",
-        cumulative=True,
-        pricingBands=bands,
-    )
+    begins = {"startDate": "2026-01-01", "cumulative": True, "pricingBands": bands}
+    await wire.make("pricings", "pricing", planId=plan, aggregationId=aggregation, **begins)
     if config:
         await _people_cost(wire, meter, plan)
     accounts = {}
@@ -117,13 +110,11 @@ async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
 
 
 async def _people_cost(wire: Wire, meter: str, plan: str) -> None:
-    people = await wire.make(
-        "aggregations", "people", code="people", name="People", meterId=meter, targetField="user", aggregation="UNIQUE",
-        rounding="NONE", quantityPerUnit=1, unit="user",
-    )  # fmt: skip
+    counted = {"targetField": "user", "aggregation": "UNIQUE", "rounding": "NONE", "quantityPerUnit": 1, "unit": "user"}
+    people = await wire.make("aggregations", "people", code="people", name="People", meterId=meter, **counted)
+    begins = {"startDate": "2026-01-01", "cumulative": True}
     bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
-    begins = {"startDate": "2026-01-01", "cumulative": True, "pricingBands": bands}
-    await wire.make("pricings", "price of people", planId=plan, aggregationId=people, **begins)
+    await wire.make("pricings", "people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
 
 
 def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, bytes]]:
@@ -133,13 +124,13 @@ def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, b
         serial = part * EVENTS_PER_PART + number
         code = ACCOUNTS[serial % len(ACCOUNTS)]
         moment = START + timedelta(minutes=serial * 7 % (59 * 24 * 60))
+        data: dict[str, Any] = {"meter": "api", "measure": {"calls": 1 + serial % 5}}
+        if people:
+            data["who"] = {"user": f"user-{serial % people}"}
         event = {
             "specversion": "1.0", "id": f"event-{serial}", "source": "/load", "type": "trueup.usage", "subject": code,
-            "time": moment.isoformat(), "organization": organization,
-            "data": {"meter": "api", "measure": {"calls": 1 + serial % 5}},
+            "time": moment.isoformat(), "organization": organization, "data": data,
         }  # fmt: skip
-        if people:
-            event["data"] |= {"who": {"user": f"user-{serial % people}"}}
         records.append((code, json.dumps(event).encode()))
         if serial % 50 == 0:
             records.append((code, json.dumps(event).encode()))
