@@ -12,11 +12,9 @@ from events.facts.commitments import CommitmentCreated, CommitmentDeleted, Commi
 from events.facts.resources import AccountCreated, AccountPlanCreated, ContractDeleted, OrganizationConfigured
 from events.topics import partition_of
 from services.commands import errors as refused
-from services.commands.decide import decide
 from tests.commands.world import (
     AdvanceClock,
     Story,
-    catalog,
     commitment,
     configure,
     create,
@@ -223,32 +221,6 @@ def test_an_aggregation_uses_its_meters_fields(more: dict[str, Any], message: st
     fields = [{"code": "n", "category": "MEASURE"}, {"code": "who", "category": "WHO"}]
     story = given(create("meter", "m2", code="m2", dataFields=fields))
     story.when(create("aggregation", "a2", meterId="@m2", **more)).refused(refused.InvalidField, message)
-
-
-def test_a_field_names_persons_from_its_beginning_or_never_where_they_are_forgotten() -> None:
-    def fields(**categories: str) -> dict[str, Any]:
-        given = [{"code": code, "category": category} for code, category in {"n": "MEASURE", **categories}.items()]
-        return {"code": "m2", "dataFields": given}
-
-    changed = [fields(who="WHAT", what="WHAT"), fields(who="WHO", what="WHO")]
-    for config in ({}, {"personalData": "ERASABLE"}):
-        first, *others = catalog()
-        story = Story().given(configure(**config) if config else first, *others)
-        story.given(create("meter", "m2", **fields(who="WHO", what="WHAT")))
-        story.given(create("aggregation", "a2", code="a2", meterId="@m2", segmentedFields=["what"], segments=[]))
-        for body in changed:
-            asked = story.when(update("meter", "m2", 1, **body))
-            if config:
-                asked.refused(refused.InvalidField, "category: must not be WH")
-            else:
-                assert decide(story.resources, asked.asked, 8)
-        # Nor by way of taking it out.
-        story.given(
-            update("meter", "m2", 1, **fields(who="WHO")), update("meter", "m2", 2, **fields(who="WHO", more="WHO"))
-        )
-        again = story.when(update("meter", "m2", 3, **fields(who="WHO", what="WHO", more="WHO")))
-        if config:
-            again.refused(refused.InvalidField, "dataFields[2].category: must not be WHO")
 
 
 def test_a_charge_is_of_its_accounts_own_contract_and_balance_and_can_be_paid() -> None:
