@@ -86,7 +86,7 @@ async def _examine_postgres(report: Report, url: str, settings: Settings, proces
             if is_migrated:
                 live = await examine_read_models(report, connection)
                 await examine_roles(report, connection, processes, live)
-                await examine_personal_key(report, connection, lambda: keyring_of(settings), processes)
+                await examine_personal_key(report, url, lambda: keyring_of(settings), processes)
             else:
                 for check in (Check.READ_MODELS, Check.POSTGRES_ROLE, Check.POSTGRES_RIGHT, Check.PERSONAL_KEY):
                     report.not_tried(check, "schema store", "it is not of this version")

@@ -13,6 +13,7 @@ from services.erasure.operators_key import KeyFileError
 from services.migrate.migrate import MIGRATIONS, known_topics
 from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
 from services.personal.keys import check_opens
+from services.postgres import RoleNotGrantedError, connected
 from services.postgres.rights import Granted, granted, missing_grants, unsecured
 from services.postgres.roles import Role, is_here
 from services.readside.live import Live, find_live
@@ -134,23 +135,24 @@ async def _examine_rights(report: Report, connection: Any, acting: dict[Role, st
 
 
 async def examine_personal_key(
-    report: Report, connection: Any, keyring: Callable[[], Keyring], processes: Sequence[str]
+    report: Report, url: str, keyring: Callable[[], Keyring], processes: Sequence[str]
 ) -> None:
-    """Does this process have the operator's key that accounts' keys are encrypted with?"""
+    """Do these processes have the operator's key that accounts' keys are encrypted with? It is asked as one of them
+    asks when it starts."""
     asking = [process for process in processes if process in _SEALING]
     if not asking:
         return
     about = "the operator's key"
     try:
-        ring = keyring()
-        is_asked = await check_opens(connection, ring)
+        async with connected(url, ROLES[asking[0]][-1]) as connection:
+            is_asked = await check_opens(connection, keyring())
     except KeyFileError as error:
         report.wrong(Check.PERSONAL_KEY, about, str(error), "let the processes' user read it")
     except (NoPersonalKeyError, WrongPersonalKeyError) as error:
         mend = f"no {' and no '.join(asking)} starts without it (docs/erasure.md)"
         report.wrong(Check.PERSONAL_KEY, about, str(error), mend)
-    except asyncpg.InsufficientPrivilegeError:
-        report.not_tried(Check.PERSONAL_KEY, about, "this user may not read store.personal_keys")
+    except (RoleNotGrantedError, asyncpg.InsufficientPrivilegeError) as error:
+        report.not_tried(Check.PERSONAL_KEY, about, str(error))
     else:
         says = "opens accounts' keys" if is_asked else "is asked for by nobody: no account has a key"
         report.ok(Check.PERSONAL_KEY, about, says)

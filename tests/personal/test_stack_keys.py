@@ -11,9 +11,11 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
 
+from projections.entities import AccountEntity
 from services.api.cli import _serve
 from services.commands.bodies import parse_body
-from services.commands.messages import CreateResource
+from services.commands.errors import InvalidField
+from services.commands.messages import CreateResource, UpdateResource
 from services.erasure.cli import forget, personal_keys
 from services.failures import ExpectedFailure
 from services.ingest.cli import run_ingest
@@ -92,7 +94,7 @@ async def test_an_account_is_forgotten_by_its_code_or_its_id_and_again(keeping: 
     assert await keeping.state(first) == (0, ["asked for", None])
     async with keeping.store.postgres.connection() as connection:
         account = await get(connection, keeping.store.organization, "account", first)
-    assert account is not None and account.forgotten and is_sealed(account.body.name)
+    assert isinstance(account, AccountEntity) and account.forgotten and is_sealed(account.body.name)
 
 
 async def test_who_is_not_sure_destroys_nothing(keeping: Keeping) -> None:
@@ -144,3 +146,20 @@ async def test_processes_without_the_key_say_so_when_they_start(
             await _serve(process, "127.0.0.1", 0)
         with pytest.raises(error, match="TRUEUP_PERSONAL_KEY_FILE"):
             await run_ingest(keeping.store.endpoints, asyncio.Event(), keyring=Keyring(key))
+
+
+async def test_a_meter_is_changed_over_all_that_segments_by_it(keeping: Keeping) -> None:
+    def meter(*more: dict[str, str]) -> dict[str, Any]:
+        return {"code": "m", "name": "M", "dataFields": [{"code": "n", "category": "MEASURE"}, *more]}
+
+    async def change(version: int, *more: dict[str, str]) -> None:
+        await keeping.store.run(UpdateResource("meter", id, parse_body("meter", meter(*more)), version, NOW))
+
+    id = await keeping.store.create("meter", **meter({"code": "user", "category": "WHAT"}))
+    sums = {"targetField": "n", "aggregation": "SUM", "rounding": "NONE", "quantityPerUnit": 1, "unit": "1"}
+    of_users = {"segmentedFields": ["user"], "segments": []}
+    await keeping.store.create("aggregation", name="A", code="a", meterId=id, **sums, **of_users)
+    await change(1)
+    with pytest.raises(InvalidField, match="category: must not be WHO"):
+        await change(2, {"code": "user", "category": "WHO"})
+    await change(2, {"code": "user", "category": "WHAT"})
