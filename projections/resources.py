@@ -4,7 +4,7 @@ One fold for all: the ingest worker, the projector, the bill run, `simulate` and
 holds no money and no usage. A deleted commitment is gone, as if it had never been.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from events.facts.commitments import (
     CommitmentUpdated,
 )
 from events.facts.resources import (
+    AccountForgotten,
     FeesChanged,
     OrganizationConfigured,
     ResourceCreated,
@@ -58,6 +59,9 @@ from projections.entities import (
     touched,
 )
 
+#: Marks what belongs to one family of accounts; all else is of the whole organization.
+_OF_FAMILY = {"of_family": True}
+
 
 @dataclass(slots=True)
 class Resources:
@@ -75,17 +79,21 @@ class Resources:
     pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
     counters: dict[str, Entity[Counter]] = field(default_factory=dict)
     counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
-    accounts: dict[str, AccountEntity] = field(default_factory=dict)
+    accounts: dict[str, AccountEntity] = field(default_factory=dict, metadata=_OF_FAMILY)
     plan_groups: dict[str, PlanEntity[PlanGroup]] = field(default_factory=dict)
     plan_group_links: dict[str, Entity[PlanGroupLink]] = field(default_factory=dict)
-    account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict)
-    contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
-    commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
-    balances: dict[str, BalanceEntity] = field(default_factory=dict)
-    balance_transaction_schedules: dict[str, ScheduleEntity[BalanceTransactionSchedule]] = field(default_factory=dict)
-    balance_charge_schedules: dict[str, ScheduleEntity[BalanceChargeSchedule]] = field(default_factory=dict)
-    counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
-    charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict)
+    account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict, metadata=_OF_FAMILY)
+    contracts: dict[str, Entity[Contract]] = field(default_factory=dict, metadata=_OF_FAMILY)
+    commitments: dict[str, CommitmentEntity] = field(default_factory=dict, metadata=_OF_FAMILY)
+    balances: dict[str, BalanceEntity] = field(default_factory=dict, metadata=_OF_FAMILY)
+    balance_transaction_schedules: dict[str, ScheduleEntity[BalanceTransactionSchedule]] = field(
+        default_factory=dict, metadata=_OF_FAMILY
+    )
+    balance_charge_schedules: dict[str, ScheduleEntity[BalanceChargeSchedule]] = field(
+        default_factory=dict, metadata=_OF_FAMILY
+    )
+    counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict, metadata=_OF_FAMILY)
+    charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict, metadata=_OF_FAMILY)
     currencies: dict[str, Entity[Currency]] = field(default_factory=dict)
     credit_reasons: dict[str, Entity[CreditReason]] = field(default_factory=dict)
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
@@ -124,14 +132,8 @@ class Resources:
                 self.config = self._configured(envelope, envelope.data)
             case ClockTicked(now=now) if envelope.organization:
                 self.clock = later(self.clock, now)
-            case CommitmentToppedUp() as fact:
-                commitment = self.commitments[fact.id]
-                self.commitments[fact.id] = replace(touched(commitment, envelope), top_ups=(*commitment.top_ups, fact))
-            case CommitmentCancelled() as fact:
-                self.commitments[fact.id] = replace(touched(self.commitments[fact.id], envelope), cancellation=fact)
-            case BalanceTransacted() as fact:
-                balance = self.balances[fact.id]
-                self.balances[fact.id] = replace(touched(balance, envelope), transactions=(*balance.transactions, fact))
+            case (AccountForgotten() | CommitmentToppedUp() | CommitmentCancelled() | BalanceTransacted()) as fact:
+                self._add(envelope, fact)
             case ResourceCreated() as fact:
                 self._of(fact)[fact.id] = created(envelope, fact)
                 if isinstance(fact.body, BalanceSchedule):
@@ -149,6 +151,23 @@ class Resources:
                 entities[fact.id] = replace(touched(entities[fact.id], envelope), body=fact.body)
             case ResourceDeleted() as fact:
                 self._of(fact).pop(fact.id, None)
+
+    def _add(
+        self, envelope: Envelope, fact: AccountForgotten | CommitmentToppedUp | CommitmentCancelled | BalanceTransacted
+    ) -> None:
+        """A fact that adds to a resource, and leaves its body as it is."""
+        match fact:
+            case AccountForgotten():
+                account = touched(self.accounts[fact.id], envelope)
+                self.accounts[fact.id] = replace(account, forgotten=envelope.time)
+            case CommitmentToppedUp():
+                commitment = touched(self.commitments[fact.id], envelope)
+                self.commitments[fact.id] = replace(commitment, top_ups=(*commitment.top_ups, fact))
+            case CommitmentCancelled():
+                self.commitments[fact.id] = replace(touched(self.commitments[fact.id], envelope), cancellation=fact)
+            case BalanceTransacted():
+                balance = touched(self.balances[fact.id], envelope)
+                self.balances[fact.id] = replace(balance, transactions=(*balance.transactions, fact))
 
     def _change_schedule(self, envelope: Envelope, fact: BalanceScheduleUpdated[Any] | BalanceScheduleDeleted) -> None:
         schedules = self._of(fact)
@@ -178,6 +197,14 @@ class Resources:
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
         of_kind: dict[str, Any] = getattr(self, _OF_FACT[type(fact).__name__])
         return of_kind
+
+
+_FAMILY_KINDS = tuple(kind.name for kind in fields(Resources) if kind.metadata.get("of_family"))
+
+
+def together(catalog: Resources, own: Resources, clock: datetime | None) -> Resources:
+    """One `Resources` over the catalog's and the family's entities; it shares them, so never evolve it."""
+    return replace(catalog, clock=clock, **{kind: getattr(own, kind) for kind in _FAMILY_KINDS})
 
 
 #: By the body of a kind, the attribute of `Resources` that holds its entities.

@@ -14,13 +14,13 @@ WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archiv
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack", "sight", "proof"),
+    *("access", "run.stack", "sight", "proof", "personal"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
 FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
 #: Who stands between the workers and those in front, and what of either each may import.
 BESIDE: dict[str, set[str]] = {
-    **{room: set() for room in ("alerts", "corrections", "doctor", "migrate", "run")},
+    **{room: set() for room in ("alerts", "corrections", "doctor", "erasure", "migrate", "run")},
     **{"automation": {"billing"}, "explain": {"billing"}, "statement": {"billing"}, "status": {"audit", "billing"}},
     **{"exports": {"archive", "billing"}, "importing": {"api"}, "contracts": {"api", "ingest", "relay"}},
 }

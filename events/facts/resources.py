@@ -80,6 +80,18 @@ class AccountDeleted(ResourceDeleted):
     route: ClassVar[Route] = Route.BOTH
 
 
+class AccountForgotten(ResourceFact):
+    """The keys of an account's personal data are destroyed: what was sealed with them is read by nobody any more.
+
+    Amounts, codes and ids stay. What is sealed later has a key of its own.
+    """
+
+    route: ClassVar[Route] = Route.BOTH
+
+    key_ids: tuple[str, ...] = ()
+    reason: str | None = None
+
+
 class AccountPlanCreated(ResourceCreated[AccountPlan]):
     route: ClassVar[Route] = Route.BOTH
 

@@ -11,12 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pydantic.alias_generators import to_camel
 
 from events.dates import read_day, read_moment
-from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, items, rule
+from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, characters, items, rule
 
 Id = Annotated[str, Field(min_length=36, max_length=36)]
 Name = Annotated[
     str,
-    Field(min_length=1, max_length=200),
+    Field(min_length=1),
+    characters(TEXT_MAX),
     rule(lambda value: UNSEEN.search(value) is None, "must have no control or invisible characters"),
 ]
 Description = Annotated[str, Field(max_length=200)]

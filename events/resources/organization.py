@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from events.decimals import NonNegative
 from events.resources.base import Code, Day, Model, Name, Resource
-from events.resources.bounds import TABLE, CurrencyCode, Text, between, is_from_client, items, rule
+from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, between, is_from_client, items, rule
 from events.sources import WINDOW_DAYS
 from events.zones import zone_names
 
@@ -81,6 +81,10 @@ class OrganizationConfig(Resource):
     usage_before_account: Literal["REFUSE", "HOLD", "CREATE"] | None = None
     usage_before_meter: Literal["REFUSE", "HOLD"] | None = None
     usage_hold_days: Annotated[int, between(1, HOLD_DAYS_MAX)] | None = None
+    #: Ours: ERASABLE: personal data is kept under a key per account, and can be forgotten with it. Set at creation.
+    personal_data: Literal["PLAIN", "ERASABLE"] | None = None
+    #: Ours: custom fields of accounts, and of what they have, that are personal, too.
+    personal_custom_fields: Annotated[tuple[Text, ...], items(MANY)] | None = None
     #: Ours: an organization with a test clock starts at this instant and is moved by POST .../clock. Set at creation.
     test_clock: Annotated[bool, Field()] | None = None
 
@@ -116,6 +120,11 @@ class OrganizationConfig(Resource):
         return self.usage_before_meter == "HOLD"
 
     @property
+    def keeps_keys(self) -> bool:
+        """Whether personal data is kept under keys (design 35)."""
+        return self.personal_data == "ERASABLE"
+
+    @property
     def hold(self) -> timedelta:
         """How long usage is held."""
         return timedelta(days=self.usage_hold_days or HOLD_DAYS)
@@ -124,6 +133,8 @@ class OrganizationConfig(Resource):
     def _rules(self, info: ValidationInfo) -> Self:
         if is_from_client(info) and self.grace_period > timedelta(days=GRACE_DAYS_MAX):
             raise ValueError(f"autoApproveBillsGracePeriod: must not be longer than {GRACE_DAYS_MAX} days")
+        if is_from_client(info) and self.personal_custom_fields and not self.keeps_keys:
+            raise ValueError("personalCustomFields: needs personalData ERASABLE")
         return self
 
 

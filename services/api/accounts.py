@@ -11,14 +11,16 @@ from pydantic import Field
 from starlette.responses import Response
 
 from events.resources.base import Model, Moment
+from events.resources.bounds import Text
 from projections.entities import Entity
 from services.api.calls import Caller, organization_router
-from services.api.commanding import Turn, in_turn
+from services.api.commanding import Turn, in_turn, once
+from services.api.forgetting import forget_account
 from services.api.paging import Page, Paging
 from services.api.resources import existing, page_of
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
-from services.api.wire import answer
+from services.api.wire import answer, document_of
 from services.commands.account_rules import ENDED, BillingEntity, ended_body
 from services.commands.errors import CommandError
 from services.commands.kind import Kind
@@ -42,6 +44,30 @@ async def children(call: Caller, id: str, page: Annotated[Page, Depends(Paging(C
     async with call.reading() as connection:
         await existing(connection, call.organization, _ACCOUNT, id)
     return await page_of(call, _ACCOUNT, [Condition(_CHILDREN, id)], page)
+
+
+class ForgettingBody(Model):
+    """POST forget."""
+
+    reason: Text | None = None
+
+
+_FORGETTING = Body(ForgettingBody, may_be_absent=True)
+
+
+@router.post("/accounts/{id}/forget", response_model=answer_of_kind(_ACCOUNT))
+async def forget(call: Caller, id: str, sent: Annotated[Sent[ForgettingBody], Depends(_FORGETTING)]) -> Response:
+    """Forget the account's personal data, for ever: from now on a tombstone is shown in its place.
+
+    Codes, ids and amounts stay, and so do bills and balances. Only in an organization with `personalData` ERASABLE.
+    """
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        await existing(turn.connection, call.organization, _ACCOUNT, id)
+        done = await forget_account(turn, id, sent.read().body.reason)
+        return document_of(done.after.accounts[id])
+
+    return await once(call, sent, work)
 
 
 class EndingBody(Model):

@@ -40,6 +40,7 @@ from services.console.live import Streams
 from services.exports.carrying import ExportRunner
 from services.exports.places import ExportFiles
 from services.kafka import Cluster, SharedWriter
+from services.personal.keyring import Keyring
 from services.postgres import Connection, Postgres, Role, open_postgres
 from services.readside.watching import Watcher, open_watcher
 from services.shared_answers import AskedTogether
@@ -64,6 +65,7 @@ def create_app(
     pooler_url: str | None = None,
     public_url: str | None = None,
     proof_key: str | None = None,
+    keyring: Keyring | None = None,
     webhook_rules: WebhookRules | None = None,
     exports: ExportFiles | None = None,
 ) -> FastAPI:
@@ -71,8 +73,8 @@ def create_app(
 
     `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what signs proofs; `webhook_rules`: where webhooks may lead;
-    `exports`: where files of exports are, and for how long.
+    `public_url`: what links begin with; `proof_key`: what signs proofs; `keyring`: the operator's key of what is
+    personal; `webhook_rules`: where webhooks may lead; `exports`: where files of exports are, and for how long.
     """
 
     @contextlib.asynccontextmanager
@@ -87,7 +89,7 @@ def create_app(
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
                 servers = postgres, generations, cluster, watcher, usage
-                app.state.api = Api(*servers, proof_key, webhook_rules or WebhookRules())
+                app.state.api = Api(*servers, proof_key, keyring or Keyring(), webhook_rules or WebhookRules())
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             app.state.every, keys = every, AskedTogether(partial(_find_keys, every))

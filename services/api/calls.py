@@ -26,6 +26,7 @@ from services.commands.organization_id import check_organization_id
 from services.commands.organization_rules import check_exists
 from services.concurrency import Turns
 from services.kafka import Cluster, SharedWriter
+from services.personal.keyring import Keyring
 from services.postgres import Postgres
 from services.readside.live import LastLive
 from services.readside.progress import HTTP_SECONDS, Waiter
@@ -57,6 +58,8 @@ class Api:
     usage: SharedWriter
     #: The thumbprint of the key that proofs are to be signed with; None: whichever signed last.
     proof_key: str | None = None
+    #: The operator's key of what is personal.
+    keyring: Keyring = field(default_factory=Keyring)
     #: What is asked of webhooks' addresses, and what their secrets are encrypted with.
     webhooks: WebhookRules = field(default_factory=WebhookRules)
     #: Which read models were live when they were asked last.

@@ -19,8 +19,10 @@ from services.api.app import create_app
 from services.api.edges.connections import LIMITS, Connection, Limits, connection_of
 from services.api.edges.rates import Rates
 from services.concurrency import first_of
+from services.erasure.operators_key import keyring_of
 from services.exports.places import ExportFiles
 from services.failures import ExpectedFailure, Worded
+from services.personal.keys import check_opens
 from services.postgres import Role, connected
 from services.postgres.roles import is_here
 from services.proof.head import key_by
@@ -104,11 +106,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(process: Process, host: str, port: int) -> None:
-    endpoints, settings = process.endpoints, process.settings
+    endpoints, settings, keyring = process.endpoints, process.settings, keyring_of(process.settings)
     # Asked before the server starts: who has not migrated yet is told, and not served.
     async with connected(endpoints.database_url, Role.WATCH) as connection:
         await load_generations(connection)
         await check_host(connection, host)
+        await check_opens(connection, keyring)
         if not await is_here(connection, Role.API):
             _log.warning("row_security_off", note="`trueup migrate` says what the database's administrator has to run")
     with bind(host, port) as bound:
@@ -123,6 +126,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
             ),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
             proof_key=key_by(settings.checkpoint_secret),
+            keyring=keyring,
             webhook_rules=WebhookRules.of(settings),
         )
         server = server_of(app, Limits(room_for(settings.api_connections), settings.api_client_seconds))

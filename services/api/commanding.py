@@ -46,7 +46,13 @@ class Turn:
         """Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then."""
         call = self.call
         return await execute(
-            self.connection, self.resources, command, call.api.generations, call.correlation, call.actor
+            self.connection,
+            self.resources,
+            command,
+            call.api.generations,
+            call.correlation,
+            call.actor,
+            call.api.keyring,
         )
 
 

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from events.resources.base import Day, Id, Model
 from events.resources.bounds import MANY, TABLE, Text, items
-from projections.revenue.chart import Chart
+from projections.revenue.journal import Chart
 from services.api.shown import Shown
 
 

@@ -89,6 +89,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.AlreadyUsed, 409),
     (refused.AlreadyCancelled, 409),
     (refused.UsageIsVoided, 409),
+    (refused.KeepsNoKeys, 409),
     (refused.DebitUncovered, 409),
     (BillNotPending, 409),
     (BillStillPending, 409),

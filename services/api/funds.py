@@ -1,4 +1,4 @@
-"""Commitments and balances on the wire, beside their bodies: what later facts added to them, and how they stand."""
+"""Commitments, balances and accounts on the wire, beside their bodies: what later facts added, and how they stand."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from events.decimals import plain
 from events.facts.commitments import CommitmentToppedUp
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
 
 
 def added_to(entity: Entity[Any]) -> dict[str, Any]:
@@ -23,6 +23,8 @@ def added_to(entity: Entity[Any]) -> dict[str, Any]:
         return fields
     if isinstance(entity, BalanceEntity):
         return {"amount": sum((fact.amount for fact in entity.transactions), Decimal(0))}
+    if isinstance(entity, AccountEntity) and entity.forgotten is not None:
+        return {"forgottenAt": entity.forgotten}
     return {}
 
 

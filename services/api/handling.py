@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 Handling = Callable[[Request], Awaitable[Response]]
+#: What is done with the answer of a request before it goes out.
+Closing = Callable[[Request, Response], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,11 @@ class UnknownArgumentError(TypeError):
     """A handler or dependency takes something that no step gives, or is no coroutine."""
 
 
-def handling_of(endpoint: Callable[..., Any], before: Iterable[Depends], parts: Mapping[str, Any]) -> Handling:
-    """Walks what is to be done `before`, then what the endpoint depends on, then the endpoint; `parts`: of its path.
+def handling_of(
+    endpoint: Callable[..., Any], before: Iterable[Depends], parts: Mapping[str, Any], closing: Closing
+) -> Handling:
+    """Walks what is to be done `before`, then what the endpoint depends on, then the endpoint, and then the closing;
+    `parts`: of its path.
 
     Raises: UnknownArgumentError.
     """
@@ -56,8 +61,7 @@ def handling_of(endpoint: Callable[..., Any], before: Iterable[Depends], parts: 
         results: list[Any] = []
         for step in steps:
             results.append(await step.call(**step.arguments(request, results)))
-        response: Response = results[-1]
-        return response
+        return await closing(request, results[-1])
 
     return handle
 

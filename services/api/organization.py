@@ -17,6 +17,7 @@ from services.api.commanding import Turn, in_turn, once
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of
 from services.api.wire import answer, document_of
+from services.commands.errors import InvalidField
 from services.commands.messages import AdvanceClock, ConfigureOrganization
 from services.store.execute import now_of
 
@@ -30,6 +31,8 @@ async def configure(call: Caller, sent: Annotated[Sent[OrganizationConfig], Depe
 
     async def work(turn: Turn) -> dict[str, Any]:
         given = sent.read()
+        if given.body.keeps_keys and not call.api.keyring.is_there:
+            raise InvalidField(field="personalData", rule="needs a key of the operator's: TRUEUP_PERSONAL_KEY_FILE")
         done = await turn.execute(ConfigureOrganization(given.body, given.version, turn.now))
         assert done.after.config is not None
         return document_of(done.after.config)

@@ -14,11 +14,12 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
+from services.api.forgetting import forget_deleted
 from services.api.known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag
-from services.api.search import ResourceSearch
+from services.api.search import ResourceSearch, check_plain
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
@@ -109,6 +110,8 @@ def _delete(kind: Kind) -> Handler:
             entity = await existing(turn.connection, call.organization, kind, id)
             # A bill may have been issued since; nothing that is decided for the organization comes in between now.
             billed = asks and not drawn and await has_billed(turn.connection, call.organization, entity)
+            if isinstance(entity, AccountEntity):
+                await forget_deleted(turn, id)
             await turn.execute(DeleteResource(kind.name, id, force, drawn or billed, turn.now))
             return document_of(entity)
 
@@ -217,6 +220,7 @@ async def page_of(
 def _search(kind: Kind) -> Handler:
     async def search(call: Caller, wanted: Annotated[Search, Depends(ResourceSearch(kind))]) -> Response:
         async with call.reading() as connection:
+            check_plain(kind, wanted, (await call.configured(connection)).configured)
             entities = await search_page(connection, call.organization, kind.name, wanted)
         return answer({"data": await documents(call, entities, tolerant=True)})
 

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.api.answers import Error
 from services.api.handling import dependencies_of, handling_of
+from services.api.opened import opened_answer
 from services.api.parameters import Reader, declared
 from services.api.scopes import PREFIX, needed_by, security_of
 from services.api.sent import Body, BodyReader
@@ -85,7 +86,7 @@ class DeclaredRoute(APIRoute):
 
     def get_route_handler(self) -> Any:
         """What the framework calls: steps of ours (`handling.py`)."""
-        return handling_of(self.endpoint, self.dependencies, self.param_convertors)
+        return handling_of(self.endpoint, self.dependencies, self.param_convertors, opened_answer)
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
         """The operation as OpenAPI has it, beside what the framework knows itself."""

@@ -54,6 +54,8 @@ OTHERS: dict[tuple[str, str], Needed] = {
     # Which have the events themselves.
     ("GET", f"{_WEBHOOKS}/{{id}}/deliveries"): _AUDIT,
     ("GET", f"{_WEBHOOKS}/{{id}}/deliveries/{{deliveryId}}"): _AUDIT,
+    # What cannot be undone.
+    ("POST", "/accounts/{id}/forget"): _ADMIN,
     ("PUT", "/organizationconfig"): _ADMIN,
     ("PUT", "/statementconfig"): _ADMIN,
     ("POST", "/clock"): _ADMIN,

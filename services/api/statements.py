@@ -104,7 +104,7 @@ async def _statement_of(call: Call, bill_id: str) -> Statement:
         await call.waiter.until_commands_projected()
     bill, life = await content_of(call, life)
     async with call.postgres.connection() as connection:
-        return await read_statement(connection, bill, life)
+        return await read_statement(connection, bill, life, call.api.keyring)
 
 
 @router.get("/bills/{bill}/statement/json", response_model=FileUrl)

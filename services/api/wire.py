@@ -19,6 +19,7 @@ from events.resources.bounds import NO_NUL
 from projections.entities import Entity
 from services.api.funds import added_to
 from services.commands.errors import InvalidField, shortened
+from services.personal.sealed import MARK, is_sealed
 
 T = TypeVar("T")
 
@@ -110,6 +111,8 @@ def _check(value: Any, path: str, level: int = 0) -> None:
                 _check(member, _step(path, f"[{number}]"), level + 1)
         case str() if "\0" in value:
             raise InvalidField(field=path.replace("\0", "?"), rule=NO_NUL)
+        case str() if is_sealed(value):
+            raise InvalidField(field=path, rule=f"must not begin with {MARK}")
         case str() if any("\ud800" <= character <= "\udfff" for character in value):
             raise InvalidField(field=path.encode("utf-8", "replace").decode(), rule="must be valid Unicode")
         case Decimal() if value and value.adjusted() > _EXPONENT_MAX:

@@ -22,7 +22,7 @@ from services.readside.family_now import LoadedFamily, load_page
 from services.readside.progress import Waiter
 from services.store.events import NewEvent, append, bills_of, fact_room, lock_appends, stream_versions
 from services.store.generations import load_generations
-from services.store.view import take_invoice_numbers
+from services.store.invoice_numbers import take_invoice_numbers
 
 #: How long a page's families are settled without a break.
 TURN_SECONDS = 0.05

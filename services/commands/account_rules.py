@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from events.facts.resources import AccountCreated
+from events.facts.resources import AccountCreated, AccountForgotten
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource, moment_text
 from events.resources.catalog import PlanTemplate
@@ -18,9 +18,10 @@ from projections.entities import Entity
 from projections.rating.index import FamilyIndex, index_families, plans_of
 from projections.resources import Resources
 from services.commands.bodies import described
-from services.commands.checks import check_term
-from services.commands.errors import InvalidField, OverlappingPlan
+from services.commands.checks import check_term, existing
+from services.commands.errors import InvalidField, KeepsNoKeys, OverlappingPlan
 from services.commands.kind import Kind, value_of
+from services.commands.messages import ForgetAccount
 from services.commands.table import KINDS
 
 MAX_CHILDREN = 999
@@ -48,6 +49,15 @@ def account_created(resources: Resources, id: str, body: Account, partitions: in
         root, partition = id, partition_of(resources.organization, body.code, partitions)
         zone = body.timezone or resources.config.body.timezone
     return AccountCreated(id=id, version=1, body=body, root_id=root, partition=partition, timezone=zone)
+
+
+def forget(resources: Resources, command: ForgetAccount) -> AccountForgotten:
+    """The fact by which the keys are destroyed. Raises: UnknownResource, KeepsNoKeys."""
+    account = existing(resources, KINDS["account"], command.id)
+    if resources.configured is None or not resources.configured.keeps_keys:
+        raise KeepsNoKeys(organization=resources.organization)
+    told = {} if command.reason is None else {"reason": command.reason}
+    return AccountForgotten(id=account.id, version=account.version + 1, key_ids=command.key_ids, **told)
 
 
 def check_account(resources: Resources, body: Account, current: Entity[Any] | None) -> None:

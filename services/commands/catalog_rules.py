@@ -44,9 +44,13 @@ def check_aggregation(resources: Resources, body: Aggregation) -> None:
     if body.aggregation in _NEED_NUMBERS and target not in NUMBERS:
         raise InvalidField(field="targetField", rule=f"must be a number field for {body.aggregation}")
     texts = {field.code for field in meter.data_fields if field.category not in NUMBERS}
+    is_sealed = resources.configured is not None and resources.configured.keeps_keys
     for number, field in enumerate(body.segmented_fields):
         if field not in texts:
             raise InvalidField(field=f"segmentedFields[{number}]", rule="must be a text field of the meter")
+        if is_sealed and category_of(meter, field, "") == "WHO":
+            rule = "must be no field of category WHO: with personalData ERASABLE nobody's name is on a bill"
+            raise InvalidField(field=f"segmentedFields[{number}]", rule=rule)
     for number, segment in enumerate(body.segments):
         if set(segment) != set(body.segmented_fields):
             raise InvalidField(field=f"segments[{number}]", rule="must give every one of segmentedFields, and no other")

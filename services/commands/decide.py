@@ -24,7 +24,7 @@ from events.resources.webhooks import Webhook
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
 from services.commands import commitment_rules, organization_rules, schedule_rules
-from services.commands.account_rules import account_created, check_account, check_account_plan
+from services.commands.account_rules import account_created, check_account, check_account_plan, forget
 from services.commands.automation_rules import check_top_up
 from services.commands.bill_rules import check_lock_date
 from services.commands.catalog_rules import (
@@ -55,6 +55,7 @@ from services.commands.messages import (
     ConfigureOrganization,
     CreateResource,
     DeleteResource,
+    ForgetAccount,
     TopUpCommitment,
     TransactBalance,
     UpdateResource,
@@ -84,6 +85,8 @@ def decide(resources: Resources, command: Command, partitions: int) -> list[Fact
             facts = [commitment_rules.cancel(resources, command)]
         case TransactBalance():
             facts = [commitment_rules.transact(resources, command)]
+        case ForgetAccount():
+            facts = [forget(resources, command)]
         case AdvanceClock():
             facts = organization_rules.advance(resources, command)
         case _:

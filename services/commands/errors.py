@@ -79,5 +79,10 @@ class OverlappingPlan(CommandError):
     """startDate: account plan {id} of the same product covers some of these days; allowOverlappingPlans permits it"""
 
 
+class KeepsNoKeys(CommandError):
+    """organization {organization} keeps personal data as all else: only one created with personalData ERASABLE can \
+forget it"""
+
+
 class NoTestClock(CommandError):
     """organization {organization} has the real clock; only one created with testClock true can be moved"""

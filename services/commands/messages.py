@@ -125,6 +125,16 @@ class TransactBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetAccount:
+    """Destroy the keys of the account's personal data; `key_ids` are those that there are, as the caller found out."""
+
+    id: str
+    key_ids: tuple[str, ...]
+    reason: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AdvanceClock:
     """Move an organization's test clock forward to `now`."""
 
@@ -139,5 +149,6 @@ Command = (
     | TopUpCommitment
     | CancelCommitment
     | TransactBalance
+    | ForgetAccount
     | AdvanceClock
 )

@@ -24,8 +24,12 @@ def configure(resources: Resources, command: ConfigureOrganization) -> Organizat
     config = resources.config
     if config is not None:
         check_version("organizationConfig", config, command.version)
-        if bool(command.body.test_clock) != bool(config.body.test_clock):
-            raise InvalidField(field="testClock", rule="is set at creation and never changes")
+        for field, now, was in (
+            ("testClock", bool(command.body.test_clock), bool(config.body.test_clock)),
+            ("personalData", command.body.keeps_keys, config.body.keeps_keys),
+        ):
+            if now != was:
+                raise InvalidField(field=field, rule="is set at creation and never changes")
     version = 1 if config is None else config.version + 1
     return OrganizationConfigured(id=resources.organization, version=version, body=command.body)
 

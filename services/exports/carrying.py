@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import structlog
 
 from events.codec import NewerRecordError
-from projections.revenue.chart import Chart
+from projections.revenue.journal import Chart
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.billing.runner import JobLocks
 from services.exports.columns import JOURNAL, LINES, Column

@@ -6,38 +6,13 @@ no others; what happens to an account or its plans, of which there are many, cos
 """
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import structlog
 
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
-from events.facts.alerts import Alert
-from events.facts.automation import (
-    AutomaticTopUpCreated,
-    AutomaticTopUpDeleted,
-    AutomaticTopUpUpdated,
-    ThresholdBillingCreated,
-    ThresholdBillingDeleted,
-    ThresholdBillingUpdated,
-)
-from events.facts.catalog import (
-    NotificationConfigurationCreated,
-    NotificationConfigurationDeleted,
-    NotificationConfigurationUpdated,
-    WebhookCreated,
-    WebhookDeleted,
-    WebhookUpdated,
-)
-from events.facts.resources import (
-    AccountCreated,
-    AccountDeleted,
-    AccountPlanCreated,
-    AccountPlanDeleted,
-    AccountPlanUpdated,
-    AccountUpdated,
-)
+from events.facts.resources import AccountCreated, OrganizationConfigured
 from events.sources import Origins
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
@@ -46,7 +21,9 @@ from projections.usage import MeterPlan, meter_plans
 from services.breaks import StoreWentBackError
 from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, directory_of, follow_account
+from services.ingest.stale import ACCOUNT_PLANS, ACCOUNTS, OF_RULES, Stale
 from services.kafka import Cluster, FetchedRecord, LogReader
+from services.personal.sealed import Sealer
 from services.postgres import Postgres
 from services.projection.catalog import CatalogFold
 from services.store.events import head_and_generations, relayed
@@ -55,24 +32,6 @@ from services.store.generations import Generations, GenerationsMovedError
 #: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
 RELAY_WAIT_S = 20.0
 _STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-_ACCOUNTS = (AccountCreated, AccountUpdated, AccountDeleted)
-_ACCOUNT_PLANS = (AccountPlanCreated, AccountPlanUpdated, AccountPlanDeleted)
-#: Facts of which no quantity and no charge follows: rules, and what they told or did.
-_OF_RULES = (
-    NotificationConfigurationCreated,
-    NotificationConfigurationUpdated,
-    NotificationConfigurationDeleted,
-    AutomaticTopUpCreated,
-    AutomaticTopUpUpdated,
-    AutomaticTopUpDeleted,
-    ThresholdBillingCreated,
-    ThresholdBillingUpdated,
-    ThresholdBillingDeleted,
-    WebhookCreated,
-    WebhookUpdated,
-    WebhookDeleted,
-    Alert,
-)
 log = structlog.get_logger(__name__)
 
 
@@ -87,6 +46,8 @@ class CatalogFollower(CatalogFold):
         super().__init__(origins)
         self._cluster = cluster
         self._applied: list[Envelope] = []
+        #: Organizations that keep keys.
+        self.keeping = set[str]()
 
     def resources(self, organization: str) -> Resources | None:
         """The organization's resources; None while it is unknown."""
@@ -114,18 +75,8 @@ class CatalogFollower(CatalogFold):
         if envelope.organization:
             resources = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
             resources.evolve(envelope)
-
-
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """Whose charges, codes or meters facts of the catalog may have changed: all of these organizations, and of the
-    others these accounts, by id."""
-
-    organizations: frozenset[str] = frozenset()
-    accounts: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        return bool(self.organizations or self.accounts)
+            if isinstance(envelope.data, OrganizationConfigured) and envelope.data.body.keeps_keys:
+                self.keeping.add(envelope.organization)
 
 
 class Catalogs:
@@ -136,6 +87,25 @@ class Catalogs:
         self._directories: dict[str, Directory] = {}
         self._plans: dict[str, dict[str, MeterPlan]] = {}
         self._readers: dict[str, FamilyReaders] = {}
+        #: By account, until the log says that it was forgotten.
+        self._sealers: dict[str, Sealer] = {}
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether any organization does."""
+        return bool(self._follower.keeping)
+
+    def knows(self, account_id: str) -> bool:
+        """Whether the account's sealer is known."""
+        return account_id in self._sealers
+
+    def know(self, sealers: Mapping[str, Sealer]) -> None:
+        """These are the accounts' sealers from now on."""
+        self._sealers |= sealers
+
+    def sealer(self, account_id: str) -> Sealer:
+        """With what the account's personal texts are sealed: it is known."""
+        return self._sealers[account_id]
 
     @property
     def offset(self) -> int:
@@ -146,9 +116,10 @@ class Catalogs:
         """Drop what these facts may have changed here; returns for whom all that rests on it has to go, too."""
         organizations, accounts = set[str](), set[str]()
         for envelope in envelopes:
-            if isinstance(envelope.data, _ACCOUNTS + _ACCOUNT_PLANS) and envelope.account is not None:
+            if isinstance(envelope.data, ACCOUNTS + ACCOUNT_PLANS) and envelope.account is not None:
                 accounts.update(self._account_changed(envelope, envelope.account))
-            elif isinstance(envelope.data, _OF_RULES):
+                self._sealers.pop(envelope.account, None)
+            elif isinstance(envelope.data, OF_RULES):
                 continue
             elif envelope.organization:  # a tick of the real clock belongs to no organization
                 organizations.add(envelope.organization)
@@ -160,7 +131,7 @@ class Catalogs:
 
     def _account_changed(self, envelope: Envelope, account_id: str) -> Iterable[str]:
         directory = self._directories.get(envelope.organization)
-        if directory is not None and isinstance(envelope.data, _ACCOUNTS):
+        if directory is not None and isinstance(envelope.data, ACCOUNTS):
             follow_account(directory, account_id)
         readers = self._readers.get(envelope.organization)
         family = (account_id,) if readers is None else readers.evolve_account(envelope, account_id)

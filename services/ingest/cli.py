@@ -11,10 +11,14 @@ import structlog
 
 from events.topics import USAGE
 from services.continuity.guard import Guard, guarded
+from services.erasure.operators_key import keyring_of
 from services.ingest.catalogs import CatalogFollower, CommandGate
 from services.ingest.handler import IngestHandler
+from services.ingest.sealing import SealerFinder
 from services.kafka import BatchWriter, LogReader
 from services.outage import until_stopped
+from services.personal.keyring import Keyring
+from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
 from services.refusals.keeper import Keeper
 from services.run.process import Process, run_process
@@ -36,15 +40,20 @@ async def run_ingest(
     *,
     ready: Callable[[], None] | None = None,
     session_ms: int = 15_000,
+    keyring: Keyring | None = None,
 ) -> None:
-    """Work until `stop` is set, on the partitions that the group gives this process. `ready`: the first are loaded.
+    """Work until `stop` is set, on the partitions that the group gives this process. `ready`: the first are loaded;
+    `keyring`: the operator's key of what is personal.
 
     Raises: ExpectedFailure when there is nothing to work on or the log has gone back; what passes is waited out.
     """
-    await until_stopped(stop, "ingest_begins_anew", lambda: _ingest(endpoints, stop, ready, session_ms))
+    keys = keyring or Keyring()
+    await until_stopped(stop, "ingest_begins_anew", lambda: _ingest(endpoints, stop, ready, session_ms, keys))
 
 
-async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[], None] | None, session_ms: int) -> None:
+async def _ingest(
+    endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[], None] | None, session_ms: int, keyring: Keyring
+) -> None:
     cluster = endpoints.kafka
     async with AsyncExitStack() as stack:
         opening = open_postgres(endpoints.database_url, role=Role.INGEST, most=3)
@@ -53,11 +62,13 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
         writer = await stack.enter_async_context(BatchWriter(cluster))
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
+            await check_opens(connection, keyring)
         guard = Guard(cluster, postgres.connection, generations)
         await guard.check()
         gate = CommandGate(postgres, generations, CatalogFollower(cluster, generations.origins))
         keeper = Keeper(postgres, cluster, generations.partitions)
-        handler = IngestHandler(postgres, gate, reader, writer, generations, keeper.wake)
+        sealers = SealerFinder(postgres, keyring)
+        handler = IngestHandler(postgres, gate, reader, writer, generations, keeper.wake, sealers)
         work = partial(
             host,
             cluster,
@@ -82,7 +93,7 @@ def ingest(ready_file: Path | None) -> None:
     """Rate usage into the log until stopped."""
 
     async def body(process: Process) -> None:
-        session_ms = process.settings.worker_session_ms
-        await run_ingest(process.endpoints, process.stop, ready=process.ready, session_ms=session_ms)
+        session_ms, keyring = process.settings.worker_session_ms, keyring_of(process.settings)
+        await run_ingest(process.endpoints, process.stop, ready=process.ready, session_ms=session_ms, keyring=keyring)
 
     run_process(body, ready_file, seen_as="ingest")

@@ -48,6 +48,7 @@ class Directory:
     """One organization at one catalog offset.
 
     `clock` is its test clock and `limit` the latest time of usage by it; None where the real clock counts.
+    `keeps_keys`: what usage says in `who` is sealed.
     """
 
     organization: str
@@ -58,6 +59,7 @@ class Directory:
     meters: dict[str, KnownMeter] = field(default_factory=dict)
     clock: datetime | None = None
     limit: datetime | None = None
+    keeps_keys: bool = False
     #: What becomes of usage of an account, and of a meter, that is not there; None: it is refused.
     hold_for_accounts: Hold | None = None
     hold_for_meters: Hold | None = None
@@ -76,6 +78,7 @@ def directory_of(resources: Resources) -> Directory:
         meters={meter.body.code: _meter(meter) for meter in resources.meters.values()},
         clock=clock,
         limit=None if clock is None else min(clock, LATEST) + FUTURE_LIMIT,
+        keeps_keys=config is not None and config.keeps_keys,
         hold_for_accounts=hold if config is not None and config.holds_for_accounts else None,
         hold_for_meters=hold if config is not None and config.holds_for_meters else None,
     )

@@ -26,6 +26,7 @@ from services.continuity.memory import Known
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState, gaps
+from services.ingest.sealing import SealerFinder
 from services.ingest.showing import show, writing
 from services.ingest.snapshot import load_snapshots
 from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
@@ -51,13 +52,12 @@ class IngestHandler:
 
     def __init__(
         self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter,
-        generations: Generations, refused: Callable[[], None],
+        generations: Generations, refused: Callable[[], None], sealers: SealerFinder,
     ) -> None:  # fmt: skip
         self._postgres = postgres
         self._gate = gate
         self._reader = reader
-        self._writer = writer
-        self._generations, self._refused = generations, refused
+        self._writer, self._generations, self._refused, self._sealers = writer, generations, refused, sealers
         self._stopped: dict[int, str] = {}
         self._states: dict[int, PartitionState] = {}
         #: What writes the last polls, oldest first; each begins when the one before it has ended well.
@@ -67,7 +67,7 @@ class IngestHandler:
 
     @property
     def stopped(self) -> Mapping[int, str]:
-        """Partitions whose log holds usage of a newer program: their ids and totals cannot be known here."""
+        """Partitions whose log holds usage of a newer program: what follows from it cannot be known here."""
         return self._stopped
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
@@ -107,7 +107,7 @@ class IngestHandler:
 
     async def _check_usage(self, states: Mapping[int, PartitionState]) -> None:
         """What is to be read next stands behind what was read last, and nothing between has been deleted."""
-        known = [Known(USAGE, place, state.next_usage, state.mark) for place, state in states.items()]
+        known = [Known(USAGE, partition, state.next_usage, state.mark) for partition, state in states.items()]
         await check_unread(self._reader, known)
         await check_ends(self._reader, known)
         await check_records(self._reader, known)
@@ -150,6 +150,7 @@ class IngestHandler:
         most, traced = self._generations.record_bytes, traced_poll(records)
         outcome = Outcome(state.partition, state.home, polled.next_offset, most, traced)
         for part in parts_of(records):
+            await self._sealers.find(part, state.partition, self._gate.catalogs)
             settle_part(part, state, self._gate.catalogs, outcome)
             await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop
         finish(records[-1] if records else None, state, outcome)

@@ -6,6 +6,7 @@ A lane is memory of the catalog. When the catalog moves, the lanes of whom that 
 (`PartitionState.forget`), so none outlives a price, a field of a meter, a clock or an account.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -82,6 +83,8 @@ class Lane:
     plan: MeterPlan | None
     #: Its plain sums among them.
     sums: tuple[RunningSum, ...]
+    #: What seals a text of `who`; None where it is kept as it came.
+    seal: Callable[[str], str] | None = None
     #: By source.
     publishers: dict[str, Publisher] = field(default_factory=dict)
 
@@ -111,8 +114,14 @@ def _held(code: str, hold: Hold | None) -> Hold | None:
     return hold if 0 < len(code) <= CODE_MAX and is_plain(code) else None
 
 
-def lane_of(directory: Directory, account: KnownAccount, meter: KnownMeter, plan: MeterPlan | None) -> Lane:
-    """The lane of an account and a meter, whose aggregations are the plan."""
+def lane_of(
+    directory: Directory,
+    account: KnownAccount,
+    meter: KnownMeter,
+    plan: MeterPlan | None,
+    seal: Callable[[str], str] | None = None,
+) -> Lane:
+    """The lane of an account and a meter, whose aggregations are the plan, and whose personal texts are sealed so."""
     sums = () if plan is None else plan.sums
     return Lane(
         directory,
@@ -123,6 +132,7 @@ def lane_of(directory: Directory, account: KnownAccount, meter: KnownMeter, plan
         members=members({"organization": directory.organization, "account": account.id}),
         plan=plan,
         sums=tuple(RunningSum(field, (account.id, aggregation_id, "")) for aggregation_id, field in sums),
+        seal=seal,
     )
 
 

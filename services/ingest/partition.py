@@ -33,12 +33,13 @@ from projections.calendar import local_day
 from projections.corrections import corrected_by
 from services.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
-from services.ingest.catalogs import Catalogs, Stale
+from services.ingest.catalogs import Catalogs
 from services.ingest.instants import day_number, parse_instant
 from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
+from services.ingest.stale import Stale
 from services.ingest.totals import CORRECTION_PREFIXES, RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.kafka import Appended, Cluster, FetchedRecord, Mark
 

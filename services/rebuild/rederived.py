@@ -7,15 +7,17 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.bills import BillIssued
-from events.facts.resources import OrganizationConfigured
+from events.facts.resources import AccountForgotten, OrganizationConfigured
 from events.topics import BILL_LINES
 from projections.resources import Resources
 from services.commands.table import KINDS
 from services.kafka import BatchWriter, LogReader, Mark, digest_of
+from services.personal.keys import destroy
 from services.relay.relay import line_records
 from services.store.events import whole_bill
+from services.store.invoice_numbers import note_invoice_number
 from services.store.rows import COLUMNS, envelope_of
-from services.store.view import note_invoice_number, store_config, store_entity
+from services.store.view import store_config, store_entity
 
 _EVENTS = f"SELECT {COLUMNS} FROM store.events WHERE organization = $1 ORDER BY position"
 _DROP = "DELETE FROM store.entities WHERE organization = $1"
@@ -29,11 +31,15 @@ _BILLS_AT_ONCE = 100
 
 async def rebuild_view(connection: Any, organization: str, generation: str) -> None:
     """Write an organization's rows anew, from all of its events."""
-    resources, numbers = Resources(organization), InvoiceNumbers()
+    resources, numbers, forgotten = Resources(organization), InvoiceNumbers(), list[AccountForgotten]()
     async for row in connection.cursor(_EVENTS, organization, prefetch=_EVENTS_AT_ONCE):
         envelope = envelope_of(row, generation)
         resources.evolve(envelope)
         numbers.evolve(envelope)
+        if isinstance(envelope.data, AccountForgotten):
+            forgotten.append(envelope.data)
+    for fact in forgotten:  # a database that was restored has keys again that were destroyed
+        await destroy(connection, organization, fact.id, fact.key_ids)
     await connection.execute(_DROP, organization)
     if resources.config is not None:
         await store_config(connection, resources)

@@ -31,6 +31,8 @@ COMMANDS = {
     "doctor": ("services.doctor.cli:doctor", "Try every connection, right and setting of the servers."),
     "status": ("services.status.cli:status", "Say how far everybody is, who waits, what was proved last."),
     "keys": ("services.access.cli:keys", "Make, list, rotate and revoke access keys."),
+    "forget": ("services.erasure.cli:forget", "Forget the personal data of an account."),
+    "personal-keys": ("services.erasure.cli:personal_keys", "Make the operator's key of personal data; change it."),
     "bill": ("services.billing.cli:bill", "Issue what is due on or before a date."),
     "explain": ("services.explain.cli:explain", "Say why a bill line is what it is, down to single events."),
     "replay": ("services.audit.cli:replay", "Rebuild every read model from the log and swap it in."),

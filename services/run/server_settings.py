@@ -14,7 +14,7 @@ PREFIX = "TRUEUP_"
 #: Settings whose values no message shows; each may stand in a file, which `<name>_file` names.
 SECRETS = (
     *("kafka_password", "kafka_key_password", "kafka_oauth_client_secret", "database_url", "database_password"),
-    *("database_pooler_url", "token_secret", "checkpoint_secret", "api_secret", "webhook_key"),
+    *("database_pooler_url", "token_secret", "checkpoint_secret", "api_secret", "webhook_key", "personal_key"),
 )
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 _NAME = re.compile(r"^([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?$")

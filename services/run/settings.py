@@ -85,6 +85,13 @@ class Settings(KafkaSettings, PostgresSettings):
     """
     webhook_key_file: Path | None = None
     """A file that holds it."""
+    personal_key: SecretStr | None = None
+    """What keys of personal data are encrypted with in Postgres, at least 32 bytes; of several lines the first
+    encrypts, and all decrypt. API, `trueup ingest` and `trueup webhooks` need it where an organization has personalData
+    ERASABLE; without it, that of `trueup up` in the home.
+    """
+    personal_key_file: Path | None = None
+    """A file that holds it."""
     webhook_allow_networks: str = ""
     """Networks to which webhooks may be sent although they are no part of the public internet, such as
     10.1.0.0/16,192.168.7.0/24.
@@ -127,6 +134,14 @@ class Settings(KafkaSettings, PostgresSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value().encode()) < SECRET_BYTES_LEAST:
             raise ValueError(f"must have at least {SECRET_BYTES_LEAST} bytes")
+        return value
+
+    @field_validator("personal_key")
+    @classmethod
+    def _each_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        for line in () if value is None else value.get_secret_value().splitlines():
+            if 0 < len(line.strip().encode()) < SECRET_BYTES_LEAST:
+                raise ValueError(f"must have at least {SECRET_BYTES_LEAST} bytes in each line")
         return value
 
     @property

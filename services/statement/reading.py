@@ -9,6 +9,8 @@ from projections.resources import Resources
 from services.billing.bill_document import referred_ids
 from services.billing.life import BillLife
 from services.commands.table import KINDS
+from services.personal.keyring import Keyring
+from services.personal.opening import opened_documents
 from services.statement.making import statement_of
 from services.statement.statement import Statement
 from services.store.finding import OF_BILL
@@ -25,11 +27,11 @@ _NOW = 2**63 - 1
 _KIND, _NAMED = KINDS["statementConfig"], ("account", "product")
 
 
-async def read_statement(connection: Any, bill: BillIssued, life: BillLife) -> Statement:
+async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyring: Keyring) -> Statement:
     """The statement of a bill, `bill` being what it bills or would bill now.
 
     What it says of accounts, products and the seller is what was so when it was issued, so that it never changes; of a
-    bill that was issued before the first configuration, as that has it.
+    bill that was issued before the first configuration, as that has it. What was forgotten since, it has no more.
     """
     organization, pending = life.organization, life.pending is not None
     issued_at = _NOW if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)
@@ -37,8 +39,10 @@ async def read_statement(connection: Any, bill: BillIssued, life: BillLife) -> S
     configured = f"{_KIND.name}-{config_id}"
     streams = [CONFIG, configured, *_streams(referred_ids([bill]))]
     resources = Resources(organization)
-    for row in await connection.fetch(_HISTORY, organization, streams, issued_at, configured):
-        resources.evolve(envelope_of(row, ""))
+    rows = await connection.fetch(_HISTORY, organization, streams, issued_at, configured)
+    opened = await opened_documents(connection, organization, keyring, [row["data"] for row in rows])
+    for row, data in zip(rows, opened, strict=True):
+        resources.evolve(envelope_of({**row, "data": data}, ""))
     config = _KIND.held(resources).get(config_id)
     body: StatementConfig | None = None if config is None else config.body
     return statement_of(bill, resources, body, pending=pending)

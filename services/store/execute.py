@@ -13,7 +13,13 @@ from events.envelope import Envelope
 from events.facts.base import Fact
 from events.facts.clock import ClockTicked
 from events.facts.commitments import BalanceScheduleDeleted
-from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact, ResourceUpdated
+from events.facts.resources import (
+    AccountForgotten,
+    OrganizationConfigured,
+    ResourceCreated,
+    ResourceFact,
+    ResourceUpdated,
+)
 from events.resources.balances import BalanceSchedule
 from projections.calendar import local_day
 from projections.resources import Resources
@@ -21,12 +27,16 @@ from services.commands.decide import decide
 from services.commands.messages import Command
 from services.commands.organization_rules import clock_of
 from services.commands.table import KINDS, kind_of
+from services.personal.fields import changed_fact, has_personal, marked_by
+from services.personal.keyring import Keyring
+from services.personal.keys import destroy, sealers_of
 from services.postgres import Postgres
 from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
 from services.store.view import load_config, owner, store_config, store_entity
 
+_NO_KEYS = Keyring()
 _LOCK_ORGANIZATION = "SELECT pg_advisory_xact_lock(hashtextextended('organization ' || $1, 0))"
 
 
@@ -73,19 +83,23 @@ async def execute(
     generations: Generations,
     correlation: str | None = None,
     actor: str | None = None,
+    keyring: Keyring = _NO_KEYS,
 ) -> Executed:
     """Run the command, which `actor` gave, over what was loaded under the lock, inside the caller's transaction.
 
-    Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then.
+    From here on nobody has personal texts of an organization that keeps keys but sealed: neither log nor view.
+    Raises: CommandError, StreamMovedError, RecordTooLargeError, NoPersonalKeyError; nothing has been changed then.
     """
     await load_for(connection, resources, command)
     facts = decide(resources, command, generations.partitions)
     events = []
     for fact in facts:
         event = await _placed(connection, resources, fact, command.now)
-        [envelope] = await append(connection, [replace(event, correlation=correlation, actor=actor)], generations)
+        sealed = await _sealed(connection, resources, event, keyring)
+        event = replace(event, fact=sealed, correlation=correlation, actor=actor)
+        [envelope] = await append(connection, [event], generations)
         resources.evolve(envelope)
-        await _store(connection, resources, fact)
+        await _store(connection, resources, sealed)
         events.append(envelope)
     return Executed(resources, events)
 
@@ -100,13 +114,22 @@ async def _placed(connection: Any, resources: Resources, fact: Fact, now: dateti
             version = await stream_version(connection, organization, CLOCK) + 1
             return NewEvent(organization, CLOCK, version, fact, moved)
         case ResourceFact(version=version):
-            account, partition = _place(resources, fact)
+            account, partition = place_of(resources, fact)
             return NewEvent(organization, stream_of(fact), version, fact, now, account, partition)
         case _:
             raise TypeError(f"{type(fact).__name__} is not a fact of a command")
 
 
-def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
+async def _sealed(connection: Any, resources: Resources, event: NewEvent, keyring: Keyring) -> Fact:
+    """The fact with its personal texts sealed, if its organization keeps keys and it is an account's."""
+    marked = marked_by(resources.configured)
+    if marked is None or event.account is None or not has_personal(event.fact, marked):
+        return event.fact
+    sealers = await sealers_of(connection, resources.organization, [event.account], keyring)
+    return changed_fact(event.fact, marked, sealers[event.account].seal_once)
+
+
+def place_of(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
     """Account and partition of a resource's fact; a created account brings them itself."""
     if (partition := getattr(fact, "partition", None)) is not None:
         return fact.id, partition
@@ -119,6 +142,8 @@ def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | 
 
 async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
     """Write the rows of what the fact changed: of a schedule its balance, too."""
+    if isinstance(fact, AccountForgotten):
+        await destroy(connection, resources.organization, fact.id, fact.key_ids)
     if isinstance(fact, OrganizationConfigured):
         await store_config(connection, resources)
     elif isinstance(fact, ResourceFact):

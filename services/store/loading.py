@@ -23,6 +23,7 @@ from services.commands.messages import (
     Command,
     CreateResource,
     DeleteResource,
+    ForgetAccount,
     TopUpCommitment,
     TransactBalance,
     UpdateResource,
@@ -116,6 +117,8 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
             await _load_with_account(loader, id)
             if id in resources.aggregations:
                 await loader.rows(OF_KIND, "compoundAggregation")
+        case ForgetAccount(id=id):
+            await loader.ids([id])
         case TransactBalance(id=id):
             await _load_with_account(loader, id)
             await loader.top_ups(id)

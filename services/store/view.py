@@ -1,4 +1,4 @@
-"""The command side's view: what exists now, as rows of `store.entities`, and the invoice numbers that are taken.
+"""The command side's view: what exists now, as rows of `store.entities`.
 
 A row is written from the evolved `Resources` in the transaction of its events; it is never computed in a second way.
 """
@@ -35,6 +35,7 @@ COLUMNS = (
     " e.position, e.folded, e.created, e.modified, e.created_by, e.modified_by"
 )
 #: By the names of `projections.resources.Entity`, which are the columns'.
+_DECIDED = ("root_id", "partition", "timezone")
 _STAMPS = ("position", "folded", "created", "modified", "created_by", "modified_by")
 #: Rows for `entity_of`, of organization $1, and those of kind $2 among them: `AND` goes on.
 OF_ORGANIZATION = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1"
@@ -65,16 +66,6 @@ SELECT array_agg(e.body->>'code') AS codes, array_agg(e.partition) AS partitions
 WHERE e.organization = $1 AND e.kind = 'account' AND {has_code("e", "'account'", "$2")}
 """
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
-#: $2 the number before the first, $3 how many are taken; the last of them is returned.
-_TAKE_NUMBERS = """
-INSERT INTO store.invoice_numbers AS held (organization, last) VALUES ($1, $2::bigint + $3::bigint)
-ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, $2::bigint) + $3::bigint
-RETURNING last
-"""
-_NUMBER_TAKEN = """
-INSERT INTO store.invoice_numbers AS held (organization, last) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, EXCLUDED.last)
-"""
 
 
 def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
@@ -86,7 +77,8 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     extra = json.loads(row["extra"])
     base: dict[str, Any] = {"id": row["id"], "version": row["version"], "body": body} | _stamps(row)
     if kind.entity is AccountEntity:
-        return AccountEntity(**base, root_id=row["root_id"], partition=row["partition"], timezone=row["timezone"])
+        forgotten = datetime.fromisoformat(extra["forgotten"]) if extra.get("forgotten") else None
+        return AccountEntity(**base, **{name: row[name] for name in _DECIDED}, forgotten=forgotten)
     if kind.entity is CommitmentEntity:
         top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
         cancelled = CommitmentCancelled.model_validate(extra["cancellation"]) if extra.get("cancellation") else None
@@ -200,6 +192,8 @@ def _extra(entity: Entity[Any]) -> dict[str, Any]:
         return fact.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     match entity:
+        case AccountEntity(forgotten=forgotten):
+            return {} if forgotten is None else {"forgotten": forgotten.isoformat()}
         case CommitmentEntity(top_ups=top_ups, cancellation=cancellation, grid=grid):
             return {
                 "topUps": [told(fact) for fact in top_ups],
@@ -236,13 +230,3 @@ async def _put(
         _PUT, organization, kind, entity.id, entity.version, body, json.dumps(extra), list(refs), root, partition, zone,
         *stamps,
     )  # fmt: skip
-
-
-async def take_invoice_numbers(connection: Any, organization: str, before: int, count: int) -> int:
-    """Take the organization's next numbers, of which none is `before` or less; returns the last one."""
-    return int(await connection.fetchval(_TAKE_NUMBERS, organization, before, count))
-
-
-async def note_invoice_number(connection: Any, organization: str, number: int) -> None:
-    """A bill has this number, so it is taken, and all before it."""
-    await connection.execute(_NUMBER_TAKEN, organization, number)

@@ -7,6 +7,7 @@ import click
 import structlog
 
 from services.garbage import tune_garbage_collection
+from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
 from services.run.process import PostgresProcess, run_on_postgres
 from services.store.generations import load_generations
@@ -28,9 +29,10 @@ async def _send(process: PostgresProcess) -> None:
     ):
         async with postgres.connection() as connection:
             await load_generations(connection)  # it is migrated, or this process waits until it is
+            await check_opens(connection, rules.keyring)
         log.info("webhooks_begin", seconds=rules.reach.seconds, allowed=[str(one) for one in rules.reach.allowed])
         process.ready()
-        await Webhooks(postgres, sender, rules.sealer, rules.reach.seconds, kept).run(process.stop)
+        await Webhooks(postgres, sender, rules, kept).run(process.stop)
 
 
 @click.command()

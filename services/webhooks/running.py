@@ -15,6 +15,8 @@ import structlog
 from services.concurrency import cancel_all, first_of
 from services.failures import Passing
 from services.outage import Outage
+from services.personal.keyring import NoPersonalKeyError, WrongPersonalKeyError
+from services.personal.opening import opened_documents
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.sight.metrics import ATTEMPT, DELIVERED_AFTER, OPEN, SENDING
@@ -22,7 +24,8 @@ from services.sight.pulse import PULSE
 from services.webhooks.claims import Claim, Claims, Key, Outcome
 from services.webhooks.destinations import CHANNEL
 from services.webhooks.keeping import good_secrets
-from services.webhooks.sealing import CannotOpenError, Sealer
+from services.webhooks.rules import WebhookRules
+from services.webhooks.sealing import CannotOpenError
 from services.webhooks.sending import Sender
 from services.webhooks.signing import headers_of
 
@@ -53,9 +56,9 @@ class _Lane:
 class Webhooks:
     """`run` until cancelled; several processes may. `kept`: for how long deliveries that ended are listed."""
 
-    def __init__(self, postgres: Postgres, sender: Sender, sealer: Sealer, seconds: float, kept: timedelta) -> None:
-        self._postgres, self._sender, self._sealer, self._kept = postgres, sender, sealer, kept
-        self._claims = Claims(postgres, timedelta(seconds=seconds) + LEASE_MARGIN)
+    def __init__(self, postgres: Postgres, sender: Sender, rules: WebhookRules, kept: timedelta) -> None:
+        self._postgres, self._sender, self._rules, self._kept = postgres, sender, rules, kept
+        self._claims = Claims(postgres, timedelta(seconds=rules.reach.seconds) + LEASE_MARGIN)
         self._lanes: dict[Key, _Lane] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._woken, self._running = asyncio.Event(), 0
@@ -161,14 +164,18 @@ class Webhooks:
     async def _send(self, claim: Claim) -> Outcome:
         try:
             async with self._postgres.connection() as connection:
-                secrets = await good_secrets(connection, *claim.key, self._sealer)
+                secrets = await good_secrets(connection, *claim.key, self._rules.sealer)
+                [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
         except CannotOpenError as error:
             log.error("webhook_secret_not_opened", error=str(error), webhook=claim.key[1])
             return Outcome(None, "its secret cannot be opened: rotate it, or have the operator set the key")
+        except (NoPersonalKeyError, WrongPersonalKeyError) as error:
+            log.error("webhook_not_opened", error=str(error), webhook=claim.key[1])
+            return Outcome(None, "what is personal in it cannot be opened: have the operator set the key")
         if not secrets:
             return Outcome(None, "it has no secret: rotate it")
-        headers = headers_of(claim.id, datetime.now(UTC), claim.body, secrets)
-        return await self._sender.attempt(claim.url, headers, claim.body)
+        headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
+        return await self._sender.attempt(claim.url, headers, body)
 
     async def _say(self, claim: Claim, outcome: Outcome) -> str:
         """What it came to, again and again while Postgres is away, as long as the claim may be ours."""

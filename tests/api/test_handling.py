@@ -41,17 +41,22 @@ async def handler(called: Called, asked: Annotated[int, Depends(ASKED)], id: str
     return Response(f"{called} {asked} {id}")
 
 
+async def close(request: Request, response: Response) -> Response:
+    DONE.append("closed")
+    return response
+
+
 def request() -> Request:
     return Request({"type": "http", "path_params": {"id": "a"}})
 
 
 async def test_steps_are_done_in_their_order_and_each_once() -> None:
-    handle = handling_of(handler, [Depends(who), Depends(checked), Depends(call)], {"id": None})
+    handle = handling_of(handler, [Depends(who), Depends(checked), Depends(call)], {"id": None}, close)
     for _ in range(2):
         DONE.clear()
         response = await handle(request())
         assert response.body == b"('A', 'a') 7 a"
-        assert DONE == ["who", "checked", "call", "asked", "handler"]
+        assert DONE == ["who", "checked", "call", "asked", "handler", "closed"]
 
 
 async def test_a_step_that_refuses_ends_it() -> None:
@@ -60,16 +65,16 @@ async def test_a_step_that_refuses_ends_it() -> None:
 
     DONE.clear()
     with pytest.raises(PermissionError):
-        await handling_of(handler, [Depends(who), Depends(refuse)], {"id": None})(request())
+        await handling_of(handler, [Depends(who), Depends(refuse)], {"id": None}, close)(request())
     assert DONE == ["who"]
 
 
 def test_what_nothing_gives_is_told_when_the_route_is_made() -> None:
     with pytest.raises(UnknownArgumentError, match="nothing gives id"):
-        handling_of(handler, [], {})
+        handling_of(handler, [], {}, close)
 
     def at_once(request: Request) -> Response:
         return Response()
 
     with pytest.raises(UnknownArgumentError, match="no coroutine"):
-        handling_of(at_once, [], {})
+        handling_of(at_once, [], {}, close)

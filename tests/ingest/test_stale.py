@@ -24,8 +24,9 @@ from events.facts.resources import (
 )
 from events.facts.usage import UsageRated
 from services.ingest.batch import Outcome
-from services.ingest.catalogs import CatalogFollower, Catalogs, Stale
+from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.lane import Lane
+from services.ingest.stale import Stale
 from services.kafka import Cluster
 from tests.ingest.bench import ORIGINS, Bench
 from tests.ingest.world import NOW, PRICES, World

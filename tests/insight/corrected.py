@@ -1,6 +1,6 @@
 """An organization whose usage is corrected: a meter whose calls are added up, peak and count their users."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.api_client import CONFIG
@@ -9,13 +9,16 @@ from tests.system.story import Wire
 
 #: Price of a unit of each aggregation, by function and field.
 PRICES = {("SUM", "calls"): 1, ("MAX", "calls"): 10, ("UNIQUE", "user"): 100}
+ACME = {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"}
 JANUARY, FEBRUARY = "2026-01-31", "2026-02-28"
 
 
-async def corrected_organization(url: Callable[[], str], organization: str) -> Wire:
+async def corrected_organization(
+    url: Callable[[], str], organization: str, account: Mapping[str, Any] = ACME, **configured: Any
+) -> Wire:
     """With an account, its prepayment, some usage, and a bill of January."""
     wire = Wire(url, organization)
-    await wire.do("PUT", "organizationconfig", CONFIG)
+    await wire.do("PUT", "organizationconfig", CONFIG | configured)
     product = await wire.create("products", code="api", name="API")
     fields = [{"code": "calls", "category": "MEASURE"}, {"code": "user", "category": "WHO"}]
     meter = await wire.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
@@ -28,10 +31,10 @@ async def corrected_organization(url: Callable[[], str], organization: str) -> W
         bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": price}]
         priced = {"planId": plan, "aggregationId": id, "startDate": "2026-01-01", "cumulative": True}
         await wire.create("pricings", pricingBands=bands, **priced)
-    account = await wire.make("accounts", "acme", code="acme", name="Acme", emailAddress="a@example.com")
-    await wire.create("accountplans", accountId=account, planId=plan, startDate="2026-01-01")
+    acme = await wire.make("accounts", "acme", **account)
+    await wire.create("accountplans", accountId=acme, planId=plan, startDate="2026-01-01")
     term = {"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD"}
-    await wire.make("commitments", "prepaid", accountId=account, amount=1000, amountPrePaid=1000, **term)
+    await wire.make("commitments", "prepaid", accountId=acme, amount=1000, amountPrePaid=1000, **term)
     await wire.do(
         "POST", "measurements", {"measurements": [event("a", 5, "x"), event("b", 9, "y"), event("c", 3, "x")]}
     )

@@ -20,6 +20,12 @@ GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
 REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
 
+-- Personal data: requests seal, open and forget, ingest seals, and what is sent to webhooks is opened.
+GRANT SELECT, INSERT ON store.personal_keys TO trueup_api, trueup_ingest;
+GRANT SELECT ON store.personal_keys TO trueup_watch;
+GRANT UPDATE (key) ON store.personal_keys TO trueup_api;
+GRANT SELECT (organization, key_id, key) ON store.personal_keys TO trueup_webhooks;
+
 -- The API's process beside its requests: which jobs are open, and whose usage is held.
 GRANT SELECT ON store.bill_jobs, store.export_jobs TO trueup_watch;
 GRANT SELECT (organization, replayed, held_until) ON store.refused_usage TO trueup_watch;

@@ -1,0 +1,98 @@
+"""`trueup forget` and `trueup personal-keys`: straight in the database, as whoever operates it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+import uvloop
+
+from services.commands.errors import CommandError, UnknownResource
+from services.commands.messages import ForgetAccount
+from services.commands.organization_rules import check_exists
+from services.erasure.operators_key import keyring_of, new_line
+from services.failures import ExpectedFailure
+from services.personal.keyring import Keyring
+from services.personal.keys import key_ids, rewrap
+from services.postgres import connected
+from services.run.settings import Settings, load_settings
+from services.run.stack import known_endpoints
+from services.store.execute import execute, load_locked, now_of
+from services.store.finding import has_code
+from services.store.generations import load_generations
+from services.store.view import OF_KIND
+from services.words import printable
+
+T = TypeVar("T")
+_NAMED = f"{OF_KIND} AND (e.id = $3 OR {has_code('e', '$2', 'ARRAY[$3]')}) ORDER BY e.id = $3 DESC LIMIT 1"
+
+
+@click.command()
+@click.argument("account")
+@click.option("--organization", required=True, help="The organization's id.")
+@click.option("--reason", help="Kept in the log, with the forgetting: name nobody in it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(account: str, organization: str, reason: str | None, yes: bool) -> None:
+    """Forget the personal data of an account, by its code or id, for ever: the key that it is kept under is destroyed.
+
+    Codes, ids and amounts stay; log, bills and audits stay whole.
+    """
+    if not yes:
+        click.confirm(f"Destroy the key of account {printable(account)}? Nobody can bring it back", abort=True)
+
+    async def work(connection: Any, settings: Settings) -> tuple[str, int]:
+        return await _forget(connection, organization, account, reason, keyring_of(settings))
+
+    id, count = _run(work)
+    what = "its key is destroyed" if count else "there was no key: nothing of it was sealed since it was last forgotten"
+    click.echo(f"account {printable(account)} ({id}) is forgotten; {what}")
+
+
+async def _forget(
+    connection: Any, organization: str, account: str, reason: str | None, keyring: Keyring
+) -> tuple[str, int]:
+    """The account's id, and how many keys are gone. Raises: ExpectedFailure."""
+    generations = await load_generations(connection)
+    try:
+        async with connection.transaction():
+            resources = await load_locked(connection, organization)
+            check_exists(resources)
+            row = await connection.fetchrow(_NAMED, organization, "account", account)
+            if row is None:
+                raise UnknownResource(kind="account", id=account)
+            good = await key_ids(connection, organization, row["id"])
+            command = ForgetAccount(row["id"], good, reason, now_of(resources))
+            await execute(connection, resources, command, generations, keyring=keyring)
+    except CommandError as error:
+        raise ExpectedFailure(str(error)) from error
+    return row["id"], len(good)
+
+
+@click.group(name="personal-keys")
+def personal_keys() -> None:
+    """The operator's keys, which accounts' keys are encrypted with."""
+
+
+@personal_keys.command()
+def new() -> None:
+    """Print a new one: a line for the file that TRUEUP_PERSONAL_KEY_FILE names. Keep a copy where no database is."""
+    click.echo(new_line())
+
+
+@personal_keys.command(name="rewrap")
+def rewrap_() -> None:
+    """Encrypt all accounts' keys with the file's first line, so that the others can be taken away."""
+
+    async def work(connection: Any, settings: Settings) -> int:
+        return await rewrap(connection, keyring_of(settings))
+
+    click.echo(f"{_run(work)} keys are encrypted with the first line")
+
+
+def _run(work: Callable[[Any, Settings], Awaitable[T]]) -> T:
+    async def run() -> T:
+        settings = load_settings()
+        endpoints = await known_endpoints(settings)
+        async with connected(endpoints.database_url) as connection:
+            return await work(connection, settings)
+
+    return uvloop.run(run())

@@ -1,0 +1,47 @@
+"""Where a process has the operator's key from: the settings, else the home of a database that lies there itself."""
+
+import os
+import secrets
+from pathlib import Path
+
+from services.failures import ExpectedFailure, Worded
+from services.personal.keyring import Keyring
+from services.run.settings import Settings
+
+_FILE = "personal.key"
+_SECRET_BYTES = 48
+
+
+class KeyFileError(Worded, ExpectedFailure):
+    """the operator's key of personal data, {file}, cannot be read: {why}"""
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """The operator's key that a process has; one that has none can neither seal nor open. Raises: KeyFileError."""
+    if settings.personal_key is not None:
+        return Keyring(settings.personal_key.get_secret_value())
+    file = _file_of(settings)
+    try:
+        return Keyring(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return Keyring()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFileError(file=file, why=error) from error
+
+
+def ensure_home_key(settings: Settings) -> None:
+    """A database that lies in the home has its key beside it: made with the first start, and kept."""
+    file = _file_of(settings)
+    if settings.database_url is None and settings.personal_key is None and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            opened.write(f"{new_line()}\n")
+
+
+def new_line() -> str:
+    """A new key of the operator's."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+def _file_of(settings: Settings) -> Path:
+    return settings.home.expanduser().absolute() / _FILE

@@ -1,0 +1,46 @@
+"""With what personal texts of usage are sealed, in organizations that keep keys: an account's sealer is found before
+its first usage is judged, and dropped when the log says that the account was forgotten.
+"""
+
+from collections.abc import Sequence
+
+from services.ingest.catalogs import Catalogs
+from services.ingest.cloudevent import decode
+from services.kafka import FetchedRecord
+from services.personal.keyring import Keyring
+from services.personal.keys import sealers_of
+from services.postgres import Postgres
+from services.refusals.refusal import Refused
+
+
+class SealerFinder:
+    """Finds sealers in Postgres; a key that is not there is made."""
+
+    def __init__(self, postgres: Postgres, keyring: Keyring) -> None:
+        self._postgres, self._keyring = postgres, keyring
+
+    async def find(self, records: Sequence[FetchedRecord], partition: int, catalogs: Catalogs) -> None:
+        """Have the catalogs know the sealer of every account of the partition that these records are of.
+
+        Where nobody keeps keys, no record is looked at. Raises: NoPersonalKeyError, WrongPersonalKeyError.
+        """
+        for organization, accounts in _wanted(records if catalogs.keeps_keys else (), partition, catalogs).items():
+            async with self._postgres.connection() as connection:
+                catalogs.know(await sealers_of(connection, organization, accounts, self._keyring))
+
+
+def _wanted(records: Sequence[FetchedRecord], partition: int, catalogs: Catalogs) -> dict[str, set[str]]:
+    """By organization, accounts whose sealer is not known."""
+    wanted: dict[str, set[str]] = {}
+    for record in records:
+        try:
+            event = decode(record.value or b"", record.headers)
+        except Refused:
+            continue
+        directory = catalogs.directory(event.organization)
+        account = None if directory is None else directory.accounts.get(event.subject)
+        if directory is None or account is None or not directory.keeps_keys:
+            continue
+        if account.partition == partition and not catalogs.knows(account.id):
+            wanted.setdefault(event.organization, set()).add(account.id)
+    return wanted

@@ -1,0 +1,11 @@
+-- Keys of accounts' personal data (services/personal/, docs/erasure.md): at most one of an account is good at a time. One
+-- that is destroyed leaves its id, so that what is sealed with it is known to be forgotten, and not lost.
+CREATE TABLE store.personal_keys (
+    organization text NOT NULL,
+    key_id text NOT NULL,                       -- named in everything that is sealed with it
+    account text NOT NULL,
+    key bytea,                                  -- encrypted with the operator's; NULL: destroyed
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (organization, key_id)
+);
+CREATE UNIQUE INDEX personal_keys_good ON store.personal_keys (organization, account) WHERE key IS NOT NULL;

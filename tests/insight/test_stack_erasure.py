@@ -1,0 +1,209 @@
+"""On the real stack: personal data is sealed where it is kept, shown to who may read it, and forgotten; money stays."""
+
+import pytest
+import pytest_asyncio
+
+from events.topics import CATALOG, EVENTS
+from services.access.scopes import Scope
+from services.kafka import LogReader
+from services.personal.sealed import MARK, TOMBSTONE
+from services.proof.exporting import export_bill
+from services.proof.verifying import verify
+from tests.api_client import CONFIG, By, http_client
+from tests.insight.conftest import Played
+from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
+from tests.insight.story import bill
+from tests.insight.test_stack_corrections import by_function, issued
+from tests.insight.test_stack_proof import SIGNER, a_quarter_hour_ends, until_signed
+from tests.system.story import Wire
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+ADDRESS = {"addressLine1": "1 Quiet Lane", "locality": "Yorkminster", "postCode": "YO99", "country": "GB"}
+ACCOUNT = {
+    "code": "acme",
+    "name": 'Ann "A" Acmeson',
+    "emailAddress": "ann@quiet.example",
+    "address": ADDRESS,
+    "customFields": {"contact": "Bert Backup", "tier": "gold"},
+}
+#: Users in usage are one letter long: no search would tell.
+PLAIN = ("Acmeson", "ann@quiet", "Quiet Lane", "Yorkminster", "YO99", "Bert")
+FORGOTTEN = {
+    "name": TOMBSTONE,
+    "emailAddress": TOMBSTONE,
+    "address": {**dict.fromkeys(ADDRESS, TOMBSTONE), "country": "GB"},
+    "customFields": {"contact": TOMBSTONE, "tier": "gold"},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def wire(played: Played) -> Wire:
+    """An organization that keeps keys, beside the story's."""
+    erasable = {"personalData": "ERASABLE", "personalCustomFields": ["contact"]}
+    return await corrected_organization(lambda: played.system.addresses.api_url, "erasable", ACCOUNT, **erasable)
+
+
+async def kept(played: Played) -> str:
+    """All that the database and the log have, of this organization and of the others."""
+    texts = list[str]()
+    async with played.postgres.connection() as connection:
+        tables = await connection.fetch(
+            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        for table in sorted(row["name"] for row in tables):
+            texts += [row["row"] for row in await connection.fetch(f"SELECT t::text AS row FROM {table} t")]
+    async with LogReader(played.cluster) as reader:
+        for topic, partitions in ((EVENTS, range(2)), (CATALOG, [0])):
+            for partition, end in (await reader.end_offsets(topic, partitions)).items():
+                async for records in reader.read(topic, partition, 0, end):
+                    texts += [(record.value or b"").decode() for record in records]
+    return "\n".join(texts)
+
+
+async def user(wire: Wire, id: str) -> str:
+    """Who stands in an event of usage."""
+    told = await wire.do("POST", "usage/void", named(id, dryRun=True))
+    return str(told["was"]["who"]["user"])
+
+
+async def test_it_is_sealed_wherever_it_is_kept_and_shown_where_it_is_asked_for(wire: Wire, played: Played) -> None:
+    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    account = await wire.do("GET", f"accounts/{id}")
+    assert {name: account[name] for name in ACCOUNT} == ACCOUNT
+    [listed] = (await wire.do("GET", "accounts"))["data"]
+    assert listed == account
+    told = await wire.do("GET", "events", eventName="configuration.account.created")
+    assert told["data"][0]["m3terEvent"]["eventData"]["newDto"]["name"] == ACCOUNT["name"]
+    first = await issued(wire, JANUARY)
+    assert by_function(wire, first) == {"SUM": 17, "MAX": 90, "UNIQUE": 200}
+    assert [await user(wire, id) for id in "abc"] == ["x", "y", "x"]
+    for format in ("json", "html", "csv", "pdf"):
+        assert (await wire.ask("GET", f"bills/{first['id']}/statement", format=format)).status_code == 200
+    buyer = (await wire.do("GET", f"bills/{first['id']}/statement"))["buyer"]
+    assert (buyer["name"], buyer["emailAddress"]) == (ACCOUNT["name"], ACCOUNT["emailAddress"])
+
+    text = await kept(played)
+    assert "acme" in text and MARK in text
+    assert [word for word in PLAIN if word in text] == []
+    assert '"user":"x"' not in text and '"user": "x"' not in text  # as the wire, and as Postgres spells it
+
+
+async def test_an_update_that_says_the_same_says_the_same_sealed(wire: Wire, played: Played) -> None:
+    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    before = await wire.do("GET", f"accounts/{id}")
+    after = await wire.do("PUT", f"accounts/{id}", before)
+    assert {name: after[name] for name in ACCOUNT} == ACCOUNT
+    async with played.postgres.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT data->'body'->>'name' AS name FROM store.events WHERE organization = $1 AND stream = $2",
+            wire.organization,
+            f"account-{id}",
+        )
+    assert len({row["name"] for row in rows}) == 1 < len(rows)
+
+
+async def test_usage_is_corrected_by_what_it_said(wire: Wire) -> None:
+    amended = await wire.do("POST", "usage/amend", named("c", measure={"calls": 3}, who={"user": "y"}))
+    assert (amended["was"]["who"], amended["now"]["who"]) == ({"user": "x"}, {"user": "y"})
+    again = await wire.do("POST", "usage/amend", named("c", measure={"calls": 3}, who={"user": "y"}))
+    assert again == amended
+    back = await wire.do("POST", "usage/amend", named("c", measure={"calls": 3}, who={"user": "x"}))
+    assert back["now"] == amended["was"]
+
+
+async def test_what_is_forgotten_is_a_tombstone_everywhere_and_money_stays(wire: Wire, played: Played) -> None:
+    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    first = await issued(wire, JANUARY)
+    by_writer = By("writer", wire.organization, frozenset({Scope.WRITE, Scope.READ}))
+    async with http_client(f"{played.system.addresses.api_url}/organizations/erasable", by=by_writer) as client:
+        assert (await client.post(f"/accounts/{id}/forget")).status_code == 403
+
+    forgotten = await wire.do("POST", f"accounts/{id}/forget", {"reason": "asked for"})
+    assert {name: forgotten[name] for name in FORGOTTEN} == FORGOTTEN
+    assert forgotten["code"] == "acme" and forgotten["forgottenAt"]
+    assert (await wire.do("GET", f"accounts/{id}")) == forgotten
+    told = await wire.do("GET", "events", eventName="configuration.account.created")
+    assert told["data"][0]["m3terEvent"]["eventData"]["newDto"]["name"] == TOMBSTONE
+    buyer = (await wire.do("GET", f"bills/{first['id']}/statement"))["buyer"]
+    assert (buyer["name"], buyer["emailAddress"]) == (TOMBSTONE, TOMBSTONE)
+    assert [await user(wire, id) for id in "abc"] == [TOMBSTONE] * 3
+    assert await issued(wire, JANUARY) == first
+
+    # Late usage of January: what was counted stays counted, once; whoever comes later is somebody new.
+    late = [event("d", 1, "x"), event("e", 2, "x")]
+    await wire.do("POST", "measurements", {"measurements": late})
+    await bill(wire, FEBRUARY)
+    second = await issued(wire, FEBRUARY)
+    assert by_function(wire, second) == {"SUM": 3, "UNIQUE": 100}
+    assert [await user(wire, id) for id in "ade"] == [TOMBSTONE, "x", "x"]
+    assert [word for word in PLAIN if word in await kept(played)] == []
+    await a_quarter_hour_ends(played)
+    await until_signed(played)
+    for document in (first, second):
+        export = await export_bill(played.postgres, played.cluster, wire.organization, document["id"])
+        assert verify(export, SIGNER.key).wrong == []
+    assert (await wire.exact("conservation"))["unexplained"] == 0
+
+
+async def test_what_comes_later_is_forgotten_in_its_turn(wire: Wire) -> None:
+    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    account = await wire.do("GET", f"accounts/{id}")
+    changed = await wire.do("PUT", f"accounts/{id}", account | {"name": "Carla New"})
+    assert changed["name"] == "Carla New" and changed["emailAddress"] == TOMBSTONE
+    assert (await wire.do("POST", f"accounts/{id}/forget"))["name"] == TOMBSTONE
+    assert (await wire.do("POST", f"accounts/{id}/forget"))["name"] == TOMBSTONE
+
+
+async def test_an_answer_that_is_asked_for_again_is_a_tombstone_too(wire: Wire) -> None:
+    body = {"code": "second", "name": "Dora", "emailAddress": "dora@quiet.example"}
+    made = (await wire.ask("POST", "accounts", body, key="dora")).json()
+    assert made["name"] == "Dora"
+    await wire.do("POST", f"accounts/{made['id']}/forget")
+    again = await wire.ask("POST", "accounts", body, key="dora")
+    assert again.json() == made | {"name": TOMBSTONE, "emailAddress": TOMBSTONE}
+
+
+async def test_what_is_deleted_is_forgotten_with_it(wire: Wire, played: Played) -> None:
+    made = await wire.do("POST", "accounts", {"code": "third", "name": "Edda", "emailAddress": "edda@quiet.example"})
+    await wire.do("DELETE", f"accounts/{made['id']}")
+    async with played.postgres.connection() as connection:
+        query = "SELECT count(*) FILTER (WHERE key IS NULL) = count(*) FROM store.personal_keys WHERE account = $1"
+        assert await connection.fetchval(query, made["id"])
+    told = await wire.do("GET", "events", eventName="configuration.account.deleted")
+    assert told["data"][0]["m3terEvent"]["eventData"]["oldDto"]["name"] == TOMBSTONE
+
+
+async def test_what_is_sealed_is_not_searched(wire: Wire) -> None:
+    for query in ({"searchQuery": "name~Ann"}, {"searchQuery": "code:acme$emailAddress:x"}, {"sortBy": "name"}):
+        answer = await wire.ask("GET", "accounts/search", **query)
+        assert answer.status_code == 400 and "is sealed" in answer.json()["message"]
+    assert len((await wire.do("GET", "accounts/search", searchQuery="code:acme"))["data"]) == 1
+    assert (await wire.do("GET", "find", query="e"))["data"] == []
+    assert [one["code"] for one in (await wire.do("GET", "find", query="acm"))["data"]] == ["acme"]
+
+
+async def test_it_is_decided_with_the_organization(wire: Wire, played: Played) -> None:
+    assert await wire.refused(400, "PUT", "organizationconfig", CONFIG | {"version": 1}) == (
+        "personalData: is set at creation and never changes"
+    )
+    assert "needs personalData ERASABLE" in await played.wire.refused(
+        400, "PUT", "organizationconfig", CONFIG | {"version": 1, "personalCustomFields": ["contact"]}
+    )
+    [other] = [id for id, name in played.wire.names.items() if name == "account-0"]
+    assert "keeps personal data as all else" in await played.wire.refused(409, "POST", f"accounts/{other}/forget")
+    await wire.refused(404, "POST", "accounts/nobody/forget")
+
+
+async def test_nobody_stands_on_a_bill(wire: Wire) -> None:
+    [meter] = (await wire.do("GET", "meters"))["data"]
+    body = {"code": "seg", "name": "Seg", "meterId": meter["id"], "targetField": "calls", "aggregation": "SUM"}
+    body |= {"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "segmentedFields": ["user"], "segments": []}
+    assert "no field of category WHO" in await wire.refused(400, "POST", "aggregations", body)
+
+
+@pytest.mark.parametrize("name", [f"{MARK}x", f"{MARK}AAAAAAAAAAA.{'A' * 30}"])
+async def test_nobody_hands_in_what_looks_sealed(wire: Wire, name: str) -> None:
+    body = {"code": "fourth", "name": name, "emailAddress": "x"}
+    assert await wire.refused(400, "POST", "accounts", body) == f"name: must not begin with {MARK}"
