@@ -10,7 +10,7 @@ from typing import NamedTuple
 from events.envelope import Envelope
 from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "account_directory",
@@ -76,9 +76,6 @@ WHERE organization = $1 AND root_id = account_id AND root_id > $2
     )
 ORDER BY root_id LIMIT $3
 """
-
-#: $1 root id.
-ROOT = "SELECT partition FROM account_directory WHERE organization = $1 AND account_id = $2 AND root_id = account_id"
 
 
 class DirectoryRow(NamedTuple):

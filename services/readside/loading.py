@@ -16,11 +16,24 @@ from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, Root, Total, new_family
+from services.readside.family_state import FamilyState, Root, Total, family_known_by
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
 WHERE partition = $1 AND type = 'ClockTicked' ORDER BY organization, log_offset DESC
+"""
+#: $3: below this offset; null: of all. The fence (OFFSET 0) keeps it a look into the index by type.
+_CLOCK = """
+SELECT record FROM (
+    SELECT log_offset, record FROM facts
+    WHERE partition = $1 AND organization = $2 AND type = 'ClockTicked' AND ($3::bigint IS NULL OR log_offset < $3)
+    OFFSET 0
+) AS ticks ORDER BY log_offset DESC LIMIT 1
+"""
+#: $1 organization, $2 ids of accounts: those of them that are roots.
+_ROOTS = """
+SELECT root_id, partition FROM account_directory
+WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
 """
 
 
@@ -38,12 +51,19 @@ async def read_positions(connection: Any, partitions: Sequence[int]) -> dict[int
 
 async def read_clocks(connection: Any, partition: int) -> dict[str, datetime]:
     """The test clocks of organizations as the partition's log has them."""
-    clocks = {}
-    for row in await connection.fetch(_CLOCKS, partition):
-        envelope = decode(bytes(row["record"]))
-        assert isinstance(envelope.data, ClockTicked)
-        clocks[envelope.organization] = envelope.data.now
-    return clocks
+    ticks = [decode(bytes(row["record"])) for row in await connection.fetch(_CLOCKS, partition)]
+    return {tick.organization: _shown_by(tick) for tick in ticks}
+
+
+async def read_clock(connection: Any, partition: int, organization: str, end: int | None = None) -> datetime | None:
+    """The organization's test clock, as the partition's log has it below an offset, or up to now; None: it has none."""
+    record = await connection.fetchval(_CLOCK, partition, organization, end)
+    return None if record is None else _shown_by(decode(bytes(record)))
+
+
+def _shown_by(tick: Envelope) -> datetime:
+    assert isinstance(tick.data, ClockTicked)
+    return tick.data.now
 
 
 async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> BillIssued | None:
@@ -61,6 +81,12 @@ async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:
     """The roots of these accounts; accounts that nobody knows are left out."""
     rows = await connection.fetch(directory.ROOTS_OF, sorted(account_ids))
     return [Root(row["organization"], row["root_id"], row["partition"]) for row in rows]
+
+
+async def read_roots(connection: Any, organization: str, ids: Collection[str]) -> list[Root]:
+    """The root accounts among these of the organization, by id."""
+    rows = await connection.fetch(_ROOTS, organization, list(ids))
+    return [Root(organization, row["root_id"], row["partition"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +127,13 @@ def families_of(rows: FamilyRows) -> list[FamilyState]:
         totals[root_of[row["account_id"]]].append(_total(row))
     return [
         # One after the other: all facts of all families at once would take more memory than the families.
-        read_family(root, map(decode, map(bytes, records[root.id])), members[root.id], totals[root.id])
+        family_known_by(root, map(decode, map(bytes, records[root.id])), members[root.id], totals[root.id])
         for root in dict.fromkeys(rows.roots)
     ]
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
-    """Both at once, for a process that has nothing else to do."""
+    """Read families and work out at once what their rows mean, for a process that has nothing else to do."""
     return families_of(await read_families(connection, roots))
 
 
@@ -115,19 +141,3 @@ def _total(row: Mapping[str, Any]) -> Total:
     # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
     key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
     return key, usage_totals.day_state(row)
-
-
-def read_family(
-    root: Root,
-    facts: Iterable[Envelope],
-    members: Mapping[str, Member],
-    totals: Iterable[Total],
-) -> FamilyState:
-    """A family as it is known: its facts in order, its members and its totals."""
-    family = new_family(*root)
-    for fact in facts:
-        family.evolve(fact)
-    family.members.update(members)
-    for total in totals:
-        family.put_total(*total)
-    return family

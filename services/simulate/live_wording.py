@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from events.zones import time_zone
+from events.zones import day_in, time_zone
 from services.api.funds import exact_period
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS
@@ -98,6 +98,11 @@ class LiveNames:
         """Number of an account in the order of creation."""
         return list(self._ids).index(("account", account))
 
+    def account_of(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """An account's body in the types of its model."""
+        shown = parse_body("account", self.told(dict(document))).model_dump(by_alias=True, exclude_unset=True)
+        return shown | {"version": document["version"]}
+
     def told(self, value: Any) -> Any:
         """The same with memory's ids in every text."""
         if isinstance(value, Mapping):
@@ -152,7 +157,7 @@ def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames, charges: Ma
 
 def _day(instant: str, zone: ZoneInfo) -> date:
     """The day that begins at this instant: lines name whole days of the account, the wire names them in UTC."""
-    return datetime.fromisoformat(instant).astimezone(zone).date()
+    return day_in(zone, datetime.fromisoformat(instant))
 
 
 def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, Any]:
@@ -162,7 +167,7 @@ def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, An
     shown |= {name: document[name] for name in ("version", "status")}
     shown |= {name: Decimal(document[name]) for name in _AMOUNTS if name in document}
     if "topUps" in document:
-        shown["topUps"] = [{**names.told(one), "amount": Decimal(one["amount"])} for one in document["topUps"]]
+        shown["topUps"] = [{**names.told(top_up), "amount": Decimal(top_up["amount"])} for top_up in document["topUps"]]
     if "cancellation" in document:
         shown["cancellation"] = document["cancellation"]
     if "periods" in document:

@@ -6,7 +6,7 @@ stream is checked once more by the table's unique key, which also guards against
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from events.envelope import Envelope
@@ -21,6 +21,7 @@ from events.facts.resources import (
     ResourceUpdated,
 )
 from events.resources.balances import BalanceSchedule
+from projections.calendar import local_day
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.messages import Command
@@ -55,6 +56,12 @@ async def lock_organization(connection: Any, organization: str) -> None:
 def now_of(resources: Resources) -> datetime:
     """The organization's time: its test clock's, else the real one."""
     return clock_of(resources) if resources.has_test_clock else datetime.now(UTC)
+
+
+def today_of(resources: Resources) -> date:
+    """The day that it is in the organization's zone; it is configured."""
+    assert resources.config is not None
+    return local_day(now_of(resources), resources.config.body.timezone)
 
 
 async def organization_time(postgres: Postgres, organization: str) -> datetime:
