@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from statistics import median
 from typing import Any
 
@@ -22,11 +23,11 @@ class Row:
     is_least: bool = True
     digits: int = 0
 
-    def reached(self, found: float) -> bool | None:
+    def reached(self, measured: float) -> bool | None:
         """Whether a number is as good as it is to be; None where it is to be nothing."""
         if not self.aim:
             return None
-        return found >= self.limit if self.is_least else found <= self.limit
+        return measured >= self.limit if self.is_least else measured <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,21 @@ def fresh(what: str, p50: float, p99: float) -> tuple[Row, Row]:
     """Milliseconds from published to visible."""
     begins = f"usage -> balance visible, {what}"
     return (
-        most(f"{begins}: half, ms", f"<= {p50:,.0f}", p50, lambda found: found["p50_ms"]),
-        most(f"{begins}: 99 %, ms", f"<= {p99:,.0f}", p99, lambda found: found["p99_ms"]),
+        most(f"{begins}: half, ms", f"<= {p50:,.0f}", p50, lambda measured: measured["p50_ms"]),
+        most(f"{begins}: 99 %, ms", f"<= {p99:,.0f}", p99, lambda measured: measured["p99_ms"]),
     )
+
+
+def at(*path: str | int) -> Value:
+    """What stands there in a program's answer."""
+    return lambda measured: float(reduce(lambda found, step: found[step], path, measured))
 
 
 def per_core(kind: str) -> Value:
     """Events a second and core, of the most processes that were tried."""
 
-    def value(found: Any) -> float:
-        runs = [one for one in found if one["name"] == kind]
+    def value(measured: Any) -> float:
+        runs = [one for one in measured if one["name"] == kind]
         widest = max(runs, key=lambda one: one["processes"])
         return float(widest["events_per_second"] / widest["processes"])
 
@@ -73,38 +79,38 @@ def per_core(kind: str) -> Value:
 _LOADED = ("rows", "families", "terms", "settled")
 
 
-def cold_seconds(found: Any) -> float:
+def cold_seconds(measured: Any) -> float:
     """Seconds for ten thousand families."""
-    return float(sum(found["seconds"][step] for step in _LOADED) * 10_000 / found["families"])
+    return float(sum(measured["seconds"][step] for step in _LOADED) * 10_000 / measured["families"])
 
 
-def in_use(found: Any) -> float:
+def in_use(measured: Any) -> float:
     """Bytes of a family that is settled."""
-    return float(sum(found["bytes_each"][step] for step in _LOADED))
+    return float(sum(measured["bytes_each"][step] for step in _LOADED))
 
 
-def _flat(found: Any) -> float:
-    """Memory when the last bill was issued, of that when a tenth was."""
-    tenth, _, end = found["rss_mb"]
+def _flat(measured: Any) -> float:
+    """Memory when the last bill was issued, or row written, of that when a tenth was."""
+    tenth, _, end = measured["rss_mb"]
     return float(end / tenth) if tenth else 0.0
 
 
-def _first_write(found: Any) -> float:
+def _first_write(measured: Any) -> float:
     """Median seconds until all processes at once have written what waited for them, which is told last."""
-    return float(median(found["starts"][-1]["seconds"]))
+    return float(median(measured["starts"][-1]["seconds"]))
 
 
-def _drop(found: Any) -> float:
+def _drop(measured: Any) -> float:
     """How many percent less a late part of a history had than an early one."""
-    return float(100 * (1 - found["late_per_second"] / found["early_per_second"]))
+    return float(100 * (1 - measured["late_per_second"] / measured["early_per_second"]))
 
 
 def _others(which: str, part: str) -> Value:
     """How many times as long the other accounts' usage takes beside an account that costs more."""
 
-    def value(found: Any) -> float:
-        beside = next(one for one in found["others"] if one["beside"] == which)
-        return float(beside[part] / found[part])
+    def value(measured: Any) -> float:
+        beside = next(one for one in measured["others"] if one["beside"] == which)
+        return float(beside[part] / measured[part])
 
     return value
 
@@ -121,11 +127,11 @@ def beside(which: str, what: str) -> tuple[Row, Row]:
 def ruled(which: str, what: str) -> Row:
     """Settling with rules of a kind of `benchmarks.ruled`, of what it is without any."""
     name = f"families settled per second with {what}, of that without"
-    return Row(name, ">= 0.8", lambda found: _ahead(found, which) / _ahead(found, "without"), 0.8, digits=2)
+    return Row(name, ">= 0.8", lambda measured: _ahead(measured, which) / _ahead(measured, "without"), 0.8, digits=2)
 
 
-def _ahead(found: Any, which: str) -> float:
-    rate: float = found["families_per_second"][which]["ahead"]
+def _ahead(measured: Any, which: str) -> float:
+    rate: float = measured["families_per_second"][which]["ahead"]
     return rate
 
 
@@ -140,24 +146,50 @@ def history(events: int) -> tuple[Row, Row]:
 
 def rival(name: str, aim: float) -> Row:
     """Against one of `benchmarks.rivals`."""
-    return Row(f"product / {name}", f">= {aim:.0f}", lambda found: found[name]["ratio"], aim, digits=1)
+    return Row(f"product / {name}", f">= {aim:.0f}", lambda measured: measured[name]["ratio"], aim, digits=1)
 
 
 def bill_runs(accounts: str) -> tuple[Row, Row]:
     """Of so many accounts."""
     begins = f"bill run, {accounts} accounts, two processes"
     return (
-        Row(f"{begins}: accounts/s", ">= 1,000", lambda found: found["accounts_per_second"], 1_000),
+        Row(f"{begins}: accounts/s", ">= 1,000", lambda measured: measured["accounts_per_second"], 1_000),
         most(f"{begins}: memory at its end / at a tenth", "<= 1.1", 1.1, _flat, 2),
     )
+
+
+def exported(lines: str) -> tuple[Row, Row, Row]:
+    """Of so many bill lines, and of a journal of them."""
+    begins = f"export of {lines} bill lines"
+
+    def rows(name: str) -> Value:
+        return lambda found: next(one["rows_per_second"] for one in found if one["name"].startswith(name))
+
+    def memory(found: Any) -> float:
+        return max(_flat(one) for one in found)
+
+    return (
+        Row(f"{begins}, Parquet: rows/s", ">= 10,000", rows("bill-lines, parquet"), 10_000),
+        Row(f"journal of {lines} bill lines: rows/s", ">= 20,000", rows("journal"), 20_000),
+        most(f"{begins}: memory at its end / at a tenth", "<= 1.1", 1.1, memory, 2),
+    )
+
+
+def found_by_id(ids: str) -> tuple[Row]:
+    """Among so many ids of a partition, whichever is looked for."""
+
+    def slowest(found: Any) -> float:
+        return float(max(one["ms"] for one in found["found"]))
+
+    return (most(f"an event found by its id among {ids} of its partition, ms", "<= 250", 250, slowest),)
 
 
 def scaled(pairs: int, brokers: int) -> Row:
     """Of `benchmarks.scaling`; it is only told."""
 
-    def value(found: Any) -> float:
-        of = next(one for one in found if (one["pairs"], one["brokers"]) == (pairs, brokers))
-        return float(of["events_per_second"] / found[0]["events_per_second"])
+    def value(measured: Any) -> float:
+        of = next(one for one in measured if (one["pairs"], one["brokers"]) == (pairs, brokers))
+        return float(of["events_per_second"] / measured[0]["events_per_second"])
 
     processes = f"{2 * pairs} worker processes, {'one broker' if brokers == 1 else f'{brokers} brokers'}"
     return Row(f"throughput with {processes}, of that with 2 and one", "", value, 0.0, digits=2)

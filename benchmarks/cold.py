@@ -53,9 +53,9 @@ class Cold:
     def step(self, name: str, work: Callable[[], T]) -> T:
         """Do the work, timed, with what memory it leaves behind."""
         before, started, cpu = _memory(), time.monotonic(), time.process_time()
-        found = work()
+        measured = work()
         self.note(name, time.monotonic() - started, time.process_time() - cpu, before)
-        return found
+        return measured
 
     def note(self, name: str, seconds: float, cpu_seconds: float, before: int) -> None:
         """A step that took so long and began with so much memory."""
@@ -91,7 +91,7 @@ async def _load(system: System, connection: Any) -> Cold:
     async with LogReader(system.endpoints.kafka) as reader:
         await catalog.catch_up(reader)
     roots = [Root(*row) for row in await connection.fetch(_ROOTS, ORGANIZATION)]
-    found = Cold(len(roots), {}, {}, {})
+    measured = Cold(len(roots), {}, {}, {})
     families: list[FamilyState] = []
     before, started, cpu, reading = _memory(), time.monotonic(), time.process_time(), [0.0, 0.0]
     for first in range(0, len(roots), TOGETHER):
@@ -101,8 +101,8 @@ async def _load(system: System, connection: Any) -> Cold:
         families += families_of(rows)
     seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
     del rows
-    found.note("families", seconds - reading[0], cpu_seconds - reading[1], before)
-    found.note("rows", reading[0], reading[1], _memory())
+    measured.note("families", seconds - reading[0], cpu_seconds - reading[1], before)
+    measured.note("rows", reading[0], reading[1], _memory())
     state = new_partition(Position(0, tick=datetime(2026, 2, 1, tzinfo=UTC)), {})
     settler, held = Settler(catalog), catalog.resources(ORGANIZATION)
 
@@ -120,14 +120,14 @@ async def _load(system: System, connection: Any) -> Cold:
         for family in families:
             resting.put(family)
 
-    found.step("terms", compile_terms)
-    found.step("settled", settle)
+    measured.step("terms", compile_terms)
+    measured.step("settled", settle)
     await settler.flush(Unwritten())
-    found.step("at rest", rest)
+    measured.step("at rest", rest)
     families.clear()
-    woken = found.step("touched again", lambda: [resting.take(root.id) for root in roots])
+    woken = measured.step("touched again", lambda: [resting.take(root.id) for root in roots])
     assert all(woken)
-    return found
+    return measured
 
 
 @click.command()

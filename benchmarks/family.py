@@ -42,7 +42,7 @@ def family(months: int, charges: int, commitments: int) -> Family:
 
 def resources(months: int, charges: int, commitments: int) -> Resources:
     """Catalog, account and commitments, from facts."""
-    found = Resources("benchmark")
+    catalog = Resources("benchmark")
     facts = [_fact("OrganizationConfigured", "benchmark", **ORGANIZATION), *_catalog(charges)]
     account = {"code": "account", "name": "Account", "emailAddress": "a@example.com"}
     placed = {"root_id": ACCOUNT, "partition": 0, "timezone": "UTC"}
@@ -50,8 +50,8 @@ def resources(months: int, charges: int, commitments: int) -> Resources:
     facts.append(_fact("AccountPlanCreated", "attached", accountId=ACCOUNT, planId=id_of("plan"), startDate=str(FIRST)))
     facts += [_commitment(number, commitments, months, charges) for number in range(commitments)]
     for position, fact in enumerate(facts, start=1):
-        found.evolve(seal(fact, source="benchmark", sequence=position, organization="benchmark", time=_NOW))
-    return found
+        catalog.evolve(seal(fact, source="benchmark", sequence=position, organization="benchmark", time=_NOW))
+    return catalog
 
 
 def end_of(months: int) -> date:
@@ -76,7 +76,7 @@ def _fact(kind: str, name: str, /, **body: Any) -> Any:
 
 def _catalog(charges: int) -> list[Any]:
     fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
-    found = [
+    facts = [
         _fact("ProductCreated", "product", code="api", name="API"),
         _fact("MeterCreated", "meter", code="api", name="API", productId=id_of("product"), dataFields=fields),
         _fact(
@@ -93,10 +93,10 @@ def _catalog(charges: int) -> list[Any]:
     for charge in range(charges):
         aggregation = {"meterId": id_of("meter"), "targetField": "calls", "aggregation": "SUM", "unit": "call"}
         name = f"aggregation-{charge}"
-        found.append(_fact("AggregationCreated", name, name=name, rounding="NONE", quantityPerUnit=1, **aggregation))
+        facts.append(_fact("AggregationCreated", name, name=name, rounding="NONE", quantityPerUnit=1, **aggregation))
         pricing = {"planId": id_of("plan"), "aggregationId": id_of(name), "cumulative": True, "pricingBands": _BANDS}
-        found.append(_fact("PricingCreated", f"pricing-{charge}", startDate=str(FIRST), **pricing))
-    return found
+        facts.append(_fact("PricingCreated", f"pricing-{charge}", startDate=str(FIRST), **pricing))
+    return facts
 
 
 def _commitment(number: int, commitments: int, months: int, charges: int) -> Any:

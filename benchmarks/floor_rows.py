@@ -47,22 +47,22 @@ class Patterns:
 
     def settled(self, spent: Mapping[str, int]) -> Settled:
         """The rows of these accounts, whose balance shows what is given as spent."""
-        found = Settled([], [], [], [])
+        settled = Settled([], [], [], [])
         for account, quantity in spent.items():
             amount = Decimal(quantity)
-            found.balances.extend([row._replace(spent=amount) for row in self._balances[account]])
-            found.draws.extend([row._replace(amount=amount) for row in self._draws[account]])
-            found.lines.extend([row._replace(amount=amount) for row in self._lines[account]])
+            settled.balances.extend([row._replace(spent=amount) for row in self._balances[account]])
+            settled.draws.extend([row._replace(amount=amount) for row in self._draws[account]])
+            settled.lines.extend([row._replace(amount=amount) for row in self._lines[account]])
             # What began today has none.
-            found.outlooks.extend([row._replace(remaining=amount) for row in self._outlooks.get(account, ())])
-        for rows in found:
+            settled.outlooks.extend([row._replace(remaining=amount) for row in self._outlooks.get(account, ())])
+        for rows in settled:
             rows.sort()
-        return found
+        return settled
 
 
 async def _by_account(connection: Any, table: str, kind: type[Row]) -> dict[str, list[Row]]:
     names: Iterable[str] = kind._fields
-    found: dict[str, list[Row]] = {}
+    rows_of: dict[str, list[Row]] = {}
     for row in await connection.fetch(f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2"):
-        found.setdefault(row["account_id"], []).append(kind(*row))
-    return found
+        rows_of.setdefault(row["account_id"], []).append(kind(*row))
+    return rows_of

@@ -78,14 +78,14 @@ class Steady:
         await looking
         passed = time.monotonic() - started
         cores = {name: round((cpu_seconds(name) + before) / passed, 2) for name, before in cpu.items()}
-        found, warm = self.watch.since(started + WARM_SECONDS), started + WARM_SECONDS
+        measured, warm = self.watch.since(started + WARM_SECONDS), started + WARM_SECONDS
         commands = sorted(one.seconds for one in answered if one.due >= warm)
-        p50, p90, p99, most = (_part(found, share) for share in (0.5, 0.9, 0.99, 1.0))
+        p50, p90, p99, most = (_part(measured, share) for share in (0.5, 0.9, 0.99, 1.0))
         create_p50, create_p99 = (_part(commands, share) if commands else None for share in (0.5, 0.99))
         return Freshness(
             beside,
             rate,
-            len(found),
+            len(measured),
             p50,
             p90,
             p99,
@@ -146,15 +146,15 @@ async def measure(
             await heavy.create(system, connection, beside, accounts + resting)
         await system.start(("ingest",))
         steady = Steady(system, connection, active, seconds, creates, Watch.of(load.partitions))
-        found = []
+        measured = []
         for one in (None, *beside):
             say(f"publishing {rate:,} events a second for {seconds + WARM_SECONDS:.0f} s, beside {one or 'nobody'}")
-            found.append(await steady.measure(rate, one))
+            measured.append(await steady.measure(rate, one))
         if rules:
             say(f"making {rules:,} alert rules, and measuring once more")
             await heavy.create_rules(system, rules, accounts + resting)
-            found.append(replace(await steady.measure(rate), beside=RULES))
-        return found
+            measured.append(replace(await steady.measure(rate), beside=RULES))
+        return measured
     finally:
         await connection.close()
 
@@ -164,7 +164,7 @@ def _part(ordered: Sequence[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1_000, 1)
 
 
-def table(accounts: int, found: Sequence[Freshness]) -> Table:
+def table(accounts: int, measured: Sequence[Freshness]) -> Table:
     """How long it took, and what it took."""
     shown = Table(title=f"usage of {accounts:,} accounts published -> balance visible, milliseconds")
     for column in ("beside", "events/s", "p50", "p90", "p99", "most", "writes/s"):
@@ -172,7 +172,7 @@ def table(accounts: int, found: Sequence[Freshness]) -> Table:
     for name in PROCESSES:
         shown.add_column(f"{name}: cores, MB", justify="right")
     shown.add_column("create: p50, p99", justify="right")
-    for one in found:
+    for one in measured:
         times = (f"{value:.0f}" for value in (one.p50_ms, one.p90_ms, one.p99_ms, one.most_ms))
         took = (f"{one.cores[name]}, {one.rss_mb[name]:.0f}" for name in PROCESSES)
         created = "" if one.create_p50_ms is None else f"{one.create_p50_ms:.0f}, {one.create_p99_ms:.0f}"
@@ -211,13 +211,13 @@ def main(
     file: Path | None,
 ) -> None:
     """Measure how fresh balances are; the last line of the output is JSON."""
-    found = on_empty_system(
+    measured = on_empty_system(
         "freshness",
         lambda system, _, say: measure(system, accounts, rate, seconds, beside, creates, resting, rules, say),
     )
-    alone, *others = (asdict(one) for one in found)
+    alone, *others = (asdict(one) for one in measured)
     document = {"accounts": accounts, "resting": resting, **alone, "others": others}
-    show([table(accounts, found)], document, file)
+    show([table(accounts, measured)], document, file)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ async def measure(
     bare_port = await _start_bare(system, folder)
     bare = {"create": Asked("bare create", "POST", "/things", {"amount": 1.5, "currency": "USD", **TERM})}
     bare["get"] = Asked("bare get", "GET", f"/things/{await _made(bare_port, bare['create'])}")
-    found = []
+    results = []
     for asked in await _load(system, neighbours):
         say(asked.name)
         other = bare[asked.bare]
@@ -67,8 +67,8 @@ async def measure(
             ours.append(await per_second(port, asked, requests))
             ratios.append(ours[-1] / theirs[-1])
         medians = (statistics.median(one) for one in (ours, theirs, ratios))
-        found.append(Measured(asked.name, *medians))
-    return found
+        results.append(Measured(asked.name, *medians))
+    return results
 
 
 async def _start_bare(system: System, folder: Path) -> int:
@@ -100,7 +100,7 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
     """The requests, on accounts with so many commitments."""
     key = operators(system.keys, system.settings)
     client = Client(system.addresses.api_url, ORGANIZATION, key)
-    here, found = f"/organizations/{ORGANIZATION}", list[Asked]()
+    here, results = f"/organizations/{ORGANIZATION}", list[Asked]()
     credentials = b64encode(f"{key.access_key_id}:{key.api_secret}".encode()).decode()
     signed = (("authorization", await bearer(system.addresses.api_url, key)),)
     try:
@@ -111,7 +111,7 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
             for _ in range(number):
                 await client.create("commitments", **terms)
             one, ten = await client.create("commitments", **terms), f"{here}/commitments?pageSize=10"
-            found += [
+            results += [
                 Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}", headers=signed),
                 Asked(f"list 10 of the account's {number}", "GET", f"{ten}&accountId={account}", headers=signed),
                 Asked(
@@ -131,7 +131,7 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
     measurements = [{**measured, "uid": f"u{number}"} for number in range(AT_ONCE)]
     basic = (("authorization", f"Basic {credentials}"),)
     search = f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"
-    found += [
+    results += [
         Asked("search commitments", "GET", search, headers=signed),
         Asked(
             f"{AT_ONCE:,} measurements",
@@ -144,7 +144,7 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
         Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, basic),
     ]
     await _until_projected(system)
-    return found
+    return results
 
 
 async def _until_projected(system: System) -> None:
@@ -165,12 +165,12 @@ async def _until_projected(system: System) -> None:
         await until("the projection of the commitments", START_SECONDS * 2, look, system.supervisor)
 
 
-def table(found: Iterable[Measured]) -> Table:
+def table(results: Iterable[Measured]) -> Table:
     """Requests a second against the bare handler's."""
     shown = Table(title=f"the API against a bare FastAPI and asyncpg handler, {CLIENTS} clients")
     for column in ("request", "a second", "bare", "ratio", "aim"):
         shown.add_column(column, justify="left" if column == "request" else "right")
-    for one in found:
+    for one in results:
         aim = AIMS.get(one.name.split()[0])
         numbers = (f"{one.per_second:,.0f}", f"{one.bare_per_second:,.0f}", f"{one.ratio:.2f}")
         shown.add_row(one.name, *numbers, "" if aim is None else f">= {aim}")
@@ -182,8 +182,8 @@ def table(found: Iterable[Measured]) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(requests: int, file: Path | None) -> None:
     """Measure HTTP; the last line of the output is JSON."""
-    found = on_empty_system("http", lambda system, folder, say: measure(system, folder, requests, NEIGHBOURS, say))
-    show([table(found)], [asdict(one) for one in found], file)
+    results = on_empty_system("http", lambda system, folder, say: measure(system, folder, requests, NEIGHBOURS, say))
+    show([table(results)], [asdict(one) for one in results], file)
 
 
 if __name__ == "__main__":

@@ -47,12 +47,12 @@ def measure(ids: int) -> Ids:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(ids: int, file: Path | None) -> None:
     """Measure what remembered ids take; the last line of the output is JSON."""
-    found = measure(ids)
+    measured = measure(ids)
     shown = Table(title="ids that ingest remembers")
     for column in ("ids", "bytes each", "CPU seconds to load"):
         shown.add_column(column, justify="right")
-    shown.add_row(f"{found.ids:,}", str(found.bytes_each), str(found.cpu_seconds))
-    show([shown], asdict(found), file)
+    shown.add_row(f"{measured.ids:,}", str(measured.bytes_each), str(measured.cpu_seconds))
+    show([shown], asdict(measured), file)
 
 
 if __name__ == "__main__":

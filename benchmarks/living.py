@@ -115,14 +115,14 @@ async def rate(held: Living, rounds: int, *, whole: bool) -> float:
 
 async def rates(families: int, rounds: int) -> dict[str, dict[str, float]]:
     """Families per second by size, ahead and whole."""
-    found = {}
+    measured = {}
     for name, size in SIZES.items():
         held = living(max(1, families // (1 if name == "usual" else 20)), *size)
-        found[name] = {
+        measured[name] = {
             "ahead": await rate(held, rounds, whole=False),
             "whole": await rate(held, max(1, rounds // 4), whole=True),
         }
-    return found
+    return measured
 
 
 @click.command()
@@ -131,13 +131,13 @@ async def rates(families: int, rounds: int) -> dict[str, dict[str, float]]:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(families: int, rounds: int, file: Path | None) -> None:
     """Measure families settled per second; the last line of the output is JSON."""
-    found = asyncio.run(rates(families, rounds))
+    measured = asyncio.run(rates(families, rounds))
     shown = Table(title=f"families settled per second and core, from {FIRST}")
     for column in ("family", "months", "charges", "prepayments", "ahead", "whole"):
         shown.add_column(column, justify="left" if column == "family" else "right")
     for name, size in SIZES.items():
-        shown.add_row(name, *map(str, size), *(f"{found[name][one]:,.0f}" for one in ("ahead", "whole")))
-    show((shown,), {"families_per_second": found}, file)
+        shown.add_row(name, *map(str, size), *(f"{measured[name][one]:,.0f}" for one in ("ahead", "whole")))
+    show((shown,), {"families_per_second": measured}, file)
 
 
 if __name__ == "__main__":

@@ -123,12 +123,12 @@ async def measure(system: System, key: Credentials, times: int) -> list[Looked]:
     ]
 
 
-def table(found: Iterable[Looked], accounts: int) -> Table:
+def table(measured: Iterable[Looked], accounts: int) -> Table:
     """The times against the aims."""
     shown = Table(title=f"an organization of {accounts:,} accounts, one request at a time")
     for column in ("looked at", "p50 ms", "p99 ms", "aim"):
         shown.add_column(column, justify="left" if column == "looked at" else "right")
-    for one in found:
+    for one in measured:
         shown.add_row(one.asked, f"{one.p50_ms:.1f}", f"{one.p99_ms:.1f}", f"< {one.aim_ms:.0f}")
     return shown
 
@@ -147,8 +147,8 @@ def main(accounts: int, times: int, file: Path | None) -> None:
         say("looking")
         return await measure(system, key, times)
 
-    found = on_empty_system("overview", looked)
-    show([table(found, accounts)], [asdict(one) for one in found], file)
+    measured = on_empty_system("overview", looked)
+    show([table(measured, accounts)], [asdict(one) for one in measured], file)
 
 
 if __name__ == "__main__":

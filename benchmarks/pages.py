@@ -214,13 +214,13 @@ async def _page(browser: httpx.AsyncClient, address: str) -> httpx.Response:
     return page
 
 
-def table(found: Iterable[Fetched]) -> Table:
+def table(measured: Iterable[Fetched]) -> Table:
     """The times against the aims."""
     shown = Table(title="pages of the console, one at a time")
     columns = ("page", "p50 ms", "p99 ms", "API ms", "rendering ms", "CPU ms", "kB", "aim")
     for column in columns:
         shown.add_column(column, justify="left" if column == "page" else "right")
-    for one in found:
+    for one in measured:
         numbers: Sequence[float] = (one.p50_ms, one.p99_ms, one.api_ms, one.rendering_ms, one.cpu_ms, one.kilobytes)
         aim = f"< {one.aim_ms:.0f}" if one.aim_ms else "-"
         shown.add_row(one.page, *(f"{number:.0f}" for number in numbers), aim)
@@ -242,8 +242,8 @@ def main(accounts: int, commitments: int, times: int, file: Path | None) -> None
         say("fetching pages")
         return await measure(system, key, filled, times, (accounts, commitments))
 
-    found = on_empty_system("pages", looked)
-    show([table(found)], [asdict(one) for one in found], file)
+    measured = on_empty_system("pages", looked)
+    show([table(measured)], [asdict(one) for one in measured], file)
 
 
 if __name__ == "__main__":

@@ -87,12 +87,12 @@ async def measure(system: System, folder: Path, events: int, repeats: int, say: 
         await run_product(system, connection, load, customers)
     finally:
         await connection.close()
-    found: dict[str, Measured] = {}
+    results: dict[str, Measured] = {}
     for turn in range(repeats):
         for name, processes, run in _runs(system, events):
             say(f"{name}, {processes} processes: {turn + 1} of {repeats}")
-            await run(found.setdefault(f"{name} {processes}", Measured(name, events, processes)))
-    return list(found.values())
+            await run(results.setdefault(f"{name} {processes}", Measured(name, events, processes)))
+    return list(results.values())
 
 
 Run = Callable[[Measured], Awaitable[None]]
@@ -145,12 +145,12 @@ async def _audit(system: System, measured: Measured, *, from_checkpoint: bool) -
             raise DiffersError("; ".join([*report.first_lines(), report.last_line()]))
 
 
-def table(found: Sequence[Measured]) -> Table:
+def table(results: Sequence[Measured]) -> Table:
     """Speeds, and what each costs."""
-    shown = Table(title=f"{found[0].events:,} events folded again, {cores()} cores")
+    shown = Table(title=f"{results[0].events:,} events folded again, {cores()} cores")
     for column in ("", "processes", "events/s", "seconds", "least", "most", "CPU µs/event"):
         shown.add_column(column, justify="left" if not column else "right")
-    for one in found:
+    for one in results:
         shown.add_row(
             one.name,
             str(one.processes),
@@ -169,9 +169,9 @@ def table(found: Sequence[Measured]) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(events: int, repeats: int, file: Path | None) -> None:
     """Measure replay and audit; the last line of the output is JSON."""
-    found = on_empty_system("replay", lambda system, folder, say: measure(system, folder, events, repeats, say))
-    document = [{**asdict(one), "events_per_second": round(one.per_second)} for one in found]
-    show([table(found)], document, file)
+    results = on_empty_system("replay", lambda system, folder, say: measure(system, folder, events, repeats, say))
+    document = [{**asdict(one), "events_per_second": round(one.per_second)} for one in results]
+    show([table(results)], document, file)
 
 
 if __name__ == "__main__":

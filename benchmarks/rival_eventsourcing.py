@@ -54,13 +54,13 @@ def main(task: dict[str, Any]) -> None:
     for account in accounts.values():
         calls += app.repository.get(account.id).calls
     replayed = time.time()
-    found = {
+    measured = {
         "events": len(lines),
         "append_seconds": appended - began,
         "replay_seconds": replayed - appended,
         "sum": calls,
     }
-    Path(task["result"]).write_text(json.dumps(found))
+    Path(task["result"]).write_text(json.dumps(measured))
 
 
 def _parts(lines: list[bytes]) -> Iterator[list[bytes]]:

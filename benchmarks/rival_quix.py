@@ -40,8 +40,8 @@ def main(task: dict[str, Any]) -> None:
     frame = app.dataframe(topic)
     frame.apply(begin).tumbling_window(timedelta(days=1)).sum().current().update(note, metadata=True)
     app.run(count=task["events"], collect=False)
-    found = {"began": began, "ended": time.time(), "events": task["events"], "sum": sum(sums.values())}
-    Path(task["result"]).write_text(json.dumps(found))
+    measured = {"began": began, "ended": time.time(), "events": task["events"], "sum": sum(sums.values())}
+    Path(task["result"]).write_text(json.dumps(measured))
 
 
 def _moment(value: dict[str, Any], headers: Any, timestamp: float, kind: Any) -> int:

@@ -71,7 +71,7 @@ async def raise_all(held: Living) -> None:
 
 async def rates(families: int, rounds: int, count: int, turns: int) -> dict[str, dict[str, float]]:
     """The median rate of all turns by what rules there are: ahead (every write) and whole (with what follows)."""
-    found: dict[str, dict[str, list[float]]] = {}
+    measured: dict[str, dict[str, list[float]]] = {}
     catalog = living(1, *SIZES["usual"]).catalog
     kinds = {
         "without": NO_RULES,
@@ -81,11 +81,11 @@ async def rates(families: int, rounds: int, count: int, turns: int) -> dict[str,
     for _ in range(turns):
         for name, rules in kinds.items():
             held = living(families, *SIZES["usual"], rules)
-            of_kind = found.setdefault(name, {"ahead": [], "whole": []})
+            of_kind = measured.setdefault(name, {"ahead": [], "whole": []})
             await raise_all(held)
             of_kind["ahead"].append(await rate(held, rounds, whole=False))
             of_kind["whole"].append(await rate(held, max(1, rounds // 4), whole=True))
-    return {name: {part: median(every) for part, every in parts.items()} for name, parts in found.items()}
+    return {name: {part: median(every) for part, every in parts.items()} for name, parts in measured.items()}
 
 
 @click.command()
@@ -96,14 +96,16 @@ async def rates(families: int, rounds: int, count: int, turns: int) -> dict[str,
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(families: int, rounds: int, rules: int, turns: int, file: Path | None) -> None:
     """Measure families settled per second with and without rules; the last line of the output is JSON."""
-    found = asyncio.run(rates(families, rounds, rules, turns))
+    measured = asyncio.run(rates(families, rounds, rules, turns))
     shown = Table(title=f"families settled per second and core, {rules:,} rules of a kind, median of {turns} turns")
     for column in ("rules", "ahead", "whole", "µs more a family"):
         shown.add_column(column, justify="left" if column == "rules" else "right")
-    more = {name: round(1e6 / parts["ahead"] - 1e6 / found["without"]["ahead"], 1) for name, parts in found.items()}
-    for name, parts in found.items():
+    more = {
+        name: round(1e6 / parts["ahead"] - 1e6 / measured["without"]["ahead"], 1) for name, parts in measured.items()
+    }
+    for name, parts in measured.items():
         shown.add_row(name, f"{parts['ahead']:,.0f}", f"{parts['whole']:,.0f}", f"{more[name]:,.1f}")
-    show((shown,), {"families_per_second": found, "more_us": more}, file)
+    show((shown,), {"families_per_second": measured, "more_us": more}, file)
 
 
 if __name__ == "__main__":

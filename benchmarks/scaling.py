@@ -47,24 +47,24 @@ async def measure(system: System, folder: Path, events: int, pairs: int, brokers
     connection, looks = [await connect(system.endpoints.database_url) for _ in range(2)]
     try:
         async with looking(looks, events) as progress:
-            found = await run_product(system, connection, load, customers, further)
+            measured = await run_product(system, connection, load, customers, further)
     finally:
         await connection.close()
         await looks.close()
         for one in further:
             await one.supervisor.stop_all()
-    ingest, projector = found.legs
+    ingest, projector = measured.legs
     speed = round(progress.per_second(events / 3, events))
     return Scaled(pairs, brokers, speed, round(ingest.cpu_microseconds, 1), round(projector.cpu_microseconds, 1))
 
 
-def table(found: Sequence[Scaled]) -> Table:
+def table(measured: Sequence[Scaled]) -> Table:
     """Each case beside the first one."""
     shown = Table(title="throughput by worker processes and brokers")
     for column in ("ingest + projector", "brokers", "events/s", "of the first", "CPU µs: ingest", "projector"):
         shown.add_column(column, justify="right")
-    for one in found:
-        share = f"{one.events_per_second / found[0].events_per_second:.2f}"
+    for one in measured:
+        share = f"{one.events_per_second / measured[0].events_per_second:.2f}"
         cpu = f"{one.ingest_us:.1f}", f"{one.projector_us:.1f}"
         shown.add_row(f"{one.pairs} + {one.pairs}", str(one.brokers), f"{one.events_per_second:,}", share, *cpu)
     return shown
@@ -75,14 +75,14 @@ def table(found: Sequence[Scaled]) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(events: int, file: Path | None) -> None:
     """Measure how it scales; the last line of the output is JSON."""
-    found = []
+    measured = []
     for case in CASES:
 
         async def one(system: System, folder: Path, say: Say, case: tuple[int, int] = case) -> Scaled:
             return await measure(system, folder, events, *case, say)
 
-        found.append(on_empty_system("scaling", one, brokers=case[1]))
-    show([table(found)], [asdict(one) for one in found], file)
+        measured.append(on_empty_system("scaling", one, brokers=case[1]))
+    show([table(measured)], [asdict(one) for one in measured], file)
 
 
 if __name__ == "__main__":

@@ -41,12 +41,12 @@ class Cost(NamedTuple):
 
 def least_ms(work: Callable[[], object], runs: int = RUNS) -> float:
     """CPU milliseconds of the fastest of some runs."""
-    found = []
+    measured = []
     for _ in range(runs):
         started = time.process_time()
         work()
-        found.append((time.process_time() - started) * 1e3)
-    return min(found)
+        measured.append((time.process_time() - started) * 1e3)
+    return min(measured)
 
 
 def whole(held: Family, through: date, kept: Any = None) -> Settlement:
@@ -97,7 +97,7 @@ def kept_costs() -> dict[str, float]:
     """Milliseconds of settling the account again, from scratch and from what a settlement kept."""
     held, through = family(MONTHS, CHARGES, COMMITMENTS), end_of(MONTHS)
     kept = whole(held, through).kept
-    found = {
+    measured = {
         SCRATCH: least_ms(partial(whole, held, through)),
         SCRATCH + NO_LINES: least_ms(partial(states, held, through)),
     }
@@ -106,9 +106,9 @@ def kept_costs() -> dict[str, float]:
         changed = with_more_usage(held, day)
         if due(whole(changed, through, kept)) != due(whole(changed, through)):
             raise AssertionError(f"settling with `kept` after {name} gives other lines than from scratch")
-        found[name] = least_ms(partial(whole, changed, through, kept))
-        found[name + NO_LINES] = least_ms(partial(states, changed, through, kept))
-    return found
+        measured[name] = least_ms(partial(whole, changed, through, kept))
+        measured[name + NO_LINES] = least_ms(partial(states, changed, through, kept))
+    return measured
 
 
 def with_more_usage(held: Family, day: date) -> Family:

@@ -44,13 +44,13 @@ def main(events: int, file: Path | None) -> None:
     """Measure signing; the last line of the output is JSON."""
     records: list[tuple[int, bytes | None]] = [(offset, os.urandom(BYTES)) for offset in range(events)]
     costs = {"cut, hashed and signed": signed, "one SHA-256 of each": hashed}
-    found = {name: least_ms(partial(work, records)) * 1e3 / events for name, work in costs.items()}
+    measured = {name: least_ms(partial(work, records)) * 1e3 / events for name, work in costs.items()}
     shown = Table(title=f"{events:,} records of {BYTES} bytes")
     for column in ("", "CPU µs/event"):
         shown.add_column(column, justify="left" if not column else "right")
-    for name, microseconds in found.items():
+    for name, microseconds in measured.items():
         shown.add_row(name, f"{microseconds:.2f}")
-    show((shown,), {"events": events, "bytes": BYTES, "cpu_us": found}, file)
+    show((shown,), {"events": events, "bytes": BYTES, "cpu_us": measured}, file)
 
 
 if __name__ == "__main__":

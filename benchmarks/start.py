@@ -63,19 +63,19 @@ async def measure(system: System, folder: Path, events: int, repeats: int, say: 
         async with looking(looks, events) as progress:
             await run_product(system, connection, load, customers)
         await system.supervisor.stop_all()
-        found = {what: Start(what) for what in (*SERVICES, FIRST_WRITE)}
+        measured = {what: Start(what) for what in (*SERVICES, FIRST_WRITE)}
         for turn in range(repeats):
             for name in SERVICES:
                 say(f"{name}: {turn + 1} of {repeats}")
-                await _started(system, [name], found[name])
+                await _started(system, [name], measured[name])
                 await system.supervisor.stop(name)
             say(f"{FIRST_WRITE}: {turn + 1} of {repeats}")
-            await _first_write(system, connection, load.more(turn), found[FIRST_WRITE])
+            await _first_write(system, connection, load.more(turn), measured[FIRST_WRITE])
     finally:
         await connection.close()
         await looks.close()
     early, late = (round(progress.per_second(events * first, events * last)) for first, last in (EARLY, LATE))
-    return History(events, early, late, list(found.values()))
+    return History(events, early, late, list(measured.values()))
 
 
 async def _started(system: System, names: Iterable[str], start: Start) -> None:
@@ -95,13 +95,13 @@ async def _first_write(system: System, connection: Any, load: Load, start: Start
     await system.supervisor.stop_all()
 
 
-def table(found: History) -> Table:
+def table(measured: History) -> Table:
     """Seconds until ready, and what of them was work."""
-    speeds = f"{found.early_per_second:,.0f} a second early and {found.late_per_second:,.0f} late in it"
-    shown = Table(title=f"a history of {found.events:,} events, {speeds}, and starts behind it")
+    speeds = f"{measured.early_per_second:,.0f} a second early and {measured.late_per_second:,.0f} late in it"
+    shown = Table(title=f"a history of {measured.events:,} events, {speeds}, and starts behind it")
     for column in ("", "median s", "least", "most", "median CPU s"):
         shown.add_column(column, justify="left" if not column else "right")
-    for one in found.starts:
+    for one in measured.starts:
         shown.add_row(
             one.what,
             f"[bold]{statistics.median(one.seconds):.2f}[/]",
@@ -118,8 +118,8 @@ def table(found: History) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(events: int, repeats: int, file: Path | None) -> None:
     """Measure a history; the last line of the output is JSON."""
-    found = on_empty_system("start", lambda system, folder, say: measure(system, folder, events, repeats, say))
-    show([table(found)], asdict(found), file)
+    measured = on_empty_system("start", lambda system, folder, say: measure(system, folder, events, repeats, say))
+    show([table(measured)], asdict(measured), file)
 
 
 if __name__ == "__main__":

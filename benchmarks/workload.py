@@ -69,21 +69,21 @@ class Load:
 
     def chunks(self, size: int = 50_000) -> Iterator[dict[int, list[Record]]]:
         """All events in order, in chunks, by the partition that their key leads to."""
-        places = {one: partition_of(self.organization, one, self.partitions) for one in self.codes()}
+        partition_by_code = {code: partition_of(self.organization, code, self.partitions) for code in self.codes()}
         for start in range(self.first, self.events, size):
-            found: dict[int, list[Record]] = {}
+            chunk: dict[int, list[Record]] = {}
             for number in range(start, min(start + size, self.events)):
                 whose = self.code_of(number)
                 record = Record(usage_key(self.organization, whose), self.event(number))
-                found.setdefault(places[whose], []).append(record)
-            yield found
+                chunk.setdefault(partition_by_code[whose], []).append(record)
+            yield chunk
 
     def calls(self) -> dict[str, int]:
         """The quantity of each account, by code."""
-        found = dict.fromkeys(self.codes(), 0)
+        quantities = dict.fromkeys(self.codes(), 0)
         for number in range(self.events):
-            found[self.code_of(number)] += calls_of(number)
-        return found
+            quantities[self.code_of(number)] += calls_of(number)
+        return quantities
 
 
 def usage(

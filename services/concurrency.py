@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Sequence,
 )
@@ -43,7 +44,7 @@ class Turns:
 
     def __init__(self, what: str, most: int, share: int, within: float | None = WAIT_SECONDS) -> None:
         self._what, self._most, self._share, self._within = what, most, share, within
-        self._held = Counter[str]()
+        self._taken = Counter[str]()
         #: By organization, in the order of their next turn; each with who waits, first come first.
         self._waiting = OrderedDict[str, deque[asyncio.Future[None]]]()
 
@@ -51,7 +52,7 @@ class Turns:
     async def turn(self, whose: str) -> AsyncIterator[None]:
         """A turn for the length of the block, as soon as it is the organization's. Raises: NoTurnError."""
         if self._is_free(whose):
-            self._held[whose] += 1
+            self._taken[whose] += 1
         else:
             await self._queue(whose)
         try:
@@ -61,7 +62,7 @@ class Turns:
 
     def _is_free(self, whose: str) -> bool:
         # Whoever waits while turns are left is at its share; so nobody is overtaken but by another organization.
-        return self._held.total() < self._most and self._held[whose] < self._share and whose not in self._waiting
+        return self._taken.total() < self._most and self._taken[whose] < self._share and whose not in self._waiting
 
     async def _queue(self, whose: str) -> None:
         given = asyncio.get_running_loop().create_future()
@@ -88,18 +89,18 @@ class Turns:
             self._waiting.pop(whose, None)
 
     def _give_back(self, whose: str) -> None:
-        self._held[whose] -= 1
-        if not self._held[whose]:
-            del self._held[whose]
-        while self._held.total() < self._most and (following := self._following()) is not None:
+        self._taken[whose] -= 1
+        if not self._taken[whose]:
+            del self._taken[whose]
+        while self._taken.total() < self._most and (following := self._following()) is not None:
             self._waiting[following].popleft().set_result(None)
-            self._held[following] += 1
+            self._taken[following] += 1
             self._waiting.move_to_end(following)
             self._drop_gone(following)
 
     def _following(self) -> str | None:
         """The organization whose turn it is: the first that waits and is below its share."""
-        for whose in [whose for whose in self._waiting if self._held[whose] < self._share]:
+        for whose in [whose for whose in self._waiting if self._taken[whose] < self._share]:
             if self._drop_gone(whose):
                 return whose
         return None
@@ -127,6 +128,16 @@ async def first_of(seconds: float, *events: asyncio.Event, futures: "Sequence[as
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work returns; None if the event is set before: then the work is cancelled, and has ended."""
+    working, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        await cancel_all((working, waiting))
 
 
 async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:

@@ -77,9 +77,6 @@ WHERE organization = $1 AND root_id = account_id AND root_id > $2
 ORDER BY root_id LIMIT $3
 """
 
-#: $1 root id.
-ROOT = "SELECT partition FROM account_directory WHERE organization = $1 AND account_id = $2 AND root_id = account_id"
-
 
 class DirectoryRow(NamedTuple):
     """In the order of UPSERT's columns; `plans` are ids joined by a space."""

@@ -17,7 +17,7 @@ from services.commands.errors import UnknownResource
 from services.kafka import LogReader
 from services.proof.documents import Consistency, Inclusion
 from services.proof.exporting import NoRecordError, prove_consistency, prove_inclusion
-from services.proof.head import Document, Place
+from services.proof.head import Document, TopicPartition
 from services.proof.keeping import NoHeadsError, Published, all_heads, heads_before
 
 #: As many digits as a whole number may have in a query.
@@ -48,7 +48,7 @@ class _Organization(msgspec.Struct):
     organization: str = ""
 
 
-class Partition(Reader[Place]):
+class Partition(Reader[TopicPartition]):
     """`topic`, billing.events unless it is given, and `partition`."""
 
     _PARTITIONS_MAX = 1_023
@@ -58,7 +58,7 @@ class Partition(Reader[Place]):
         self._topic = Choice("topic", _TOPICS)
         self.schemas = {**self._topic.schemas, "partition": partition}
 
-    def read(self, query: Query) -> Place:
+    def read(self, query: Query) -> TopicPartition:
         return self._topic.read(query) or EVENTS, whole_number(query, "partition", 0, 0, self._PARTITIONS_MAX)
 
 
@@ -69,7 +69,7 @@ _FIRST, _SECOND = Whole("first", 1, 1, _OFFSET_MAX), Whole("second", 0, 0, _OFFS
 
 @router.get("/checkpoints", response_model=listed(CheckpointShown))
 async def list_checkpoints(
-    call: Caller, place: Annotated[Place, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
+    call: Caller, place: Annotated[TopicPartition, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
 ) -> Response:
     """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
     await _require(call, place)
@@ -80,7 +80,7 @@ async def list_checkpoints(
 
 @router.get("/inclusion", response_model=Inclusion)
 async def inclusion(
-    call: Caller, place: Annotated[Place, Depends(_PLACE)], offset: Annotated[int, Depends(_OFFSET)]
+    call: Caller, place: Annotated[TopicPartition, Depends(_PLACE)], offset: Annotated[int, Depends(_OFFSET)]
 ) -> Response:
     """Proof that a record of the organization stands in the log, under the newest signed checkpoint."""
     await _require(call, place)
@@ -99,7 +99,7 @@ async def inclusion(
 @router.get("/consistency", response_model=Consistency)
 async def consistency(
     call: Caller,
-    place: Annotated[Place, Depends(_PLACE)],
+    place: Annotated[TopicPartition, Depends(_PLACE)],
     first: Annotated[int, Depends(_FIRST)],
     second: Annotated[int, Depends(_SECOND)],
 ) -> Response:
@@ -110,7 +110,7 @@ async def consistency(
         return _answer(await prove_consistency(reader, place, first, second or None, key, whose))
 
 
-async def _page_of(reader: LogReader, place: Place, page: Page, call: Call) -> list[Published]:
+async def _page_of(reader: LogReader, place: TopicPartition, page: Page, call: Call) -> list[Published]:
     """What is fetched for a page. Without the operator's key all are read: only they tell whose the series is."""
     if (key := call.api.proof_key) is not None:
         return await heads_before(reader, place, key, page.before, page.fetched, call.organization)
@@ -121,7 +121,7 @@ async def _page_of(reader: LogReader, place: Place, page: Page, call: Call) -> l
     return page.fetched_of(reversed(heads), _size)
 
 
-async def _require(call: Call, place: Place) -> None:
+async def _require(call: Call, place: TopicPartition) -> None:
     """What follows has connections of its own. Raises: UnknownOrganization, UnknownResource."""
     async with call.reading():
         pass

@@ -17,10 +17,11 @@ from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 from services.postgres import Postgres
 from services.readside.live import reading_live
+from services.readside.overview import due_families
 from services.refusals import held_usage
 from services.sight import metrics
 from services.sight.pulse import PULSE
-from services.status.whole import behind, due_families, oldest_unprojected
+from services.status.whole import behind, oldest_unprojected
 
 LOOK_SECONDS = 10.0
 _log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from services.breaks import BreakError
-from services.concurrency import cancel_all
+from services.concurrency import unless_set
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
@@ -62,14 +62,7 @@ class Standing:
         self._guard = Guard(self._cluster, lambda: connected(self._database_url, Role.WATCH), generations)
         await self._guard.check()
         self._found_whole(identity, generations)
-        watching = asyncio.create_task(self._guard.watch())
-        doubting = asyncio.create_task(self._fence.doubted.wait())
-        try:
-            await asyncio.wait((watching, doubting), return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
-        finally:
-            await cancel_all((watching, doubting))
+        await unless_set(self._fence.doubted, self._guard.watch())
 
     def _found_whole(self, identity: str, generations: Generations) -> None:
         self._moved(generations)

@@ -17,14 +17,13 @@ from typing import Any
 
 from projections.readmodels import due
 from services.audit.beginning import begin_at_checkpoint
-from services.audit.checkpoint import Checkpoint, Seal
+from services.audit.checkpoint import Checkpoint, Seal, keep
+from services.audit.conservation import sum_of_residues
 from services.audit.foreign import foreign_records
 from services.audit.hashes import Behind, digest_of, first_difference
-from services.audit.keeping import keep
 from services.audit.partition import PartitionAudit, Proved, Schemas, Stretch
 from services.audit.proving import Plan, checkpoint_of, earlier_checkpoints, other_history, plan_of
 from services.audit.report import Report
-from services.audit.residues import conservation
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
@@ -158,7 +157,7 @@ class _Run:
                 events=plan.events,
                 accounts=await self._snapshot.fetchval(_ACCOUNTS.format(schema=live)),
                 bills=sum(part.bills for part in proved),
-                unexplained=sum((part.unexplained for part in proved), await conservation(self._snapshot, live)),
+                unexplained=sum((part.unexplained for part in proved), await sum_of_residues(self._snapshot)),
                 difference=other_history(self._cluster, plan.earlier, proved) or (str(row) if row else bill),
                 behind=len(behind.lines),
                 positions={stretch.partition: stretch.end for stretch in plan.stretches},

@@ -7,10 +7,17 @@ import asyncpg
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
-from services.audit.checkpoint import Checkpoint, OtherVersionError, Seal, program_version
+from services.audit.checkpoint import (
+    Checkpoint,
+    OtherVersionError,
+    Seal,
+    copy_state,
+    newest_token,
+    program_version,
+    published_tokens,
+)
 from services.audit.hashes import digest_of
 from services.audit.history import digest_between
-from services.audit.keeping import copy_state, newest_token, published_tokens
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records
 from services.continuity.memory import Known, mark_of_fact

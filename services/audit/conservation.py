@@ -1,10 +1,11 @@
-"""Conservation of a whole organization, family by family: memory stays flat however many there are.
+"""The laws of conservation, and money that nothing explains.
 
-Each family is settled from one snapshot of the live read models and compared with the rows that are shown, so a row
-that says something else than its log is found here, too, with the name of its commitment.
+Of an organization, family by family, for whoever asks: memory stays flat however many there are. Each is settled from
+one snapshot of the live read models and compared with the rows that are shown, so a row that says something else than
+its log is found here, too, with the name of its commitment. And as sums over all rows, for the audit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
@@ -14,27 +15,53 @@ from projections.line_types import MEMO_TYPES
 from projections.settlement import Settlement, settled
 from projections.settlement.conservation import Residue, residues
 from projections.settlement.states_by_day import state_of
+from services.audit.issued_bills import family_of, resources_of
 from services.concurrency import compute
 from services.postgres import Postgres
+from services.projection.projection import Projection
 from services.readside.family_now import PageRows, iterate_roots, loaded_page, read_page
+from services.readside.family_state import FamilyState, Root
 from services.readside.live import reading_live
+from services.readside.loading import load_families
 
 #: Failing laws that an answer names; all of them count.
 FAILURES_MAX = 1_000
 
+#: Roots that are looked at together.
+PAGE = 500
+
 _ROWS = """
 SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed,
-    (SELECT coalesce(sum(draws.amount), 0) FROM draws WHERE draws.commitment_id = held.commitment_id) AS drawn
-FROM commitment_balances held WHERE organization = $1 AND root_id = $2
+    (SELECT coalesce(sum(amount), 0) FROM draws WHERE draws.commitment_id = balance.commitment_id) AS drawn
+FROM commitment_balances AS balance WHERE organization = $1 AND root_id = $2
 """
 #: Why a root waits for rows to be written: `lines`, if its balances are there already.
 _WAITS = "SELECT reason FROM due_accounts WHERE root_id = $1"
-#: Of a root, without memos ($2): nothing is ever due for what is put on a bill by hand.
+#: Of each of these roots ($1): what its bills that stand charge, and what its accrued lines say. Without memos ($2):
+#: nothing is ever due for what is put on a bill by hand.
 _CHARGED = """
-SELECT (
-    SELECT coalesce(sum(line.amount), 0) FROM bill_line_items line JOIN bills USING (bill_id)
-    WHERE line.root_id = $1 AND NOT bills.voided AND line.type <> ALL ($2)
-) AS billed, (SELECT coalesce(sum(amount), 0) FROM accrued_lines WHERE root_id = $1) AS unbilled
+SELECT root_id, sum(billed) AS billed, sum(unbilled) AS unbilled FROM (
+    SELECT line.root_id, line.amount AS billed, 0 AS unbilled FROM bill_line_items AS line JOIN bills USING (bill_id)
+    WHERE line.root_id = ANY ($1::text[]) AND NOT bills.voided AND line.type <> ALL ($2)
+    UNION ALL SELECT root_id, 0, amount FROM accrued_lines WHERE root_id = ANY ($1::text[])
+) AS charged GROUP BY root_id
+"""
+#: Of each commitment: what is in it must be spent, rolled over, lapsed or left; what is spent must be drawn, unless its
+#: draws are still to follow. Of a minimum what is spent must have counted.
+_RESIDUES = """
+SELECT coalesce(sum(CASE kind WHEN 'MINIMUM' THEN abs(spent - coalesce(counted, 0))
+    ELSE abs(amount - spent - remaining - rolled_over - lapsed)
+        + CASE WHEN behind.root_id IS NULL THEN abs(spent - coalesce(drawn, 0)) ELSE 0 END END), 0)
+FROM commitment_balances AS balance
+LEFT JOIN due_accounts AS behind ON behind.root_id = balance.root_id AND behind.reason = 'lines'
+LEFT JOIN (SELECT commitment_id, sum(amount) AS drawn FROM draws GROUP BY commitment_id) AS sums USING (commitment_id)
+LEFT JOIN LATERAL (
+    SELECT sum(counted) AS counted FROM jsonb_to_recordset(periods) AS period (counted numeric)
+) AS of_periods ON true
+"""
+_ROOTS = """
+SELECT organization, root_id FROM account_directory
+WHERE partition = $1 AND account_id = root_id AND root_id > $2 ORDER BY root_id LIMIT $3
 """
 
 
@@ -71,7 +98,7 @@ async def _check_family(postgres: Postgres, organization: str, root_id: str, con
         page = await read_page(connection, organization, [root_id])
         waits = await connection.fetchval(_WAITS, root_id)
         rows = await connection.fetch(_ROWS, organization, root_id)
-        charged = await connection.fetchrow(_CHARGED, root_id, MEMO_TYPES)
+        charged = (await _charged(connection, [root_id])).get(root_id, _Charged())
     conservation.families += 1
     conservation.waiting += waits is not None
     shown = _Shown(rows, None if waits == "lines" else charged) if waits in (None, "lines", "outlooks") else None
@@ -81,11 +108,23 @@ async def _check_family(postgres: Postgres, organization: str, root_id: str, con
         conservation.note(residue)
 
 
+class _Charged(NamedTuple):
+    """What a root's bills that stand charge, and what its accrued lines say."""
+
+    billed: Decimal = Decimal(0)
+    unbilled: Decimal = Decimal(0)
+
+
+async def _charged(connection: Any, roots: Sequence[str]) -> dict[str, _Charged]:
+    rows = await connection.fetch(_CHARGED, roots, MEMO_TYPES)
+    return {row["root_id"]: _Charged(row["billed"], row["unbilled"]) for row in rows}
+
+
 class _Shown(NamedTuple):
-    """The rows of balances, and what bills and accrued lines charge; None as long as lines and draws are behind."""
+    """The rows of balances, and what is charged; None as long as lines and draws are behind."""
 
     balances: Sequence[Mapping[str, Any]]
-    charged: Mapping[str, Any] | None
+    charged: _Charged | None
 
 
 def _residues_of(page: PageRows, shown: _Shown | None) -> tuple[int, list[Residue]]:
@@ -116,6 +155,40 @@ def _shown_residues(settlement: Settlement, shown: _Shown) -> Iterator[Residue]:
             return
         left = settlement.family.billed.charged_beside(settlement.terms.accounts)
         due = sum((line.money for line in settlement.lines.values()), left)
-        rest = due - shown.charged["billed"] - shown.charged["unbilled"]
+        rest = due - shown.charged.billed - shown.charged.unbilled
     if rest:
         yield Residue("due = billed + unbilled", None, settlement.terms.root_id, None, rest)
+
+
+async def sum_of_residues(connection: Any) -> Decimal:
+    """What all rows of balances say against themselves and their draws. The transaction reads the live schema."""
+    return Decimal(await connection.fetchval(_RESIDUES))
+
+
+async def unexplained(connection: Any, projection: Projection, partition: int, behind: Set[str]) -> Decimal:
+    """Sum of |due - billed - unbilled| over the roots of a partition but those whose accrued lines are `behind`.
+
+    Due is settled from what the projection folded; billed and unbilled are the live rows, which the transaction reads.
+    """
+    total, after = Decimal(0), ""
+    while page := await connection.fetch(_ROOTS, partition, after, PAGE):
+        after = page[-1]["root_id"]
+        charged = await _charged(connection, [row["root_id"] for row in page])
+        async with projection.target.reading() as scratch:
+            families = await load_families(
+                scratch, [Root(row["organization"], row["root_id"], partition) for row in page]
+            )
+        with localcontext(EXACT):
+            for state in (family for family in families if family.root_id not in behind):
+                total += abs(_due(projection, state) - sum(charged.get(state.root_id, ())))
+    return total
+
+
+def _due(projection: Projection, state: FamilyState) -> Decimal:
+    """All that is due in a family. What was billed to an account that was deleted stays due (rules 8.10)."""
+    left = state.billed.charged_beside(state.own.accounts)
+    if not state.has_terms:
+        return left
+    tick = projection.partitions[state.partition].position.tick
+    settlement = settled(family_of(projection, state), state.today(resources_of(projection, state), tick))
+    return sum((line.money for line in settlement.lines.values()), left)

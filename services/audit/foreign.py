@@ -31,13 +31,13 @@ class ForeignRecord(NamedTuple):
     offset: int
     why: str
 
-    def place(self, cluster: Cluster) -> str:
+    def where(self, cluster: Cluster) -> str:
         """Where, as the cluster has it."""
         return f"{cluster.topic(self.topic)}/{self.partition}/{self.offset}"
 
     def told(self, cluster: Cluster) -> str:
         """Where, and why."""
-        return f"{self.place(cluster)}: {self.why}"
+        return f"{self.where(cluster)}: {self.why}"
 
 
 async def foreign_records(connection: Any, live: str) -> list[ForeignRecord]:
@@ -70,17 +70,17 @@ def foreign(acknowledged: tuple[str, ...]) -> None:
         click.echo(record)
 
 
-async def _run(places: tuple[str, ...]) -> list[str]:
+async def _run(acknowledged: tuple[str, ...]) -> list[str]:
     """Those that are left, after these were acknowledged. Raises: NoSuchRecordError, before anything is."""
     endpoints = await known_endpoints(load_settings())
     async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
         live = await read_live(connection)
         with live.reading():
             shown = await foreign_records(connection, live.schema)
-        by_place = {record.place(endpoints.kafka): record for record in shown}
-        for place in places:
-            if place not in by_place:
-                raise NoSuchRecordError(place)
-        for place in places:
-            await acknowledge(connection, by_place[place])
-        return [record.told(endpoints.kafka) for place, record in by_place.items() if place not in places]
+        by_name = {record.where(endpoints.kafka): record for record in shown}
+        for named in acknowledged:
+            if named not in by_name:
+                raise NoSuchRecordError(named)
+        for named in acknowledged:
+            await acknowledge(connection, by_name[named])
+        return [record.told(endpoints.kafka) for named, record in by_name.items() if named not in acknowledged]

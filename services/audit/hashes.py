@@ -135,27 +135,21 @@ async def _explain(sides: dict[str, Any], table: str, key: str, columns: dict[st
     for schema, connection in sides.items():
         rows = await connection.fetch(_ROWS.format(columns=listed, schema=schema, table=table, key=key), value)
         rows_of.append({tuple(row.items()) for row in rows})
-    only_live, only_replay = (
-        sorted(rows_of[0] - rows_of[1], key=repr)[:1],
-        sorted(rows_of[1] - rows_of[0], key=repr)[:1],
-    )
+    live, replay = (_first_row(rows - others) for rows, others in (rows_of, reversed(rows_of)))
     name = key if key.isidentifier() else "root or organization"
-    return Difference(table, f"{name} {value}", *_words(only_live, only_replay))
+    return Difference(table, f"{name} {value}", _words(live, replay), _words(replay, live))
 
 
-def _words(only_live: list[Any], only_replay: list[Any]) -> tuple[str, str]:
-    """What the two rows say differently; a row that stands alone is told whole, shortened."""
-    if not (only_live and only_replay):
-        return tuple(  # type: ignore[return-value]
-            _short(dict(rows[0])) if rows else "no such row" for rows in (only_live, only_replay)
-        )
-    live, replay = dict(only_live[0]), dict(only_replay[0])
-    names = [name for name in live if live[name] != replay[name]]
-    return _short({name: live[name] for name in names}), _short({name: replay[name] for name in names})
+def _first_row(rows: set[tuple[tuple[str, Any], ...]]) -> dict[str, Any] | None:
+    return dict(min(rows, key=repr)) if rows else None
 
 
-def _short(row: dict[str, Any]) -> str:
-    text = ", ".join(f"{name} {value}" for name, value in row.items())
+def _words(row: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
+    """What a row says differently from the other one; where there is no other, all of it, shortened."""
+    if row is None:
+        return "no such row"
+    said = row if other is None else {name: value for name, value in row.items() if value != other[name]}
+    text = ", ".join(f"{name} {value}" for name, value in said.items())
     return text if len(text) <= 400 else text[:400] + "..."
 
 

@@ -74,15 +74,15 @@ class History:
         self._cuts = deque(sorted(cuts))
         #: By the start of their ranges.
         self._open: dict[int, LogDigest] = {}
-        self._found: dict[Range, str] = {}
+        self._digests: dict[Range, str] = {}
 
     def take(self, records: Sequence[FetchedRecord]) -> None:
         """The records that follow those before."""
         while records and self._cuts and self._cuts[0] <= records[-1].offset:
-            place = bisect_left(records, self._cuts[0], key=_OFFSET)
-            self._add(records[:place])
+            cut = bisect_left(records, self._cuts[0], key=_OFFSET)
+            self._add(records[:cut])
             self._cut(self._cuts.popleft())
-            records = records[place:]
+            records = records[cut:]
         self._add(records)
 
     def reach(self, next_offset: int) -> None:
@@ -92,7 +92,7 @@ class History:
 
     def digest(self, start: int, end: int) -> str | None:
         """The digest of a range that was asked for; None: it was not read to its end."""
-        return LogDigest().hexdigest() if start == end else self._found.get((start, end))
+        return LogDigest().hexdigest() if start == end else self._digests.get((start, end))
 
     def _add(self, records: Sequence[FetchedRecord]) -> None:
         for digest in self._open.values():
@@ -101,7 +101,7 @@ class History:
     def _cut(self, offset: int) -> None:
         for start in [start for start, ends in self._ends.items() if offset in ends]:
             if start != offset:
-                self._found[start, offset] = self._open[start].hexdigest()
+                self._digests[start, offset] = self._open[start].hexdigest()
             if offset == max(self._ends[start]):
                 self._open.pop(start, None)
         if offset in self._ends and max(self._ends[offset]) > offset:

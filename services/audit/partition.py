@@ -7,9 +7,9 @@ from typing import Any
 
 from events.facts.usage import RecordMark
 from events.sources import Origins
+from services.audit.conservation import unexplained
 from services.audit.history import History, Range
 from services.audit.issued_bills import Issued, derive_again, derive_again_from_past, issued_bills
-from services.audit.residues import unexplained
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres, Role, open_postgres
 from services.projection.apart import Progress
@@ -112,9 +112,7 @@ class PartitionAudit:
             for issued in before:
                 _note(proved, await derive_again_from_past(projection, side, issued))
             proved.mark = projection.partitions[stretch.partition].position.mark
-            proved.unexplained, _ = await unexplained(
-                snapshot, self.schemas.live, projection, stretch.partition, self.behind
-            )
+            proved.unexplained = await unexplained(snapshot, projection, stretch.partition, self.behind)
         history.reach(stretch.end)
         digests = {range: history.digest(*range) for range in ranges}
         proved.digests = {range: digest for range, digest in digests.items() if digest is not None}

@@ -10,9 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from services.audit.residues import conservation
+from services.audit.conservation import sum_of_residues
 from services.postgres import Postgres
-from services.readside.live import live_schema, reading_live
+from services.readside.live import reading_live
 
 Kind = Literal["audit", "conservation"]
 #: How old a pass over the laws of conservation may be before another begins: it reads all balances and draws.
@@ -73,7 +73,7 @@ async def pass_over_conservation(postgres: Postgres, seconds: float = EACH_SECON
         if await connection.fetchval(_BEGIN, "conservation", seconds) is None:
             return False
     async with reading_live(postgres) as connection:
-        unexplained = await conservation(connection, await live_schema(connection))
+        unexplained = await sum_of_residues(connection)
     async with postgres.connection() as connection:
         await note_pass(connection, "conservation", holds=not unexplained, unexplained=unexplained)
     return True

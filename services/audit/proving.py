@@ -8,9 +8,8 @@ from typing import Any
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
 from services.audit.beginning import Refused
-from services.audit.checkpoint import Checkpoint, Seal, Segment, program_version
+from services.audit.checkpoint import Checkpoint, Seal, Segment, next_number, program_version, published_tokens
 from services.audit.history import SCHEME, digest_between
-from services.audit.keeping import next_number, published_tokens
 from services.audit.partition import Proved, Stretch
 from services.kafka import Cluster, LogReader
 from services.store.generations import Generations
@@ -63,12 +62,14 @@ def plan_of(
 ) -> Plan:
     """What is to be folded of each partition up to these positions."""
     stretches = []
-    for partition, place in sorted(positions.items()):
+    for partition, position in sorted(positions.items()):
         segment = begun and begun.segment(partition)
         start, start_catalog = (segment.next_offset, segment.catalog_offset) if segment else (0, 0)
         ranges = [stretch.segment(partition).range for stretch in earlier]
-        within = tuple(range for range in ranges if range[1] <= place.next_offset)
-        stretches.append(Stretch(partition, start, start_catalog, place.next_offset, place.catalog_offset, within))
+        within = tuple(range for range in ranges if range[1] <= position.next_offset)
+        stretches.append(
+            Stretch(partition, start, start_catalog, position.next_offset, position.catalog_offset, within)
+        )
     return Plan(stretches, begun, earlier, refused)
 
 

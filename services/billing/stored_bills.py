@@ -4,11 +4,9 @@ pending, as they stood.
 A pending bill's lines are derived as they were then: by the family as it was known, and the day that it was.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from events.codec import decode
@@ -26,7 +24,7 @@ from services.readside.live import reading_live
 from services.readside.past.cut import BILL_IS_KNOWN, Cut, facts_known
 from services.readside.past.known import KnownFamily, load_known
 from services.readside.progress import Waiter
-from services.readside.table_rows import bill_with
+from services.readside.table_rows import bill_with, lines_of_bills
 from services.store.listing import Condition, Search
 
 _BILLS = """
@@ -34,7 +32,6 @@ SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, po
     created_by, approved_by, locked_by, modified_by
 FROM bills
 WHERE organization = $1 AND NOT voided"""
-_LINES = "SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number"
 _NAMES = """
 SELECT id, body->>'code' AS code, body->>'name' AS name FROM store.entities WHERE organization = $1 AND id = ANY ($2)
 """
@@ -62,9 +59,7 @@ async def read_bills(connection: Any, organization: str, wanted: Search) -> list
     query = _BILLS + wanted.placed(arguments)
     query += f" ORDER BY {wanted.order} {'ASC' if wanted.ascending else 'DESC'} NULLS LAST, position DESC"
     rows = await connection.fetch(f"{query} OFFSET {wanted.offset} LIMIT {wanted.size}", *arguments)
-    lines: dict[str, list[Any]] = {row["bill_id"]: [] for row in rows}
-    for row in await connection.fetch(_LINES, list(lines)):
-        lines[row["bill_id"]].append(json.loads(row["line"], parse_float=Decimal))
+    lines = await lines_of_bills(connection, [row["bill_id"] for row in rows])
     return [_stored(row, lines[row["bill_id"]]) for row in rows]
 
 
@@ -88,7 +83,7 @@ async def read_names(connection: Any, organization: str, ids: Sequence[str]) -> 
     return {row["id"]: {key: row[key] for key in ("code", "name") if row[key] is not None} for row in rows}
 
 
-_BILLS = "SELECT bill_id, position FROM bills WHERE organization = $1"
+_BILLS_KNOWN = "SELECT bill_id, position FROM bills WHERE organization = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ async def known_bill(
 ) -> KnownBill:
     """Raises: UnknownResource if it was not there yet, or not any more."""
     async with reading_live(postgres) as connection:
-        rows = await facts_known(connection, organization, bill_id, cut)
+        rows = await facts_known(connection, organization, [bill_id], cut.offsets)
         catalog = await read_catalog(connection, organization, cut.offsets[0])
     life = await compute(organization, _life, organization, bill_id, rows)
     resources, _ = await compute(organization, catalog_of, catalog)
@@ -132,6 +127,6 @@ async def bills_known(postgres: Postgres, organization: str, wanted: Search, cut
     """
     arguments: list[Any] = [organization]
     known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
-    query = f"{_BILLS}{known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
+    query = f"{_BILLS_KNOWN}{known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
     async with reading_live(postgres) as connection:
         return [(row["bill_id"], row["position"]) for row in await connection.fetch(query, *arguments)]

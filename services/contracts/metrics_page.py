@@ -7,8 +7,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import CollectorRegistry
 
 from services.sight import metrics
-from services.sight.lags import LAG_LABELS, Lags
-from services.sight.moments import Moment
+from services.sight.gauges import LAG_LABELS, Lags, Moment
 
 _HEAD = """# Metrics
 <!-- made by `make contracts` from services/sight/metrics.py -->

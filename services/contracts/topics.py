@@ -29,7 +29,7 @@ from services.contracts.bindings import channel_binding, message_binding, partit
 from services.contracts.records import LINE_ITEM, NOTIFICATION, SCHEMAS, USAGE_EVENT, record_of, schemas
 from services.ingest.cloudevent import ATTRIBUTES
 from services.refusals.refusal import Reason
-from services.relay.relay import places
+from services.relay.relay import topic_partitions
 from services.sight.traceparent import HEADER as TRACE_HEADER
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
@@ -89,7 +89,7 @@ def messages_of(topic: str) -> list[str]:
     """The messages that a topic carries: facts by where the relay puts them."""
     if topic in _OTHERS:
         return _OTHERS[topic]
-    return [name for name, fact in FACTS.items() if topic in {place for place, _ in places(fact.route, 0, 1)}]
+    return [name for name, fact in FACTS.items() if topic in {name for name, _ in topic_partitions(fact.route, 0, 1)}]
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import uvloop
 
 from services.doctor.examine import examine
 from services.doctor.findings import Report
-from services.doctor.rights import PROCESSES
+from services.doctor.topics import PROCESSES
 
 
 @click.command("doctor")

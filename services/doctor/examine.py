@@ -10,9 +10,8 @@ from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine
 from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
 from services.doctor.doors import Doors
 from services.doctor.findings import Check, Report
-from services.doctor.rights import KAFKA_ALONE, PROCESSES
 from services.doctor.store import examine_read_models, examine_roles, examine_store, wanted_of, wanted_topics
-from services.doctor.topics import Wanted, examine_rights, examine_topics
+from services.doctor.topics import KAFKA_ALONE, PROCESSES, Wanted, examine_rights, examine_topics
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 from services.kafka.asking import Asking, Operation

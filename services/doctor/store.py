@@ -8,8 +8,7 @@ import asyncpg
 
 from events.topics import TOPICS
 from services.doctor.findings import Check, Report
-from services.doctor.rights import ROLES
-from services.doctor.topics import Wanted
+from services.doctor.topics import ROLES, Wanted
 from services.migrate.migrate import MIGRATIONS, known_topics
 from services.postgres.rights import Granted, granted, missing_grants, unsecured
 from services.postgres.roles import Role, is_here

@@ -1,17 +1,88 @@
-"""Are our topics there, are they what they must be, and may our processes do with them what they have to?"""
+"""What our processes need of Kafka: which of them must be allowed what (docs/servers.md lists it, and as which role
+each of them acts in Postgres), whether topics are there as they must be, and whether we may do what we have to.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-from events.topics import TOPICS, Topic
+from events.topics import (
+    BILL_LINES,
+    CATALOG,
+    CHECKPOINTS,
+    EVENTS,
+    NOTIFICATIONS,
+    TOPICS,
+    TREE_HEADS,
+    USAGE,
+    USAGE_REJECTED,
+    Topic,
+)
 from services.doctor.findings import Check, Report
-from services.doctor.rights import Right, rights_of
 from services.kafka import Cluster, Password
 from services.kafka.asking import Asking, Metadata, Operation, TopicSeen
 from services.migrate.topic_settings import ExistingTopic, TopicMismatchError, mismatches
+from services.postgres import Role
 
-_MAKE = "run `trueup migrate`, which makes it"
+_MAKES_IT = "run `trueup migrate`, which makes it"
+RELAY_GROUP, INGEST_GROUP, PROJECTOR_GROUP = "trueup-relay", "trueup-ingest", "trueup-projector"
+_ALL = tuple(topic.name for topic in TOPICS)
+#: What an archive keeps, and so what is restored.
+ARCHIVED = (USAGE, EVENTS, CATALOG, TREE_HEADS)
+_MAKE = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
+Kind = Literal["topic", "group"]
+
+
+class Right(NamedTuple):
+    """What one process must be allowed, of a topic or group by the name that we call it."""
+
+    process: str
+    operation: Operation
+    kind: Kind
+    name: str
+
+
+#: Of those that need no more than these; the others read all, and ask how far the relay's group has come.
+_READS: dict[str, tuple[str, ...]] = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED, "webhooks": ()}
+#: Beside what all may: topics that a process writes, and the group that it is a member of.
+_WRITES = {
+    "api": (USAGE,),
+    "relay": (EVENTS, CATALOG, BILL_LINES, NOTIFICATIONS),
+    "ingest": (USAGE, USAGE_REJECTED, EVENTS),
+    "notary": (TREE_HEADS,),
+    "jobs": (CHECKPOINTS,),
+    "restore": ARCHIVED,
+}
+_GROUPS = {"relay": RELAY_GROUP, "ingest": INGEST_GROUP, "projector": PROJECTOR_GROUP}
+#: As which roles each acts. Commands act as the database's user.
+ROLES: dict[str, tuple[Role, ...]] = {
+    "migrate": (),
+    "api": (Role.API, Role.WATCH),
+    "relay": (Role.RELAY,),
+    "ingest": (Role.INGEST,),
+    "projector": (Role.PROJECTOR,),
+    "webhooks": (Role.WEBHOOKS,),
+    "notary": (),
+    "jobs": (),
+    "archive": (),
+    "restore": (),
+}
+PROCESSES = tuple(ROLES)
+#: Who asks nothing of Postgres.
+KAFKA_ALONE = frozenset({"notary", "archive", "restore"})
+
+
+def rights_of(process: str) -> Iterator[Right]:
+    """All that it must be allowed in Kafka."""
+    yield from (Right(process, Operation.READ, "topic", name) for name in _READS.get(process, _ALL))
+    if process not in _READS:
+        yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
+    if process in ("migrate", "restore"):
+        yield from (Right(process, operation, "topic", name) for operation in _MAKE for name in _ALL)
+    yield from (Right(process, Operation.WRITE, "topic", name) for name in _WRITES.get(process, ()))
+    if process in _GROUPS:
+        yield Right(process, Operation.READ, "group", _GROUPS[process])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +103,7 @@ async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metad
         if topic.name not in metadata.topics:
             lost = topic.name in wanted.known
             says = "does not exist, but it did" if lost else "does not exist"
-            mend = 'see docs/operation.md, "What to do", before you make it anew' if lost else _MAKE
+            mend = 'see docs/operation.md, "What to do", before you make it anew' if lost else _MAKES_IT
             report.wrong(Check.KAFKA_TOPIC, f"topic {name}", says, mend)
             continue
         await _examine(report, cluster, asking, topic, metadata.topics[topic.name], wanted)
@@ -80,7 +151,7 @@ async def examine_rights(
     """Every right of these processes that the cluster does not give us, one line for each topic or group."""
     missing: dict[tuple[str, str], dict[Operation, list[str]]] = defaultdict(lambda: defaultdict(list))
     wanted = [right for process in processes for right in rights_of(process)]
-    allowed = await _held(asking, metadata, wanted)
+    allowed = await _allowed_of(asking, metadata, wanted)
     for right in wanted:
         may = allowed[right.kind, right.name]
         if may is not None and right.operation not in may:
@@ -102,7 +173,7 @@ async def examine_rights(
         report.ok(Check.KAFKA_RIGHT, "cluster", f"{cluster.user} may do what {', '.join(processes)} must")
 
 
-async def _held(
+async def _allowed_of(
     asking: Asking, metadata: Metadata, wanted: Iterable[Right]
 ) -> dict[tuple[str, str], frozenset[Operation] | None]:
     """What we may do with each topic or group. A topic that does not exist is not asked about: it is told elsewhere."""

@@ -21,25 +21,18 @@ from services.billing.selection import BillRequest
 from services.billing.stored_bills import known_bill
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
-from services.explain.corrected import corrected_usage
-from services.explain.events import count_events, read_events
+from services.explain.events import corrected_usage, count_events, read_events
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
 from services.readside.past import PastFamily, load_past
-from services.readside.past.cut import Cut
+from services.readside.past.cut import Cut, facts_known, offsets_of
 from services.readside.progress import Waiter
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 
 _ORGANIZATION = "SELECT organization FROM bills WHERE bill_id = $1"
-_TERMS = f"""
-SELECT partition, log_offset, resource_id, type, record FROM facts
-WHERE organization = $1 AND resource_id = ANY ($2::text[])
-    AND (partition = {CATALOG_PARTITION} AND log_offset < $3 OR partition = $4 AND log_offset < $5)
-ORDER BY partition, log_offset
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +159,7 @@ async def _terms(
     """The facts that the terms behind the line follow from, as far as the bill knew them."""
     ids = sorted(explanation.resources | _adjustments(past, explanation.resources))
     async with reading_live(postgres) as connection:
-        rows = await connection.fetch(
-            _TERMS, past.organization, ids, positions.catalog, positions.partition, positions.log
-        )
+        rows = await facts_known(connection, past.organization, ids, offsets_of(positions))
     return [
         {
             "id": str(decode(bytes(row["record"])).id),

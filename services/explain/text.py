@@ -44,8 +44,8 @@ def _candidate(candidate: Document) -> str:
     if "drawn" in candidate:
         rest = " of what rolled over" if candidate["rolledOver"] else ""
         return f"{candidate['place']}. {name}: drew {candidate['drawn']}{rest}"
-    place = f"{candidate['place']}. " if "place" in candidate else "-  "
-    return f"{place}{name}: {candidate['reason']}"
+    order = f"{candidate['place']}. " if "place" in candidate else "-  "
+    return f"{order}{name}: {candidate['reason']}"
 
 
 def _told(value: Any, name: str) -> Iterator[str]:
@@ -57,8 +57,8 @@ def _told(value: Any, name: str) -> Iterator[str]:
         for key, member in value.items():
             yield from _told(member, f"{name}.{key}" if name else key)
     elif isinstance(value, list) and any(isinstance(member, Mapping) for member in value):
-        for place, member in enumerate(value):
-            yield from _told(member, f"{name}[{place}]")
+        for index, member in enumerate(value):
+            yield from _told(member, f"{name}[{index}]")
     else:
         yield f"{name}: {' to '.join(map(str, value)) if isinstance(value, list) else value}"
 
@@ -67,24 +67,24 @@ def _events(document: Document) -> Iterator[str]:
     yield f"{len(document['events'])} of {document['eventCount']} events:"
     for event in document["events"]:
         adds = ", ".join(str(add["quantity"]) for add in event["adds"])
-        yield f"{STEP}{event['id']}  {_place(event)}  {event['ts']}  {event['usageId']}: {adds}"
+        yield f"{STEP}{event['id']}  {_where(event)}  {event['ts']}  {event['usageId']}: {adds}"
     if document["corrected"]:
         yield f"{len(document['corrected'])} events corrected:"
     for event in document["corrected"]:
         said = f"{_said(event['was'])} -> {_said(event['now'])}" if "now" in event else _said(event["was"])
         why = f": {event['reason']}" if "reason" in event else ""
         yield (
-            f"{STEP}{event['status']}  {event['id']}  {_place(event)}  {event['ts']}  {event['usageId']}: {said},"
+            f"{STEP}{event['status']}  {event['id']}  {_where(event)}  {event['ts']}  {event['usageId']}: {said},"
             f" by {event['createdBy']}{why}"
         )
     yield f"{len(document['terms'])} facts of its terms:"
     for term in document["terms"]:
-        yield f"{STEP}{term['id']}  {_place(term)}  {term['type']} {term['resourceId']}"
+        yield f"{STEP}{term['id']}  {_where(term)}  {term['type']} {term['resourceId']}"
 
 
 def _said(fields: Document) -> str:
     return " ".join(f"{code}={value}" for code, value in fields.items()) or "nothing"
 
 
-def _place(at: Document) -> str:
+def _where(at: Document) -> str:
     return f"{at['topic']}/{at['partition']}@{at['offset']}"

@@ -7,17 +7,7 @@ from events.dates import EPOCH
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
 from services.kafka.clients import new_admin, new_broker, new_client, new_consumer, new_producer
 from services.kafka.cluster import ClientCredentials, Cluster, MskIam, Password, Tls
-from services.kafka.consuming import (
-    FetchedRecord,
-    Mark,
-    Polled,
-    digest_of,
-    look_seldom,
-    mark_of,
-    read_leniently,
-    read_raw,
-    reads_leniently,
-)
+from services.kafka.consuming import LOOK_MS, FetchedRecord, Polled, RawFetcher, read_raw
 from services.kafka.entering import NotLetInError, enter
 from services.kafka.failures import (
     KafkaForbidsError,
@@ -27,13 +17,14 @@ from services.kafka.failures import (
     kafka_errors,
 )
 from services.kafka.lenient import bytes_of_name
-from services.kafka.reading import FETCH_BYTES, POLL_RECORDS, LogReader
+from services.kafka.reading import FETCH_BYTES, POLL_RECORDS, LogReader, Mark, digest_of, mark_of
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, SharedWriter, header_bytes
 
 __all__ = [
     "BATCH_BYTES",
     "EPOCH",
     "FETCH_BYTES",
+    "LOOK_MS",
     "POLL_RECORDS",
     "Appended",
     "BatchWriter",
@@ -52,6 +43,7 @@ __all__ = [
     "NoteWriter",
     "Password",
     "Polled",
+    "RawFetcher",
     "ReadStalledError",
     "Record",
     "SharedWriter",
@@ -61,14 +53,11 @@ __all__ = [
     "enter",
     "header_bytes",
     "kafka_errors",
-    "look_seldom",
     "mark_of",
     "new_admin",
     "new_broker",
     "new_client",
     "new_consumer",
     "new_producer",
-    "read_leniently",
     "read_raw",
-    "reads_leniently",
 ]

@@ -93,7 +93,7 @@ class NoteWriter:
 
     def __init__(self, cluster: Cluster, group: str, topic: str) -> None:
         self._cluster, self._group = cluster, cluster.group(group)
-        self._place = TopicPartition(cluster.topic(topic), 0)
+        self._partition = TopicPartition(cluster.topic(topic), 0)
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
@@ -104,8 +104,8 @@ class NoteWriter:
         except BaseException:
             await consumer.stop()
             raise
-        consumer.assign([self._place])
-        consumer.pause(self._place)
+        consumer.assign([self._partition])
+        consumer.pause(self._partition)
         self._consumer = consumer
         return self
 
@@ -121,4 +121,4 @@ class NoteWriter:
         assert self._consumer is not None, "use NoteWriter as an async context manager"
         with kafka_errors(self._cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                await self._consumer.commit({self._place: OffsetAndMetadata(note.number, note.text)})
+                await self._consumer.commit({self._partition: OffsetAndMetadata(note.number, note.text)})

@@ -4,30 +4,36 @@ aiokafka hands every record through three Python frames and into a dataclass of 
 reading its JSON does. A consumer that reads raw gets the records of aiokafka's own parser as they are: same bytes, same
 checks, same positions (a test holds the two equal).
 
-Only the consumers that are given to the functions below differ; aiokafka itself is left as it is for everybody else.
-
-A consumer that has met a header's name that is not UTF-8 reads on with another parser (`lenient`): slower.
+aiokafka has no option for it, so a consumer that is started gets a fetcher of ours (`read_raw`). It is aiokafka's but
+for what it makes of an answer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
-from itertools import islice
-from types import FunctionType
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import fetcher
-from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    NotLeaderForPartitionError,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from aiokafka.record.memory_records import MemoryRecords
 
 from services.kafka.failures import LogHoleError
 from services.kafka.lenient import ExactRecords, LenientRecords
 
 log = structlog.get_logger(__name__)
-DIGEST_BYTES = 8
-#: aiokafka looks this often whether there is something to fetch, beside all that wakes it for that.
-LOOK_S = 10.0
+#: An option of a consumer: it looks this often whether there is something to fetch, beside all that wakes it for that.
+LOOK_MS = 10_000
 
 
 class Polled(NamedTuple):
@@ -63,7 +69,10 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     """
 
     next_fetch_offset: int
-    _records_iterator: Iterator[FetchedRecord] | None
+    _records_iterator: Iterator[FetchedRecord]
+
+    def __iter__(self) -> Iterator[FetchedRecord]:
+        return self._records_iterator
 
     def _unpack_records(self) -> Iterator[FetchedRecord]:
         records, start = self._records, self.next_fetch_offset
@@ -74,10 +83,11 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if not self._is_aborted(batch) and not batch.is_control_batch:
-                if batch.base_offset >= start:
-                    yield from batch
-                else:  # a batch comes whole, also when it was asked for from its middle on
-                    yield from (record for record in batch if record.offset >= start)
+                for record in batch:
+                    offset = record.offset
+                    if offset >= start:  # a batch comes whole, also when it was asked for from its middle on
+                        self.next_fetch_offset = offset + 1
+                        yield record
             self.next_fetch_offset = batch.next_offset
 
     def _is_aborted(self, batch: Any) -> bool:
@@ -89,106 +99,122 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             self._aborted_producers.discard(batch.producer_id)
         return batch.is_transactional and batch.producer_id in self._aborted_producers
 
-    def take(self, most: int | None) -> list[FetchedRecord]:
-        """The next records. `next_fetch_offset` is right afterwards, whether or not they end within a batch."""
-        assert self._records_iterator is not None
-        taken = list(islice(self._records_iterator, most))
-        if most is not None and len(taken) == most:
-            self.next_fetch_offset = taken[-1].offset + 1
+
+class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
+    """aiokafka's fetcher; what it fetches becomes raw records. It is told no rack: all is fetched from leaders."""
+
+    #: What divides an answer's bytes into batches.
+    _parser: type = MemoryRecords
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether names of headers need not be UTF-8."""
+        return self._parser is not MemoryRecords
+
+    def read_leniently(self, *, exact: bool = False) -> None:
+        """Go on with a slower parser, which takes any name of a header (`services/kafka/lenient.py`).
+
+        What was fetched before must be fetched again. `exact`: `bytes_of_name` has the bytes of names.
+        """
+        self._parser = ExactRecords if exact else LenientRecords
+        log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")
+
+    def hold_for(self, ms: int) -> None:
+        """Have brokers hold each fetch from now on for so long, until something comes."""
+        self._fetch_max_wait_ms = ms
+
+    def wait_for_some(self) -> "asyncio.Future[None]":
+        """Done once something was fetched. Raises, when it is awaited: an error of the group."""
+        waiter: asyncio.Future[None] = self._create_fetch_waiter()
+        return waiter
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        """Ask a broker, and keep what it answers. Returns: whether whoever waits shall look."""
+        try:
+            response = await self._client.send(node_id, request)
+        except KafkaError as error:
+            log.warning("fetch_failed", node=node_id, error=repr(error))
+            await asyncio.sleep(self._retry_backoff)
+            return False
+        except asyncio.CancelledError:  # by `close`, or since the assignment is over: nobody wants the answer
+            return False
+        if not assignment.active:
+            return False
+        asked = {
+            TopicPartition(topic, partition): offset
+            for topic, partitions in request.topics
+            for partition, offset, _ in partitions
+        }
+        has_come = False
+        for topic, partitions in response.topics:
+            for partition, code, *told in partitions:
+                key = TopicPartition(topic, partition)
+                state = assignment.state_value(key)
+                if not state.has_valid_position or state.position != asked[key]:
+                    continue  # it was sought anew meanwhile
+                if code:
+                    has_come |= self._refuse(key, state.position, for_code(code))
+                else:
+                    has_come |= self._keep(key, assignment, *told)
+        return has_come
+
+    def _keep(self, key: TopicPartition, assignment: Any, end: int, *told: Any) -> bool:
+        """What was fetched of a partition, whose next offset is `end`.
+
+        `told`: the last stable offset, where the log starts (since version 5 of the answer), the transactions that were
+        aborted, the replica to read from (since 11), and the bytes.
+        """
+        state = assignment.state_value(key)
+        stable, aborted = told[0], told[1 if len(told) == 3 else 2]
+        state.highwater, state.lso, state.timestamp = end, stable, int(1000 * time.time())
+        records = self._parser(told[-1])
+        if records.has_next():
+            self._records[key] = fetcher.FetchResult(
+                key,
+                partition_records=RawRecords(
+                    key, records, aborted, state.position, None, None, self._check_crcs, self._isolation_level
+                ),
+                assignment=assignment,
+                backoff=self._prefetch_backoff,
+            )
+        elif records.size_in_bytes() > 0:
+            where = f"{key.topic}/{key.partition} at offset {state.position}"
+            self._set_error(key, RecordTooLargeError(f"{where} has more than {self._max_partition_fetch_bytes} bytes"))
+            state.consumed_to(state.position + 1)
         else:
-            self._records_iterator = None
-        return taken
+            return False
+        return True
+
+    def _refuse(self, key: TopicPartition, position: int, error: type[KafkaError]) -> bool:
+        """What a broker says of a partition instead of records."""
+        if error in (OffsetOutOfRangeError, TopicAuthorizationFailedError):
+            self._set_error(key, error(f"{key.topic}/{key.partition} at offset {position}"))
+            return True
+        if error in (NotLeaderForPartitionError, UnknownTopicOrPartitionError):
+            self._client.force_metadata_update()
+        else:
+            log.warning("fetch_refused", topic=key.topic, partition=key.partition, error=error.__name__)
+        return False
 
 
-class RawResult(fetcher.FetchResult):  # type: ignore[misc]
-    """One fetch of a partition."""
+async def read_raw(consumer: AIOKafkaConsumer) -> RawFetcher:
+    """Have the consumer hand on raw records. It is started and has fetched nothing yet.
 
-    _partition_records: RawRecords | None
-
-    def getall(self, max_records: int | None = None) -> Sequence[FetchedRecord]:
-        """The next records, at most so many; the consumer's position moves with them."""
-        records = self._partition_records
-        assert records is not None
-        if not self.check_assignment(self._topic_partition):
-            return []
-        taken = records.take(max_records)
-        self._update_position()
-        if records._records_iterator is None:
-            self._partition_records = None
-        return taken
-
-
-def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
-    """The library's method, which reads these names otherwise: it makes its objects of our classes."""
-    assert isinstance(method, FunctionType) and method.__closure__ is None
-    assert names.keys() <= set(method.__code__.co_names), "aiokafka has changed"
-    ours = FunctionType(method.__code__, method.__globals__ | names, method.__name__, method.__defaults__)
-    ours.__kwdefaults__ = method.__kwdefaults__
-    return ours
-
-
-class RawFetcher(Fetcher):  # type: ignore[misc]
-    """aiokafka's fetcher, of whose answers raw records are made."""
-
-    _proc_fetch_request = _under_other_names(
-        Fetcher._proc_fetch_request, PartitionRecords=RawRecords, FetchResult=RawResult
-    )
-    fetched_records = _under_other_names(Fetcher.fetched_records, FetchResult=RawResult)
-
-
-class LenientFetcher(RawFetcher):
-    """The same with the slower parser, for records whose header names nobody can read."""
-
-    _proc_fetch_request = _under_other_names(RawFetcher._proc_fetch_request, MemoryRecords=LenientRecords)
-
-
-class ExactFetcher(LenientFetcher):
-    """The same, for whoever needs the bytes of names."""
-
-    _proc_fetch_request = _under_other_names(RawFetcher._proc_fetch_request, MemoryRecords=ExactRecords)
-
-
-def look_seldom(consumer: AIOKafkaConsumer) -> None:
-    """Once it is started. aiokafka has no option for it, and looks five times a second."""
-    consumer._fetcher._fetcher_timeout = LOOK_S
-
-
-def read_raw(consumer: AIOKafkaConsumer) -> None:
-    """Hand on raw records from now on. The consumer is started, and has fetched nothing yet."""
-    consumer._fetcher.__class__ = RawFetcher
-
-
-def reads_leniently(consumer: AIOKafkaConsumer) -> bool:
-    """Whether it does already."""
-    return isinstance(consumer._fetcher, LenientFetcher)
-
-
-def read_leniently(consumer: AIOKafkaConsumer, *, exact: bool = False) -> None:
-    """From now on; what was fetched before must be fetched again. `exact`: `bytes_of_name` has the bytes of names."""
-    consumer._fetcher.__class__ = ExactFetcher if exact else LenientFetcher
-    log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")
-
-
-class Mark(NamedTuple):
-    """What a position remembers of the record before it: another one at that offset is noticed (decision 26).
-
-    An offset alone does not tell: a topic that was made anew and has grown past the old end has a record there, too. Of
-    the record: its offset, its LogAppendTime in ms, and a hash of its key and value.
+    It has no deserializers, and an offset that is not there (`auto_offset_reset`) is an error. Returns: its fetcher.
     """
-
-    offset: int
-    ms: int
-    digest: bytes
-
-
-def digest_of(key: bytes | None, value: bytes | None) -> bytes:
-    """The hash that a mark has of a record."""
-    content = blake2b(key or b"", digest_size=DIGEST_BYTES)
-    content.update(b"\0")
-    content.update(value or b"")
-    return content.digest()
-
-
-def mark_of(record: FetchedRecord) -> Mark:
-    """The mark of a record that was read."""
-    return Mark(record.offset, record.timestamp, digest_of(record.key, record.value))
+    await asyncio.sleep(0)  # aiokafka awaits a task that it cancels: one that never began to run would cancel us
+    await consumer._fetcher.close()
+    consumer._fetcher = raw = RawFetcher(
+        consumer._client,
+        consumer._subscription,
+        fetch_min_bytes=consumer._fetch_min_bytes,
+        fetch_max_bytes=consumer._fetch_max_bytes,
+        fetch_max_wait_ms=consumer._fetch_max_wait_ms,
+        max_partition_fetch_bytes=consumer._max_partition_fetch_bytes,
+        check_crcs=consumer._check_crcs,
+        fetcher_timeout=consumer._consumer_timeout,
+        retry_backoff_ms=consumer._retry_backoff_ms,
+        auto_offset_reset="none",
+        isolation_level=consumer._isolation_level,
+    )
+    return raw

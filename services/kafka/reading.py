@@ -1,23 +1,50 @@
-"""Reads Kafka without a consumer group: ranges of a topic, and where it begins and ends."""
+"""Reads Kafka without a consumer group: ranges of a topic, where it begins and ends, and marks of what was read."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from events.dates import EPOCH
 from services.kafka.clients import new_consumer
 from services.kafka.cluster import Cluster
-from services.kafka.consuming import FetchedRecord, look_seldom, read_leniently, read_raw, reads_leniently
+from services.kafka.consuming import LOOK_MS, FetchedRecord, RawFetcher, read_raw
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
 from services.sight.pulse import PULSE
 
 FETCH_BYTES = 8 * 1024 * 1024
 #: Records that are handed out at a time, at most.
 POLL_RECORDS = 20_000
+DIGEST_BYTES = 8
+
+
+class Mark(NamedTuple):
+    """What a position remembers of the record before it: another one at that offset is noticed (decision 26).
+
+    An offset alone does not tell: a topic that was made anew and has grown past the old end has a record there, too. Of
+    the record: its offset, its LogAppendTime in ms, and a hash of its key and value.
+    """
+
+    offset: int
+    ms: int
+    digest: bytes
+
+
+def digest_of(key: bytes | None, value: bytes | None) -> bytes:
+    """The hash that a mark has of a record."""
+    content = blake2b(key or b"", digest_size=DIGEST_BYTES)
+    content.update(b"\0")
+    content.update(value or b"")
+    return content.digest()
+
+
+def mark_of(record: FetchedRecord) -> Mark:
+    """The mark of a record that was read."""
+    return Mark(record.offset, record.timestamp, digest_of(record.key, record.value))
 
 
 class LogReader:
@@ -35,6 +62,7 @@ class LogReader:
     ) -> None:
         self.cluster, self._committed, self._exact, self._fetch_bytes = cluster, committed, exact, fetch_bytes
         self._consumer: AIOKafkaConsumer | None = None
+        self._fetcher: RawFetcher | None = None
 
     async def __aenter__(self) -> Self:
         consumer = new_consumer(
@@ -43,6 +71,7 @@ class LogReader:
             auto_offset_reset="none",
             max_partition_fetch_bytes=self._fetch_bytes,
             fetch_max_wait_ms=50,
+            consumer_timeout_ms=LOOK_MS,
             isolation_level="read_committed" if self._committed else "read_uncommitted",
             # The first question about each topic sleeps this long until its metadata are there; 100 by default, and
             # a bill job, a preview and a pending bill ask about three topics.
@@ -51,11 +80,10 @@ class LogReader:
         try:
             with kafka_errors(self.cluster):
                 await consumer.start()
+            self._fetcher = await read_raw(consumer)
         except BaseException:  # the caller's time may be over
             await _stop(consumer)
             raise
-        read_raw(consumer)
-        look_seldom(consumer)
         self._consumer = consumer
         return self
 
@@ -71,12 +99,12 @@ class LogReader:
         assert self._consumer is not None, "use LogReader as an async context manager"
         return self._consumer
 
-    def _place(self, topic: str, partition: int) -> TopicPartition:
+    def _named(self, topic: str, partition: int) -> TopicPartition:
         return TopicPartition(self.cluster.topic(topic), partition)
 
     async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Next offset of each partition."""
-        wanted = [self._place(topic, partition) for partition in partitions]
+        wanted = [self._named(topic, partition) for partition in partitions]
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(wanted)
@@ -84,7 +112,7 @@ class LogReader:
 
     async def beginning_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """First offset that is still there, of each partition."""
-        wanted = [self._place(topic, partition) for partition in partitions]
+        wanted = [self._named(topic, partition) for partition in partitions]
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 starts = await self._open.beginning_offsets(wanted)
@@ -93,7 +121,7 @@ class LogReader:
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
         """Offset of the first record that was appended later than the moment, else the end, of each partition."""
         milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1) + 1)
-        wanted = {self._place(topic, partition): milliseconds for partition in partitions}
+        wanted = {self._named(topic, partition): milliseconds for partition in partitions}
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(list(wanted))
@@ -105,8 +133,9 @@ class LogReader:
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = POLL_RECORDS
     ) -> AsyncGenerator[list[FetchedRecord], None]:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
-        topic_partition = self._place(topic, partition)
-        consumer = self._open
+        topic_partition = self._named(topic, partition)
+        consumer, fetcher = self._open, self._fetcher
+        assert fetcher is not None
         if start >= end:
             return
         # No await between the two: without a position aiokafka would ask for a reset, which is an error here.
@@ -120,9 +149,9 @@ class LogReader:
                         polled = await consumer.getmany(topic_partition, timeout_ms=200, max_records=max_records)
                         reached = await consumer.position(topic_partition)
                 except UnicodeDecodeError:  # a header's name
-                    if reads_leniently(consumer):
+                    if fetcher.is_lenient:
                         raise
-                    read_leniently(consumer, exact=self._exact)
+                    fetcher.read_leniently(exact=self._exact)
                     consumer.seek(topic_partition, position)
                     continue
                 fetched = polled.get(topic_partition, [])

@@ -42,8 +42,8 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     """
     generations = await load_generations(connection)
     positions = await read(connection, generations)
-    of_log = list({place.partition: place for place in more}.values())  # of several names the last one's
-    known = _furthest([*of_log, *(place for place in positions if place.topic == USAGE)])
+    of_log = list({position.partition: position for position in more}.values())  # of several names the last one's
+    known = _furthest([*of_log, *(position for position in positions if position.topic == USAGE)])
     async with LogReader(cluster) as reader:
         lost = await _lost(reader, known)
         if lost is None:
@@ -59,7 +59,7 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     _log.warning(
         "usage_begins_anew",
         why=lost,
-        read_before={place.partition: place.next_offset for place in known},
+        read_before={last.partition: last.next_offset for last in known},
         begins=begins,
     )
 

@@ -17,9 +17,9 @@ from services.concurrency import first_of
 from services.garbage import tune_garbage_collection
 from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader
 from services.notary.signing import Notary
-from services.proof.head import Place
+from services.proof.head import TopicPartition
 from services.proof.head import notary as signer_of
-from services.proof.keeping import places
+from services.proof.keeping import signed_partitions
 from services.run.process import KafkaProcess, run_on_kafka
 from services.sight.metrics import SIGNED_TICK
 from services.sight.pulse import PULSE
@@ -39,13 +39,17 @@ async def sign_log(
     begun anew.
     """
     async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
-        notary, wanted = Notary(signer, reader, writer), await _places(cluster)
-        for place in wanted:
-            await notary.begin(place)
+        notary, wanted = Notary(signer, reader, writer), await _partitions(cluster)
+        for topic_partition in wanted:
+            await notary.begin(topic_partition)
         _log.info("notary_signs", key=signer.key, partitions=len(wanted))
         ready()
         while not stop.is_set():
-            behind = [place for place in wanted if not stop.is_set() and await notary.step(place)]
+            behind = [
+                topic_partition
+                for topic_partition in wanted
+                if not stop.is_set() and await notary.step(topic_partition)
+            ]
             PULSE.went_round()
             if (tick := notary.oldest_tick()) is not None:
                 SIGNED_TICK.set(tick)
@@ -53,11 +57,11 @@ async def sign_log(
                 await first_of(LOOK_SECONDS, stop)
 
 
-async def _places(cluster: Cluster) -> list[Place]:
+async def _partitions(cluster: Cluster) -> list[TopicPartition]:
     async with KafkaAdmin(cluster) as admin:
         if not await admin.partition_counts([TREE_HEADS]):
             raise TopicMissingError(cluster, TREE_HEADS)
-        return await places(admin)
+        return await signed_partitions(admin)
 
 
 async def _sign(process: KafkaProcess) -> None:

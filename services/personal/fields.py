@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from events.facts.base import Fact
+from events.facts.corrections import UsageFields
 from events.facts.resources import ResourceCreated, ResourceUpdated
 from events.resources.accounts import Account, Address
 from events.resources.base import Resource
@@ -16,6 +17,13 @@ from services.personal.sealed import TOMBSTONE, is_sealed
 
 Change = Callable[[str], str]
 _OF_ADDRESS = tuple(name for name in Address.model_fields if name != "country")
+
+
+def sealed_of(kind: str, names: Collection[str], config: OrganizationConfig | None) -> str | None:
+    """One of these fields of a kind of resource, by the wire's name, that is sealed; None: all are as they came."""
+    if kind != "account" or config is None or not config.keeps_keys:
+        return None
+    return next((name for name in ("name", "emailAddress", "address") if name in names), None)
 
 
 def marked_by(config: OrganizationConfig | None) -> Collection[str] | None:
@@ -50,6 +58,12 @@ def changed_body(body: Resource, marked: Collection[str], change: Change) -> Res
         changed["custom_fields"] = _changed_texts(body.custom_fields, marked, change)
     new = {name: value for name, value in changed.items() if value != getattr(body, name)}
     return body.model_copy(update=new) if new else body
+
+
+def changed_usage(fields: UsageFields, change: Change) -> UsageFields:
+    """The same of what an event of usage says."""
+    who = {code: change(text) for code, text in (fields.who or {}).items()}
+    return fields.model_copy(update={"who": who}) if who else fields
 
 
 def _changed_address(address: Address, change: Change) -> Address:

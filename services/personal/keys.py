@@ -5,10 +5,11 @@ something, and who seals drops what it remembers when the log says that the acco
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from secrets import token_bytes, token_urlsafe
 from typing import Any
 
 from services.personal.keyring import Keyring
-from services.personal.sealed import Sealer, new_key
+from services.personal.sealed import ID_BYTES, KEY_BYTES, Sealer
 
 _OF_ACCOUNTS = """
 SELECT account, key_id, key FROM store.personal_keys
@@ -35,6 +36,11 @@ _REPLACE = "UPDATE store.personal_keys SET key = $4 WHERE organization = $1 AND 
 _PAGE = 1_000
 
 
+def new_key() -> tuple[str, bytes]:
+    """The id and the bytes of a new key."""
+    return token_urlsafe(ID_BYTES), token_bytes(KEY_BYTES)
+
+
 async def sealers_of(
     connection: Any, organization: str, accounts: Iterable[str], keyring: Keyring
 ) -> dict[str, Sealer]:
@@ -44,7 +50,7 @@ async def sealers_of(
     """
     wanted = sorted(set(accounts))
     known = await _read(connection, organization, wanted, keyring)
-    if missing := [account for account in wanted if account not in known]:
+    while missing := [account for account in wanted if account not in known]:
         made = [new_key() for _ in missing]
         wrapped = [keyring.wrapped(organization, key) for _, key in made]
         await connection.execute(_MAKE, organization, missing, [key_id for key_id, _ in made], wrapped)

@@ -75,13 +75,13 @@ class Correcting:
                 continue
             now = event.adds(plan, fact.now) if isinstance(fact, UsageAmended) else []
             for key, gone in self._keyed(event, event.adds(plan, fact.was)):
-                state = family.held(key)
+                state = family.total(key)
                 assert state is not None, "what is taken out was added before"
                 after = None if key in again else taken_out(plan.functions[key[1]], state, gone)
                 self._restate(family, key, fact.log_offset, state, after, again)
                 touched.add(key)
             for key, added in self._keyed(event, now):
-                state = family.held(key)
+                state = family.total(key)
                 if state is None:
                     family.restate(key, added, fact.log_offset)
                 else:

@@ -190,7 +190,7 @@ def merged_rows(
         family = touched.get(root_id)
         if family is None:
             family = touched[root_id] = _family(cache, key)
-        state = family.held(key)
+        state = family.total(key)
         assert state is not None, "what was merged is there"
         rows.append(total_row(key, partition, family.organization, state, family.take_offsets(key)))
     return rows, touched

@@ -17,15 +17,15 @@ class Check:
     """
 
     def __init__(self, heads: Sequence[Head]) -> None:
-        self._heads, self._held = heads, list[Numbered]()
+        self._heads, self._left = heads, list[Numbered]()
         self._compared = 0
         self.difference: str | None = None
 
     def take(self, records: Iterable[Numbered]) -> None:
         """The next records."""
-        self._held += records
+        self._left += records
         # One more than a segment has: if one was put in, it takes that to find out which.
-        while self._is_open and len(self._held) > self._heads[self._compared].segment.records:
+        while self._is_open and len(self._left) > self._heads[self._compared].segment.records:
             self._compare()
 
     def end(self) -> None:
@@ -39,12 +39,12 @@ class Check:
 
     def _compare(self) -> None:
         head = self._heads[self._compared]
-        said, records = head.segment, self._held[: head.segment.records]
+        said, records = head.segment, self._left[: head.segment.records]
         if _is(said, records):
-            del self._held[: said.records]
+            del self._left[: said.records]
             self._compared += 1
         else:
-            what = _told(said, self._held[: said.records + 1])
+            what = _told(said, self._left[: said.records + 1])
             self.difference = f"{head.named}, of offsets {said.start} to {said.end}: {what}"
 
 
@@ -65,27 +65,27 @@ def _told(said: SegmentSaid, records: Sequence[Numbered]) -> str:
 
 
 def _inserted(said: SegmentSaid, records: Sequence[Numbered]) -> int | None:
-    """The place of the one record without which these are what was signed; all behind it stood one offset earlier."""
+    """The index of the one record without which these are what was signed; all behind it stood one offset earlier."""
     if len(records) != said.records + 1:
         return None
     before = levels_of([record_leaf(offset, value) for offset, value in records[:-1]])
     behind = levels_of([record_leaf(offset - 1, value) for offset, value in records[1:]])
-    for place in range(len(records)):
-        if _joined(before, behind, len(before) - 1, 0, place) == said.root:
-            return place
+    for index in range(len(records)):
+        if _joined(before, behind, len(before) - 1, 0, index) == said.root:
+            return index
     return None
 
 
 def _joined(
-    before: Sequence[Sequence[Hash]], behind: Sequence[Sequence[Hash]], level: int, index: int, place: int
+    before: Sequence[Sequence[Hash]], behind: Sequence[Sequence[Hash]], level: int, index: int, inserted: int
 ) -> Hash:
-    """A node of the tree that has the leaves of one tree before the place, and those of the other from there on."""
+    """A node of the tree that has the leaves of one tree before the inserted record, else those of the other."""
     start, end = index << level, min((index + 1) << level, len(before[0]))
-    if place >= end:
+    if inserted >= end:
         return before[level][index]
-    if place <= start:
+    if inserted <= start:
         return behind[level][index]
-    left = _joined(before, behind, level - 1, 2 * index, place)
+    left = _joined(before, behind, level - 1, 2 * index, inserted)
     if 2 * index + 1 == len(before[level - 1]):
         return left
-    return node_hash(left, _joined(before, behind, level - 1, 2 * index + 1, place))
+    return node_hash(left, _joined(before, behind, level - 1, 2 * index + 1, inserted))

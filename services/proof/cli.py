@@ -15,8 +15,8 @@ from services.postgres import open_postgres
 from services.proof.checking import Check
 from services.proof.documents import read_document, written
 from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
-from services.proof.head import Document, Place, key_by, notary, read_head
-from services.proof.keeping import all_heads, numbered, places
+from services.proof.head import Document, TopicPartition, key_by, notary, read_head
+from services.proof.keeping import all_heads, numbered, signed_partitions
 from services.proof.verifying import verify as verify_document
 from services.run.process import KafkaProcess, Process, run_on_kafka, run_process
 from services.run.settings import load_settings
@@ -52,7 +52,7 @@ def key() -> None:
 @_of_catalog
 def inclusion(partition: int, offset: int, catalog: bool) -> None:
     """Print the proof that the record at OFFSET of PARTITION of billing.events stands in what is signed."""
-    _print(lambda reader, key: prove_inclusion(reader, _place(partition, catalog), offset, key))
+    _print(lambda reader, key: prove_inclusion(reader, _topic_partition(partition, catalog), offset, key))
 
 
 @proof.command()
@@ -62,7 +62,7 @@ def inclusion(partition: int, offset: int, catalog: bool) -> None:
 @_of_catalog
 def consistency(partition: int, first: int, second: int | None, catalog: bool) -> None:
     """Print the proof that checkpoint SECOND of PARTITION, or the newest, goes on from checkpoint FIRST."""
-    _print(lambda reader, key: prove_consistency(reader, _place(partition, catalog), first, second, key))
+    _print(lambda reader, key: prove_consistency(reader, _topic_partition(partition, catalog), first, second, key))
 
 
 @proof.command()
@@ -76,18 +76,18 @@ def log(key: str | None) -> None:
     async def body(process: KafkaProcess) -> None:
         async with KafkaAdmin(process.kafka) as admin, LogReader(process.kafka) as reader:
             wanted = key or key_by(process.settings.checkpoint_secret)
-            for place in await places(admin):
-                await check_partition(reader, place, wanted)
+            for topic_partition in await signed_partitions(admin):
+                await check_partition(reader, topic_partition, wanted)
 
     run_on_kafka(body)
 
 
-async def check_partition(reader: LogReader, place: Place, key: str | None = None) -> None:
+async def check_partition(reader: LogReader, topic_partition: TopicPartition, key: str | None = None) -> None:
     """Raises: NoHeadsError, LogDiffersError."""
-    heads = await all_heads(reader, place, key)
-    [end] = (await reader.end_offsets(place[0], [place[1]])).values()
+    heads = await all_heads(reader, topic_partition, key)
+    [end] = (await reader.end_offsets(topic_partition[0], [topic_partition[1]])).values()
     check = Check([checkpoint.head for checkpoint in heads])
-    async for records in reader.read(*place, 0, end):
+    async for records in reader.read(*topic_partition, 0, end):
         check.take(numbered(records))
     check.end()
     newest, signed_by = read_head(heads[-1].token, key)
@@ -141,7 +141,7 @@ def verify(file: Path, key: str | None) -> None:
     sys.exit(_DIFFERS if verdict.wrong else 0 if key else _WHOSE_KEY)
 
 
-def _place(partition: int, catalog: bool) -> Place:
+def _topic_partition(partition: int, catalog: bool) -> TopicPartition:
     return (CATALOG if catalog else EVENTS), partition
 
 

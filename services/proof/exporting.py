@@ -1,9 +1,7 @@
 """Documents for auditors, made of the log and of the topic of heads; of Postgres only what it shows of a bill."""
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from decimal import Decimal
 from operator import itemgetter
 
 from events.facts.bills import BillLine
@@ -18,14 +16,14 @@ from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.proof.checking import Numbered
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof
-from services.proof.head import Place
+from services.proof.head import TopicPartition
 from services.proof.keeping import OtherLogError, Published, all_heads, numbered
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
+from services.readside.table_rows import lines_of_bills
 from services.store.generations import load_generations
 
-_LINES = "SELECT line::text FROM bill_line_items WHERE organization = $1 AND bill_id = $2 ORDER BY number"
 #: Its total as it is shown, and where in the log it is.
 _ISSUED = """
 SELECT total, log_offset FROM bills JOIN facts ON facts.organization = $1 AND resource_id = $2 AND type = 'BillIssued'
@@ -38,38 +36,38 @@ class NotSignedYetError(Worded, ExpectedFailure):
     again when the quarter hour is over
     """
 
-    def __init__(self, place: Place, offset: int, end: int) -> None:
-        super().__init__(topic=place[0], partition=place[1], offset=offset, end=end)
+    def __init__(self, topic_partition: TopicPartition, offset: int, end: int) -> None:
+        super().__init__(topic=topic_partition[0], partition=topic_partition[1], offset=offset, end=end)
 
 
 class NoRecordError(Worded, ExpectedFailure):
     """there is no record of ours at offset {offset} of {topic}/{partition}"""
 
-    def __init__(self, place: Place, offset: int) -> None:
-        super().__init__(topic=place[0], partition=place[1], offset=offset)
+    def __init__(self, topic_partition: TopicPartition, offset: int) -> None:
+        super().__init__(topic=topic_partition[0], partition=topic_partition[1], offset=offset)
 
 
 class NoCheckpointError(Worded, ExpectedFailure):
     """{topic}/{partition} has checkpoints 1 to {last}, and the first has to come before the second"""
 
-    def __init__(self, place: Place, last: int) -> None:
-        super().__init__(topic=place[0], partition=place[1], last=last)
+    def __init__(self, topic_partition: TopicPartition, last: int) -> None:
+        super().__init__(topic=topic_partition[0], partition=topic_partition[1], last=last)
 
 
 async def prove_inclusion(
-    reader: LogReader, place: Place, offset: int, key: str | None = None, whose: str = ""
+    reader: LogReader, topic_partition: TopicPartition, offset: int, key: str | None = None, whose: str = ""
 ) -> Inclusion:
     """Proof of one record under the newest checkpoint; its segment is read for it. `key`, `whose`: as of `all_heads`.
 
     Raises: NoHeadsError, NotSignedYetError, NoRecordError, OtherLogError.
     """
-    heads = await all_heads(reader, place, key, whose)
+    heads = await all_heads(reader, topic_partition, key, whose)
     index = bisect_right(heads, offset, key=lambda published: published.head.segment.end)
     if index == len(heads):
-        raise NotSignedYetError(place, offset, heads[-1].head.segment.end)
+        raise NotSignedYetError(topic_partition, offset, heads[-1].head.segment.end)
     head = heads[index].head
     start, end = head.segment.start, head.segment.end
-    records = [record async for polled in reader.read(*place, start, end) for record in numbered(polled)]
+    records = [record async for polled in reader.read(*topic_partition, start, end) for record in numbered(polled)]
     return await compute(whose, _included, reader.cluster, heads, index, records, offset)
 
 
@@ -78,55 +76,60 @@ def _included(
 ) -> Inclusion:
     """The proof of one of the records of the segment at `index`. Raises: NoRecordError, OtherLogError."""
     head = heads[index].head
-    place = head.topic, head.partition
+    topic_partition = head.topic, head.partition
     leaves = [record_leaf(*record) for record in records]
     if len(leaves) != head.segment.records or root_of(leaves) != head.segment.root:
         raise OtherLogError(cluster, head)
     at = bisect_left(records, offset, key=itemgetter(0))
     if at == len(records) or records[at][0] != offset:
-        raise NoRecordError(place, offset)
+        raise NoRecordError(topic_partition, offset)
     return Inclusion(
-        topic=place[0],
-        partition=place[1],
+        topic=topic_partition[0],
+        partition=topic_partition[1],
         offset=offset,
-        value=_text(place, *records[at]),
+        value=_text(topic_partition, *records[at]),
         place=at,
         segment_path=tuple(inclusion(leaves, at)),
         segment=head.segment,
         index=index,
-        tree_path=tuple(inclusion(_leaves(place, heads), index)),
+        tree_path=tuple(inclusion(_leaves(topic_partition, heads), index)),
         checkpoint=heads[-1].token,
     )
 
 
-def _text(place: Place, offset: int, value: bytes | None) -> str:
+def _text(topic_partition: TopicPartition, offset: int, value: bytes | None) -> str:
     """A record of ours is JSON; what a stranger put there may be anything. Raises: NoRecordError."""
     try:
         return (value or b"").decode()
     except UnicodeDecodeError as error:
-        raise NoRecordError(place, offset) from error
+        raise NoRecordError(topic_partition, offset) from error
 
 
-def _leaves(place: Place, heads: Sequence[Published]) -> list[Hash]:
-    return [published.head.segment.segment.leaf(*place) for published in heads]
+def _leaves(topic_partition: TopicPartition, heads: Sequence[Published]) -> list[Hash]:
+    return [published.head.segment.segment.leaf(*topic_partition) for published in heads]
 
 
 async def prove_consistency(
-    reader: LogReader, place: Place, first: int, second: int | None = None, key: str | None = None, whose: str = ""
+    reader: LogReader,
+    topic_partition: TopicPartition,
+    first: int,
+    second: int | None = None,
+    key: str | None = None,
+    whose: str = "",
 ) -> Consistency:
     """Proof that checkpoint `second`, or the newest, goes on from `first`; no record is read for it.
 
     `key`, `whose`: as of `all_heads`. Raises: NoHeadsError, NoCheckpointError.
     """
-    heads = await all_heads(reader, place, key, whose)
+    heads = await all_heads(reader, topic_partition, key, whose)
     second = second or len(heads)
     if not 0 < first <= second <= len(heads):
-        raise NoCheckpointError(place, len(heads))
-    return await compute(whose, _consistent, place, heads, first, second)
+        raise NoCheckpointError(topic_partition, len(heads))
+    return await compute(whose, _consistent, topic_partition, heads, first, second)
 
 
-def _consistent(place: Place, heads: Sequence[Published], first: int, second: int) -> Consistency:
-    leaves = _leaves(place, heads[:second])
+def _consistent(topic_partition: TopicPartition, heads: Sequence[Published], first: int, second: int) -> Consistency:
+    leaves = _leaves(topic_partition, heads[:second])
     return Consistency(
         first=heads[first - 1].token, second=heads[second - 1].token, path=tuple(consistency(leaves, first))
     )
@@ -145,7 +148,7 @@ async def export_bill(
         origins: Origins = (await load_generations(connection)).origins
     async with reading_live(postgres) as connection:
         bill = await bill_as_issued(connection, organization, bill_id)
-        lines = await connection.fetch(_LINES, organization, bill_id)
+        lines = (await lines_of_bills(connection, [bill_id]))[bill_id]
         row = await connection.fetchrow(_ISSUED, organization, bill_id)
     if bill is None or row is None:
         raise UnknownResource(kind="bill", id=bill_id)
@@ -156,7 +159,7 @@ async def export_bill(
             generations=tuple(sorted(origins.generations)),
             bill_id=bill_id,
             total=row["total"],
-            lines=tuple(BillLine.model_validate(json.loads(row["line"], parse_float=Decimal)) for row in lines),
+            lines=tuple(BillLine.model_validate(line) for line in lines),
             log=await _proved(reader, log, row["log_offset"], OfBill(origins, organization, bill), key),
             catalog=await _proved(
                 reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill), key
@@ -164,14 +167,16 @@ async def export_bill(
         )
 
 
-async def _proved(reader: LogReader, place: Place, last: int, wants: Wants, key: str | None) -> PartitionProof:
+async def _proved(
+    reader: LogReader, topic_partition: TopicPartition, last: int, wants: Wants, key: str | None
+) -> PartitionProof:
     """What is wanted, under the newest checkpoint, which has to reach beyond the offset `last`."""
-    heads = await all_heads(reader, place, key)
+    heads = await all_heads(reader, topic_partition, key)
     newest = heads[-1]
     if newest.head.segment.end <= last:
-        raise NotSignedYetError(place, last, newest.head.segment.end)
-    collector = Collector(place, wants)
-    async for records in reader.read(*place, 0, newest.head.segment.end):
+        raise NotSignedYetError(topic_partition, last, newest.head.segment.end)
+    collector = Collector(topic_partition, wants)
+    async for records in reader.read(*topic_partition, 0, newest.head.segment.end):
         collector.take(numbered(records))
     check_log(reader.cluster, heads, collector.segments)
     return collector.proof(newest.token, newest.head.size)

@@ -30,7 +30,7 @@ _TOO_LARGE = 1 << 63
 
 
 #: Topic and partition.
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 
 
 class StrangeHeadError(Worded):

@@ -16,7 +16,7 @@ from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, FetchedRecord, KafkaAdmin, LogReader
 from services.proof.checking import Numbered
-from services.proof.head import Head, Place, StrangeHeadError, read_head
+from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
 
 #: So many records are looked at first to find the newest head: there is one for each quarter hour.
@@ -28,8 +28,8 @@ class NoHeadsError(Worded, ExpectedFailure):
     let `trueup notary` run until the quarter hour is over
     """
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(topic=place[0], partition=place[1])
+    def __init__(self, topic_partition: TopicPartition) -> None:
+        super().__init__(topic=topic_partition[0], partition=topic_partition[1])
 
 
 class OtherLogError(Worded, ExpectedFailure):
@@ -53,8 +53,8 @@ class SignedBeyondError(BreakError):
     signed, truncated, or made anew. Restore what is newer, or, where there is nothing newer, {mend}
     """
 
-    def __init__(self, cluster: Cluster, place: Place, end: int, signed: int) -> None:
-        topic, partition = place
+    def __init__(self, cluster: Cluster, topic_partition: TopicPartition, end: int, signed: int) -> None:
+        topic, partition = topic_partition
         super().__init__(topic=cluster.topic(topic), partition=partition, end=end, signed=signed, mend=_mend(cluster))
 
 
@@ -72,39 +72,39 @@ class Published(NamedTuple):
     head: Head
 
 
-async def places(admin: KafkaAdmin) -> list[Place]:
+async def signed_partitions(admin: KafkaAdmin) -> list[TopicPartition]:
     """All partitions whose records are signed."""
     counts = await admin.partition_counts([EVENTS, CATALOG])
     return [(topic, partition) for topic in sorted(counts) for partition in range(counts[topic])]
 
 
-async def newest_head(reader: LogReader, place: Place, key: str) -> Head | None:
+async def newest_head(reader: LogReader, topic_partition: TopicPartition, key: str) -> Head | None:
     """The newest head that was signed with this key, looked for backwards; None without any."""
-    _, head = await _newest(reader, place, key)
+    _, head = await _newest(reader, topic_partition, key)
     return head
 
 
-async def _newest(reader: LogReader, place: Place, key: str) -> tuple[int, Head | None]:
+async def _newest(reader: LogReader, topic_partition: TopicPartition, key: str) -> tuple[int, Head | None]:
     """The same with its offset."""
-    start, stop = await _ends(reader, place)
+    start, stop = await _ends(reader, topic_partition)
     length = _FIRST_LOOK
     while stop > start:
-        for offset, token in reversed(await _tokens(reader, place, max(start, stop - length), stop)):
-            if (head := _read(token, place, key)) is not None:
+        for offset, token in reversed(await _tokens(reader, topic_partition, max(start, stop - length), stop)):
+            if (head := _read(token, topic_partition, key)) is not None:
                 return offset, head
         stop, length = max(start, stop - length), length * 2
     return start, None
 
 
 async def heads_before(
-    reader: LogReader, place: Place, key: str, size: int | None, most: int, whose: str
+    reader: LogReader, topic_partition: TopicPartition, key: str, size: int | None, most: int, whose: str
 ) -> list[Published]:
     """The newest heads of this key, of fewer segments than `size`, up to `most`, newest first; none without any.
 
     They are read backwards: a page costs what it shows, however long the log was signed. `whose`: as of `all_heads`.
     """
-    start, _ = await _ends(reader, place)
-    offset, newest = await _newest(reader, place, key)
+    start, _ = await _ends(reader, topic_partition)
+    offset, newest = await _newest(reader, topic_partition, key)
     heads: list[Published] = []
     if newest is None:
         return heads
@@ -114,47 +114,51 @@ async def heads_before(
     stop = offset + 1 - (newest.size - first)
     while stop > start and len(heads) < len(wanted):
         begin = max(start, stop - most)
-        tokens = [token for _, token in await _tokens(reader, place, begin, stop)]
-        await compute(whose, _go_back, heads, tokens, place, key, wanted)
+        tokens = [token for _, token in await _tokens(reader, topic_partition, begin, stop)]
+        await compute(whose, _go_back, heads, tokens, topic_partition, key, wanted)
         stop = begin
     return heads
 
 
-def _go_back(heads: list[Published], tokens: Sequence[str], place: Place, key: str, wanted: Sequence[int]) -> None:
+def _go_back(
+    heads: list[Published], tokens: Sequence[str], topic_partition: TopicPartition, key: str, wanted: Sequence[int]
+) -> None:
     """Add of the tokens that stand before these heads those of the sizes that are wanted, which it goes on from."""
     for token in reversed(tokens):
         if len(heads) == len(wanted):
             return
-        head, following = _read(token, place, key), heads[-1].head if heads else None
+        head, following = _read(token, topic_partition, key), heads[-1].head if heads else None
         if head is None or head.size != wanted[len(heads)]:
             continue
         if following is None or head.tree.grown(following.segment.segment) == following.tree:
             heads.append(Published(token, head))
 
 
-def _read(token: str, place: Place, key: str) -> Head | None:
-    """The head of a place that a key has signed; None: it is another token."""
+def _read(token: str, topic_partition: TopicPartition, key: str) -> Head | None:
+    """The head of a partition that a key has signed; None: it is another token."""
     try:
         head, _ = read_head(token, key)
     except (OtherKeyError, ForgedError, StrangeHeadError):
         return None
-    return head if (head.topic, head.partition) == place else None
+    return head if (head.topic, head.partition) == topic_partition else None
 
 
-async def all_heads(reader: LogReader, place: Place, key: str | None = None, whose: str = "") -> list[Published]:
+async def all_heads(
+    reader: LogReader, topic_partition: TopicPartition, key: str | None = None, whose: str = ""
+) -> list[Published]:
     """The heads that were signed with a key, else those of the key that signed last, by their size: 1, 2, ...
 
     To verify a year's signatures takes many seconds: that is done in a thread, in the turn of the organization `whose`.
     Raises: NoHeadsError, NoTurnError.
     """
-    tokens = [token for _, token in await _tokens(reader, place, *await _ends(reader, place))]
-    heads = await compute(whose, series_of, tokens, place, key)
+    tokens = [token for _, token in await _tokens(reader, topic_partition, *await _ends(reader, topic_partition))]
+    heads = await compute(whose, series_of, tokens, topic_partition, key)
     if not heads:
-        raise NoHeadsError(place)
+        raise NoHeadsError(topic_partition)
     return heads
 
 
-def series_of(tokens: Iterable[str], place: Place, key: str | None = None) -> list[Published]:
+def series_of(tokens: Iterable[str], topic_partition: TopicPartition, key: str | None = None) -> list[Published]:
     """The same of these tokens."""
     series: dict[str, list[Published]] = {}
     trees: dict[str, Tree] = {}
@@ -164,24 +168,24 @@ def series_of(tokens: Iterable[str], place: Place, key: str | None = None) -> li
             head, signed_by = read_head(token, key)
         except (OtherKeyError, ForgedError, StrangeHeadError):
             continue
-        tree = trees.get(signed_by) or Tree(*place)
-        if (head.topic, head.partition) == place and tree.grown(head.segment.segment) == head.tree:
+        tree = trees.get(signed_by) or Tree(*topic_partition)
+        if (head.topic, head.partition) == topic_partition and tree.grown(head.segment.segment) == head.tree:
             trees[signed_by] = head.tree
             series.setdefault(signed_by, []).append(Published(token, head))
             last = key or signed_by
     return series.get(last or "", [])
 
 
-async def _ends(reader: LogReader, place: Place) -> tuple[int, int]:
-    """Where the partition of a place's heads begins and ends."""
-    [start] = (await reader.beginning_offsets(TREE_HEADS, [place[1]])).values()
-    [stop] = (await reader.end_offsets(TREE_HEADS, [place[1]])).values()
+async def _ends(reader: LogReader, topic_partition: TopicPartition) -> tuple[int, int]:
+    """Where the partition of `billing.tree-heads` with these heads begins and ends."""
+    [start] = (await reader.beginning_offsets(TREE_HEADS, [topic_partition[1]])).values()
+    [stop] = (await reader.end_offsets(TREE_HEADS, [topic_partition[1]])).values()
     return start, stop
 
 
-async def _tokens(reader: LogReader, place: Place, start: int, stop: int) -> list[tuple[int, str]]:
+async def _tokens(reader: LogReader, topic_partition: TopicPartition, start: int, stop: int) -> list[tuple[int, str]]:
     tokens: list[tuple[int, str]] = []
-    async for records in reader.read(TREE_HEADS, place[1], start, stop):
+    async for records in reader.read(TREE_HEADS, topic_partition[1], start, stop):
         tokens += [(record.offset, (record.value or b"").decode(errors="replace")) for record in records]
     return tokens
 

@@ -19,7 +19,7 @@ from projections.proof.merkle import Hash, pruned
 from projections.proof.segments import Cut, Cutter, Segment
 from projections.usage import PREFIX
 from services.proof.documents import PartitionProof, RecordSaid, SegmentProof
-from services.proof.head import Place, segment_said
+from services.proof.head import TopicPartition, segment_said
 
 
 class _Said(msgspec.Struct, frozen=True, gc=False):
@@ -129,9 +129,9 @@ class OfCatalog:
 class Collector:
     """Takes all records of a partition, and keeps those that are wanted with what proves them."""
 
-    def __init__(self, place: Place, wants: Wants) -> None:
-        self._place, self._wants, self._cutter = place, wants, Cutter(0)
-        self._held: dict[int, bytes] = {}
+    def __init__(self, topic_partition: TopicPartition, wants: Wants) -> None:
+        self._topic_partition, self._wants, self._cutter = topic_partition, wants, Cutter(0)
+        self._wanted: dict[int, bytes] = {}
         self._leaves: list[Hash] = []
         self._proved: list[SegmentProof] = []
         #: All that are complete.
@@ -139,7 +139,7 @@ class Collector:
 
     def take(self, records: Sequence[tuple[int, bytes | None]]) -> None:
         """The next records, in order."""
-        self._held |= {
+        self._wanted |= {
             offset: value for offset, value in records if value and self._wants.why_not(offset, value) is None
         }
         for cut in self._cutter.take(records):
@@ -148,22 +148,22 @@ class Collector:
     def _complete(self, cut: Cut) -> None:
         index = len(self.segments)
         self.segments.append(cut.segment)
-        self._leaves.append(cut.segment.leaf(*self._place))
-        if kept := [bisect_left(cut.offsets, offset) for offset in self._held if offset < cut.segment.end]:
-            records = tuple(self._said(cut, place) for place in kept)
+        self._leaves.append(cut.segment.leaf(*self._topic_partition))
+        if kept := [bisect_left(cut.offsets, offset) for offset in self._wanted if offset < cut.segment.end]:
+            records = tuple(self._said(cut, index) for index in kept)
             hashes = tuple(pruned(cut.leaves, kept))
             said = segment_said(cut.segment)
             self._proved.append(SegmentProof(index=index, segment=said, records=records, hashes=hashes))
 
-    def _said(self, cut: Cut, place: int) -> RecordSaid:
-        offset = cut.offsets[place]
-        value = self._held.pop(offset).decode()
-        return RecordSaid(offset=offset, place=place, value=value, leaf=cut.leaves[place])
+    def _said(self, cut: Cut, index: int) -> RecordSaid:
+        offset = cut.offsets[index]
+        value = self._wanted.pop(offset).decode()
+        return RecordSaid(offset=offset, place=index, value=value, leaf=cut.leaves[index])
 
     def proof(self, checkpoint: str, size: int) -> PartitionProof:
         """What was wanted, under a checkpoint whose tree has so many segments: all that were complete."""
         hashes = tuple(pruned(self._leaves[:size], [leaf.index for leaf in self._proved]))
-        topic, partition = self._place
+        topic, partition = self._topic_partition
         return PartitionProof(
             topic=topic, partition=partition, checkpoint=checkpoint, segments=tuple(self._proved), hashes=hashes
         )

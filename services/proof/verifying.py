@@ -10,11 +10,10 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.proof.merkle import UnprovenError, is_consistent, root_by_inclusion
 from projections.proof.segments import record_leaf
-from services.proof.comparing import compare
 from services.proof.deriving import Issued, derived, issued_in
 from services.proof.documents import BillExport, Consistency, Inclusion, Provable
 from services.proof.selecting import OfBill, OfCatalog, Wants
-from services.proof.verdict import Proved, Verdict, proved_records
+from services.proof.verdict import Proved, Verdict, compare, proved_records
 
 
 def verify(document: Provable, key: str | None = None) -> Verdict:

@@ -27,7 +27,7 @@ from services.failures import Worded
 from services.postgres import Postgres
 from services.readside.family_state import FamilyState, Root
 from services.readside.live import reading_live
-from services.readside.loading import FamilyRows, families_of, read_clocks, read_families, read_positions
+from services.readside.loading import FamilyRows, families_of, read_clock, read_families, read_positions, read_roots
 from services.store.view import OF_ORGANIZATION, resources_of
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
@@ -36,10 +36,6 @@ _catalogs: OrderedDict[tuple[str, str, int], "Catalog"] = OrderedDict()
 #: Catalogs are made and put in place by threads (`services.concurrency`).
 _catalogs_lock = Lock()
 
-_ROOTS = """
-SELECT root_id, partition FROM account_directory
-WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
-"""
 _GENERATION = "SELECT generation FROM store.generations WHERE part = 'commands'"
 _CATALOG = f"""
 SELECT record FROM facts WHERE partition = {CATALOG_PARTITION} AND organization = $1 AND log_offset < $2
@@ -114,19 +110,18 @@ async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[st
 
 async def read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> PageRows:
     """The rows of families, in a transaction that has set its search path."""
-    place, roots = await read_place(connection, organization, root_ids)
-    return replace(place, families=await read_families(connection, roots))
+    page, roots = await read_standing(connection, organization, root_ids)
+    return replace(page, families=await read_families(connection, roots))
 
 
-async def read_place(connection: Any, organization: str, root_ids: Sequence[str]) -> tuple[PageRows, list[Root]]:
-    """The same without what the families have: at which positions they stand; and where each of them lies."""
-    rows = await connection.fetch(_ROOTS, organization, list(root_ids))
-    partitions = {row["partition"] for row in rows}
+async def read_standing(connection: Any, organization: str, root_ids: Sequence[str]) -> tuple[PageRows, list[Root]]:
+    """At which positions the families stand, without what they have; and where each of them lies."""
+    roots = await read_roots(connection, organization, root_ids)
+    partitions = {root.partition for root in roots}
     folded = await read_positions(connection, list(partitions))
-    clocks = {partition: (await read_clocks(connection, partition)).get(organization) for partition in partitions}
+    clocks = {partition: await read_clock(connection, partition, organization) for partition in partitions}
     offsets = {position.catalog_offset for position in folded.values()}
     catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
-    roots = [Root(organization, row["root_id"], row["partition"]) for row in rows]
     return PageRows(organization, FamilyRows(roots), folded, clocks, catalogs), roots
 
 
@@ -171,7 +166,7 @@ async def settle_now(
             raise UnknownFamilyError(organization, root_id)
         families = await read_families(connection, [Root(organization, root_id, partition)])
         folded = await read_positions(connection, [partition])
-        clocks = {partition: (await read_clocks(connection, partition)).get(organization)}
+        clocks = {partition: await read_clock(connection, partition, organization)}
     page = PageRows(organization, families, folded, clocks, {})
     return await compute(organization, _settled_now, page, terms, root_id, as_of)
 

@@ -168,7 +168,7 @@ class FamilyState:
         """How many totals it has."""
         return sum([len(days) for days in self.totals.values()])
 
-    def held(self, key: CellKey) -> DayState | None:
+    def total(self, key: CellKey) -> DayState | None:
         """A total as it stands, without records if all of them were voided; None if there never was any."""
         state = self.totals.get(key[:3], _NO_DAYS).get(key[3])
         return self.emptied.get(key) if state is None else state

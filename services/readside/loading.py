@@ -9,6 +9,7 @@ from typing import Any
 
 from events.bill_parts import BillParts
 from events.codec import decode
+from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import EVENTS
@@ -20,6 +21,19 @@ from services.readside.family_state import FamilyState, Root, Total, family_know
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
 WHERE partition = $1 AND type = 'ClockTicked' ORDER BY organization, log_offset DESC
+"""
+#: $3: below this offset; null: of all. The fence (OFFSET 0) keeps it a look into the index by type.
+_CLOCK = """
+SELECT record FROM (
+    SELECT log_offset, record FROM facts
+    WHERE partition = $1 AND organization = $2 AND type = 'ClockTicked' AND ($3::bigint IS NULL OR log_offset < $3)
+    OFFSET 0
+) AS ticks ORDER BY log_offset DESC LIMIT 1
+"""
+#: $1 organization, $2 ids of accounts: those of them that are roots.
+_ROOTS = """
+SELECT root_id, partition FROM account_directory
+WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
 """
 
 
@@ -37,12 +51,19 @@ async def read_positions(connection: Any, partitions: Sequence[int]) -> dict[int
 
 async def read_clocks(connection: Any, partition: int) -> dict[str, datetime]:
     """The test clocks of organizations as the partition's log has them."""
-    clocks = {}
-    for row in await connection.fetch(_CLOCKS, partition):
-        envelope = decode(bytes(row["record"]))
-        assert isinstance(envelope.data, ClockTicked)
-        clocks[envelope.organization] = envelope.data.now
-    return clocks
+    ticks = [decode(bytes(row["record"])) for row in await connection.fetch(_CLOCKS, partition)]
+    return {tick.organization: _shown_by(tick) for tick in ticks}
+
+
+async def read_clock(connection: Any, partition: int, organization: str, end: int | None = None) -> datetime | None:
+    """The organization's test clock, as the partition's log has it below an offset, or up to now; None: it has none."""
+    record = await connection.fetchval(_CLOCK, partition, organization, end)
+    return None if record is None else _shown_by(decode(bytes(record)))
+
+
+def _shown_by(tick: Envelope) -> datetime:
+    assert isinstance(tick.data, ClockTicked)
+    return tick.data.now
 
 
 async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> BillIssued | None:
@@ -60,6 +81,12 @@ async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:
     """The roots of these accounts; accounts that nobody knows are left out."""
     rows = await connection.fetch(directory.ROOTS_OF, sorted(account_ids))
     return [Root(row["organization"], row["root_id"], row["partition"]) for row in rows]
+
+
+async def read_roots(connection: Any, organization: str, ids: Collection[str]) -> list[Root]:
+    """The root accounts among these of the organization, by id."""
+    rows = await connection.fetch(_ROOTS, organization, list(ids))
+    return [Root(organization, row["root_id"], row["partition"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,14 @@ SELECT
     ({HEAD}) AS head,
     ({RELAYED_TO}) AS relayed,
     ({GENERATIONS}) AS generations,
-    {{projected}}
+    ({{positions}})::text AS positions,
+    ({{due}}) AS due
 """
-_PROJECTED = f"""
-    (SELECT json_agg(json_build_array(partition, next_offset, catalog_offset, sequences))
-     FROM "{{schema}}".positions WHERE topic = '{EVENTS}')::text AS positions,
-    0 AS due
+_POSITIONS = f"""
+SELECT json_agg(json_build_array(partition, next_offset, catalog_offset, sequences))
+FROM "{{schema}}".positions WHERE topic = '{EVENTS}'
 """
-_FILLED = _PROJECTED.replace("0 AS due", '(SELECT count(*) FROM "{schema}".due_accounts) AS due')
-_NOTHING = "NULL AS positions, 0 AS due"
+_DUE = 'SELECT count(*) FROM "{schema}".due_accounts'
 #: Replays that swap schemas again and again are not to be waited for.
 _ATTEMPTS = 5
 
@@ -100,12 +99,11 @@ async def _live(connection: Any) -> Live:
 
 async def _row(connection: Any, live: Live) -> Mapping[str, Any] | None:
     """None: the schema that was asked has been dropped since."""
-    projected = _PROJECTED.format(schema=live.schema)
-    if not live.is_current:
-        filling = await filling_schema(connection, live)
-        projected = _NOTHING if filling is None else _FILLED.format(schema=filling)
+    schema = live.schema if live.is_current else await filling_schema(connection, live)
+    positions = "NULL" if schema is None else _POSITIONS.format(schema=schema)
+    due = "0" if schema is None or live.is_current else _DUE.format(schema=schema)
     try:
-        row: Mapping[str, Any] = await connection.fetchrow(_LOOK.format(projected=projected))
+        row: Mapping[str, Any] = await connection.fetchrow(_LOOK.format(positions=positions, due=due))
     except TablesMovedError:
         return None
     return row

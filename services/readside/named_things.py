@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.commands.table import KINDS
+from services.personal.sealed import MARK
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.finding import has_code
 
-_FOUND = [kind.name for kind in KINDS.values() if kind.is_found]
+_KINDS = [kind.name for kind in KINDS.values() if kind.is_found]
 _COLUMNS = "e.kind, e.id, e.body->>'code' AS code, e.body->>'name' AS name, e.body->>'accountId' AS account_id"
 _OF_KINDS = f"SELECT {_COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = ANY($2)"
-_IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind = '{kind}'" for kind in _FOUND)
+_IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind = '{kind}'" for kind in _KINDS)
 #: $3 what it is called.
 _EXACTLY = f"{_OF_KINDS} AND (e.id = $3 OR {_IS_CALLED}) ORDER BY e.kind, e.position DESC LIMIT $4"
 #: $3 what its code begins with, $4 what its name has in it, both as patterns. Rows of the kinds are looked through.
 _ALIKE = f"""
-{_OF_KINDS} AND (e.body->>'code' ILIKE $3 OR e.body->>'name' ILIKE $4) ORDER BY e.kind, e.position DESC LIMIT $5
+{_OF_KINDS} AND (e.body->>'code' ILIKE $3 OR e.body->>'name' ILIKE $4 AND NOT starts_with(e.body->>'name', '{MARK}'))
+ORDER BY e.kind, e.position DESC LIMIT $5
 """
 #: $2 an id, or the number that the bill's invoice has.
 _BILLS = """
@@ -25,7 +27,7 @@ WHERE organization = $1 AND (bill_id = $2 OR bill->>'sequentialInvoiceNumber' = 
 """
 
 
-class Found(NamedTuple):
+class Named(NamedTuple):
     """Something that is called so: of a kind of resource, or a `bill`, whose `code` is the number of its invoice;
     `account_id`: whose it is.
     """
@@ -37,18 +39,18 @@ class Found(NamedTuple):
     account_id: str | None
 
 
-async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[Found]:
+async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[Named]:
     """What is called exactly so; where nothing is, what is called alike, and no bills."""
     async with postgres.connection() as connection:
-        exactly = _found(await connection.fetch(_EXACTLY, organization, _FOUND, words, most))
+        exactly = _named(await connection.fetch(_EXACTLY, organization, _KINDS, words, most))
     async with reading_live(postgres) as connection:
-        exactly += _found(await connection.fetch(_BILLS, organization, words, most))
+        exactly += _named(await connection.fetch(_BILLS, organization, words, most))
     if exactly:
         return exactly[:most]
     pattern = words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
     async with postgres.connection() as connection:
-        return _found(await connection.fetch(_ALIKE, organization, _FOUND, f"{pattern}%", f"%{pattern}%", most))
+        return _named(await connection.fetch(_ALIKE, organization, _KINDS, f"{pattern}%", f"%{pattern}%", most))
 
 
-def _found(rows: Sequence[Mapping[str, Any]]) -> list[Found]:
-    return [Found(*(row[name] for name in Found._fields)) for row in rows]
+def _named(rows: Sequence[Mapping[str, Any]]) -> list[Named]:
+    return [Named(*(row[name] for name in Named._fields)) for row in rows]

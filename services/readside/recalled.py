@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from services.concurrency import compute
 from services.postgres import Postgres
-from services.readside.family_now import LoadedFamily, PageRows, UnknownFamilyError, loaded_page, read_place
+from services.readside.family_now import LoadedFamily, PageRows, UnknownFamilyError, loaded_page, read_standing
 from services.readside.live import reading_live
 from services.readside.loading import read_families
 
@@ -42,7 +42,7 @@ _lock = Lock()
 async def recall_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
     """The family as the live read models hold it now. It is shared: nobody changes it. Raises: UnknownFamilyError."""
     async with reading_live(postgres) as connection:
-        rows, roots = await read_place(connection, organization, [root_id])
+        rows, roots = await read_standing(connection, organization, [root_id])
         if not roots:
             raise UnknownFamilyError(organization, root_id)
         standing = _standing(rows, root_id, await connection.fetchval(_SCHEMA))

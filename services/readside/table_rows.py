@@ -87,6 +87,9 @@ JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
 JOIN bills b ON b.bill_id = page.bill_id
 ORDER BY page.place DESC
 """
+_LINES_OF_BILLS = """
+SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number
+"""
 _ROWS = """
 SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
 FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
@@ -135,6 +138,15 @@ async def read_lines(
     places = _PLACES + all_placed(conditions, arguments)
     rows = await connection.fetch(_LINES.format(places=places, size=size), *arguments)
     return [ListedLine(bill_with(row["bill"], [_line(row)]), int(row["place"])) for row in rows]
+
+
+async def lines_of_bills(connection: Any, bill_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """The lines of each of these bills as JSON with exact numbers, in their order. The connection's transaction reads
+    the live schema."""
+    lines: dict[str, list[Any]] = {bill_id: [] for bill_id in bill_ids}
+    for row in await connection.fetch(_LINES_OF_BILLS, list(bill_ids)):
+        lines[row["bill_id"]].append(_line(row))
+    return lines
 
 
 def _line(row: Mapping[str, Any]) -> Any:

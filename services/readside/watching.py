@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.concurrency import cancel_all
+from services.concurrency import cancel_all, first_of
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster
 from services.readside.live import Live, OutdatedReadModelsError
@@ -123,8 +123,10 @@ class Watcher:
                 self._woken.clear()
                 moved = await self._look_once()
                 pause = LOOK_SECONDS if moved else min(2 * pause, REST_SECONDS)
-                if self._waits and await _set_within(self._woken, pause):
-                    pause = LOOK_SECONDS
+                if self._waits:
+                    await first_of(pause, self._woken)
+                    if self._woken.is_set():
+                        pause = LOOK_SECONDS
         finally:
             self._watching = None
 
@@ -183,14 +185,6 @@ async def _patiently(target: Target, wait: _Wait, deadline: Deadline) -> None:
             raise ProjectionStalledError(target.what, target.who, deadline.within, moving=wait.moves > moves)
         if is_still:
             raise ProjectionStalledError(target.what, target.who, PROGRESS_SECONDS)
-
-
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
 
 
 @asynccontextmanager

@@ -17,10 +17,10 @@ from services.continuity.guard import mending
 from services.continuity.memory import Known, newest_noted, note, note_writer, read, written
 from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader, Mark
-from services.migrate.make_roles import make_roles
 from services.migrate.migrate import (
     MIGRATE_LOCK,
     known_topics,
+    make_roles,
     migrate_store,
     record_limit,
     record_topic,

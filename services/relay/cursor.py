@@ -11,7 +11,7 @@ from services.store.events import RELAYED
 from services.store.rows import COLUMNS
 
 #: A topic and a partition.
-Place = tuple[str, int]
+TopicPartition = tuple[str, int]
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
 STEP_EVENTS = 500
 STEP_BYTES = 8 * 1024 * 1024
@@ -76,17 +76,19 @@ async def next_events(connection: Any, position: int) -> list[Mapping[str, Any]]
     return list(await connection.fetch(_NEXT, position))
 
 
-async def move(connection: Any, old: int, new: int, marks: Mapping[Place, Mark]) -> None:
+async def move(connection: Any, old: int, new: int, marks: Mapping[TopicPartition, Mark]) -> None:
     """Everything up to `new` is acknowledged; `marks` are the last records written. Raises: CursorMovedError."""
     await _set(connection, _MOVE, (old, new), marks)
 
 
-async def move_tick(connection: Any, old: int, new: int, quarter: int, marks: Mapping[Place, Mark]) -> None:
+async def move_tick(connection: Any, old: int, new: int, quarter: int, marks: Mapping[TopicPartition, Mark]) -> None:
     """Every partition has been told the quarter hour by tick `new`. Raises: CursorMovedError."""
     await _set(connection, _TICK, (old, new, quarter), marks)
 
 
-async def _set(connection: Any, statement: str, arguments: tuple[int, ...], marks: Mapping[Place, Mark]) -> None:
+async def _set(
+    connection: Any, statement: str, arguments: tuple[int, ...], marks: Mapping[TopicPartition, Mark]
+) -> None:
     async with connection.transaction():
         if await connection.execute(statement, *arguments) != "UPDATE 1":
             raise CursorMovedError
@@ -100,13 +102,13 @@ async def put_back(connection: Any, position: int, tick: int) -> None:
     await connection.execute(_FORGET_MARKS)
 
 
-async def put_marks(connection: Any, marks: Mapping[Place, Mark]) -> None:
-    """Remember the last record that was written to each place."""
-    rows = [(*place, *mark) for place, mark in marks.items()]
+async def put_marks(connection: Any, marks: Mapping[TopicPartition, Mark]) -> None:
+    """Remember the last record that was written to each partition."""
+    rows = [(*topic_partition, *mark) for topic_partition, mark in marks.items()]
     await connection.execute(_MARKS, *columns(rows, 5))
 
 
-async def put_reached(connection: Any, ends: Mapping[Place, int]) -> None:
+async def put_reached(connection: Any, ends: Mapping[TopicPartition, int]) -> None:
     """Remember that all that relays have written stands before these offsets; the last records written stay known."""
-    rows = [(*place, end) for place, end in ends.items()]
+    rows = [(*topic_partition, end) for topic_partition, end in ends.items()]
     await connection.execute(_REACHED, *columns(rows, 3))

@@ -3,7 +3,7 @@
 Why nothing is lost: the cursor moves only after every record up to it is acknowledged, so whatever kills the relay, the
 next one begins at or before the first record that is missing. Why nothing counts twice: what a relay finds in a
 partition's tail is not appended again, and what still is (a record whose acknowledgement was lost and that lands later)
-has a sequence that readers have passed. Why there is no gap: places are written one after the other, each batch is
+has a sequence that readers have passed. Why there is no gap: partitions are written one after the other, each batch is
 acknowledged before the next, and after any error all memory is dropped and the tails are read again.
 
 Ticks are numbered one after the other, not by the time that they tell: a clock may be set back.
@@ -32,7 +32,7 @@ from services.continuity.memory import note
 from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
 from services.postgres import Connection
 from services.relay import cursor
-from services.relay.cursor import Place
+from services.relay.cursor import TopicPartition
 from services.relay.notifications import notification_of
 from services.sight.metrics import POSITION, RELAYED, STEP, TICKED
 from services.store.events import whole_bill
@@ -55,23 +55,23 @@ class OfBill(TypedDict):
 
 @dataclass(slots=True)
 class Outgoing:
-    """Records by place, in the order in which the places are written.
+    """Records by topic and partition, in the order in which these are written.
 
     `billing.events` comes before `billing.catalog`: ingest learns of an account from the catalog, so usage can never
     precede its account in the log. Each record stands with its sequence.
     """
 
-    log: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
-    catalog: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+    log: dict[TopicPartition, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+    catalog: dict[TopicPartition, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
     #: What is derived of facts for those outside: lines of bills, and alerts.
-    derived: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+    derived: dict[TopicPartition, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, envelope: Envelope, partition: int | None, partitions: int) -> None:
         """Put the fact's record where its route says; `partition` is its account's."""
         record = Record((envelope.account or envelope.organization).encode() or None, encode(envelope))
-        for place in places(envelope.data.route, partition, partitions):
-            target = self.catalog if place[0] == CATALOG else self.log
-            target[place].append((envelope.sequence, record))
+        for topic_partition in topic_partitions(envelope.data.route, partition, partitions):
+            target = self.catalog if topic_partition[0] == CATALOG else self.log
+            target[topic_partition].append((envelope.sequence, record))
 
     def add_lines(self, envelope: Envelope, bill: BillIssued, partition: int) -> None:
         """Put the lines of a bill, which is whole, where invoicing reads them."""
@@ -82,16 +82,16 @@ class Outgoing:
         """Put an alert where those read it whom it is for."""
         self.derived[NOTIFICATIONS, partition].append((envelope.sequence, notification_of(envelope, alert)))
 
-    def in_order(self) -> Iterable[tuple[Place, list[tuple[int, Record]]]]:
-        """Places to write, one after the other."""
+    def in_order(self) -> Iterable[tuple[TopicPartition, list[tuple[int, Record]]]]:
+        """By partition, in the order in which they are written."""
         for group in (self.log, self.catalog, self.derived):
             yield from sorted(group.items())
 
 
-def places(route: Route, partition: int | None, partitions: int) -> list[Place]:
+def topic_partitions(route: Route, partition: int | None, partitions: int) -> list[TopicPartition]:
     """Topic and partition of each record of a fact with this route."""
-    everywhere: list[Place] = [(EVENTS, number) for number in range(partitions)]
-    own: list[Place] = [] if partition is None else [(EVENTS, partition)]
+    everywhere: list[TopicPartition] = [(EVENTS, number) for number in range(partitions)]
+    own: list[TopicPartition] = [] if partition is None else [(EVENTS, partition)]
     match route:
         case Route.CATALOG:
             return [(CATALOG, 0)]
@@ -146,7 +146,7 @@ class Relay:
         self._connection, self._reader, self._writer, self._notes = connection, reader, writer, notes
         self._generations, self._tails, self._at = generations, tails, at
         self._clocks = ClockWatch()
-        self._ends: dict[Place, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
 
     async def step(self) -> bool:
         """Carry the next events over; False when there are none."""
@@ -206,25 +206,27 @@ class Relay:
         """
         of_log = await self._reader.end_offsets(EVENTS, range(self._generations.partitions))
         of_catalog = await self._reader.end_offsets(CATALOG, [0])
-        ends: dict[Place, int] = {(EVENTS, partition): end for partition, end in of_log.items()}
+        ends: dict[TopicPartition, int] = {(EVENTS, partition): end for partition, end in of_log.items()}
         ends[CATALOG, 0] = of_catalog[0]
         if ends != self._ends:
             await cursor.put_reached(self._connection, ends)
             self._ends = ends
 
-    async def _append(self, outgoing: Outgoing, source: str) -> dict[Place, Mark]:
-        """Write what the tails do not hold yet, place by place; returns the last record of each place written."""
+    async def _append(self, outgoing: Outgoing, source: str) -> dict[TopicPartition, Mark]:
+        """Write what the tails do not hold yet, one partition after the other. Returns: each one's last record."""
         marks = {}
-        for place, numbered in outgoing.in_order():
-            records = self._missing(place, numbered, source)
+        for topic_partition, numbered in outgoing.in_order():
+            records = self._missing(topic_partition, numbered, source)
             if records:
-                base, count, ms = (await self._writer.append(*place, records))[-1]
-                if place[0] != NOTIFICATIONS:  # what it lost is lost: nothing is told a second time for it
-                    marks[place] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
+                base, count, ms = (await self._writer.append(*topic_partition, records))[-1]
+                if topic_partition[0] != NOTIFICATIONS:  # what it lost is lost: nothing is told a second time for it
+                    marks[topic_partition] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
         return marks
 
-    def _missing(self, place: Place, numbered: Sequence[tuple[int, Record]], source: str) -> list[Record]:
+    def _missing(
+        self, topic_partition: TopicPartition, numbered: Sequence[tuple[int, Record]], source: str
+    ) -> list[Record]:
         # These carry no source; their consumers drop repeats by (position, line number), and by an alert's id.
-        is_derived = place[0] in (BILL_LINES, NOTIFICATIONS)
-        there = LastSequences() if is_derived else self._tails.get(place, LastSequences())
+        is_derived = topic_partition[0] in (BILL_LINES, NOTIFICATIONS)
+        there = LastSequences() if is_derived else self._tails.get(topic_partition, LastSequences())
         return there.missing(source, numbered)

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 import uvloop
 
-from services.concurrency import cancel_all
+from services.concurrency import unless_set
 from services.failures import Passing, Worded
 from services.kafka import Cluster
 from services.outage import until_stopped
@@ -28,40 +28,51 @@ from services.sight.pulse import PULSE
 from services.sight.tracing import TRACES
 from services.store.generations import NotMigratedError
 
-T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 #: More files and sockets than a process of ours has any use for.
 _FILES_MAX = 65_536
 
 
+#: The servers that a command needs, by where they answer; and what it is given.
+_Servers = TypeVar("_Servers")
+_Begun = TypeVar("_Begun")
+
+
 @dataclass(frozen=True, slots=True)
-class Process:
-    """What a command gets: settings, the addresses that answered, when to stop, and whom to tell that it is ready."""
+class _Command(Generic[_Servers]):
+    """What a command gets: settings, the servers that answered, when to stop, and whom to tell that it is ready."""
 
     settings: Settings
-    endpoints: Endpoints
+    servers: _Servers
     stop: asyncio.Event
     ready: Callable[..., None]
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaProcess:
-    """The same of one that does without Postgres."""
+class Process(_Command[Endpoints]):
+    """A command that needs Kafka and Postgres."""
 
-    settings: Settings
-    kafka: Cluster
-    stop: asyncio.Event
-    ready: Callable[..., None]
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where both answer."""
+        return self.servers
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresProcess:
-    """The same of one that does without Kafka."""
+class KafkaProcess(_Command[Cluster]):
+    """A command that does without Postgres: it neither waits for one nor has to know of any."""
 
-    settings: Settings
-    database_url: str
-    stop: asyncio.Event
-    ready: Callable[..., None]
+    @property
+    def kafka(self) -> Cluster:
+        """Which Kafka answers."""
+        return self.servers
+
+
+class PostgresProcess(_Command[str]):
+    """A command that does without Kafka."""
+
+    @property
+    def database_url(self) -> str:
+        """Where Postgres answers."""
+        return self.servers
 
 
 class NotYetMigratedError(Worded, Passing):
@@ -77,46 +88,38 @@ def run_process(
     is how the process' port calls it, and it waits for servers that do not answer yet and for `trueup migrate`, so that
     nothing has to be started in any order. Raises: ExpectedFailure.
     """
-
-    async def begun(settings: Settings, servers: Endpoints, stop: asyncio.Event, ready: Callable[..., None]) -> None:
-        await body(Process(settings, servers, stop, ready))
-
-    _begin(known_endpoints, begun, ready_file, seen_as)
+    _begin(known_endpoints, Process, body, ready_file, seen_as)
 
 
 def run_on_kafka(
     body: Callable[[KafkaProcess], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
 ) -> None:
-    """The same for what needs no Postgres: it neither waits for one nor has to know of any. Raises: ExpectedFailure."""
-
-    async def begun(settings: Settings, kafka: Cluster, stop: asyncio.Event, ready: Callable[..., None]) -> None:
-        await body(KafkaProcess(settings, kafka, stop, ready))
-
-    _begin(known_kafka, begun, ready_file, seen_as)
+    """Run a command that needs no Postgres, as `run_process` does. Raises: ExpectedFailure."""
+    _begin(known_kafka, KafkaProcess, body, ready_file, seen_as)
 
 
 def run_on_postgres(
     body: Callable[[PostgresProcess], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
 ) -> None:
-    """The same for what needs no Kafka. Raises: ExpectedFailure."""
-
-    async def begun(settings: Settings, url: str, stop: asyncio.Event, ready: Callable[..., None]) -> None:
-        await body(PostgresProcess(settings, url, stop, ready))
-
-    _begin(known_postgres, begun, ready_file, seen_as)
+    """Run a command that needs no Kafka, as `run_process` does. Raises: ExpectedFailure."""
+    _begin(known_postgres, PostgresProcess, body, ready_file, seen_as)
 
 
-#: The servers that it needs, and how they are found.
-_Servers = TypeVar("_Servers")
 _Find = Callable[[Settings], Coroutine[Any, Any, _Servers]]
-_Body = Callable[[Settings, _Servers, asyncio.Event, Callable[..., None]], Awaitable[None]]
+_Make = Callable[[Settings, _Servers, asyncio.Event, Callable[..., None]], _Begun]
 
 
-def _begin(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | None, seen_as: str | None) -> None:
+def _begin(
+    find: _Find[_Servers],
+    make: _Make[_Servers, _Begun],
+    body: Callable[[_Begun], Awaitable[None]],
+    ready_file: Path | None,
+    seen_as: str | None,
+) -> None:
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
-    uvloop.run(_run(find, body, ready_file, seen_as))
+    uvloop.run(_run(find, make, body, ready_file, seen_as))
 
 
 def raise_file_limit() -> None:
@@ -127,7 +130,13 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def _run(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | None, seen_as: str | None) -> None:
+async def _run(
+    find: _Find[_Servers],
+    make: _Make[_Servers, _Begun],
+    body: Callable[[_Begun], Awaitable[None]],
+    ready_file: Path | None,
+    seen_as: str | None,
+) -> None:
     settings = load_settings()
     with _port(settings, seen_as) as port_facts, stop_on_signals(asyncio.Event()) as stop:
         given = None if seen_as else await find(settings)
@@ -137,27 +146,17 @@ async def _run(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | 
             tell_ready(ready_file, {**facts, **port_facts})
 
         async def attempt() -> None:
-            servers = given or await _unless_stopped(stop, find(settings))
+            servers = given or await unless_set(stop, find(settings))
             if servers is None:
                 return
             try:
-                await body(settings, servers, stop, ready)
+                await body(make(settings, servers, stop, ready))
             except NotMigratedError as error:
                 if not seen_as:
                     raise
                 raise NotYetMigratedError(why=error) from error
 
         await until_stopped(stop, "waits" if seen_as else "server_unavailable", attempt)
-
-
-async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What it returns; None if `stop` is set before, and then nothing of it goes on."""
-    tasks = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].result() if tasks[0].done() else None
-    finally:
-        await cancel_all(tasks)
 
 
 @contextmanager

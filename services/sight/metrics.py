@@ -10,8 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram, Metric, disable_created
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from services.sight.lags import Lags
-from services.sight.moments import Moment
+from services.sight.gauges import Lags, Moment
 from services.sight.pulse import PULSE
 
 #: Records of a batch, and seconds of a step: each bound is about twice the one before.

@@ -78,33 +78,33 @@ def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> li
         if line_wanted.get("type", "USAGE") not in _TYPES:
             line = getattr(line_wanted, "line", at)
             raise ScenarioError(line, "expect.lines.type", f"{line_wanted['type']} is not a type of line")
-    fits = [[place for place, line in enumerate(played) if _fits(line_wanted, line)] for line_wanted in wanted]
+    fits = [[index for index, line in enumerate(played) if _fits(line_wanted, line)] for line_wanted in wanted]
     taken = _assign(fits)
-    differences = [f"no line {_shown(wanted[number])}" for number, place in enumerate(taken) if place is None]
+    differences = [f"no line {_shown(wanted[number])}" for number, index in enumerate(taken) if index is None]
     if not expected.get("partial"):
-        rest = [line for place, line in enumerate(played) if place not in taken and line.amount]
+        rest = [line for index, line in enumerate(played) if index not in taken and line.amount]
         differences.extend(f"the line {_described(line)} is not expected" for line in rest)
     return differences
 
 
 def _assign(fits: Sequence[Sequence[int]]) -> list[int | None]:
-    """A largest matching of expectations to lines (augmenting paths): the place of each expectation's line."""
+    """A largest matching of expectations to lines (augmenting paths): the index of each expectation's line."""
     owner: dict[int, int] = {}
 
-    def place_for(number: int, tried: set[int]) -> bool:
-        for place in fits[number]:
-            if place not in tried:
-                tried.add(place)
-                if place not in owner or place_for(owner[place], tried):
-                    owner[place] = number
+    def take_line(number: int, tried: set[int]) -> bool:
+        for index in fits[number]:
+            if index not in tried:
+                tried.add(index)
+                if index not in owner or take_line(owner[index], tried):
+                    owner[index] = number
                     return True
         return False
 
     for number in range(len(fits)):
-        place_for(number, set())
+        take_line(number, set())
     taken: list[int | None] = [None] * len(fits)
-    for place, number in owner.items():
-        taken[number] = place
+    for index, number in owner.items():
+        taken[number] = index
     return taken
 
 
@@ -133,19 +133,19 @@ def fields_differences(expected: Any, played: Mapping[str, Any], line: int, name
     return differences
 
 
-def acts_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: int) -> list[str]:
-    """Differences of an automatic rule's acts, oldest first; a reason is expected by a part of it."""
+def told_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: int, noun: str) -> list[str]:
+    """Differences of what the product did by itself, in its order; a reason is expected by a part of it."""
     if not isinstance(expected, list) or not all(isinstance(act, dict) for act in expected):
         raise ScenarioError(line, "expect", "must be a list of mappings")
     differences = []
     if len(expected) != len(played):
-        differences.append(f"there are {len(played)} acts, expected {len(expected)}")
-    for number, (wanted, act) in enumerate(zip(expected, played, strict=False)):
-        part, reason = wanted.get("reason"), str(act.get("reason", ""))
+        differences.append(f"there are {len(played)} {noun}s, expected {len(expected)}")
+    for number, (wanted, told) in enumerate(zip(expected, played, strict=False)):
+        part, reason = wanted.get("reason"), str(told.get("reason", ""))
         if part is not None and str(part) not in reason:
-            differences.append(f"act {number}: reason is {reason or 'absent'}, expected one with {part}")
+            differences.append(f"{noun} {number}: reason is {reason or 'absent'}, expected one with {part}")
         rest = {name: value for name, value in wanted.items() if name != "reason"}
-        differences += fields_differences(rest, act, line, f"act {number}: ")
+        differences += fields_differences(rest, told, line, f"{noun} {number}: ")
     return differences
 
 

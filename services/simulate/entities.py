@@ -98,7 +98,7 @@ class Entities:
         return code
 
     def _plan(
-        self, code: str, entry: Lines, fields: dict[str, Any], found: dict[str, list[Document]]
+        self, code: str, entry: Lines, fields: dict[str, Any], by_kind: dict[str, list[Document]]
     ) -> dict[str, Any]:
         """A plan's fields; those that only a template has make a template, unless it names one that stands there."""
         of_template = {name: fields.pop(name) for name in list(fields) if name in _TEMPLATE_ONLY}
@@ -107,7 +107,7 @@ class Entities:
             self._known.add(("planTemplate", template))
             of_template.setdefault("product", code)
             filled = self._filled("planTemplate", template, of_template)
-            found["planTemplate"].append(Document("planTemplate", template, entry.line, filled))
+            by_kind["planTemplate"].append(Document("planTemplate", template, entry.line, filled))
         elif of_template:
             name = next(iter(of_template))
             raise ScenarioError(entry.line_of(name), f"plan.{name}", f"belongs to planTemplate {template}")
@@ -192,6 +192,10 @@ def check_fields(kind: str, fields: Lines) -> None:
 
     Raises: ScenarioError.
     """
+    row = KINDS[kind].in_stories
+    for name, untold in row.never if row is not None else ():
+        if fields.get(name) == untold:
+            raise ScenarioError(fields.line_of(name), f"{kind}.{name}", f"{untold} is about what no story has")
     for name in (*ANSWERED, *KINDS[kind].derived):
         if name in fields:
             raise ScenarioError(fields.line_of(name), f"{kind}.{name}", "is told by answers, not by a story")

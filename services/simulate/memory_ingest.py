@@ -19,11 +19,13 @@ from projections.usage import joined
 from services.commands.correction_rules import LoggedUsage, amend, fields_of, void
 from services.commands.errors import CommandError, UnknownResource
 from services.ingest.cloudevent import CloudEvent, UsageData
-from services.ingest.directory import directory_of
+from services.ingest.directory import Directory, KnownAccount, KnownMeter, directory_of
 from services.ingest.instants import LATEST, Arrival, utc_text
-from services.ingest.lane import find_account, find_meter, lane_of
+from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.validate import Usage, accept, conflict
+from services.personal.fields import Change, changed_usage, marked_by
 from services.refusals.refusal import Refused
+from services.simulate.memory_held import MemoryHeld
 from services.simulate.naming import NUMBERS, SOURCE, TEXTS, refusal
 from services.simulate.player import RefusedError, UsageRecord
 
@@ -68,28 +70,49 @@ class _Event:
 
 
 class MemoryUsage:
-    """Quantities of accepted usage by account, aggregation, segment and day. No uid is ever forgotten."""
+    """Quantities of accepted usage by account, aggregation, segment and day. No uid is ever forgotten.
 
-    def __init__(self) -> None:
+    `seal_of`: what seals personal texts of an account, by its id, in an organization that keeps keys.
+    """
+
+    def __init__(self, seal_of: Callable[[str], Change]) -> None:
+        self._seal_of = seal_of
         self.totals: dict[TotalsKey, dict[date, DayState]] = {}
         #: Of every usage id that was accepted what stood under it, both by their digests.
         self._content: dict[bytes, bytes] = {}
         #: By account, source and uid, in the order in which they came.
         self._events: dict[tuple[str, str, str], _Event] = {}
         self._refused: list[RefusedError] = []
+        self.held = MemoryHeld()
 
-    def send(self, resources: Resources, record: UsageRecord) -> None:
-        """Take the record in, if ingest would; its refusal is told by `arrive`."""
+    def send(self, resources: Resources, record: UsageRecord, now: datetime) -> None:
+        """Take the record in, if ingest would, or hold it; its refusal is told by `arrive`."""
         sent = _event(resources.organization, record)
         directory = directory_of(resources)
         try:
-            lane = lane_of(directory, find_account(sent, directory), find_meter(sent, directory), None)
+            lane = self._lane(directory, find_account(sent, directory), find_meter(sent, directory))
             usage = accept(sent, lane, _ARRIVED)
             if self._is_new(usage):
                 event = self._events[record.account, record.source, record.uid] = _Event(record, usage)
                 self._add(resources, event)
         except Refused as error:
-            self._refused.append(refusal(error.rule))
+            if error.hold is None:
+                self._refused.append(refusal(error.rule))
+            else:
+                self.held.hold(record, error, now)
+
+    def release(self, resources: Resources, now: datetime) -> None:
+        """Send again what was held and waits no more; it may have to wait for something else."""
+        self.held.expire(now)
+        while records := self.held.let_go(directory_of(resources)):
+            for record in records:
+                self.send(resources, record, now)
+
+    def recount(self, resources: Resources) -> None:
+        """Add all of it up anew, for what is counted has changed."""
+        self.totals = {}
+        for event in self._events.values():
+            self._add(resources, event)
 
     def arrive(self) -> None:
         """What was sent has been judged. Raises: RefusedError for the first of it that was refused."""
@@ -107,7 +130,10 @@ class MemoryUsage:
         """Give an event of the file these fields. Raises: RefusedError."""
 
         def decided(usage: LoggedUsage, stands: UsageFields | None) -> UsageCorrection | None:
-            return amend(usage, stands, fields_of(resources.meters[usage.rated.meter_id].body, values), None)
+            fields = fields_of(resources.meters[usage.rated.meter_id].body, values)
+            if marked_by(resources.configured) is not None:
+                fields = changed_usage(fields, self._seal_of(usage.account_id))
+            return amend(usage, stands, fields, None)
 
         self._correct(resources, account, uid, decided)
 
@@ -123,9 +149,11 @@ class MemoryUsage:
             raise RefusedError(str(error)) from error
         if fact is not None:
             event.said, event.voided = (fact.now, False) if isinstance(fact, UsageAmended) else (None, True)
-            self.totals = {}
-            for stands in self._events.values():
-                self._add(resources, stands)
+            self.recount(resources)
+
+    def _lane(self, directory: Directory, account: KnownAccount, meter: KnownMeter) -> Lane:
+        seal = self._seal_of(account.id) if directory.keeps_keys else None
+        return lane_of(directory, account, meter, None, seal)
 
     def _is_new(self, usage: Usage) -> bool:
         """Whether the id did not come before. Raises: Refused if it did, with other content."""

@@ -1,19 +1,25 @@
 """A whole organization in memory: what a story's steps change, and what they see."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid5
 
-from events.envelope import NAMESPACE, seal
+from events.envelope import NAMESPACE, Envelope, seal
 from events.facts.base import Fact
 from events.facts.bills import BillIssued, Positions
-from events.facts.resources import ResourceFact
+from events.facts.resources import OrganizationConfigured, ResourceFact
+from projections.calendar import local_day
+from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.resources import Resources
 from projections.settlement import Billed, DraftBill, Family, compile_terms, issue
 from services.commands.decide import decide
 from services.commands.messages import Command
 from services.simulate.memory_ingest import MemoryUsage
+from services.simulate.memory_keys import MemoryKeys
 from services.simulate.memory_rules import MemoryRules
+from services.store.execute import place_of
+from services.store.happened import resource_of
 
 ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
 
@@ -25,7 +31,8 @@ class MemoryOrganization:
     def __init__(self) -> None:
         self.resources = Resources(ORGANIZATION)
         self.index = FamilyIndex()
-        self.used = MemoryUsage()
+        self.keys = MemoryKeys()
+        self.used = MemoryUsage(self.keys.seal_of)
         self.billed: dict[str, Billed] = {}
         self.rules = MemoryRules()
         #: What results call everything that was ever created, by id: lines may name what was deleted since.
@@ -53,17 +60,26 @@ class MemoryOrganization:
         positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
         fact = issue(draft, bill_id=bill_id, positions=positions)
         self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
+        self._tell(self._sealed(fact, fact.account_id))
         return fact
 
     def command(self, command: Command) -> None:
         """Decide what is asked, and apply it. Raises: CommandError."""
         for fact in decide(self.resources, command, 1):
-            self._apply(fact)
+            self._apply(self.keys.kept(self.resources, fact))
 
     def _apply(self, fact: Fact) -> None:
+        is_config = isinstance(fact, OrganizationConfigured)
+        assert isinstance(fact, ResourceFact)
+        before = resource_of(self.resources, fact)
+        envelope = self._sealed(fact, None if is_config else place_of(self.resources, fact)[0])
+        self.resources.evolve(envelope)
+        self.index.evolve(envelope)
+        self._tell(envelope, before, resource_of(self.resources, fact))
+
+    def _sealed(self, fact: Fact, account: str | None) -> Envelope:
         self._sequence += 1
-        account = fact.id if isinstance(fact, ResourceFact) else None
-        envelope = seal(
+        return seal(
             fact,
             source="commands/simulate",
             sequence=self._sequence,
@@ -71,5 +87,9 @@ class MemoryOrganization:
             time=self._now,
             account=account,
         )
-        self.resources.evolve(envelope)
-        self.index.evolve(envelope)
+
+    def _tell(self, envelope: Envelope, before: Entity[Any] | None = None, after: Entity[Any] | None = None) -> None:
+        """Rules of alerts hear of an event."""
+        config = self.resources.configured
+        day = local_day(self.rules.now, "UTC" if config is None else config.timezone)
+        self.rules.alerts.happened(self.resources, envelope, before, after, day)

@@ -36,11 +36,13 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
             for usage in outcome.unpriced:
                 show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
         elif isinstance(outcome.result, tuple):
-            for act in outcome.result:
-                said = ", ".join(f"{name} {value}" for name, value in act.items())
-                show(console, Text(printable(f"automatic {outcome.step.fields['rule']}: {said}")))
+            about = " ".join((outcome.step.kind, *outcome.step.fields.values()))
+            for told in outcome.result:
+                said = ", ".join(f"{name} {value}" for name, value in told.items())
+                show(console, Text(printable(f"{about}: {said}")))
         elif isinstance(outcome.result, dict):
-            show(console, Text(printable(f"commitment {outcome.step.fields['commitment']}: {_brief(outcome.result)}")))
+            [(kind, code)] = outcome.step.fields.items()
+            show(console, Text(printable(f"{kind} {code}: {_brief(outcome.result)}")))
         for text in outcome.differences:
             where = f"step {outcome.step.index} ({outcome.step.kind}), line {outcome.step.line}: "
             show(console, Text(where, "red").append(printable(text), "default"))
@@ -76,6 +78,8 @@ def _unpriced(usage: PlayedUnpriced) -> str:
 
 def _brief(document: Mapping[str, Any]) -> str:
     shown = (
+        "name",
+        "emailAddress",
         "status",
         "amount",
         "amountSpent",

@@ -16,6 +16,11 @@ from services.simulate.player import Document
 from services.simulate.values import typed
 from services.simulate.yaml_lines import Mapping, ScenarioError, decode_yaml
 
+_MAPS: dict[str, tuple[str, bool]] = {
+    **{category: ("mapping", False) for category in NUMBERS},
+    **{category: ("texts", False) for category in TEXTS},
+}
+_ON_A_DAY: dict[str, tuple[str, bool]] = {"amount": ("number", True), "date": ("date", True)}
 #: Fields of each kind of step that has a mapping: field -> (what it must be, required).
 _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "usage": {
@@ -25,27 +30,17 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
         "uid": ("text", False),
         "ets": ("wire instant", False),
         "repeat": ("mapping", False),
-        **{category: ("mapping", False) for category in NUMBERS},
-        **{category: ("texts", False) for category in TEXTS},
+        **_MAPS,
     },
     "void": {"account": ("text", True), "uid": ("text", True)},
-    "amend": {
-        "account": ("text", True),
-        "uid": ("text", True),
-        **{category: ("mapping", False) for category in NUMBERS},
-        **{category: ("texts", False) for category in TEXTS},
-    },
+    "amend": {"account": ("text", True), "uid": ("text", True), **_MAPS},
     "bill": {"date": ("bill date", True), "account": ("text", False)},
+    "forget": {"account": ("text", True)},
     "preview": {"date": ("bill date", True), "account": ("text", True)},
     "unbilled": {"account": ("text", True), "date": ("date", True)},
     "update": {"set": ("mapping", True), "effectiveDate": ("date", False)},
     "delete": {"force": ("flag", False), "effectiveDate": ("date", False)},
-    "topUp": {
-        "commitment": ("text", True),
-        "amount": ("number", True),
-        "date": ("date", True),
-        "recurring": ("flag", False),
-    },
+    "topUp": {**_ON_A_DAY, "commitment": ("text", True), "recurring": ("flag", False)},
     "cancel": {"commitment": ("text", True), "date": ("date", True), "policy": ("text", False)},
     "adjustment": {
         "account": ("text", True),
@@ -53,11 +48,14 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
         "date": ("date", True),
         "value": ("number", True),
     },
-    "transaction": {"balance": ("text", True), "amount": ("number", True), "date": ("date", True)},
+    "transaction": {**_ON_A_DAY, "balance": ("text", True)},
     "approve": {"account": ("text", True)},
     "automatic": {"rule": ("text", True)},
+    "alerts": {"rule": ("text", True)},
+    "held": {},
     "create": {},
     "commitment": {},
+    "account": {},
 }
 _REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -96,8 +94,8 @@ def read_step(index: int, step: Any, line: int, entities: Entities) -> Step:
     if kind == "create":
         documents = tuple(_created(step, entities, refused=error is not None))
         fields: dict[str, Any] = {}
-    elif kind == "commitment":
-        fields = {"commitment": typed(step, "commitment", "text")}
+    elif kind in ("commitment", "account"):
+        fields = {kind: typed(step, kind, "text")}
     else:
         fields = _fields(kind, step[kind], step.line)
     return Step(index, kind, step.line, fields, expect, error, documents)
@@ -246,4 +244,6 @@ def _organization(document: Mapping) -> dict[str, Any]:
     for name in fields:
         if name in ANSWERED or name == "testClock":
             raise ScenarioError(fields.line_of(name), f"organization.{name}", "is not for a story to say")
+        if (name, fields[name]) == ("usageBeforeAccount", "CREATE"):
+            raise ScenarioError(fields.line_of(name), f"organization.{name}", "CREATE is not for a story")
     return dict(fields)

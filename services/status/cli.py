@@ -12,8 +12,7 @@ from rich.table import Table
 from services.failures import ExpectedFailure, Passing
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
-from services.status.processes import ask, known_in
-from services.status.shown import lines
+from services.status.processes import ask, known_in, lines
 from services.status.whole import Document, look, with_processes
 from services.words import printable
 
@@ -91,8 +90,8 @@ def _yes(value: bool) -> str:
 
 def _table(names: tuple[str, ...], rows: list[tuple[Any, ...]], numbers: tuple[int, ...] = ()) -> Table:
     table = Table(box=None, pad_edge=False)
-    for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place in numbers else "left", no_wrap=True)
+    for column, name in enumerate(names):
+        table.add_column(name, justify="right" if column in numbers else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(printable(str(cell)) for cell in row))
     return table

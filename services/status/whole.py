@@ -17,16 +17,15 @@ from services.kafka import EPOCH, Cluster, LogReader
 from services.postgres import open_postgres
 from services.readside.live import OutdatedReadModelsError, reading_live
 from services.readside.looking import Seen
+from services.readside.overview import due_families
 from services.readside.targets import usage_read
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
-from services.status.processes import Said
-from services.status.shown import together
+from services.status.processes import Said, together
 
 #: By topic and partition, where it ends.
 Ends = Mapping[str, Mapping[int, int]]
 RELAY, INGEST, PROJECTOR = "relay", "ingest worker", "projector"
-_DUE = "SELECT reason, count(*) AS count FROM due_accounts GROUP BY reason ORDER BY reason"
 #: Of the first record that waits no more is fetched than this; Kafka gives a larger one whole.
 _FETCH_BYTES = 64 * 1024
 Document = dict[str, Any]
@@ -84,11 +83,6 @@ async def oldest_unprojected(cluster: Cluster, seen: Seen, ends: Ends) -> dateti
                     arrivals.append(EPOCH + timedelta(milliseconds=record.timestamp))
                     break
     return min(arrivals, default=None)
-
-
-async def due_families(connection: Any) -> dict[str, int]:
-    """Families that wait to be settled, by reason, in the live read models; `lines`: of them only draws and lines."""
-    return {row["reason"]: row["count"] for row in await connection.fetch(_DUE)}
 
 
 async def look(endpoints: Endpoints) -> Document:

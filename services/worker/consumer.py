@@ -13,7 +13,7 @@ from faststream.kafka import KafkaBroker
 from events.topics import USAGE
 from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
-from services.kafka import FETCH_BYTES, Cluster, Polled, kafka_errors, look_seldom, new_broker, read_raw
+from services.kafka import FETCH_BYTES, LOOK_MS, Cluster, Polled, RawFetcher, kafka_errors, new_broker, read_raw
 
 #: How soon it is noticed that somebody has added partitions to the topic.
 METADATA_MS = 10_000
@@ -55,8 +55,9 @@ async def consuming(
         consumer = subscriber.consumer
         assert consumer is not None
         # What is assigned was paused, so nothing has been fetched.
-        read_raw(consumer)
-        yield Fetching(cluster, cluster.topic(topic), consumer, Arrivals(consumer, max_records))
+        fetcher = await read_raw(consumer)
+        arrivals = Arrivals(consumer, fetcher, max_records)
+        yield Fetching(cluster, cluster.topic(topic), consumer, fetcher, arrivals)
     finally:
         await broker.stop()
 
@@ -77,6 +78,7 @@ def _subscriber(
         isolation_level=isolation,
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=BUSY_WAIT_MS,
+        consumer_timeout_ms=LOOK_MS,
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=session_ms // 3,
         rebalance_timeout_ms=60_000,
@@ -101,10 +103,9 @@ class Arrivals:
     The consumer was made with `fetch_max_wait_ms=BUSY_WAIT_MS`.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, max_records: int) -> None:
-        self._consumer, self._max_records = consumer, max_records
+    def __init__(self, consumer: AIOKafkaConsumer, fetcher: RawFetcher, max_records: int) -> None:
+        self._consumer, self._fetcher, self._max_records = consumer, fetcher, max_records
         self._came_at = self._next_at = time.monotonic()
-        look_seldom(consumer)
 
     async def next(
         self, seconds: float, *events: asyncio.Event, ends: "Sequence[asyncio.Future[Any]]" = ()
@@ -127,7 +128,7 @@ class Arrivals:
             self._came_at = now
             is_full = sum(map(len, fetched.values())) >= self._max_records
             self._next_at = now if is_full else now + GATHER_S
-        self._consumer._fetcher._fetch_max_wait_ms = BUSY_WAIT_MS if now - self._came_at < QUIET_S else QUIET_WAIT_MS
+        self._fetcher.hold_for(BUSY_WAIT_MS if now - self._came_at < QUIET_S else QUIET_WAIT_MS)
         return fetched
 
     async def _there(self) -> dict[TopicPartition, Sequence[Any]]:
@@ -137,7 +138,7 @@ class Arrivals:
     async def _until_some_come(
         self, seconds: float, events: Sequence[asyncio.Event], ends: "Sequence[asyncio.Future[Any]]"
     ) -> None:
-        come = self._consumer._fetcher._create_fetch_waiter()
+        come = self._fetcher.wait_for_some()
         try:
             await first_of(seconds, *events, futures=[come, *ends])
         finally:
@@ -154,6 +155,7 @@ class Fetching:
     #: As the cluster has it.
     topic: str
     consumer: AIOKafkaConsumer
+    fetcher: RawFetcher
     arrivals: Arrivals
 
     async def fetch(self, seconds: float, ready: Mapping[int, int], *events: asyncio.Event) -> dict[int, Polled]:
@@ -185,8 +187,8 @@ class Fetching:
         """How many records there are to be read of partitions that go on at these offsets, as the last fetch told."""
         lags = {}
         for partition in ready.keys() & self.partitions:
-            place = TopicPartition(self.topic, partition)
-            stable, end = self.consumer.last_stable_offset(place), self.consumer.highwater(place)
+            topic_partition = TopicPartition(self.topic, partition)
+            stable, end = self.consumer.last_stable_offset(topic_partition), self.consumer.highwater(topic_partition)
             if end is not None:
                 end = end if stable in (None, -1) else stable  # -1: it reads what is not committed, too
                 lags[partition] = max(0, end - ready[partition])
@@ -195,7 +197,7 @@ class Fetching:
     @property
     def _tasks(self) -> "Sequence[asyncio.Task[None]]":
         """The client's own, which run as long as it does."""
-        return self.consumer._fetcher._fetch_task, self.consumer._coordinator._coordination_task
+        return self.fetcher.error_future, self.consumer._coordinator._coordination_task
 
     def _holds(self, topic_partition: TopicPartition) -> bool:
         """Whether the partition is still ours: a rebalance may take it away while we wait."""

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
 from services.garbage import tune_garbage_collection
-from services.kafka import Cluster, Polled, read_leniently, reads_leniently
+from services.kafka import Cluster, Polled
 from services.outage import Outage
 from services.sight.metrics import LAGS, PARTITIONS, POLL, POLL_RECORDS, REBALANCES, RESYNCS, STOPPED
 from services.sight.pulse import PULSE
@@ -164,10 +164,10 @@ async def _loop(
             _send_back(fetching, assignment, error.partitions)
             await first_of(resync.met(error), stop)
         except UnicodeDecodeError:
-            if reads_leniently(fetching.consumer):
+            if fetching.fetcher.is_lenient:
                 raise
             # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
-            read_leniently(fetching.consumer)
+            fetching.fetcher.read_leniently()
             _send_back(fetching, assignment, tuple(assignment.ready))
         except BeginAnewError:
             raise

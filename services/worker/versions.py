@@ -1,9 +1,10 @@
 """How a worker begins: never on read models of another version, neither folding into them nor starting from them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
-from services.concurrency import cancel_all, first_of
+from services.concurrency import first_of, unless_set
 from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.live import OutdatedReadModelsError, read_live
@@ -14,7 +15,7 @@ async def when_current(
     stop: asyncio.Event,
     work: Callable[[], Awaitable[None]],
     ready: Callable[[], None] | None = None,
-    fill: Callable[[], Awaitable[bool]] | None = None,
+    fill: Callable[[], Coroutine[Any, Any, bool]] | None = None,
 ) -> None:
     """Do the work once the live read models are of this program's version; not at all, if `stop` is set before.
 
@@ -32,15 +33,5 @@ async def when_current(
         if ready is not None:
             ready()
         pause = outage.met(OutdatedReadModelsError(live))
-        if fill is None or not live.is_wanted or not await _until(stop, fill()):
+        if fill is None or not live.is_wanted or not await unless_set(stop, fill()):
             await first_of(pause, stop)
-
-
-async def _until(stop: asyncio.Event, filling: Awaitable[bool]) -> bool:
-    """What filling returned; if `stop` is set before, it is cut off, and nothing has changed."""
-    tasks = asyncio.ensure_future(filling), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return tasks[0].done() and tasks[0].result()
-    finally:
-        await cancel_all(tasks)

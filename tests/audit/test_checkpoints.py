@@ -8,8 +8,7 @@ import pytest_asyncio
 
 from events.topics import CHECKPOINTS, EVENTS
 from services.audit.audit import audit
-from services.audit.checkpoint import Checkpoint, Seal
-from services.audit.keeping import SCHEMA, newest_token, published_tokens
+from services.audit.checkpoint import SCHEMA, Checkpoint, Seal, newest_token, published_tokens
 from services.audit.report import Report
 from services.kafka import BatchWriter, LogReader, Record
 from services.projection.replay import replay

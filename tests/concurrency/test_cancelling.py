@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from services import concurrency
-from services.concurrency import cancel_all, heed_cancellation
+from services.concurrency import cancel_all, heed_cancellation, unless_set
 from services.kafka import Cluster
 from services.run import up
 from services.run.settings import Settings, load_settings
@@ -48,6 +48,22 @@ async def test_who_loses_a_cancellation_is_told_again() -> None:
     assert closed == 1
     assert all(task.cancelled() for task in tasks)
     await cancel_all(tasks)
+
+
+async def test_work_is_done_unless_an_event_comes_first_and_then_it_has_ended() -> None:
+    stop, ended = asyncio.Event(), list[str]()
+
+    async def work(seconds: float) -> str:
+        try:
+            await asyncio.sleep(seconds)
+            return "done"
+        finally:
+            ended.append("ended")
+
+    assert await unless_set(stop, work(0)) == "done"
+    asyncio.get_running_loop().call_soon(stop.set)
+    assert await unless_set(stop, work(60)) is None
+    assert ended == ["ended", "ended"]
 
 
 async def test_a_cancellation_that_was_lost_is_heeded() -> None:

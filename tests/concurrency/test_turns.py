@@ -110,4 +110,4 @@ async def test_turns_are_never_lost_nor_doubled() -> None:
         task.cancel()
     ended = await asyncio.gather(*visits, return_exceptions=True)
     assert all(end is None or isinstance(end, asyncio.CancelledError) for end in ended)
-    assert not held and not turns._waiting and not turns._held.total()
+    assert not held and not turns._waiting and not turns._taken.total()

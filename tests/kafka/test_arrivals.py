@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
 
-from services.kafka import BatchWriter, Record, new_admin, new_consumer, read_raw
+from services.kafka import BatchWriter, RawFetcher, Record, new_admin, new_consumer, read_raw
 from services.run.stack import Stack
 from services.worker.consumer import BUSY_WAIT_MS, GATHER_S, QUIET_S, QUIET_WAIT_MS, Arrivals
 
@@ -24,6 +24,7 @@ class Topic:
     """A topic of one partition, a consumer at its end, and a writer."""
 
     consumer: AIOKafkaConsumer
+    fetcher: RawFetcher
     writer: BatchWriter
 
     async def write(self, *values: bytes) -> None:
@@ -38,11 +39,11 @@ async def topic(stack: Stack) -> AsyncIterator[Topic]:
     await admin.create_topics([NewTopic(TOPIC, 1, 1)])
     consumer = new_consumer(cluster, fetch_max_wait_ms=BUSY_WAIT_MS)
     await consumer.start()
-    read_raw(consumer)
+    fetcher = await read_raw(consumer)
     consumer.assign([TopicPartition(TOPIC, 0)])
     consumer.seek(TopicPartition(TOPIC, 0), 0)
     async with BatchWriter(cluster) as writer:
-        yield Topic(consumer, writer)
+        yield Topic(consumer, fetcher, writer)
     await consumer.stop()
     await admin.delete_topics([TOPIC])
     await admin.close()
@@ -54,8 +55,8 @@ def values(fetched: object) -> list[bytes]:
 
 
 async def test_a_record_ends_the_wait_also_when_it_has_been_quiet_for_long(topic: Topic) -> None:
-    arrivals = Arrivals(topic.consumer, 100)
-    fetcher = topic.consumer._fetcher
+    arrivals = Arrivals(topic.consumer, topic.fetcher, 100)
+    fetcher = topic.fetcher
     started = time.monotonic()
     while time.monotonic() - started < QUIET_S + 0.2:
         assert await arrivals.next(0.2) == {}
@@ -70,7 +71,7 @@ async def test_a_record_ends_the_wait_also_when_it_has_been_quiet_for_long(topic
 
 
 async def test_an_event_ends_the_wait_and_the_time_does(topic: Topic) -> None:
-    arrivals, woken, stop = Arrivals(topic.consumer, 100), asyncio.Event(), asyncio.Event()
+    arrivals, woken, stop = Arrivals(topic.consumer, topic.fetcher, 100), asyncio.Event(), asyncio.Event()
     started = time.monotonic()
     assert await arrivals.next(0.3, stop, woken) == {}
     assert 0.3 <= time.monotonic() - started < 2
@@ -84,7 +85,7 @@ async def test_an_event_ends_the_wait_and_the_time_does(topic: Topic) -> None:
 
 
 async def test_what_comes_while_events_ring_is_neither_lost_nor_doubled(topic: Topic) -> None:
-    arrivals, woken = Arrivals(topic.consumer, 7), asyncio.Event()
+    arrivals, woken = Arrivals(topic.consumer, topic.fetcher, 7), asyncio.Event()
     wanted = [b"%d" % number for number in range(300)]
 
     async def write() -> None:
@@ -104,7 +105,7 @@ async def test_what_comes_while_events_ring_is_neither_lost_nor_doubled(topic: T
 
 
 async def test_a_trickle_is_gathered_and_full_batches_are_not(topic: Topic) -> None:
-    arrivals, came = Arrivals(topic.consumer, 4), list[tuple[float, int]]()
+    arrivals, came = Arrivals(topic.consumer, topic.fetcher, 4), list[tuple[float, int]]()
 
     async def take(count: int) -> None:
         came.clear()
@@ -128,7 +129,7 @@ async def test_a_trickle_is_gathered_and_full_batches_are_not(topic: Topic) -> N
 
 
 async def test_an_event_ends_the_gathering(topic: Topic) -> None:
-    arrivals, woken = Arrivals(topic.consumer, 100), asyncio.Event()
+    arrivals, woken = Arrivals(topic.consumer, topic.fetcher, 100), asyncio.Event()
     arrivals._next_at = time.monotonic() + 30
     asyncio.get_running_loop().call_later(0.1, woken.set)
     started = time.monotonic()

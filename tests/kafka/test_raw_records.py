@@ -13,7 +13,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from events.topics import RECORD_BYTES_MOST
 from services.kafka import LogHoleError, Record
-from services.kafka.consuming import RawRecords, RawResult
+from services.kafka.consuming import RawRecords
 from services.kafka.writing import _fill
 
 PLACE = TopicPartition("usage", 3)
@@ -48,12 +48,12 @@ def batch_of(records: Sequence[Record], base: int, *, at_once: bool = True) -> b
 
 def read(stored: bytes, start: int, most: int, *, raw: bool) -> Read:
     """Read everything by `getall`, at most so many records at a time."""
-    records, result_of = (RawRecords, RawResult) if raw else (fetcher.PartitionRecords, fetcher.FetchResult)
+    records = RawRecords if raw else fetcher.PartitionRecords
     state = SimpleNamespace(paused=False, position=start)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda place: state)
     held = records(PLACE, MemoryRecords(stored), [], start, None, None, True, 0)
-    result = result_of(PLACE, assignment=assignment, partition_records=held, backoff=0)
+    result = fetcher.FetchResult(PLACE, assignment=assignment, partition_records=held, backoff=0)
     found, positions = list[tuple[Any, ...]](), list[int]()
     while result.has_more():
         found += [(one.offset, one.timestamp, one.key, one.value, list(one.headers)) for one in result.getall(most)]

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import NewTopic
 
-from services.kafka import BatchWriter, LogReader, Record, new_admin
+from services.kafka import BatchWriter, KafkaUnreachableError, LogReader, Record, new_admin
 from services.run.stack import Stack
 from tests.kafka.odd_records import publish_with_unreadable_header
 
@@ -35,3 +35,5 @@ async def test_a_header_whose_name_is_not_utf8_is_read_like_any_record(stack: St
         assert [len(record.headers) for record in found] == [0, 1, 0]
     async with LogReader(cluster) as other:  # it begins anew with the parser that is fast
         assert [record.value async for records in other.read(topic, 0, 0, 2) for record in records] == [b"1", b"2"]
+        with pytest.raises(KafkaUnreachableError, match=f"OffsetOutOfRangeError.*{topic}/0 at offset 9"):
+            await anext(other.read(topic, 0, 9, 10))

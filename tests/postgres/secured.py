@@ -7,8 +7,7 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.migrate.make_roles import make_roles
-from services.migrate.migrate import migrate_store
+from services.migrate.migrate import make_roles, migrate_store
 from services.postgres import Role, connected
 from services.readside.live import make_read_models
 

@@ -183,7 +183,7 @@ def lived(story: Story, cuts: Sequence[int]) -> tuple[FamilyState, Rows]:
 
 def put_row(rows: Rows, state: FamilyState, key: CellKey) -> None:
     """As the table's statement does: with how a number is written, too."""
-    total, (first, last) = state.held(key), state.take_offsets(key)
+    total, (first, last) = state.total(key), state.take_offsets(key)
     assert total is not None
     before = rows[key][2] if key in rows else (first, last)
     rows[key] = (str(total.number), total, (min(first, before[0]), max(last, before[1])))

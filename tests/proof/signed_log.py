@@ -11,7 +11,7 @@ from projections.proof.segments import Cutter, Tree
 from projections.settlement import draft_bills, issue
 from services.proof.deriving import Logged, family_at
 from services.proof.documents import BillExport, PartitionProof
-from services.proof.head import Place, head_of, notary, sign_head
+from services.proof.head import TopicPartition, head_of, notary, sign_head
 from services.proof.keeping import Published, series_of
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
 from services.signatures import Signer
@@ -30,10 +30,10 @@ Numbered = list[tuple[int, bytes | None]]
 class SignedLog:
     """Records of each partition with their offsets, and a bill that stands there."""
 
-    records: dict[Place, Numbered]
+    records: dict[TopicPartition, Numbered]
     bill: BillIssued
 
-    def heads(self, place: Place, signer: Signer = SIGNER) -> list[Published]:
+    def heads(self, place: TopicPartition, signer: Signer = SIGNER) -> list[Published]:
         """What a notary has published of a partition."""
         return series_of(tokens_of(self.records[place], place, signer), place)
 
@@ -49,7 +49,7 @@ class SignedLog:
             catalog=self.proved(SHARED, OfCatalog(ORIGINS, ORGANIZATION, self.bill)),
         )
 
-    def proved(self, place: Place, wants: Wants) -> PartitionProof:
+    def proved(self, place: TopicPartition, wants: Wants) -> PartitionProof:
         """What is wanted of a partition."""
         heads, collector = self.heads(place), Collector(place, wants)
         collector.take(self.records[place])
@@ -57,7 +57,7 @@ class SignedLog:
         return collector.proof(heads[-1].token, len(heads))
 
 
-def tokens_of(records: Numbered, place: Place, signer: Signer = SIGNER) -> list[str]:
+def tokens_of(records: Numbered, place: TopicPartition, signer: Signer = SIGNER) -> list[str]:
     """The tokens of these records' heads."""
     tree, tokens = Tree(*place), []
     for cut in Cutter(0).take(records):

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from projections.proof.merkle import root_of
 from projections.proof.segments import record_leaf
 from services.proof.documents import READER, BillExport, UnreadableError, read_document
-from services.proof.head import Place
+from services.proof.head import TopicPartition
 from services.proof.verdict import Verdict, proved_records
 from services.proof.verifying import verify
 from tests.proof.signed_log import LOG, SHARED, SIGNER, signed_log
 
 SIGNED = signed_log()
 GENUINE: dict[str, Any] = json.loads(SIGNED.export().model_dump_json(by_alias=True, exclude_none=True))
-PLACES: dict[str, Place] = {"log": LOG, "catalog": SHARED}
+PLACES: dict[str, TopicPartition] = {"log": LOG, "catalog": SHARED}
 #: Takes a document and some numbers that choose, and changes it. `IndexError` where there is nothing to choose from.
 Change = Callable[[dict[str, Any], "Chosen"], None]
 

@@ -15,7 +15,7 @@ from services.notary.cli import sign_log
 from services.notary.signing import Notary
 from services.proof.cli import LogDiffersError, check_partition
 from services.proof.exporting import NotSignedYetError, prove_consistency, prove_inclusion
-from services.proof.head import Place
+from services.proof.head import TopicPartition
 from services.proof.keeping import NoHeadsError, OtherLogError, all_heads, newest_head
 from services.proof.verifying import verify
 from services.run.stack import Stack
@@ -26,7 +26,7 @@ SIGNED = signed_log()
 HALF = 30
 
 
-async def made(stack: Stack, prefix: str, records: dict[Place, Numbered]) -> Cluster:
+async def made(stack: Stack, prefix: str, records: dict[TopicPartition, Numbered]) -> Cluster:
     """Topics of their own, with these records."""
     cluster = replace(stack.endpoints.kafka, prefix=prefix)
     await make_topics(cluster, 1, MIB, {})
@@ -35,7 +35,7 @@ async def made(stack: Stack, prefix: str, records: dict[Place, Numbered]) -> Clu
     return cluster
 
 
-async def append(cluster: Cluster, place: Place, values: Sequence[bytes | None]) -> None:
+async def append(cluster: Cluster, place: TopicPartition, values: Sequence[bytes | None]) -> None:
     async with BatchWriter(cluster) as writer:
         await writer.append(*place, [Record(None, value or b"") for value in values])
 
@@ -61,7 +61,7 @@ class LosesAcknowledgements(BatchWriter):
         raise KafkaUnreachableError(self.cluster, "the answer was lost")
 
 
-async def run(cluster: Cluster, writer: BatchWriter, *wanted: Place) -> None:
+async def run(cluster: Cluster, writer: BatchWriter, *wanted: TopicPartition) -> None:
     async with LogReader(cluster) as reader, writer:
         notary = Notary(SIGNER, reader, writer)
         for place in wanted:

@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS
-from services.doctor.rights import rights_of
+from services.doctor.topics import rights_of
 from services.kafka import BatchWriter, Cluster, LogReader
 from services.notary.signing import Notary
 from services.proof import exporting, keeping
 from services.proof.exporting import prove_consistency, prove_inclusion
-from services.proof.head import Place
+from services.proof.head import TopicPartition
 from services.proof.keeping import OtherLogError, SignedBeyondError, all_heads, heads_before, numbered
 from services.proof.verifying import verify
 from services.run.process import KafkaProcess, run_on_kafka
@@ -31,7 +31,7 @@ WITH_A_GAP: Numbered = [(offset + (offset >= GAP), value) for offset, value in R
 class Reader:
     """What stands in each partition: records with offset, value and headers."""
 
-    held: dict[Place, list[Any]]
+    held: dict[TopicPartition, list[Any]]
     cluster: Cluster = field(default_factory=lambda: Cluster("127.0.0.1:1", prefix="acme."))
 
     async def beginning_offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:

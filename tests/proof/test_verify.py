@@ -15,7 +15,7 @@ from services.proof.documents import (
     Consistency,
     PartitionProof,
 )
-from services.proof.head import Place
+from services.proof.head import TopicPartition
 from services.proof.selecting import OfBill, OfCatalog
 from services.proof.verifying import verify
 from tests.proof.signed_log import (
@@ -57,7 +57,7 @@ def test_the_verdict_says_as_of_when_it_stands() -> None:
 
 
 @pytest.mark.parametrize("place", [SHARED, LOG])
-def test_a_checkpoint_that_is_older_than_what_the_bill_was_derived_under_is_told(place: Place) -> None:
+def test_a_checkpoint_that_is_older_than_what_the_bill_was_derived_under_is_told(place: TopicPartition) -> None:
     """Prices that came behind it could be left out of the file, and nothing of that would show."""
     positions = SIGNED.bill.positions
     end = {SHARED: positions.catalog, LOG: positions.log}[place]

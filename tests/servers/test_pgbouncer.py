@@ -11,8 +11,7 @@ import pytest_asyncio
 
 from services.api.app import CONNECTIONS
 from services.doctor.examine import examine
-from services.migrate.make_roles import make_roles
-from services.migrate.migrate import migrate_store
+from services.migrate.migrate import make_roles, migrate_store
 from services.postgres import Postgres, Role, connected, open_postgres
 from services.run.settings import load_settings
 from services.store.fence import IDENTITY, Fence, NotComparedError

@@ -10,8 +10,7 @@ import pytest_asyncio
 
 from services.doctor.database import examine_hosts
 from services.doctor.findings import Report
-from services.migrate.make_roles import make_roles
-from services.migrate.migrate import migrate_store
+from services.migrate.migrate import make_roles, migrate_store
 from services.postgres import PostgresUnreachableError, Role, connected, open_postgres
 from services.run.stack import NoAnswer
 from services.run.stack.errors import NotLetIn

@@ -5,7 +5,7 @@ import time
 from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
-from services.sight.moments import Moment
+from services.sight.gauges import Moment
 
 
 def test_it_is_described_and_has_no_value_until_it_has_come() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.failures import Passing
 from services.outage import Outage
-from services.sight.lags import Lags
+from services.sight.gauges import Lags
 from services.sight.metrics import WAITS, shown_by
 from services.sight.port import Port, PortTakenError, open_port
 from services.sight.pulse import NOT_BEGUN, Pulse

@@ -4,8 +4,8 @@ from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from services.sight import metrics
-from services.sight.moments import Moment
-from services.status.shown import NEWEST, SUMMED, lines, shown_in, together
+from services.sight.gauges import Moment
+from services.status.processes import NEWEST, SUMMED, lines, shown_in, together
 from tests.sight.test_alerts import shown as samples
 
 INGEST = """

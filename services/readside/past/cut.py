@@ -4,12 +4,13 @@ What came later is told by where a fact stands in the log, as everywhere else, a
 the clock of whoever gave the command, which may be a test clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from events.codec import decode
+from events.facts.bills import Positions
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.facts import CATALOG_PARTITION
 from services.kafka import Cluster, LogReader
@@ -22,18 +23,19 @@ _FIRST = 1 - CATALOG_PARTITION
 #: Of one organization, in each of these partitions before an offset. Others' facts, however many, are not looked at.
 _LAST_FACTS = """
 WITH last AS (
-    SELECT asked.place, asked.partition, (
+    SELECT asked.number, asked.partition, (
         SELECT max(f.log_offset) FROM facts f
         WHERE f.partition = asked.partition AND f.organization = $1 AND f.log_offset < asked.until
     ) AS log_offset
-    FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS asked (partition, until, place)
+    FROM unnest($2::integer[], $3::bigint[]) WITH ORDINALITY AS asked (partition, until, number)
 )
-SELECT last.place, f.record FROM last JOIN facts f USING (partition, log_offset)
+SELECT last.number, f.record FROM last JOIN facts f USING (partition, log_offset)
 """
-_OF_RESOURCE = f"""
-SELECT f.partition, f.record FROM facts f
-WHERE f.organization = $1 AND f.resource_id = $3 AND f.log_offset < ($2::bigint[])[f.partition + {_FIRST}]
-ORDER BY f.log_offset
+_OF_RESOURCES = f"""
+SELECT f.partition, f.log_offset, f.resource_id, f.type, f.record FROM facts f
+WHERE f.organization = $1 AND f.resource_id = ANY ($3::text[])
+    AND f.log_offset < ($2::bigint[])[f.partition + {_FIRST}]
+ORDER BY f.partition, f.log_offset
 """
 
 
@@ -65,11 +67,11 @@ async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime
 
 async def events_known(postgres: Postgres, organization: str, cut: Cut) -> KnownEvents:
     """Which events of the event store were known by then; usage is none of them."""
-    partitions = [place + CATALOG_PARTITION for place in range(len(cut.offsets))]
+    partitions = [number + CATALOG_PARTITION for number in range(len(cut.offsets))]
     async with reading_live(postgres) as connection:
         rows = await connection.fetch(_LAST_FACTS, organization, partitions, list(cut.offsets))
-    last = {row["place"]: decode(bytes(row["record"])).sequence for row in rows}
-    return KnownEvents(tuple(last.get(place, 0) for place in range(1, len(partitions) + 1)))
+    last = {row["number"]: decode(bytes(row["record"])).sequence for row in rows}
+    return KnownEvents(tuple(last.get(number, 0) for number in range(1, len(partitions) + 1)))
 
 
 def is_known(resource: str, types: Sequence[str] = ()) -> str:
@@ -91,7 +93,14 @@ BILL_IS_KNOWN = f"{is_known('bill_id')} AND NOT {is_known('bill_id', ('BillDropp
 ISSUED_IS_KNOWN = f"{is_known('b.bill_id', ('BillIssued',))} AND NOT {is_known('b.bill_id', ('BillVoided',))}"
 
 
-async def facts_known(connection: Any, organization: str, resource: str, cut: Cut) -> list[Any]:
-    """Rows (`partition`, `record`) of the facts about a resource that were known, oldest first. The connection's
-    transaction reads the live schema."""
-    return list(await connection.fetch(_OF_RESOURCE, organization, list(cut.offsets), resource))
+async def facts_known(
+    connection: Any, organization: str, resources: Sequence[str], offsets: Sequence[int]
+) -> list[Mapping[str, Any]]:
+    """Rows (`partition`, `log_offset`, `resource_id`, `type`, `record`) of the facts about resources before the offsets
+    of a cut, by partition, oldest first. The connection's transaction reads the live schema."""
+    return list(await connection.fetch(_OF_RESOURCES, organization, list(offsets), list(resources)))
+
+
+def offsets_of(positions: Positions) -> list[int]:
+    """The offsets of a cut at a bill's positions: nothing is before it in other partitions than the bill's."""
+    return [positions.catalog, *[0] * positions.partition, positions.log]

@@ -9,7 +9,6 @@ from typing import Any
 
 from events.codec import decode
 from events.facts.bills import Positions
-from events.facts.clock import ClockTicked
 from events.sources import Origins
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import meter_aggregation
@@ -26,7 +25,7 @@ from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
 from services.readside.family_state import FamilyState, Root, family_known_by
 from services.readside.live import reading_live
-from services.readside.loading import read_positions
+from services.readside.loading import read_clock, read_positions
 from services.readside.past.usage import usage_between
 from services.store.generations import load_generations
 
@@ -38,11 +37,6 @@ ORDER BY log_offset
 _CORRECTED_SINCE = f"""
 SELECT record FROM facts
 WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset >= $4 AND type IN {facts.CORRECTING}
-"""
-_CLOCK = """
-SELECT record FROM facts
-WHERE partition = $1 AND organization = $2 AND type = 'ClockTicked' AND log_offset < $3
-ORDER BY log_offset DESC LIMIT 1
 """
 _NO_CORRECTIONS: Corrections = MappingProxyType({})
 
@@ -77,7 +71,7 @@ class _Rows:
     position: Position
     own: Sequence[Mapping[str, Any]]
     corrected_since: Sequence[Mapping[str, Any]]
-    clock: Sequence[Mapping[str, Any]]
+    clock: datetime | None
     totals: Sequence[Mapping[str, Any]]
     catalog: CatalogRows
     catalog_now: CatalogRows
@@ -146,7 +140,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
         position,
         await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log),
         await connection.fetch(_CORRECTED_SINCE, organization, root_id, positions.partition, positions.log),
-        await connection.fetch(_CLOCK, positions.partition, organization, positions.log),
+        await read_clock(connection, positions.partition, organization, positions.log),
         await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(row["account_id"] for row in members)),
         await read_catalog(connection, organization, positions.catalog),
         await read_catalog(connection, organization, position.catalog_offset),
@@ -163,34 +157,24 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (catalog_now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
-    recounted = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
-    corrected_since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
-    corrected = _corrected(state, catalog, [*corrected_since.values(), *supposed.values()])
-    state.suppose(supposed)
     end = rows.positions.log
-    comparable = (
+    # An aggregation that counts otherwise now has other totals now: what it had is derived from the log.
+    changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
+    unchanged = catalog.aggregations.keys() - changed
+    totals = (
         row
         for row in rows.totals
-        if row["account_id"] in state.members
-        and row["aggregation_id"] in catalog.aggregations
-        and row["aggregation_id"] not in recounted
-        and row["first_offset"] < end
+        if row["account_id"] in state.members and row["aggregation_id"] in unchanged and row["first_offset"] < end
     )
-    moved = _take_totals(state, comparable, end, corrected)
-    begun = rows.position.meters
-    recounted_meters = {catalog.aggregations[id].body.meter_id for id in recounted}
-    start = min([end, *moved.values(), *(begun[meter] for meter in recounted_meters if meter in begun)])
-    resources = together(catalog, state.own, _test_clock(rows.clock))
-    return _Past(rows.origins, state, resources, index, recounted, moved.keys(), start)
-
-
-def _test_clock(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """The organization's test clock by its last tick, if it had one."""
-    for row in rows:
-        tick = decode(bytes(row["record"])).data
-        assert isinstance(tick, ClockTicked)
-        return tick.now
-    return None
+    since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
+    corrected = _corrected(state, catalog, [*since.values(), *supposed.values()])
+    state.suppose(supposed)
+    straddling = _take_totals(state, totals, end, corrected)
+    meters = {catalog.aggregations[id].body.meter_id for id in changed}
+    first_usage = [offset for meter, offset in rows.position.meters.items() if meter in meters]
+    start = min([end, *straddling.values(), *first_usage])
+    resources = together(catalog, state.own, rows.clock)
+    return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
 
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
@@ -214,7 +198,9 @@ def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Correcte
 def _take_totals(
     state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int, corrected: Set[tuple[str, str, date]]
 ) -> dict[CellKey, int]:
-    """Put the totals that have not moved since the offset `end`; of the others return the first offset of each."""
+    """Take the totals that stand as they stood before offset `end`. Returns: those that grew or were corrected since,
+    with the offset of their first record.
+    """
     moved = {}
     for row in rows:
         key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])

@@ -1,31 +1,34 @@
 """A family as it was known at a moment of log time: only what had been appended by then, of log and catalog,
-and what day it was, by the last tick of the real clock."""
+and what day it was, by the last tick of the real clock. And since when there is anything to know of an account."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from threading import Lock
 from typing import Any
 
 from events.codec import ForeignRecordError, decode_own
+from events.dates import read_moment
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.sources import Origins
 from events.topics import CATALOG, EVENTS
-from projections.calendar import later
+from projections.calendar import ONE_DAY, later, named_day
 from projections.clock import counted_tick
 from projections.outlook.forecast import AHEAD
-from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
 from services.commands.errors import InvalidField, UnknownResource
-from services.kafka import Cluster, FetchedRecord, LogReader
+from services.kafka import EPOCH, Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
 from services.readside.live import reading_live
-from services.readside.loading import read_positions
+from services.readside.loading import read_positions, read_roots
 from services.readside.past.family import load_past
 from services.readside.progress import Waiter
 from services.readside.recalled import recall_family
+from services.store.finding import is_of_account
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 _NAME = b'{"type":"ClockTicked"'
@@ -93,9 +96,10 @@ async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id
     is cut at the moment stops there, too.
     """
     async with reading_live(postgres) as connection:
-        partition: Any = await connection.fetchval(directory.ROOT, organization, root_id)
-        if partition is None:
+        roots = await read_roots(connection, organization, [root_id])
+        if not roots:
             raise UnknownFamilyError(organization, root_id)
+        partition = roots[0].partition
         position = (await read_positions(connection, [partition]))[partition]
     log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
     catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
@@ -131,3 +135,51 @@ def _tick(record: FetchedRecord, origins: Origins) -> datetime | None:
     fact = envelope.data
     counts = isinstance(fact, ClockTicked) and not envelope.organization
     return counted_tick(fact, record.timestamp) if counts else None  # type: ignore[arg-type]
+
+
+#: Days and date-times sort as their texts do, but for those of one day, which name that day or one beside it.
+_TERMS = f"""
+SELECT min(e.body->>'startDate') AS first, max(coalesce(e.body->>'rolloverEndDate', e.body->>'endDate')) AS last
+FROM store.entities e
+WHERE e.organization = $1 AND e.kind IN ('commitment', 'balance', 'accountPlan') AND {is_of_account("e", "$2")}
+"""
+_FIRST = """
+SELECT partition, log_offset FROM facts WHERE organization = $1 AND resource_id = $2 ORDER BY log_offset LIMIT 1
+"""
+#: When the first facts about accounts were appended: a record's log time never changes. The oldest asked for go first.
+_KEPT = 10_000
+_times: OrderedDict[tuple[str, int, int], datetime] = OrderedDict()
+_times_lock = Lock()
+
+
+async def read_terms(connection: Any, organization: str, account: str, zone: str) -> tuple[date | None, date | None]:
+    """The first and the last day on which the account has a commitment, a balance or a plan; None: it has none, or
+    none that ends."""
+    row = await connection.fetchrow(_TERMS, organization, account)
+    first, last = (None if text is None else named_day(read_moment(text), zone) for text in (row["first"], row["last"]))
+    return first, None if last is None else last - ONE_DAY
+
+
+async def first_known(postgres: Postgres, cluster: Cluster, organization: str, account: str) -> datetime | None:
+    """The log time of the first fact about the account; None: nobody knows of it yet."""
+    async with reading_live(postgres) as connection:
+        row = await connection.fetchrow(_FIRST, organization, account)
+    if row is None:
+        return None
+    key = (account, row["partition"], row["log_offset"])
+    with _times_lock:
+        time = _times.get(key)
+    if time is None:
+        time = await _log_time(cluster, row["partition"], row["log_offset"])
+        with _times_lock:
+            _times[key] = time
+            while len(_times) > _KEPT:
+                _times.popitem(last=False)
+    return time
+
+
+async def _log_time(cluster: Cluster, partition: int, offset: int) -> datetime:
+    async with LogReader(cluster) as reader:
+        async for records in reader.read(EVENTS, partition, offset, offset + 1):
+            return EPOCH + timedelta(milliseconds=records[0].timestamp)
+    raise AssertionError("a read ends with its last offset")

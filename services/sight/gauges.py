@@ -1,4 +1,6 @@
-"""How far a worker is behind in the partitions that it has, as of its last round, as Prometheus asks for it."""
+"""Two gauges that Prometheus's library has not: how far a worker is behind, which grows while the worker does nothing,
+and a time that is not shown before it was.
+"""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -6,7 +8,7 @@ from dataclasses import dataclass
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client.registry import Collector, CollectorRegistry
 
 LAG_LABELS = ("topic", "partition")
 
@@ -29,7 +31,7 @@ class Lags(Collector):
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._held: Mapping[tuple[str, int], Lag] = {}
+        self._lags: Mapping[tuple[str, int], Lag] = {}
 
     def note(
         self, topic: str, partitions: Collection[int], records: Mapping[int, int], read: Mapping[int, float]
@@ -38,7 +40,7 @@ class Lags(Collector):
         is known, and the time of the last one read (seconds since 1970), where one was.
         """
         now = self._clock()
-        lags = {place: lag for place, lag in self._held.items() if place[0] != topic or place[1] in partitions}
+        lags = {key: lag for key, lag in self._lags.items() if key[0] != topic or key[1] in partitions}
         for partition, count in records.items():
             known = [read[partition]] if partition in read else []
             before = lags.get((topic, partition))
@@ -46,7 +48,7 @@ class Lags(Collector):
                 known.append(before.since)
             # Of one that was just loaded it is not known since when: it counts from now, until its first record.
             lags[topic, partition] = Lag(count, max(known, default=now) if count else now)
-        self._held = lags
+        self._lags = lags
 
     def describe(self) -> Iterable[Metric]:
         """Both, without values."""
@@ -56,7 +58,7 @@ class Lags(Collector):
         """Both as of now."""
         records, seconds = self._families()
         now = self._clock()
-        for (topic, partition), lag in self._held.items():
+        for (topic, partition), lag in self._lags.items():
             labels = (topic, str(partition))
             records.add_metric(labels, lag.records)
             seconds.add_metric(labels, max(0.0, now - lag.since) if lag.records else 0.0)
@@ -73,3 +75,28 @@ class Lags(Collector):
                 labels=LAG_LABELS,
             ),
         )
+
+
+class Moment(Collector):
+    """When something happened last, in seconds since 1970. Until it has there is no sample: 0 would be read as 1970."""
+
+    def __init__(self, name: str, documentation: str, *, registry: CollectorRegistry) -> None:
+        self._name, self._documentation = name, documentation
+        self._seconds: float | None = None
+        registry.register(self)
+
+    def set(self, seconds: float) -> None:
+        """It happened then."""
+        self._seconds = seconds
+
+    def set_to_current_time(self) -> None:
+        """It has just happened."""
+        self.set(time.time())
+
+    def describe(self) -> Iterable[Metric]:
+        """It, without a value."""
+        return [GaugeMetricFamily(self._name, self._documentation)]
+
+    def collect(self) -> Iterable[Metric]:
+        """It, with the moment if there was one."""
+        return [GaugeMetricFamily(self._name, self._documentation, value=self._seconds)]
