@@ -33,23 +33,15 @@ PROGRAMS = (
         "--events 50000 --naive 500",
         1_200,
         (
-            Row(
-                "throughput, events/s", ">= 100,000", lambda measured: measured["product"]["events_per_second"], 100_000
-            ),
+            Row("throughput, events/s", ">= 100,000", lambda run: run["product"]["events_per_second"], 100_000),
             Row(
                 "throughput, product / floor, 1,000 accounts",
                 ">= 0.6",
-                lambda measured: measured["ratios"]["product/floor"],
+                lambda run: run["ratios"]["product/floor"],
                 0.6,
                 digits=2,
             ),
-            Row(
-                "product / naive FastStream",
-                ">= 25",
-                lambda measured: measured["ratios"]["product/naive"],
-                25,
-                digits=1,
-            ),
+            Row("product / naive FastStream", ">= 25", lambda run: run["ratios"]["product/naive"], 25, digits=1),
         ),
     ),
     Program(
@@ -68,7 +60,7 @@ PROGRAMS = (
             Row(
                 "families settled per second and core, usual usage (CPU time)",
                 ">= 15,000",
-                lambda measured: measured["families_per_second"]["usual"]["ahead"],
+                lambda run: run["families_per_second"]["usual"]["ahead"],
                 15_000,
             ),
         ),
@@ -104,13 +96,8 @@ PROGRAMS = (
         1_500,
         (
             most("10,000 cold families into memory, settled, s", "<= 2", 2, cold_seconds, 1),
-            most(
-                "memory of a family at rest, bytes",
-                "<= 4,000",
-                4_000,
-                lambda measured: measured["bytes_each"]["at rest"],
-            ),
-            most("memory of 100,000 families in use, MB", "<= 60", 60, lambda measured: in_use(measured) / 10, 0),
+            most("memory of a family at rest, bytes", "<= 4,000", 4_000, lambda run: run["bytes_each"]["at rest"]),
+            most("memory of 100,000 families in use, MB", "<= 60", 60, lambda run: in_use(run) / 10, 0),
         ),
     ),
     Program(
@@ -134,13 +121,13 @@ PROGRAMS = (
                 "create commitment at 200/s beside 10,000 events/s: half, ms",
                 "<= 30",
                 30,
-                lambda measured: measured["create_p50_ms"],
+                lambda run: run["create_p50_ms"],
             ),
             most(
                 "create commitment at 200/s beside 10,000 events/s: 99 %, ms",
                 "<= 30",
                 30,
-                lambda measured: measured["create_p99_ms"],
+                lambda run: run["create_p99_ms"],
             ),
         ),
     ),
@@ -161,7 +148,7 @@ PROGRAMS = (
         "",
         "--ids 1000000",
         600,
-        (most("memory of a remembered id, bytes", "<= 20", 20, lambda measured: measured["bytes_each"], 1),),
+        (most("memory of a remembered id, bytes", "<= 20", 20, lambda run: run["bytes_each"], 1),),
     ),
     Program(
         "http",
@@ -172,7 +159,7 @@ PROGRAMS = (
             Row(
                 "create a commitment, of the bare handler's requests/s",
                 ">= 0.4",
-                lambda measured: median(one["ratio"] for one in measured if one["name"].startswith("create")),
+                lambda run: median(one["ratio"] for one in run if one["name"].startswith("create")),
                 0.4,
                 digits=2,
             ),
@@ -185,8 +172,8 @@ PROGRAMS = (
         "--accounts 1000 --times 5",
         1_200,
         (
-            most("overview of 100,000 accounts: half, ms", "<= 500", 500, lambda measured: measured[0]["p50_ms"]),
-            most("outlook of 1,000 commitments: half, ms", "<= 300", 300, lambda measured: measured[1]["p50_ms"]),
+            most("overview of 100,000 accounts: half, ms", "<= 500", 500, lambda run: run[0]["p50_ms"]),
+            most("outlook of 1,000 commitments: half, ms", "<= 300", 300, lambda run: run[1]["p50_ms"]),
         ),
     ),
     Program(
@@ -195,11 +182,9 @@ PROGRAMS = (
         "--accounts 1000 --commitments 50 --times 5",
         1_800,
         (
-            most("page: overview of 100,000 accounts: half, ms", "<= 500", 500, lambda measured: measured[0]["p50_ms"]),
-            most(
-                "page: account with 1,000 commitments: half, ms", "<= 300", 300, lambda measured: measured[1]["p50_ms"]
-            ),
-            most("page: bill of 5,000 lines: half, ms", "<= 500", 500, lambda measured: measured[2]["p50_ms"]),
+            most("page: overview of 100,000 accounts: half, ms", "<= 500", 500, lambda run: run[0]["p50_ms"]),
+            most("page: account with 1,000 commitments: half, ms", "<= 300", 300, lambda run: run[1]["p50_ms"]),
+            most("page: bill of 5,000 lines: half, ms", "<= 500", 500, lambda run: run[2]["p50_ms"]),
         ),
     ),
     Program("scaling", "", "--events 30000", 1_800, (scaled(2, 1), scaled(1, 3), scaled(2, 3))),
@@ -220,7 +205,7 @@ PROGRAMS = (
             Row(
                 "throughput, product / floor, 100,000 accounts",
                 ">= 0.6",
-                lambda measured: measured["ratios"]["product/floor"],
+                lambda run: run["ratios"]["product/floor"],
                 0.6,
                 digits=2,
             ),
@@ -247,7 +232,7 @@ PROGRAMS = (
                 "1,000,000 accounts: memory of the projector, MB",
                 "<= 4,000",
                 4_000,
-                lambda measured: measured["rss_mb"]["projector"],
+                lambda run: run["rss_mb"]["projector"],
             ),
         ),
         large=True,

@@ -14,7 +14,7 @@ from services.proof.cli import check_partition
 from services.proof.documents import Consistency, Inclusion, read_document, written
 from services.proof.exporting import NotSignedYetError, export_bill
 from services.proof.head import notary, sign_head
-from services.proof.keeping import all_heads, newest_head, numbered, places
+from services.proof.keeping import all_heads, newest_head, numbered, signed_partitions
 from services.proof.verifying import verify
 from services.readside.live import live_schema, use_schema
 from services.relay.cli import run_relay
@@ -47,7 +47,7 @@ async def a_quarter_hour_ends(played: Played) -> None:
 async def until_signed(played: Played) -> None:
     """The notary has signed the log as it stands now, up to its last quarter hour."""
     async with asyncio.timeout(60), KafkaAdmin(played.cluster) as admin, LogReader(played.cluster) as reader:
-        for place in await places(admin):
+        for place in await signed_partitions(admin):
             cutter, last = Cutter(0), 0
             [end] = (await reader.end_offsets(place[0], [place[1]])).values()
             async for records in reader.read(*place, 0, end):
@@ -127,7 +127,7 @@ async def test_the_api_proves_no_record_of_others_and_says_what_is_not_there(sig
 
 async def test_the_whole_log_is_what_was_signed(signed: Played) -> None:
     async with KafkaAdmin(signed.cluster) as admin, LogReader(signed.cluster) as reader:
-        for place in await places(admin):
+        for place in await signed_partitions(admin):
             await check_partition(reader, place, SIGNER.key)
             assert len(await all_heads(reader, place)) > 1
 
