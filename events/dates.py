@@ -13,6 +13,8 @@ from typing import Any
 #: No date of the wire lies outside: periods are walked one by one, and zone arithmetic fails near years 1 and 9999.
 #: The last day is the exclusive end of what ends with 2199.
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
+#: What Kafka counts milliseconds from.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: How what is written otherwise is refused.
 INSTANT_RULE = "must be an RFC 3339 date-time with an offset or Z"

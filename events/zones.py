@@ -39,6 +39,11 @@ def time_zone(name: str) -> ZoneInfo:
         return ZoneInfo.from_file(rules, key=name)
 
 
+def day_in(zone: tzinfo, instant: datetime) -> date:
+    """The day of the zone that an instant falls on."""
+    return instant.astimezone(zone).date()
+
+
 class ZoneDays(dict[str, date]):
     """The day of the zone by the text of an hour of UTC, for the hours that lie in one day.
 
@@ -54,7 +59,7 @@ class ZoneDays(dict[str, date]):
     def day(self, ts: str) -> date:
         """The day of an instant that is not known by its hour."""
         at = datetime.fromisoformat(ts)
-        day = at.astimezone(self.zone).date()
+        day = day_in(self.zone, at)
         hour = ts[:13]
         if ts[-1] == "Z" and ts[10] == "T" and hour not in self._torn:
             start = at.replace(minute=0, second=0, microsecond=0)

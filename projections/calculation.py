@@ -164,8 +164,8 @@ class _Reader(Tokens):
         if function is None:
             known = ", ".join(FUNCTIONS)
             raise CalculationError(
-                f"names {token.text} at character {token.place}; it may name aggregation.<code>, with letters, digits"
-                f" and _ in the code, and {known}"
+                f"names {token.text} at character {token.character}; it may name aggregation.<code>, with letters,"
+                f" digits and _ in the code, and {known}"
             )
         self.expect("(")
         arguments = [self.sum(depth)]
@@ -174,7 +174,7 @@ class _Reader(Tokens):
             arguments.append(self.sum(depth))
         self.expect(")")
         if not function.fits(len(arguments)):
-            raise CalculationError(f"must give {token.text} at character {token.place} {function.needed}")
+            raise CalculationError(f"must give {token.text} at character {token.character} {function.needed}")
         return lambda values: function.of([argument(values) for argument in arguments])
 
     def _bracket(self, depth: int) -> _Node:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from events.dates import day_at_midnight
 from events.resources.catalog import Frequency
-from events.zones import time_zone
+from events.zones import day_in, time_zone
 
 ONE_DAY = timedelta(days=1)
 SHORTEST_MONTH = 28
@@ -53,7 +53,7 @@ def within(day: date, start: date, end: date | None) -> bool:
 
 def local_day(instant: datetime, zone: str) -> date:
     """The day of a zone that an instant falls on."""
-    return instant.astimezone(time_zone(zone)).date()
+    return day_in(time_zone(zone), instant)
 
 
 def named_day(moment: date | datetime, zone: str) -> date:

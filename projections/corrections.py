@@ -20,7 +20,7 @@ from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
 from events.resources.catalog import AggregationFunction
-from events.zones import ZoneDays
+from events.zones import ZoneDays, day_in
 from projections.aggregates import Contribution, DayState, MeterAggregation, contributions, merge
 from projections.usage import Cell, CellKey, MeterPlan, RatedRecord, fold_usage, joined
 
@@ -151,12 +151,12 @@ class CorrectedFold:
         """The next records, in order, as `fold_usage` takes them."""
         start = 0
         for offset in self._between(offsets):
-            place = bisect_left(offsets, offset)
-            if place == len(offsets) or offsets[place] != offset:
+            index = bisect_left(offsets, offset)
+            if index == len(offsets) or offsets[index] != offset:
                 continue
-            self._plainly(offsets[start:place], usage[start:place], value_at)
+            self._plainly(offsets[start:index], usage[start:index], value_at)
             self._corrected(offset, self._corrections[offset])
-            start = place + 1
+            start = index + 1
         self._plainly(offsets[start:], usage[start:], value_at)
 
     def _between(self, offsets: Sequence[int]) -> Sequence[int]:
@@ -204,4 +204,4 @@ class CorrectedFold:
 
 def day_of(event: Corrected, zones: Mapping[str, ZoneDays]) -> date:
     """The day that it counts on, in its account's zone."""
-    return event.ts.astimezone(zones[event.account].zone).date()
+    return day_in(zones[event.account].zone, event.ts)

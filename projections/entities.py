@@ -86,7 +86,7 @@ class PlanEntity(Entity[F]):
     minimum_spends: tuple[Dated, ...]
 
     def with_fees(self, fact: FeesChanged[F]) -> "PlanEntity[F]":
-        """The same with the amounts of an update; a change without a day is a correction of all that was."""
+        """What an update makes of it; an amount that changes without a day is a correction of all that was."""
         old, new = self.body, fact.body
         standing = (old.standing_charge, new.standing_charge, fact.standing_charge_from)
         minimum = (old.minimum_spend, new.minimum_spend, fact.minimum_spend_from)
@@ -133,7 +133,7 @@ class ScheduleEntity(Entity[S]):
     ended: date | None = None
 
     def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
-        """The same with other terms from a day on, whatever was to hold there."""
+        """The schedule with other terms from a day on, whatever was to hold there."""
         earlier = tuple(term for term in self.terms if term.start < effective)
         return replace(self, body=body, terms=(*earlier, ScheduleTerm(effective, body)))
 
@@ -157,7 +157,7 @@ class BalanceEntity(Entity[Balance]):
     schedules: tuple[ScheduleEntity[Any], ...] = ()
 
     def noting(self, envelope: Envelope, left: ScheduleEntity[Any] | None = None) -> "BalanceEntity":
-        """The same after a fact about one of its schedules, of which `left` is what is left."""
+        """The balance after a fact about one of its schedules; `left` is what is left of that if it was deleted."""
         schedules = self.schedules if left is None else (*self.schedules, left)
         return replace(self, folded=envelope.sequence, schedules=schedules)
 

@@ -49,7 +49,7 @@ class Rounding:
         return self.minor_of(*amount.as_integer_ratio())
 
     def minor_of(self, numerator: int, denominator: int) -> int:
-        """The same of an amount as a ratio, which need not be in lowest terms; the denominator is positive."""
+        """An amount, given as a ratio, in minor units: not in lowest terms perhaps, and with a positive denominator."""
         scale: int = 10**self.digits
         whole, rest = divmod(numerator * scale, denominator)
         if 2 * rest > denominator:

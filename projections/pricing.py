@@ -58,8 +58,7 @@ class Price:
         return Fraction(*self.ratio(units))
 
     def ratio(self, units: Fraction) -> tuple[int, int]:
-        """The same as a numerator and a positive denominator, not in lowest terms, which what is rounded next need not
-        be."""
+        """C(units) as a numerator and a positive denominator, not in lowest terms: what is rounded next need not be."""
         numerator, denominator = units.as_integer_ratio()
         # A limit below units is one below the next whole number: limits are whole here.
         band = bisect_left(self.edges, -(-numerator * self.scale // denominator)) if numerator > 0 else 0

@@ -4,7 +4,7 @@ One fold for all: the ingest worker, the projector, the bill run, `simulate` and
 holds no money and no usage. A deleted commitment is gone, as if it had never been.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +59,9 @@ from projections.entities import (
     touched,
 )
 
+#: Marks what belongs to one family of accounts; all else is of the whole organization.
+_OF_FAMILY = {"of_family": True}
+
 
 @dataclass(slots=True)
 class Resources:
@@ -76,17 +79,21 @@ class Resources:
     pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
     counters: dict[str, Entity[Counter]] = field(default_factory=dict)
     counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
-    accounts: dict[str, AccountEntity] = field(default_factory=dict)
+    accounts: dict[str, AccountEntity] = field(default_factory=dict, metadata=_OF_FAMILY)
     plan_groups: dict[str, PlanEntity[PlanGroup]] = field(default_factory=dict)
     plan_group_links: dict[str, Entity[PlanGroupLink]] = field(default_factory=dict)
-    account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict)
-    contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
-    commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
-    balances: dict[str, BalanceEntity] = field(default_factory=dict)
-    balance_transaction_schedules: dict[str, ScheduleEntity[BalanceTransactionSchedule]] = field(default_factory=dict)
-    balance_charge_schedules: dict[str, ScheduleEntity[BalanceChargeSchedule]] = field(default_factory=dict)
-    counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
-    charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict)
+    account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict, metadata=_OF_FAMILY)
+    contracts: dict[str, Entity[Contract]] = field(default_factory=dict, metadata=_OF_FAMILY)
+    commitments: dict[str, CommitmentEntity] = field(default_factory=dict, metadata=_OF_FAMILY)
+    balances: dict[str, BalanceEntity] = field(default_factory=dict, metadata=_OF_FAMILY)
+    balance_transaction_schedules: dict[str, ScheduleEntity[BalanceTransactionSchedule]] = field(
+        default_factory=dict, metadata=_OF_FAMILY
+    )
+    balance_charge_schedules: dict[str, ScheduleEntity[BalanceChargeSchedule]] = field(
+        default_factory=dict, metadata=_OF_FAMILY
+    )
+    counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict, metadata=_OF_FAMILY)
+    charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict, metadata=_OF_FAMILY)
     currencies: dict[str, Entity[Currency]] = field(default_factory=dict)
     credit_reasons: dict[str, Entity[CreditReason]] = field(default_factory=dict)
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
@@ -190,6 +197,14 @@ class Resources:
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
         of_kind: dict[str, Any] = getattr(self, _OF_FACT[type(fact).__name__])
         return of_kind
+
+
+_FAMILY_KINDS = tuple(kind.name for kind in fields(Resources) if kind.metadata.get("of_family"))
+
+
+def together(catalog: Resources, own: Resources, clock: datetime | None) -> Resources:
+    """One `Resources` over the catalog's and the family's entities; it shares them, so never evolve it."""
+    return replace(catalog, clock=clock, **{kind: getattr(own, kind) for kind in _FAMILY_KINDS})
 
 
 #: By the body of a kind, the attribute of `Resources` that holds its entities.

@@ -30,14 +30,14 @@ class Recurrence(NamedTuple):
         """How many of them have come by the day, itself included."""
         return min(max(self.grid.number(day) + 1, self.first), self.stop) - self.first
 
-    def at(self, place: int) -> date:
-        """The one with this place, from 0."""
-        return self.grid.start(self.first + place)
+    def at(self, number: int) -> date:
+        """The day with this number, from 0."""
+        return self.grid.start(self.first + number)
 
     def within(self, days: Period) -> Iterator[date]:
         """Those in the period, in order."""
-        for place in range(self.by(days.start - ONE_DAY), self.by(days.end - ONE_DAY)):
-            yield self.at(place)
+        for number in range(self.by(days.start - ONE_DAY), self.by(days.end - ONE_DAY)):
+            yield self.at(number)
 
 
 def recurrence(of: Grid, days: Period) -> Recurrence:

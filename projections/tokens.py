@@ -11,11 +11,11 @@ OPERANDS_MAX, DEPTH_MAX = 100, 20
 
 
 class Token(NamedTuple):
-    """A part of a text: which group of the pattern it is, or `end`; `place` counts characters from 1."""
+    """A part of a text: which group of the pattern it is, or `end`; its first `character` is counted from 1."""
 
     kind: str
     text: str
-    place: int
+    character: int
 
 
 class Tokens:
@@ -30,15 +30,15 @@ class Tokens:
 
     def __init__(self, text: str, pattern: re.Pattern[str]) -> None:
         self._tokens, self._next, self._counted = list[Token](), 0, 0
-        place = 0
-        while text[place:].strip():
-            match = pattern.match(text, place)
+        position = 0
+        while text[position:].strip():
+            match = pattern.match(text, position)
             if match is None:
-                place += len(text[place:]) - len(text[place:].lstrip())
-                raise self.refusal(f"must not have {text[place]!r} at character {place + 1}")
+                position += len(text[position:]) - len(text[position:].lstrip())
+                raise self.refusal(f"must not have {text[position]!r} at character {position + 1}")
             assert match.lastgroup is not None
             self._tokens.append(Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
-            place = match.end()
+            position = match.end()
         self._tokens.append(Token("end", "its end", len(text) + 1))
 
     @property
@@ -79,7 +79,7 @@ class Tokens:
         try:
             return Fraction(parse_decimal(token.text))
         except ValueError as error:
-            raise self.refusal(f"has a number at character {token.place} that {error}") from None
+            raise self.refusal(f"has a number at character {token.character} that {error}") from None
 
     def count(self) -> None:
         """One operand more. Raises: refusal."""
@@ -97,4 +97,4 @@ class Tokens:
         """What comes next is not what is wanted."""
         token = self.token
         what = token.text if token.kind == "end" else repr(token.text)
-        return self.refusal(f"has {what} at character {token.place}, where {wanted} is expected")
+        return self.refusal(f"has {what} at character {token.character}, where {wanted} is expected")

@@ -116,7 +116,7 @@ def details_of(value: bytes) -> Details:
 
 
 def rated_of(envelope: Envelope) -> RatedRecord:
-    """The same from a decoded envelope."""
+    """A usage record as `decode_rated` gives it, from an envelope that was decoded by itself."""
     fact = _fact(envelope)
     assert envelope.account is not None
     measure = {code: plain(number) for code, number in fact.measure.items()}

@@ -7,41 +7,26 @@ from pydantic import Field
 
 from events.decimals import Number
 from events.facts.base import Fact, FactModel
-from events.resources.charges import AnyMemo
+from events.resources.charges import AnyMemo, MemoType, OneOffType
+from events.resources.commitments import DrawableType
 
+# The names of the types; what else is particular about one stands in `projections/line_types.py`.
 #: A charge's own line has the charge's type.
-ChargeType = Literal[
-    "STANDING_CHARGE",
-    "COUNTER_RUNNING_TOTAL_CHARGE",
-    "COUNTER_ADJUSTMENT_DEBIT",
-    "USAGE",
-    "MINIMUM_SPEND",
-    "AD_HOC",
-    "BALANCE_FEE",
-    "COUNTER_ADJUSTMENT_CREDIT",
-    "USAGE_CREDIT",
-]
+ChargeType = Literal[DrawableType, OneOffType, "COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT"]
 LineType = Literal[
-    "STANDING_CHARGE",
-    "USAGE",
-    "USAGE_CREDIT",
-    "MINIMUM_SPEND",
+    ChargeType,
     "MINIMUM_SPEND_REFUND",
-    "COUNTER_RUNNING_TOTAL_CHARGE",
-    "COUNTER_ADJUSTMENT_DEBIT",
-    "COUNTER_ADJUSTMENT_CREDIT",
     "COMMITMENT_FEE",
     "COMMITMENT_CONSUMED",
     "OVERAGE_SURCHARGE",
     "OVERAGE_USAGE",
     "BALANCE_CONSUMED",
-    "BALANCE_FEE",
-    "AD_HOC",
-    "CREDIT_MEMO",
-    "DEBIT_MEMO",
     "CREDIT_DEDUCTION",
     "MANUAL_ADJUSTMENT",
+    MemoType,
 ]
+#: How often what a bill charges is billed; MIXED: in several ways.
+BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
 
 
 class BillLine(FactModel):
@@ -172,7 +157,7 @@ class BillIssued(BillFact):
     due_date: date
     start_date: date
     end_date: date
-    billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
+    billing_frequency: BillingFrequency
     bill_frequency_interval: int | None = None
     currency: str
     timezone: str

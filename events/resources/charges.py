@@ -12,6 +12,8 @@ from events.resources.base import Code, Day, Description, Id, Model, Moment, Nam
 from events.resources.bounds import CurrencyCode, Text, characters
 
 NOTES_MAX = 1000
+OneOffType = Literal["AD_HOC", "BALANCE_FEE"]
+MemoType = Literal["CREDIT_MEMO", "DEBIT_MEMO"]
 
 
 class Priced(Resource):
@@ -55,7 +57,7 @@ class AccountCharge(Priced):
     name: Name
     currency: CurrencyCode
     entity_type: Literal["AD_HOC", "BALANCE"]
-    line_item_type: Literal["AD_HOC", "BALANCE_FEE"]
+    line_item_type: OneOffType
     service_period_start_date: Moment
     service_period_end_date: Moment
     bill_date: Day | None = None
@@ -72,9 +74,6 @@ class AccountCharge(Priced):
         if (self.entity_id is not None) != (self.entity_type == "BALANCE"):
             raise ValueError("entityId: must name the balance for entityType BALANCE, and is for no other")
         return self
-
-
-MemoType = Literal["CREDIT_MEMO", "DEBIT_MEMO"]
 
 
 class Memo(Model):

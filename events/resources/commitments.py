@@ -11,6 +11,7 @@ from events.resources.base import Code, Day, Description, Id, Model, Moment, Res
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
 
+#: What plans charge and commitments may pay for.
 DrawableType = Literal[
     "STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"
 ]

@@ -169,12 +169,12 @@ class _Reader(Tokens):
         self.expect(")")
         if token.text == _IS_NULL:
             if len(values) != 2:
-                raise ConditionError(f"must give {token.text} at character {token.place} two values")
+                raise ConditionError(f"must give {token.text} at character {token.character} two values")
             first, other = values
             return lambda fields: other(fields) if (given := first(fields)) is None else given
         function = FUNCTIONS[token.text]
         if not function.fits(len(values)):
-            raise ConditionError(f"must give {token.text} at character {token.place} {function.needed}")
+            raise ConditionError(f"must give {token.text} at character {token.character} {function.needed}")
         return lambda fields: _of_numbers(function, [value(fields) for value in values])
 
     def _value(self, token: Token) -> _Node:
@@ -191,10 +191,10 @@ class _Reader(Tokens):
 
 def _both_numbers(work: Callable[[Fraction, Fraction], Fraction], left: _Node, right: _Node) -> _Node:
     def worked(fields: Fields) -> Value:
-        one, other = left(fields), right(fields)
-        if not isinstance(one, Fraction) or not isinstance(other, Fraction):
+        first, second = left(fields), right(fields)
+        if not isinstance(first, Fraction) or not isinstance(second, Fraction):
             return None
-        return None if work in _DIVIDING and not other else work(one, other)
+        return None if work in _DIVIDING and not second else work(first, second)
 
     return worked
 

@@ -138,10 +138,10 @@ def _used_up_since(listed: Sequence[_Burning], has_base: bool) -> date | None:
 
 
 def _days(fund: Fund, listed: Sequence[_Burning], first: int) -> Iterator[BurnedDay]:
-    """The days from the place `first` on that differ from the one before, and the last one."""
+    """The days from the index `first` on that differ from the one before, and the last one."""
     shown: _Burning | None = listed[first - 1] if first else None
-    for place, burning in enumerate(listed[first:], first):
-        if place == len(listed) - 1 or shown is None or burning.differs(shown):
+    for index, burning in enumerate(listed[first:], first):
+        if index == len(listed) - 1 or shown is None or burning.differs(shown):
             yield _burned(fund, burning, {} if shown is None else shown.use.by_product)
             shown = burning
 

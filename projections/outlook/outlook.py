@@ -4,18 +4,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from events.resources.organization import CreditKind
 from projections.calendar import ONE_DAY
-from projections.outlook.course import course
-from projections.outlook.forecast import additions, lapses, on_day, until_of
+from projections.outlook.forecast import additions, course, lapses, on_day, until_of
 from projections.outlook.pace import WINDOWS, Pace, days_of
 from projections.outlook.progress import days_left, reached
 from projections.outlook.standing import Standing, standing_of, used_of_all
 from projections.settlement.agreements import Fund
 from projections.settlement.minimums import Minimum, MinimumPeriod, lacking
 from projections.settlement.settled import Settlement
+from projections.settlement.states import AgreementKind
 from projections.settlement.states_by_day import as_of_day
 
 
@@ -41,7 +40,7 @@ class Outlook(NamedTuple):
 
     id: str
     account_id: str
-    kind: CreditKind | Literal["MINIMUM"]
+    kind: AgreementKind
     currency: str
     as_of: date
     until: date

@@ -86,8 +86,8 @@ def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> P
     periods = last.minimum_periods[minimum_id]
     if not periods:
         return None
-    place = next((place for place, candidate in enumerate(periods) if now < candidate.end), len(periods) - 1)
-    period, money = periods[place], minimum.rounding.decimal
+    index = next((index for index, candidate in enumerate(periods) if now < candidate.end), len(periods) - 1)
+    period, money = periods[index], minimum.rounding.decimal
     days = change_days(family, minimum_id, last)
     begin = max(0, bisect_left(days, min(period.start, over - timedelta(days=WINDOWS[-1] - 1))) - 1)
     settled = [
@@ -95,7 +95,7 @@ def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> P
     ]
     until = period.end - ONE_DAY
     paced = paces(_by_day(settled, begin > 0, over), minimum.start, over) if now <= until and not period.waived else []
-    listed = [(day, as_of[place].counted) for day, as_of in settled if period.start <= day < now]
+    listed = [(day, as_of[index].counted) for day, as_of in settled if period.start <= day < now]
     return Progress(
         period.start,
         period.end,
@@ -112,9 +112,9 @@ def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> P
 def _by_day(settled: Sequence[tuple[date, Sequence[MinimumPeriod]]], has_base: bool, over: date) -> dict[date, int]:
     """What counted on each day that is over, toward whichever period."""
     before, by_day = 0, {}
-    for place, (day, periods) in enumerate(settled):
+    for index, (day, periods) in enumerate(settled):
         counted = sum(period.counted for period in periods)
-        if day <= over and not (has_base and place == 0):
+        if day <= over and not (has_base and index == 0):
             by_day[day] = counted - before
         before = counted
     return by_day
@@ -122,8 +122,8 @@ def _by_day(settled: Sequence[tuple[date, Sequence[MinimumPeriod]]], has_base: b
 
 def _changes(listed: Sequence[tuple[date, int]], money: Callable[[int], Decimal]) -> Iterator[CountedDay]:
     shown: int | None = None
-    for place, (day, counted) in enumerate(listed):
-        if counted != shown or place == len(listed) - 1:
+    for index, (day, counted) in enumerate(listed):
+        if counted != shown or index == len(listed) - 1:
             yield CountedDay(day, money(counted))
             shown = counted
 

@@ -69,7 +69,7 @@ class Charge:
     every_product: bool = False
 
     def with_usage(self, slices: tuple[Slice, ...], quantity: Fraction, units: Fraction) -> "Charge":
-        """The same usage charge of another quantity."""
+        """This charge of usage, for another quantity."""
         return Charge(
             self.key,
             self.plan,

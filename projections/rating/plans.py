@@ -20,7 +20,7 @@ from projections.resources import Resources
 
 
 def organization_rounding(resources: Resources, currency: str) -> Rounding:
-    """The rounding of a currency in the organization."""
+    """How the organization rounds a currency: to its minor units, a half as it is configured."""
     config = resources.configured
     return rounding_of(currency, config.rounding_mode if config else None)
 

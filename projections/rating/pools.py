@@ -80,7 +80,7 @@ class Pool:
         return self.plan.rounding.minor(self.pricing.price.charge(priced) * self.weight)
 
     def overage_worth(self, priced: Fraction) -> int:
-        """The same by the overage bands."""
+        """What so many units cost by the overage bands: minor units, rounded once."""
         assert self.pricing.overage is not None
         return self.plan.rounding.minor(self.pricing.overage.charge(priced) * self.weight)
 
@@ -94,7 +94,7 @@ class Pool:
         return tuple(self._steps(self._runs(cuts), self.base, before, self.worth(before)))
 
     def moved(self, states: Mapping[date, State], before: Sequence[Step]) -> "tuple[Pool, tuple[Step, ...]] | None":
-        """The same pool after the states of some of its days have changed, and its steps, given those `before`.
+        """This pool after the states of some of its days have changed, and its steps, given those `before`.
 
         Slices before the first of these days stay. None where more than that changes: a day that it did not have, one
         account of several, a total that runs on.
@@ -127,16 +127,16 @@ class Pool:
         """
         measure = self.series.measure
         first = bisect_right(before, changes[0][0], key=_start) - 1
-        steps, place = list(before[:first]), 0
+        steps, taken = list(before[:first]), 0
         difference, units_before, charged = None, before[first].before, sum([step.amount for step in steps])
         for number in range(first, len(before)):
             start, _, _, _, total = before[number]
-            while place < len(changes) and (number + 1 == len(before) or changes[place][0] < before[number + 1].start):
-                of_day = changes[place][1]
+            while taken < len(changes) and (number + 1 == len(before) or changes[taken][0] < before[number + 1].start):
+                of_day = changes[taken][1]
                 if of_day is None:
                     return None
                 difference = of_day if difference is None else measure.merge(difference, of_day)
-                place += 1
+                taken += 1
             total = measure.merge(total, difference)
             after = self.units(total)
             worth = self.worth(after)

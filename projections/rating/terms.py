@@ -98,7 +98,7 @@ class PricingTerms:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CounterPricingTerms:
-    """One pricing of a counter."""
+    """A price of a counter's value, and which of its parts are prorated in a period (rules 3.15)."""
 
     id: str
     price: Price

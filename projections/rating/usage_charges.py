@@ -90,28 +90,32 @@ def _pool(
     weight: Fraction,
     readings: Sequence[_Reading],
 ) -> Pool | None:
+    """What is rated together under a pricing that holds on these runs of days; None where no account has usage on them.
+
+    What runs on has its value from days on which another price holds, too, and bands that span the plan's life go on
+    from what was used before the period: then the total is moved by days beside those of the runs.
+    """
     measure = series.measure
-    # What runs on has its value from more days than those that its price holds on.
     since = plan.start if pricing.span else period.start
-    wide = Period(since, period.end)
-    own = [(member, _own(plan, member, days, runs, wide if measure.runs_on else None)) for member, days in readings]
-    own = [(member, days) for member, days in own if any(day.held for day in days)]
-    if not own:
+    counted = Period(since, period.end)
+    own = [(member, _own(plan, member, days, runs, counted if measure.runs_on else None)) for member, days in readings]
+    accounts = [(member, days) for member, days in own if any([day.held for day in days])]
+    if not accounts:
         return None
-    shares = tuple(Share(member, measure.gain(days), days) for member, days in own)
-    base = None
-    if pricing.span or measure.runs_on:
-        every = _running(plan, series, wide, runs, readings)
-        base = measure.merge_all(day.state for day in every if day.day < period.start)
-        merged = tuple(day for day in every if day.day >= period.start)
-        if measure.runs_on and not any(share.quantity for share in shares):
-            # None of them has a value by itself: together they have, and it is the account's whose plan it is.
-            shares = (Share(plan.account, measure.gain(every), every),)
-    elif len(own) == 1:
-        merged = own[0][1]
-    else:
-        merged = _merged(series, [(day.day, day.state) for _, days in own for day in days], runs)
-    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, merged, shares)
+    terms = (plan, series, pricing, period, runs[0].start, runs[-1].end)
+    shares = tuple(Share(member, measure.gain(days), days) for member, days in accounts)
+    if not (pricing.span or measure.runs_on):
+        if len(accounts) > 1:
+            merged = _merged(series, [(day.day, day.state) for _, days in accounts for day in days], runs)
+        else:
+            _, merged = accounts[0]
+        return Pool(*terms, None, weight, merged, shares)
+    every = _running(plan, series, counted, runs, readings)
+    base = measure.merge_all(day.state for day in every if day.day < period.start)
+    if measure.runs_on and not any(share.quantity for share in shares):
+        # None of them has a value by itself: together they have, and it is the account's whose plan it is.
+        shares = (Share(plan.account, measure.gain(every), every),)
+    return Pool(*terms, base, weight, tuple(day for day in every if day.day >= period.start), shares)
 
 
 def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:
@@ -131,13 +135,13 @@ def _days(runs: Sequence[Period]) -> int:
 
 
 def _own(
-    plan: PlanTerms, member: AccountTerms, days: Mapping[date, State], runs: Sequence[Period], wide: Period | None
+    plan: PlanTerms, member: AccountTerms, states: Mapping[date, State], runs: Sequence[Period], counted: Period | None
 ) -> tuple[Day, ...]:
-    """The member's states of the days that the plan rates, in order: those in the runs, or all of `wide`."""
-    if wide is None:
-        own_days = [Day(day, True, days[day]) for run in runs for day in _in(run, days)]
+    """The member's states of the days that the plan rates, in order: those in the runs, or all that are `counted`."""
+    if counted is None:
+        own_days = [Day(day, True, states[day]) for run in runs for day in _in(run, states)]
     else:
-        own_days = [Day(day, any(run.holds(day) for run in runs), days[day]) for day in _in(wide, days)]
+        own_days = [Day(day, any(run.holds(day) for run in runs), states[day]) for day in _in(counted, states)]
     if member.id == plan.account.id:
         return tuple(own_days)
     return tuple(day for day in own_days if plan.rates(member, day.day))
@@ -164,16 +168,16 @@ def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Per
 def _running(
     plan: PlanTerms,
     series: Series,
-    wide: Period,
+    counted: Period,
     runs: Sequence[Period],
     readings: Sequence[_Reading],
 ) -> tuple[Day, ...]:
-    """Every day of `wide`, held or not."""
+    """Every day that is `counted` and has usage, whether a run holds it or not, of all accounts together."""
     states = [
         (day, state)
         for member, days in readings
         for day, state in days.items()
-        if wide.holds(day) and plan.rates(member, day)
+        if counted.holds(day) and plan.rates(member, day)
     ]
     return _merged(series, states, runs)
 

@@ -5,7 +5,22 @@ lock order. JSON goes in and out as text, so nothing depends on a connection's c
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What every read model says of itself: its SQL, without a schema's name, and by which expression the audit groups
+    the hashes of its rows.
+
+    Columns named `*_at_wall` are wall-clock and take no part in the audit. `hashed_by` None: the audit compares it in
+    a way of its own.
+    """
+
+    name: str
+    hashed_by: str | None
+    ddl: str
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:

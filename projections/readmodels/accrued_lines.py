@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "accrued_lines",

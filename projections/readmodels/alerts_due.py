@@ -4,7 +4,7 @@
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 if TYPE_CHECKING:  # whoever only makes tables loads no settlement
     from projections.alerts.due import AlertDue, Speed

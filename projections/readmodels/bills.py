@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from events.envelope import Envelope
 from events.facts.bills import BillIssued, BillOpened
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 BILLS = Table(
     "bills",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from events.envelope import Envelope
 from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "account_directory",

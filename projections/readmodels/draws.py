@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "draws",

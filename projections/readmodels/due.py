@@ -3,7 +3,7 @@ those whose balances are new, while draws, accrued lines and outlooks are still 
 alone (reason `outlooks`)."""
 
 from events.topics import EVENTS
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "due_accounts",

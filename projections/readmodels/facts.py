@@ -11,7 +11,7 @@ from events.facts.alerts import Alert
 from events.facts.bills import BillFact
 from events.facts.corrections import UsageCorrection
 from events.facts.resources import ResourceFact
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "facts",

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "foreign_records",

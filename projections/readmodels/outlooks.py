@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 if TYPE_CHECKING:  # whoever only makes tables loads no settlement
     from projections.outlook.outlook import Outlook

@@ -14,7 +14,7 @@ from events.facts.usage import RecordMark, UsageRead
 from events.sources import LastSequences, usage_partition_of
 from events.topics import EVENTS
 from projections.calendar import later
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "positions",

@@ -7,6 +7,7 @@ import re
 from hashlib import sha256
 
 from projections.readmodels import (
+    Table,
     accrued_lines,
     alerts_due,
     balances,
@@ -21,7 +22,6 @@ from projections.readmodels import (
     seen_ids,
     usage_totals,
 )
-from projections.readmodels.table import Table
 
 ALL: tuple[Table, ...] = (
     positions.TABLE,

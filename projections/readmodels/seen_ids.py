@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from events.sources import WINDOW_DAYS
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "seen_ids",

@@ -41,6 +41,17 @@ class BehindRows(NamedTuple):
 NO_ROWS = BehindRows((), ())
 
 
+class Written(NamedTuple):
+    """What settlement last wrote of a root; None of what it did not write since the family was loaded."""
+
+    balances: Mapping[str, Shown] | None = None
+    behind: BehindRows | None = None
+    outlooks: tuple[OutlookRow, ...] | None = None
+
+
+NOTHING_WRITTEN = Written()
+
+
 def settled_rows(
     settlement: Settlement, drafts: Iterable[DraftBill], own: Resources, root_id: str, today: date
 ) -> SettledRows:

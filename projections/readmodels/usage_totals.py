@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from projections.aggregates import DayState
-from projections.readmodels.table import Table
+from projections.readmodels import Table
 
 TABLE = Table(
     "usage_totals",

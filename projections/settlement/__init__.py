@@ -1,6 +1,7 @@
 """Settlement: what is due of an account family, how it is paid, and the bills that follow (rules 4 to 8)."""
 
 from projections.aggregates import Totals, TotalsKey
+from projections.resources import together
 from projections.settlement.agreements import Considered
 from projections.settlement.bill_differences import (
     draft_again,
@@ -14,7 +15,7 @@ from projections.settlement.bill_differences import (
 from projections.settlement.billed import Billed, LineKey, PendingBill
 from projections.settlement.comparing import ComparedBill, ComparedLine, compare_bills
 from projections.settlement.drafts import DraftBill, DraftLine
-from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of, together
+from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of
 from projections.settlement.lines import DueLine
 from projections.settlement.settle import settle, settled
 from projections.settlement.settled import Draw, Kept, Settlement

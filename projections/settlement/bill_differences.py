@@ -55,7 +55,7 @@ def draft_again(family: Family, bill: BillIssued) -> DraftBill | None:
 
 
 def settled_again(family: Family, bill: BillIssued) -> Settlement:
-    """The settlement that its lines are of."""
+    """What an issued bill's lines were made of; `family` is as it was at the bill's positions."""
     return _settled_for(family, bill.bill_date, _is_accrued(bill))
 
 
@@ -77,7 +77,7 @@ def unbilled(
 
 
 def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:
-    """The same of a settlement of all usage that has arrived."""
+    """What a settlement of all usage that has arrived charges and no bill has yet: of one account, or of all."""
     accounts = [account_id] if account_id else list(settlement.terms.accounts)
     earlier = settlement.family.billed
     return [draft for account in accounts for draft in _drafts(settlement, account, earlier, ahead=True)]
@@ -175,7 +175,7 @@ def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, .
     """
     terms = settlement.terms
     agreements = [*(fund.id for fund in terms.funds), *(minimum.id for minimum in terms.minimums)]
-    places = {id: place for place, id in enumerate(agreements)}
+    ranks = {id: rank for rank, id in enumerate(agreements)}
     plans = {plan.of_id: plan.code for plan in terms.plans}
 
     def order(line: DraftLine) -> tuple[Any, ...]:
@@ -186,7 +186,7 @@ def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, .
         of_type = READING_PLACE[key.type], key.start, paid, line.wording["description"]
         item = due.charge.item_code if due is not None and due.charge is not None else ""
         codes = plans.get(key.plan_id, ""), line.wording.get("segment") or "", item
-        agreement = places.get(key.agreement_id, len(places))
+        agreement = ranks.get(key.agreement_id, len(ranks))
         return (*of_account, *of_type, agreement, *codes, due is not None, line.amount, *key)
 
     return order

@@ -74,7 +74,7 @@ def compile_balances(
 
 
 def _products(given: Sequence[str] | None) -> frozenset[str]:
-    """The same empty set for all that name none: they are many."""
+    """The products that `productIds` names; empty for every product. Those many share one empty set."""
     return frozenset(given) if given else _EVERY_PRODUCT
 
 

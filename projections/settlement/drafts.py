@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
-from events.facts.bills import BillLine, LineType
+from events.facts.bills import BillingFrequency, BillLine, LineType
 from projections.calendar import Period, named_day
 from projections.line_types import DRAWS
 from projections.rating.recurring import rides, standing_period
@@ -17,7 +17,6 @@ from projections.settlement.family import FamilyTerms
 from projections.settlement.lines import DueLine
 from projections.settlement.settled import Settlement
 
-BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
 ONE = Decimal(1)
 
 

@@ -40,7 +40,7 @@ class Spent(NamedTuple):
     rolled: list[int]
 
     def copied(self) -> "Spent":
-        """The same, which stays while this one is changed."""
+        """A copy that stays as it is while this one is changed."""
         return Spent(self.in_term.copy(), self.rolled.copy())
 
     def add(self, taken: Taken) -> None:

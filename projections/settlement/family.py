@@ -3,8 +3,8 @@ put together: of what the catalog says and its own resources, what it used, and 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 from projections.aggregates import Totals, TotalsKey
 from projections.calendar import named_days
@@ -189,23 +189,6 @@ class _BothIndexes(FamilyIndex):
 
     def ids(self, kind: str, owner: str) -> Iterable[str]:
         return self._own.ids(kind, owner) or self._catalog.ids(kind, owner)
-
-
-def together(catalog: Resources, own: Resources, clock: datetime | None) -> Resources:
-    """One `Resources` over the catalog's and the family's entities; it shares them, so never evolve it."""
-    return replace(
-        catalog,
-        clock=clock,
-        accounts=own.accounts,
-        account_plans=own.account_plans,
-        contracts=own.contracts,
-        commitments=own.commitments,
-        balances=own.balances,
-        balance_transaction_schedules=own.balance_transaction_schedules,
-        balance_charge_schedules=own.balance_charge_schedules,
-        counter_adjustments=own.counter_adjustments,
-        charges=own.charges,
-    )
 
 
 def terms_of(resources: Resources, root_id: str, own: Resources, catalog_index: FamilyIndex) -> FamilyTerms:

@@ -61,6 +61,9 @@ class Counted(NamedTuple):
     amount: int
 
 
+PeriodStatus = Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"]
+
+
 class MinimumPeriod(NamedTuple):
     """A commitment period with what counted toward it; `true_up` is what is due of its shortfall now.
 
@@ -73,7 +76,7 @@ class MinimumPeriod(NamedTuple):
     counted: int
     shortfall: int
     true_up: int
-    state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"]
+    state: PeriodStatus
     waived: bool
 
 
@@ -214,9 +217,9 @@ def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPe
     ended = period.end <= through
     shortfall = lacking(period, counted)
     due = shortfall if ended else 0
-    state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"] = "ENDED" if ended else "RUNNING"
+    status: PeriodStatus = "ENDED" if ended else "RUNNING"
     if ended and period.waived:
-        state = "WAIVED"
+        status = "WAIVED"
     elif through < period.start:
-        state = "UPCOMING"
-    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, due, state, period.waived)
+        status = "UPCOMING"
+    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, due, status, period.waived)

@@ -14,7 +14,7 @@ from projections.schedules import Recurrence, TopUps
 
 
 class Recurring(NamedTuple):
-    """The same amount, in minor units, on each of these days."""
+    """What is added on each of these days, in minor units."""
 
     days: Recurrence
     amount: int

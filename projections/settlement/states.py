@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from events.resources.organization import CreditKind
 from projections.settlement.agreements import Fund
-from projections.settlement.minimums import Minimum, MinimumPeriod, lacking
+from projections.settlement.minimums import Minimum, MinimumPeriod, PeriodStatus, lacking
 
+AgreementKind = CreditKind | Literal["MINIMUM"]
 Status = Literal["UPCOMING", "ACTIVE", "EXHAUSTED", "ENDED", "CANCELLED"]
 
 
@@ -23,7 +24,7 @@ class PeriodState:
     counted: Decimal
     shortfall: Decimal
     true_up: Decimal
-    state: str
+    state: PeriodStatus
     waived: bool
 
     def document(self) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class AgreementState:
     amount_remaining: Decimal
     amount_rolled_over: Decimal
     amount_lapsed: Decimal
-    kind: CreditKind | Literal["MINIMUM"]
+    kind: AgreementKind
     periods: tuple[PeriodState, ...] = ()
 
     @property

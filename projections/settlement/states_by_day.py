@@ -88,15 +88,15 @@ def settled_on(family: Family, days: Sequence[date]) -> Iterator[Settlement]:
         key=lambda cell: cell[0],
     )
     totals: dict[TotalsKey, Mapping[date, DayState]] = {}
-    kept, place = None, 0
+    kept, next_cell = None, 0
     for day in days:
-        come: dict[TotalsKey, dict[date, DayState]] = {}
-        while place < len(cells) and cells[place][0] <= day:
-            at, key, state = cells[place]
-            come.setdefault(key, {})[at] = state
-            place += 1
+        arrived: dict[TotalsKey, dict[date, DayState]] = {}
+        while next_cell < len(cells) and cells[next_cell][0] <= day:
+            at, key, state = cells[next_cell]
+            arrived.setdefault(key, {})[at] = state
+            next_cell += 1
         # A new mapping each time: the settlements before keep theirs.
-        totals = {**totals, **{key: {**totals.get(key, {}), **states} for key, states in come.items()}}
+        totals = {**totals, **{key: {**totals.get(key, {}), **states} for key, states in arrived.items()}}
         settlement = settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
         kept = settlement.kept
         yield settlement

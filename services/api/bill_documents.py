@@ -11,9 +11,8 @@ from projections.settlement import DraftBill, Family, issue
 from services.api.calls import Call
 from services.billing.approving import Pending, draft_of, load_pending
 from services.billing.bill_document import Stamps, bill_document, names_in, referred_ids
-from services.billing.known import known_bill
 from services.billing.life import BillLife, load_life
-from services.billing.stored_bills import StoredBill, read_bills, read_names
+from services.billing.stored_bills import StoredBill, known_bill, read_bills, read_names
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live

@@ -23,9 +23,8 @@ from services.api.shown import listed
 from services.api.unbilled import Previewed, preview_of, previewed_bills
 from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
-from services.billing.known import bills_known
 from services.billing.run import through_of
-from services.billing.stored_bills import newest_first
+from services.billing.stored_bills import bills_known, newest_first
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from projections.clock import today_of
+from projections.clock import Evidence, today_of
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
@@ -90,7 +90,7 @@ def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
     if not isinstance(entity, CommitmentEntity | BalanceEntity):
         return {}
     account = resources.accounts[entity.body.account_id]
-    today = today_of(resources, account.timezone, None, entity.created, None)
+    today = today_of(resources, account.timezone, Evidence(fact=entity.created))
     state = undrawn(resources, entity, today)
     return standing_of(balance_row(entity, state, resources.organization, account.root_id, today)._asdict())
 

@@ -19,7 +19,7 @@ from services.api.known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag
-from services.api.search import ResourceSearch
+from services.api.search import ResourceSearch, check_plain
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
@@ -220,6 +220,7 @@ async def page_of(
 def _search(kind: Kind) -> Handler:
     async def search(call: Caller, wanted: Annotated[Search, Depends(ResourceSearch(kind))]) -> Response:
         async with call.reading() as connection:
+            check_plain(kind, wanted, (await call.configured(connection)).configured)
             entities = await search_page(connection, call.organization, kind.name, wanted)
         return answer({"data": await documents(call, entities, tolerant=True)})
 

@@ -15,11 +15,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from events.actors import UNNAMED
 from events.dates import instant_at, read_day, read_moment
 from events.resources.bounds import INT32_MAX
+from events.resources.organization import OrganizationConfig
 from services.api.paging import ORDERS, PAGE_SIZE_MAX
 from services.api.parameters import Query, Reader, choice_rule, text_schema, value_of, whole_number
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.kind import Kind
+from services.personal.fields import sealed_of
 from services.store.finding import has_code, is_of_account, names_one_of
 from services.store.listing import BY_POSITION, Condition, Search
 
@@ -79,13 +81,15 @@ class Searching(Reader[Search]):
 
     def read(self, query: Query) -> Search:
         terms = [term for term in (value_of(query, "searchQuery", SEARCH_MAX) or "").split("$") if term]
+        sort_by = value_of(query, "sortBy")
         return Search(
             conditions=tuple(self.condition(term) for term in terms),
             all_of=_choice(query, "operator", OPERATORS) == "AND",
-            order=self.order(value_of(query, "sortBy")),
+            order=self.order(sort_by),
             ascending=_choice(query, "sortOrder", ORDERS) == "ASC",
             offset=whole_number(query, "fromDocument", 0, 0, INT32_MAX),
             size=whole_number(query, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
+            named=frozenset({sort_by or "", *(parts[1] for term in terms if (parts := TERM.match(term)))}),
         )
 
     def condition(self, term: str) -> Condition:
@@ -139,6 +143,13 @@ class ResourceSearch(Searching):
 
     def order(self, name: str | None) -> str:
         return _order(self.kind, name)
+
+
+def check_plain(kind: Kind, search: Search, config: OrganizationConfig | None) -> None:
+    """Raises: InvalidField where the search is about what is sealed: nobody could tell how it compares."""
+    if (name := sealed_of(kind.name, search.named, config)) is not None:
+        rule = f"{name} is sealed, for the organization has personalData ERASABLE: search by another field"
+        raise InvalidField(field="searchQuery", rule=rule)
 
 
 def _choice(query: Query, name: str, values: tuple[str, str]) -> str:

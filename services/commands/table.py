@@ -245,7 +245,6 @@ _BY_MODEL = {row.model.__name__: row for row in _ROWS}
 #: Facts that change a resource and are not called after it: what each is about.
 OTHER_FACTS = {
     "AccountForgotten": KINDS["account"],
-    "CommitmentToppedUp": KINDS["commitment"],
-    "CommitmentCancelled": KINDS["commitment"],
+    **dict.fromkeys(("CommitmentToppedUp", "CommitmentCancelled"), KINDS["commitment"]),
     "BalanceTransacted": KINDS["balance"],
 }

@@ -20,6 +20,7 @@ from services.console import (
     correcting,
     explained,
     exports,
+    forgetting,
     operations,
     overview,
     telling,
@@ -37,6 +38,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
     ("/accounts/{account}/what-if", what_if.page),
+    ("/accounts/{account}/forget", forgetting.page),
     ("/accounts/{account}/automatic", automatic.new),
     ("/accounts/{account}/automatic/{kind}/{rule}", automatic.page),
     ("/balances/{balance}", balance.page),
@@ -69,6 +71,7 @@ FOLLOWED: tuple[tuple[str, Page], ...] = (
 )
 #: ... and what changes something.
 _ACTIONS: tuple[tuple[str, Action], ...] = (
+    ("/accounts/{account}/forget", forgetting.forget),
     ("/accounts/{account}/automatic", automatic.make),
     ("/accounts/{account}/automatic/{kind}/{rule}", automatic.switch),
     ("/bills/{bill}/approve", changing.approve),

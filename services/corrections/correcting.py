@@ -11,7 +11,7 @@ from services.commands.correction_rules import LoggedUsage, latest, stands_of, s
 from services.store.events import NewEvent, append, read_stream
 from services.store.generations import Generations
 
-#: What holds for the event by now (None: it was voided) -> the fact, None if nothing is left to do.
+#: What is to be appended to an event that stands as it is given here (None: voided); None: nothing, it stands as asked.
 Decide = Callable[[UsageFields | None], UsageCorrection | None]
 
 
@@ -27,26 +27,32 @@ class Author:
 async def correct(
     connection: Any, usage: LoggedUsage, decide: Decide, author: Author, generations: Generations
 ) -> Envelope | None:
-    """The correction that holds now: the one that was decided, else the last before, which says the same; None if there
-    is none, because the event came as it is to be.
+    """Append what is decided, and return the event's last correction: this one, or where nothing was left to do the one
+    that had done it before; None of an event that came as it is to be.
 
     In a transaction under the organization's lock. Raises: UsageIsVoided, StreamMovedError, RecordTooLargeError.
     """
-    before = await corrections_of(connection, usage, generations)
-    fact = decide(stands_of(usage, before))
+    corrections = await corrections_of(connection, usage, generations)
+    fact = decide(stands_of(usage, corrections))
     if fact is None:
-        return latest(before)
-    place = usage.account_id, usage.partition
-    stream, version = stream_of_usage(usage.event_id), len(before) + 1
-    event = NewEvent(
-        usage.organization, stream, version, fact, author.now, *place, author.correlation, actor=author.actor
+        return latest(corrections)
+    correction = NewEvent(
+        usage.organization,
+        stream_of_usage(usage.event_id),
+        len(corrections) + 1,
+        fact,
+        author.now,
+        usage.account_id,
+        usage.partition,
+        author.correlation,
+        actor=author.actor,
     )
-    [envelope] = await append(connection, [event], generations)
+    [envelope] = await append(connection, [correction], generations)
     return envelope
 
 
 async def corrections_of(connection: Any, usage: LoggedUsage, generations: Generations) -> list[Envelope]:
     """All corrections of the event until now, in their order."""
     stream = stream_of_usage(usage.event_id)
-    found = await read_stream(connection, usage.organization, stream, generations.commands)
-    return [envelope for _, envelope in found]
+    events = await read_stream(connection, usage.organization, stream, generations.commands)
+    return [envelope for _, envelope in events]

@@ -16,9 +16,9 @@ from projections.readmodels.facts import CATALOG_PARTITION
 from projections.settlement import issue, settled_again
 from services.billing.approving import Pending, load_pending
 from services.billing.issuing import issued_bill
-from services.billing.known import known_bill
 from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
+from services.billing.stored_bills import known_bill
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.explain.events import corrected_usage, count_events, read_events

@@ -1,16 +1,23 @@
 """`trueup explain`."""
 
+from decimal import Decimal
+
 import click
 import msgspec
 
 from services.commands.errors import CommandError
+from services.erasure.operators_key import keyring_of
 from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
 from services.explain.text import lines_of
+from services.personal.opening import opened_json
 from services.postgres import open_postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.words import printable, printable_json
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @click.command()
@@ -36,10 +43,12 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
                 document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), asked)
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
+            payload = _ENCODER.encode(document)
+            payload = await opened_json(postgres, organization, keyring_of(process.settings), payload)
         if as_json:
-            click.echo(printable_json(msgspec.json.Encoder(decimal_format="number").encode(document).decode()))
+            click.echo(printable_json(payload.decode()))
         else:
-            for text in lines_of(document):
+            for text in lines_of(_DECODER.decode(payload)):
                 click.echo(printable(text))
 
     run_process(body)

@@ -12,7 +12,7 @@ from events.envelope import event_id
 from events.facts.bills import BillLine
 from events.facts.corrections import UsageFields
 from events.topics import EVENTS
-from events.zones import time_zone
+from events.zones import day_in, time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
 from projections.calendar import local_day
 from projections.corrections import texts_of
@@ -91,7 +91,7 @@ class _Wanted:
             if corrected.stands is None:
                 return
             details = details._replace(numbers=corrected.stands.measure, texts=texts_of(corrected.stands))
-        day = details.ts.astimezone(self._zone).date()
+        day = day_in(self._zone, details.ts)
         adds = [
             {
                 "aggregationId": contribution.aggregation_id,

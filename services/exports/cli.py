@@ -11,7 +11,7 @@ import click
 import yaml
 from pydantic import ValidationError
 
-from projections.revenue.chart import Chart
+from projections.revenue.journal import Chart
 from services.commands.errors import CommandError
 from services.commands.organization_rules import check_exists
 from services.exports.closing import ABOUT_JOURNAL

@@ -16,8 +16,7 @@ from events.facts.commitments import BalanceDeleted, CommitmentDeleted
 from projections.calendar import named_day
 from projections.entities import BalanceEntity, CommitmentEntity
 from projections.resources import Resources
-from projections.revenue.chart import Chart
-from projections.revenue.journal import closing_of
+from projections.revenue.journal import Chart, closing_of
 from projections.revenue.recognition import recognition_of
 from services.exports.columns import Row, both_sides
 from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued

@@ -6,8 +6,7 @@ from typing import Literal, NamedTuple
 from uuid import uuid5
 
 from events.envelope import NAMESPACE
-from projections.revenue.chart import Chart
-from projections.revenue.journal import Entry, entries_of
+from projections.revenue.journal import Chart, Entry, entries_of
 from projections.revenue.recognition import Part, parts_of, recognition_of
 from services.exports.reading import Issued
 

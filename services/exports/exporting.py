@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from projections.revenue.chart import Chart
+from projections.revenue.journal import Chart
 from services.concurrency import compute
 from services.exports.closing import closing_rows
 from services.exports.columns import Row, journal_rows, line_rows

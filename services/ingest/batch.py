@@ -109,7 +109,7 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
 
 
 def _followed(written: Sequence[Record], accepted: Sequence[Rated], traced: Mapping[int, bytes]) -> Iterator[Record]:
-    """The same, those that are followed with their publisher's `traceparent`."""
+    """The written records; those whose usage is followed with their publisher's `traceparent` as a header."""
     for record, (offset, *_) in zip(written, accepted, strict=True):
         context = traced.get(offset)
         yield record if context is None else Record(record.key, record.value, [(HEADER, context)])

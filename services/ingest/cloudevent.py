@@ -44,8 +44,8 @@ class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class CloudEvent(msgspec.Struct, gc=False):
     """The attributes that usage needs; other extension attributes are allowed and not looked at."""
 
-    #: Names and texts that every record's value has: seven attributes with theirs, `data`, and the meter in it.
-    strings: ClassVar[int] = 2 * 7 + 1 + 2
+    #: Strings that every record's value has: seven attributes and the meter, each with its text, and the name `data`.
+    strings_at_least: ClassVar[int] = 2 * (7 + 1) + 1
 
     specversion: Literal["1.0"]
     id: str
@@ -59,9 +59,9 @@ class CloudEvent(msgspec.Struct, gc=False):
 
 
 class BinaryEvent(CloudEvent, gc=False):
-    """The same in binary mode: its attributes came in headers."""
+    """A usage event in binary mode: its attributes came in headers, and its value is what `data` would hold."""
 
-    strings: ClassVar[int] = 2
+    strings_at_least: ClassVar[int] = 2
 
 
 def _written(text: str) -> tuple[str]:
@@ -89,6 +89,34 @@ def decode(value: bytes, headers: Headers) -> CloudEvent:
     if event.datacontenttype is not None:
         _check_json(event.datacontenttype)
     return event
+
+
+def strings_decoded(event: CloudEvent) -> int:
+    """How many strings of the record's value were decoded, names and texts. A value that holds more than these has a
+    name twice, or an attribute that nobody looks at (`json_text`)."""
+    data, strings = event.data, event.strings_at_least
+    if event.datacontenttype is not None:
+        strings += 2
+    if data.ets is not None:
+        strings += 2
+    # Of numbers the names, of texts both; and the name of the map. One by one, because it runs once per record.
+    if data.measure is not UNSET:
+        strings += 1 + len(data.measure)
+    if data.income is not UNSET:
+        strings += 1 + len(data.income)
+    if data.cost is not UNSET:
+        strings += 1 + len(data.cost)
+    if data.who is not UNSET:
+        strings += 1 + 2 * len(data.who)
+    if data.what is not UNSET:
+        strings += 1 + 2 * len(data.what)
+    if data.where is not UNSET:
+        strings += 1 + 2 * len(data.where)
+    if data.other is not UNSET:
+        strings += 1 + 2 * len(data.other)
+    if data.metadata is not UNSET:
+        strings += 1 + 2 * len(data.metadata)
+    return strings
 
 
 def _check_json(content_type: str) -> None:

@@ -107,7 +107,7 @@ class IngestHandler:
 
     async def _check_usage(self, states: Mapping[int, PartitionState]) -> None:
         """What is to be read next stands behind what was read last, and nothing between has been deleted."""
-        known = [Known(USAGE, place, state.next_usage, state.mark) for place, state in states.items()]
+        known = [Known(USAGE, partition, state.next_usage, state.mark) for partition, state in states.items()]
         await check_unread(self._reader, known)
         await check_ends(self._reader, known)
         await check_records(self._reader, known)

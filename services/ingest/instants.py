@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from events.dates import instant_of
+from events.dates import EPOCH, instant_of
 from events.topics import ARRIVAL_HEADER
 from events.zones import ZoneDays
 
@@ -15,7 +15,6 @@ _SECONDS = len("2026-01-01T00:00:00Z")
 FUTURE_LIMIT = timedelta(days=1)
 #: Latest time that usage may have at all: arithmetic beyond it leaves the calendar.
 LATEST = datetime(9999, 12, 1, tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
 #: A re-route happens while the record still stands in `usage`, which keeps 40 days.
 _OLDEST_MS = 40 * _DAY_MS
@@ -82,7 +81,7 @@ class Arrival:
 
 def arrival(ms: int) -> Arrival:
     """The arrival at these milliseconds; records of one batch share theirs, so keep it for the next one."""
-    at = _EPOCH + timedelta(milliseconds=ms)
+    at = EPOCH + timedelta(milliseconds=ms)
     return Arrival(ms, at, utc_text(at), at + FUTURE_LIMIT)
 
 

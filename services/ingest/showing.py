@@ -65,10 +65,10 @@ def _trace(outcomes: Mapping[int, Outcome], error: str | None = None) -> None:
     for outcome in outcomes.values():
         if outcome.traced.contexts:
             counts = {f"trueup.{name}": int(getattr(outcome.counts, name)) for name in DISPOSITIONS}
-            place: dict[str, str | int] = {
+            attributes: dict[str, str | int] = {
                 "messaging.destination.name": USAGE,
                 "messaging.destination.partition.id": str(outcome.partition),
                 "messaging.batch.message_count": sum(counts.values()),
                 "trueup.next_offset": outcome.next_offset,
             }
-            TRACES.batch("ingest usage", outcome.traced, place | counts, error)
+            TRACES.batch("ingest usage", outcome.traced, attributes | counts, error)

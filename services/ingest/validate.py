@@ -9,12 +9,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from events.decimals import parse_decimal, plain
 from events.digests import content_digest, id_digest
 from events.resources.bounds import NO_NUL, USAGE_TEXT_MAX
-from services.ingest.cloudevent import CloudEvent, UsageData
+from services.ingest.cloudevent import CloudEvent, UsageData, strings_decoded
 from services.ingest.directory import Directory, KnownMeter
 from services.ingest.instants import LATEST, Arrival, parse_instant, parse_with_day
 from services.ingest.lane import Lane, Publisher, publisher_of
@@ -37,7 +36,7 @@ class Usage(msgspec.Struct, gc=False):
     """An accepted record. `ts` is UTC and `day` its day in the account's zone; texts are as the log has them.
 
     `numbers` are plain, by field; `texts` holds the maps of text by category, without the empty ones, in log order.
-    `strings` is how many names and texts were decoded from the record's value.
+    `strings` is what `strings_decoded` says of its record.
     """
 
     lane: Lane
@@ -74,36 +73,19 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         if ts < EARLIEST:
             raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
         day = lane.days.day(ts_text)
-    strings = event.strings
-    if event.datacontenttype is not None:
-        strings += 2
-    ets_text = None
-    if data.ets is not None:
-        ets_text, strings = _end(data.ets, ts), strings + 2
+    ets_text = None if data.ets is None else _end(data.ets, ts)
     numbers: dict[str, str] = {}
-    measure = data.measure
-    if measure is not UNSET:
-        _take_numbers(numbers, measure, "measure", meter)
-        strings += 1 + len(measure)
-    if data.income is not UNSET:
+    if data.measure:
+        _take_numbers(numbers, data.measure, "measure", meter)
+    if data.income:
         _take_numbers(numbers, data.income, "income", meter)
-        strings += 1 + len(data.income)
-    if data.cost is not UNSET:
+    if data.cost:
         _take_numbers(numbers, data.cost, "cost", meter)
-        strings += 1 + len(data.cost)
-    texts = _NO_TEXTS
-    if (
-        data.who is not UNSET
-        or data.what is not UNSET
-        or data.where is not UNSET
-        or data.other is not UNSET
-        or data.metadata is not UNSET
-    ):
-        texts = _texts(data, lane)
-        maps = (data.who, data.what, data.where, data.other, data.metadata)
-        strings += sum([1 + 2 * len(fields) for fields in maps if fields is not UNSET])
+    has_texts = data.who or data.what or data.where or data.other or data.metadata
+    texts = _texts(data, lane) if has_texts else _NO_TEXTS
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
     digest = id_digest(publisher.hash, usage_id) + content_digest(meter.crc, moment, numbers, texts)
+    strings = strings_decoded(event)
     return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest, strings)
 
 

@@ -3,6 +3,7 @@
 Every wait is bounded.
 """
 
+from events.dates import EPOCH
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
 from services.kafka.clients import new_admin, new_broker, new_client, new_consumer, new_producer
 from services.kafka.cluster import ClientCredentials, Cluster, MskIam, Password, Tls
@@ -16,7 +17,7 @@ from services.kafka.failures import (
     kafka_errors,
 )
 from services.kafka.lenient import bytes_of_name
-from services.kafka.reading import EPOCH, FETCH_BYTES, POLL_RECORDS, LogReader, Mark, digest_of, mark_of
+from services.kafka.reading import FETCH_BYTES, POLL_RECORDS, LogReader, Mark, digest_of, mark_of
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, SharedWriter, header_bytes
 
 __all__ = [

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from events.dates import EPOCH
 from services.kafka.clients import new_consumer
 from services.kafka.cluster import Cluster
 from services.kafka.consuming import LOOK_MS, FetchedRecord, RawFetcher, read_raw
@@ -18,7 +19,6 @@ from services.sight.pulse import PULSE
 FETCH_BYTES = 8 * 1024 * 1024
 #: Records that are handed out at a time, at most.
 POLL_RECORDS = 20_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DIGEST_BYTES = 8
 
 

@@ -18,6 +18,13 @@ Change = Callable[[str], str]
 _OF_ADDRESS = tuple(name for name in Address.model_fields if name != "country")
 
 
+def sealed_of(kind: str, names: Collection[str], config: OrganizationConfig | None) -> str | None:
+    """One of these fields of a kind of resource, by the wire's name, that is sealed; None: all are as they came."""
+    if kind != "account" or config is None or not config.keeps_keys:
+        return None
+    return next((name for name in ("name", "emailAddress", "address") if name in names), None)
+
+
 def marked_by(config: OrganizationConfig | None) -> Collection[str] | None:
     """The custom fields that are personal; None of an organization whose personal data is kept as all else is."""
     return (config.personal_custom_fields or ()) if config is not None and config.keeps_keys else None

@@ -66,7 +66,7 @@ class FoldFailedError(ExpectedFailure):
 
 
 class FoldInterruptedError(FoldFailedError, Passing):
-    """The same, of a failure that passes by itself."""
+    """A job failed in another process by something that passes by itself, such as a lost connection."""
 
 
 class BrokenFoldError(Exception):
@@ -98,7 +98,7 @@ async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progres
     context = multiprocessing.get_context("spawn")
     # Each job has a number of its own to count in, and one writer: there is no lock that a killed process could hold.
     counted = context.Array("q", len(jobs), lock=False)
-    waiting = deque(sorted(range(len(jobs)), key=lambda place: -jobs[place].records))
+    waiting = deque(sorted(range(len(jobs)), key=lambda number: -jobs[number].records))
     results: dict[int, R] = {}
     crew = [_Worker(context, work, counted) for _ in range(processes)]
     tasks = [asyncio.create_task(worker.work_off(waiting, jobs, results)) for worker in crew]
@@ -109,7 +109,7 @@ async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progres
         await cancel_all([*tasks, telling])
         for worker in crew:
             worker.end()
-    return [results[place] for place in range(len(jobs))]
+    return [results[number] for number in range(len(jobs))]
 
 
 async def _tell(counted: Any, progress: Progress) -> None:
@@ -137,11 +137,11 @@ class _Worker:
     async def work_off(self, waiting: deque[int], jobs: Sequence[J], results: dict[int, R]) -> None:
         """Have it do the jobs that wait, until none is left. Raises: as `run_apart`."""
         while waiting:
-            place = waiting.popleft()
+            number = waiting.popleft()
             try:
-                self._line.send((place, jobs[place]))
+                self._line.send((number, jobs[number]))
                 await self._until_answered()
-                results[place] = _result(self._line.recv())
+                results[number] = _result(self._line.recv())
             except (EOFError, ConnectionError) as error:
                 raise ProcessDiedError from error
 
@@ -182,8 +182,8 @@ def _serve(line: Connection, work: Work[J, R], counted: Any, log_level: str) -> 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError):
         while True:
-            place, job = line.recv()
-            line.send(_done(work, job, partial(_count, counted, place)))
+            number, job = line.recv()
+            line.send(_done(work, job, partial(_count, counted, number)))
 
 
 def _end_with_parent() -> None:
@@ -194,8 +194,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _count(counted: Any, place: int, records: int) -> None:
-    counted[place] += records
+def _count(counted: Any, number: int, records: int) -> None:
+    counted[number] += records
 
 
 def _done(work: Work[J, R], job: J, progress: Progress) -> R | _Failed:

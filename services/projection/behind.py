@@ -1,10 +1,15 @@
-"""Who waits for what follows the balances, and since when."""
+"""Who waits for what follows the balances, and since when; and the rows of `due_accounts` that say so, or that somebody
+is to be settled another time."""
 
 import time
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from services.readside.family_state import Root
+from projections.readmodels import due
+from services.projection.partition import PartitionState
+from services.projection.settled_tables import put
+from services.readside.family_state import FamilyState, Root
 
 #: What takes longer than this to work out of one root is dear ...
 DEAR_SECONDS = 0.05
@@ -63,3 +68,42 @@ class Behind:
         gone = set(partitions)
         self._since = {id: (since, root) for id, (since, root) in self._since.items() if root.partition not in gone}
         self._dear = {id: wait for id, wait in self._dear.items() if id in self._since}
+
+
+class Marks:
+    """Roots whose row says by our own doing that draws and lines follow: it need not be written with every write.
+
+    A row that a catalog or a day has marked since says something else. It then stays due until its turn comes, by which
+    it is known.
+    """
+
+    def __init__(self) -> None:
+        #: With their partitions.
+        self._marked: dict[str, int] = {}
+
+    def newly(self, families: Iterable[FamilyState]) -> list[FamilyState]:
+        """Those of the families whose row is to say so from now on."""
+        newly = [family for family in families if family.root_id not in self._marked]
+        self._marked.update((family.root_id, family.partition) for family in newly)
+        return newly
+
+    def gone(self, root_ids: Iterable[str]) -> None:
+        """Their rows say something else now, or are not there."""
+        for root_id in root_ids:
+            self._marked.pop(root_id, None)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Somebody else may write these partitions."""
+        others = set(partitions)
+        self._marked = {id: partition for id, partition in self._marked.items() if partition not in others}
+
+
+async def mark_due(
+    connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], reason: str
+) -> None:
+    """These families are to be settled another time: their rows hold what was written before this transaction."""
+    stored = {state.position.partition: state.position.stored for state in states}
+    marked = sorted(
+        (family.root_id, family.organization, family.partition, reason, stored[family.partition]) for family in families
+    )
+    await put(connection, due.MARK, marked, due.MARK_WIDTH)

@@ -140,9 +140,9 @@ class CatalogLog(CatalogFold):
         """What the organization wants to be told of; the same object until one of its rules changes."""
         rules = self._rules.get(organization)
         if rules is None:
-            held = self.resources(organization)
-            automatic = held.automatic_top_ups.values(), held.threshold_billings.values()
-            rules = self._rules[organization] = rules_of(held.notification_configurations.values(), *automatic)
+            resources = self.resources(organization)
+            automatic = resources.automatic_top_ups.values(), resources.threshold_billings.values()
+            rules = self._rules[organization] = rules_of(resources.notification_configurations.values(), *automatic)
         return rules
 
     def changes_since(self, offset: int) -> list[CatalogChange]:

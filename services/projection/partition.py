@@ -105,7 +105,7 @@ class Unwritten:
         return len(self.cells) + len(self.merged)
 
     def note_fact(self, row: FactRow) -> None:
-        """A fact to append."""
+        """Append a row to table `facts` with the next transaction."""
         self.facts.append(row)
 
     def note_bill(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:

@@ -1,10 +1,15 @@
-"""What settling gave, into its tables: rows that changed, and those that are gone."""
+"""What settling gave, into its tables: rows that changed, and those that are gone; and what rules found in it, nothing
+at all where there are none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from projections.readmodels import accrued_lines, balances, columns, draws, outlooks
+from projections.alerts.due import AlertDue, Speed
+from projections.alerts.levels import Level
+from projections.alerts.rules import Rules
+from projections.readmodels import accrued_lines, alerts_due, balances, columns, draws, outlooks
+from projections.readmodels.alerts_due import alert_due_row
 from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import BehindRows, Shown
 from services.readside.family_state import FamilyState
@@ -15,18 +20,28 @@ _BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
 NOTHING_SHOWN: Mapping[str, Shown] = {}
 
 
+async def put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
+    """Rows into a statement that takes them as parallel arrays; no rows, no statement."""
+    if rows:
+        await connection.execute(statement, *columns(rows, width))
+
+
 async def write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
-    fewer = [(family, now) for family, now in changed if family.shown is None or family.shown.keys() - now.keys()]
+    fewer = [
+        (family, now)
+        for family, now in changed
+        if (before := family.written.balances) is None or before.keys() - now.keys()
+    ]
     if fewer:
         remaining = [id for _, now in fewer for id in now]
         await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], remaining)
     rows = []
     for family, now in changed:
-        before = NOTHING_SHOWN if family.shown is None else family.shown
+        shown = family.written.balances or NOTHING_SHOWN
         rows += [
-            one.row
-            for id, one in now.items()
-            if (shown_before := before.get(id)) is None or shown_before.row != one.row
+            agreement.row
+            for id, agreement in now.items()
+            if (shown_before := shown.get(id)) is None or shown_before.row != agreement.row
         ]
     if rows:
         await connection.execute(balances.UPSERT, *columns(sorted(rows), balances.WIDTH))
@@ -35,15 +50,15 @@ async def write_balances(connection: Any, changed: Sequence[tuple[FamilyState, M
 async def write_behind(connection: Any, changed: Sequence[tuple[FamilyState, BehindRows]]) -> None:
     for table, of_table in _BEHIND:
         moved = [
-            (family.root_id, of_table(now), None if family.written is None else of_table(family.written))
+            (family.root_id, of_table(now), None if (before := family.written.behind) is None else of_table(before))
             for family, now in changed
         ]
         await _write(connection, table, moved)
 
 
 async def write_outlooks(connection: Any, changed: Sequence[tuple[FamilyState, tuple[OutlookRow, ...]]]) -> None:
-    """Last of all."""
-    await _write(connection, outlooks, [(family.root_id, now, family.expected) for family, now in changed])
+    """Only rows that differ from what stands there, and those that are gone."""
+    await _write(connection, outlooks, [(family.root_id, now, family.written.outlooks) for family, now in changed])
 
 
 async def _write(
@@ -65,3 +80,52 @@ def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
     """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
     known = set(before)
     return [row for row in now if row not in known]
+
+
+_NONE = frozenset[AlertDue]()
+
+
+class AlertsWriter:
+    """Collects what is to be raised of families that were settled; `flush` writes it."""
+
+    def __init__(self) -> None:
+        #: By root and speed: one that is settled twice in a transaction is written once.
+        self._changed: dict[tuple[str, Speed], tuple[FamilyState, frozenset[AlertDue]]] = {}
+
+    def find(self, family: FamilyState, rules: Rules, levels: Callable[[], Iterable[Level]], speed: Speed) -> None:
+        """Ask the rules, if there are any, about the levels that were just settled."""
+        due = family.alerts.find(rules, levels(), speed) if rules else _NONE
+        key = family.root_id, speed
+        if due != family.alerts.shown.get(speed):
+            self._changed[key] = (family, due)
+        else:
+            self._changed.pop(key, None)
+
+    def note_none(self, family: FamilyState) -> None:
+        """A family without terms has nothing that a rule could look at."""
+        for speed in Speed:
+            self.find(family, Rules(), tuple, speed)
+
+    def forget(self, partitions: Container[int]) -> None:
+        """Do not write what was found in these partitions: their memory is dropped."""
+        self._changed = {
+            key: changed for key, changed in self._changed.items() if changed[0].partition not in partitions
+        }
+
+    async def flush(self, connection: Any) -> None:
+        """Write what changed. What was written of a family before it was loaded is taken out, if it no longer holds."""
+        changed, self._changed = self._changed, {}
+        known, rows = [], []
+        for (root_id, speed), (family, due) in changed.items():
+            shown = family.alerts.shown.get(speed)
+            if shown is None or shown - due:
+                known.append((root_id, speed.value))
+            rows += [alert_due_row(alert, family.organization, root_id, speed) for alert in due - (shown or _NONE)]
+        if known:
+            remaining = [alert.id for _, due in changed.values() for alert in due]
+            await connection.execute(alerts_due.DROP_OTHERS, *columns(known, 2), remaining)
+        if rows:
+            await connection.execute(alerts_due.UPSERT, *columns(sorted(rows), alerts_due.WIDTH))
+            await connection.execute(alerts_due.NOTIFY)
+        for (_, speed), (family, due) in changed.items():
+            family.alerts.note_shown(speed, due)

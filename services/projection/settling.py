@@ -26,10 +26,9 @@ from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled, unbilled_of
 from projections.usage import Cell, CellKey
-from services.projection.alerts import AlertsWriter
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
-from services.projection.settled_tables import NOTHING_SHOWN, write_balances, write_behind, write_outlooks
+from services.projection.settled_tables import NOTHING_SHOWN, AlertsWriter, write_balances, write_behind, write_outlooks
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED
@@ -74,8 +73,9 @@ class Settler:
                 self._alerts.note_none(family)
         except Exception:
             return self._failed(family)
-        if shown == family.shown:
-            family.note_shown(shown)
+        if shown == family.written.balances:
+            # Equal, yet of other objects: the next settlement finds its own states again by identity.
+            family.note_written(family.written._replace(balances=shown))
         else:
             self._balances[family.root_id] = (family, shown)
         return True
@@ -93,9 +93,9 @@ class Settler:
                     expected = self._expected_rows(family, settlement)
         except Exception:
             return self._failed(family)
-        if rows != family.written:
+        if rows != family.written.behind:
             self._behind[family.root_id] = (family, rows)
-        if outlooks and expected != family.expected:
+        if outlooks and expected != family.written.outlooks:
             self._expected[family.root_id] = (family, expected)
         return True
 
@@ -117,7 +117,7 @@ class Settler:
         settlement = self._settle(family, state)
         rules = self._catalog.rules(family.organization)
         self._alerts.find(family, rules, lambda: settled_levels(settlement, family.own, rules.names), Speed.BALANCES)
-        before = NOTHING_SHOWN if family.shown is None else family.shown
+        before = family.written.balances or NOTHING_SHOWN
         return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
 
     def _behind_rows(self, family: FamilyState, settlement: Settlement) -> BehindRows:
@@ -163,11 +163,11 @@ class Settler:
         await write_outlooks(connection, expected)
         await self._alerts.flush(connection)
         for family, shown in ahead:
-            family.note_shown(shown)
+            family.note_written(family.written._replace(balances=shown))
         for family, rows in behind:
-            family.note_written(rows)
-        for family, now in expected:
-            family.note_expected(now)
+            family.note_written(family.written._replace(behind=rows))
+        for family, rows_expected in expected:
+            family.note_written(family.written._replace(outlooks=rows_expected))
 
 
 def merge_cells(unwritten: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:

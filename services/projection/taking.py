@@ -70,13 +70,13 @@ def take(position: Position, polled: Polled, origins: Origins, topic: str = EVEN
             f"{topic}/{position.partition}: offset {records[0].offset} came where {position.next_offset} was due"
         )
     values = [record.value or b"" for record in records]
-    places = [place for place, value in enumerate(values) if not value.startswith(PREFIX)]
-    others = _take_others(position, records, places, origins, topic)
+    indexes = [index for index, value in enumerate(values) if not value.startswith(PREFIX)]
+    others = _take_others(position, records, indexes, origins, topic)
     if others.stop is not None:
         next_offset = records[others.stop].offset
         records, values = records[: others.stop], values[: others.stop]
-        places = [place for place in places if place < others.stop]
-    usage = _take_usage(position, records, values, places, others.odd, origins)
+        indexes = [index for index in indexes if index < others.stop]
+    usage = _take_usage(position, records, values, indexes, others.odd, origins)
     position.pass_over(next_offset, _mark(records[-1]) if records else None)
     return Decoded(
         facts=others.facts,
@@ -102,7 +102,7 @@ def _by_offset(records: Sequence[FetchedRecord], values: Sequence[bytes]) -> Cal
 
 
 class _Others(NamedTuple):
-    """All of a poll but usage in its usual form, up to a record that is not understood: `stop` is its place, `why` the
+    """All of a poll but usage in its usual form, up to a record that is not understood: `stop` is its index, `why` the
     reason."""
 
     facts: list[tuple[int, int, Envelope, bytes]]
@@ -114,12 +114,12 @@ class _Others(NamedTuple):
 
 
 def _take_others(
-    position: Position, records: Sequence[FetchedRecord], places: Sequence[int], origins: Origins, topic: str
+    position: Position, records: Sequence[FetchedRecord], indexes: Sequence[int], origins: Origins, topic: str
 ) -> _Others:
-    """The records at these places, decoded one by one."""
+    """The records at these indexes, decoded one by one."""
     others = _Others([], [], [])
-    for place in places:
-        record = records[place]
+    for index in indexes:
+        record = records[index]
         try:
             envelope = decode_own(record.value, origins)
         except ForeignRecordError as error:
@@ -127,7 +127,7 @@ def _take_others(
             continue
         except UndecodableRecordError as error:
             why = f"{topic}/{position.partition} at offset {record.offset}: {error}"
-            return others._replace(stop=place, why=why)
+            return others._replace(stop=index, why=why)
         if isinstance(envelope.data, UsageRated):
             others.odd.append((record.offset, rated_of(envelope)))
         elif position.sequences.accepts(envelope.source, envelope.sequence):
@@ -155,10 +155,10 @@ def _take_usage(
     usual, offsets = values, [record.offset for record in records]
     if others:
         usual = values.copy()
-        for place in reversed(others):
-            del usual[place], offsets[place]
+        for index in reversed(others):
+            del usual[index], offsets[index]
     usage, strange = decode_rated(usual)
-    foreign = [(offsets.pop(place), "it begins as usage does and is none") for place in reversed(strange)]
+    foreign = [(offsets.pop(index), "it begins as usage does and is none") for index in reversed(strange)]
     usage += [record for _, record in odd]
     offsets += [offset for offset, _ in odd]
     return _accept(position, _Usage(usage, offsets, foreign), origins)

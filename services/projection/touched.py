@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.resources.automation import AutomaticRule, AutomaticTopUp, ThresholdBilling
 from events.resources.catalog import Pricing
+from events.resources.counters import CounterPricing
 from events.resources.notifications import LEVELS, NotificationConfiguration
 from events.resources.webhooks import Webhook
 from projections.calculation import calculation_of
-from projections.entities import Entity
 from projections.resources import Resources
 
 #: How facts about rules begin: nothing is settled otherwise by them.
@@ -26,46 +25,71 @@ class Touched:
     accounts: frozenset[str] = frozenset()
 
 
+EVERYBODY = Touched(None)
+NOBODY = Touched(frozenset())
+
+
 def touched(catalog: Resources, fact: ResourceFact) -> Touched:
-    """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
-    is applied."""
+    """Whom the resource concerns as the catalog is now; asked before and after the fact is applied."""
     if isinstance(fact, OrganizationConfigured):
-        return Touched(None)
-    for automatic in (catalog.automatic_top_ups, catalog.threshold_billings):
-        if (acting := automatic.get(fact.id)) is not None:
-            body: AutomaticRule = acting.body
-            return Touched(frozenset(), accounts=frozenset({body.account_id}))
+        return EVERYBODY
     if is_of_webhook(fact):
-        return Touched(frozenset())
+        return NOBODY
     if is_of_rule(fact):
-        rule = catalog.notification_configurations.get(fact.id)
-        # One that waits for a level looks at everybody; one that waits for something that happens looks at nobody here.
-        return Touched(None if rule is not None and rule.body.event_name in LEVELS else frozenset())
-    id = fact.id
-    pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
-    plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
+        return _touched_by_rule(catalog, fact.id)
+    aggregation = catalog.aggregations.get(fact.id)
+    return Touched(_plans_over(catalog, fact.id), frozenset({aggregation.body.meter_id} if aggregation else ()))
+
+
+def _touched_by_rule(catalog: Resources, id: str) -> Touched:
+    """An automatic rule looks at its account. Of the others, one that waits for a level looks at everybody, one that
+    waits for something that happens at nobody here."""
+    automatic = catalog.automatic_top_ups.get(id) or catalog.threshold_billings.get(id)
+    if automatic is not None:
+        body: AutomaticRule = automatic.body
+        return Touched(frozenset(), accounts=frozenset({body.account_id}))
+    rule = catalog.notification_configurations.get(id)
+    return EVERYBODY if rule is not None and rule.body.event_name in LEVELS else NOBODY
+
+
+def _plans_over(catalog: Resources, id: str) -> frozenset[str]:
+    """The plans and plan groups that rest on a resource: from it to what counts it, what prices that, and whose price
+    it is."""
     aggregations = {
         aggregation.id
         for aggregation in catalog.aggregations.values()
         if id in (aggregation.id, aggregation.body.meter_id)
     }
-    sources = {id} | aggregations | _formulas_over(catalog, aggregations)
-    templates = {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
-    for pricing in pricings:
-        source = pricing.body.priced_id if isinstance(pricing.body, Pricing) else pricing.body.counter_id
-        if id == pricing.id or source in sources:
-            plans |= {pricing.body.plan_id} if pricing.body.plan_id else set()
-            templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
-    plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
-    links = catalog.plan_group_links.values()
-    plans |= {link.body.plan_group_id for link in links if link.id == id or link.body.plan_id in plans}
-    plans |= {id} if id in catalog.plan_groups else set()
-    aggregation = catalog.aggregations.get(id)
-    return Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
+    # The ids of aggregations, formulas and counters alike; any other id is none of what a pricing prices.
+    priced = {id} | aggregations | _formulas_over(catalog, aggregations)
+    pricings: list[Pricing | CounterPricing] = [
+        *(
+            pricing.body
+            for pricing in catalog.pricings.values()
+            if pricing.id == id or pricing.body.priced_id in priced
+        ),
+        *(
+            pricing.body
+            for pricing in catalog.counter_pricings.values()
+            if pricing.id == id or pricing.body.counter_id in priced
+        ),
+    ]
+    templates = {
+        id,
+        *(template.id for template in catalog.plan_templates.values() if template.body.product_id == id),
+        *(pricing.plan_template_id for pricing in pricings),
+    }
+    plans = {
+        *(plan.id for plan in catalog.plans.values() if plan.id == id or plan.body.plan_template_id in templates),
+        *(pricing.plan_id for pricing in pricings if pricing.plan_id),
+    }
+    links = (link for link in catalog.plan_group_links.values() if link.id == id or link.body.plan_id in plans)
+    groups = {link.body.plan_group_id for link in links} | ({id} & catalog.plan_groups.keys())
+    return frozenset(plans | groups)
 
 
 def is_of_rule(fact: ResourceFact) -> bool:
-    """Whether it is about a rule: no terms follow from it."""
+    """Whether it is about a notification or an automatic rule: no terms follow from it."""
     return type(fact).__name__.startswith(_RULES)
 
 

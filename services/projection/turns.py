@@ -13,9 +13,9 @@ from enum import Enum
 from typing import Any, Self
 
 from projections.readmodels import due
-from services.projection.behind import Behind
-from services.projection.marks import Marks, mark_due, put
+from services.projection.behind import Behind, Marks, mark_due
 from services.projection.partition import PartitionState
+from services.projection.settled_tables import put
 from services.projection.settling import Catalogs, Settler
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, Root

@@ -11,9 +11,10 @@ from typing import Any
 from projections.calendar import local_day
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
+from services.projection.behind import mark_due
 from services.projection.catalog import CatalogLog
-from services.projection.marks import mark_due, put
 from services.projection.partition import PartitionState
+from services.projection.settled_tables import put
 from services.projection.settling import merge_cells, merged_rows, rederived_rows, replace_aggregations
 from services.projection.turns import Turns
 from services.readside.family_cache import FamilyCache

@@ -14,8 +14,7 @@ from services.postgres import Postgres
 from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
-from services.projector.pace import QUIET_S, Pace
-from services.projector.rounds import Rounds
+from services.projector.pace import QUIET_S, Pace, Rounds
 from services.projector.showing import Followed, show_write
 from services.readside.live import OutdatedReadModelsError
 from services.sight.pulse import PULSE

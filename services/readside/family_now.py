@@ -179,8 +179,9 @@ def _settled_now(
     account = terms.accounts[root_id]
     [state] = families_of(page.families)
     position = page.folded.get(account.partition)
-    newest = later(state.newest, account.modified)
-    today = today_of(terms, account.timezone, position.tick if position else None, newest, state.newest_usage_day())
+    evidence = state.evidence(position.tick if position else None)
+    # The last command about the account may not be projected yet.
+    today = today_of(terms, account.timezone, evidence._replace(fact=later(evidence.fact, account.modified)))
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
     settlement = settled(family, as_of or today)
     shown = balances_shown(settlement, terms, root_id, settlement.through, {})

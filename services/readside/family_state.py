@@ -4,8 +4,8 @@ It is loaded when it is first touched. What it holds is a function of the rows i
 never data.
 """
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -17,13 +17,12 @@ from events.facts.corrections import UsageCorrection
 from projections.aggregates import DayState, TotalsKey, merge
 from projections.alerts.due import FamilyAlerts
 from projections.calendar import later
-from projections.clock import today_of
+from projections.clock import Evidence, today_of
 from projections.corrections import Corrected, Corrections, after_nothing, corrected_by
 from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
-from projections.readmodels.outlooks import OutlookRow
-from projections.readmodels.settled_rows import BehindRows, Shown
+from projections.readmodels.settled_rows import NOTHING_WRITTEN, Written
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
@@ -31,6 +30,8 @@ from projections.usage import Cell, CellKey
 #: A total with its key.
 Total = tuple[CellKey, DayState]
 _NO_DAYS: Mapping[date, DayState] = {}
+#: Marks what is made again from the rest.
+_MADE_AGAIN = {"made_again": True}
 
 
 class Root(NamedTuple):
@@ -65,16 +66,14 @@ class FamilyState:
     #: Events of usage that were voided or amended, by their offset in the log.
     corrections: dict[int, Corrected] = field(default_factory=dict)
     #: Compiled terms and the version of the catalog they are of; good until a fact of the family or another version.
-    terms: tuple[FamilyTerms, int] | None = None
+    terms: tuple[FamilyTerms, int] | None = field(default=None, metadata=_MADE_AGAIN)
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
-    kept: Kept | None = None
-    moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
+    kept: Kept | None = field(default=None, metadata=_MADE_AGAIN)
+    moved: dict[TotalsKey, set[date]] = field(default_factory=dict, metadata=_MADE_AGAIN)
     #: What was used until yesterday, as far as nothing came for it since.
-    used: UsedBefore | None = None
-    #: What settlement last wrote; None before it first did since the family was loaded.
-    shown: Mapping[str, Shown] | None = None
-    written: BehindRows | None = None
-    expected: tuple[OutlookRow, ...] | None = None
+    used: UsedBefore | None = field(default=None, metadata=_MADE_AGAIN)
+    #: Its rows in Postgres that follow from settlement.
+    written: Written = NOTHING_WRITTEN
     #: What rules found, and what of that is to be raised.
     alerts: FamilyAlerts = field(default_factory=FamilyAlerts)
     _newest_day: date | None = None
@@ -100,7 +99,11 @@ class FamilyState:
 
     def today(self, resources: Resources, tick: datetime | None) -> date:
         """Today in its zone, as the log has it; `tick` is the last of its partition."""
-        return today_of(resources, self.timezone, tick, self.newest, self.newest_usage_day())
+        return today_of(resources, self.timezone, self.evidence(tick))
+
+    def evidence(self, tick: datetime | None) -> Evidence:
+        """What tells its day: the last tick of its partition, the newest fact about it, its newest usage."""
+        return Evidence(tick, self.newest, self._newest_day)
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
@@ -215,23 +218,28 @@ class FamilyState:
         """What was used until yesterday; it holds until something comes for a day that is over."""
         self.used = used
 
-    def note_shown(self, shown: Mapping[str, Shown]) -> None:
-        """Its balances in Postgres are these now."""
-        self.shown = shown
+    def note_written(self, written: Written) -> None:
+        """Its rows in Postgres are these now."""
+        self.written = written
 
-    def note_written(self, rows: BehindRows) -> None:
-        """Its draws and accrued lines in Postgres are these now."""
-        self.written = rows
 
-    def note_expected(self, rows: tuple[OutlookRow, ...]) -> None:
-        """Its outlooks in Postgres are these now."""
-        self.expected = rows
-
-    def newest_usage_day(self) -> date | None:
-        """The newest day that has usage."""
-        return self._newest_day
+#: The fields of a family that everything else about it is made from.
+ESSENTIAL = tuple(known.name for known in fields(FamilyState) if not known.metadata.get("made_again"))
 
 
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
     """A family of which nothing is known yet."""
     return FamilyState(organization, root_id, partition, Resources(organization), Billed())
+
+
+def family_known_by(
+    root: Root, facts: Iterable[Envelope], members: Mapping[str, Member], totals: Iterable[Total]
+) -> FamilyState:
+    """A family made of its facts, in order, and of its members and totals as rows tell them."""
+    family = new_family(*root)
+    for fact in facts:
+        family.evolve(fact)
+    family.members.update(members)
+    for key, state in totals:
+        family.put_total(key, state)
+    return family

@@ -16,7 +16,7 @@ from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, Root, Total, new_family
+from services.readside.family_state import FamilyState, Root, Total, family_known_by
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
@@ -127,13 +127,13 @@ def families_of(rows: FamilyRows) -> list[FamilyState]:
         totals[root_of[row["account_id"]]].append(_total(row))
     return [
         # One after the other: all facts of all families at once would take more memory than the families.
-        read_family(root, map(decode, map(bytes, records[root.id])), members[root.id], totals[root.id])
+        family_known_by(root, map(decode, map(bytes, records[root.id])), members[root.id], totals[root.id])
         for root in dict.fromkeys(rows.roots)
     ]
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
-    """Both at once, for a process that has nothing else to do."""
+    """Read families and work out at once what their rows mean, for a process that has nothing else to do."""
     return families_of(await read_families(connection, roots))
 
 
@@ -141,19 +141,3 @@ def _total(row: Mapping[str, Any]) -> Total:
     # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
     key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
     return key, usage_totals.day_state(row)
-
-
-def read_family(
-    root: Root,
-    facts: Iterable[Envelope],
-    members: Mapping[str, Member],
-    totals: Iterable[Total],
-) -> FamilyState:
-    """A family as it is known: its facts in order, its members and its totals."""
-    family = new_family(*root)
-    for fact in facts:
-        family.evolve(fact)
-    family.members.update(members)
-    for total in totals:
-        family.put_total(*total)
-    return family

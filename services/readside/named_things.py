@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from services.commands.table import KINDS
+from services.personal.sealed import MARK
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.finding import has_code
@@ -16,7 +17,8 @@ _IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind =
 _EXACTLY = f"{_OF_KINDS} AND (e.id = $3 OR {_IS_CALLED}) ORDER BY e.kind, e.position DESC LIMIT $4"
 #: $3 what its code begins with, $4 what its name has in it, both as patterns. Rows of the kinds are looked through.
 _ALIKE = f"""
-{_OF_KINDS} AND (e.body->>'code' ILIKE $3 OR e.body->>'name' ILIKE $4) ORDER BY e.kind, e.position DESC LIMIT $5
+{_OF_KINDS} AND (e.body->>'code' ILIKE $3 OR e.body->>'name' ILIKE $4 AND NOT starts_with(e.body->>'name', '{MARK}'))
+ORDER BY e.kind, e.position DESC LIMIT $5
 """
 #: $2 an id, or the number that the bill's invoice has.
 _BILLS = """

@@ -11,7 +11,7 @@ from collections.abc import Container
 from typing import Any, NamedTuple
 
 from projections.resources import ATTRIBUTES, Resources
-from services.readside.family_state import FamilyState
+from services.readside.family_state import ESSENTIAL, FamilyState
 
 #: Beside its packed bytes a family at rest takes so many: here, and on the way to it from its accounts.
 BESIDE = 500
@@ -78,11 +78,8 @@ class RestingFamilies:
         return resting.accounts
 
 
-#: What is written out of a family as it is, beside its own resources.
-_FIELDS = (
-    "organization", "root_id", "partition", "billed", "members", "bills_version", "newest", "totals", "offsets",
-    "emptied", "corrections", "shown", "written", "expected", "alerts", "_newest_day",
-)  # fmt: skip
+#: What is written out of a family as it is. Of its own resources only those kinds are of which there are any.
+_FIELDS = tuple(name for name in ESSENTIAL if name != "own")
 
 
 def _written_out(family: FamilyState) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from events.resources.organization import LAST_DAY
-from projections.clock import today_of
+from projections.clock import Evidence, today_of
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.postgres import Postgres
@@ -187,4 +187,4 @@ async def day_of(postgres: Postgres, resources: Resources, account: AccountEntit
             folded = await read_positions(connection, [account.partition])
         position = folded.get(account.partition)
         tick = position.tick if position is not None else None
-    return today_of(resources, account.timezone, tick, about.modified, None)
+    return today_of(resources, account.timezone, Evidence(tick, about.modified))

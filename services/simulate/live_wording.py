@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from events.zones import time_zone
+from events.zones import day_in, time_zone
 from services.api.funds import exact_period
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS
@@ -132,7 +132,7 @@ def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames, charges: Ma
 
 def _day(instant: str, zone: ZoneInfo) -> date:
     """The day that begins at this instant: lines name whole days of the account, the wire names them in UTC."""
-    return datetime.fromisoformat(instant).astimezone(zone).date()
+    return day_in(zone, datetime.fromisoformat(instant))
 
 
 def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class Search:
     ascending: bool
     offset: int
     size: int
+    #: The fields that conditions and order are about, by the wire's names.
+    named: frozenset[str] = frozenset()
 
     def placed(self, arguments: list[Any]) -> str:
         """What a WHERE goes on with, with the values put behind the arguments."""

@@ -14,6 +14,7 @@ from projections.alerts.levels import Level, expected_levels, settled_levels
 from projections.alerts.rules import Rules, rules_of
 from projections.outlook.outlook import outlooks, used_before
 from projections.readmodels import alerts_due
+from projections.readmodels.settled_rows import NOTHING_WRITTEN
 from projections.settlement import settle
 from tests.alerts.test_due import rule
 from tests.projector.test_living import ROOT, Living, Tables
@@ -80,7 +81,7 @@ class Told(Living):
     def load_anew(self) -> None:
         """Nothing is remembered but what the log says."""
         self.family.keep(None)
-        self.family.shown = self.family.written = self.family.expected = None
+        self.family.note_written(NOTHING_WRITTEN)
         self.family.alerts = FamilyAlerts(set(self.raised))
 
     def expected(self, day: Any) -> dict[Speed, set[str]]:

@@ -162,7 +162,7 @@ def test_an_item_says_nothing_of_what_it_lacks_and_is_read_without_a_second_look
     event = decode(part.records[0].value or b"", ())
     assert event.source == SOURCE
     # What ingest counts for an event with one measure: then it need not look for names that stand twice.
-    assert quotation_marks([part.records[0].value or b""]) == 2 * (event.strings + 2)
+    assert quotation_marks([part.records[0].value or b""]) == 2 * (event.strings_at_least + 2)
 
 
 def test_ids_that_a_client_does_not_give_follow_from_its_key_and_the_place_alone() -> None:

@@ -220,4 +220,4 @@ async def test_a_job_that_another_process_carries_out_is_left_to_it(yard: Yard) 
 
 def _held(postgres: Postgres) -> int:
     """Connections of the pool that somebody has now."""
-    return postgres._._taken.total()
+    return postgres._turns._taken.total()

@@ -46,6 +46,7 @@ def pages(office: Office) -> dict[str, str]:
         "automatic-new": f"{acme}/automatic?kind=top-up",
         "automatic-sure": f"{acme}/automatic?kind=top-up&code=more&of={ids['prepaid']}"
         "&threshold=30&amount=50&maxTimes=4",
+        "forget": f"{acme}/forget",
         "operations": "/operations",
         "alerts": "/alerts",
         "webhook": f"/alerts/webhooks/{ids['webhook']}",

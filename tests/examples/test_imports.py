@@ -3,8 +3,7 @@
 import ast
 
 from tests.examples.conftest import ROOT
-from tests.modules import sources
-from tests.test_architecture import imported
+from tests.modules import imported, sources
 
 
 def test_examples_use_nothing_that_acts() -> None:

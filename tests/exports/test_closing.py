@@ -7,7 +7,7 @@ import pytest
 
 from events.facts.base import Fact
 from events.facts.bills import BillIssued, LineType
-from projections.revenue.chart import Chart
+from projections.revenue.journal import Chart
 from services.commands.messages import CancelCommitment, DeleteResource
 from services.exports.closing import closing_rows
 from services.exports.columns import JOURNAL

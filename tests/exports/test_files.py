@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from projections.revenue.chart import Chart
+from projections.revenue.journal import Chart
 from services.exports import writing
 from services.exports.columns import JOURNAL, LINES, Column, Row, journal_rows, line_rows
 from services.exports.folder import Folder, GapError

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.money import Rounding
-from projections.outlook.course import Addition, course
+from projections.outlook.forecast import Addition, course
 from projections.outlook.pace import Pace, paces, sampled
 
 PACES = st.builds(

@@ -9,7 +9,7 @@ import pytest
 
 from services.kafka import Polled
 from services.projector import handler as handling
-from services.projector import pace, rounds
+from services.projector import pace
 from services.projector.handler import IDLE_S, ProjectorHandler
 from services.projector.pace import FRESH_S, MAX_SECONDS, QUIET_S
 from tests.projector.clock import Clock
@@ -53,7 +53,6 @@ class Folding:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(pace, "time", made)
-    monkeypatch.setattr(rounds, "time", made)
     monkeypatch.setattr(handling, "time", made)
     return made
 

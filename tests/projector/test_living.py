@@ -16,7 +16,7 @@ from projections.readmodels import accrued_lines, balances, draws, outlooks
 from projections.readmodels.directory import Member
 from projections.readmodels.draws import DrawRow
 from projections.readmodels.positions import Position
-from projections.readmodels.settled_rows import BehindRows, SettledRows, settled_rows
+from projections.readmodels.settled_rows import BehindRows, SettledRows, Written, settled_rows
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
 from projections.usage import Cell
@@ -181,7 +181,7 @@ async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again
     rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
     tables, before = Tables(), BehindRows(tuple(rows), ())
     await write_behind(tables, [(family, before)])
-    family.note_written(before)
+    family.note_written(Written(behind=before))
     await write_behind(tables, [(family, BehindRows((rows[0],), ()))])
     assert tables.rows().draws == (rows[0],) and tables.written == 3
 
@@ -189,14 +189,14 @@ async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again
 def test_the_newest_day_of_usage_is_known_in_whatever_order_days_come_and_go() -> None:
     family = FamilyState("org", "acme", 0, Resources("org"), Billed())
     state = DayState(Decimal(1), 1)
-    assert family.newest_usage_day() is None
+    assert family.evidence(None).usage is None
     for aggregation, day in (("a", 3), ("b", 9), ("a", 5)):
         family.put_total(("acme", aggregation, "", date(2026, 1, day)), state, (0, 0))
-    assert family.newest_usage_day() == date(2026, 1, 9)
+    assert family.evidence(None).usage == date(2026, 1, 9)
     family.drop_totals({"b"})
-    assert family.newest_usage_day() == date(2026, 1, 5)
+    assert family.evidence(None).usage == date(2026, 1, 5)
     family.drop_totals({"a"})
-    assert family.newest_usage_day() is None
+    assert family.evidence(None).usage is None
 
 
 def test_of_a_total_that_is_written_its_row_remembers_where_it_began() -> None:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from services.projector import rounds
-from services.projector.rounds import AT_ONCE_S, LEAST_S, Rounds
+from services.projector import pace
+from services.projector.pace import AT_ONCE_S, LEAST_S, Rounds
 from tests.projector.clock import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(rounds, "time", made)
+    monkeypatch.setattr(pace, "time", made)
     return made
 
 

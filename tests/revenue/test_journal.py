@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.facts.bills import BillLine, LineType
-from projections.revenue.chart import Chart
-from projections.revenue.journal import Entry, closing_of, entries_of
+from projections.revenue.journal import Chart, Entry, closing_of, entries_of
 from tests.revenue.test_recognition import FEBRUARY, JANUARY, MARCH, days, line, lines
 
 CHART = Chart(revenue_by_type={"OVERAGE_SURCHARGE": "4100"}, revenue_by_product={"api": "4200"})

@@ -104,7 +104,7 @@ def test_a_true_up_is_of_the_month_in_which_its_period_ends() -> None:
 
 def test_what_draws_releases_and_what_pays_ahead_is_earned_later() -> None:
     kinds = {type: recognition_of(line(type, "1", JANUARY, FEBRUARY)) for type in TYPES}
-    assert [type for type, kind in kinds.items() if kind == "PREPAYMENT"] == ["COMMITMENT_FEE", "BALANCE_FEE"]
+    assert {type for type, kind in kinds.items() if kind == "PREPAYMENT"} == {"COMMITMENT_FEE", "BALANCE_FEE"}
     assert {type for type, kind in kinds.items() if kind == "RELEASE"} == set(DRAWS)
 
 

@@ -34,6 +34,7 @@ LOADS = {
     "doctor": LOG,
     "status": SETTLING,
     "keys": {"aiokafka"},
+    **dict.fromkeys(("forget", "personal-keys"), SETTLING),
     "bill": SETTLING,
     "explain": SETTLING,
     "replay": SETTLING,

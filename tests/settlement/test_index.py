@@ -14,7 +14,7 @@ from events.resources.catalog import Pricing
 from events.resources.commitments import Commitment
 from projections.rating.index import FamilyIndex, index_families
 from projections.resources import ATTRIBUTES, Resources
-from projections.settlement.family import together
+from projections.settlement import together
 from services.simulate.naming import id_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -23,9 +23,9 @@ from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
-from services.readside.family_state import FamilyState, Root
+from services.readside.family_state import FamilyState, Root, family_known_by
 from services.readside.live import reading_live
-from services.readside.loading import read_clock, read_family, read_positions
+from services.readside.loading import read_clock, read_positions
 from services.readside.past.usage import usage_between
 from services.store.generations import load_generations
 
@@ -79,15 +79,16 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What the read models tell of it, and what is still to be folded from the log, from offset `start` on."""
+    """What the read models tell of a family at positions, and what is to be folded from the log, from `start` on."""
 
     origins: Origins
     state: FamilyState
     resources: Resources
     index: FamilyIndex
-    #: Aggregations to derive whole, and single totals to derive up to the positions.
-    aggregations: Set[str]
-    straddling: Set[CellKey]
+    #: Aggregations that count otherwise today: all of their totals are to be folded.
+    recounted: Set[str]
+    #: Totals that have grown or were corrected behind the positions: each is to be folded up to these.
+    moved: Set[CellKey]
     start: int
 
 
@@ -111,7 +112,7 @@ async def load_past(
 async def past_of(
     connection: Any, reader: LogReader, organization: str, root_id: str, positions: Positions
 ) -> PastFamily:
-    """The same, by the read models that the connection's transaction reads. Raises: UnknownFamilyError."""
+    """As `load_past`, but in the transaction of a connection that has its search path. Raises: UnknownFamilyError."""
     return await _derived(reader, await _read(connection, organization, root_id, positions), positions)
 
 
@@ -147,30 +148,34 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
 
 
 def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
-    """Raises: UnknownFamilyError."""
+    """The family as its own facts tell it, with those totals that are today what they were at the positions.
+
+    Raises: UnknownFamilyError.
+    """
     root = Root(rows.organization, rows.root_id, rows.positions.partition)
-    state = read_family(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
+    state = family_known_by(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (catalog_now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
+    recounted = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
+    corrected_since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
+    corrected = _corrected(state, catalog, [*corrected_since.values(), *supposed.values()])
+    state.suppose(supposed)
     end = rows.positions.log
-    # An aggregation that counts otherwise now has other totals now: what it had is derived from the log.
-    changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
-    unchanged = catalog.aggregations.keys() - changed
-    totals = (
+    comparable = (
         row
         for row in rows.totals
-        if row["account_id"] in state.members and row["aggregation_id"] in unchanged and row["first_offset"] < end
+        if row["account_id"] in state.members
+        and row["aggregation_id"] in catalog.aggregations
+        and row["aggregation_id"] not in recounted
+        and row["first_offset"] < end
     )
-    since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
-    corrected = _corrected(state, catalog, [*since.values(), *supposed.values()])
-    state.suppose(supposed)
-    straddling = _take_totals(state, totals, end, corrected)
-    meters = {catalog.aggregations[id].body.meter_id for id in changed}
-    first_usage = [offset for meter, offset in rows.position.meters.items() if meter in meters]
-    start = min([end, *straddling.values(), *first_usage])
+    moved = _take_totals(state, comparable, end, corrected)
+    begun = rows.position.meters
+    recounted_meters = {catalog.aggregations[id].body.meter_id for id in recounted}
+    start = min([end, *moved.values(), *(begun[meter] for meter in recounted_meters if meter in begun)])
     resources = together(catalog, state.own, rows.clock)
-    return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
+    return _Past(rows.origins, state, resources, index, recounted, moved.keys(), start)
 
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
@@ -194,9 +199,7 @@ def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Correcte
 def _take_totals(
     state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int, corrected: Set[tuple[str, str, date]]
 ) -> dict[CellKey, int]:
-    """Take the totals that stand as they stood before offset `end`. Returns: those that grew or were corrected since,
-    with the offset of their first record.
-    """
+    """Put the totals that have not moved since the offset `end`; of the others return the first offset of each."""
     moved = {}
     for row in rows:
         key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
@@ -211,7 +214,7 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
     """Fold what the totals no longer tell."""
     if past.start >= positions.log:
         return
-    wanted = past.aggregations | {key[1] for key in past.straddling}
+    wanted = past.recounted | {key[1] for key in past.moved}
     plans = meter_plans(past.resources, frozenset(wanted))
     zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in past.state.members.items()}
     fold = CorrectedFold(past.state.corrections, plans, zones)
@@ -220,5 +223,5 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
         records = [logged.record for logged in usage]
         await compute(past.state.organization, fold.fold, list(values), records, values.__getitem__)
     for key, cell in fold.cells().items():
-        if key in past.straddling or key[1] in past.aggregations:
+        if key in past.moved or key[1] in past.recounted:
             past.state.put_total(key, cell.day_state(), (cell.first, cell.last))

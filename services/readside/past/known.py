@@ -15,6 +15,7 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.calendar import ONE_DAY, later, named_day
 from projections.clock import counted_tick
+from projections.outlook.forecast import AHEAD
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
@@ -35,10 +36,6 @@ _NAME = b'{"type":"ClockTicked"'
 _FIRST_LOOK = 2_000
 
 
-#: How far ahead of its today a family is settled.
-_AHEAD = timedelta(days=3660)
-
-
 @dataclass(frozen=True, slots=True)
 class KnownFamily:
     """A family, its day, and the positions that it was folded to."""
@@ -51,8 +48,8 @@ class KnownFamily:
 
     def check(self, as_of: date | None) -> None:
         """Raises: InvalidField if the day is further ahead than is settled."""
-        if as_of is not None and as_of > self.today + _AHEAD:
-            raise InvalidField(field="asOf", rule=f"must not be more than {_AHEAD.days} days ahead of {self.today}")
+        if as_of is not None and as_of > self.today + AHEAD:
+            raise InvalidField(field="asOf", rule=f"must not be more than {AHEAD.days} days ahead of {self.today}")
 
     def settled(self, as_of: date | None) -> Settlement:
         """As of a service day. Without one: as the live read models are settled, never before the latest bill."""

@@ -1,0 +1,60 @@
+"""Forgets the personal data of an account: says what there is to forget, and asks for the account's code, for nobody
+brings it back."""
+
+from secrets import token_urlsafe
+from typing import Any
+
+from starlette.responses import Response
+
+from services.console.asking import Refused, together
+from services.console.visits import Form, Visit
+
+#: What is personal of an account by itself, and how pages call it.
+_CALLED = {"name": "Name", "emailAddress": "E-mail address", "address": "Address"}
+
+
+async def page(visit: Visit) -> Response:
+    """What will be forgotten, and the question whether it is meant."""
+    return await _asked(visit)
+
+
+async def forget(visit: Visit, form: Form) -> Response:
+    """Forget it, if the code of the account was given; else it is asked anew."""
+    id = visit.request.path_params["account"]
+    account = await visit.asking.get("accounts", id)
+    if form.get("code", "").strip() != account["code"]:
+        return await _asked(visit, 400, "That is not the code of this account. Nothing was done.")
+    reason = form.get("reason", "").strip()
+    body = {"reason": reason} if reason else {}
+    try:
+        await visit.asking.send("POST", "accounts", id, "forget", body=body, once=form.get("once"))
+    except Refused as error:
+        if error.status not in (400, 409):
+            raise
+        return await _asked(visit, error.status, str(error))
+    return visit.go("accounts", id)
+
+
+async def _asked(visit: Visit, status: int = 200, problem: str = "") -> Response:
+    id = visit.request.path_params["account"]
+    asked = await together(account=visit.asking.get("accounts", id), config=visit.asking.get("organizationconfig"))
+    account, config = asked["account"], asked["config"]
+    return await visit.page(
+        "forget.html",
+        status,
+        account=account,
+        keeps_keys=config.get("personalData") == "ERASABLE",
+        personal=_personal(account, config.get("personalCustomFields", ())),
+        problem=problem,
+        bears={"once": token_urlsafe(16)},
+    )
+
+
+def _personal(account: dict[str, Any], marked: list[str]) -> list[tuple[str, str]]:
+    """What is personal of the account, each with what it is called."""
+    told = [(called, account[name]) for name, called in _CALLED.items() if name in account and name != "address"]
+    if "address" in account:
+        lines = [line for name, line in account["address"].items() if name != "country"]
+        told.append((_CALLED["address"], ", ".join(lines)))
+    fields = account.get("customFields", {})
+    return told + [(name, str(fields[name])) for name in marked if name in fields]
