@@ -84,7 +84,7 @@ def in_use(measured: Any) -> float:
 
 
 def _flat(measured: Any) -> float:
-    """Memory when the last bill was issued, of that when a tenth was."""
+    """Memory when the last bill was issued, or row written, of that when a tenth was."""
     tenth, _, end = measured["rss_mb"]
     return float(end / tenth) if tenth else 0.0
 
@@ -150,6 +150,32 @@ def bill_runs(accounts: str) -> tuple[Row, Row]:
         Row(f"{begins}: accounts/s", ">= 1,000", lambda measured: measured["accounts_per_second"], 1_000),
         most(f"{begins}: memory at its end / at a tenth", "<= 1.1", 1.1, _flat, 2),
     )
+
+
+def exported(lines: str) -> tuple[Row, Row, Row]:
+    """Of so many bill lines, and of a journal of them."""
+    begins = f"export of {lines} bill lines"
+
+    def rows(name: str) -> Value:
+        return lambda found: next(one["rows_per_second"] for one in found if one["name"].startswith(name))
+
+    def memory(found: Any) -> float:
+        return max(_flat(one) for one in found)
+
+    return (
+        Row(f"{begins}, Parquet: rows/s", ">= 10,000", rows("bill-lines, parquet"), 10_000),
+        Row(f"journal of {lines} bill lines: rows/s", ">= 20,000", rows("journal"), 20_000),
+        most(f"{begins}: memory at its end / at a tenth", "<= 1.1", 1.1, memory, 2),
+    )
+
+
+def found_by_id(ids: str) -> tuple[Row]:
+    """Among so many ids of a partition, whichever is looked for."""
+
+    def slowest(found: Any) -> float:
+        return float(max(one["ms"] for one in found["found"]))
+
+    return (most(f"an event found by its id among {ids} of its partition, ms", "<= 250", 250, slowest),)
 
 
 def scaled(pairs: int, brokers: int) -> Row:

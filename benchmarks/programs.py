@@ -8,6 +8,8 @@ from benchmarks.aims import (
     beside,
     bill_runs,
     cold_seconds,
+    exported,
+    found_by_id,
     fresh,
     history,
     in_use,
@@ -143,6 +145,8 @@ PROGRAMS = (
         ),
     ),
     Program("bill_run", "--accounts 10000 --processes 2", "--accounts 300 --processes 2", 2_400, bill_runs("10,000")),
+    Program("exporting", "--lines 100000", "--lines 4000", 900, exported("100,000")),
+    Program("correcting", "", "--ids 1000000", 600, found_by_id("10 M")),
     Program(
         "ids",
         "",
@@ -221,6 +225,7 @@ PROGRAMS = (
         bill_runs("100,000"),
         large=True,
     ),
+    Program("exporting", "--lines 1000000", "--lines 20000", 7_200, exported("1,000,000"), large=True),
     Program(
         "freshness",
         "--accounts 100000 --resting 900000 --rate 10000 --seconds 60",

@@ -107,6 +107,14 @@ async def store(opened: Store) -> Store:
 async def common_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """A whole system of two partitions, for folders whose tests keep to organizations of their own and mend what they
     break; who else runs there looks at what they have left, too."""
-    settings = load_settings(home=tmp_path_factory.mktemp("system"), partitions=2, worker_session_ms=6000, api_port=0)
+    settings = load_settings(
+        home=tmp_path_factory.mktemp("system"),
+        partitions=2,
+        worker_session_ms=6000,
+        api_port=0,
+        # Receivers of webhooks are here, too.
+        webhook_allow_networks="127.0.0.0/8",
+        webhook_allow_http=True,
+    )
     async with running_system(settings) as (_, system):
         yield system

@@ -48,6 +48,11 @@ FOUND: dict[str, Any] = {
         for name in ("Quix Streams, windowed sum", "eventsourcing, append", "eventsourcing, replay")
     },
     "bill_run": {"accounts_per_second": 100.0, "rss_mb": [50.0, 50.0, 51.0]},
+    "exporting": [
+        {"name": name, "rows_per_second": 9_000, "rss_mb": [90.0, 95.0, 99.0]}
+        for name in ("bill-lines, csv", "bill-lines, parquet", "journal, parquet")
+    ],
+    "correcting": {"ids": 1_000, "found": [{"asked": name, "ranges": 1, "ms": 90.0} for name in ("oldest", "newest")]},
     "http": [{"name": "create a commitment", "ratio": 0.3}],
     "start": {"events": 1_000_000, "early_per_second": 10.0, "late_per_second": 9.0, "starts": STARTS},
     "overview": [{"p50_ms": 100.0}, {"p50_ms": 50.0}],

@@ -41,7 +41,7 @@ def only(*acting: str) -> Acting:
 ACTING = {
     "": only("concurrency", "outage", "shared_answers"),
     "access": all_but("errors", "scopes"),
-    "alerts": all_but(),
+    "alerts": all_but("finding"),
     "api": all_but(
         *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
         *("outlook_answers", "overview_answers", "pace", "scopes", "shown", "statement_answers"),
@@ -65,7 +65,7 @@ ACTING = {
     "kafka": all_but("cluster", "failures"),
     "migrate": all_but(),
     "notary": all_but(),
-    "personal": all_but("keyring"),
+    "personal": only("keys", "opening"),
     "postgres": all_but(),
     "projection": all_but("touched"),
     "projector": all_but(),
@@ -79,7 +79,8 @@ ACTING = {
     "run/stack": all_but(),
     "sight": all_but("traceparent"),
     "simulate": all_but(
-        *("compare", "entities", "memory_ingest", "naming", "player", "story", "values", "yaml_lines"),
+        *("compare", "entities", "memory_held", "memory_ingest", "naming", "player", "story", "telling"),
+        *("values", "yaml_lines"),
     ),
     "statement": only("reading", "table"),
     "status": all_but("shown"),

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from events.facts.bills import BillLine
+from events.resources.bounds import TABLE, items
 from projections.revenue.recognition import parts_of, recognition_of
 
 Ledger = Annotated[str, Field(min_length=1, max_length=100)]
+_ByName = Annotated[dict[Annotated[str, Field(max_length=100)], Ledger], items(TABLE)]
 
 
 class Chart(BaseModel):
@@ -35,8 +37,8 @@ class Chart(BaseModel):
     #: What is earned, of whatever is not named by one of the next two.
     revenue: Ledger = "4000"
     #: The same by the code of a line's accounting product, and by its type: the former before the latter.
-    revenue_by_product: dict[str, Ledger] = Field(default_factory=dict)
-    revenue_by_type: dict[str, Ledger] = Field(default_factory=dict)
+    revenue_by_product: _ByName = Field(default_factory=dict)
+    revenue_by_type: _ByName = Field(default_factory=dict)
 
     def revenue_of(self, product_code: str | None, line_type: str) -> str:
         """The account that the revenue of a line goes to."""

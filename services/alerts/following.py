@@ -8,20 +8,28 @@ what happens after it was made or changed last, and nothing of before.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid5
 
 import structlog
 
 from events.actors import ALERTS
-from events.envelope import NAMESPACE, Envelope
-from events.facts.alerts import AccountNotified, Alert, OrganizationNotified
-from events.facts.bills import BillFact, BillIssued
-from events.facts.resources import ResourceFact
-from events.resources.notifications import LEVELS, NotificationConfiguration
-from projections.alerts.condition import condition_of
-from projections.alerts.happenings import FACTS_OF, names_of
+from events.envelope import Envelope
+from events.facts.alerts import AccountNotified, Alert
+from events.facts.bills import BillIssued
+from events.resources.notifications import LEVELS
+from projections.alerts.happenings import FACTS_OF
 from projections.entities import AccountEntity, Entity
-from services.commands.event_names import HAPPENINGS, name_of
+from services.alerts.finding import (
+    Event,
+    Rule,
+    Shown,
+    event_document,
+    event_of,
+    holds,
+    is_conditional,
+    notice_of,
+    waits_for,
+)
+from services.commands.event_names import HAPPENINGS
 from services.concurrency import compute
 from services.postgres import Postgres
 from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
@@ -55,19 +63,6 @@ SELECT stream, version, {COLUMNS} FROM store.events
 WHERE organization = $1 AND type = ANY($2::text[]) AND position > $3 ORDER BY position LIMIT {PAGE}
 """
 
-Rule = Entity[NotificationConfiguration]
-#: A resource as the wire shows it.
-Shown = Callable[[Entity[Any]], Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """An event of the store, and the names that rules may know it by."""
-
-    envelope: Envelope
-    id: str
-    names: frozenset[str]
-
 
 @dataclass(frozen=True, slots=True)
 class _Page:
@@ -75,7 +70,7 @@ class _Page:
     events that some condition is about. `last`: the position of the last one."""
 
     rules: Sequence[Rule]
-    events: Sequence[_Event]
+    events: Sequence[Event]
     accounts: Mapping[str, Entity[Any]]
     history: History
     last: int
@@ -121,23 +116,24 @@ class EventFollower:
             events = [await self._event(connection, organization, row) for row in rows]
             owners = {account_id for event in events if (account_id := event.envelope.account) is not None}
             accounts = await named(connection, organization, "account", sorted(owners))
-            asked = {rule.body.event_name for rule in rules if _is_conditional(rule)}
+            asked = {rule.body.event_name for rule in rules if is_conditional(rule)}
             wanted = [event.envelope.sequence for event in events if event.names & asked]
             history = await read_history(connection, organization, wanted)
         return _Page(rules, events, accounts, history, rows[-1]["position"], len(rows) == PAGE)
 
-    async def _event(self, connection: Any, organization: str, row: Mapping[str, Any]) -> _Event:
+    async def _event(self, connection: Any, organization: str, row: Mapping[str, Any]) -> Event:
         envelope = envelope_of(row, self._generations().commands)
-        fact = envelope.data
-        whole = await whole_bill(connection, envelope) if isinstance(fact, BillIssued) else fact
-        own = {name_of(fact)} if isinstance(fact, ResourceFact) else set()
+        whole = await whole_bill(connection, envelope) if isinstance(envelope.data, BillIssued) else None
         id = event_id_of(organization, row["stream"], row["version"], row["position"])
-        return _Event(envelope, id, frozenset({*own, *names_of(whole)}))
+        return event_of(envelope, id, whole)
 
-    async def _append(self, organization: str, page: _Page, due: Sequence[tuple[Rule, _Event]]) -> int:
+    async def _append(self, organization: str, page: _Page, due: Sequence[tuple[Rule, Event]]) -> int:
         """What nobody has raised, and how far was looked. Under the organization's lock: who found the same comes
         before this, or after."""
-        facts = [(_fact(rule, event, page.accounts), event.envelope) for rule, event in due]
+        facts = [
+            (notice_of(rule, event, page.accounts.get(event.envelope.account or "")), event.envelope)
+            for rule, event in due
+        ]
         async with self._postgres.of(organization).transaction() as connection:
             await lock_organization(connection, organization)
             there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
@@ -149,14 +145,14 @@ class EventFollower:
         return len(new)
 
 
-def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, _Event]]:
+def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
     """Which rules have waited for which events."""
     documents = _documents(page, generation, shown)
     return [
         (rule, event)
         for event in page.events
         for rule in page.rules
-        if _waits_for(rule, event) and _holds(rule, documents.get(event.envelope.sequence, {}))
+        if waits_for(rule, event) and holds(rule, documents.get(event.envelope.sequence, {}))
     ]
 
 
@@ -165,11 +161,8 @@ def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str
     documents = {}
     for happening in happened(page.history, generation):
         account = page.accounts.get(happening.envelope.account or "")
-        beside = {"orgId": page.history.organization} | ({"accountCode": account.body.code} if account else {})
-        sides = {"new": happening.after, "old": happening.before}
-        documents[happening.envelope.sequence] = {
-            side: {**shown(entity), **beside} for side, entity in sides.items() if entity is not None
-        }
+        sides = happening.before, happening.after
+        documents[happening.envelope.sequence] = event_document(page.history.organization, account, *sides, shown)
     return documents
 
 
@@ -203,30 +196,3 @@ def _types(rules: Sequence[Rule]) -> Iterator[str]:
     names = {rule.body.event_name for rule in rules}
     yield from (fact.__name__ for name in names for fact in FACTS_OF.get(name, ()))
     yield from (happening.fact_type for happening in HAPPENINGS if happening.name in names)
-
-
-def _waits_for(rule: Rule, event: _Event) -> bool:
-    is_later = event.envelope.sequence > rule.folded
-    is_whose = rule.body.account_id in (None, event.envelope.account)
-    return is_later and is_whose and rule.body.event_name in event.names
-
-
-def _is_conditional(rule: Rule) -> bool:
-    return bool(rule.body.calculation) and not rule.body.always_fire_event
-
-
-def _holds(rule: Rule, document: Mapping[str, Any]) -> bool:
-    return not _is_conditional(rule) or condition_of(rule.body.calculation or "").holds(document)
-
-
-def _fact(rule: Rule, event: _Event, accounts: Mapping[str, Entity[Any]]) -> Alert:
-    """Of something that has no account any more only the organization is told."""
-    cause, account = event.envelope, accounts.get(event.envelope.account or "")
-    fact, arming = cause.data, str(cause.sequence)
-    subject = fact.bill_id if isinstance(fact, BillFact) else getattr(fact, "id", "")
-    id = str(uuid5(NAMESPACE, f"alert/{rule.id}/{rule.body.event_name}//{subject}/{arming}"))
-    said = {"id": id, "rule_id": rule.id, "rule_code": rule.body.code, "event_name": rule.body.event_name}
-    said |= {"subject_id": subject, "arming": arming, "event_id": event.id}
-    if isinstance(account, AccountEntity):
-        return AccountNotified(**said, account_id=account.id, root_id=account.root_id)
-    return OrganizationNotified(**said)

@@ -12,13 +12,10 @@ from typing import Any
 import structlog
 
 from events.actors import ALERTS
-from events.facts.alerts import AlertRaised
 from events.resources.automation import ACTS
-from events.resources.notifications import NotificationConfiguration
-from projections.alerts.due import alert_id
-from projections.alerts.rules import rule_of
-from projections.entities import AccountEntity, Entity
+from projections.entities import AccountEntity
 from projections.readmodels import alerts_due
+from services.alerts.finding import alert_of, is_found_by
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.events import NewEvent, append, stream_of, stream_versions
@@ -59,9 +56,9 @@ class AlertRaiser:
             events = []
             for row in rows:
                 rule, account = rules.get(row["rule_id"]), accounts.get(row["account_id"])
-                if _is_found_by(rule, row) and isinstance(account, AccountEntity):
+                if is_found_by(rule, row) and isinstance(account, AccountEntity):
                     assert rule is not None
-                    fact = _fact(row, rule)
+                    fact = alert_of(row, rule)
                     place = (now_of(resources), account.id, account.partition)
                     events.append(NewEvent(organization, stream_of(fact), 1, fact, *place, actor=ALERTS))
             there = await stream_versions(connection, organization, [event.stream for event in events])
@@ -70,30 +67,3 @@ class AlertRaiser:
         if new:
             log.info("alerts_raised", organization=organization, alerts=len(new))
         return len(new)
-
-
-def _is_found_by(rule: Entity[NotificationConfiguration] | None, row: Mapping[str, Any]) -> bool:
-    """Whether the rule as commands have it last is the one that found this."""
-    is_active = rule is not None and rule.body.is_active
-    return is_active and alert_id(rule_of(rule), row["subject_id"], row["arming"]) == row["id"]  # type: ignore[arg-type]
-
-
-def _fact(row: Mapping[str, Any], rule: Entity[NotificationConfiguration]) -> AlertRaised:
-    return AlertRaised(
-        id=row["id"],
-        rule_id=rule.id,
-        rule_code=rule.body.code,
-        event_name=row["event_name"],
-        threshold=rule.body.threshold,
-        account_id=row["account_id"],
-        root_id=row["root_id"],
-        subject_id=row["subject_id"],
-        subject_kind=row["kind"],
-        arming=row["arming"],
-        day=row["day"],
-        as_of=row["as_of"],
-        currency=row["currency"],
-        amount=row["amount"],
-        spent=row["spent"],
-        remaining=row["remaining"],
-    )

@@ -37,7 +37,8 @@ from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
-from services.exports.carrying import DEFAULT_PLACE, ExportRunner
+from services.exports.carrying import ExportRunner
+from services.exports.places import ExportFiles
 from services.kafka import Cluster, SharedWriter
 from services.personal.keyring import Keyring
 from services.postgres import Connection, Postgres, Role, open_postgres
@@ -66,14 +67,14 @@ def create_app(
     proof_key: str | None = None,
     keyring: Keyring | None = None,
     webhook_rules: WebhookRules | None = None,
-    exports_url: str = DEFAULT_PLACE,
+    exports: ExportFiles | None = None,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
     `public_url`: what links begin with; `proof_key`: what signs proofs; `keyring`: the operator's key of what is
-    personal; `webhook_rules`: where webhooks may lead; `exports_url`: where files of exports are.
+    personal; `webhook_rules`: where webhooks may lead; `exports`: where files of exports are, and for how long.
     """
 
     @contextlib.asynccontextmanager
@@ -95,7 +96,7 @@ def create_app(
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
-            runners = _runners(app, postgres, every, watcher, exports_url)
+            runners = _runners(app, postgres, every, watcher, exports or ExportFiles())
             working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
@@ -138,11 +139,11 @@ def create_app(
 
 
 def _runners(
-    app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports_url: str
+    app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports: ExportFiles
 ) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
     """What is to be run beside the requests, and does what they ask for."""
     app.state.bill_jobs = JobRunner(postgres, every, watcher)
-    app.state.exports = ExportRunner(postgres, every, watcher, exports_url)
+    app.state.exports = ExportRunner(postgres, every, watcher, exports)
     return app.state.bill_jobs.run, app.state.exports.run
 
 

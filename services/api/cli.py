@@ -5,6 +5,7 @@ import contextlib
 import resource
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from services.api.edges.connections import LIMITS, Connection, Limits, connectio
 from services.api.edges.rates import Rates
 from services.concurrency import first_of
 from services.erasure.operators_key import keyring_of
+from services.exports.places import ExportFiles
 from services.failures import ExpectedFailure, Worded
 from services.personal.keys import check_opens
 from services.postgres import Role, connected
@@ -119,7 +121,9 @@ async def _serve(process: Process, host: str, port: int) -> None:
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
             public_url=settings.api_public_url,
-            exports_url=settings.exports or str(settings.home / "exports"),
+            exports=ExportFiles(
+                settings.exports or str(settings.home / "exports"), timedelta(days=settings.exports_kept_days)
+            ),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
             proof_key=key_by(settings.checkpoint_secret),
             keyring=keyring,

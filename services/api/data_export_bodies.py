@@ -8,13 +8,15 @@ from pydantic.alias_generators import to_camel
 
 from events.resources.base import Day, Id, Model
 from events.resources.bounds import MANY, TABLE, Text, items
+from projections.revenue.journal import Chart
 from services.api.shown import Shown
 
 
 class AdhocExport(Model):
-    """POST dataexports/adhoc. OPERATIONAL: bill lines between watermarks `since` and `until`; all up to now, if they
-    are left out. USAGE: what it adds up to on days from `startDate` until before `endDate`. `since`, `until`,
-    `startDate` and `exportFileFormat` are ours.
+    """POST dataexports/adhoc. OPERATIONAL: bill lines between watermarks `since` and `until`, all up to now if they are
+    left out; or a JOURNAL of them, in the accounts of `chart`, which closes prepayments that are over by `closedDate`
+    (today, without it). USAGE: what it adds up to on days from `startDate` until before `endDate`. JOURNAL, `chart`,
+    `closedDate`, `since`, `until`, `startDate` and `exportFileFormat` are ours.
     """
 
     model_config = ConfigDict(
@@ -23,10 +25,12 @@ class AdhocExport(Model):
 
     source_type: Literal["OPERATIONAL", "USAGE"]
     operational_data_types: (
-        Annotated[tuple[Literal["BILL_LINE_ITEMS"], ...], Field(min_length=1, max_length=1)] | None
+        Annotated[tuple[Literal["BILL_LINE_ITEMS", "JOURNAL"], ...], Field(min_length=1, max_length=1)] | None
     ) = None
     since: Text | None = None
     until: Text | None = None
+    chart: Chart | None = None
+    closed_date: Day | None = None
     account_ids: Annotated[tuple[Id, ...], items(TABLE)] | None = None
     meter_ids: Annotated[tuple[Id, ...], items(MANY)] | None = None
     start_date: Day | None = None
@@ -39,13 +43,23 @@ class AdhocExport(Model):
         if not is_usage and self.operational_data_types is None:
             raise ValueError("operationalDataTypes: is required with sourceType OPERATIONAL")
         lines, usage = (
-            ("operational_data_types", "since", "until"),
+            ("operational_data_types", "since", "until", "chart", "closed_date"),
             ("account_ids", "meter_ids", "start_date", "end_date"),
         )
         for name in lines if is_usage else usage:
             if getattr(self, name) is not None:
                 raise ValueError(f"{to_camel(name)}: does not go with sourceType {self.source_type}")
+        for name in ("chart", "closed_date"):
+            if getattr(self, name) is not None and not self.is_journal:
+                raise ValueError(f"{to_camel(name)}: is of a JOURNAL")
+        if self.closed_date is not None and self.until is not None:
+            raise ValueError("closedDate: does not go with until, which says up to which day a journal closes")
         return self
+
+    @property
+    def is_journal(self) -> bool:
+        """Whether it is what lines move in a ledger that is asked for."""
+        return "JOURNAL" in (self.operational_data_types or ())
 
 
 class AdhocAnswer(Shown):
@@ -55,7 +69,9 @@ class AdhocAnswer(Shown):
 
 
 class ExportJobAnswer(Shown):
-    """An export. `since`, `until`, `exportFileFormat`, `rows` and `message` (why there is no file) are ours."""
+    """An export. `since`, `until`, `chart`, `exportFileFormat`, `rows`, `message` (why there is no file) and
+    `fileRemovedAt` (it was kept for long enough) are ours.
+    """
 
     id: str
     version: int
@@ -65,6 +81,7 @@ class ExportJobAnswer(Shown):
     export_file_format: Literal["CSV", "PARQUET"]
     since: str | None = None
     until: str | None = None
+    chart: Chart | None = None
     account_ids: tuple[str, ...] | None = None
     meter_ids: tuple[str, ...] | None = None
     start_date: date | None = None
@@ -74,6 +91,7 @@ class ExportJobAnswer(Shown):
     date_created: datetime
     started_at: datetime | None = None
     created_by: str
+    file_removed_at: datetime | None = None
 
 
 class ExportUrl(Shown):

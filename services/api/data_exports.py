@@ -1,4 +1,6 @@
-"""`dataexports`: bill lines as a file, asked for here and written by the runner in this process."""
+"""`dataexports`: bill lines, a journal of them, or usage, as a file that is asked for here and written by the runner in
+this process.
+"""
 
 import asyncio
 import json
@@ -24,16 +26,19 @@ from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
 from services.commands.errors import InvalidField, UnknownReference, UnknownResource
-from services.exports.carrying import ExportRunner, path_of, place_of
+from services.exports.carrying import ExportRunner
+from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
     STATUSES,
     ExportJob,
     ExportNotReadyError,
+    ExportRemovedError,
     ExportsAwayError,
     create_export,
     get_export,
     list_exports,
 )
+from services.exports.places import path_of, place_of
 from services.exports.reading import ABOUT_LINES, newest_of
 from services.exports.watermark import (
     BackwardWatermarksError,
@@ -44,6 +49,7 @@ from services.exports.watermark import (
     Watermark,
     checked_range,
 )
+from services.store.execute import today_of
 from services.store.listing import named
 
 router = organization_router("dataexports", prefix="/dataexports")
@@ -58,16 +64,19 @@ _WRONG = (UnreadableWatermarkError, ForeignWatermarkError, FutureWatermarkError,
 
 @router.post("/adhoc", response_model=AdhocAnswer)
 async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(AdhocExport))]) -> Response:
-    """Have bill lines, or what usage adds up to, written to a file."""
+    """Have bill lines, a journal of them, or what usage adds up to, written to a file."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
         await _check_named(turn, body)
         # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
         anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
-        newest = await newest_of(turn.connection, call.organization, ABOUT_LINES, anywhere)
+        about = ABOUT_JOURNAL if body.is_journal else ABOUT_LINES
+        newest = await newest_of(turn.connection, call.organization, about, anywhere)
+        if body.is_journal:
+            newest = newest._replace(closed=body.closed_date or today_of(turn.resources))
         asked = None if body.source_type == "USAGE" else _range(body, newest)
-        kept = body.model_dump_json(by_alias=True, exclude_unset=True, exclude={"since", "until"})
+        kept = body.model_dump_json(by_alias=True, exclude_unset=True, exclude={"since", "until", "closed_date"})
         request = json.loads(kept)
         now, actor = datetime.now(UTC), call.actor
         job = await create_export(turn.connection, call.organization, str(uuid4()), request, asked, now, actor)
@@ -143,7 +152,7 @@ async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link()
     file = await asyncio.to_thread(_opened, _runner(call).url, path_of(known))
     if file is None:
         raise UnknownResource(kind="file of export job", id=job)
-    name = f"{'usage' if known.asked is None else 'bill-lines'}-{known.id}.{known.format}"
+    name = f"{known.kind}-{known.id}.{known.format}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_chunks(file), headers=headers, media_type=_MEDIA[known.format])
 
@@ -174,9 +183,11 @@ async def _known(call: Call, id: str) -> ExportJob:
 
 
 def _check_ready(job: ExportJob) -> None:
-    """Raises: ExportNotReadyError."""
+    """Raises: ExportNotReadyError, ExportRemovedError."""
     if job.status != "SUCCEEDED":
         raise ExportNotReadyError(id=job.id, status=job.status)
+    if job.removed is not None:
+        raise ExportRemovedError(id=job.id, day=job.removed.date())
 
 
 def _runner(call: Call) -> ExportRunner:
@@ -198,5 +209,6 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "dateCreated": job.created,
         "startedAt": job.started,
         "createdBy": shown(job.created_by),
+        "fileRemovedAt": job.removed,
     }
     return {name: value for name, value in document.items() if value is not None}

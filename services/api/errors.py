@@ -33,7 +33,7 @@ from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
-from services.exports.jobs import ExportNotReadyError, TooManyExportsError
+from services.exports.jobs import ExportNotReadyError, ExportRemovedError, TooManyExportsError
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
@@ -114,6 +114,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (TooManyJobsError, 429),
     (TooManyExportsError, 429),
     (ExportNotReadyError, 409),
+    (ExportRemovedError, 404),
     (TooManyRequestsError, 429),
     (NoHeadsError, 404),
     (NoCheckpointError, 404),

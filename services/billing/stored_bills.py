@@ -83,7 +83,7 @@ async def read_names(connection: Any, organization: str, ids: Sequence[str]) -> 
     return {row["id"]: {key: row[key] for key in ("code", "name") if row[key] is not None} for row in rows}
 
 
-_BILLS = "SELECT bill_id, position FROM bills WHERE organization = $1"
+_BILLS_KNOWN = "SELECT bill_id, position FROM bills WHERE organization = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,6 @@ async def bills_known(postgres: Postgres, organization: str, wanted: Search, cut
     """
     arguments: list[Any] = [organization]
     known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
-    query = f"{_BILLS}{known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
+    query = f"{_BILLS_KNOWN}{known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
     async with reading_live(postgres) as connection:
         return [(row["bill_id"], row["position"]) for row in await connection.fetch(query, *arguments)]

@@ -12,6 +12,7 @@ from events.envelope import NAMESPACE
 from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
+from events.resources.notifications import USAGE_REFUSED
 from projections.entities import Entity
 from projections.resources import ATTRIBUTES, Resources
 from services.commands.filters import Filter
@@ -45,9 +46,13 @@ class InStories:
     inner: InnerList | None = None
     #: Fields of an entry that the file's reader takes and the body has not.
     read_otherwise: tuple[str, ...] = ()
+    #: Fields with a value that no story has, for it is about what a story has not.
+    never: tuple[tuple[str, str], ...] = ()
 
 
 PLAIN = InStories()
+#: Rules of alerts. What is counted by a real clock no story tells.
+TOLD_OF = InStories({"description": "{code}"}, never=(("eventName", USAGE_REFUSED),))
 
 
 @dataclass(frozen=True, slots=True)

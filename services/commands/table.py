@@ -17,7 +17,7 @@ from events.resources.statements import StatementConfig
 from events.resources.webhooks import Webhook
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
-from services.commands.kind import InnerList, InStories, Kind
+from services.commands.kind import TOLD_OF, InnerList, InStories, Kind
 
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
@@ -224,7 +224,7 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
     Kind("statementConfig", StatementConfig, (), unique=(), at="statementconfig", single=True, in_stories=None),
-    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_RULES, in_stories=None),
+    Kind("notificationConfiguration", NotificationConfiguration, f.RULES, at=_RULES, in_stories=TOLD_OF),
     Kind("automaticTopUp", AutomaticTopUp, f.TOP_UPS, fixed=_OF_FUND, group="billing"),
     Kind("thresholdBilling", ThresholdBilling, f.AUTOMATIC, fixed=("accountId", "currency"), group="billing"),
     Kind("webhook", Webhook, f.WEBHOOKS, page_size_max=200, at=_WEBHOOKS, written_beside=True, in_stories=None),

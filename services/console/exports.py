@@ -1,29 +1,56 @@
-"""Bill lines as files: which were asked for, how far they are, and more of them."""
+"""Files for a warehouse and for accounting: which were asked for, how far they are, and more of them."""
 
+from collections.abc import Mapping
 from secrets import token_urlsafe
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
+from services.console.asking import Refused
 from services.console.looks import HEADERS
 from services.console.visits import Form, Visit
 
 _SHOWN = 25
+#: What a file may have, as the form and the body of a job say it.
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "lines": {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]},
+    "journal": {"sourceType": "OPERATIONAL", "operationalDataTypes": ["JOURNAL"]},
+    "usage": {"sourceType": "USAGE"},
+}
+#: What else the form says, by the names of the body.
+_ASKED = ("exportFileFormat", "since", "until", "closedDate", "startDate", "endDate")
+
+
+def kind_of(job: Mapping[str, Any]) -> str:
+    """By which of KINDS a job was asked for."""
+    return next(name for name, body in KINDS.items() if all(job.get(field) == said for field, said in body.items()))
 
 
 async def page(visit: Visit) -> Response:
-    """The exports, newest first; the newest file says from where on the next one may go."""
+    """The files, newest first; the newest of lines, and of a journal, says from where on the next one may go."""
+    return await _page(visit)
+
+
+async def _page(visit: Visit, status: int = 200, problem: str = "", given: Mapping[str, str] | None = None) -> Response:
     jobs = await visit.asking.get("dataexports", "jobs", pageSize=_SHOWN, nextToken=visit.query.get("nextToken"))
     done = await visit.asking.get("dataexports", "jobs", pageSize=_SHOWN, status="SUCCEEDED")
-    last = next((job for job in done["data"] if "until" in job), None)
-    return await visit.page("exports.html", jobs=jobs, last=last, once=token_urlsafe(16))
+    last = {name: next((job for job in done["data"] if kind_of(job) == name), None) for name in KINDS}
+    shown = {"jobs": jobs, "last": last, "kind_of": kind_of, "once": token_urlsafe(16)}
+    given = given or dict.fromkeys(("kind", *_ASKED), "")
+    return await visit.page("exports.html", status, problem=problem, given=given, **shown)
 
 
 async def start(visit: Visit, form: Form) -> Response:
-    """Have a file written: of all lines, or of those since a watermark."""
-    body = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}
-    since = {"since": form["since"]} if form.get("since") else {}
-    await visit.asking.send("POST", "dataexports", "adhoc", body=body | since, once=form.get("once"))
+    """Have a file written; what the API would not take is said on the form."""
+    given = {name: form.get(name, "").strip() for name in ("kind", *_ASKED)}
+    body = {**KINDS.get(given["kind"], KINDS["lines"]), **{name: given[name] for name in _ASKED if given[name]}}
+    try:
+        await visit.asking.send("POST", "dataexports", "adhoc", body=body, once=form.get("once"))
+    except Refused as error:
+        if error.status not in (400, 409):
+            raise
+        return await _page(visit, error.status, str(error), given)
     return visit.go("exports")
 
 

@@ -10,18 +10,20 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from io import RawIOBase
-from typing import TYPE_CHECKING, BinaryIO, cast
-from urllib.parse import quote
+from typing import BinaryIO, cast
 
 import structlog
 
 from events.codec import NewerRecordError
+from projections.revenue.journal import Chart
 from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.billing.runner import JobLocks
-from services.exports.columns import LINES
-from services.exports.exporting import export_lines
-from services.exports.jobs import ExportJob, Status, end_export, open_exports, start_export
+from services.exports.columns import JOURNAL, LINES, Column
+from services.exports.exporting import export_journal, export_lines
+from services.exports.jobs import ExportJob, Kind, Status, end_export, open_exports, start_export
+from services.exports.places import ExportFiles, path_of, place_of
 from services.exports.reading import end_of_log
+from services.exports.sweeping import Sweeper
 from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
@@ -31,30 +33,16 @@ from services.postgres import Postgres
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
 
-if TYPE_CHECKING:
-    from services.archive.place import Place
-
 log = structlog.get_logger(__name__)
 #: How often to look for jobs that another process left, or whose facts are not in the log yet, when nobody wakes it.
 LOOK_SECONDS, NOT_YET_SECONDS = 5.0, 0.1
+#: How often to look for files that were kept for long enough.
+SWEEP_SECONDS = 3600.0
 #: Organizations whose files a process writes at once.
 ORGANIZATIONS_AT_ONCE = 4
-#: Where the files are of whoever does not say it: below the working directory.
-DEFAULT_PLACE = ".trueup/exports"
 #: Key of the locks of jobs (`services/billing/runner.py`).
 EXPORT_JOB_LOCK = 7_217_008
-
-
-def path_of(job: ExportJob) -> str:
-    """Where the file of a job is, below the place of exports."""
-    return f"{quote(job.organization, safe='')}/jobs/{job.id}.{job.format}"
-
-
-def place_of(url: str) -> "Place":
-    """Raises: ExtraMissingError, PlaceError."""
-    with with_extra():
-        from services.archive.place import Place
-    return Place(url)
+_COLUMNS: dict[Kind, Sequence[Column]] = {"usage": USAGE, "bill-lines": LINES, "journal": JOURNAL}
 
 
 class ExportRunner:
@@ -62,11 +50,12 @@ class ExportRunner:
     processes apart.
 
     `watcher`: usage is exported as of when all that was there is projected; `every`: connections that see whose jobs
-    there are, while what is read for an organization is read on its own; `url`: the place of the files.
+    there are, while what is read for an organization is read on its own; `files`: where files are, and for how long.
     """
 
-    def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher, url: str) -> None:
-        self._postgres, self._every, self._waiter, self.url = postgres, every, Waiter(watcher), url
+    def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher, files: ExportFiles) -> None:
+        self._postgres, self._every, self._waiter, self.url = postgres, every, Waiter(watcher), files.url
+        self._sweeper = Sweeper(postgres, every, files)
         self._locks = JobLocks(postgres.url, EXPORT_JOB_LOCK)
         self._woken = asyncio.Event()
         #: Organizations whose jobs are carried out, and what they wait for, from the first failure until it is over.
@@ -80,9 +69,21 @@ class ExportRunner:
         """Until cancelled. What fails for a passing reason is tried again."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._sweep())
                 await self._look_for_jobs(group)
         finally:
             self._locks.close()
+
+    async def _sweep(self) -> None:
+        """What stands in the way of it is said once, and keeps no job from being written."""
+        outage = Outage("export_files_kept")
+        while True:
+            try:
+                await self._sweeper.sweep(datetime.now(UTC))
+                outage.over()
+            except (Passing, PlaceError, ExtraMissingError) as error:
+                outage.met(error)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def _look_for_jobs(self, group: asyncio.TaskGroup) -> None:
         outage = Outage("exports_interrupted")
@@ -173,9 +174,12 @@ async def _filled(job: ExportJob, postgres: Postgres, file: BinaryIO) -> int:
     if job.asked is not None:
         about |= {"since": job.asked.since.text, "until": job.asked.until.text}
     with with_extra():
-        sheet = open_sheet(job.format, file, USAGE if job.asked is None else LINES, about)
+        sheet = open_sheet(job.format, file, _COLUMNS[job.kind], about)
     if job.asked is None:
         return await export_usage(postgres, job.organization, usage_asked(job.request), sheet)
+    if job.kind == "journal":
+        chart = Chart.model_validate(job.request.get("chart") or {})
+        return await export_journal(postgres.connection, job.organization, job.asked, chart, sheet)
     return await export_lines(postgres.connection, job.organization, job.asked, sheet)
 
 

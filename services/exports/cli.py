@@ -23,8 +23,8 @@ from services.exports.watermark import Range, Watermark
 from services.exports.writing import FORMATS, Format, Sheet
 from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres
-from services.run.process import Process, run_process
-from services.store.execute import organization_time
+from services.run.process import PostgresProcess, run_on_postgres
+from services.store.execute import today_of
 from services.store.view import load_config
 from services.words import rule_of
 
@@ -122,19 +122,19 @@ def journal(
 
 
 def _run(wanted: Wanted, *, closes: bool = False) -> None:
-    async def body(process: Process) -> None:
-        async with open_postgres(process.endpoints.database_url, most=2) as postgres:
+    async def body(process: PostgresProcess) -> None:
+        async with open_postgres(process.database_url, most=2) as postgres:
             async with postgres.connection() as connection:
                 try:
-                    check_exists(await load_config(connection, wanted.organization))
+                    check_exists(resources := await load_config(connection, wanted.organization))
                 except CommandError as error:
                     raise click.ClickException(str(error)) from error
             day = wanted.closed
             if closes and day is None:
-                day = (await organization_time(postgres, wanted.organization)).date()
+                day = today_of(resources)
             _tell(wanted, await run_export(postgres, replace(wanted, closed=day)))
 
-    run_process(body)
+    run_on_postgres(body)
 
 
 def _tell(wanted: Wanted, done: Exported) -> None:

@@ -10,6 +10,8 @@ from services.exports.watermark import Range, Watermark
 from services.exports.writing import Format
 from services.failures import AddressedFailure, Passing, Worded
 
+#: What the file of a job has: usage by day, bill lines, or a journal of them; its name says so.
+Kind = Literal["usage", "bill-lines", "journal"]
 Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 STATUSES: tuple[Status, ...] = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
 #: Jobs of one organization that may be unfinished at once.
@@ -17,7 +19,7 @@ OPEN_MAX = 10
 _IS_OPEN = "status IN ('PENDING', 'RUNNING')"
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, since, until, rows, message, created, started,"
-    " modified, created_by"
+    " modified, created_by, removed"
 )
 _INSERT = f"""
 INSERT INTO store.export_jobs (organization, id, request, since, until, created, modified, created_by)
@@ -41,6 +43,14 @@ _END_JOB = """
 UPDATE store.export_jobs SET status = $3, rows = $4, message = $5, modified = $6, version = version + 1
 WHERE organization = $1 AND id = $2
 """
+_OLD = f"""
+SELECT {_COLUMNS} FROM store.export_jobs
+WHERE status IN ('SUCCEEDED', 'FAILED') AND removed IS NULL AND modified < $1 ORDER BY modified LIMIT $2
+"""
+_REMOVED = """
+UPDATE store.export_jobs SET removed = $3, version = version + 1
+WHERE organization = $1 AND id = ANY($2::text[]) AND removed IS NULL
+"""
 
 
 class TooManyExportsError(Worded):
@@ -52,6 +62,10 @@ class TooManyExportsError(Worded):
 
 class ExportNotReadyError(Worded):
     """export job {id} has no file: it is {status}"""
+
+
+class ExportRemovedError(Worded):
+    """the file of export job {id} was kept until {day}; a job that asks for the same has the same bill lines"""
 
 
 class ExportsAwayError(AddressedFailure, Passing):
@@ -80,6 +94,15 @@ class ExportJob:
     started: datetime | None
     modified: datetime
     created_by: str | None
+    #: When its file was removed, which was kept for long enough.
+    removed: datetime | None
+
+    @property
+    def kind(self) -> Kind:
+        """What its file has."""
+        if self.request["sourceType"] == "USAGE":
+            return "usage"
+        return "journal" if "JOURNAL" in self.request["operationalDataTypes"] else "bill-lines"
 
     @property
     def format(self) -> Format:
@@ -145,3 +168,13 @@ async def end_export(
 ) -> None:
     """It is written, or it cannot be."""
     await connection.execute(_END_JOB, job.organization, job.id, status, rows, message, now)
+
+
+async def old_exports(connection: Any, before: datetime, limit: int) -> list[ExportJob]:
+    """Jobs of all organizations that ended before a moment and whose files were not removed yet, oldest first."""
+    return [_job(row) for row in await connection.fetch(_OLD, before, limit)]
+
+
+async def note_removed(connection: Any, organization: str, ids: Sequence[str], now: datetime) -> None:
+    """They have no file any more."""
+    await connection.execute(_REMOVED, organization, list(ids), now)

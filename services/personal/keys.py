@@ -5,10 +5,11 @@ something, and who seals drops what it remembers when the log says that the acco
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from secrets import token_bytes, token_urlsafe
 from typing import Any
 
 from services.personal.keyring import Keyring
-from services.personal.sealed import Sealer, new_key
+from services.personal.sealed import ID_BYTES, KEY_BYTES, Sealer
 
 _OF_ACCOUNTS = """
 SELECT account, key_id, key FROM store.personal_keys
@@ -33,6 +34,11 @@ WHERE key IS NOT NULL AND (organization, key_id) > ($1, $2) ORDER BY organizatio
 _REPLACE = "UPDATE store.personal_keys SET key = $4 WHERE organization = $1 AND key_id = $2 AND key = $3"
 #: Keys that are looked at in one transaction.
 _PAGE = 1_000
+
+
+def new_key() -> tuple[str, bytes]:
+    """The id and the bytes of a new key."""
+    return token_urlsafe(ID_BYTES), token_bytes(KEY_BYTES)
 
 
 async def sealers_of(

@@ -8,7 +8,6 @@ and after the key is destroyed; and who sends a body again that has not changed 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from secrets import token_bytes, token_urlsafe
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -17,15 +16,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 MARK = "sealed1."
 #: What is shown where the key is destroyed.
 TOMBSTONE = "[forgotten]"
-#: Bytes of an account's key: half of them authenticate, half encrypt.
-KEY_BYTES = 64
-_ID_BYTES = 8
+#: Bytes of an account's key: half of them authenticate, half encrypt; and of its id, which is written in base64.
+KEY_BYTES, ID_BYTES = 64, 8
 _TOKEN = re.compile(rf"{re.escape(MARK)}([A-Za-z0-9_-]{{11}})\.([A-Za-z0-9_-]{{23,}})")
-
-
-def new_key() -> tuple[str, bytes]:
-    """The id and the bytes of a new key."""
-    return token_urlsafe(_ID_BYTES), token_bytes(KEY_BYTES)
 
 
 class Sealer:

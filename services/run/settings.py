@@ -106,6 +106,8 @@ class Settings(KafkaSettings, PostgresSettings):
     """Folder, or URL of an object store, of files that were asked for over HTTP, which all API processes reach; without
     it `exports` in the home.
     """
+    exports_kept_days: int = Field(default=30, ge=1, le=3_660)
+    """Days for which these files are kept; their jobs are listed for ever."""
     sight_host: str = "127.0.0.1"
     """Where each process answers `/metrics`, `/live` and `/ready`, which tell where servers stand: for operators only.
     """

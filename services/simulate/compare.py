@@ -133,19 +133,19 @@ def fields_differences(expected: Any, played: Mapping[str, Any], line: int, name
     return differences
 
 
-def acts_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: int) -> list[str]:
-    """Differences of an automatic rule's acts, oldest first; a reason is expected by a part of it."""
+def told_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: int, noun: str) -> list[str]:
+    """Differences of what the product did by itself, in its order; a reason is expected by a part of it."""
     if not isinstance(expected, list) or not all(isinstance(act, dict) for act in expected):
         raise ScenarioError(line, "expect", "must be a list of mappings")
     differences = []
     if len(expected) != len(played):
-        differences.append(f"there are {len(played)} acts, expected {len(expected)}")
-    for number, (wanted, act) in enumerate(zip(expected, played, strict=False)):
-        part, reason = wanted.get("reason"), str(act.get("reason", ""))
+        differences.append(f"there are {len(played)} {noun}s, expected {len(expected)}")
+    for number, (wanted, told) in enumerate(zip(expected, played, strict=False)):
+        part, reason = wanted.get("reason"), str(told.get("reason", ""))
         if part is not None and str(part) not in reason:
-            differences.append(f"act {number}: reason is {reason or 'absent'}, expected one with {part}")
+            differences.append(f"{noun} {number}: reason is {reason or 'absent'}, expected one with {part}")
         rest = {name: value for name, value in wanted.items() if name != "reason"}
-        differences += fields_differences(rest, act, line, f"act {number}: ")
+        differences += fields_differences(rest, told, line, f"{noun} {number}: ")
     return differences
 
 

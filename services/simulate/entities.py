@@ -192,6 +192,10 @@ def check_fields(kind: str, fields: Lines) -> None:
 
     Raises: ScenarioError.
     """
+    row = KINDS[kind].in_stories
+    for name, untold in row.never if row is not None else ():
+        if fields.get(name) == untold:
+            raise ScenarioError(fields.line_of(name), f"{kind}.{name}", f"{untold} is about what no story has")
     for name in (*ANSWERED, *KINDS[kind].derived):
         if name in fields:
             raise ScenarioError(fields.line_of(name), f"{kind}.{name}", "is told by answers, not by a story")

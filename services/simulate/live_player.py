@@ -14,7 +14,6 @@ from typing import Any, Self
 from uuid import uuid4
 
 import httpx
-import msgspec
 
 from events.resources.base import Resource
 from events.topics import usage_key
@@ -22,16 +21,25 @@ from services.access.client import Patient, SignedIn
 from services.access.local import Credentials
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
-from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
+from services.simulate.live_acts import awaited, told_by
+from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe, cloud_event
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.naming import SOURCE, in_words, noon, refusal
-from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
-from services.simulate.wording import awaited, played_unpriced
+from services.simulate.player import (
+    DEFAULT_CONFIG,
+    Document,
+    IsExpected,
+    PlayedBill,
+    PlayedUnpriced,
+    RefusedError,
+    Told,
+    UsageRecord,
+)
+from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
 JOB_SECONDS = 180.0
 _LOOK_SECONDS = (0.02, 0.3)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class LiveSystem:
@@ -70,13 +78,16 @@ class LivePlayer:
         self._parents: dict[str, str] = {}
         self._clock = datetime(1970, 1, 1, tzinfo=UTC)
         self._sent: list[UsageRecord] = []
-        self._on_its_way = False
+        self._on_its_way = self._holds = False
         #: An account without plans: its job bills nothing, but like every job it begins when all usage is projected.
         self._waiter: str | None = None
         self._refused_until: Mapping[int, int] | None = None
 
     def configure(self, fields: Mapping[str, Any]) -> None:
-        self._call("PUT", "organizationconfig", {**DEFAULT_CONFIG, **fields, "testClock": True})
+        config = {**DEFAULT_CONFIG, **fields, "testClock": True}
+        self._call("PUT", "organizationconfig", config)
+        self._names.live_in(config["timezone"])
+        self._holds = "HOLD" in (config.get("usageBeforeAccount"), config.get("usageBeforeMeter"))
 
     def create(self, document: Document) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
@@ -141,9 +152,11 @@ class LivePlayer:
         bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
         return sorted(bills, key=lambda bill: (self._names.creation_of(bill.account), bill.currency))
 
-    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
-        rule_id = self._names.rule(rule)
-        return awaited(lambda: self._ask("GET", "automaticacts", ruleId=rule_id)["data"], count)
+    def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
+        told = awaited(told_by(what, rule, self._ask, self._names), is_expected)
+        # What was held is on its way again.
+        self._on_its_way = self._on_its_way or (what == "held" and self._refused_until is not None)
+        return told
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}
@@ -187,28 +200,17 @@ class LivePlayer:
         return [bill_of(document, self._names) for document in documents if document["lineItems"]]
 
     def _reach(self, moment: datetime) -> None:
-        """Move the organization's clock to this moment, if it stands before it."""
+        """Move the organization's clock to this moment, if it stands before it; until when usage is held goes by it."""
         if moment > self._clock:
+            if self._holds:
+                self._wait_for_usage()
             self._call("POST", "clock", {"now": moment})
             self._clock = moment
 
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
         """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
-        data: dict[str, Any] = {"meter": record.meter, **record.values}
-        if record.ets is not None:
-            data["ets"] = record.ets
-        event = {
-            "specversion": "1.0",
-            "id": record.uid,
-            "source": record.source,
-            "type": "trueup.usage",
-            "subject": record.account,
-            "time": record.ts,
-            "organization": self.organization.id,
-            "data": data,
-        }
         key = usage_key(self.organization.id, self._parents.get(record.account, record.account))
-        return key, _ENCODER.encode(event)
+        return key, cloud_event(self.organization.id, record)
 
     def _wait_for_usage(self) -> None:
         """HTTP shows usage when it is projected; only a bill job says when that is."""

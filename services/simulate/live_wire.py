@@ -15,10 +15,10 @@ import httpx
 import msgspec
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from events.topics import RULE_HEADER, USAGE, USAGE_REJECTED
+from events.topics import HELD_HEADER, RULE_HEADER, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_producer
-from services.simulate.player import RefusedError
+from services.simulate.player import RefusedError, UsageRecord
 
 TIMEOUT_SECONDS = 90.0
 #: What an answer may say without being the product's judgement of the step.
@@ -67,6 +67,24 @@ def _parsed(answer: httpx.Response) -> Any:
         return json.loads(answer.content, parse_float=Decimal)
     except ValueError:
         return None
+
+
+def cloud_event(organization: str, record: UsageRecord) -> bytes:
+    """The usage of a record as a publisher sends it."""
+    data: dict[str, Any] = {"meter": record.meter, **record.values}
+    if record.ets is not None:
+        data["ets"] = record.ets
+    event = {
+        "specversion": "1.0",
+        "id": record.uid,
+        "source": record.source,
+        "type": "trueup.usage",
+        "subject": record.account,
+        "time": record.ts,
+        "organization": organization,
+        "data": data,
+    }
+    return _ENCODER.encode(event)
 
 
 T = TypeVar("T")
@@ -120,7 +138,8 @@ class UsagePipe:
         return self._do("tell where usage.rejected ends", self._ends())
 
     def refused(self, organization: str, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
-        """The rules that usage of the organization broke, from these offsets on, and where the next look begins."""
+        """The rules that usage of the organization broke, and is not held for, from these offsets on; where the next
+        look begins."""
         return self._do("give what was refused", self._refused(f"{organization}/".encode(), since))
 
     def _do(self, what: str, work: Coroutine[Any, Any, T]) -> T:
@@ -163,7 +182,7 @@ class UsagePipe:
             for partition, end in ends.items():
                 async for records in self._reader.read(USAGE_REJECTED, partition, since[partition], end):
                     theirs = [dict(record.headers) for record in records if (record.key or b"").startswith(prefix)]
-                    rules += [headers[RULE_HEADER].decode() for headers in theirs]
+                    rules += [headers[RULE_HEADER].decode() for headers in theirs if HELD_HEADER not in headers]
         return rules, ends
 
     def _close(self) -> None:

@@ -17,6 +17,7 @@ from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
 from services.simulate.naming import id_of, resolved
 from services.simulate.player import Document, PlayedBill, PlayedLine, RefusedError
+from services.simulate.telling import alert_told
 
 _AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -28,8 +29,13 @@ class LiveNames:
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
         self._documents: dict[str, Document] = {}
+        self._zone = time_zone("UTC")
         #: How messages call what the file names, by the API's id.
         self.called: dict[str, str] = {}
+
+    def live_in(self, zone: str) -> None:
+        """The organization's time zone."""
+        self._zone = time_zone(zone)
 
     def learn(self, document: Document, id: str) -> None:
         """The entity was created."""
@@ -55,6 +61,20 @@ class LiveNames:
         if not ids:
             raise RefusedError(f"there is no automatic rule with code {code}")
         return ids[0]
+
+    def created(self, kind: str, code: str) -> str:
+        """The API's id of what the story has made. Raises: RefusedError."""
+        id = self.known(kind, code)
+        if id is None:
+            raise RefusedError(f"there is no {kind} with code {code}")
+        return id
+
+    def alert_of(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """An alert, a member of GET events."""
+        alert = event["m3terEvent"]["eventData"]["newDto"]
+        known = (self._documents.get(alert.get(name, "")) for name in ("subjectId", "accountId"))
+        about = next((document.title for document in known if document is not None), None)
+        return alert_told(alert, _day(event["eventTime"], self._zone), about)
 
     def path(self, kind: str, code: str) -> str:
         """Where the entity is, below the organization."""

@@ -24,6 +24,7 @@ from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import find_account, find_meter, lane_of
 from services.ingest.validate import Usage, accept, conflict
 from services.refusals.refusal import Refused
+from services.simulate.memory_held import MemoryHeld
 from services.simulate.naming import NUMBERS, SOURCE, TEXTS, refusal
 from services.simulate.player import RefusedError, UsageRecord
 
@@ -77,9 +78,10 @@ class MemoryUsage:
         #: By account, source and uid, in the order in which they came.
         self._events: dict[tuple[str, str, str], _Event] = {}
         self._refused: list[RefusedError] = []
+        self.held = MemoryHeld()
 
-    def send(self, resources: Resources, record: UsageRecord) -> None:
-        """Take the record in, if ingest would; its refusal is told by `arrive`."""
+    def send(self, resources: Resources, record: UsageRecord, now: datetime) -> None:
+        """Take the record in, if ingest would, or hold it; its refusal is told by `arrive`."""
         sent = _event(resources.organization, record)
         directory = directory_of(resources)
         try:
@@ -89,7 +91,23 @@ class MemoryUsage:
                 event = self._events[record.account, record.source, record.uid] = _Event(record, usage)
                 self._add(resources, event)
         except Refused as error:
-            self._refused.append(refusal(error.rule))
+            if error.hold is None:
+                self._refused.append(refusal(error.rule))
+            else:
+                self.held.hold(record, error, now)
+
+    def release(self, resources: Resources, now: datetime) -> None:
+        """Send again what was held and waits no more; it may have to wait for something else."""
+        self.held.expire(now)
+        while records := self.held.let_go(directory_of(resources)):
+            for record in records:
+                self.send(resources, record, now)
+
+    def recount(self, resources: Resources) -> None:
+        """Add all of it up anew, for what is counted has changed."""
+        self.totals = {}
+        for event in self._events.values():
+            self._add(resources, event)
 
     def arrive(self) -> None:
         """What was sent has been judged. Raises: RefusedError for the first of it that was refused."""
@@ -123,9 +141,7 @@ class MemoryUsage:
             raise RefusedError(str(error)) from error
         if fact is not None:
             event.said, event.voided = (fact.now, False) if isinstance(fact, UsageAmended) else (None, True)
-            self.totals = {}
-            for stands in self._events.values():
-                self._add(resources, stands)
+            self.recount(resources)
 
     def _is_new(self, usage: Usage) -> bool:
         """Whether the id did not come before. Raises: Refused if it did, with other content."""

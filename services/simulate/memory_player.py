@@ -38,9 +38,20 @@ from services.commands.messages import (
 )
 from services.commands.table import KINDS
 from services.simulate.entities import references
-from services.simulate.memory_organization import MemoryOrganization, act_document, rule_called
+from services.simulate.memory_organization import MemoryOrganization
+from services.simulate.memory_rules import rule_called
 from services.simulate.naming import id_of, in_words, resolved
-from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.player import (
+    DEFAULT_CONFIG,
+    Document,
+    IsExpected,
+    PlayedBill,
+    PlayedUnpriced,
+    RefusedError,
+    Told,
+    UsageRecord,
+)
+from services.simulate.telling import act_told, one_after_another
 from services.simulate.wording import played_bill, played_unpriced, state_document
 
 
@@ -111,20 +122,20 @@ class MemoryPlayer(MemoryOrganization):
         self._do("balance", command)
 
     def usage(self, record: UsageRecord) -> None:
-        self.used.send(self.resources, record)
         self.rules.reach([record.ts])
+        self.used.send(self.resources, record, self.rules.now)
 
     def void(self, account: str, uid: str) -> None:
         self.used.void(self.resources, account, uid)
-        self.rules.follow(self)
+        self._go_on()
 
     def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self.used.amend(self.resources, account, uid, values)
-        self.rules.follow(self)
+        self._go_on()
 
     def arrive(self, doubted: bool) -> None:
         self.used.arrive()
-        self.rules.follow(self)
+        self._go_on()
 
     def finish(self) -> None:
         """Nothing is on its way in memory."""
@@ -136,16 +147,22 @@ class MemoryPlayer(MemoryOrganization):
         only = self._entity("account", account).id if account is not None else None
         roots = [self.resources.accounts[only].root_id] if only else self.roots()
         drafts = [draft for root in roots for draft in draft_bills(self.family(root), date=day, account_id=only)]
-        bills = [self._issued(draft) for draft in drafts]
         self.rules.reach([day])
-        self.rules.follow(self)
+        bills = [self._issued(draft) for draft in drafts]
+        self._go_on()
         return bills
 
-    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
+    def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
+        if what == "held":
+            return self.used.held.told()
+        if what == "alerts":
+            id = self._entity("notificationConfiguration", rule).id
+            return one_after_another(self.rules.alerts.told(id, self._codes))
         known = rule_called(self.resources, rule)
         if known is None:
             raise RefusedError(f"there is no automatic rule with code {rule}")
-        return tuple(act_document(act) for act in self.rules.acts if act.rule_id == known.id)
+        acts = (act.model_dump(by_alias=True) for act in self.rules.acts if act.rule_id == known.id)
+        return tuple(map(act_told, acts))
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         of_account = self._entity("account", account)
@@ -167,6 +184,11 @@ class MemoryPlayer(MemoryOrganization):
         root = self.resources.accounts[entity.body.account_id].root_id
         settlement = settle(self.family(root), through=day, accrued=True)
         return state_document(self.resources, entity, settlement.commitments[entity.id], day)
+
+    def _go_on(self) -> None:
+        """What follows from a step: usage that waited for something, and what rules find."""
+        self.used.release(self.resources, self.rules.now)
+        self.rules.follow(self)
 
     def _issued(self, draft: DraftBill) -> PlayedBill:
         self.issue_draft(draft)
@@ -194,7 +216,9 @@ class MemoryPlayer(MemoryOrganization):
             self.command(command())
         except CommandError as error:
             raise RefusedError(in_words(str(error), kind, self._called), str(error)) from error
-        self.rules.follow(self)
+        if kind == "aggregation":
+            self.used.recount(self.resources)
+        self._go_on()
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire fields of scenario fields: codes become ids under the wire's names."""

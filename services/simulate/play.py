@@ -12,7 +12,7 @@ from events.resources.commitments import Commitment
 from services.commands.catalog_rules import DATED, FEES
 from services.commands.schedule_rules import SCHEDULES
 from services.failures import ExpectedFailure
-from services.simulate.compare import acts_differences, bill_differences, fields_differences
+from services.simulate.compare import bill_differences, fields_differences, told_differences
 from services.simulate.entities import with_band_defaults
 from services.simulate.naming import NUMBERS, SOURCE, STEPS, TEXTS
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord, nameless
@@ -20,6 +20,8 @@ from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
 
+#: Steps that expect what the product did by itself, and what one of that is called.
+_TOLD = {"automatic": "act", "alerts": "alert", "held": "record"}
 #: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
 _OF_THE_CALLER = (ScenarioError, ExpectedFailure)
 
@@ -127,8 +129,8 @@ class _Theatre:
                 return player.unbilled(fields["account"], fields["date"])
             case "commitment":
                 return player.commitment(fields["commitment"], self._clock)
-            case "automatic":
-                return player.acts(fields["rule"], len(step.expect or ()))
+            case "automatic" | "alerts" | "held":
+                return player.told(step.kind, fields.get("rule", ""), lambda told: not _differences(step, told))
             case "approve":
                 player.approve(fields["account"])
             case _:
@@ -234,9 +236,10 @@ def _refused(step: Step, error: RefusedError) -> list[str]:
 def _differences(step: Step, result: Any) -> list[str]:
     if step.expect is None:
         return []
-    if step.kind in ("commitment", "automatic"):
-        compared = fields_differences if step.kind == "commitment" else acts_differences
-        return compared(step.expect, result, step.line)
+    if step.kind == "commitment":
+        return fields_differences(step.expect, result, step.line)
+    if step.kind in _TOLD:
+        return told_differences(step.expect, result, step.line, _TOLD[step.kind])
     if isinstance(result, list):
         bills: list[PlayedBill] = result
         return bill_differences(step.expect, bills, step.line)

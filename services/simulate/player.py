@@ -1,7 +1,7 @@
 """What plays a scenario: one method per kind of step. `memory` plays through the pure functions, a live player through
 HTTP and Kafka; both give the same results for the same file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +29,9 @@ class RefusedError(Exception):
         self.wire = message if wire is None else wire
 
 
+#: What the product did by itself, in the story's words.
+Told = tuple[Mapping[str, Any], ...]
+IsExpected = Callable[[Told], bool]
 #: No code of a file begins so: what reads it refuses the character.
 _NAMELESS = "\0"
 
@@ -175,8 +178,10 @@ class Player(Protocol):
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""
 
-    def acts(self, rule: str, count: int) -> tuple[Mapping[str, Any], ...]:
-        """What an automatic rule did or was refused, by its code, oldest first; waited for until it is so much."""
+    def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
+        """What the product did by itself, oldest first; waited for until it is as expected. `what` is `automatic`, what
+        an automatic rule did or was refused, `alerts`, what a rule found, both by the code of the `rule`, or `held`:
+        usage that waits for its account or meter, or did for too long."""
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         """What `bill` would issue for the account."""

@@ -36,9 +36,10 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
             for usage in outcome.unpriced:
                 show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
         elif isinstance(outcome.result, tuple):
-            for act in outcome.result:
-                said = ", ".join(f"{name} {value}" for name, value in act.items())
-                show(console, Text(printable(f"automatic {outcome.step.fields['rule']}: {said}")))
+            about = " ".join((outcome.step.kind, *outcome.step.fields.values()))
+            for told in outcome.result:
+                said = ", ".join(f"{name} {value}" for name, value in told.items())
+                show(console, Text(printable(f"{about}: {said}")))
         elif isinstance(outcome.result, dict):
             show(console, Text(printable(f"commitment {outcome.step.fields['commitment']}: {_brief(outcome.result)}")))
         for text in outcome.differences:

@@ -16,6 +16,11 @@ from services.simulate.player import Document
 from services.simulate.values import typed
 from services.simulate.yaml_lines import Mapping, ScenarioError, decode_yaml
 
+_MAPS: dict[str, tuple[str, bool]] = {
+    **{category: ("mapping", False) for category in NUMBERS},
+    **{category: ("texts", False) for category in TEXTS},
+}
+_ON_A_DAY: dict[str, tuple[str, bool]] = {"amount": ("number", True), "date": ("date", True)}
 #: Fields of each kind of step that has a mapping: field -> (what it must be, required).
 _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "usage": {
@@ -25,27 +30,16 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
         "uid": ("text", False),
         "ets": ("wire instant", False),
         "repeat": ("mapping", False),
-        **{category: ("mapping", False) for category in NUMBERS},
-        **{category: ("texts", False) for category in TEXTS},
+        **_MAPS,
     },
     "void": {"account": ("text", True), "uid": ("text", True)},
-    "amend": {
-        "account": ("text", True),
-        "uid": ("text", True),
-        **{category: ("mapping", False) for category in NUMBERS},
-        **{category: ("texts", False) for category in TEXTS},
-    },
+    "amend": {"account": ("text", True), "uid": ("text", True), **_MAPS},
     "bill": {"date": ("bill date", True), "account": ("text", False)},
     "preview": {"date": ("bill date", True), "account": ("text", True)},
     "unbilled": {"account": ("text", True), "date": ("date", True)},
     "update": {"set": ("mapping", True), "effectiveDate": ("date", False)},
     "delete": {"force": ("flag", False), "effectiveDate": ("date", False)},
-    "topUp": {
-        "commitment": ("text", True),
-        "amount": ("number", True),
-        "date": ("date", True),
-        "recurring": ("flag", False),
-    },
+    "topUp": {**_ON_A_DAY, "commitment": ("text", True), "recurring": ("flag", False)},
     "cancel": {"commitment": ("text", True), "date": ("date", True), "policy": ("text", False)},
     "adjustment": {
         "account": ("text", True),
@@ -53,9 +47,11 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
         "date": ("date", True),
         "value": ("number", True),
     },
-    "transaction": {"balance": ("text", True), "amount": ("number", True), "date": ("date", True)},
+    "transaction": {**_ON_A_DAY, "balance": ("text", True)},
     "approve": {"account": ("text", True)},
     "automatic": {"rule": ("text", True)},
+    "alerts": {"rule": ("text", True)},
+    "held": {},
     "create": {},
     "commitment": {},
 }
@@ -246,4 +242,6 @@ def _organization(document: Mapping) -> dict[str, Any]:
     for name in fields:
         if name in ANSWERED or name == "testClock":
             raise ScenarioError(fields.line_of(name), f"organization.{name}", "is not for a story to say")
+        if (name, fields[name]) == ("usageBeforeAccount", "CREATE"):
+            raise ScenarioError(fields.line_of(name), f"organization.{name}", "CREATE is not for a story")
     return dict(fields)

@@ -1,8 +1,6 @@
-"""Bills, commitments and acts of automatic rules in a scenario's words: codes for ids, and what is said of a fee
-schedule."""
+"""Bills and commitments of the product in a scenario's words: codes for ids, and what is said of a fee schedule."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -90,28 +88,3 @@ def schedule_notes(commitment: str, body: Commitment) -> list[str]:
 def _spelt(amount: Decimal) -> str:
     """Without trailing zeros: the wire's answers have other ones than what was asked."""
     return plain(normal(amount))
-
-
-#: By when rules have done what they found: a second or two, unless the system is busy.
-ACTS_SECONDS = 60.0
-_LOOK_SECONDS = 0.3
-
-
-def awaited(ask: Callable[[], Sequence[Mapping[str, Any]]], count: int) -> tuple[Mapping[str, Any], ...]:
-    """The acts that are asked for, oldest first, as soon as there are so many, or ACTS_SECONDS are over."""
-    until = time.monotonic() + ACTS_SECONDS
-    while len(acts := ask()) < count and time.monotonic() < until:
-        time.sleep(_LOOK_SECONDS)
-    return tuple(act_of(act) for act in reversed(acts))
-
-
-def act_of(act: Mapping[str, Any]) -> dict[str, Any]:
-    """An act as a play in memory tells it."""
-    told = {"date": act["day"], **{name: act.get(name) for name in ("outcome", "amount", "found", "reason")}}
-    return as_told(told)
-
-
-def as_told(act: Mapping[str, Any]) -> dict[str, Any]:
-    """An act without what it lacks, equal numbers written alike."""
-    said = {name: value for name, value in act.items() if value is not None}
-    return {name: normal(Decimal(value)) if isinstance(value, Decimal | int) else value for name, value in said.items()}

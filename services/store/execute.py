@@ -6,7 +6,7 @@ stream is checked once more by the table's unique key, which also guards against
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from events.envelope import Envelope
@@ -21,6 +21,7 @@ from events.facts.resources import (
     ResourceUpdated,
 )
 from events.resources.balances import BalanceSchedule
+from projections.calendar import local_day
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.messages import Command
@@ -55,6 +56,12 @@ async def lock_organization(connection: Any, organization: str) -> None:
 def now_of(resources: Resources) -> datetime:
     """The organization's time: its test clock's, else the real one."""
     return clock_of(resources) if resources.has_test_clock else datetime.now(UTC)
+
+
+def today_of(resources: Resources) -> date:
+    """The day that it is in the organization's zone; it is configured."""
+    assert resources.config is not None
+    return local_day(now_of(resources), resources.config.body.timezone)
 
 
 async def organization_time(postgres: Postgres, organization: str) -> datetime:
@@ -107,7 +114,7 @@ async def _placed(connection: Any, resources: Resources, fact: Fact, now: dateti
             version = await stream_version(connection, organization, CLOCK) + 1
             return NewEvent(organization, CLOCK, version, fact, moved)
         case ResourceFact(version=version):
-            account, partition = _place(resources, fact)
+            account, partition = place_of(resources, fact)
             return NewEvent(organization, stream_of(fact), version, fact, now, account, partition)
         case _:
             raise TypeError(f"{type(fact).__name__} is not a fact of a command")
@@ -122,7 +129,7 @@ async def _sealed(connection: Any, resources: Resources, event: NewEvent, keyrin
     return changed_fact(event.fact, marked, sealers[event.account].seal_once)
 
 
-def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
+def place_of(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
     """Account and partition of a resource's fact; a created account brings them itself."""
     if (partition := getattr(fact, "partition", None)) is not None:
         return fact.id, partition

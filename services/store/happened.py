@@ -133,15 +133,16 @@ def happened(history: History, generation: str) -> list[Happened]:
     for row in history.rows:
         envelope = envelope_of(row, generation)
         assert isinstance(envelope.data, ResourceFact)
-        before = _held(resources, envelope.data)
+        before = resource_of(resources, envelope.data)
         resources.evolve(envelope)
         if row["position"] in history.wanted:
             id = event_id_of(history.organization, row["stream"], row["version"], row["position"])
-            events.append(Happened(id, envelope, before, _held(resources, envelope.data)))
+            events.append(Happened(id, envelope, before, resource_of(resources, envelope.data)))
     return events[::-1]
 
 
-def _held(resources: Resources, fact: ResourceFact) -> Entity[Any] | None:
+def resource_of(resources: Resources, fact: ResourceFact) -> Entity[Any] | None:
+    """What a fact is about, as it is held; None: it is not there."""
     if isinstance(fact, OrganizationConfigured):
         return resources.config
     kind = kind_of(fact)

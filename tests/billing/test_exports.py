@@ -5,6 +5,7 @@ import csv
 import io
 import sys
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from services.exports.places import ExportFiles
+from services.exports.sweeping import Sweeper
+from services.postgres import open_postgres
 from services.run.process import environment_of
 from tests.billing.conftest import Shop
 from tests.forked import started, trueup
@@ -146,6 +150,41 @@ async def test_a_year_of_a_customer(shop: Shop, tmp_path: Path) -> None:
     for wrong_mark in ("0", "ffffffff-1", whole["until"].replace("-", "-9")):
         answer = await shop.ask("POST", "dataexports/adhoc", body_of(since=wrong_mark))
         assert answer.status_code == 400 and "since" in answer.json()["message"]
+    await _a_journal_over_http_is_the_commands(shop, tmp_path / "another")
+
+
+async def _a_journal_over_http_is_the_commands(shop: Shop, folder: Path) -> None:
+    """To the byte, for the same range; in one file what two added up to, and in the accounts that it names."""
+    rows = await export(shop, "journal", folder, "--closed", "2026-02-28")
+    [file] = folder.rglob("*.parquet")
+    named: dict[str, Any] = {"operationalDataTypes": ["JOURNAL"], "exportFileFormat": "PARQUET"}
+    made, told = await job(shop, **named, closedDate="2026-02-28")
+    assert told == file.read_bytes() and made["rows"] == len(rows) and made["until"].endswith("@2026-02-28")
+    assert by_ledger(rows) == {"1200": 100, "4000": -62, "4900": -38}
+    again, told = await job(shop, **named, until=made["until"], chart={"receivables": "1300"})
+    assert by_ledger(pq.read_table(pa.BufferReader(told)).to_pylist()) == {"1300": 100, "4000": -62, "4900": -38}
+    assert again["chart"] == {"receivables": "1300"}
+    nothing, _ = await job(shop, **named, since=made["until"], closedDate="2026-03-01")
+    assert nothing["rows"] == 0
+    for wrong, why in (
+        ({"since": made["until"], "closedDate": "2026-02-27"}, "since: cannot be: there is nothing from"),
+        ({"until": made["until"], "closedDate": "2026-02-27"}, "closedDate: does not go with until"),
+        ({"operationalDataTypes": ["BILL_LINE_ITEMS"], "closedDate": "2026-02-27"}, "closedDate: is of a JOURNAL"),
+        ({"chart": {"cash": "1000"}}, "chart.cash"),
+    ):
+        assert why in await shop.refused(400, "POST", "dataexports/adhoc", body_of() | named | wrong)
+    await _a_file_that_was_kept_for_long_enough_is_gone(shop, made["id"])
+
+
+async def _a_file_that_was_kept_for_long_enough_is_gone(shop: Shop, job_id: str) -> None:
+    """As the API's process would find it in a month; whoever asks is told so, and the job stays."""
+    async with open_postgres(shop.system.endpoints.database_url) as postgres:
+        place = str(shop.system.settings.home / "exports")
+        await Sweeper(postgres, postgres, ExportFiles(place)).sweep(datetime.now(UTC) + timedelta(days=31))
+    kept = await shop.do("GET", f"dataexports/jobs/{job_id}")
+    assert kept["status"] == "SUCCEEDED" and "fileRemovedAt" in kept
+    for path in ("getdownloadurl", "file"):
+        assert "was kept until" in await shop.refused(404, "GET", f"dataexports/jobs/{job_id}/{path}")
 
 
 def told_by(file: bytes) -> list[dict[str, str]]:

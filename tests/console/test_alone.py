@@ -5,6 +5,7 @@ import pytest
 from services.access.scopes import Scope
 from services.console.asking import path_of
 from tests.console.alone import ACCOUNT, BASE, CONFIG, EMPTY, HOSTILE, ID, MadeUp, account, before, bill, line, links
+from tests.console.visiting import parsed
 
 AWAY = (503, "Postgres is away, try again later")
 
@@ -78,7 +79,7 @@ async def test_a_job_that_runs_shows_how_far_it_is_and_is_ended(status: str, may
 WRITES = {
     "/bills/b": (Scope.WRITE, ["/approve", "/recalculate", "/memo?kind=credit", "/memo?kind=debit"]),
     "/bills/b/approve": (Scope.WRITE, ["/bills/b/approve"]),
-    "/exports": (Scope.WRITE, ["/exports", "/exports"]),
+    "/exports": (Scope.WRITE, ["/exports", "/exports", "/exports"]),
     "/operations": (Scope.USAGE, ["/operations/replay", "/operations/replay"]),
     "/operations/refused/r": (Scope.USAGE, ["/operations/replay"]),
 }
@@ -116,7 +117,9 @@ async def test_held_usage_says_what_it_waits_for_and_until_when(config: dict[str
 EXPORT = {
     **{"id": "e", "status": "SUCCEEDED", "since": "0a-0", "until": "0a-12", "rows": 7, "exportFileFormat": "CSV"},
     **{"dateCreated": "2026-02-01T00:00:00Z", "createdBy": "me"},
+    **{"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]},
 }
+JOURNAL = EXPORT | {"id": "j", "until": "0a-15@2026-02-28", "operationalDataTypes": ["JOURNAL"]}
 
 RUNNING = EXPORT | {"status": "RUNNING"}
 
@@ -128,13 +131,41 @@ async def test_an_export_is_asked_for_from_where_the_last_one_ended_and_its_file
         page = await visit.see("/exports")
         assert page.one("section", id="exports").numbers == [7]
         since = [one.attributes["value"] for one in page.every("input", name="since")]
-        assert since == ["0a-12"]
+        assert since == ["0a-12", ""], "the form for another file says nothing by itself"
         answer = await visit.http.get(f"{BASE}/exports/e/file")
         where = "/organizations/o/dataexports/jobs/e/file?access_token=t"
         assert (answer.status_code, answer.headers["location"]) == (303, where)
     async with before(MadeUp({"dataexports/jobs": EMPTY})) as visit:
         page = await visit.see("/exports")
-        assert "Nothing was exported yet." in page.text and not page.every("input", name="since")
+        assert "Nothing was exported yet." in page.text and not page.every("input", name="since", type="hidden")
+
+
+async def test_a_journal_and_usage_are_asked_for_by_a_form_which_says_what_is_refused() -> None:
+    usage = {"id": "u", "sourceType": "USAGE", "startDate": "2026-01-01", "endDate": "2026-02-01"}
+    jobs = {"data": [JOURNAL, {**EXPORT, **usage}, EXPORT]}
+    del jobs["data"][1]["until"], jobs["data"][1]["operationalDataTypes"]
+    refused = (400, "startDate: does not go with sourceType OPERATIONAL")
+    api = MadeUp({"dataexports/jobs": jobs, "dataexports/adhoc": refused})
+    async with before(api) as visit:
+        page = await visit.see("/exports")
+        rows = [row.text for row in page.one("section", id="exports").every("tr")[1:]]
+        assert all(kind in row for kind, row in zip(("Journal", "Usage by day", "Bill lines"), rows, strict=True))
+        assert "0a-15@2026-02-28" in page.one("section", **{"aria-label": "Another file"}).text
+        [since] = page.every("input", name="since", type="hidden")
+        assert since.attributes["value"] == "0a-12", "of lines, which a journal's watermark says nothing of"
+        answer = await visit.send("/exports", kind="journal", startDate="2026-01-01", exportFileFormat="CSV")
+        assert answer.status_code == 400
+        told = parsed(answer.text).one("main")
+        assert told.one("p", role="alert").text == refused[1]
+        assert told.one("input", name="startDate").attributes["value"] == "2026-01-01"
+        assert told.one("details").attributes.keys() >= {"open"}
+
+
+async def test_a_file_that_is_no_longer_kept_has_no_button() -> None:
+    gone = EXPORT | {"fileRemovedAt": "2026-03-03T00:00:00Z"}
+    async with before(MadeUp({"dataexports/jobs": {"data": [gone]}})) as visit:
+        row = (await visit.see("/exports")).one("section", id="exports").every("tr")[1]
+        assert "removed on 3 Mar 2026" in row.text and not row.every("a")
 
 
 @pytest.mark.parametrize("path", WRITES)

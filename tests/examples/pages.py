@@ -10,6 +10,8 @@ from typing import Any
 from tests.examples.conftest import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("how-to-*.md"))
+#: Pages that have one worked example, at their end.
+WORKED = (ROOT / "docs" / "webhooks.md", "## Worked example")
 ANYTHING = "..."
 _FENCED = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
 
@@ -29,10 +31,11 @@ class Block:
         return all(one.startswith("api ") and "--" not in one for one in self.commands.splitlines())
 
 
-def blocks_of(page: Path) -> list[Block]:
-    """In order."""
+def blocks_of(page: Path, section: str = "") -> list[Block]:
+    """In order; of a section only, which is the last one, if its heading is given."""
     text = page.read_text(encoding="utf-8")
-    fenced = [(text[: one.start()].count("\n") + 1, one[1], one[2]) for one in _FENCED.finditer(text)]
+    begins = text.index(section)
+    fenced = [(text[: one.start()].count("\n") + 1, one[1], one[2]) for one in _FENCED.finditer(text, begins)]
     found: list[Block] = []
     for line, kind, content in fenced:
         if kind == "sh":

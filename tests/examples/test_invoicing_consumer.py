@@ -15,7 +15,7 @@ import pytest_asyncio
 from events.topics import BILL_LINES
 from services.kafka import LogReader
 from tests.examples.conftest import ROOT, Reader
-from tests.examples.killed_at import loaded
+from tests.killed_at import loaded
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 CONSUMER = "examples/invoicing_consumer.py"
@@ -109,7 +109,7 @@ async def test_who_was_overtaken_stores_nothing(customer: Reader, database: Any)
 @asynccontextmanager
 async def forks(customer: Reader) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
     """Runs the consumer, killed at the moment of this number; returns the signal that ended it."""
-    async with customer.starts("python", "tests/examples/killed_at.py", CONSUMER, "--once") as process:
+    async with customer.starts("python", "tests.killed_at.py", CONSUMER, "--once") as process:
         assert process.stdin is not None and process.stdout is not None
         requests, answers = process.stdin, process.stdout
 

@@ -1,12 +1,13 @@
 """Every command of the how-to pages runs, in order, in one shell, and answers what the page says."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.examples.conftest import Reader
-from tests.examples.pages import PAGES, Block, blocks_of, fits
+from tests.examples.pages import PAGES, WORKED, Block, blocks_of, fits
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 #: Ends what a block says; no command prints it.
@@ -54,10 +55,18 @@ SLOW = ("how-to-audit", "how-to-export")
     ids=lambda page: page.stem,
 )
 async def test_a_page_is_true(reader: Reader, page: Path) -> None:
+    await assert_true(reader, page, blocks_of(page))
+
+
+async def test_the_worked_example_of_webhooks_is_true(reader: Reader, unused_tcp_port: int) -> None:
+    await assert_true(reader, WORKED[0], blocks_of(*WORKED), WEBHOOK_PORT=str(unused_tcp_port))
+
+
+async def assert_true(reader: Reader, page: Path, blocks: Sequence[Block], **environment: str) -> None:
     wrong = []
-    async with reader.starts("sh", "-e") as process:
+    async with reader.starts("sh", "-e", **environment) as process:
         typed = Shell(process)
-        for block in blocks_of(page):
+        for block in blocks:
             said = await played(reader, typed, block)
             if not fits(block, said):
                 wrong.append(f"{page.name}:{block.line}:\n{block.commands}\nsays\n{said}")

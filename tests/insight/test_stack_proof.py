@@ -47,12 +47,12 @@ async def a_quarter_hour_ends(played: Played) -> None:
 async def until_signed(played: Played) -> None:
     """The notary has signed the log as it stands now, up to its last quarter hour."""
     async with asyncio.timeout(60), KafkaAdmin(played.cluster) as admin, LogReader(played.cluster) as reader:
-        for place in await signed_partitions(admin):
+        for topic_partition in await signed_partitions(admin):
             cutter, last = Cutter(0), 0
-            [end] = (await reader.end_offsets(place[0], [place[1]])).values()
-            async for records in reader.read(*place, 0, end):
+            [end] = (await reader.end_offsets(topic_partition[0], [topic_partition[1]])).values()
+            async for records in reader.read(*topic_partition, 0, end):
                 last = max([last, *(cut.segment.end for cut in cutter.take(numbered(records)))])
-            while (head := await newest_head(reader, place, SIGNER.key)) is None or head.segment.end < last:
+            while (head := await newest_head(reader, topic_partition, SIGNER.key)) is None or head.segment.end < last:
                 await asyncio.sleep(0.2)
 
 
@@ -127,9 +127,9 @@ async def test_the_api_proves_no_record_of_others_and_says_what_is_not_there(sig
 
 async def test_the_whole_log_is_what_was_signed(signed: Played) -> None:
     async with KafkaAdmin(signed.cluster) as admin, LogReader(signed.cluster) as reader:
-        for place in await signed_partitions(admin):
-            await check_partition(reader, place, SIGNER.key)
-            assert len(await all_heads(reader, place)) > 1
+        for topic_partition in await signed_partitions(admin):
+            await check_partition(reader, topic_partition, SIGNER.key)
+            assert len(await all_heads(reader, topic_partition)) > 1
 
 
 async def test_a_bill_that_no_checkpoint_reaches_is_told(signed: Played) -> None:

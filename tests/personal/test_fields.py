@@ -7,7 +7,8 @@ import pytest
 from events.facts import FACTS
 from events.facts.base import Fact
 from services.personal.fields import changed_fact, has_personal
-from services.personal.sealed import Sealer, new_key
+from services.personal.keys import new_key
+from services.personal.sealed import Sealer
 
 ID = "a" * 36
 SEAL = Sealer(*new_key())

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
-from services.personal.sealed import MARK, TOMBSTONE, Sealer, is_sealed, keys_in, new_key, opened
+from services.personal.keys import new_key
+from services.personal.sealed import MARK, TOMBSTONE, Sealer, is_sealed, keys_in, opened
 
 ALICE, BOB = Sealer(*new_key()), Sealer(*new_key())
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

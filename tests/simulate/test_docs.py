@@ -1,17 +1,32 @@
-"""The story in docs/scenarios.md holds as it stands there."""
+"""The stories in docs/scenarios.md hold as they stand there."""
 
 from pathlib import Path
 
 from services.simulate.memory_player import MemoryPlayer
-from services.simulate.play import play
+from services.simulate.play import Played, play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "scenarios.md"
+#: What the excerpts below the whole story stand on.
+GIVEN = """
+organization: {usageBeforeAccount: HOLD, usageHoldDays: 10}
+meters: [{code: calls, dataFields: [{code: n, category: MEASURE}]}]
+aggregations: [{code: units, meter: calls, targetField: n}]
+plans: [{code: basic, product: api, pricings: [{code: price, aggregation: units, pricingBands: [{unitPrice: 1}]}]}]
+accounts: [{code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}]
+commitments: [{code: ahead, account: acme, amount: 100, startDate: 2026-01-01, endDate: 2027-01-01}]
+"""
 
 
-def test_the_story_of_the_docs_holds() -> None:
-    text = DOCS.read_text().split("```yaml\n")[1].split("```")[0]
+def held(text: str) -> list[Played]:
     found = play(parse_story(load_yaml(text)), MemoryPlayer())
-    assert sum(one.step.expect is not None for one in found) == 2
     assert not [one.differences for one in found if one.differences]
+    return found
+
+
+def test_the_stories_of_the_docs_hold() -> None:
+    whole, alerts, waits = (part.split("```")[0] for part in DOCS.read_text().split("```yaml\n")[1:])
+    assert sum(one.step.expect is not None for one in held(whole)) == 2
+    assert [one.step.kind for one in held(GIVEN + alerts)] == ["usage", "alerts"]
+    assert [one.step.kind for one in held(f"{GIVEN}steps:\n{waits}")] == ["usage", "held", "create", "held"]

@@ -27,6 +27,13 @@ TOLD = "is told by answers, not by a story"
         ("steps: [{bill: {date: 2026-02-01}, expect: [], expectError: x}]", "expect: does not go with expectError"),
         ("steps: [{bill: {date: 2026-02-01}, expectError: }]", "expectError: must be text"),
         ("organization: {testClock: false}", "organization.testClock: is not for a story to say"),
+        ("organization: {usageBeforeAccount: CREATE}", "organization.usageBeforeAccount: CREATE is not for a story"),
+        (
+            "notificationConfigurations: [{code: r, eventName: alert.usage.refused, threshold: 9, windowMinutes: 5}]",
+            "notificationConfiguration.eventName: alert.usage.refused is about what no story has",
+        ),
+        ("steps: [held: {account: acme}]", "held.account: is not a field of this step"),
+        ("steps: [alerts: {}]", "alerts.rule: is required"),
         ("organization: {version: 2}", "organization.version: is not for a story to say"),
         (f"commitments: [{{{TERM}, amount: 5, billingPlanId: x}}]", f"commitment.billingPlanId: {NO_IDS}"),
         ("steps: [update: {commitment: c, set: {productIds: [x]}}]", "commitment.productIds: no file has ids"),

@@ -157,25 +157,24 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (catalog_now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
-    recounted = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
-    corrected_since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
-    corrected = _corrected(state, catalog, [*corrected_since.values(), *supposed.values()])
-    state.suppose(supposed)
     end = rows.positions.log
-    comparable = (
+    # An aggregation that counts otherwise now has other totals now: what it had is derived from the log.
+    changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
+    unchanged = catalog.aggregations.keys() - changed
+    totals = (
         row
         for row in rows.totals
-        if row["account_id"] in state.members
-        and row["aggregation_id"] in catalog.aggregations
-        and row["aggregation_id"] not in recounted
-        and row["first_offset"] < end
+        if row["account_id"] in state.members and row["aggregation_id"] in unchanged and row["first_offset"] < end
     )
-    moved = _take_totals(state, comparable, end, corrected)
-    begun = rows.position.meters
-    recounted_meters = {catalog.aggregations[id].body.meter_id for id in recounted}
-    start = min([end, *moved.values(), *(begun[meter] for meter in recounted_meters if meter in begun)])
+    since = corrections_of(decode(bytes(row["record"])) for row in rows.corrected_since)
+    corrected = _corrected(state, catalog, [*since.values(), *supposed.values()])
+    state.suppose(supposed)
+    straddling = _take_totals(state, totals, end, corrected)
+    meters = {catalog.aggregations[id].body.meter_id for id in changed}
+    first_usage = [offset for meter, offset in rows.position.meters.items() if meter in meters]
+    start = min([end, *straddling.values(), *first_usage])
     resources = together(catalog, state.own, rows.clock)
-    return _Past(rows.origins, state, resources, index, recounted, moved.keys(), start)
+    return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
 
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
@@ -199,7 +198,9 @@ def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Correcte
 def _take_totals(
     state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int, corrected: Set[tuple[str, str, date]]
 ) -> dict[CellKey, int]:
-    """Put the totals that have not moved since the offset `end`; of the others return the first offset of each."""
+    """Take the totals that stand as they stood before offset `end`. Returns: those that grew or were corrected since,
+    with the offset of their first record.
+    """
     moved = {}
     for row in rows:
         key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])

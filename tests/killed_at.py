@@ -1,9 +1,10 @@
-"""Runs an example again and again, each time in a fork, and kills it -9 before a line that it comes to.
+"""Runs a script again and again, each time in a fork, and kills it -9 before a line that it comes to.
 
-    python tests/examples/killed_at.py SCRIPT [ARGUMENT...]
+    python tests/killed_at.py [--in FILE[:FUNCTION,...]]... SCRIPT [ARGUMENT...]
 
 Reads numbers of such moments from standard input, one a line, and answers each with the fork's wait status. A moment
-is a line's first or second turn, in the order in which a run comes to them; at 0 nothing is killed.
+is a line's first or second turn, in the order in which a run comes to them; at 0 nothing is killed. Lines are those of
+the script, or of the files that are named, or of these functions of them.
 """
 
 import importlib.util
@@ -11,12 +12,16 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
 #: A line in a loop is the same line after that.
 TURNS = 2
+
+#: Functions by file; none named: all.
+Places = Mapping[str, frozenset[str]]
 
 
 def loaded(script: Path) -> ModuleType:
@@ -29,17 +34,19 @@ def loaded(script: Path) -> ModuleType:
     return module
 
 
-def kill_at(moment: int, script: str) -> None:
-    """From now on every line of the script counts; at the moment this process is gone."""
+def kill_at(moment: int, places: Places) -> None:
+    """From now on every line of these places counts; at the moment this process is gone."""
     turns: Counter[tuple[str, int]] = Counter()
     moments = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal moments
-        if frame.f_code.co_filename != script:
+        code = frame.f_code
+        functions = places.get(code.co_filename)
+        if functions is None or (functions and code.co_name not in functions):
             return None
         if event == "line":
-            place = frame.f_code.co_name, frame.f_lineno
+            place = code.co_filename, frame.f_lineno
             turns[place] += 1
             moments += turns[place] <= TURNS
             if moments == moment:
@@ -49,17 +56,28 @@ def kill_at(moment: int, script: str) -> None:
     sys.settrace(trace)
 
 
+def read_places(arguments: list[str]) -> tuple[dict[str, frozenset[str]], list[str]]:
+    """The places that the arguments name, and what else they say."""
+    places = {}
+    while arguments[0] == "--in":
+        file, _, functions = arguments[1].partition(":")
+        places[str(Path(file).resolve())] = frozenset(functions.split(",")) - {""}
+        arguments = arguments[2:]
+    return places, arguments
+
+
 def main() -> None:
     """Answer until there is no more number."""
-    script = Path(sys.argv[1]).resolve()
+    places, (name, *arguments) = read_places(sys.argv[1:])
+    script = Path(name).resolve()
     module = loaded(script)
-    sys.argv = [str(script), *sys.argv[2:]]
+    sys.argv = [str(script), *arguments]
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             if int(line):
-                kill_at(int(line), str(script))
+                kill_at(int(line), places or {str(script): frozenset()})
             module.main()
             os._exit(0)
         print(os.waitpid(child, 0)[1], flush=True)

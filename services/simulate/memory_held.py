@@ -1,0 +1,74 @@
+"""Usage of a story in memory that waits for its account or its meter, by the rules of the services (docs/usage.md)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.ingest.directory import Directory
+from services.refusals.refusal import Reason, Refused
+from services.simulate.player import UsageRecord
+from services.simulate.telling import held_told, in_order
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A record and what it was refused for; `until` when it waits no more, None once that has come."""
+
+    record: UsageRecord
+    reason: Reason
+    until: datetime | None
+
+    def has_come(self, directory: Directory) -> bool:
+        """Whether what it waits for is there."""
+        if self.reason is Reason.UNKNOWN_ACCOUNT:
+            return self.record.account in directory.accounts
+        return self.reason is Reason.UNKNOWN_METER and self.record.meter in directory.meters
+
+
+@dataclass(slots=True)
+class MemoryHeld:
+    """What is held, and what was for too long, in the order in which it came last."""
+
+    _records: list[_Held] = field(default_factory=list)
+
+    def hold(self, record: UsageRecord, refused: Refused, now: datetime) -> None:
+        """Hold a record that was refused so; who sends the same again has its days begin anew."""
+        assert refused.hold is not None
+        until = _EPOCH + timedelta(milliseconds=replace(refused.hold, clock=now).until(0))
+        self._records = [held for held in self._records if held.record != record]
+        self._records.append(_Held(record, refused.reason, until))
+
+    def expire(self, now: datetime) -> None:
+        """Hold no more what was held for its days."""
+        self._records = [
+            replace(held, reason=Reason.HOLD_EXPIRED, until=None)
+            if held.until is not None and held.until <= now
+            else held
+            for held in self._records
+        ]
+
+    def let_go(self, directory: Directory) -> list[UsageRecord]:
+        """The records that wait no more, for what they lacked is there."""
+        come = [held for held in self._records if held.has_come(directory)]
+        self._records = [held for held in self._records if held not in come]
+        return [held.record for held in come]
+
+    def told(self) -> tuple[Mapping[str, Any], ...]:
+        """All of it, by the names of GET usage/held."""
+        return in_order(
+            [
+                held_told(
+                    {
+                        "accountCode": held.record.account,
+                        "meterCode": held.record.meter,
+                        "uid": held.record.uid,
+                        "reason": held.reason.value,
+                        "heldUntil": held.until,
+                    }
+                )
+                for held in self._records
+            ]
+        )

@@ -1,0 +1,125 @@
+"""Rules of a story in memory, found by the functions that the services run: alerts, and automatic ones (rules 12)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+from events.facts.automation import AutomaticRuleActed
+from events.facts.bills import BillIssued
+from events.resources.automation import TOP_UP
+from events.resources.notifications import AT_RISK, LEVELS, RUNS_OUT
+from projections.alerts.due import AlertDue, FamilyAlerts, Speed
+from projections.alerts.levels import expected_levels, settled_levels, unbilled_levels
+from projections.alerts.rules import Rules, rules_of
+from projections.calendar import local_day
+from projections.entities import Entity
+from projections.outlook.outlook import outlooks, used_before
+from projections.resources import Resources
+from projections.settlement import DraftBill, Family, Settlement, settled, unbilled_of
+from services.automation.acts import Due, acted
+from services.automation.billing_ahead import draft_ahead, why_not
+from services.commands.automation_rules import top_up_commands
+from services.commands.errors import CommandError
+from services.commands.messages import Command
+from services.simulate.memory_alerts import MemoryAlerts
+from services.simulate.naming import noon
+
+#: Time before anything happens; what rules wait for that follows from forecasts.
+_BEFORE, _FORECAST = datetime(1970, 1, 1, tzinfo=UTC), (RUNS_OUT, AT_RISK)
+
+
+class Doing(Protocol):
+    """What the rules see, and what they do it by."""
+
+    resources: Resources
+
+    def family(self, root_id: str) -> Family: ...
+    def roots(self) -> list[str]: ...
+    def command(self, command: Command) -> None: ...
+    def issue_draft(self, draft: DraftBill) -> BillIssued: ...
+
+
+@dataclass(slots=True)
+class MemoryRules:
+    """What rules found and did, oldest first. Its time is the latest that the story has reached, as a live
+    organization's test clock is moved."""
+
+    now: datetime = _BEFORE
+    acts: list[AutomaticRuleActed] = field(default_factory=list)
+    alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
+    _families: dict[str, FamilyAlerts] = field(default_factory=dict)
+
+    def reach(self, moments: Iterable[datetime | date]) -> None:
+        """Time moves on, never back; a day is reached at its noon."""
+        for moment in moments:
+            at = moment if isinstance(moment, datetime) else noon(moment)
+            self.now = max(self.now, at)
+
+    def follow(self, doing: Doing) -> None:
+        """Do what is due, and what is due by that, until nothing is."""
+        held = doing.resources
+        rules = rules_of(
+            held.notification_configurations.values(),
+            held.automatic_top_ups.values(),
+            held.threshold_billings.values(),
+        )
+        for root_id in doing.roots() if rules else ():
+            while self._do_next(doing, rules, root_id):
+                pass
+
+    def _do_next(self, doing: Doing, rules: Rules, root_id: str) -> bool:
+        """Raise all alerts that are due, or else do what one automatic rule found; whether there was any of it."""
+        today = local_day(self.now, doing.resources.accounts[root_id].timezone)
+        settlement, found = settled(doing.family(root_id), today), self._families.setdefault(root_id, FamilyAlerts())
+        every = sorted(_found(found, rules, settlement, doing.resources), key=lambda due: due.id)
+        levels = [due for due in every if due.event_name in LEVELS]
+        for due in levels or every[:1]:
+            found.note_raised(due.id)
+            if levels:
+                self.alerts.reached(doing.resources, due, root_id, settlement)
+            elif (act := self._act(doing, due, root_id)) is not None:
+                self.acts.append(act)
+        return bool(every)
+
+    def _act(self, doing: Doing, found: AlertDue, root_id: str) -> AutomaticRuleActed | None:
+        held, family = doing.resources, doing.family(root_id)
+        assert found.day is not None
+        about = (found.account_id, found.rule_id, found.event_name, found.subject_id, found.arming, found.day)
+        due = Due(found.id, root_id, *about)
+        today = local_day(self.now, held.accounts[root_id].timezone)
+        if found.event_name == TOP_UP:
+            return self._top_up(doing, due, settled(family, due.day))
+        billing = held.threshold_billings[due.rule_id]
+        draft = draft_ahead(family, today, billing.body)
+        if draft is None:
+            return None
+        if (reason := why_not(family, draft)) is not None:
+            return acted(due, billing, draft.total, reason=reason)
+        return acted(due, billing, draft.total, amount=draft.total, bill_id=doing.issue_draft(draft).bill_id)
+
+    def _top_up(self, doing: Doing, due: Due, settlement: Settlement) -> AutomaticRuleActed:
+        held = doing.resources
+        rule = held.automatic_top_ups[due.rule_id]
+        fund: Any = held.commitments.get(due.subject_id) or held.balances[due.subject_id]
+        left = settlement.states()[due.subject_id].amount_remaining
+        try:
+            for command in top_up_commands(rule, fund, due.day, due.id, self.now):
+                doing.command(command)
+        except CommandError as error:
+            return acted(due, rule, left, reason=str(error))
+        return acted(due, rule, left, amount=rule.body.amount)
+
+
+def _found(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, held: Resources) -> Iterator[AlertDue]:
+    yield from alerts.find(rules, settled_levels(settlement, held, rules.names), Speed.BALANCES)
+    yield from alerts.find(rules, unbilled_levels(unbilled_of(settlement), settlement.family.billed), Speed.LINES)
+    if not rules.names.isdisjoint(_FORECAST):
+        expected = outlooks(settlement, used_before(settlement))
+        yield from alerts.find(rules, expected_levels(expected, settlement, held), Speed.OUTLOOKS)
+
+
+def rule_called(resources: Resources, code: str) -> Entity[Any] | None:
+    """The automatic rule of this code."""
+    every: tuple[Entity[Any], ...] = (*resources.automatic_top_ups.values(), *resources.threshold_billings.values())
+    return next((rule for rule in every if rule.body.code == code), None)

@@ -1,0 +1,105 @@
+"""What happened becomes one alert and one delivery each, wherever the API's process is killed while it tells of it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from events.resources.webhooks import Webhook
+from services.webhooks.destinations import put_destination
+from tests.modules import ROOT
+from tests.store.kit import Store
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+FOLLOWING, ANNOUNCING = "services/alerts/following.py", "services/webhooks/announcing.py"
+#: Where it is decided what there is afterwards: what is found is written, with how far was looked.
+DECISIVE = (f"{FOLLOWING}:_append", f"{ANNOUNCING}:announce,_add")
+EVERYWHERE = (FOLLOWING, ANNOUNCING, "services/webhooks/deliveries.py")
+NAMED, RULE = "configuration.product.created", {"name": "R", "description": "", "alwaysFireEvent": True}
+_DELIVERED = """
+SELECT d.number, d.event_type, d.subject, d.event_id, d.delivery_id FROM store.webhook_deliveries d
+WHERE d.organization = $1 ORDER BY d.number
+"""
+_ALERTS = (
+    "SELECT data->>'subjectId' AS subject FROM store.events WHERE organization = $1 AND type = 'OrganizationNotified'"
+)
+
+
+@asynccontextmanager
+async def forks(store: Store, *places: str) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
+    """Tells of what there is, killed at the moment of this number; returns the signal that ended it."""
+    asked = [part for place in places for part in ("--in", place)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("tests/killed_at.py", *asked, "tests/webhooks/told_once.py", store.organization),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TRUEUP_DATABASE_URL": store.endpoints.database_url},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    requests, answers = process.stdin, process.stdout
+
+    async def run(moment: int) -> int:
+        requests.write(f"{moment}\n".encode())
+        status = (await answers.readline()).decode().strip()
+        assert status in ("0", str(int(signal.SIGKILL))), status
+        return int(status)
+
+    try:
+        yield run
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def rows(store: Store, query: str) -> list[Any]:
+    async with store.postgres.connection() as connection:
+        return list(await connection.fetch(query, store.organization))
+
+
+async def told_wherever_it_is_killed(store: Store, *places: str) -> tuple[int, set[tuple[int, int]]]:
+    """Something happens before each kill; what a kill left the next one goes on from. Returns the moments, and how many
+    alerts and deliveries were there after each kill of those that have to be."""
+    await store.create("notificationConfiguration", code="rule", eventName=NAMED, **RULE)
+    body = Webhook.model_validate({"name": "N", "description": "", "url": "https://a.example", "eventTypes": ["*"]})
+    async with store.postgres.transaction() as connection:
+        await put_destination(connection, store.organization, "hook", body)
+    made, left, moment, status = list[str](), set[tuple[int, int]](), 0, signal.SIGKILL
+    async with forks(store, *places) as run:
+        while status == signal.SIGKILL:
+            moment += 1
+            made.append(await store.create("product", code=f"p{moment}", name=f"P{moment}"))
+            status = signal.Signals(found) if (found := await run(moment)) else signal.SIGTERM
+            alerts, deliveries = len(await rows(store, _ALERTS)), len(await rows(store, _DELIVERED))
+            left.add((len(made) - alerts, 2 * len(made) - deliveries))
+    told = await rows(store, _DELIVERED)
+    assert sorted(row["subject"] for row in await rows(store, _ALERTS)) == sorted(made)
+    by_type = {name: [row["subject"] for row in told if row["event_type"] == name] for name in (NAMED, "Notification")}
+    assert by_type[NAMED] == made, "in their order"
+    assert sorted(by_type["Notification"]) == sorted(made)
+    assert (
+        len(told)
+        == 2 * len(made)
+        == len({row["event_id"] for row in told})
+        == len({row["delivery_id"] for row in told})
+    )
+    return moment, left
+
+
+async def test_none_is_lost_and_none_doubled_where_it_is_decided(store: Store) -> None:
+    moment, left = await told_wherever_it_is_killed(store, *DECISIVE)
+    assert moment > 25, "it was killed at every line"
+    assert any(alerts for alerts, _ in left), "before an alert was written"
+    assert any(not alerts and deliveries for alerts, deliveries in left), "and before its delivery"
+
+
+@pytest.mark.long
+async def test_none_is_lost_and_none_doubled_wherever_it_is_killed(store: Store) -> None:
+    moment, left = await told_wherever_it_is_killed(store, *EVERYWHERE)
+    assert moment > 80 and len(left) > 2

@@ -1,0 +1,49 @@
+"""What an API's process does beside its requests, once, for an organization: rules hear of events, and what a webhook
+destination wants becomes a delivery. Ends when all that there is was looked at.
+
+    TRUEUP_DATABASE_URL=... python tests/webhooks/told_once.py ORGANIZATION
+"""
+
+import asyncio
+import os
+import sys
+
+from services.alerts.running import Alerts
+from services.api.event_documents import documents_at
+from services.api.wire import encode, wire_document
+from services.postgres import Role, open_postgres
+from services.store.generations import load_generations
+from services.webhooks.announcing import Announcer
+
+_IS_DONE = """
+SELECT (SELECT max(position) FROM store.events WHERE organization = $1)
+    <= (SELECT position FROM store.webhook_positions WHERE organization = $1)
+"""
+_LOOK_SECONDS = 0.01
+
+
+async def tell(url: str, organization: str) -> None:
+    """All of it."""
+    async with open_postgres(url, role=Role.API) as postgres, open_postgres(url, role=Role.WATCH) as every:
+        async with every.connection() as connection:
+            generations = await load_generations(connection)
+        await Alerts(postgres, every, lambda: generations, wire_document, _nothing).follow()
+        announcing = asyncio.create_task(Announcer(postgres, every, lambda: generations, documents_at, encode).run())
+        async with postgres.of(organization).connection() as connection:
+            while not await connection.fetchval(_IS_DONE, organization):
+                assert not announcing.done(), announcing.result()
+                await asyncio.sleep(_LOOK_SECONDS)
+        announcing.cancel()
+
+
+async def _nothing(organization: str) -> None:
+    """No automatic rule is about this."""
+
+
+def main() -> None:
+    """Of the organization that is named."""
+    asyncio.run(tell(os.environ["TRUEUP_DATABASE_URL"], sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
