@@ -55,7 +55,7 @@ async def derive_again(projection: Projection, issued: Issued) -> str | None:
 
 
 async def derive_again_from_past(projection: Projection, reader: LogReader, issued: Issued) -> str | None:
-    """The same of a bill whose positions the projection has passed; all that it folded must be written."""
+    """What differs of a bill whose positions the projection has passed already; all that it folded must be written."""
     bill = issued.bill
     async with projection.target.reading() as connection:
         past = await past_of(connection, reader, issued.organization, bill.root_id, bill.positions)

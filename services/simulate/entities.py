@@ -61,7 +61,7 @@ class Entities:
         return [document for documents in by_kind.values() for document in documents]
 
     def refused(self, lists: Mapping[str, Any]) -> list[Document]:
-        """The same for entities that are to be refused: their codes are free for a later step."""
+        """Entities that are to be refused: their codes are free for a later step. Raises: ScenarioError."""
         known = self._known.copy()
         documents = self.documents(lists)
         self._known = known
