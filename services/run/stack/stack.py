@@ -154,7 +154,7 @@ async def known_postgres(settings: Settings) -> str:
 
 
 def told_kafka(settings: Settings) -> Cluster:
-    """Kafka as settings or a stack that runs here name it, whether it answers or not. Raises: StackError without."""
+    """Kafka as settings or a stack that runs here name it, whether it answers or not. Raises: StackError."""
     bootstrap = settings.kafka_bootstrap or _running(settings).get("kafka_bootstrap")
     if not bootstrap:
         raise _missing(settings, "KAFKA_BOOTSTRAP")
