@@ -9,7 +9,7 @@ from typing import NamedTuple
 from events.facts.bills import BillIssued, BillLine
 from projections.proof.merkle import UnprovenError, root_by_pruned
 from projections.settlement.billed import key_of
-from services.proof.deriving import Issued, Logged
+from services.proof.deriving import Issued, Logged, content_of, in_words
 from services.proof.documents import BillExport, PartitionProof, SegmentProof
 from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
@@ -104,14 +104,10 @@ def _wrong_in(proof: SegmentProof) -> Iterator[str]:
             yield f"the record at offset {record.offset} is not the one that was signed"
 
 
-#: What a line is told by besides its amount.
-_PLACE_OF_LINE = ("id", "number")
-
-
 def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
     """What is shown, what was issued and what follows, line by line."""
     bill, lines = issued.bill, again.lines if again else ()
-    left = Counter(map(_said, lines))
+    left = Counter(map(content_of, lines))
     numbers = [line.number for line in document.lines]
     for number, times in Counter(numbers).items():
         if times > 1:
@@ -121,21 +117,21 @@ def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillI
     shown = {line.number: line for line in document.lines}
     for line in bill.lines:
         problems = list(_not_shown(line, shown.pop(line.number, None)))
-        if left[_said(line)]:
-            left[_said(line)] -= 1
+        if left[content_of(line)]:
+            left[content_of(line)] -= 1
         else:
             problems.append(f"derived is {_alike(line, lines)}")
-        told = f"line {line.number}: {_told(line)}"
+        told = f"line {line.number}: {in_words(line)}"
         if problems:
             verdict.fails(f"{told}; {'; '.join(problems)}")
         else:
             verdict.holds(told)
     for extra in shown.values():
-        verdict.fails(f"line {extra.number}: {_told(extra)} is shown, and was not issued")
+        verdict.fails(f"line {extra.number}: {in_words(extra)} is shown, and was not issued")
     for line in lines:
-        if left[_said(line)] > 0:
-            left[_said(line)] -= 1
-            verdict.fails(f"{_told(line)} is derived, and was not issued")
+        if left[content_of(line)] > 0:
+            left[content_of(line)] -= 1
+            verdict.fails(f"{in_words(line)} is derived, and was not issued")
     _totals(verdict, document, issued, again)
 
 
@@ -164,13 +160,4 @@ def _not_shown(issued: BillLine, shown: BillLine | None) -> Iterator[str]:
 
 def _alike(line: BillLine, lines: Sequence[BillLine]) -> str:
     """What is derived in the place of a line."""
-    return next((_told(other) for other in lines if key_of("", "", other) == key_of("", "", line)), "nothing")
-
-
-def _said(line: BillLine) -> str:
-    """All that a line says; its number and its id, which is made of the number, are its topic_partition on the bill."""
-    return line.model_dump_json(exclude=set(_PLACE_OF_LINE))
-
-
-def _told(line: BillLine) -> str:
-    return f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"
+    return next((in_words(other) for other in lines if key_of("", "", other) == key_of("", "", line)), "nothing")
