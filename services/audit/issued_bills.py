@@ -9,10 +9,9 @@ from events.codec import decode
 from events.facts.bills import BillIssued
 from projections.resources import Resources
 from projections.settlement import DraftBill, Family, draft_again, issue, together
-from projections.settlement.billed import key_of
+from projections.settlement.billed import content_of, in_words, key_of
 from services.kafka import LogReader
 from services.projection.projection import Projection
-from services.proof.deriving import content_of, in_words
 from services.readside.family_state import FamilyState
 from services.readside.loading import bill_as_issued
 from services.readside.past import past_of

@@ -1,11 +1,10 @@
-"""A bill derived again from nothing but its records, through the functions that it was issued by; and what its lines say,
-for whoever compares them."""
+"""A bill derived again from nothing but its records, through the functions that it was issued by."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from events.codec import UndecodableRecordError, decode
-from events.facts.bills import BillFact, BillIssued, BillLine, Positions
+from events.facts.bills import BillFact, BillIssued, Positions
 from events.facts.clock import ClockTicked
 from events.facts.usage import UsageRated
 from events.zones import ZoneDays, time_zone
@@ -16,16 +15,6 @@ from projections.resources import Resources
 from projections.settlement import Billed, Family, draft_again, issue, together
 from projections.usage import PREFIX, RatedRecord, decode_rated, meter_plans, rated_of
 from services.readside.family_state import FamilyState, new_family
-
-
-def content_of(line: BillLine) -> str:
-    """All that a line says; its number and its id, which is made of the number, are its place on the bill."""
-    return line.model_dump_json(exclude={"id", "number"})
-
-
-def in_words(line: BillLine) -> str:
-    """What a line charges, and for which days."""
-    return f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"
 
 
 class Logged(NamedTuple):

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from events.facts.bills import BillIssued, BillLine
 from projections.proof.merkle import UnprovenError, root_by_pruned
-from projections.settlement.billed import key_of
-from services.proof.deriving import Issued, Logged, content_of, in_words
+from projections.settlement.billed import content_of, in_words, key_of
+from services.proof.deriving import Issued, Logged
 from services.proof.documents import BillExport, PartitionProof, SegmentProof
 from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
