@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from statistics import median
 from typing import Any
 
@@ -56,6 +57,11 @@ def fresh(what: str, p50: float, p99: float) -> tuple[Row, Row]:
         most(f"{begins}: half, ms", f"<= {p50:,.0f}", p50, lambda measured: measured["p50_ms"]),
         most(f"{begins}: 99 %, ms", f"<= {p99:,.0f}", p99, lambda measured: measured["p99_ms"]),
     )
+
+
+def at(*path: str | int) -> Value:
+    """What stands there in a program's answer."""
+    return lambda measured: float(reduce(lambda found, step: found[step], path, measured))
 
 
 def per_core(kind: str) -> Value:

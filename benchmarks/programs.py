@@ -5,6 +5,7 @@ from statistics import median
 from benchmarks.aims import (
     Program,
     Row,
+    at,
     beside,
     bill_runs,
     cold_seconds,
@@ -35,15 +36,9 @@ PROGRAMS = (
         "--events 50000 --naive 500",
         1_200,
         (
-            Row("throughput, events/s", ">= 100,000", lambda run: run["product"]["events_per_second"], 100_000),
-            Row(
-                "throughput, product / floor, 1,000 accounts",
-                ">= 0.6",
-                lambda run: run["ratios"]["product/floor"],
-                0.6,
-                digits=2,
-            ),
-            Row("product / naive FastStream", ">= 25", lambda run: run["ratios"]["product/naive"], 25, digits=1),
+            Row("throughput, events/s", ">= 100,000", at("product", "events_per_second"), 100_000),
+            Row("throughput, product / floor, 1,000 accounts", ">= 0.6", at("ratios", "product/floor"), 0.6, digits=2),
+            Row("product / naive FastStream", ">= 25", at("ratios", "product/naive"), 25, digits=1),
         ),
     ),
     Program(
@@ -62,7 +57,7 @@ PROGRAMS = (
             Row(
                 "families settled per second and core, usual usage (CPU time)",
                 ">= 15,000",
-                lambda run: run["families_per_second"]["usual"]["ahead"],
+                at("families_per_second", "usual", "ahead"),
                 15_000,
             ),
         ),
@@ -98,8 +93,8 @@ PROGRAMS = (
         1_500,
         (
             most("10,000 cold families into memory, settled, s", "<= 2", 2, cold_seconds, 1),
-            most("memory of a family at rest, bytes", "<= 4,000", 4_000, lambda run: run["bytes_each"]["at rest"]),
-            most("memory of 100,000 families in use, MB", "<= 60", 60, lambda run: in_use(run) / 10, 0),
+            most("memory of a family at rest, bytes", "<= 4,000", 4_000, at("bytes_each", "at rest")),
+            most("memory of 100,000 families in use, MB", "<= 60", 60, lambda measured: in_use(measured) / 10, 0),
         ),
     ),
     Program(
@@ -119,18 +114,8 @@ PROGRAMS = (
         "--accounts 200 --rate 1000 --seconds 5 --creates 20",
         600,
         (
-            most(
-                "create commitment at 200/s beside 10,000 events/s: half, ms",
-                "<= 30",
-                30,
-                lambda run: run["create_p50_ms"],
-            ),
-            most(
-                "create commitment at 200/s beside 10,000 events/s: 99 %, ms",
-                "<= 30",
-                30,
-                lambda run: run["create_p99_ms"],
-            ),
+            most("create commitment at 200/s beside 10,000 events/s: half, ms", "<= 30", 30, at("create_p50_ms")),
+            most("create commitment at 200/s beside 10,000 events/s: 99 %, ms", "<= 30", 30, at("create_p99_ms")),
         ),
     ),
     Program(
@@ -152,7 +137,7 @@ PROGRAMS = (
         "",
         "--ids 1000000",
         600,
-        (most("memory of a remembered id, bytes", "<= 20", 20, lambda run: run["bytes_each"], 1),),
+        (most("memory of a remembered id, bytes", "<= 20", 20, at("bytes_each"), 1),),
     ),
     Program(
         "http",
@@ -163,7 +148,7 @@ PROGRAMS = (
             Row(
                 "create a commitment, of the bare handler's requests/s",
                 ">= 0.4",
-                lambda run: median(one["ratio"] for one in run if one["name"].startswith("create")),
+                lambda measured: median(one["ratio"] for one in measured if one["name"].startswith("create")),
                 0.4,
                 digits=2,
             ),
@@ -176,8 +161,8 @@ PROGRAMS = (
         "--accounts 1000 --times 5",
         1_200,
         (
-            most("overview of 100,000 accounts: half, ms", "<= 500", 500, lambda run: run[0]["p50_ms"]),
-            most("outlook of 1,000 commitments: half, ms", "<= 300", 300, lambda run: run[1]["p50_ms"]),
+            most("overview of 100,000 accounts: half, ms", "<= 500", 500, at(0, "p50_ms")),
+            most("outlook of 1,000 commitments: half, ms", "<= 300", 300, at(1, "p50_ms")),
         ),
     ),
     Program(
@@ -186,9 +171,9 @@ PROGRAMS = (
         "--accounts 1000 --commitments 50 --times 5",
         1_800,
         (
-            most("page: overview of 100,000 accounts: half, ms", "<= 500", 500, lambda run: run[0]["p50_ms"]),
-            most("page: account with 1,000 commitments: half, ms", "<= 300", 300, lambda run: run[1]["p50_ms"]),
-            most("page: bill of 5,000 lines: half, ms", "<= 500", 500, lambda run: run[2]["p50_ms"]),
+            most("page: overview of 100,000 accounts: half, ms", "<= 500", 500, at(0, "p50_ms")),
+            most("page: account with 1,000 commitments: half, ms", "<= 300", 300, at(1, "p50_ms")),
+            most("page: bill of 5,000 lines: half, ms", "<= 500", 500, at(2, "p50_ms")),
         ),
     ),
     Program("scaling", "", "--events 30000", 1_800, (scaled(2, 1), scaled(1, 3), scaled(2, 3))),
@@ -205,15 +190,7 @@ PROGRAMS = (
         "--events 1000000 --accounts 100000",
         "--events 50000 --accounts 2000 --naive 500",
         7_200,
-        (
-            Row(
-                "throughput, product / floor, 100,000 accounts",
-                ">= 0.6",
-                lambda run: run["ratios"]["product/floor"],
-                0.6,
-                digits=2,
-            ),
-        ),
+        (Row("throughput, product / floor, 100,000 accounts", ">= 0.6", at("ratios", "product/floor"), 0.6, digits=2),),
         large=True,
     ),
     Program("start", "--events 20000000 --repeats 3", "--events 50000 --repeats 1", 7_200, history(20), large=True),
@@ -233,12 +210,7 @@ PROGRAMS = (
         28_800,
         (
             *fresh("100,000 active of 1,000,000 accounts at 10,000 events/s", 500, 3_000),
-            most(
-                "1,000,000 accounts: memory of the projector, MB",
-                "<= 4,000",
-                4_000,
-                lambda run: run["rss_mb"]["projector"],
-            ),
+            most("1,000,000 accounts: memory of the projector, MB", "<= 4,000", 4_000, at("rss_mb", "projector")),
         ),
         large=True,
     ),

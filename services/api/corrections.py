@@ -29,6 +29,7 @@ from services.corrections.finding import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
+from services.personal.fields import changed_usage
 from services.personal.keys import sealers_of
 from services.store.view import get
 
@@ -121,8 +122,7 @@ async def _sealed(call: Call, connection: Any, usage: LoggedUsage, fields: Usage
     if not fields.who or config is None or not config.keeps_keys:
         return fields
     sealers = await sealers_of(connection, call.organization, [usage.account_id], call.api.keyring)
-    seal = sealers[usage.account_id].seal
-    return fields.model_copy(update={"who": {code: seal(text) for code, text in fields.who.items()}})
+    return changed_usage(fields, sealers[usage.account_id].seal)
 
 
 async def _found(call: Call, asked: UsageName) -> LoggedUsage:

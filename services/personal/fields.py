@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from events.facts.base import Fact
+from events.facts.corrections import UsageFields
 from events.facts.resources import ResourceCreated, ResourceUpdated
 from events.resources.accounts import Account, Address
 from events.resources.base import Resource
@@ -57,6 +58,12 @@ def changed_body(body: Resource, marked: Collection[str], change: Change) -> Res
         changed["custom_fields"] = _changed_texts(body.custom_fields, marked, change)
     new = {name: value for name, value in changed.items() if value != getattr(body, name)}
     return body.model_copy(update=new) if new else body
+
+
+def changed_usage(fields: UsageFields, change: Change) -> UsageFields:
+    """The same of what an event of usage says."""
+    who = {code: change(text) for code, text in (fields.who or {}).items()}
+    return fields.model_copy(update={"who": who}) if who else fields
 
 
 def _changed_address(address: Address, change: Change) -> Address:

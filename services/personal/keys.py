@@ -50,7 +50,7 @@ async def sealers_of(
     """
     wanted = sorted(set(accounts))
     known = await _read(connection, organization, wanted, keyring)
-    if missing := [account for account in wanted if account not in known]:
+    while missing := [account for account in wanted if account not in known]:
         made = [new_key() for _ in missing]
         wrapped = [keyring.wrapped(organization, key) for _, key in made]
         await connection.execute(_MAKE, organization, missing, [key_id for key_id, _ in made], wrapped)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -58,11 +57,9 @@ class LiveSystem:
         self._pipe.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: Any) -> None:
         self._client.close()
-        self._pipe.__exit__(kind, error, trace)
+        self._pipe.__exit__(*failure)
 
     def player(self) -> "LivePlayer":
         """A player with an organization of its own."""
@@ -128,6 +125,9 @@ class LivePlayer:
     def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         self._ask("POST", "usage/amend", {"account": account, "source": SOURCE, "id": uid, **values})
 
+    def forget(self, account: str) -> None:
+        self._ask("POST", f"{self._path('account', account)}/forget")
+
     def arrive(self, doubted: bool) -> None:
         """Publish what was sent. It is waited for where it matters, because each wait costs a bill job."""
         records, self._sent = self._sent, []
@@ -172,6 +172,9 @@ class LivePlayer:
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         return commitment_of(self._ask("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)
+
+    def account(self, code: str) -> Mapping[str, Any]:
+        return self._names.account_of(self._ask("GET", self._path("account", code)))
 
     def _ask(self, method: str, path: str, body: Any = None, *, about: str | None = None, **query: str) -> Any:
         """A call that must find all usage of the steps before it: commands are judged by it, and reads show it."""

@@ -98,6 +98,11 @@ class LiveNames:
         """Number of an account in the order of creation."""
         return list(self._ids).index(("account", account))
 
+    def account_of(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """An account's body in the types of its model."""
+        shown = parse_body("account", self.told(dict(document))).model_dump(by_alias=True, exclude_unset=True)
+        return shown | {"version": document["version"]}
+
     def told(self, value: Any) -> Any:
         """A document of the API with the ids that a play in memory gives, in every text."""
         if isinstance(value, Mapping):

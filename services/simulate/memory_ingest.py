@@ -19,10 +19,11 @@ from projections.usage import joined
 from services.commands.correction_rules import LoggedUsage, amend, fields_of, void
 from services.commands.errors import CommandError, UnknownResource
 from services.ingest.cloudevent import CloudEvent, UsageData
-from services.ingest.directory import directory_of
+from services.ingest.directory import Directory, KnownAccount, KnownMeter, directory_of
 from services.ingest.instants import LATEST, Arrival, utc_text
-from services.ingest.lane import find_account, find_meter, lane_of
+from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.validate import Usage, accept, conflict
+from services.personal.fields import Change, changed_usage, marked_by
 from services.refusals.refusal import Refused
 from services.simulate.memory_held import MemoryHeld
 from services.simulate.naming import NUMBERS, SOURCE, TEXTS, refusal
@@ -69,9 +70,13 @@ class _Event:
 
 
 class MemoryUsage:
-    """Quantities of accepted usage by account, aggregation, segment and day. No uid is ever forgotten."""
+    """Quantities of accepted usage by account, aggregation, segment and day. No uid is ever forgotten.
 
-    def __init__(self) -> None:
+    `seal_of`: what seals personal texts of an account, by its id, in an organization that keeps keys.
+    """
+
+    def __init__(self, seal_of: Callable[[str], Change]) -> None:
+        self._seal_of = seal_of
         self.totals: dict[TotalsKey, dict[date, DayState]] = {}
         #: Of every usage id that was accepted what stood under it, both by their digests.
         self._content: dict[bytes, bytes] = {}
@@ -85,7 +90,7 @@ class MemoryUsage:
         sent = _event(resources.organization, record)
         directory = directory_of(resources)
         try:
-            lane = lane_of(directory, find_account(sent, directory), find_meter(sent, directory), None)
+            lane = self._lane(directory, find_account(sent, directory), find_meter(sent, directory))
             usage = accept(sent, lane, _ARRIVED)
             if self._is_new(usage):
                 event = self._events[record.account, record.source, record.uid] = _Event(record, usage)
@@ -125,7 +130,10 @@ class MemoryUsage:
         """Give an event of the file these fields. Raises: RefusedError."""
 
         def decided(usage: LoggedUsage, stands: UsageFields | None) -> UsageCorrection | None:
-            return amend(usage, stands, fields_of(resources.meters[usage.rated.meter_id].body, values), None)
+            fields = fields_of(resources.meters[usage.rated.meter_id].body, values)
+            if marked_by(resources.configured) is not None:
+                fields = changed_usage(fields, self._seal_of(usage.account_id))
+            return amend(usage, stands, fields, None)
 
         self._correct(resources, account, uid, decided)
 
@@ -142,6 +150,10 @@ class MemoryUsage:
         if fact is not None:
             event.said, event.voided = (fact.now, False) if isinstance(fact, UsageAmended) else (None, True)
             self.recount(resources)
+
+    def _lane(self, directory: Directory, account: KnownAccount, meter: KnownMeter) -> Lane:
+        seal = self._seal_of(account.id) if directory.keeps_keys else None
+        return lane_of(directory, account, meter, None, seal)
 
     def _is_new(self, usage: Usage) -> bool:
         """Whether the id did not come before. Raises: Refused if it did, with other content."""

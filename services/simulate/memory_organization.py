@@ -16,6 +16,7 @@ from projections.settlement import Billed, DraftBill, Family, compile_terms, iss
 from services.commands.decide import decide
 from services.commands.messages import Command
 from services.simulate.memory_ingest import MemoryUsage
+from services.simulate.memory_keys import MemoryKeys
 from services.simulate.memory_rules import MemoryRules
 from services.store.execute import place_of
 from services.store.happened import resource_of
@@ -30,7 +31,8 @@ class MemoryOrganization:
     def __init__(self) -> None:
         self.resources = Resources(ORGANIZATION)
         self.index = FamilyIndex()
-        self.used = MemoryUsage()
+        self.keys = MemoryKeys()
+        self.used = MemoryUsage(self.keys.seal_of)
         self.billed: dict[str, Billed] = {}
         self.rules = MemoryRules()
         #: What results call everything that was ever created, by id: lines may name what was deleted since.
@@ -64,7 +66,7 @@ class MemoryOrganization:
     def command(self, command: Command) -> None:
         """Decide what is asked, and apply it. Raises: CommandError."""
         for fact in decide(self.resources, command, 1):
-            self._apply(fact)
+            self._apply(self.keys.kept(self.resources, fact))
 
     def _apply(self, fact: Fact) -> None:
         is_config = isinstance(fact, OrganizationConfigured)

@@ -1,6 +1,7 @@
 """Plays scenarios in memory, through the very functions that the services run: decide, evolve, aggregate, settle."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,7 @@ from services.commands.messages import (
     ConfigureOrganization,
     CreateResource,
     DeleteResource,
+    ForgetAccount,
     TopUp,
     TopUpCommitment,
     TransactBalance,
@@ -75,7 +77,8 @@ class MemoryPlayer(MemoryOrganization):
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
         entity = self._entity(kind, code)
-        document = entity.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
+        body = self.keys.shown(self.resources, entity.body)
+        document = body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
 
         def command() -> Command:
             return UpdateResource(
@@ -183,7 +186,17 @@ class MemoryPlayer(MemoryOrganization):
         entity = self._entity("commitment", code)
         root = self.resources.accounts[entity.body.account_id].root_id
         settlement = settle(self.family(root), through=day, accrued=True)
-        return state_document(self.resources, entity, settlement.commitments[entity.id], day)
+        shown = replace(entity, body=self.keys.shown(self.resources, entity.body))
+        return state_document(self.resources, shown, settlement.commitments[entity.id], day)
+
+    def account(self, code: str) -> Mapping[str, Any]:
+        entity = self._entity("account", code)
+        body = self.keys.shown(self.resources, entity.body)
+        return body.model_dump(by_alias=True, exclude_unset=True) | {"version": entity.version}
+
+    def forget(self, account: str) -> None:
+        entity = self._entity("account", account)
+        self._do("account", lambda: ForgetAccount(entity.id, self.keys.ids(entity.id), None, self._now))
 
     def _go_on(self) -> None:
         """What follows from a step: usage that waited for something, and what rules find."""

@@ -123,10 +123,11 @@ class _Theatre:
                 bills = player.bill(fields["date"], fields.get("account"))
                 self._clock = max(self._clock, fields["date"])
                 return bills
-            case "preview":
-                return player.preview(fields["account"], fields["date"])
-            case "unbilled":
-                return player.unbilled(fields["account"], fields["date"])
+            case "account":
+                return player.account(fields["account"])
+            case "preview" | "unbilled":
+                view = player.preview if step.kind == "preview" else player.unbilled
+                return view(fields["account"], fields["date"])
             case "commitment":
                 return player.commitment(fields["commitment"], self._clock)
             case "automatic" | "alerts" | "held":
@@ -157,6 +158,8 @@ class _Theatre:
                 player.void(fields["account"], fields["uid"])
             case "amend":
                 player.amend(fields["account"], fields["uid"], _values(fields))
+            case "forget":
+                player.forget(fields["account"])
             case "adjustment":
                 player.create(_adjustment(step))
 
@@ -175,10 +178,8 @@ class _Theatre:
         return self._clock + timedelta(days=1) if kind in SCHEDULES else None
 
     def _usage(self, step: Step) -> None:
-        fields, every = step.fields, timedelta(0)
-        until, ts = fields["ts"], fields["ts"]
-        if "repeat" in fields:
-            every, until = fields["repeat"]
+        fields, ts = step.fields, step.fields["ts"]
+        every, until = fields.get("repeat", (timedelta(0), ts))
         number = 0
         while True:
             number += 1
@@ -243,4 +244,6 @@ def _differences(step: Step, result: Any) -> list[str]:
     if isinstance(result, list):
         bills: list[PlayedBill] = result
         return bill_differences(step.expect, bills, step.line)
+    if step.kind == "account":
+        return fields_differences(step.expect, result, step.line)
     raise ScenarioError(step.line, "expect", f"a step of kind {step.kind} has no result to compare")

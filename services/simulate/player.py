@@ -163,6 +163,9 @@ class Player(Protocol):
     def amend(self, account: str, uid: str, values: Mapping[str, Mapping[str, Any]]) -> None:
         """Give it these fields by category, and no others."""
 
+    def forget(self, account: str) -> None:
+        """Forget the account's personal data, for ever."""
+
     def arrive(self, doubted: bool) -> None:
         """What was sent is on its way; what is not refused of it counts. Raises: RefusedError for the first that is.
 
@@ -194,3 +197,6 @@ class Player(Protocol):
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         """The commitment in the wire's field names as of the day: its body and its derived fields."""
+
+    def account(self, code: str) -> Mapping[str, Any]:
+        """The account in the wire's field names: its body and its version."""

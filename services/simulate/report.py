@@ -41,7 +41,8 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
                 said = ", ".join(f"{name} {value}" for name, value in told.items())
                 show(console, Text(printable(f"{about}: {said}")))
         elif isinstance(outcome.result, dict):
-            show(console, Text(printable(f"commitment {outcome.step.fields['commitment']}: {_brief(outcome.result)}")))
+            [(kind, code)] = outcome.step.fields.items()
+            show(console, Text(printable(f"{kind} {code}: {_brief(outcome.result)}")))
         for text in outcome.differences:
             where = f"step {outcome.step.index} ({outcome.step.kind}), line {outcome.step.line}: "
             show(console, Text(where, "red").append(printable(text), "default"))
@@ -77,6 +78,8 @@ def _unpriced(usage: PlayedUnpriced) -> str:
 
 def _brief(document: Mapping[str, Any]) -> str:
     shown = (
+        "name",
+        "emailAddress",
         "status",
         "amount",
         "amountSpent",

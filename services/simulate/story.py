@@ -35,6 +35,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "void": {"account": ("text", True), "uid": ("text", True)},
     "amend": {"account": ("text", True), "uid": ("text", True), **_MAPS},
     "bill": {"date": ("bill date", True), "account": ("text", False)},
+    "forget": {"account": ("text", True)},
     "preview": {"date": ("bill date", True), "account": ("text", True)},
     "unbilled": {"account": ("text", True), "date": ("date", True)},
     "update": {"set": ("mapping", True), "effectiveDate": ("date", False)},
@@ -54,6 +55,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "held": {},
     "create": {},
     "commitment": {},
+    "account": {},
 }
 _REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -92,8 +94,8 @@ def read_step(index: int, step: Any, line: int, entities: Entities) -> Step:
     if kind == "create":
         documents = tuple(_created(step, entities, refused=error is not None))
         fields: dict[str, Any] = {}
-    elif kind == "commitment":
-        fields = {"commitment": typed(step, "commitment", "text")}
+    elif kind in ("commitment", "account"):
+        fields = {kind: typed(step, kind, "text")}
     else:
         fields = _fields(kind, step[kind], step.line)
     return Step(index, kind, step.line, fields, expect, error, documents)

@@ -56,3 +56,14 @@ def show_line(key: Key, line: Line) -> dict[str, Any]:
     if key.account != key.bill_account:
         shown["childAccount"] = key.account
     return shown | line.extra
+
+
+def shown_bills(account: str, net: Lines) -> list[dict[str, Any]]:
+    """One bill per currency."""
+    bills = []
+    for currency in sorted({key.currency for key in net}):
+        lines = [(key, line) for key, line in net.items() if key.currency == currency]
+        total = sum((line.amount for _, line in lines), Fraction(0))
+        shown = [show_line(key, line) for key, line in lines]
+        bills.append({"account": account, "currency": currency, "total": show(total, currency), "lines": shown})
+    return bills

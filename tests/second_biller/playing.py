@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Any
 
 from .commitment_grids import fixed_anew, fixed_grid
-from .differences import add_billed, difference, show_line
+from .differences import add_billed, difference, shown_bills
 from .lines import Due, Lines, due_lines
-from .money import show
 from .rates import Record
 from .reading import Thing, absent, day, flag
 from .refusals import (
@@ -24,13 +22,13 @@ from .refusals import (
 )
 from .schedules import TERM, day_after
 from .schedules import changed as retold
-from .sent_usage import Sent, amend, content, times_of, void
+from .sent_usage import Persons, Sent, amend, content, times_of, void
 from .settlement import Settlement, settle
 from .states import commitment_state
 from .world import KINDS, SINGULAR, Unknown, World
 
 #: Steps that tell nothing that a settlement rests on.
-ASKED = {"bill", "preview", "unbilled", "commitment", "approve"}
+ASKED = {"bill", "preview", "unbilled", "commitment", "account", "approve"}
 
 
 @dataclass
@@ -54,6 +52,7 @@ class Player:
         self.settlements: dict[tuple[str, date, bool], Settlement] = {}
         self.due: dict[tuple[str, date, bool], Due] = {}
         self.sent: Sent = {}
+        self.persons = Persons(scenario)
 
     def do(self, kind: str, body: Any) -> Any:
         if kind not in ASKED:
@@ -68,6 +67,7 @@ class Player:
     # What happens
 
     def do_usage(self, body: Thing) -> None:
+        body = self.persons.named(body)
         repeat, conflicts = body.get("repeat"), list[str]()
         for number, moment in enumerate(times_of(body)):
             uid = None if absent(body.get("uid")) else str(body["uid"])
@@ -92,7 +92,11 @@ class Player:
         void(self.world.records, self.sent, body)
 
     def do_amend(self, body: Thing) -> None:
-        amend(self.world.records, self.sent, body)
+        amend(self.world.records, self.sent, self.persons.named(body))
+
+    def do_forget(self, body: Thing) -> None:
+        self.world.get("accounts", body["account"])
+        self.persons.forget(str(body["account"]))
 
     def do_create(self, body: Thing) -> None:
         """Refused whole: what stands before the refused one is not made either."""
@@ -174,8 +178,10 @@ class Player:
         check_transaction(self.world, body)
         self.world.transactions[str(body["balance"])].append(body)
 
-    def do_approve(self, body: Thing) -> None:
-        """Bills are issued at once; an approval moves no money."""
+    def do_approve(self, body: Any) -> None:
+        """Bills are issued at once, and what an account is called moves no money."""
+
+    do_account = do_approve
 
     # What is asked
 
@@ -190,14 +196,14 @@ class Player:
             if net:
                 add_billed(self.billed, net)
                 self.latest[account] = max(at, self.latest.get(account, at))
-                shown += self.show(account, net)
+                shown += shown_bills(account, net)
         return shown
 
     def do_preview(self, body: Thing) -> list[Thing]:
-        return self.show(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), False))
+        return shown_bills(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), False))
 
     def do_unbilled(self, body: Thing) -> list[Thing]:
-        return self.show(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), True))
+        return shown_bills(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), True))
 
     def do_commitment(self, code: str) -> Thing:
         root = self.world.root_of(str(self.world.get("commitments", code)["account"]))
@@ -216,16 +222,6 @@ class Player:
         if asked not in self.settlements:
             self.settlements[asked] = settle(self.world, root, at, all_usage)
         return self.settlements[asked]
-
-    def show(self, account: str, net: Lines) -> list[Thing]:
-        """One bill per currency."""
-        bills = []
-        for currency in sorted({key.currency for key in net}):
-            lines = [(key, line) for key, line in net.items() if key.currency == currency]
-            total = sum((line.amount for _, line in lines), Fraction(0))
-            shown = [show_line(key, line) for key, line in lines]
-            bills.append({"account": account, "currency": currency, "total": show(total, currency), "lines": shown})
-        return bills
 
 
 def play(scenario: Thing) -> list[StepResult]:

@@ -1,9 +1,10 @@
 """Usage as a step sends it, and as it is taken out, or changed, by its uid: then it is settled as if it had come so."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 from .rates import Record
-from .reading import Thing, instant
+from .reading import Thing, absent, instant
 from .refusals import Refused
 from .world import Unknown
 
@@ -56,3 +57,24 @@ def _came(sent: Sent, body: Thing) -> tuple[str, str]:
     if key not in sent:
         raise Unknown(f"there is no usage of account {key[0]} with id {key[1]}")
     return key
+
+
+class Persons:
+    """Whom usage names. Where accounts can be forgotten, the same name is somebody else in each account, and after each
+    forgetting."""
+
+    def __init__(self, scenario: Thing) -> None:
+        self.keeps_keys = (scenario.get("organization") or {}).get("personalData") == "ERASABLE"
+        self.forgotten = Counter[str]()
+
+    def forget(self, account: str) -> None:
+        if not self.keeps_keys:
+            raise Refused("organization keeps personal data as all else")
+        self.forgotten[account] += 1
+
+    def named(self, body: Thing) -> Thing:
+        """What usage says, each by whom it means."""
+        if not self.keeps_keys or absent(body.get("who")):
+            return body
+        account = str(body["account"])
+        return {**body, "who": {code: (account, self.forgotten[account], name) for code, name in body["who"].items()}}

@@ -6,6 +6,7 @@ Two organizations that played the same load must leave the same, whatever was ki
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,10 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNTS = tuple(f"account-{number}" for number in range(6))
 PARTS = 12
 EVENTS_PER_PART = 500
+#: A sealed text: the key's id, and what it sealed.
+SEALED = re.compile(r"sealed1\.([\w-]{11})\.[\w-]+")
+#: Whom the usage of an organization that keeps keys is of.
+PEOPLE = 35
 TERM = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
 
 
@@ -57,11 +62,16 @@ class Wire(Api):
         return id
 
 
-async def set_up(wire: Wire) -> dict[str, str]:
+#: An organization that keeps keys; its usage says who used it, and each of them costs something.
+ERASABLE = {"personalData": "ERASABLE"}
+_WHO = {"code": "user", "name": "User", "category": "WHO"}
+
+
+async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
     """Catalog and accounts with one commitment each. Returns: account code -> id."""
-    await wire.do("PUT", "organizationconfig", CONFIG)
+    await wire.do("PUT", "organizationconfig", CONFIG | config)
     product = await wire.make("products", "product", code="api", name="API")
-    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
+    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}, *([_WHO] if config else ())]
     meter = await wire.make("meters", "meter", code="api", name="API", dataFields=fields, derivedFields=[])
     template = await wire.make(
         "plantemplates",
@@ -81,15 +91,10 @@ async def set_up(wire: Wire) -> dict[str, str]:
         {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.02},
         {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
     ]
-    await wire.make(
-        "pricings",
-        "pricing",
-        planId=plan,
-        aggregationId=aggregation,
-        startDate="2026-01-01",
-        cumulative=True,
-        pricingBands=bands,
-    )
+    begins = {"startDate": "2026-01-01", "cumulative": True, "pricingBands": bands}
+    await wire.make("pricings", "pricing", planId=plan, aggregationId=aggregation, **begins)
+    if config:
+        await _people_cost(wire, meter, plan)
     accounts = {}
     for number, code in enumerate(ACCOUNTS):
         accounts[code] = await wire.make("accounts", code, code=code, name=code, emailAddress="a@example.com")
@@ -104,17 +109,27 @@ async def set_up(wire: Wire) -> dict[str, str]:
     return accounts
 
 
-def usage_of(organization: str, part: int) -> list[tuple[str, bytes]]:
-    """(account code, record) of one part; some records stand twice, some are no JSON."""
+async def _people_cost(wire: Wire, meter: str, plan: str) -> None:
+    counted = {"targetField": "user", "aggregation": "UNIQUE", "rounding": "NONE", "quantityPerUnit": 1, "unit": "user"}
+    people = await wire.make("aggregations", "people", code="people", name="People", meterId=meter, **counted)
+    begins = {"startDate": "2026-01-01", "cumulative": True}
+    bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
+    await wire.make("pricings", "people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
+
+
+def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, bytes]]:
+    """(account code, record) of one part; some records stand twice, some are no JSON. They are of so many people."""
     records = []
     for number in range(EVENTS_PER_PART):
         serial = part * EVENTS_PER_PART + number
         code = ACCOUNTS[serial % len(ACCOUNTS)]
         moment = START + timedelta(minutes=serial * 7 % (59 * 24 * 60))
+        data: dict[str, Any] = {"meter": "api", "measure": {"calls": 1 + serial % 5}}
+        if people:
+            data["who"] = {"user": f"user-{serial % people}"}
         event = {
             "specversion": "1.0", "id": f"event-{serial}", "source": "/load", "type": "trueup.usage", "subject": code,
-            "time": moment.isoformat(), "organization": organization,
-            "data": {"meter": "api", "measure": {"calls": 1 + serial % 5}},
+            "time": moment.isoformat(), "organization": organization, "data": data,
         }  # fmt: skip
         records.append((code, json.dumps(event).encode()))
         if serial % 50 == 0:
@@ -124,10 +139,10 @@ def usage_of(organization: str, part: int) -> list[tuple[str, bytes]]:
     return records
 
 
-async def publish(cluster: Cluster, organization: str, part: int, partitions: int) -> None:
+async def publish(cluster: Cluster, organization: str, part: int, partitions: int, people: int = 0) -> None:
     """Publish a part; each seventh record goes to a wrong partition. Repeats after an error, so ids may come twice."""
     by_partition: dict[int, list[Record]] = {}
-    for number, (code, value) in enumerate(usage_of(organization, part)):
+    for number, (code, value) in enumerate(usage_of(organization, part, people)):
         right = partition_of(organization, code, partitions)
         wrong = (right + 1) % partitions if number % 7 == 0 else right
         by_partition.setdefault(wrong, []).append(Record(usage_key(organization, code), value))
@@ -142,11 +157,18 @@ async def publish(cluster: Cluster, organization: str, part: int, partitions: in
                     await asyncio.sleep(0.2)
 
 
-async def play(wire: Wire, cluster: Cluster, partitions: int, between: Callable[[int], Awaitable[None]]) -> None:
-    """The whole load: usage in parts, commands and a bill among them, a last bill. `between` may break things."""
-    accounts = await set_up(wire)
+async def play(
+    wire: Wire, cluster: Cluster, partitions: int, between: Callable[[int], Awaitable[None]], **config: Any
+) -> None:
+    """The whole load: usage in parts, commands and a bill among them, a last bill. `between` may break things.
+
+    In an organization that keeps keys all accounts are forgotten first: so ingest makes the keys that it seals with.
+    """
+    accounts = await set_up(wire, **config)
+    for id in accounts.values() if config else ():
+        await wire.do("POST", f"accounts/{id}/forget")
     for part in range(PARTS):
-        await publish(cluster, wire.organization, part, partitions)
+        await publish(cluster, wire.organization, part, partitions, people=PEOPLE if config else 0)
         await between(part)
         if part == 4:
             body = {"amount": 15, "amountPrePaid": 15, **TERM}
@@ -198,9 +220,28 @@ async def left_by(database_url: str, wire: Wire) -> Left:
                 f"SELECT {columns} FROM {schema}.{table} WHERE organization = $1", wire.organization
             )
             found[table] = sorted(({name: wire.names.get(v, v) for name, v in row.items()} for row in rows), key=repr)
+        found["usage_totals"] = await _by_whose_keys(connection, wire, found["usage_totals"])
         return found
     finally:
         await connection.close()
+
+
+async def _by_whose_keys(
+    connection: asyncpg.Connection, wire: Wire, totals: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The totals with the account whose good key sealed it in the place of what is sealed: keys of no two organizations
+    are alike. An older release knows no keys."""
+    if not any(SEALED.search(row["state"] or "") for row in totals):
+        return totals
+    keys = await connection.fetch(
+        "SELECT key_id, account FROM store.personal_keys WHERE organization = $1 AND key IS NOT NULL", wire.organization
+    )
+    whose = {row["key_id"]: wire.names.get(row["account"], row["account"]) for row in keys}
+
+    def sealed(row: dict[str, Any]) -> dict[str, Any]:
+        return row | {"state": SEALED.sub(lambda token: f"of {whose.get(token[1])}", row["state"] or "")}
+
+    return sorted((sealed(row) for row in totals), key=repr)
 
 
 def expected_calls() -> int:
