@@ -1,5 +1,5 @@
-"""What table `usage_totals` tells of usage: sums by account, span of days and segment, and where in the log it stands. No
-record of usage is looked at."""
+"""What table `usage_totals` tells of usage: sums by account, span of days and segment, and where in the log it stands.
+No record of usage is looked at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
