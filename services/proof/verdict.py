@@ -62,34 +62,41 @@ def proved_records(
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
         return None
-    if (head.topic, head.partition) != topic_partition or (proof.topic, proof.partition) != topic_partition:
-        verdict.fails(f"{what}: {head.named} is another partition's")
+    why_not = _why_not(proof, head, topic_partition)
+    wrong = list(_wrong_in(proof)) if why_not is None else [why_not]
+    for text in wrong:
+        verdict.fails(f"{what}: {text}")
+    if wrong:
         return None
+    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
+    verdict.holds(f"{what}: {len(records)} records are part of {head.named}, {head.as_of}")
+    return Proved(head, records)
+
+
+def _why_not(proof: PartitionProof, head: Head, topic_partition: TopicPartition) -> str | None:
+    """Why these are not the segments that the checkpoint was signed over; None: they are."""
+    if (head.topic, head.partition) != topic_partition or (proof.topic, proof.partition) != topic_partition:
+        return f"{head.named} is another partition's"
     segments = [(part.index, part.segment.segment.leaf(*topic_partition)) for part in proof.segments]
     try:
         root = root_by_pruned(segments, head.size, proof.hashes)
     except UnprovenError as error:
-        verdict.fails(f"{what}: no proof: {error}")
-        return None
-    if root != head.root:
-        verdict.fails(f"{what}: these segments are not those of {head.named}")
-        return None
-    wrong = [text for part in proof.segments for text in _wrong_in(part)]
+        return f"no proof: {error}"
+    return None if root == head.root else f"these segments are not those of {head.named}"
+
+
+def _wrong_in(proof: PartitionProof) -> Iterator[str]:
+    """What is wrong with the records, whose segments are what was signed."""
+    for part in proof.segments:
+        yield from _wrong_in_segment(part)
     if any(second.segment.start < first.segment.end for first, second in pairwise(proof.segments)):
-        wrong.append("its segments overlap")
+        yield "its segments overlap"
     offsets = [record.offset for part in proof.segments for record in part.records]
     if any(second <= first for first, second in pairwise(offsets)):
-        wrong.append("the records are not in the order of the log")
-    for text in wrong:
-        verdict.fails(f"{what}: {text}")
-    if not wrong:
-        verdict.holds(f"{what}: {len(offsets)} records are part of {head.named}, {head.as_of}")
-    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
-    return None if wrong else Proved(head, records)
+        yield "the records are not in the order of the log"
 
 
-def _wrong_in(proof: SegmentProof) -> Iterator[str]:
-    """What is wrong with the records of a segment that is what was signed."""
+def _wrong_in_segment(proof: SegmentProof) -> Iterator[str]:
     said = proof.segment
     leaves = [(record.place, record.leaf) for record in proof.records]
     try:
