@@ -153,12 +153,12 @@ async def test_a_meter_is_changed_over_all_that_segments_by_it(keeping: Keeping)
         return {"code": "m", "name": "M", "dataFields": [{"code": "n", "category": "MEASURE"}, *more]}
 
     async def change(version: int, *more: dict[str, str]) -> None:
-        await keeping.store.run(UpdateResource("meter", id, parse_body("meter", meter(*more)), version, NOW))
+        await keeping.store.run(UpdateResource("meter", meter_id, parse_body("meter", meter(*more)), version, NOW))
 
-    id = await keeping.store.create("meter", **meter({"code": "user", "category": "WHAT"}))
+    meter_id = await keeping.store.create("meter", **meter({"code": "user", "category": "WHAT"}))
     sums = {"targetField": "n", "aggregation": "SUM", "rounding": "NONE", "quantityPerUnit": 1, "unit": "1"}
     of_users = {"segmentedFields": ["user"], "segments": []}
-    await keeping.store.create("aggregation", name="A", code="a", meterId=id, **sums, **of_users)
+    await keeping.store.create("aggregation", name="A", code="a", meterId=meter_id, **sums, **of_users)
     await change(1)
     with pytest.raises(InvalidField, match="category: must not be WHO"):
         await change(2, {"code": "user", "category": "WHO"})
