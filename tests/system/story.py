@@ -92,7 +92,7 @@ async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
         {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
     ]
     begins = {"startDate": "2026-01-01", "cumulative": True, "pricingBands": bands}
-    await wire.make("pricings", "pricing", planId=plan, aggregationId=aggregation, **begins)
+    await wire.make("pricings", "pricing", code="calls", planId=plan, aggregationId=aggregation, **begins)
     if config:
         await _people_cost(wire, meter, plan)
     accounts = {}
@@ -114,7 +114,7 @@ async def _people_cost(wire: Wire, meter: str, plan: str) -> None:
     people = await wire.make("aggregations", "people", code="people", name="People", meterId=meter, **counted)
     begins = {"startDate": "2026-01-01", "cumulative": True}
     bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
-    await wire.make("pricings", "people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
+    await wire.make("pricings", "people", code="people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
 
 
 def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, bytes]]:
