@@ -112,9 +112,9 @@ async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
 async def _people_cost(wire: Wire, meter: str, plan: str) -> None:
     counted = {"targetField": "user", "aggregation": "UNIQUE", "rounding": "NONE", "quantityPerUnit": 1, "unit": "user"}
     people = await wire.make("aggregations", "people", code="people", name="People", meterId=meter, **counted)
-    begins = {"startDate": "2026-01-01", "cumulative": True}
+    begins = {"code": "people", "startDate": "2026-01-01", "cumulative": True}
     bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
-    await wire.make("pricings", "people", code="people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
+    await wire.make("pricings", "people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
 
 
 def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, bytes]]:
