@@ -26,14 +26,11 @@ from services.readside.family_now import LoadedFamily
 from services.readside.live import reading_live
 from services.readside.past import PastFamily, load_past
 from services.readside.past.usage import usage_between
+from services.readside.usage_sums import read_range
 from services.store.generations import load_generations
 
 #: Events that one request voids, and names.
 CHOSEN_MAX = 1_000
-_IN_TOTALS = """
-SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
-WHERE account_id = $1 AND day BETWEEN coalesce($2::date, '-infinity') AND coalesce($3::date, 'infinity')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +74,15 @@ async def choose(
 
     Raises: InvalidField if more of the log would have to be read than one request may.
     """
-    days = (
+    first, last = (
         None if moment is None else local_day(moment, account.timezone) for moment in (conditions.start, conditions.end)
     )
     async with reading_live(postgres) as connection:
         origins = (await load_generations(connection)).origins
-        row = await connection.fetchrow(_IN_TOTALS, account.id, *days)
-    if row["first"] is None:
+        of_days = await read_range(connection, account.id, first, last)
+    if of_days is None:
         return Chosen([], more=False)
-    start, end = row["first"], min(row["last"] + 1, now.positions.log)
+    start, end = of_days[0], min(of_days[1], now.positions.log)
     if end - start > SEARCHED_MAX:
         rule = f"must leave fewer days: {end - start} records lie between their usage, of which {SEARCHED_MAX} are read"
         raise InvalidField(field="from", rule=rule)
