@@ -95,7 +95,7 @@ async def find_usage(
     async with LogReader(cluster) as reader:
         for place in found.ranges:
             if matching := await _matching(reader, account, named, wanted, place, found.origins):
-                return _usage(organization, account, matching[0])
+                return _usage(organization, account, matching[-1])
         matching = []
         if found.older is not None:
             _check(found.older, named)
