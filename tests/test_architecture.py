@@ -3,6 +3,7 @@
 import ast
 import re
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -69,6 +70,21 @@ def test_a_file_is_one_subject(room: str) -> None:
         if (count := len(path.read_text().splitlines())) > MAX_FILE_LINES
     }
     assert not long, f"files over {MAX_FILE_LINES} lines: {long}"
+
+
+@pytest.mark.parametrize("room", [*FORMED, "deploy", "tests", "benchmarks"])
+def test_a_module_gives_a_name_once(room: str) -> None:
+    """Two that are put together may each have had a name of their own for something: the second would win unseen."""
+    for path in sources(room):
+        names = Counter(
+            target.id
+            for statement in parsed(path).body
+            if isinstance(statement, ast.Assign)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        )
+        twice = [name for name, count in names.items() if count > 1]
+        assert not twice, f"{path.relative_to(ROOT)} gives {twice} twice"
 
 
 def test_functions_are_short() -> None:

@@ -26,6 +26,7 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.usage import Logged, usage_between
+from services.readside.usage_sums import read_range
 from services.store.finding import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, entity_of
@@ -40,10 +41,6 @@ SELECT first_offset, (
     WHERE later.partition = $1 AND later.first_offset > seen_ids.first_offset
 ) AS following
 FROM seen_ids WHERE partition = $1 AND position($2::bytea IN digests) > 0 ORDER BY first_offset DESC
-"""
-_IN_TOTALS = """
-SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
-WHERE account_id = $1 AND ($2::date IS NULL OR day = $2)
 """
 
 
@@ -112,10 +109,9 @@ async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, want
         origins = (await load_generations(connection)).origins
         position = (await read_positions(connection, [account.partition])).get(account.partition)
         rows = await connection.fetch(IN_WINDOW, account.partition, wanted)
-        totals = await connection.fetchrow(_IN_TOTALS, account.id, day)
+        older = await read_range(connection, account.id, day, day)
     end = 0 if position is None else position.next_offset
     ranges = [(row["first_offset"], end if row["following"] is None else row["following"]) for row in rows]
-    older = None if totals["first"] is None else (totals["first"], totals["last"] + 1)
     return _Ranges(origins, ranges, older)
 
 
