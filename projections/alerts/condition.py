@@ -1,33 +1,36 @@
 """The condition of a rule about events: read strictly, worked out exactly, over the fields of one event.
 
+whole    = either [ "?" whole ":" whole ]
 either   = both { "OR" both }
 both     = compared { "AND" compared }
 compared = sum [ ("==" | "!=" | ">=" | "<=" | ">" | "<") sum ]
 sum      = product { ("+" | "-") product }
 product  = signed { ("*" | "/" | "%") signed }
-signed   = { "+" | "-" } primary
-primary  = number | text | "true" | "false" | "null" | ("new." | "old.") field | "(" either ")"
-         | function "(" either { "," either } ")"
+signed   = { "+" | "-" } power
+power    = primary [ "^" signed ]
+primary  = number | text | "true" | "false" | "null" | constant | ("new." | "old.") field | "(" whole ")"
+         | function "(" whole { "," whole } ")"
 
 A field that the event lacks is null. What is worked out of anything but numbers, or divided by 0, is null; null is
-equal to null and neither more nor less than anything. A condition holds if its value is true. Functions are those of
-formulas (`projections/calculation.py`), and `isnull(value, other)`: the other one in the place of null.
+equal to null and neither more nor less than anything. A condition holds if its value is true. `? :` gives the first
+value if what stands before it is true, else the second. Beside functions of numbers (`functions.py`) there are
+`isnull(value, other)`, the other one in the place of null, and `IN(value, other, ...)`: whether it is equal to any.
 """
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from projections.calculation import FUNCTIONS, Function
+from projections.alerts.functions import CONSTANTS, FUNCTIONS, POWER, Value, is_equal
 from projections.tokens import Token, Tokens
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<text>'[^']*'|\"[^\"]*\")"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)|(?P<sign>==|!=|>=|<=|[-+*/%(),<>]))"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z_][A-Za-z0-9_-]*)*)|(?P<sign>==|!=|>=|<=|[-+*/%^?:(),<>]))"
 )
 
 
@@ -37,7 +40,7 @@ def _remainder(left: Fraction, right: Fraction) -> Fraction:
 
 
 _SIDES = ("new", "old")
-_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+_WORDS: dict[str, Value] = {"true": True, "false": False, "null": None, **CONSTANTS}
 _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le,
 }  # fmt: skip
@@ -47,9 +50,7 @@ _WORKED: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }  # fmt: skip
 
 _DIVIDING = (operator.truediv, _remainder)
-_IS_NULL = "isnull"
 
-Value = Fraction | str | bool | None
 Fields = Callable[[str], Value]
 _Node = Callable[[Fields], Value]
 
@@ -74,7 +75,7 @@ class Condition:
 def condition_of(text: str) -> Condition:
     """The condition that a text spells. Raises: ConditionError."""
     reader = _Reader(text)
-    root = reader.either(0)
+    root = reader.whole(0)
     reader.end()
     return Condition(tuple(reader.fields), root)
 
@@ -102,7 +103,17 @@ class _Reader(Tokens):
         super().__init__(text, _TOKEN)
         self.fields: dict[str, None] = {}
 
-    def either(self, depth: int) -> _Node:
+    def whole(self, depth: int) -> _Node:
+        asked = self._either(depth)
+        if not self.is_sign("?"):
+            return asked
+        self.take()
+        one = self.whole(depth)
+        self.expect(":")
+        other = self.whole(depth)
+        return lambda fields: one(fields) if asked(fields) is True else other(fields)
+
+    def _either(self, depth: int) -> _Node:
         parts = self._joined("OR", self._both, depth)
         return parts[0] if len(parts) == 1 else lambda fields: any(part(fields) is True for part in parts)
 
@@ -124,7 +135,7 @@ class _Reader(Tokens):
         sign, right = self.take().text, self._sum(depth)
         if sign in _ORDERED:
             return lambda fields: _is_ordered(_ORDERED[sign], left(fields), right(fields))
-        return lambda fields: _is_equal(left(fields), right(fields)) == (sign == "==")
+        return lambda fields: is_equal(left(fields), right(fields)) == (sign == "==")
 
     def _sum(self, depth: int) -> _Node:
         return self._chain("+-", self._product, depth)
@@ -139,17 +150,25 @@ class _Reader(Tokens):
         return worked
 
     def _signed(self, depth: int) -> _Node:
-        negative, primary = self.is_negated(), self._primary(depth)
-        return _both_numbers(operator.sub, lambda _: Fraction(0), primary) if negative else primary
+        negative, raised = self.is_negated(), self._power(depth)
+        return _both_numbers(operator.sub, lambda _: Fraction(0), raised) if negative else raised
+
+    def _power(self, depth: int) -> _Node:
+        base = self._primary(depth)
+        if not self.is_sign("^"):
+            return base
+        self.take()
+        exponent = self._signed(depth)
+        return lambda fields: POWER([base(fields), exponent(fields)])
 
     def _primary(self, depth: int) -> _Node:
         if self.is_sign("("):
             inside = self.deeper(depth)
             self.take()
-            inner = self.either(inside)
+            inner = self.whole(inside)
             self.expect(")")
             return inner
-        if self.token.kind == "name" and (self.token.text == _IS_NULL or self.token.text in FUNCTIONS):
+        if self.token.kind == "name" and self.token.text in FUNCTIONS:
             return self._call(self.deeper(depth))
         self.count()
         if self.token.kind == "number":
@@ -162,20 +181,15 @@ class _Reader(Tokens):
     def _call(self, depth: int) -> _Node:
         token = self.take()
         self.expect("(")
-        values = [self.either(depth)]
+        values = [self.whole(depth)]
         while self.is_sign(","):
             self.take()
-            values.append(self.either(depth))
+            values.append(self.whole(depth))
         self.expect(")")
-        if token.text == _IS_NULL:
-            if len(values) != 2:
-                raise ConditionError(f"must give {token.text} at character {token.character} two values")
-            first, other = values
-            return lambda fields: other(fields) if (given := first(fields)) is None else given
         function = FUNCTIONS[token.text]
         if not function.fits(len(values)):
             raise ConditionError(f"must give {token.text} at character {token.character} {function.needed}")
-        return lambda fields: _of_numbers(function, [value(fields) for value in values])
+        return lambda fields: function.of([value(fields) for value in values])
 
     def _value(self, token: Token) -> _Node:
         if token.kind == "text":
@@ -186,7 +200,8 @@ class _Reader(Tokens):
         if token.kind == "name" and side in _SIDES and field:
             self.fields[token.text] = None
             return lambda fields: fields(token.text)
-        raise self.unexpected("a number, a text, new.<field>, old.<field>, a function, true, false, null or (")
+        wanted = "a number, a text, new.<field>, old.<field>, true, false, null or ("
+        raise self.unexpected(f"{wanted}, or one of {', '.join((*FUNCTIONS, *CONSTANTS))},")
 
 
 def _both_numbers(work: Callable[[Fraction, Fraction], Fraction], left: _Node, right: _Node) -> _Node:
@@ -199,15 +214,6 @@ def _both_numbers(work: Callable[[Fraction, Fraction], Fraction], left: _Node, r
     return worked
 
 
-def _of_numbers(function: Function, values: Sequence[Value]) -> Value:
-    numbers = [value for value in values if isinstance(value, Fraction)]
-    return function.of(numbers) if len(numbers) == len(values) else None
-
-
 def _is_ordered(by: Callable[[Any, Any], bool], left: Value, right: Value) -> bool:
     is_same = isinstance(left, Fraction | str) and type(left) is type(right)
     return is_same and by(left, right)
-
-
-def _is_equal(left: Value, right: Value) -> bool:
-    return type(left) is type(right) and left == right

@@ -144,7 +144,7 @@ async def once(
 
 async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
     """Do work that has transactions of its own, and that changes nothing when it is done again, and answer with its
-    document.
+    document; what might change something then is done `at_last`.
 
     From its beginning the key stands for this body, so another one is refused at once. The same one is worked on again
     until there is an answer: the first holds. A refusal frees the key, and nothing else does: who knows what was done?
@@ -153,7 +153,7 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
     if asked.key is None:
         async with call.reading():
             pass
-        return raw_answer(encode(await work()))
+        return raw_answer(_encoded(await work()))
     async with locked(call) as connection:
         await call.configured(connection)
         before = await idempotency.find(connection, asked)
@@ -162,13 +162,25 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
     if before is not None and before.whole:
         return raw_answer(before.answer)
     try:
-        payload = encode(await work())
+        payload = _encoded(await work())
     except CommandError:
         async with call.postgres.connection() as connection:
             await idempotency.forget(connection, asked)
         raise
     async with call.postgres.connection() as connection:
         return raw_answer(await idempotency.make_whole(connection, asked, payload))
+
+
+async def at_last(turn: Turn, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> bytes:
+    """What such work changes, in one transaction with its answer: who asks again under the key gets that, also after a
+    kill, and whatever somebody else has changed since.
+    """
+    asked = _asked(turn.call, sent)
+    before = await idempotency.find(turn.connection, asked)
+    if before is not None and before.whole:
+        return before.answer
+    payload = encode(await work())
+    return payload if asked.key is None else await idempotency.make_whole(turn.connection, asked, payload)
 
 
 async def _unfinished(
@@ -205,6 +217,11 @@ async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) ->
         return payload
     async with call.postgres.connection() as connection:
         return await idempotency.make_whole(connection, asked, payload)
+
+
+def _encoded(document: Any) -> bytes:
+    """An answer; what was done `at_last` is one already."""
+    return document if isinstance(document, bytes) else encode(document)
 
 
 def _asked(call: Call, sent: Sent[Any] | Unread) -> idempotency.Request:

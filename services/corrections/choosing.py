@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from events.codec import decode
@@ -14,7 +15,7 @@ from events.sources import Origins
 from projections.calendar import local_day
 from projections.corrections import Corrected, Told
 from projections.entities import AccountEntity
-from projections.settlement import ComparedBill, compare_bills, draft_bills
+from projections.settlement import ComparedBill, DraftBill, DraftLine, Family, compare_bills, draft_bills
 from services.commands.correction_rules import LoggedUsage
 from services.commands.errors import InvalidField
 from services.concurrency import compute
@@ -127,21 +128,45 @@ class Change:
     fields: UsageFields | None
 
 
+class Moved(NamedTuple):
+    """The bills of an account in one currency."""
+
+    account_id: str
+    bill: ComparedBill
+
+
 async def compared(
     postgres: Postgres, cluster: Cluster, now: LoadedFamily, changes: Sequence[Change], through: date
-) -> list[ComparedBill]:
-    """What a run for the date would bill the changed events' account, as things are and with these changes."""
+) -> list[Moved]:
+    """What a run for the date would bill, as things are and with these changes of an account's events."""
     async with LogReader(cluster) as reader:
         where = now.organization, now.root_id, now.positions
         today = await load_past(postgres, reader, *where)
         supposed = await load_past(postgres, reader, *where, supposed=_supposed(today, changes))
     account_id = changes[0].event.account_id
+    return await compute(now.organization, moved_bills, today.family, supposed.family, account_id, through)
 
-    def both() -> list[ComparedBill]:
-        first, second = (draft_bills(one.family, date=through, account_id=account_id) for one in (today, supposed))
-        return list(compare_bills(first, second))
 
-    return await compute(now.organization, both)
+def moved_bills(today: Family, supposed: Family, account_id: str, through: date) -> list[Moved]:
+    """The bills of the account whose events are changed, and whichever others of its family move with them: its charges
+    may stand on its parent's bill, and what a pool is charged is divided among all.
+    """
+    before, after = (draft_bills(family, date=through) for family in (today, supposed))
+    others = sorted({draft.account_id for draft in (*before, *after)} - {account_id})
+    return [
+        Moved(account, bill)
+        for account in (account_id, *others)
+        for bill in compare_bills(_of(account, before), _of(account, after))
+        if account == account_id or any(_amounts(line.today) != _amounts(line.supposed) for line in bill.lines)
+    ]
+
+
+def _amounts(line: DraftLine | None) -> tuple[Decimal, Decimal] | None:
+    return None if line is None else (line.amount, line.quantity)
+
+
+def _of(account_id: str, drafts: Sequence[DraftBill]) -> list[DraftBill]:
+    return [draft for draft in drafts if draft.account_id == account_id]
 
 
 def _supposed(past: PastFamily, changes: Sequence[Change]) -> Mapping[int, Corrected]:

@@ -102,9 +102,12 @@ async def rewrap(connection: Any, keyring: Keyring) -> int:
     return done
 
 
-async def check_opens(connection: Any, keyring: Keyring) -> None:
-    """Whoever has no key, or another one, is told so before anybody asks. Raises: NoPersonalKeyError,
-    WrongPersonalKeyError."""
+async def check_opens(connection: Any, keyring: Keyring) -> bool:
+    """Whoever has no key, or another one, is told so before anybody asks; whether any account has a key.
+
+    Raises: NoPersonalKeyError, WrongPersonalKeyError.
+    """
     row = await connection.fetchrow(f"{_ALL} LIMIT 1", "", "")
     if row is not None:
         keyring.unwrapped(*row)
+    return row is not None

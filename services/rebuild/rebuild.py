@@ -56,6 +56,8 @@ class Rebuilt:
     added: int = 0
     #: Events that the relay will write to the log again.
     again: int = 0
+    #: Accounts whose key a backup had brought back, and that are forgotten again.
+    forgotten: int = 0
     #: Lines of bills that were written again.
     lines: int = 0
     #: Bills in parts that the log holds the beginning of, and nothing the end.
@@ -176,7 +178,7 @@ class _Rebuild:
         added = await refill.refill(connection)
         done.unfinished = await refill.unfinished_bills(connection, before)
         for organization in sorted({*organizations, *added}):
-            await rebuild_view(connection, organization, generations.commands)
+            done.forgotten += await rebuild_view(connection, organization, generations.commands)
         done.added, done.head = sum(added.values()), await head(connection)
         done.noted = await newest_noted(self._admin, generations)
         position = await refill.complete_up_to(connection, places, done.head)

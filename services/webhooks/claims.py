@@ -78,12 +78,13 @@ class Claim:
 class Outcome:
     """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
 
-    `is_final`: the receiver says that it wants it no more.
+    `is_final`: the receiver says that it wants it no more; `asked`: that nothing is to come for so long.
     """
 
     status: int | None
     error: str | None
     is_final: bool = False
+    asked: timedelta | None = None
 
 
 class Claims:
@@ -118,7 +119,9 @@ class Claims:
 
     async def end(self, claim: Claim, outcome: Outcome) -> str:
         """Say what the attempt came to; returns the status of the delivery then. What is another's by now stays so."""
-        pause = None if outcome.error is None or outcome.is_final else pause_after(claim.attempt, claim.id)
+        pause = (
+            None if outcome.error is None or outcome.is_final else pause_after(claim.attempt, claim.id, outcome.asked)
+        )
         status = "DELIVERED" if outcome.error is None else "DEAD" if pause is None else "PENDING"
         async with self._postgres.transaction() as connection:
             await lock_queue(connection, *claim.key)

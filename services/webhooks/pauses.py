@@ -1,6 +1,7 @@
-"""How long until the next attempt: sooner at first, then later and later, over three days."""
+"""How long until the next attempt: sooner at first, then later and later, over three days, and as asked for."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 #: Until the second attempt, the third, ...: 13 attempts in all, the last one three days after the first.
@@ -20,11 +21,29 @@ PAUSES = (
 )
 #: A pause is longer by up to so much of itself, so that what failed together is not tried together.
 _SPREAD = 0.1
+#: A receiver is waited for as long as the longest pause, whatever it asks for.
+ASKED_MAX = timedelta(hours=24)
+#: As HTTP has it today; older forms are no longer written.
+_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+_SECONDS = re.compile(r"[0-9]{1,12}")
 
 
-def pause_after(attempts: int, delivery_id: str) -> timedelta | None:
-    """From the end of this attempt, 1 or later, to the next one; None: it was the last."""
+def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
+    """What `Retry-After` asks for, ASKED_MAX at most: so many seconds, or until a date as HTTP writes it, of which none
+    is negative. None: it is neither."""
+    text = retry_after.strip()
+    if _SECONDS.fullmatch(text):
+        return min(timedelta(seconds=int(text)), ASKED_MAX)
+    try:
+        until = datetime.strptime(text, _DATE).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return min(max(until - now, timedelta(0)), ASKED_MAX)
+
+
+def pause_after(attempts: int, delivery_id: str, asked: timedelta | None = None) -> timedelta | None:
+    """From the end of this attempt, 1 or later, to the next one, no sooner than is `asked`; None: it was the last."""
     if attempts > len(PAUSES):
         return None
     part = sha256(f"{delivery_id} {attempts}".encode()).digest()[0] / 255
-    return PAUSES[attempts - 1] * (1 + _SPREAD * part)
+    return max(PAUSES[attempts - 1], asked or timedelta(0)) * (1 + _SPREAD * part)

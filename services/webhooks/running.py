@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 AT_ONCE, AT_ONCE_FAILING, AT_ONCE_IN_ALL = 4, 1, 1_000
 #: A notification may be lost with its connection; looking this often bounds what that costs.
 LOOK_SECONDS = 30.0
+#: A destination that asks for time has so much at most; then another delivery is tried.
+REST_SECONDS = 300.0
 #: What is told in this time is one look.
 GATHER_SECONDS = 0.02
 #: Attempts that are on their way when the process is asked to end have so long.
@@ -60,6 +62,8 @@ class Webhooks:
         self._postgres, self._sender, self._rules, self._kept = postgres, sender, rules, kept
         self._claims = Claims(postgres, timedelta(seconds=rules.reach.seconds) + LEASE_MARGIN)
         self._lanes: dict[Key, _Lane] = {}
+        #: Destinations that have asked for time, and until when they have it.
+        self._rests: dict[Key, float] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._woken, self._running = asyncio.Event(), 0
         self._forgotten, self._counted = -math.inf, -math.inf
@@ -95,7 +99,11 @@ class Webhooks:
         if time.monotonic() - self._forgotten > FORGET_SECONDS:
             more = await self._claims.forget(self._kept)
             self._forgotten = -math.inf if more else time.monotonic()
-        for key in await self._claims.due():
+        due, now = await self._claims.due(), time.monotonic()
+        self._rests = {key: until for key, until in self._rests.items() if until > now}
+        for key in due:
+            if key in self._rests:
+                continue
             if (lane := self._lanes.get(key)) is not None:
                 lane.poked.set()
             elif self._running < AT_ONCE_IN_ALL:
@@ -111,8 +119,9 @@ class Webhooks:
             OPEN.labels(status.lower()).set(counts.get(status, 0))
 
     async def _pause(self) -> float:
-        seconds = await self._claims.next_in()
-        return LOOK_SECONDS if seconds is None else min(max(seconds, GATHER_SECONDS), LOOK_SECONDS)
+        seconds, now = await self._claims.next_in(), time.monotonic()
+        ahead = [until - now for until in self._rests.values()] + ([] if seconds is None else [seconds])
+        return min(max(min(ahead, default=LOOK_SECONDS), GATHER_SECONDS), LOOK_SECONDS)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -127,6 +136,7 @@ class Webhooks:
             while True:
                 lane.poked.clear()
                 room = min(lane.width - len(attempts), AT_ONCE_IN_ALL - self._running)
+                room = 0 if key in self._rests else room
                 for claim in await self._claims.take(key, room) if room > 0 else ():
                     attempts.add(asyncio.create_task(self._attempt(claim, lane)))
                 if not attempts:
@@ -150,6 +160,8 @@ class Webhooks:
             SENDING.dec()
         if lane.width:
             lane.width = AT_ONCE if outcome.error is None else AT_ONCE_FAILING
+        if outcome.asked:
+            self._rests[claim.key] = time.monotonic() + min(outcome.asked.total_seconds(), REST_SECONDS)
         became = await self._say(claim, outcome)
         ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
         about = {"organization": claim.key[0], "webhook": claim.key[1], "delivery": claim.id}

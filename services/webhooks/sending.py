@@ -1,12 +1,14 @@
 """One attempt: a POST to a receiver that may be slow, broken or hostile, and what came of it.
 
-Nothing that the receiver says is kept but the number of its answer, so nobody reads by us what only we can reach. No
-redirect is followed, no more of an answer is read than lets its connection be used again, and all of it has its time.
+Nothing that the receiver says is kept but the number of its answer, and how long it asks to be left alone, so nobody
+reads by us what only we can reach. No redirect is followed, no more of an answer is read than lets its connection be
+used again, and all of it has its time.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ import httpx
 
 from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach
 from services.webhooks.claims import Outcome
+from services.webhooks.pauses import asked_pause
 from services.webhooks.reaching import FitAddresses, Names
 
 CONNECT_SECONDS = 5.0
@@ -25,6 +28,8 @@ IDLE_SECONDS = 30.0
 #: Connections of one process: more than it has attempts at once.
 CONNECTIONS = 2_000
 _GONE = 410
+#: Too many requests, and unavailable: answers that may say how long nothing is to come.
+_LATER = (429, 503)
 _AGENT = f"Trueup/{version('trueup')}"
 
 
@@ -40,7 +45,7 @@ class Sender:
         try:
             self._reach.check(url)
             async with asyncio.timeout(seconds):
-                status = await self._post(url, headers, body.encode())
+                status, retry_after = await self._post(url, headers, body.encode())
         except (TimeoutError, httpcore.TimeoutException):
             return Outcome(None, f"it did not answer within {seconds:.0f} s")
         except (NotHttpsError, ForbiddenAddressError) as error:
@@ -49,9 +54,10 @@ class Sender:
             return Outcome(None, "it could not be reached, or the connection broke")
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError):
             return Outcome(None, "it does not answer as HTTP has it")
-        return _outcome(status)
+        return _outcome(status, None if retry_after is None else asked_pause(retry_after, datetime.now(UTC)))
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
+        """The number of the answer, and its `Retry-After`."""
         sent = {"host": urlsplit(url).netloc, "user-agent": _AGENT, "content-type": "application/json", **headers}
         waits = {"connect": CONNECT_SECONDS, **dict.fromkeys(("read", "write", "pool"), self._reach.seconds)}
         named = [(name.encode(), value.encode()) for name, value in sent.items()]
@@ -61,7 +67,7 @@ class Sender:
             with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
                 async with asyncio.timeout(BODY_SECONDS):
                     await _read(response)
-            return response.status
+            return response.status, _retry_after(response)
 
 
 async def _read(response: httpcore.Response) -> None:
@@ -73,12 +79,19 @@ async def _read(response: httpcore.Response) -> None:
             return
 
 
-def _outcome(status: int) -> Outcome:
+def _retry_after(response: httpcore.Response) -> str | None:
+    """The header as it came; only two answers ask by it for time."""
+    if response.status not in _LATER:
+        return None
+    return next((value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None)
+
+
+def _outcome(status: int, asked: timedelta | None) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, None)
     if 300 <= status < 400:
         return Outcome(status, f"it answered {status}: redirects are not followed")
-    return Outcome(status, f"it answered {status}", is_final=status == _GONE)
+    return Outcome(status, f"it answered {status}", is_final=status == _GONE, asked=asked)
 
 
 @asynccontextmanager

@@ -36,11 +36,13 @@ class Got:
 
 @dataclass
 class Receiver:
-    """What has come, in order. `statuses`: what a path answers from now on; `pause`: how long `/slow` takes."""
+    """What has come, in order. `statuses`: what a path answers from now on, with `more` headers; `pause`: how long
+    `/slow` takes."""
 
     url: str = ""
     got: list[Got] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)
     pause: float = 0.1
     connections: int = 0
     _serving: list[asyncio.Task[None]] = field(default_factory=list)
@@ -53,8 +55,9 @@ class Receiver:
             while not holds():
                 await asyncio.sleep(0.02)
 
-    def answers(self, path: str, status: int) -> None:
+    def answers(self, path: str, status: int, **more: str) -> None:
         self.statuses[path] = status
+        self.more[path] = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in more.items())
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -93,7 +96,8 @@ class Receiver:
         elif path == "/redirect":
             writer.write(_REDIRECT)
         else:
-            writer.write(f"HTTP/1.1 {self.statuses.get(path, 204)} X\r\ncontent-length: 0\r\n\r\n".encode())
+            head = f"HTTP/1.1 {self.statuses.get(path, 204)} X\r\n{self.more.get(path, '')}"
+            writer.write(f"{head}content-length: 0\r\n\r\n".encode())
         await writer.drain()
 
 

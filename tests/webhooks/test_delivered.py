@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
@@ -71,8 +72,9 @@ async def test_a_secret_is_told_once_and_kept_where_no_request_reads_it(org: Org
 async def test_a_slow_or_hostile_receiver_delays_no_other(
     org: Organization, receiver: Receiver, workers: Workers
 ) -> None:
-    paths = ("never", "endless", "redirect", "garbage", "broken")
+    paths = ("never", "endless", "redirect", "garbage", "broken", "busy")
     receiver.answers("/broken", 500)
+    receiver.answers("/busy", 503, Retry_After="3600")
     hostile = {path: (await org.destination(f"{receiver.url}/{path}", PRODUCTS))["id"] for path in paths}
     good = (await org.destination(f"{receiver.url}/ok", PRODUCTS))["id"]
     for number in range(8):
@@ -88,12 +90,18 @@ async def test_a_slow_or_hostile_receiver_delays_no_other(
         "redirect": (302, "it answered 302: redirects are not followed"),
         "garbage": (None, "it does not answer as HTTP has it"),
         "broken": (500, "it answered 500"),
+        "busy": (503, "it answered 503"),
     }
     for path, told in why.items():
         await until(lambda path=path: _is_tried(org, hostile[path]))  # type: ignore[misc]
         tried = [one for one in await org.deliveries(hostile[path]) if "lastError" in one]
         assert {(one.get("lastStatus"), one["lastError"]) for one in tried} == {told}
         assert {one["status"] for one in tried} == {"PENDING"}
+    # Who asks for time has it: nothing but what was on its way already has come since.
+    assert len(receiver.at("/busy")) <= 4
+    for one in tried:
+        next_attempt, last_attempt = (datetime.fromisoformat(str(one[f"{which}Attempt"])) for which in ("next", "last"))
+        assert next_attempt - last_attempt > timedelta(minutes=59)
 
 
 async def test_none_is_lost_whoever_is_killed(org: Organization, receiver: Receiver, workers: Workers) -> None:

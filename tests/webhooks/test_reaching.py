@@ -1,6 +1,7 @@
 """The connection goes to the address that was looked at, whatever a name stands for a moment later."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_network
 
 import httpcore
@@ -69,3 +70,13 @@ async def test_a_connection_is_used_again() -> None:
         for _ in range(3):
             assert (await sender.attempt(f"{receiver.url}/ok", {}, "{}")).error is None
     assert receiver.connections == 1
+
+
+async def test_only_who_has_too_much_or_is_away_is_asked_how_long() -> None:
+    async with receiving() as receiver, open_sender(Reach(LOOPBACK, plain_http=True, seconds=10)) as sender:
+        for status, asked in ((429, 60), (503, 60), (500, None), (200, None)):
+            receiver.answers(f"/{status}", status, Retry_After="60")
+            outcome = await sender.attempt(f"{receiver.url}/{status}", {}, "{}")
+            assert outcome.asked == (None if asked is None else timedelta(seconds=asked))
+        receiver.answers("/none", 503)
+        assert (await sender.attempt(f"{receiver.url}/none", {}, "{}")).asked is None
