@@ -112,7 +112,7 @@ def kept_costs() -> dict[str, float]:
 
 
 def with_more_usage(held: Family, day: date) -> Family:
-    """The same account after one more event: one day of one charge has changed."""
+    """The account after one more event: one day of one charge has changed."""
     key = min(held.totals)
     days = dict(held.totals[key])
     days[day] = DayState(days[day].number + Decimal(7), days[day].records + 1)

@@ -50,7 +50,7 @@ class Load:
     first: int = 0
 
     def more(self, turn: int) -> "Load":
-        """The same and one round of events more, one for each account, which alone is still to be published."""
+        """The load with one more round of events, one for each account; only that round is still to be published."""
         first = self.events + turn * self.accounts
         return replace(self, events=first + self.accounts, first=first)
 

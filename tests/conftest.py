@@ -88,9 +88,9 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def opened(stack: Stack) -> AsyncIterator[Store]:
+async def opened(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
     """The migrated store of the stack."""
-    generations = await migrate(load_settings(), stack.endpoints)
+    generations = await migrate(load_settings(home=tmp_path_factory.mktemp("opened")), stack.endpoints)
     async with open_postgres(stack.endpoints.database_url) as postgres:
         yield Store(stack.endpoints, postgres, generations)
 

@@ -49,6 +49,16 @@ class LineKey(NamedTuple):
     pays: str = ""
 
 
+def content_of(line: BillLine) -> str:
+    """All that a line says; its number and its id, which is made of the number, are its place on the bill."""
+    return line.model_dump_json(exclude={"id", "number"})
+
+
+def in_words(line: BillLine) -> str:
+    """What a line charges, and for which days."""
+    return f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"
+
+
 def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
     """The key of a line of a bill for this account in this currency."""
     return LineKey(

@@ -108,30 +108,43 @@ async def once(
     sent: Sent[Any] | Unread,
     work: Callable[[Turn], Awaitable[Any]],
     *,
+    kind: Kind | None = None,
     attempts: int = 1,
     again_on: type[Exception] = StreamMovedError,
     kept: Callable[[Any], Any] | None = None,
 ) -> Response:
     """Do the work in one transaction, once per key, and answer with the document that it returns.
 
-    `kept`: what of it is remembered for who asks again, if not all: what is told only once is kept nowhere.
+    `kind`: it returns a resource of this kind, and the answer is the resource's document. What settlement derives of it
+    is read after the commit, from a snapshot of its own; no lock is held meanwhile. Until then the key stands for the
+    resource without it, and whoever asks first makes the answer whole, for all who ask later.
+    `kept`: what of the document is remembered for who asks again, if not all: what is told only once is kept nowhere.
     """
     asked = _asked(call, sent)
 
-    async def keyed(turn: Turn) -> bytes:
+    async def keyed(turn: Turn) -> tuple[bytes, Entity[Any] | None]:
+        """The answer, and the resource that it is still to be made whole of, if it lacks anything."""
         before = await idempotency.find(turn.connection, asked)
         if before is not None:
-            return before.answer
-        document = await work(turn)
+            return (before.answer, None) if before.whole else await _unfinished(turn, asked, kind, before.answer)
+        done = await work(turn)
+        entity: Entity[Any] | None = None if kind is None else done
+        lacks = entity is not None and is_fund(entity)
+        if lacks and asked.key is None:
+            return b"", entity  # nobody asks again: its document is made once, after the commit
+        document = done if entity is None else document_of(entity)
         payload = encode(document)
-        await idempotency.remember(turn.connection, asked, payload if kept is None else encode(kept(document)))
-        return payload
+        remembered = payload if kept is None else encode(kept(document))
+        await idempotency.remember(turn.connection, asked, remembered, whole=not lacks)
+        return payload, entity if lacks else None
 
-    return raw_answer(await in_turn(call, keyed, attempts=attempts, again_on=again_on))
+    payload, entity = await in_turn(call, keyed, attempts=attempts, again_on=again_on)
+    return raw_answer(payload if entity is None else await _whole(call, asked, entity))
 
 
 async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
-    """The same for work that has transactions of its own, and that changes nothing when it is done again.
+    """Do work that has transactions of its own, and that changes nothing when it is done again, and answer with its
+    document; what might change something then is done `at_last`.
 
     From its beginning the key stands for this body, so another one is refused at once. The same one is worked on again
     until there is an answer: the first holds. A refusal frees the key, and nothing else does: who knows what was done?
@@ -140,7 +153,7 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
     if asked.key is None:
         async with call.reading():
             pass
-        return raw_answer(encode(await work()))
+        return raw_answer(_encoded(await work()))
     async with locked(call) as connection:
         await call.configured(connection)
         before = await idempotency.find(connection, asked)
@@ -149,7 +162,7 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
     if before is not None and before.whole:
         return raw_answer(before.answer)
     try:
-        payload = encode(await work())
+        payload = _encoded(await work())
     except CommandError:
         async with call.postgres.connection() as connection:
             await idempotency.forget(connection, asked)
@@ -158,34 +171,27 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
         return raw_answer(await idempotency.make_whole(connection, asked, payload))
 
 
-async def once_with_entity(
-    call: Call, sent: Sent[Any], kind: Kind, work: Callable[[Turn], Awaitable[Entity[Any]]]
-) -> Response:
-    """The same for work that returns a resource: the answer is its document.
-
-    What settlement derives is read after the commit, from a snapshot of its own; no lock is held meanwhile. Until then
-    the key stands for the resource without it, and whoever asks first makes the answer whole, for all who ask later.
+async def at_last(turn: Turn, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> bytes:
+    """What such work changes, in one transaction with its answer: who asks again under the key gets that, also after a
+    kill, and whatever somebody else has changed since.
     """
-    asked = _asked(call, sent)
+    asked = _asked(turn.call, sent)
+    before = await idempotency.find(turn.connection, asked)
+    if before is not None and before.whole:
+        return before.answer
+    payload = encode(await work())
+    return payload if asked.key is None else await idempotency.make_whole(turn.connection, asked, payload)
 
-    async def keyed(turn: Turn) -> tuple[bytes, Entity[Any] | None]:
-        """The answer, and the resource that it is still to be made whole of, if it lacks anything."""
-        before = await idempotency.find(turn.connection, asked)
-        if before is not None and before.whole:
-            return before.answer, None
-        if before is not None:
-            entity = await _shown_by(turn, kind, before.answer)
-            if entity is None:  # the answer stays as it is, whoever may be at work on it
-                return await idempotency.make_whole(turn.connection, asked, before.answer), None
-            return before.answer, entity
-        entity = await work(turn)
-        lacks = is_fund(entity)
-        payload = b"" if lacks and asked.key is None else encode(document_of(entity))
-        await idempotency.remember(turn.connection, asked, payload, whole=not lacks)
-        return payload, entity if lacks else None
 
-    payload, entity = await in_turn(call, keyed)
-    return raw_answer(payload if entity is None else await _whole(call, asked, entity))
+async def _unfinished(
+    turn: Turn, asked: idempotency.Request, kind: Kind | None, answer: bytes
+) -> tuple[bytes, Entity[Any] | None]:
+    """An answer that nobody has made whole yet, and the resource to make it whole of."""
+    assert kind is not None, "only what is about a resource is answered in two steps"
+    entity = await _shown_by(turn, kind, answer)
+    if entity is None:  # the answer stays as it is, whoever may be at work on it
+        return await idempotency.make_whole(turn.connection, asked, answer), None
+    return answer, entity
 
 
 async def _shown_by(turn: Turn, kind: Kind, answer: bytes) -> Entity[Any] | None:
@@ -211,6 +217,11 @@ async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) ->
         return payload
     async with call.postgres.connection() as connection:
         return await idempotency.make_whole(connection, asked, payload)
+
+
+def _encoded(document: Any) -> bytes:
+    """An answer; what was done `at_last` is one already."""
+    return document if isinstance(document, bytes) else encode(document)
 
 
 def _asked(call: Call, sent: Sent[Any] | Unread) -> idempotency.Request:

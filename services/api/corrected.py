@@ -18,8 +18,8 @@ from services.api.shown import listed
 from services.api.what_if import compared_document
 from services.commands.correction_rules import LoggedUsage
 from services.corrections.choosing import Change, compared
+from services.corrections.correcting import TYPES, corrections
 from services.corrections.finding import account_called
-from services.corrections.listing import TYPES, corrections
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition
 
@@ -52,11 +52,15 @@ async def list_corrections(
 
 
 async def in_money(call: Call, now: LoadedFamily, changes: Sequence[Change], through: date) -> list[dict[str, Any]]:
-    """The account's bills of a run for the date, by currency, as they are and with these changes of its events."""
+    """The bills of a run for the date, by account and currency, as they are and with these changes of an account's
+    events: the account's own, and those of its family that move with them."""
     if not changes:
         return []
-    bills = await compared(call.postgres, call.api.cluster, now, changes, through)
-    return [compared_document(bill) for bill in bills]
+    accounts = now.resources.accounts
+    return [
+        compared_document(bill) | {"accountId": id, "accountCode": accounts[id].body.code}
+        for id, bill in await compared(call.postgres, call.api.cluster, now, changes, through)
+    ]
 
 
 def event_document(usage: LoggedUsage) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class VoidedDay(Shown):
 class VoidedOfAccount(Shown):
     """How many events of an account were voided, or would be, by day.
 
-    Of a dry run `bills` says what a run for `billDate` would bill the account, as things are and without the events.
+    Of a dry run `bills` says what a run for `billDate` would bill, as things are and without the events: the account,
+    and others of its family whose bills move with its usage.
     """
 
     account_id: str

@@ -13,7 +13,7 @@ from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text
 from events.resources.catalog import Meter
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, in_turn, once_by_itself
+from services.api.commanding import Turn, at_last, in_turn, once_by_itself
 from services.api.corrected import corrected_document, event_document, in_money, said_of
 from services.api.correction_answers import CorrectingUsage
 from services.api.families import family_of
@@ -92,7 +92,7 @@ async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(
 async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Body(AmendBody))]) -> Response:
     """Give an event of usage other fields, in its day, for all that it counts for. A voided one stays voided."""
 
-    async def work() -> dict[str, Any]:
+    async def work() -> dict[str, Any] | bytes:
         asked = sent.read().body
         usage = await _found(call, asked)
 
@@ -108,8 +108,11 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
                 decide = await decision(connection)
             return await _tried(call, asked, usage, decide)
 
-        async def amended(turn: Turn) -> dict[str, Any]:
-            return await _correct(usage, await decision(turn.connection), turn)
+        async def amended(turn: Turn) -> bytes:
+            async def correction() -> dict[str, Any]:
+                return await _correct(usage, await decision(turn.connection), turn)
+
+            return await at_last(turn, sent, correction)
 
         return await in_turn(call, amended)
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, in_turn, once, once_with_entity
+from services.api.commanding import Turn, in_turn, once
 from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
 from services.api.forgetting import forget_deleted
@@ -96,7 +96,7 @@ def _update(kind: Kind) -> Handler:
             command = UpdateResource(kind.name, id, given.body, given.version, turn.now, given.effective)
             return kind.held((await turn.execute(command)).after)[id]
 
-        return await once_with_entity(call, sent, kind, work)
+        return await once(call, sent, work, kind=kind)
 
     return update
 

@@ -45,8 +45,12 @@ class ComparedLineShown(Shown):
 
 
 class ComparedBillShown(Shown):
-    """The bills of one currency: their totals, and each of their lines."""
+    """The bills of one currency: their totals, and each of their lines. Where they may be of several accounts, they say
+    of which.
+    """
 
+    account_id: str | None = None
+    account_code: str | None = None
     currency: str
     today: Decimal
     supposed: Decimal

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from projections.readmodels import due
@@ -122,59 +122,54 @@ async def _quiet(postgres: Postgres, partitions: range) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
 class _Run:
     """One audit: a snapshot of the live schema, and a scratch schema to compare it with."""
 
-    def __init__(
-        self,
-        postgres: Postgres,
-        cluster: Cluster,
-        generations: Generations,
-        schemas: Schemas,
-        snapshot: Any,
-        seal: Seal | None,
-        processes: int,
-    ) -> None:
-        self._postgres, self._cluster, self._generations = postgres, cluster, generations
-        self._schemas, self._snapshot, self._seal = schemas, snapshot, seal
-        self._processes = processes
+    postgres: Postgres
+    cluster: Cluster
+    generations: Generations
+    schemas: Schemas
+    snapshot: Any
+    seal: Seal | None
+    processes: int
 
     async def audit(
         self, from_checkpoint: bool, begin: Progress, progress: Progress
     ) -> tuple[Report, Checkpoint | None]:
         """What was found; and, if it passed and can be signed, what was proved."""
-        live, scratch = self._schemas.live, self._schemas.scratch
-        partitions = range(self._generations.partitions)
+        live, scratch = self.schemas.live, self.schemas.scratch
+        partitions = range(self.generations.partitions)
         plan = await self._plan(from_checkpoint)
         begin(sum(stretch.records for stretch in plan.stretches))
         behind = await self._behind(partitions)
         proved = await self._prove(plan.stretches, behind.lines, progress)
-        foreign = await foreign_records(self._snapshot, live)
-        async with self._postgres.transaction(isolation="repeatable_read") as other:
-            row = await first_difference(self._snapshot, other, live, scratch, partitions, behind)
+        foreign = await foreign_records(self.snapshot, live)
+        async with self.postgres.transaction(isolation="repeatable_read") as other:
+            row = await first_difference(self.snapshot, other, live, scratch, partitions, behind)
             bill = next((part.difference for part in proved if part.difference is not None), None)
             report = Report(
                 events=plan.events,
-                accounts=await self._snapshot.fetchval(_ACCOUNTS.format(schema=live)),
+                accounts=await self.snapshot.fetchval(_ACCOUNTS.format(schema=live)),
                 bills=sum(part.bills for part in proved),
-                unexplained=sum((part.unexplained for part in proved), await sum_of_residues(self._snapshot)),
-                difference=other_history(self._cluster, plan.earlier, proved) or (str(row) if row else bill),
+                unexplained=sum((part.unexplained for part in proved), await sum_of_residues(self.snapshot)),
+                difference=other_history(self.cluster, plan.earlier, proved) or (str(row) if row else bill),
                 behind=len(behind.lines),
                 positions={stretch.partition: stretch.end for stretch in plan.stretches},
-                foreign=tuple(record.told(self._cluster) for record in foreign),
+                foreign=tuple(record.told(self.cluster) for record in foreign),
                 since=None if plan.begun is None else plan.begun.number,
                 refused=plan.refused,
             )
-            if self._seal is None or not report.passed:
+            if self.seal is None or not report.passed:
                 return report, None
             state = await digest_of(other, scratch)
-        async with self._postgres.connection() as connection:
+        async with self.postgres.connection() as connection:
             return report, await checkpoint_of(
-                connection, self._cluster, self._seal, self._generations, plan.stretches, proved, state
+                connection, self.cluster, self.seal, self.generations, plan.stretches, proved, state
             )
 
     async def _behind(self, partitions: range) -> Behind:
-        rows = await self._snapshot.fetch(due.ROOTS_BEHIND, list(partitions))
+        rows = await self.snapshot.fetch(due.ROOTS_BEHIND, list(partitions))
         return Behind(
             lines=frozenset(row["root_id"] for row in rows if not row["has_lines"]),
             outlooks=frozenset(row["root_id"] for row in rows),
@@ -182,23 +177,23 @@ class _Run:
 
     async def _prove(self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress) -> list[Proved]:
         """What came of each partition, folded in as many processes as that is worth."""
-        shared = await self._snapshot.fetchval(_SHARE)
-        postgres, origins = self._postgres, self._generations.origins
-        work = PartitionAudit(postgres.url, postgres.role, self._cluster, origins, self._schemas, behind, shared)
-        return await run_apart(work, stretches, processes_for(stretches, self._processes), progress)
+        shared = await self.snapshot.fetchval(_SHARE)
+        postgres, origins = self.postgres, self.generations.origins
+        work = PartitionAudit(postgres.url, postgres.role, self.cluster, origins, self.schemas, behind, shared)
+        return await run_apart(work, stretches, processes_for(stretches, self.processes), progress)
 
     async def _plan(self, from_checkpoint: bool) -> Plan:
         """What is to be folded: from a checkpoint on, if one holds, else everything."""
-        positions = await read_positions(self._snapshot, range(self._generations.partitions))
-        if self._seal is None:
+        positions = await read_positions(self.snapshot, range(self.generations.partitions))
+        if self.seal is None:
             return plan_of(positions)
         refused = None
         if from_checkpoint:
             begun = await begin_at_checkpoint(
-                self._postgres, self._cluster, self._seal, self._generations, positions, self._schemas.scratch
+                self.postgres, self.cluster, self.seal, self.generations, positions, self.schemas.scratch
             )
             if isinstance(begun, Checkpoint):
                 return plan_of(positions, begun)
             refused = begun
-        earlier = await earlier_checkpoints(self._cluster, self._seal, self._generations)
+        earlier = await earlier_checkpoints(self.cluster, self.seal, self.generations)
         return plan_of(positions, earlier=earlier, refused=refused)

@@ -75,11 +75,11 @@ class Checkpoint(_Content):
     state: str
 
     def segment(self, partition: int) -> Segment:
-        """Of this partition."""
+        """How far this partition is proved."""
         return self.by_partition()[partition]
 
     def by_partition(self) -> Mapping[int, Segment]:
-        """All of them."""
+        """The segments, each by its partition."""
         return {segment.partition: segment for segment in self.segments}
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.codec import decode
-from events.facts.bills import BillIssued, BillLine
+from events.facts.bills import BillIssued
 from projections.resources import Resources
 from projections.settlement import DraftBill, Family, draft_again, issue, together
-from projections.settlement.billed import key_of
+from projections.settlement.billed import content_of, in_words, key_of
 from services.kafka import LogReader
 from services.projection.projection import Projection
 from services.readside.family_state import FamilyState
@@ -55,7 +55,7 @@ async def derive_again(projection: Projection, issued: Issued) -> str | None:
 
 
 async def derive_again_from_past(projection: Projection, reader: LogReader, issued: Issued) -> str | None:
-    """The same of a bill whose positions the projection has passed; all that it folded must be written."""
+    """What differs of a bill whose positions the projection has passed already; all that it folded must be written."""
     bill = issued.bill
     async with projection.target.reading() as connection:
         past = await past_of(connection, reader, issued.organization, bill.root_id, bill.positions)
@@ -86,21 +86,13 @@ def difference(bill: BillIssued, draft: DraftBill) -> str | None:
     if again.lines == bill.lines and again.total == bill.total:
         return None
     named = f"bill {bill.bill_id} of account {bill.account_id}"
-    issued, derived = Counter(map(_said, bill.lines)), Counter(map(_said, again.lines))
-    ours = [line for line in bill.lines if issued[_said(line)] > derived[_said(line)]]
-    theirs = [line for line in again.lines if derived[_said(line)] > issued[_said(line)]]
+    issued, derived = Counter(map(content_of, bill.lines)), Counter(map(content_of, again.lines))
+    ours = [line for line in bill.lines if issued[content_of(line)] > derived[content_of(line)]]
+    theirs = [line for line in again.lines if derived[content_of(line)] > issued[content_of(line)]]
     if ours:
         of_key = [line for line in theirs if key_of("", "", line) == key_of("", "", ours[0])]
-        return f"{named}, line {ours[0].number}: issued {_told(ours[0])}, derived {_told(*of_key[:1])}"
+        again_as = in_words(of_key[0]) if of_key else "nothing"
+        return f"{named}, line {ours[0].number}: issued {in_words(ours[0])}, derived {again_as}"
     if theirs:
-        return f"{named}: issued nothing, derived {_told(theirs[0])}"
+        return f"{named}: issued nothing, derived {in_words(theirs[0])}"
     return None if bill.total == again.total else f"{named}: issued total {bill.total}, derived {again.total}"
-
-
-def _said(line: BillLine) -> str:
-    """All that a line says; its number and its id, which is made of the number, are its place on the bill."""
-    return line.model_dump_json(exclude={"id", "number"})
-
-
-def _told(line: BillLine | None = None) -> str:
-    return "nothing" if line is None else f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"

@@ -37,6 +37,22 @@ ZONE_OF_PRICES = "UTC"
 _NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
 
 
+def check_meter(resources: Resources, body: Meter, current: Entity[Any] | None) -> None:
+    """Where personal data is kept under keys, a field names persons from its beginning or never: else some of what is
+    kept of it would not be sealed, and who was counted would be counted once more; and never one that bills show."""
+    if current is None or resources.configured is None or not resources.configured.keeps_keys:
+        return
+    before = {field.code: field.category for field in current.body.data_fields}
+    of_meter = (entity.body for entity in resources.aggregations.values() if entity.body.meter_id == current.id)
+    shown = {field for aggregation in of_meter for field in aggregation.segmented_fields}
+    for number, field in enumerate(body.data_fields):
+        was = before.get(field.code, field.category)
+        if "WHO" in (was, field.category) and (was != field.category or field.code in shown):
+            rule = f"must not be {field.category}: with personalData ERASABLE a field is of category WHO from its"
+            rule += " beginning or never, and nobody's name is on a bill"
+            raise InvalidField(field=f"dataFields[{number}].category", rule=rule)
+
+
 def check_aggregation(resources: Resources, body: Aggregation) -> None:
     """Its fields are fields of its meter, numbers where the function calculates, texts where usage is segmented."""
     meter = resources.meters[body.meter_id].body

@@ -13,7 +13,7 @@ from events.resources.accounts import Account, AccountPlan
 from events.resources.automation import AutomaticTopUp
 from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation, CompoundAggregation, Pricing
+from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
@@ -32,6 +32,7 @@ from services.commands.catalog_rules import (
     check_aggregation,
     check_compound,
     check_link,
+    check_meter,
     check_pricing,
     check_still_named,
     fee_dates,
@@ -159,6 +160,8 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, curre
 
 def _check_of_catalog(resources: Resources, id: str, body: Resource, current: Entity[Any] | None) -> None:
     match body:
+        case Meter():
+            check_meter(resources, body, current)
         case Aggregation():
             check_aggregation(resources, body)
             if current is not None:

@@ -197,7 +197,7 @@ def _seen(answer: Mapping[str, Any]) -> str:
         (
             account.get("count"),
             account.get("status"),
-            [(bill["currency"], exact(bill["difference"])) for bill in account["bills"]],
+            [(bill["accountId"], bill["currency"], exact(bill["difference"])) for bill in account["bills"]],
         )
         for account in answer.get("accounts", [answer])
     ]

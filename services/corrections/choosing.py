@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from events.codec import decode
@@ -14,7 +15,7 @@ from events.sources import Origins
 from projections.calendar import local_day
 from projections.corrections import Corrected, Told
 from projections.entities import AccountEntity
-from projections.settlement import ComparedBill, compare_bills, draft_bills
+from projections.settlement import ComparedBill, DraftBill, DraftLine, Family, compare_bills, draft_bills
 from services.commands.correction_rules import LoggedUsage
 from services.commands.errors import InvalidField
 from services.concurrency import compute
@@ -25,14 +26,11 @@ from services.readside.family_now import LoadedFamily
 from services.readside.live import reading_live
 from services.readside.past import PastFamily, load_past
 from services.readside.past.usage import usage_between
+from services.readside.usage_sums import read_range
 from services.store.generations import load_generations
 
 #: Events that one request voids, and names.
 CHOSEN_MAX = 1_000
-_IN_TOTALS = """
-SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
-WHERE account_id = $1 AND day BETWEEN coalesce($2::date, '-infinity') AND coalesce($3::date, 'infinity')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +74,15 @@ async def choose(
 
     Raises: InvalidField if more of the log would have to be read than one request may.
     """
-    days = (
+    first, last = (
         None if moment is None else local_day(moment, account.timezone) for moment in (conditions.start, conditions.end)
     )
     async with reading_live(postgres) as connection:
         origins = (await load_generations(connection)).origins
-        row = await connection.fetchrow(_IN_TOTALS, account.id, *days)
-    if row["first"] is None:
+        of_days = await read_range(connection, account.id, first, last)
+    if of_days is None:
         return Chosen([], more=False)
-    start, end = row["first"], min(row["last"] + 1, now.positions.log)
+    start, end = of_days[0], min(of_days[1], now.positions.log)
     if end - start > SEARCHED_MAX:
         rule = f"must leave fewer days: {end - start} records lie between their usage, of which {SEARCHED_MAX} are read"
         raise InvalidField(field="from", rule=rule)
@@ -93,8 +91,8 @@ async def choose(
         past = await load_past(postgres, reader, now.organization, now.root_id, now.positions)
         fulfilling = _fulfilling(reader, account, now, (start, end), conditions, origins)
         # Closed before the reader is: a range is read to its end, or not at all any more.
-        async with aclosing(fulfilling) as found:
-            async for event in found:
+        async with aclosing(fulfilling) as events_in_range:
+            async for event in events_in_range:
                 corrected = past.state.corrections.get(event.offset)
                 if corrected is not None and corrected.stands is None:
                     continue
@@ -108,11 +106,11 @@ async def _fulfilling(
     reader: LogReader,
     account: AccountEntity,
     now: LoadedFamily,
-    place: tuple[int, int],
+    offsets: tuple[int, int],
     conditions: Conditions,
     origins: Origins,
 ) -> AsyncGenerator[LoggedUsage, None]:
-    async with aclosing(usage_between(reader, account.partition, *place, [account.id], origins)) as polls:
+    async with aclosing(usage_between(reader, account.partition, *offsets, [account.id], origins)) as polls:
         async for polled in polls:
             for logged in polled:
                 record, rated = logged.record, decode(logged.value).data
@@ -130,21 +128,45 @@ class Change:
     fields: UsageFields | None
 
 
+class Moved(NamedTuple):
+    """The bills of an account in one currency."""
+
+    account_id: str
+    bill: ComparedBill
+
+
 async def compared(
     postgres: Postgres, cluster: Cluster, now: LoadedFamily, changes: Sequence[Change], through: date
-) -> list[ComparedBill]:
-    """What a run for the date would bill the changed events' account, as things are and with these changes."""
+) -> list[Moved]:
+    """What a run for the date would bill, as things are and with these changes of an account's events."""
     async with LogReader(cluster) as reader:
         where = now.organization, now.root_id, now.positions
         today = await load_past(postgres, reader, *where)
         supposed = await load_past(postgres, reader, *where, supposed=_supposed(today, changes))
     account_id = changes[0].event.account_id
+    return await compute(now.organization, moved_bills, today.family, supposed.family, account_id, through)
 
-    def both() -> list[ComparedBill]:
-        first, second = (draft_bills(one.family, date=through, account_id=account_id) for one in (today, supposed))
-        return list(compare_bills(first, second))
 
-    return await compute(now.organization, both)
+def moved_bills(today: Family, supposed: Family, account_id: str, through: date) -> list[Moved]:
+    """The bills of the account whose events are changed, and whichever others of its family move with them: its charges
+    may stand on its parent's bill, and what a pool is charged is divided among all.
+    """
+    before, after = (draft_bills(family, date=through) for family in (today, supposed))
+    others = sorted({draft.account_id for draft in (*before, *after)} - {account_id})
+    return [
+        Moved(account, bill)
+        for account in (account_id, *others)
+        for bill in compare_bills(_of(account, before), _of(account, after))
+        if account == account_id or any(_amounts(line.today) != _amounts(line.supposed) for line in bill.lines)
+    ]
+
+
+def _amounts(line: DraftLine | None) -> tuple[Decimal, Decimal] | None:
+    return None if line is None else (line.amount, line.quantity)
+
+
+def _of(account_id: str, drafts: Sequence[DraftBill]) -> list[DraftBill]:
+    return [draft for draft in drafts if draft.account_id == account_id]
 
 
 def _supposed(past: PastFamily, changes: Sequence[Change]) -> Mapping[int, Corrected]:

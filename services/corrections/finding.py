@@ -26,6 +26,7 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.usage import Logged, usage_between
+from services.readside.usage_sums import read_range
 from services.store.finding import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, entity_of
@@ -40,10 +41,6 @@ SELECT first_offset, (
     WHERE later.partition = $1 AND later.first_offset > seen_ids.first_offset
 ) AS following
 FROM seen_ids WHERE partition = $1 AND position($2::bytea IN digests) > 0 ORDER BY first_offset DESC
-"""
-_IN_TOTALS = """
-SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
-WHERE account_id = $1 AND ($2::date IS NULL OR day = $2)
 """
 
 
@@ -94,15 +91,15 @@ async def find_usage(
     """
     wanted = id_digest(id_hash(organization, account.id, named.source), named.id)
     assert len(wanted) == ID_HASH_BYTES
-    found = await _ranges(postgres, account, named, wanted)
+    searched = await _ranges(postgres, account, named, wanted)
     async with LogReader(cluster) as reader:
-        for place in found.ranges:
-            if matching := await _matching(reader, account, named, wanted, place, found.origins):
-                return _usage(organization, account, matching[0])
+        for offsets in searched.ranges:
+            if matching := await _matching(reader, account, named, wanted, offsets, searched.origins):
+                return _usage(organization, account, matching[-1])
         matching = []
-        if found.older is not None:
-            _check(found.older, named)
-            matching = await _matching(reader, account, named, wanted, found.older, found.origins)
+        if searched.older is not None:
+            _check(searched.older, named)
+            matching = await _matching(reader, account, named, wanted, searched.older, searched.origins)
     return _usage(organization, account, matching[-1]) if matching else None
 
 
@@ -112,27 +109,28 @@ async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, want
         origins = (await load_generations(connection)).origins
         position = (await read_positions(connection, [account.partition])).get(account.partition)
         rows = await connection.fetch(IN_WINDOW, account.partition, wanted)
-        totals = await connection.fetchrow(_IN_TOTALS, account.id, day)
+        older = await read_range(connection, account.id, day, day)
     end = 0 if position is None else position.next_offset
     ranges = [(row["first_offset"], end if row["following"] is None else row["following"]) for row in rows]
-    older = None if totals["first"] is None else (totals["first"], totals["last"] + 1)
     return _Ranges(origins, ranges, older)
 
 
 def _check(older: tuple[int, int], named: Named) -> None:
     """Raises: InvalidField."""
     if older[1] - older[0] > SEARCHED_MAX:
-        told = "must be given" if named.ts is None else "names a day"
-        rule = f"{told}: the event is none of the last {WINDOW_DAYS} days, and lies among {older[1] - older[0]} records"
+        demand = "must be given" if named.ts is None else "names a day"
+        rule = (
+            f"{demand}: the event is none of the last {WINDOW_DAYS} days, and lies among {older[1] - older[0]} records"
+        )
         raise InvalidField(field="ts", rule=f"{rule}, of which at most {SEARCHED_MAX} are looked through")
 
 
 async def _matching(
-    reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, place: tuple[int, int], origins: Origins
+    reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, offsets: tuple[int, int], origins: Origins
 ) -> list[Logged]:
     """Records under the id in a range of the account's partition, in order."""
     digest, matching = wanted.hex(), list[Logged]()
-    usage = usage_between(reader, account.partition, *place, [account.id], origins)
+    usage = usage_between(reader, account.partition, *offsets, [account.id], origins)
     async with aclosing(usage) as polls:
         async for polled in polls:
             for logged in polled:

@@ -10,8 +10,16 @@ from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine
 from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
 from services.doctor.doors import Doors
 from services.doctor.findings import Check, Report
-from services.doctor.store import examine_read_models, examine_roles, examine_store, wanted_of, wanted_topics
+from services.doctor.store import (
+    examine_personal_key,
+    examine_read_models,
+    examine_roles,
+    examine_store,
+    wanted_of,
+    wanted_topics,
+)
 from services.doctor.topics import KAFKA_ALONE, PROCESSES, Wanted, examine_rights, examine_topics
+from services.erasure.operators_key import keyring_of
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 from services.kafka.asking import Asking, Operation
@@ -78,8 +86,9 @@ async def _examine_postgres(report: Report, url: str, settings: Settings, proces
             if is_migrated:
                 live = await examine_read_models(report, connection)
                 await examine_roles(report, connection, processes, live)
+                await examine_personal_key(report, url, lambda: keyring_of(settings), processes)
             else:
-                for check in (Check.READ_MODELS, Check.POSTGRES_ROLE, Check.POSTGRES_RIGHT):
+                for check in (Check.READ_MODELS, Check.POSTGRES_ROLE, Check.POSTGRES_RIGHT, Check.PERSONAL_KEY):
                     report.not_tried(check, "schema store", "it is not of this version")
             return await wanted_topics(connection, settings, is_migrated=is_migrated)
     except asyncpg.InsufficientPrivilegeError as error:

@@ -39,6 +39,7 @@ class Check(StrEnum):
     POSTGRES_RIGHT = "postgres-right"
     STORE = "store"
     READ_MODELS = "read-models"
+    PERSONAL_KEY = "personal-key"
     CLOCK = "clock"
 
 

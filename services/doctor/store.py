@@ -1,6 +1,6 @@
 """Is the database migrated by this version, and may our processes do in it what they have to?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,11 @@ import asyncpg
 from events.topics import TOPICS
 from services.doctor.findings import Check, Report
 from services.doctor.topics import ROLES, Wanted
+from services.erasure.operators_key import KeyFileError
 from services.migrate.migrate import MIGRATIONS, known_topics
+from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
+from services.personal.keys import check_opens
+from services.postgres import RoleNotGrantedError, connected
 from services.postgres.rights import Granted, granted, missing_grants, unsecured
 from services.postgres.roles import Role, is_here
 from services.readside.live import Live, find_live
@@ -29,6 +33,8 @@ SELECT pg_has_role($1, CASE WHEN current_setting('server_version_num')::integer 
 _LIMIT = "SELECT record_bytes FROM store.limits"
 _USER = "SELECT current_user"
 _ABOUT = "schema store"
+#: Who seals or opens what is personal.
+_SEALING = ("api", "ingest", "webhooks")
 
 
 async def examine_store(report: Report, connection: Any) -> bool:
@@ -126,6 +132,30 @@ async def _examine_rights(report: Report, connection: Any, acting: dict[Role, st
         report.wrong(Check.POSTGRES_RIGHT, f"role {role}", says, "run `trueup migrate` as the owner of schema store")
     if asked and not missing:
         report.ok(Check.POSTGRES_RIGHT, ", ".join(sorted({right.role for right in asked})), "may do what it must")
+
+
+async def examine_personal_key(
+    report: Report, url: str, keyring: Callable[[], Keyring], processes: Sequence[str]
+) -> None:
+    """Do these processes have the operator's key that accounts' keys are encrypted with? It is asked as one of them
+    asks when it starts."""
+    asking = [process for process in processes if process in _SEALING]
+    if not asking:
+        return
+    about = "the operator's key"
+    try:
+        async with connected(url, ROLES[asking[0]][-1]) as connection:
+            is_asked = await check_opens(connection, keyring())
+    except KeyFileError as error:
+        report.wrong(Check.PERSONAL_KEY, about, str(error), "let the processes' user read it")
+    except (NoPersonalKeyError, WrongPersonalKeyError) as error:
+        mend = f"no {' and no '.join(asking)} starts without it (docs/erasure.md)"
+        report.wrong(Check.PERSONAL_KEY, about, str(error), mend)
+    except (RoleNotGrantedError, asyncpg.InsufficientPrivilegeError) as error:
+        report.not_tried(Check.PERSONAL_KEY, about, str(error))
+    else:
+        says = "opens accounts' keys" if is_asked else "is asked for by nobody: no account has a key"
+        report.ok(Check.PERSONAL_KEY, about, says)
 
 
 async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: bool) -> Wanted:

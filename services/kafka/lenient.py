@@ -28,7 +28,7 @@ class _Buffer(bytearray):
 
 
 class _ExactBuffer(_Buffer):
-    """The same, from whose texts `bytes_of_name` makes the very bytes."""
+    """Bytes whose slices decode so that `bytes_of_name` can make the very bytes of them again."""
 
     instead = "surrogateescape"
 
@@ -63,7 +63,7 @@ class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
 
 
 class ExactRecords(LenientRecords):
-    """The same, for whoever needs the bytes of names."""
+    """Batches whose names of headers `bytes_of_name` turns back into bytes."""
 
     batch_of = _ExactBatch
 

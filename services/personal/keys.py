@@ -83,6 +83,11 @@ async def key_ids(connection: Any, organization: str, account: str) -> tuple[str
     return tuple(row["key_id"] for row in await connection.fetch(_OF_ACCOUNTS, organization, [account]))
 
 
+async def known_ids(connection: Any, organization: str, key_ids: Iterable[str]) -> set[str]:
+    """Those of these keys that there are or were, destroyed ones among them; the others are lost."""
+    return {row["key_id"] for row in await connection.fetch(_CALLED, organization, sorted(key_ids))}
+
+
 async def destroy(connection: Any, organization: str, account: str, key_ids: Sequence[str]) -> None:
     """These keys of the account are gone with the transaction's commit."""
     await connection.execute(_DESTROY, organization, account, list(key_ids))
@@ -102,9 +107,12 @@ async def rewrap(connection: Any, keyring: Keyring) -> int:
     return done
 
 
-async def check_opens(connection: Any, keyring: Keyring) -> None:
-    """Whoever has no key, or another one, is told so before anybody asks. Raises: NoPersonalKeyError,
-    WrongPersonalKeyError."""
+async def check_opens(connection: Any, keyring: Keyring) -> bool:
+    """Whoever has no key, or another one, is told so before anybody asks; whether any account has a key.
+
+    Raises: NoPersonalKeyError, WrongPersonalKeyError.
+    """
     row = await connection.fetchrow(f"{_ALL} LIMIT 1", "", "")
     if row is not None:
         keyring.unwrapped(*row)
+    return row is not None

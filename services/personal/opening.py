@@ -44,4 +44,10 @@ async def opened_documents(connection: Any, organization: str, keyring: Keyring,
 
 
 def _opened(text: str, sealers: Mapping[str, Sealer | None]) -> str:
-    return opened(text, sealers, lambda plain: json.dumps(plain, ensure_ascii=False)[1:-1])
+    return opened(text, sealers, _spelt)
+
+
+def _spelt(plain: str, depth: int) -> str:
+    for _ in range(depth):
+        plain = json.dumps(plain, ensure_ascii=False)[1:-1]
+    return plain

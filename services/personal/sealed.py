@@ -18,6 +18,8 @@ MARK = "sealed1."
 TOMBSTONE = "[forgotten]"
 #: Bytes of an account's key: half of them authenticate, half encrypt; and of its id, which is written in base64.
 KEY_BYTES, ID_BYTES = 64, 8
+#: Backslashes before a quote that are counted: no document of ours is as deep.
+_DEEPEST = 31
 _TOKEN = re.compile(rf"{re.escape(MARK)}([A-Za-z0-9_-]{{11}})\.([A-Za-z0-9_-]{{23,}})")
 
 
@@ -58,7 +60,12 @@ def keys_in(text: str) -> set[str]:
     return {match[1] for match in _TOKEN.finditer(text)}
 
 
-def opened(text: str, sealers: Mapping[str, Sealer | None], spelt: Callable[[str], str] = str) -> str:
+#: A text as its surroundings have it, which are so many JSON documents deep: 1 in a string of one, 2 in a string of one
+#: that is itself the string of another.
+Spelling = Callable[[str, int], str]
+
+
+def opened(text: str, sealers: Mapping[str, Sealer | None], spelt: Spelling = lambda text, depth: text) -> str:
     """The text with all that is sealed in it opened, spelt as its surroundings have it. What a destroyed key sealed
     (None) is a tombstone; what no key has ever sealed stays as it is."""
 
@@ -66,6 +73,12 @@ def opened(text: str, sealers: Mapping[str, Sealer | None], spelt: Callable[[str
         if match[1] not in sealers:
             return match[0]
         sealer = sealers[match[1]]
-        return spelt(TOMBSTONE if sealer is None else sealer.opened(match[0]))
+        return spelt(TOMBSTONE if sealer is None else sealer.opened(match[0]), _depth(text, match.start()))
 
     return _TOKEN.sub(plain, text)
+
+
+def _depth(text: str, start: int) -> int:
+    """How many JSON documents deep the string is that starts here: each doubles the backslashes before its quotes."""
+    before = text[max(0, start - 1 - _DEEPEST) : start].removesuffix('"')
+    return (len(before) - len(before.rstrip("\\")) + 1).bit_length()

@@ -19,6 +19,7 @@ from projections.readmodels.settled_rows import (
     NO_ROWS,
     BehindRows,
     Shown,
+    Written,
     balances_shown,
     behind_rows,
 )
@@ -163,7 +164,8 @@ class Settler:
         await write_outlooks(connection, expected)
         await self._alerts.flush(connection)
         for family, shown in ahead:
-            family.note_written(family.written._replace(balances=shown))
+            written = family.written
+            family.note_written(Written(shown, written.behind, written.outlooks))
         for family, rows in behind:
             family.note_written(family.written._replace(behind=rows))
         for family, rows_expected in expected:

@@ -85,7 +85,7 @@ async def newest_head(reader: LogReader, topic_partition: TopicPartition, key: s
 
 
 async def _newest(reader: LogReader, topic_partition: TopicPartition, key: str) -> tuple[int, Head | None]:
-    """The same with its offset."""
+    """The offset and the newest head of the key in `billing.tree-heads`; where that begins, and None, without any."""
     start, stop = await _ends(reader, topic_partition)
     length = _FIRST_LOOK
     while stop > start:
@@ -159,7 +159,7 @@ async def all_heads(
 
 
 def series_of(tokens: Iterable[str], topic_partition: TopicPartition, key: str | None = None) -> list[Published]:
-    """The same of these tokens."""
+    """The heads among these tokens that grow one tree, of a key, else of the key that signed last, by their size."""
     series: dict[str, list[Published]] = {}
     trees: dict[str, Tree] = {}
     last = key

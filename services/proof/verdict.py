@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from events.facts.bills import BillIssued, BillLine
 from projections.proof.merkle import UnprovenError, root_by_pruned
-from projections.settlement.billed import key_of
+from projections.settlement.billed import content_of, in_words, key_of
 from services.proof.deriving import Issued, Logged
 from services.proof.documents import BillExport, PartitionProof, SegmentProof
 from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
@@ -62,34 +62,41 @@ def proved_records(
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
         return None
-    if (head.topic, head.partition) != topic_partition or (proof.topic, proof.partition) != topic_partition:
-        verdict.fails(f"{what}: {head.named} is another partition's")
+    why_not = _why_not(proof, head, topic_partition)
+    wrong = list(_wrong_in(proof)) if why_not is None else [why_not]
+    for text in wrong:
+        verdict.fails(f"{what}: {text}")
+    if wrong:
         return None
+    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
+    verdict.holds(f"{what}: {len(records)} records are part of {head.named}, {head.as_of}")
+    return Proved(head, records)
+
+
+def _why_not(proof: PartitionProof, head: Head, topic_partition: TopicPartition) -> str | None:
+    """Why these are not the segments that the checkpoint was signed over; None: they are."""
+    if (head.topic, head.partition) != topic_partition or (proof.topic, proof.partition) != topic_partition:
+        return f"{head.named} is another partition's"
     segments = [(part.index, part.segment.segment.leaf(*topic_partition)) for part in proof.segments]
     try:
         root = root_by_pruned(segments, head.size, proof.hashes)
     except UnprovenError as error:
-        verdict.fails(f"{what}: no proof: {error}")
-        return None
-    if root != head.root:
-        verdict.fails(f"{what}: these segments are not those of {head.named}")
-        return None
-    wrong = [text for part in proof.segments for text in _wrong_in(part)]
+        return f"no proof: {error}"
+    return None if root == head.root else f"these segments are not those of {head.named}"
+
+
+def _wrong_in(proof: PartitionProof) -> Iterator[str]:
+    """What is wrong with the records, whose segments are what was signed."""
+    for part in proof.segments:
+        yield from _wrong_in_segment(part)
     if any(second.segment.start < first.segment.end for first, second in pairwise(proof.segments)):
-        wrong.append("its segments overlap")
+        yield "its segments overlap"
     offsets = [record.offset for part in proof.segments for record in part.records]
     if any(second <= first for first, second in pairwise(offsets)):
-        wrong.append("the records are not in the order of the log")
-    for text in wrong:
-        verdict.fails(f"{what}: {text}")
-    if not wrong:
-        verdict.holds(f"{what}: {len(offsets)} records are part of {head.named}, {head.as_of}")
-    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
-    return None if wrong else Proved(head, records)
+        yield "the records are not in the order of the log"
 
 
-def _wrong_in(proof: SegmentProof) -> Iterator[str]:
-    """What is wrong with the records of a segment that is what was signed."""
+def _wrong_in_segment(proof: SegmentProof) -> Iterator[str]:
     said = proof.segment
     leaves = [(record.place, record.leaf) for record in proof.records]
     try:
@@ -104,14 +111,10 @@ def _wrong_in(proof: SegmentProof) -> Iterator[str]:
             yield f"the record at offset {record.offset} is not the one that was signed"
 
 
-#: What a line is told by besides its amount.
-_PLACE_OF_LINE = ("id", "number")
-
-
 def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
     """What is shown, what was issued and what follows, line by line."""
     bill, lines = issued.bill, again.lines if again else ()
-    left = Counter(map(_said, lines))
+    left = Counter(map(content_of, lines))
     numbers = [line.number for line in document.lines]
     for number, times in Counter(numbers).items():
         if times > 1:
@@ -121,21 +124,21 @@ def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillI
     shown = {line.number: line for line in document.lines}
     for line in bill.lines:
         problems = list(_not_shown(line, shown.pop(line.number, None)))
-        if left[_said(line)]:
-            left[_said(line)] -= 1
+        if left[content_of(line)]:
+            left[content_of(line)] -= 1
         else:
             problems.append(f"derived is {_alike(line, lines)}")
-        told = f"line {line.number}: {_told(line)}"
+        told = f"line {line.number}: {in_words(line)}"
         if problems:
             verdict.fails(f"{told}; {'; '.join(problems)}")
         else:
             verdict.holds(told)
     for extra in shown.values():
-        verdict.fails(f"line {extra.number}: {_told(extra)} is shown, and was not issued")
+        verdict.fails(f"line {extra.number}: {in_words(extra)} is shown, and was not issued")
     for line in lines:
-        if left[_said(line)] > 0:
-            left[_said(line)] -= 1
-            verdict.fails(f"{_told(line)} is derived, and was not issued")
+        if left[content_of(line)] > 0:
+            left[content_of(line)] -= 1
+            verdict.fails(f"{in_words(line)} is derived, and was not issued")
     _totals(verdict, document, issued, again)
 
 
@@ -164,13 +167,4 @@ def _not_shown(issued: BillLine, shown: BillLine | None) -> Iterator[str]:
 
 def _alike(line: BillLine, lines: Sequence[BillLine]) -> str:
     """What is derived in the place of a line."""
-    return next((_told(other) for other in lines if key_of("", "", other) == key_of("", "", line)), "nothing")
-
-
-def _said(line: BillLine) -> str:
-    """All that a line says; its number and its id, which is made of the number, are its topic_partition on the bill."""
-    return line.model_dump_json(exclude=set(_PLACE_OF_LINE))
-
-
-def _told(line: BillLine) -> str:
-    return f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"
+    return next((in_words(other) for other in lines if key_of("", "", other) == key_of("", "", line)), "nothing")

@@ -1,4 +1,5 @@
-"""Sums of usage from table `usage_totals`: by account, span of days and segment. No record of usage is looked at."""
+"""What table `usage_totals` tells of usage: sums by account, span of days and segment, and where in the log it stands.
+No record of usage is looked at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,11 @@ WHERE e.organization = $1 AND e.kind = 'account' {conditions}
 GROUP BY 1, 2, 3 ORDER BY 1 DESC NULLS LAST, 2, 3 LIMIT {limit}
 """
 _VALUES = "CROSS JOIN LATERAL jsonb_array_elements_text(state->'v') AS of_day (distinct_value)"
+#: Days of the account's zone; null: without a bound.
+_OFFSETS = """
+SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
+WHERE account_id = $1 AND day BETWEEN coalesce($2::date, '-infinity') AND coalesce($3::date, 'infinity')
+"""
 _OF_SEGMENT = "coalesce(nullif(segment, '')::jsonb->>${}::text, '')"
 
 
@@ -102,6 +108,13 @@ async def read_sums(connection: Any, organization: str, asked: Asked, limit: int
 def _value(function: AggregationFunction, row: Any) -> Fraction:
     number = Fraction(row["number"])
     return number / int(row["records"]) if function == "MEAN" else number
+
+
+async def read_range(connection: Any, account: str, first: date | None, last: date | None) -> tuple[int, int] | None:
+    """The range of the log, from an offset to a next offset, in which the account's usage of these days stands, both
+    included; None: there is none. The connection's transaction reads the live schema."""
+    row = await connection.fetchrow(_OFFSETS, account, first, last)
+    return None if row["first"] is None else (row["first"], row["last"] + 1)
 
 
 def after(start: date, span: Span) -> date:

@@ -51,11 +51,11 @@ class Lags(Collector):
         self._lags = lags
 
     def describe(self) -> Iterable[Metric]:
-        """Both, without values."""
+        """Records and seconds of lag, without values."""
         return self._families()
 
     def collect(self) -> Iterable[Metric]:
-        """Both as of now."""
+        """Records and seconds of lag as of now."""
         records, seconds = self._families()
         now = self._clock()
         for (topic, partition), lag in self._lags.items():

@@ -75,7 +75,7 @@ def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
 
 
 def traced_records(records: Iterable[Sent]) -> dict[int, bytes]:
-    """The same of our own topics, where it stands in the header."""
+    """Offset -> `traceparent` of records of our own topics, which have it in a header."""
     headed = ((record.offset, traceparent_of(record.headers)) for record in records if record.headers)
     return {offset: context.encode() for offset, context in headed if context is not None}
 

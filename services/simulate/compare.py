@@ -66,18 +66,9 @@ def _one_bill(expected: Mapping[str, Any], bill: PlayedBill | None, line: int) -
 
 
 def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> list[str]:
-    """Multisets: the expectation that fits the fewest lines takes its line first."""
+    """Differences between two lists in which a line may stand several times, in any order. Raises: ScenarioError."""
     wanted = expected["lines"]
-    if not isinstance(wanted, list) or not all(isinstance(line_wanted, dict) for line_wanted in wanted):
-        raise ScenarioError(at, "expect.lines", "must be a list of mappings")
-    for line_wanted in wanted:
-        for name in line_wanted:
-            if name not in _LINE:
-                line = getattr(line_wanted, "line", at)
-                raise ScenarioError(line, f"expect.lines.{name}", "is not a field of a line")
-        if line_wanted.get("type", "USAGE") not in _TYPES:
-            line = getattr(line_wanted, "line", at)
-            raise ScenarioError(line, "expect.lines.type", f"{line_wanted['type']} is not a type of line")
+    _check_lines(wanted, at)
     fits = [[index for index, line in enumerate(played) if _fits(line_wanted, line)] for line_wanted in wanted]
     taken = _assign(fits)
     differences = [f"no line {_shown(wanted[number])}" for number, index in enumerate(taken) if index is None]
@@ -85,6 +76,19 @@ def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> li
         rest = [line for index, line in enumerate(played) if index not in taken and line.amount]
         differences.extend(f"the line {_described(line)} is not expected" for line in rest)
     return differences
+
+
+def _check_lines(wanted: Any, at: int) -> None:
+    """Raises: ScenarioError for what is no list of expected lines."""
+    if not isinstance(wanted, list) or not all(isinstance(line_wanted, dict) for line_wanted in wanted):
+        raise ScenarioError(at, "expect.lines", "must be a list of mappings")
+    for line_wanted in wanted:
+        line = getattr(line_wanted, "line", at)
+        unknown = next((name for name in line_wanted if name not in _LINE), None)
+        if unknown is not None:
+            raise ScenarioError(line, f"expect.lines.{unknown}", "is not a field of a line")
+        if line_wanted.get("type", "USAGE") not in _TYPES:
+            raise ScenarioError(line, "expect.lines.type", f"{line_wanted['type']} is not a type of line")
 
 
 def _assign(fits: Sequence[Sequence[int]]) -> list[int | None]:

@@ -61,7 +61,7 @@ class Entities:
         return [document for documents in by_kind.values() for document in documents]
 
     def refused(self, lists: Mapping[str, Any]) -> list[Document]:
-        """The same for entities that are to be refused: their codes are free for a later step."""
+        """Entities that are to be refused: their codes are free for a later step. Raises: ScenarioError."""
         known = self._known.copy()
         documents = self.documents(lists)
         self._known = known
@@ -203,13 +203,18 @@ def check_fields(kind: str, fields: Lines) -> None:
     for name, (wire, to) in reference_fields(kind).items():
         if wire in fields:
             raise ScenarioError(fields.line_of(wire), f"{kind}.{wire}", f"no file has ids; write {name}, and codes")
-        value, many = fields.get(name), wire in lists
-        if value is None:
-            continue
-        codes = value if many and isinstance(value, list) else [value]
-        if isinstance(value, list) != many or not all(isinstance(code, str) and code for code in codes):
-            problem = f"must be a list of codes of {to}s" if many else f"must name one {to} by its code, a text"
+        problem = _wrong_reference(fields.get(name), to, is_list=wire in lists)
+        if problem is not None:
             raise ScenarioError(fields.line_of(name), f"{kind}.{name}", problem)
+
+
+def _wrong_reference(value: Any, to: str, *, is_list: bool) -> str | None:
+    """What is wrong with a reference to an entity of kind `to`, or to several; None: nothing."""
+    codes = value if isinstance(value, list) else [value]
+    named = all(isinstance(code, str) and code for code in codes)
+    if value is None or (named and isinstance(value, list) == is_list):
+        return None
+    return f"must be a list of codes of {to}s" if is_list else f"must name one {to} by its code, a text"
 
 
 def with_band_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class LiveNames:
         return shown | {"version": document["version"]}
 
     def told(self, value: Any) -> Any:
-        """The same with memory's ids in every text."""
+        """A document of the API with the ids that a play in memory gives, in every text."""
         if isinstance(value, Mapping):
             return {name: self.told(item) for name, item in value.items()}
         if isinstance(value, list | tuple):

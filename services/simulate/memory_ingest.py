@@ -48,13 +48,13 @@ class _Event:
 
     @property
     def fields(self) -> UsageFields | None:
-        """What stands of it."""
+        """The event's fields as corrections have left them; None: it was voided."""
         if self.voided:
             return None
         return self.said or UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
 
     def logged(self, organization: str, offset: int) -> LoggedUsage:
-        """As it would stand in a log of one partition."""
+        """The event as it would stand in a log that has one partition."""
         usage, fields = self.usage, UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
         rated = UsageRated(
             usage_id=usage.usage_id,

@@ -58,11 +58,11 @@ class MemoryRules:
 
     def follow(self, doing: Doing) -> None:
         """Do what is due, and what is due by that, until nothing is."""
-        held = doing.resources
+        resources = doing.resources
         rules = rules_of(
-            held.notification_configurations.values(),
-            held.automatic_top_ups.values(),
-            held.threshold_billings.values(),
+            resources.notification_configurations.values(),
+            resources.automatic_top_ups.values(),
+            resources.threshold_billings.values(),
         )
         for root_id in doing.roots() if rules else ():
             while self._do_next(doing, rules, root_id):
@@ -70,28 +70,30 @@ class MemoryRules:
 
     def _do_next(self, doing: Doing, rules: Rules, root_id: str) -> bool:
         """Raise all alerts that are due, or else do what one automatic rule found; whether there was any of it."""
-        today = local_day(self.now, doing.resources.accounts[root_id].timezone)
-        settlement, found = settled(doing.family(root_id), today), self._families.setdefault(root_id, FamilyAlerts())
-        every = sorted(_found(found, rules, settlement, doing.resources), key=lambda due: due.id)
+        settlement = settled(doing.family(root_id), self._today(doing, root_id))
+        alerts = self._families.setdefault(root_id, FamilyAlerts())
+        every = sorted(_all_due(alerts, rules, settlement, doing.resources), key=lambda due: due.id)
         levels = [due for due in every if due.event_name in LEVELS]
         for due in levels or every[:1]:
-            found.note_raised(due.id)
+            alerts.note_raised(due.id)
             if levels:
                 self.alerts.reached(doing.resources, due, root_id, settlement)
             elif (act := self._act(doing, due, root_id)) is not None:
                 self.acts.append(act)
         return bool(every)
 
-    def _act(self, doing: Doing, found: AlertDue, root_id: str) -> AutomaticRuleActed | None:
-        held, family = doing.resources, doing.family(root_id)
-        assert found.day is not None
-        about = (found.account_id, found.rule_id, found.event_name, found.subject_id, found.arming, found.day)
-        due = Due(found.id, root_id, *about)
-        today = local_day(self.now, held.accounts[root_id].timezone)
-        if found.event_name == TOP_UP:
+    def _today(self, doing: Doing, root_id: str) -> date:
+        return local_day(self.now, doing.resources.accounts[root_id].timezone)
+
+    def _act(self, doing: Doing, alert: AlertDue, root_id: str) -> AutomaticRuleActed | None:
+        family = doing.family(root_id)
+        assert alert.day is not None
+        about = (alert.account_id, alert.rule_id, alert.event_name, alert.subject_id, alert.arming, alert.day)
+        due = Due(alert.id, root_id, *about)
+        if alert.event_name == TOP_UP:
             return self._top_up(doing, due, settled(family, due.day))
-        billing = held.threshold_billings[due.rule_id]
-        draft = draft_ahead(family, today, billing.body)
+        billing = doing.resources.threshold_billings[due.rule_id]
+        draft = draft_ahead(family, self._today(doing, root_id), billing.body)
         if draft is None:
             return None
         if (reason := why_not(family, draft)) is not None:
@@ -99,9 +101,9 @@ class MemoryRules:
         return acted(due, billing, draft.total, amount=draft.total, bill_id=doing.issue_draft(draft).bill_id)
 
     def _top_up(self, doing: Doing, due: Due, settlement: Settlement) -> AutomaticRuleActed:
-        held = doing.resources
-        rule = held.automatic_top_ups[due.rule_id]
-        fund: Any = held.commitments.get(due.subject_id) or held.balances[due.subject_id]
+        resources = doing.resources
+        rule = resources.automatic_top_ups[due.rule_id]
+        fund: Any = resources.commitments.get(due.subject_id) or resources.balances[due.subject_id]
         left = settlement.states()[due.subject_id].amount_remaining
         try:
             for command in top_up_commands(rule, fund, due.day, due.id, self.now):
@@ -111,12 +113,12 @@ class MemoryRules:
         return acted(due, rule, left, amount=rule.body.amount)
 
 
-def _found(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, held: Resources) -> Iterator[AlertDue]:
-    yield from alerts.find(rules, settled_levels(settlement, held, rules.names), Speed.BALANCES)
+def _all_due(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, resources: Resources) -> Iterator[AlertDue]:
+    yield from alerts.find(rules, settled_levels(settlement, resources, rules.names), Speed.BALANCES)
     yield from alerts.find(rules, unbilled_levels(unbilled_of(settlement), settlement.family.billed), Speed.LINES)
     if not rules.names.isdisjoint(_FORECAST):
         expected = outlooks(settlement, used_before(settlement))
-        yield from alerts.find(rules, expected_levels(expected, settlement, held), Speed.OUTLOOKS)
+        yield from alerts.find(rules, expected_levels(expected, settlement, resources), Speed.OUTLOOKS)
 
 
 def rule_called(resources: Resources, code: str) -> Entity[Any] | None:

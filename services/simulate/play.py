@@ -89,7 +89,7 @@ class _Theatre:
         return replace(played, notes=notes)
 
     def finish(self, played: list[Played]) -> list[Played]:
-        """The same, after what was still on its way: what is refused of it is of the last usage."""
+        """What was played, once all usage has arrived: what is refused of it is held against the last step of usage."""
         try:
             self._player.finish()
         except RefusedError as error:

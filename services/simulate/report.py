@@ -27,26 +27,32 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
     for outcome in played:
         for note in outcome.notes:
             show(console, printable(note))
-        if isinstance(outcome.result, list):
-            for bill in outcome.result:
-                show(console, "")
-                show(console, printed_bill(console, outcome.step.kind, bill))
-            if not outcome.result:
-                show(console, Text(f"{outcome.step.kind} {outcome.step.fields['date']}: nothing"))
-            for usage in outcome.unpriced:
-                show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
-        elif isinstance(outcome.result, tuple):
-            about = " ".join((outcome.step.kind, *outcome.step.fields.values()))
-            for told in outcome.result:
-                said = ", ".join(f"{name} {value}" for name, value in told.items())
-                show(console, Text(printable(f"{about}: {said}")))
-        elif isinstance(outcome.result, dict):
-            [(kind, code)] = outcome.step.fields.items()
-            show(console, Text(printable(f"{kind} {code}: {_brief(outcome.result)}")))
+        _print_result(console, outcome)
         for text in outcome.differences:
             where = f"step {outcome.step.index} ({outcome.step.kind}), line {outcome.step.line}: "
             show(console, Text(where, "red").append(printable(text), "default"))
     show(console, Text(f"\n{printable(str(path))}: ").append_text(verdict).append("\n"))
+
+
+def _print_result(console: Console, outcome: Played) -> None:
+    """Bills as tables; what an automatic rule did, or a commitment, in a line each."""
+    step, result = outcome.step, outcome.result
+    if isinstance(result, list):
+        for bill in result:
+            show(console, "")
+            show(console, printed_bill(console, step.kind, bill))
+        if not result:
+            show(console, Text(f"{step.kind} {step.fields['date']}: nothing"))
+        for usage in outcome.unpriced:
+            show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
+    elif isinstance(result, tuple):
+        about = " ".join((step.kind, *step.fields.values()))
+        for told in result:
+            said = ", ".join(f"{name} {value}" for name, value in told.items())
+            show(console, Text(printable(f"{about}: {said}")))
+    elif isinstance(result, dict):
+        [(kind, code)] = step.fields.items()
+        show(console, Text(printable(f"{kind} {code}: {_brief(result)}")))
 
 
 def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:

@@ -42,7 +42,7 @@ class Mapping(dict[str, Any]):
         return self.lines.get(key, self.line)
 
     def beside(self, key: str, value: Any) -> "Mapping":
-        """The same mapping with a key more, which stands in no line of its own; what it has already stays."""
+        """A copy with one more key, which has no line of its own; a key that is there already stays as it is."""
         mapping = Mapping(self.line)
         mapping.update({key: value, **self})
         mapping.lines = self.lines

@@ -113,7 +113,7 @@ async def look(endpoints: Endpoints) -> Document:
 
 
 def with_processes(document: Document, said: Sequence[Said]) -> Document:
-    """The same with what processes say, and what they show together."""
+    """The document of the whole system, with what processes say and what they show together."""
     not_ready = [
         f"{process.process} at {process.url}: {'; '.join(process.why)}"
         for process in said

@@ -12,7 +12,7 @@ from typing import Any
 from events.resources.accounts import Account, AccountPlan
 from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation, CompoundAggregation
+from events.resources.catalog import Aggregation, CompoundAggregation, Meter
 from events.resources.commitments import Commitment
 from events.resources.plan_groups import PlanGroupLink
 from projections.resources import Resources
@@ -144,6 +144,8 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
     match body:
         case Account(parent_account_id=str(parent)):
             await loader.rows(_CHILDREN, "account", parent)
+        case Meter() if id in loader.resources.meters:
+            await loader.rows(_REFERRING, "aggregation", id)
         case Aggregation() if id in loader.resources.aggregations:
             await loader.rows(OF_KIND, "compoundAggregation")
         case CompoundAggregation():

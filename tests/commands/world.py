@@ -180,6 +180,6 @@ def given(*commands: Command) -> Story:
 
 
 __all__ = [
-    "NOW", "AdvanceClock", "CancelCommitment", "Story", "TopUpCommitment", "TransactBalance", "commitment", "configure",
-    "create", "delete", "document", "given", "id_of", "update",
+    "NOW", "AdvanceClock", "CancelCommitment", "Story", "TopUpCommitment", "TransactBalance", "catalog", "commitment",
+    "configure", "create", "delete", "document", "given", "id_of", "update",
 ]  # fmt: skip

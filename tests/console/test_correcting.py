@@ -26,7 +26,7 @@ LINE = {
 
 def tried(status: str, difference: str = "-12.5", **more: Any) -> dict[str, Any]:
     amounts = {"today": Decimal(20), "supposed": 20 + Decimal(difference), "difference": Decimal(difference)}
-    bills = [{"currency": "USD", **amounts, "lines": [LINE]}]
+    bills = [{"accountId": "a", "accountCode": "acme", "currency": "USD", **amounts, "lines": [LINE]}]
     return {**EVENT, "status": status, "dryRun": True, "billDate": "2026-02-01", "bills": bills, **more}
 
 

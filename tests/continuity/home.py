@@ -13,6 +13,7 @@ from aiokafka.errors import NotLeaderForPartitionError
 from events.topics import TOPICS
 from services.api.app import create_app
 from services.api.cli import bind, server_of
+from services.erasure.operators_key import keyring_of
 from services.ingest.cli import run_ingest
 from services.kafka import BatchWriter, Cluster, LogReader, Record, new_admin
 from services.migrate.migrate import migrate
@@ -67,7 +68,8 @@ class Home:
             case "relay":
                 return run_relay(self.cluster, self.database_url, self._stop, ready=ready.set)
             case "ingest":
-                return run_ingest(self.endpoints, self._stop, ready=ready.set, session_ms=6_000)
+                keyring = keyring_of(self.settings)
+                return run_ingest(self.endpoints, self._stop, ready=ready.set, session_ms=6_000, keyring=keyring)
             case "projector":
                 return run_projector(self.cluster, self.database_url, self._stop, ready=ready.set)
             case _:
@@ -76,7 +78,9 @@ class Home:
     async def _serve(self, ready: asyncio.Event) -> None:
         with bind("127.0.0.1", 0) as bound:
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            server = server_of(create_app(self.database_url, self.cluster, token_secret=TOKEN_SECRET))
+            keyring = keyring_of(self.settings)
+            app = create_app(self.database_url, self.cluster, token_secret=TOKEN_SECRET, keyring=keyring)
+            server = server_of(app)
             serving = asyncio.create_task(server.serve(sockets=[bound]))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.01)
@@ -118,6 +122,7 @@ class Home:
     async def trueup(self, *arguments: str) -> tuple[int, str]:
         """Run the command line; returns its status and what it said."""
         environment = os.environ | environment_at(self.endpoints)
+        environment["TRUEUP_HOME"] = str(self.settings.home)
         environment["TRUEUP_PARTITIONS"] = str(self.settings.partitions)
         environment["TRUEUP_MAX_RECORD_BYTES"] = str(self.settings.max_record_bytes)
         status, out, err = await trueup(*arguments, environment=environment, timeout_s=PATIENCE_S)

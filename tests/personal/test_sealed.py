@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
 from services.personal.keys import new_key
+from services.personal.opening import _opened
 from services.personal.sealed import MARK, TOMBSTONE, Sealer, is_sealed, keys_in, opened
 
 ALICE, BOB = Sealer(*new_key()), Sealer(*new_key())
@@ -32,8 +33,16 @@ def test_texts_are_equal_as_long_as_they_are_sealed_as_they_were_before(one: str
 @given(st.lists(TEXTS))
 def test_whatever_is_sealed_in_a_document_is_opened_as_json_has_it(texts: list[str]) -> None:
     sealed = json.dumps({"texts": [ALICE.seal(text) for text in texts], "plain": texts})
-    plain = opened(sealed, {ALICE.key_id: ALICE}, lambda text: json.dumps(text)[1:-1])
+    plain = _opened(sealed, {ALICE.key_id: ALICE})
     assert json.loads(plain) == {"texts": texts, "plain": texts}
+
+
+@given(st.lists(TEXTS))
+def test_and_so_is_what_is_sealed_in_a_document_that_is_a_text_of_another(texts: list[str]) -> None:
+    """As the body of a delivery is, in an answer that shows it."""
+    inner = json.dumps({"texts": [ALICE.seal(text) for text in texts], "plain": texts})
+    shown = json.loads(_opened(json.dumps([inner, json.dumps([inner])]), {ALICE.key_id: ALICE}))
+    assert [json.loads(shown[0]), json.loads(json.loads(shown[1])[0])] == [{"texts": texts, "plain": texts}] * 2
 
 
 def test_a_text_has_no_plain_letter_of_its_own_once_it_is_sealed() -> None:

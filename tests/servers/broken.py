@@ -151,6 +151,12 @@ async def other_read_models(place: Place) -> Broken:
     return of(place.settings(database_url=place.url("old")))
 
 
+async def no_personal_key(place: Place) -> Broken:
+    key = "INSERT INTO store.personal_keys (organization, account, key_id, key) VALUES ('acme', 'id', 'key', 'wrapped')"
+    await place.postgres.copy("sealed", key)
+    return of(place.settings(database_url=place.url("sealed")))
+
+
 async def clock_off(place: Place) -> Broken:
     return of(place.settings(), lambda: datetime.now(UTC) + timedelta(minutes=7))
 

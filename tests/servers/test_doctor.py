@@ -31,6 +31,7 @@ from tests.servers.broken import (
     kafka_of_another_authority,
     migrated_by_a_newer_version,
     no_checkpoint_secret,
+    no_personal_key,
     no_right_to_a_topic,
     no_row_security,
     not_migrated,
@@ -177,10 +178,8 @@ BROKEN: dict[Break, tuple[str, str]] = {
         "postgres-role",
         "does not keep organizations apart in store.entities; run `trueup migrate`",
     ),
-    other_read_models: (
-        "read-models",
-        "read models rm_1: are of another version; this one's are wanted.*; start",
-    ),
+    no_personal_key: ("personal-key", "acme is kept under keys, .*no operator's key: .*no webhooks starts"),
+    other_read_models: ("read-models", "rm_1: are of another version; this one's are wanted.*; start"),
     clock_off: (
         "clock",
         "the clock of this machine is 4[0-9]{2} s ahead of that of Postgres; have all machines keep",

@@ -52,6 +52,11 @@ class Store:
         body = parse_model(OrganizationConfig, CONFIG | more)
         await self.run(ConfigureOrganization(body, None, NOW), organization)
 
+    async def drop_keys(self) -> None:
+        """Keys of personal data: no process that another test starts has the operator's key of this one."""
+        async with self.postgres.connection() as connection:
+            await connection.execute("DELETE FROM store.personal_keys WHERE organization = $1", self.organization)
+
     async def create(self, kind: str, **document: Any) -> str:
         """Create a resource; returns its id."""
         id = str(uuid4())

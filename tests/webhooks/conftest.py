@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.api.app import create_app
+from services.personal.keyring import Keyring
 from services.webhooks.addresses import Reach
 from services.webhooks.rules import WebhookRules
 from services.webhooks.sealing import Sealer
@@ -19,6 +20,8 @@ from tests.store.kit import Store
 from tests.webhooks.receiver import Receiver, receiving
 
 KEY = "what secrets are encrypted with here"
+#: What keys of personal data are encrypted with here; a process has it only where a test says so.
+PERSONAL_KEY = "what keys of accounts are encrypted with here"
 RULES = WebhookRules(Reach((ip_network("127.0.0.0/8"),), plain_http=True), Sealer(KEY))
 
 
@@ -52,6 +55,7 @@ class Workers:
     def __init__(self, store: Store, log: Path) -> None:
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")},
+            "TRUEUP_HOME": str(log.parent / "home"),
             "TRUEUP_KAFKA_BOOTSTRAP": store.endpoints.kafka.bootstrap,
             "TRUEUP_DATABASE_URL": store.endpoints.database_url,
             "TRUEUP_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
@@ -59,11 +63,11 @@ class Workers:
             "TRUEUP_WEBHOOK_SECONDS": "2",
             "TRUEUP_WEBHOOK_KEY": KEY,
         }
-        self._log = log
+        self.log = log
         self._running: list[ForkedChild] = []
 
-    async def start(self) -> ForkedChild:
-        child = await started("webhooks", environment=self._environment, log=self._log)
+    async def start(self, **more: str) -> ForkedChild:
+        child = await started("webhooks", environment=self._environment | more, log=self.log)
         self._running.append(child)
         return child
 
@@ -77,7 +81,8 @@ class Workers:
 async def url(opened: Store) -> AsyncIterator[str]:
     """The base URL of a server."""
     servers = opened.endpoints.database_url, opened.endpoints.kafka
-    async with served(create_app(*servers, token_secret=TOKEN_SECRET, webhook_rules=RULES)) as base:
+    keyring = Keyring(PERSONAL_KEY)
+    async with served(create_app(*servers, token_secret=TOKEN_SECRET, keyring=keyring, webhook_rules=RULES)) as base:
         yield base
 
 

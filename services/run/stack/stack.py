@@ -138,14 +138,14 @@ async def known_endpoints(settings: Settings) -> Endpoints:
 
 
 async def known_kafka(settings: Settings) -> Cluster:
-    """Of Kafka alone, for a command that does without Postgres. Raises: the same."""
+    """Kafka alone, for a command that does without Postgres. Raises: StackError."""
     cluster = told_kafka(settings)
     await _given_kafka(cluster).start()
     return cluster
 
 
 async def known_postgres(settings: Settings) -> str:
-    """The URL of Postgres alone, for a command that does without Kafka. Raises: the same."""
+    """The URL of Postgres alone, for a command that does without Kafka. Raises: StackError."""
     url = settings.postgres or _running(settings).get("database_url")
     if not url:
         raise _missing(settings, "DATABASE_URL")
@@ -154,7 +154,7 @@ async def known_postgres(settings: Settings) -> str:
 
 
 def told_kafka(settings: Settings) -> Cluster:
-    """The same, without asking whether anything answers there. Raises: StackError if it is missing."""
+    """Kafka as settings or a stack that runs here name it, whether it answers or not. Raises: StackError."""
     bootstrap = settings.kafka_bootstrap or _running(settings).get("kafka_bootstrap")
     if not bootstrap:
         raise _missing(settings, "KAFKA_BOOTSTRAP")
@@ -162,7 +162,10 @@ def told_kafka(settings: Settings) -> Cluster:
 
 
 def told_endpoints(settings: Settings) -> Endpoints:
-    """Both, without asking whether anything answers there. Raises: StackError if one is missing."""
+    """Kafka and Postgres as settings or a stack that runs here name them, whether or not they answer.
+
+    Raises: StackError if one is not named.
+    """
     there = _running(settings)
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
     url = settings.postgres or there.get("database_url")
