@@ -1,5 +1,5 @@
-"""Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given; and what
-day it is for an account, for reads that settle nothing.
+"""Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given; tells,
+too, what day it is for an account, for reads that settle nothing.
 """
 
 from collections import defaultdict
