@@ -115,7 +115,7 @@ def statement_differences(expected: Any, told: Mapping[str, Any] | None, line: i
     differences = []
     for name, value in expected.items():
         if name == "groups":
-            differences += told_differences(value, told[name], line, "group of the statement")
+            differences += told_differences(value, told[name], line, "group")
         elif isinstance(value, Mapping) and isinstance(told.get(name), Mapping):
             differences += fields_differences(value, told[name], line, f"statement.{name}.")
         else:

@@ -4,7 +4,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,10 +34,12 @@ def stated(resources: Resources, keys: MemoryKeys, bill: BillIssued) -> dict[str
     """The statement of a bill that was issued just now."""
     configs = iter(resources.statement_configs.values())
     config: StatementConfig | None = next((entity.body for entity in configs), None)
-    opened = copy(resources)
-    opened.accounts = {
-        id: replace(entity, body=keys.shown(resources, entity.body)) for id, entity in resources.accounts.items()
-    }
+    opened = replace(
+        resources,
+        accounts={
+            id: replace(entity, body=keys.shown(resources, entity.body)) for id, entity in resources.accounts.items()
+        },
+    )
     document = encode(statement_document(statement_of(bill, opened, config, pending=False)))
     return statement_told(json.loads(document, parse_float=Decimal))
 
