@@ -83,6 +83,11 @@ async def key_ids(connection: Any, organization: str, account: str) -> tuple[str
     return tuple(row["key_id"] for row in await connection.fetch(_OF_ACCOUNTS, organization, [account]))
 
 
+async def known_ids(connection: Any, organization: str, key_ids: Iterable[str]) -> set[str]:
+    """Those of these keys that there are or were, destroyed ones among them; the others are lost."""
+    return {row["key_id"] for row in await connection.fetch(_CALLED, organization, sorted(key_ids))}
+
+
 async def destroy(connection: Any, organization: str, account: str, key_ids: Sequence[str]) -> None:
     """These keys of the account are gone with the transaction's commit."""
     await connection.execute(_DESTROY, organization, account, list(key_ids))

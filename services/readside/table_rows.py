@@ -16,6 +16,7 @@ from events.resources.organization import LAST_DAY
 from projections.clock import Evidence, today_of
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
+from services.commands.errors import UnknownResource
 from services.postgres import Postgres
 from services.readside.live import LIVE_NAME, LastLive, read_live, reading_live
 from services.readside.loading import read_positions
@@ -87,6 +88,11 @@ JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
 JOIN bills b ON b.bill_id = page.bill_id
 ORDER BY page.place DESC
 """
+_WHOSE = "SELECT organization FROM bills WHERE bill_id = $1"
+_ISSUED = """
+SELECT total, log_offset FROM bills JOIN facts ON facts.organization = $1 AND resource_id = $2 AND type = 'BillIssued'
+WHERE bills.organization = $1 AND bill_id = $2
+"""
 _LINES_OF_BILLS = """
 SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number
 """
@@ -118,6 +124,22 @@ async def pending_up_to(connection: Any, organization: str, day: date) -> list[s
     with live.reading():
         rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
     return [row["bill_id"] for row in rows]
+
+
+async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
+    """Whose bill it is. Raises: UnknownResource."""
+    async with reading_live(postgres) as connection:
+        organization: str | None = await connection.fetchval(_WHOSE, bill_id)
+    if organization is None:
+        raise UnknownResource(kind="bill", id=bill_id)
+    return organization
+
+
+async def read_issued(connection: Any, organization: str, bill_id: str) -> tuple[Decimal, int] | None:
+    """The total of an issued bill, and the offset of its `BillIssued` in the log; None: there is no such bill. The
+    connection's transaction reads the live schema."""
+    row = await connection.fetchrow(_ISSUED, organization, bill_id)
+    return None if row is None else (row["total"], row["log_offset"])
 
 
 class ListedLine(NamedTuple):
