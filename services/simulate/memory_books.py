@@ -10,14 +10,16 @@ from decimal import Decimal
 from typing import Any
 
 from events.facts.bills import BillIssued
+from events.resources.accounts import Account
 from events.resources.statements import StatementConfig
-from projections.entities import BalanceEntity, CommitmentEntity
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
 from projections.resources import Resources
 from projections.revenue.journal import Chart
 from projections.revenue.recognition import parts_of, recognition_of
 from services.api.statement_answers import statement_document
 from services.api.wire import encode
-from services.exports.closing import Account, Fund, Known, Sums, add_up, funds_of, rows_of_fund
+from services.exports.closing import Account as Owner
+from services.exports.closing import Fund, Known, Sums, add_up, funds_of, rows_of_fund
 from services.exports.columns import JOURNAL, Row, journal_rows
 from services.exports.reading import Issued
 from services.exports.watermark import Range, Watermark
@@ -25,6 +27,7 @@ from services.simulate.filing import Ledger, Posting, statement_told
 from services.simulate.memory_keys import MemoryKeys
 from services.simulate.player import Earned, Told
 from services.statement.making import statement_of
+from services.statement.table import harmless
 
 _BEGINNING = Watermark("memory", 0)
 _NAMES = [column.name for column in JOURNAL]
@@ -34,12 +37,12 @@ def stated(resources: Resources, keys: MemoryKeys, bill: BillIssued) -> dict[str
     """The statement of a bill that was issued just now."""
     configs = iter(resources.statement_configs.values())
     config: StatementConfig | None = next((entity.body for entity in configs), None)
-    opened = replace(
-        resources,
-        accounts={
-            id: replace(entity, body=keys.shown(resources, entity.body)) for id, entity in resources.accounts.items()
-        },
-    )
+    accounts = dict[str, AccountEntity]()
+    for entity in resources.accounts.values():
+        body = keys.shown(resources, entity.body)
+        assert isinstance(body, Account)
+        accounts[entity.id] = replace(entity, body=body)
+    opened = replace(resources, accounts=accounts)
     document = encode(statement_document(statement_of(bill, opened, config, pending=False)))
     return statement_told(json.loads(document, parse_float=Decimal))
 
@@ -60,14 +63,15 @@ class MemoryBooks:
     _issued: list[Issued] = field(default_factory=list)
     _deleted: list[Fund] = field(default_factory=list)
     #: Those that funds are of, by id, also of those that were deleted since.
-    _accounts: dict[str, Account] = field(default_factory=dict)
+    _accounts: dict[str, Owner] = field(default_factory=dict)
     #: Up to where the last journal came, and the funds that there were then.
     _since: Watermark = _BEGINNING
     _then: Mapping[str, Fund] = field(default_factory=dict)
 
     def issued(self, resources: Resources, bill: BillIssued, position: int, now: datetime) -> None:
         """A bill was issued."""
-        codes = {id: entity.body.code for id, entity in (*resources.accounts.items(), *resources.products.items())}
+        codes: dict[str, str | None] = {id: account.body.code for id, account in resources.accounts.items()}
+        codes |= {id: product.body.code for id, product in resources.products.items()}
         head = bill.model_copy(update={"lines": ()})
         self._issued.append(Issued(position, now, False, head, bill.lines, codes))
 
@@ -97,9 +101,11 @@ class MemoryBooks:
 
     def _learn_accounts(self, resources: Resources) -> None:
         for account in resources.accounts.values():
-            self._accounts[account.id] = Account(account.root_id, account.timezone, account.body.code)
+            self._accounts[account.id] = Owner(account.root_id, account.timezone, account.body.code)
 
 
 def _posting(row: Row) -> Posting:
+    """The account is called what it is in CSV."""
     named: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
-    return Posting(named["date"], named["ledger_account"], named["currency"], named["debit"], named["credit"])
+    ledger = harmless(named["ledger_account"])
+    return Posting(named["date"], ledger, named["currency"], named["debit"], named["credit"])
