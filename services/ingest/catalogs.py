@@ -6,7 +6,7 @@ no others; what happens to an account or its plans, of which there are many, cos
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import structlog
 
@@ -91,9 +91,9 @@ class Catalogs:
         self._sealers: dict[str, Sealer] = {}
 
     @property
-    def keeps_keys(self) -> bool:
-        """Whether any organization does."""
-        return bool(self._follower.keeping)
+    def keeping(self) -> Set[str]:
+        """Organizations that keep keys."""
+        return self._follower.keeping
 
     def knows(self, account_id: str) -> bool:
         """Whether the account's sealer is known."""

@@ -48,7 +48,7 @@ class _Event:
 
     @property
     def fields(self) -> UsageFields | None:
-        """What stands of it."""
+        """The event's fields as corrections have left them; None: it was voided."""
         if self.voided:
             return None
         return self.said or UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})

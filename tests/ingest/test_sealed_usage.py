@@ -4,14 +4,18 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.codec import decode
 from events.facts.base import Fact
 from events.facts.resources import AccountForgotten
 from events.facts.usage import UsageRated
+from services.ingest.sealing import may_be_of
+from services.kafka import FetchedRecord
 from services.personal.keys import new_key
 from services.personal.sealed import MARK, Sealer
-from tests.ingest.bench import Bench
+from tests.ingest.bench import Bench, a_record
 from tests.ingest.world import World
 
 WORLD = World("org", 1, personalData="ERASABLE")
@@ -88,3 +92,24 @@ def test_why_it_is_refused_names_nobody(data: dict[str, Any]) -> None:
     headers = dict(refused.headers)
     assert headers["trueup-rule"] and ANN["user"].encode() not in b"".join(value or b"" for value in headers.values())
     assert MARK.encode() not in headers["trueup-rule"]
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+
+
+@given(NAMES, NAMES, st.booleans())
+def test_what_may_be_of_an_organization_is_never_overlooked(name: str, other: str, ascii_only: bool) -> None:
+    """However JSON spells the name; and records of others alone are passed over, if nothing is spelt in them."""
+
+    def records(organization: str) -> list[FetchedRecord]:
+        event = json.loads(WORLD.usage("a")) | {"organization": organization}
+        return [
+            a_record(value, 0)
+            for value in (WORLD.usage("b"), None, json.dumps(event, ensure_ascii=ascii_only).encode())
+        ]
+
+    assert may_be_of({other, name}, records(name))
+    assert not may_be_of((), records(name))
+    assert may_be_of({other}, [a_record(b"{}", 0, [("ce_organization", other.encode())])])
+    plain = records("another")
+    assert may_be_of({other}, plain) == (other.encode() in b"".join(record.value or b"" for record in plain))

@@ -5,8 +5,10 @@ import pytest_asyncio
 
 from events.topics import CATALOG, EVENTS
 from services.access.scopes import Scope
+from services.audit.audit import audit
 from services.kafka import LogReader
 from services.personal.sealed import MARK, TOMBSTONE
+from services.projection.replay import replay
 from services.proof.exporting import export_bill
 from services.proof.verifying import verify
 from tests.api_client import CONFIG, By, http_client
@@ -146,6 +148,10 @@ async def test_what_is_forgotten_is_a_tombstone_everywhere_and_money_stays(wire:
         export = await export_bill(played.postgres, played.cluster, wire.organization, document["id"])
         assert verify(export, SIGNER.key).wrong == []
     assert (await wire.exact("conservation"))["unexplained"] == 0
+    await replay(played.postgres, played.cluster)
+    report = await audit(played.postgres, played.cluster)
+    assert report.passed, report.difference
+    assert (await issued(wire, JANUARY), await issued(wire, FEBRUARY)) == (first, second)
 
 
 async def test_what_comes_later_is_forgotten_in_its_turn(wire: Wire) -> None:
