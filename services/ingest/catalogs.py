@@ -103,9 +103,9 @@ class Catalogs:
         """These are the accounts' sealers from now on."""
         self._sealers |= sealers
 
-    def sealer(self, account_id: str) -> Sealer:
-        """With what the account's personal texts are sealed: it is known."""
-        return self._sealers[account_id]
+    def sealer(self, account_id: str) -> Sealer | None:
+        """With what the account's personal texts are sealed; None if that cannot be known."""
+        return self._sealers.get(account_id)
 
     @property
     def offset(self) -> int:

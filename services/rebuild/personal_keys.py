@@ -12,7 +12,6 @@ from services.personal.fields import marked_by
 from services.personal.keys import destroy, key_ids, known_ids
 from services.personal.sealed import keys_in
 
-
 #: Of accounts that are not there any more.
 _DESTROY_OF_NOBODY = """
 UPDATE store.personal_keys held SET key = NULL WHERE organization = $1 AND key IS NOT NULL AND NOT EXISTS (

@@ -37,7 +37,7 @@ class MemoryOrganization:
         self.resources = Resources(ORGANIZATION)
         self.index = FamilyIndex()
         self.keys = MemoryKeys()
-        self.used = MemoryUsage(self.keys.seal_of)
+        self.used = MemoryUsage(self.keys.sealer)
         self.billed: dict[str, Billed] = {}
         self.rules = MemoryRules()
         self.books = MemoryBooks()

@@ -33,6 +33,12 @@ class Keeping(Bench):
     def seal_anew(self, *accounts: str) -> None:
         self.catalogs.know({account: Sealer(*new_key()) for account in accounts})
 
+    def sealed(self, account: str, text: str) -> str:
+        """As the account's key seals it."""
+        sealer = self.catalogs.sealer(account)
+        assert sealer is not None
+        return sealer.seal(text)
+
     def forget(self, account: str) -> None:
         fact: Fact = AccountForgotten(id=account, version=2, key_ids=())
         self.learn([(fact.model_copy(update={"root_id": account}), None)])
@@ -52,8 +58,8 @@ def test_it_is_sealed_with_its_accounts_key_and_known_again() -> None:
         WORLD.usage("b", data={"who": ANN}),
         WORLD.usage("c", subject="acme-1", data={"who": ANN}),
     )
-    assert first == other == bench.catalogs.sealer(bench.accounts[0]).seal(ANN["user"])
-    assert of_other == bench.catalogs.sealer(bench.accounts[1]).seal(ANN["user"]) != first
+    assert first == other == bench.sealed(bench.accounts[0], ANN["user"])
+    assert of_other == bench.sealed(bench.accounts[1], ANN["user"]) != first
     again = bench.take(WORLD.usage("a", data={"who": ANN}))
     assert again.counts.duplicate == 1 and not again.rejected
 
@@ -66,9 +72,17 @@ def test_what_comes_after_a_forgetting_is_sealed_anew_and_is_another_event() -> 
     assert not bench.catalogs.knows(account) and bench.catalogs.knows(bench.accounts[1])
     bench.seal_anew(account)
     [after] = who(bench, WORLD.usage("b", data={"who": ANN}))
-    assert before != after and after == bench.catalogs.sealer(account).seal(ANN["user"])
+    assert before != after and after == bench.sealed(account, ANN["user"])
     [refused] = bench.take(WORLD.usage("a", data={"who": ANN})).rejected
     assert dict(refused.headers)["trueup-reason"] == b"id-conflict"
+
+
+def test_what_cannot_be_sealed_is_refused_and_nobody_elses_waits() -> None:
+    """The operator's key is missing: it is told, and is replayed once that is there."""
+    bench = Bench(WORLD)
+    outcome = bench.take(WORLD.usage("a", data={"who": ANN}), WORLD.usage("b"))
+    reasons = {dict(record.headers)["trueup-reason"] for record in outcome.rejected}
+    assert (reasons, len(outcome.rejected), outcome.counts.rated) == ({b"not-sealed"}, 2, 0)
 
 
 @pytest.mark.parametrize(

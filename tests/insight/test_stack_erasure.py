@@ -9,6 +9,7 @@ from services.audit.audit import audit
 from services.kafka import LogReader
 from services.personal.sealed import MARK, TOMBSTONE
 from services.projection.replay import replay
+from services.proof.documents import Inclusion
 from services.proof.exporting import export_bill
 from services.proof.verifying import verify
 from tests.api_client import CONFIG, By, http_client
@@ -64,6 +65,11 @@ async def kept(played: Played) -> str:
     return "\n".join(texts)
 
 
+async def acme(wire: Wire) -> str:
+    """The account's id."""
+    return next(id for id, name in wire.names.items() if name == "acme")
+
+
 async def user(wire: Wire, id: str) -> str:
     """Who stands in an event of usage."""
     told = await wire.do("POST", "usage/void", named(id, dryRun=True))
@@ -71,7 +77,7 @@ async def user(wire: Wire, id: str) -> str:
 
 
 async def test_it_is_sealed_wherever_it_is_kept_and_shown_where_it_is_asked_for(wire: Wire, played: Played) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     account = await wire.do("GET", f"accounts/{id}")
     assert {name: account[name] for name in ACCOUNT} == ACCOUNT
     [listed] = (await wire.do("GET", "accounts"))["data"]
@@ -94,7 +100,7 @@ async def test_it_is_sealed_wherever_it_is_kept_and_shown_where_it_is_asked_for(
 
 
 async def test_an_update_that_says_the_same_says_the_same_sealed(wire: Wire, played: Played) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     before = await wire.do("GET", f"accounts/{id}")
     after = await wire.do("PUT", f"accounts/{id}", before)
     assert {name: after[name] for name in ACCOUNT} == ACCOUNT
@@ -117,7 +123,7 @@ async def test_usage_is_corrected_by_what_it_said(wire: Wire) -> None:
 
 
 async def test_what_is_forgotten_is_a_tombstone_everywhere_and_money_stays(wire: Wire, played: Played) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     first = await issued(wire, JANUARY)
     by_writer = By("writer", wire.organization, frozenset({Scope.WRITE, Scope.READ}))
     async with http_client(f"{played.system.addresses.api_url}/organizations/erasable", by=by_writer) as client:
@@ -154,8 +160,35 @@ async def test_what_is_forgotten_is_a_tombstone_everywhere_and_money_stays(wire:
     assert (await issued(wire, JANUARY), await issued(wire, FEBRUARY)) == (first, second)
 
 
+async def test_a_tombstone_that_is_sent_back_changes_nobody(wire: Wire, played: Played) -> None:
+    """What an answer shows is sent back with another number: who it was stays counted, once."""
+    shown = (await wire.do("POST", "usage/void", named("b", dryRun=True)))["was"]
+    assert shown == {"measure": {"calls": 9}, "who": {"user": TOMBSTONE}}
+    amended = await wire.do("POST", "usage/amend", named("b", measure={"calls": 10}, who=shown["who"]))
+    assert amended["now"] == {"measure": {"calls": 10}, "who": {"user": TOMBSTONE}}
+    assert by_function(wire, await wire.exact(f"accounts/{await acme(wire)}/unbilled")) == {"SUM": 1, "MAX": 10}
+    await wire.do("POST", "usage/amend", named("b", **shown))
+    assert (await wire.exact(f"accounts/{await acme(wire)}/unbilled"))["lineItems"] == []
+
+
+async def test_what_was_signed_is_told_as_it_was(wire: Wire, played: Played) -> None:
+    """Sealed, before and after: whoever verifies it needs no key."""
+    async with LogReader(played.cluster) as reader:
+        ends = await reader.end_offsets(EVENTS, range(2))
+        for partition, end in ends.items():
+            async for records in reader.read(EVENTS, partition, 0, end):
+                for record in records:
+                    if b'"erasable"' in (record.value or b"") and MARK.encode() in (record.value or b""):
+                        where = {"topic": EVENTS, "partition": partition, "offset": record.offset}
+                        told = await wire.do("GET", "audit/inclusion", **where)
+                        assert MARK in told["value"]
+                        assert verify(Inclusion.model_validate(told), SIGNER.key).wrong == []
+                        return
+    raise AssertionError("nothing sealed is in the log")
+
+
 async def test_what_comes_later_is_forgotten_in_its_turn(wire: Wire) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     account = await wire.do("GET", f"accounts/{id}")
     changed = await wire.do("PUT", f"accounts/{id}", account | {"name": "Carla New"})
     assert changed["name"] == "Carla New" and changed["emailAddress"] == TOMBSTONE
@@ -174,6 +207,9 @@ async def test_an_answer_that_is_asked_for_again_is_a_tombstone_too(wire: Wire) 
 
 async def test_what_is_deleted_is_forgotten_with_it(wire: Wire, played: Played) -> None:
     made = await wire.do("POST", "accounts", {"code": "third", "name": "Edda", "emailAddress": "edda@quiet.example"})
+    by_writer = By("writer", wire.organization, frozenset({Scope.WRITE, Scope.READ}))
+    async with http_client(f"{played.system.addresses.api_url}/organizations/erasable", by=by_writer) as client:
+        assert (await client.delete(f"/accounts/{made['id']}")).status_code == 403
     await wire.do("DELETE", f"accounts/{made['id']}")
     async with played.postgres.connection() as connection:
         query = "SELECT count(*) FILTER (WHERE key IS NULL) = count(*) FROM store.personal_keys WHERE account = $1"
