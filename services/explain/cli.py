@@ -11,8 +11,8 @@ from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_
 from services.explain.text import lines_of
 from services.personal.opening import opened_json
 from services.postgres import open_postgres
+from services.readside.bill_rows import organization_of_bill
 from services.readside.progress import HTTP_SECONDS, Waiter
-from services.readside.table_rows import organization_of_bill
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.words import printable, printable_json

@@ -19,9 +19,9 @@ from services.proof.documents import BillExport, Consistency, Inclusion, Partiti
 from services.proof.head import TopicPartition
 from services.proof.keeping import OtherLogError, Published, all_heads, numbered
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
+from services.readside.bill_rows import lines_of_bills, read_issued
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
-from services.readside.table_rows import lines_of_bills, read_issued
 from services.store.generations import load_generations
 
 

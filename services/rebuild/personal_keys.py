@@ -13,6 +13,14 @@ from services.personal.keys import destroy, key_ids, known_ids
 from services.personal.sealed import keys_in
 
 
+#: Of accounts that are not there any more.
+_DESTROY_OF_NOBODY = """
+UPDATE store.personal_keys held SET key = NULL WHERE organization = $1 AND key IS NOT NULL AND NOT EXISTS (
+    SELECT FROM store.entities e WHERE e.organization = $1 AND e.kind = 'account' AND e.id = held.account
+)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class KeysFound:
     """Accounts whose key had come back, and that are forgotten again; and those whose key is lost."""
@@ -25,9 +33,11 @@ class KeysFound:
 
 
 async def mend_keys(connection: Any, resources: Resources, forgotten: Iterable[AccountForgotten]) -> KeysFound:
-    """Destroy what an organization has ever forgotten, and count what is wrong with its accounts' keys."""
+    """Destroy what an organization has ever forgotten, and keys of accounts that are gone, and count what is wrong with
+    its accounts' keys. Its accounts are in the command side's view already."""
     organization = resources.organization
     came_back = {fact.id for fact in forgotten if await _forget_again(connection, organization, fact)}
+    await connection.execute(_DESTROY_OF_NOBODY, organization)
     if marked_by(resources.configured) is None:
         return KeysFound(len(came_back))
     sealed_with = [keys_in(account.body.model_dump_json()) for account in resources.accounts.values()]

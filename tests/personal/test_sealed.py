@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
+from services.personal.keyring import Keyring, NoPersonalKeyError, Wrapped, WrongPersonalKeyError
 from services.personal.keys import new_key
 from services.personal.opening import _opened
 from services.personal.sealed import MARK, TOMBSTONE, Sealer, is_sealed, keys_in, opened
@@ -71,6 +71,7 @@ def test_the_operators_key_is_replaced_line_by_line() -> None:
     assert both.unwrapped("acme", "id", wrapped) == b"an account's key"
     rewrapped = both.rewrapped("acme", "id", wrapped)
     assert Keyring(SECOND).unwrapped("acme", "id", rewrapped) == b"an account's key"
+    assert (rewrapped.by, wrapped.by) == (both.first, Keyring(FIRST).first) and rewrapped.by != wrapped.by
     with pytest.raises(WrongPersonalKeyError, match="key id of organization acme was encrypted with an operator's"):
         Keyring(SECOND).unwrapped("acme", "id", wrapped)
     with pytest.raises(WrongPersonalKeyError):
@@ -81,4 +82,4 @@ def test_without_a_key_nothing_is_sealed_plainly() -> None:
     with pytest.raises(NoPersonalKeyError, match="TRUEUP_PERSONAL_KEY_FILE"):
         Keyring().wrapped("acme", b"key")
     with pytest.raises(NoPersonalKeyError):
-        Keyring("\n").unwrapped("acme", "id", b"key")
+        Keyring("\n").unwrapped("acme", "id", Wrapped(b"key", ""))
