@@ -181,8 +181,7 @@ def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
     sealer = catalogs.sealer(account.id) if directory.keeps_keys else None
     if sealer is None and directory.keeps_keys:
         raise Refused(Reason.NOT_SEALED, _NOT_SEALED)
-    seal = None if sealer is None else sealer.seal
-    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), seal)
+    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), sealer and sealer.seal)
 
 
 def _oversized() -> Refused:

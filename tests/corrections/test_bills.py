@@ -151,7 +151,7 @@ class Played:
         return {key: sums for key, sums in self.charged.items() if any(sums)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(STEP, min_size=5, max_size=16))
 def test_all_bills_together_charge_what_stands(steps: list[Sequence[Any]]) -> None:
     played, once = Played(), Played()

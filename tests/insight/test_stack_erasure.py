@@ -6,7 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from events.topics import CATALOG, EVENTS
+from events.topics import EVENTS
 from services.access.scopes import Scope
 from services.audit.audit import audit
 from services.kafka import LogReader
@@ -18,6 +18,7 @@ from services.proof.verifying import verify
 from tests.api_client import CONFIG, By, http_client
 from tests.insight.conftest import Played
 from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
+from tests.insight.erasable import ACCOUNT, FORGOTTEN, PLAIN, acme, kept, user
 from tests.insight.story import bill
 from tests.insight.test_stack_corrections import by_function, issued
 from tests.insight.test_stack_proof import SIGNER, a_quarter_hour_ends, until_signed
@@ -25,58 +26,12 @@ from tests.system.story import Wire
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-ADDRESS = {"addressLine1": "1 Quiet Lane", "locality": "Yorkminster", "postCode": "YO99", "country": "GB"}
-ACCOUNT = {
-    "code": "acme",
-    "name": 'Ann "A" Acmeson',
-    "emailAddress": "ann@quiet.example",
-    "address": ADDRESS,
-    "customFields": {"contact": "Bert Backup", "tier": "gold"},
-}
-#: Users in usage are one letter long: no search would tell.
-PLAIN = ("Acmeson", "ann@quiet", "Quiet Lane", "Yorkminster", "YO99", "Bert")
-FORGOTTEN = {
-    "name": TOMBSTONE,
-    "emailAddress": TOMBSTONE,
-    "address": {**dict.fromkeys(ADDRESS, TOMBSTONE), "country": "GB"},
-    "customFields": {"contact": TOMBSTONE, "tier": "gold"},
-}
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def wire(played: Played) -> Wire:
     """An organization that keeps keys, beside the story's."""
     erasable = {"personalData": "ERASABLE", "personalCustomFields": ["contact"]}
     return await corrected_organization(lambda: played.system.addresses.api_url, "erasable", ACCOUNT, **erasable)
-
-
-async def kept(played: Played) -> str:
-    """All that the database and the log have, of this organization and of the others."""
-    texts = list[str]()
-    async with played.postgres.connection() as connection:
-        tables = await connection.fetch(
-            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        )
-        for table in sorted(row["name"] for row in tables):
-            texts += [row["row"] for row in await connection.fetch(f"SELECT t::text AS row FROM {table} t")]
-    async with LogReader(played.cluster) as reader:
-        for topic, partitions in ((EVENTS, range(2)), (CATALOG, [0])):
-            for partition, end in (await reader.end_offsets(topic, partitions)).items():
-                async for records in reader.read(topic, partition, 0, end):
-                    texts += [(record.value or b"").decode() for record in records]
-    return "\n".join(texts)
-
-
-async def acme(wire: Wire) -> str:
-    """The account's id."""
-    return next(id for id, name in wire.names.items() if name == "acme")
-
-
-async def user(wire: Wire, id: str) -> str:
-    """Who stands in an event of usage."""
-    told = await wire.do("POST", "usage/void", named(id, dryRun=True))
-    return str(told["was"]["who"]["user"])
 
 
 async def test_it_is_sealed_wherever_it_is_kept_and_shown_where_it_is_asked_for(wire: Wire, played: Played) -> None:
