@@ -14,14 +14,14 @@ from services.commands.organization_rules import check_exists
 from services.erasure.operators_key import keyring_of, new_line
 from services.failures import ExpectedFailure
 from services.personal.keyring import Keyring
-from services.personal.keys import keys_to_destroy, rewrap
+from services.personal.keys import destroy, key_ids, keys_to_destroy, rewrap
 from services.postgres import connected
 from services.run.settings import Settings, load_settings
 from services.run.stack import known_endpoints
 from services.store.execute import execute, load_locked, now_of
 from services.store.finding import has_code
 from services.store.generations import load_generations
-from services.store.view import OF_KIND, load_config
+from services.store.view import OF_KIND, get, load_config
 from services.words import printable
 
 T = TypeVar("T")
@@ -47,16 +47,18 @@ def forget(account: str, organization: str, reason: str | None, yes: bool) -> No
 
 
 async def _named(connection: Any, organization: str, account: str) -> tuple[str, str]:
-    """The id and code of an account. Raises: ExpectedFailure."""
+    """The id and code of an account; of one that is gone and still has a key, its id alone. Raises: ExpectedFailure."""
     await load_generations(connection)
     try:
         check_exists(await load_config(connection, organization))
         row = await connection.fetchrow(_NAMED, organization, "account", account)
-        if row is None:
-            raise UnknownResource(kind="account", id=account)
+        if row is not None:
+            return row["id"], json.loads(row["body"])["code"]
+        if await key_ids(connection, organization, account):
+            return account, account
+        raise UnknownResource(kind="account", id=account)
     except CommandError as error:
         raise ExpectedFailure(str(error)) from error
-    return row["id"], json.loads(row["body"])["code"]
 
 
 async def _forget(connection: Any, organization: str, id: str, reason: str | None, keyring: Keyring) -> None:
@@ -66,6 +68,9 @@ async def _forget(connection: Any, organization: str, id: str, reason: str | Non
         async with connection.transaction():
             resources = await load_locked(connection, organization)
             check_exists(resources)
+            if await get(connection, organization, "account", id) is None:
+                await destroy(connection, organization, id, await key_ids(connection, organization, id))
+                return
             keeps_keys = resources.configured is not None and resources.configured.keeps_keys
             keys = await keys_to_destroy(connection, organization, id) if keeps_keys else ()
             command = ForgetAccount(id, keys, reason, now_of(resources))

@@ -21,7 +21,8 @@ STATED = (
 def asked_of(expected: Any) -> Beside:
     """What the expectation of a step names; whether it is right is judged when it is compared."""
     bills = [bill for bill in expected if isinstance(bill, dict)] if isinstance(expected, list) else []
-    lines = [line for bill in bills for line in bill.get("lines") or () if isinstance(line, dict)]
+    listed = [bill["lines"] for bill in bills if isinstance(bill.get("lines"), list)]
+    lines = [line for some in listed for line in some if isinstance(line, dict)]
     return Beside(
         any("statement" in bill for bill in bills), any("months" in line or "recognition" in line for line in lines)
     )

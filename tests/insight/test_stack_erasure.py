@@ -1,5 +1,8 @@
 """On the real stack: personal data is sealed where it is kept, shown to who may read it, and forgotten; money stays."""
 
+import asyncio
+
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -250,3 +253,22 @@ async def test_nobody_stands_on_a_bill(wire: Wire) -> None:
 async def test_nobody_hands_in_what_looks_sealed(wire: Wire, name: str) -> None:
     body = {"code": "fourth", "name": name, "emailAddress": "x"}
     assert await wire.refused(400, "POST", "accounts", body) == f"name: must not begin with {MARK}"
+
+
+async def test_no_process_tells_its_log_or_its_metrics_whom_it_has_kept_or_refused(wire: Wire, played: Played) -> None:
+    refused = {"code": "fifth", "name": "Eve Acmeson", "emailAddress": "ann@quiet.example"}
+    await wire.refused(400, "POST", "accounts", refused | {"address": ADDRESS | {"floor": "Bert"}})
+    await wire.refused(400, "POST", "accounts", refused | {"timezone": "Yorkminster/Quiet Lane"})
+    wrong = event("w", 1, "Bert") | {"where": {"user": "Acmeson"}}
+    await wire.do("POST", "measurements", {"measurements": [wrong]})
+    async with asyncio.timeout(60):
+        while not (rejected := (await wire.do("GET", "usage/rejected"))["data"]):
+            await asyncio.sleep(0.1)
+    assert rejected[0]["reason"] == "wrong-type" and "Acmeson" not in str(rejected)
+    logs = {file.name: file.read_text() for file in played.system.settings.home.glob("*.log")}
+    assert {"api.log", "ingest.log", "projector.log", "relay.log"} <= logs.keys()
+    async with httpx.AsyncClient() as client:
+        for name, url in played.system.addresses.sight.items():
+            logs[f"metrics of {name}"] = (await client.get(f"{url}/metrics")).text
+    assert "erasable" in "".join(logs.values())
+    assert [(name, word) for name, text in logs.items() for word in (*PLAIN, "Carla", "Dora") if word in text] == []

@@ -97,6 +97,17 @@ async def test_an_account_is_forgotten_by_its_code_or_its_id_and_again(keeping: 
     assert isinstance(account, AccountEntity) and account.forgotten and is_sealed(account.body.name)
 
 
+async def test_a_key_of_an_account_that_is_gone_is_destroyed_by_its_id(keeping: Keeping) -> None:
+    """Ingest may make one for usage that it took just before the account was deleted."""
+    gone = str(uuid4())
+    async with keeping.store.postgres.connection() as connection:
+        await sealers_of(connection, keeping.store.organization, [gone], Keyring(FIRST))
+    assert (await keeping.forgets(gone, "--yes")).exit_code == 0
+    assert await keeping.state(gone) == (0, None)
+    again = await keeping.forgets(gone, "--yes")
+    assert isinstance(again.exception, ExpectedFailure) and "there is no account with id" in str(again.exception)
+
+
 async def test_who_is_not_sure_destroys_nothing(keeping: Keeping) -> None:
     id = await keeping.account()
     asked = await keeping.forgets("acme", answers="n\n")

@@ -70,6 +70,7 @@ def test_where_there_is_no_bill_there_is_no_statement() -> None:
     ("steps", "said"),
     [
         (BILL.replace("EXPECT", "statement: {nett: 1}"), "expect.statement.nett: is not a field of a statement"),
+        (BILL.replace("EXPECT", "lines: 5"), "expect.lines: must be a list of mappings"),
         (BILL.replace("EXPECT", "statement: 1"), "expect.statement: must be a mapping"),
         (BILL.replace("EXPECT", "statement: {groups: {}}"), "expect: must be a list of mappings"),
         (
