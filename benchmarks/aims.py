@@ -175,6 +175,19 @@ def exported(lines: str) -> tuple[Row, Row, Row]:
     )
 
 
+def held_usage(records: str) -> tuple[Row, Row]:
+    """So many records that came before their accounts."""
+
+    def more(found: Any) -> float:
+        return max(most - before for before, most in found["rss_mb"].values())
+
+    begins = f"{records} held records"
+    return (
+        Row(f"{begins}: settled/s once their accounts are there", ">= 1,000", at("settled_per_second"), 1_000),
+        most(f"{begins}: memory of ingest or API, more than before, MB", "<= 100", 100, more),
+    )
+
+
 def found_by_id(ids: str) -> tuple[Row]:
     """Among so many ids of a partition, whichever is looked for."""
 

@@ -39,15 +39,15 @@ def table(columns: Cells, rows: Iterable[Cells]) -> str:
 def aims(ran: Sequence[Ran]) -> str:
     """Every aim: measured, or why not."""
     rows = []
-    for row in rows_of(ran, large=any(one.found for one in ran if one.program.large)):
+    for row in rows_of(ran, large=any(one.documents for one in ran if one.program.large)):
         shown, spread, runs = row.numbers
         told = REACHED[row.reached].replace("no", "**no**") if row.values else f"not measured: {row.why}"
         rows.append((row.measure, row.aim, shown, spread, runs, told))
     return table(("measure", "aim", "median", "least to most", "runs", "reached"), rows)
 
 
-def _found(ran: Sequence[Ran], module: str) -> list[Ran]:
-    return [one for one in ran if one.program.module == module and one.found]
+def _that_ran(ran: Sequence[Ran], module: str) -> list[Ran]:
+    return [one for one in ran if one.program.module == module and one.documents]
 
 
 def _median(values: Iterable[float], digits: int = 0) -> str:
@@ -57,13 +57,13 @@ def _median(values: Iterable[float], digits: int = 0) -> str:
 def pipelines(ran: Sequence[Ran]) -> str:
     """Each pipeline and each of its processes."""
     rows = []
-    for one in _found(ran, "pipeline"):
+    for one in _that_ran(ran, "pipeline"):
         accounts = "100,000 accounts" if "--accounts" in one.arguments else "1,000 accounts"
         for name in ("product", "floor", "naive"):
-            found = [run[name] for run in one.found]
-            rows.append((f"**{name}**, {accounts}", _median(run["events_per_second"] for run in found), ""))
-            for leg in found[0]["legs"]:
-                legs = [run["legs"][leg] for run in found]
+            documents = [run[name] for run in one.documents]
+            rows.append((f"**{name}**, {accounts}", _median(run["events_per_second"] for run in documents), ""))
+            for leg in documents[0]["legs"]:
+                legs = [run["legs"][leg] for run in documents]
                 cpu = _median((run["cpu_us_per_event"] for run in legs), 1)
                 rows.append((leg, _median(run["events_per_second"] for run in legs), cpu))
     return table(("", "events/s", "CPU µs an event"), rows)
@@ -72,24 +72,24 @@ def pipelines(ran: Sequence[Ran]) -> str:
 def freshness(ran: Sequence[Ran]) -> str:
     """What was published, how fresh it was, and what it took."""
     rows = []
-    for one in _found(ran, "freshness"):
-        for found in _alone_and_beside(one.found):
-            first = found[0]
-            what = f"{one.found[0]['accounts']:,} active" + _more(one.found[0], first)
-            took = [_median(run[key] for run in found) for key in ("p50_ms", "p99_ms")]
-            writes = _median((run["writes_per_second"] for run in found), 1)
-            cores = ", ".join(_median((run["cores"][name] for run in found), 2) for name in WORKERS)
-            memory = ", ".join(_median(run["rss_mb"][name] for run in found) for name in WORKERS)
+    for one in _that_ran(ran, "freshness"):
+        for documents in _alone_and_beside(one.documents):
+            first = documents[0]
+            what = f"{one.documents[0]['accounts']:,} active" + _more(one.documents[0], first)
+            took = [_median(run[key] for run in documents) for key in ("p50_ms", "p99_ms")]
+            writes = _median((run["writes_per_second"] for run in documents), 1)
+            cores = ", ".join(_median((run["cores"][name] for run in documents), 2) for name in WORKERS)
+            memory = ", ".join(_median(run["rss_mb"][name] for run in documents) for name in WORKERS)
             rows.append((what, f"{first['rate']:,}", *took, writes, cores, memory))
     columns = ("accounts", "events/s", "half, ms", "99 %, ms", "writes/s", "ingest, projector: of a core", "MB")
     return table(columns, rows)
 
 
-def _alone_and_beside(found: Sequence[Any]) -> Iterable[list[Any]]:
+def _alone_and_beside(documents: Sequence[Any]) -> Iterable[list[Any]]:
     """Of all runs what was measured alone, then beside each account that costs more."""
-    yield list(found)
-    for number in range(len(found[0]["others"])):
-        yield [run["others"][number] for run in found]
+    yield list(documents)
+    for number in range(len(documents[0]["others"])):
+        yield [run["others"][number] for run in documents]
 
 
 def _more(run: Any, measured: Any) -> str:
@@ -101,15 +101,15 @@ def _more(run: Any, measured: Any) -> str:
 
 def cold(ran: Sequence[Ran]) -> str:
     """The steps of a cold family."""
-    found = [run for one in _found(ran, "cold") for run in one.found]
+    documents = [run for one in _that_ran(ran, "cold") for run in one.documents]
     rows = [
         (
             step,
-            _median(run["seconds"][step] * 1e6 / run["families"] for run in found),
-            _median(run["cpu_seconds"][step] * 1e6 / run["families"] for run in found),
-            _median(run["bytes_each"][step] for run in found),
+            _median(run["seconds"][step] * 1e6 / run["families"] for run in documents),
+            _median(run["cpu_seconds"][step] * 1e6 / run["families"] for run in documents),
+            _median(run["bytes_each"][step] for run in documents),
         )
-        for step in (found[0]["seconds"] if found else ())
+        for step in (documents[0]["seconds"] if documents else ())
     ]
     return table(("step", "µs a family", "CPU µs a family", "bytes a family"), rows)
 
@@ -117,38 +117,38 @@ def cold(ran: Sequence[Ran]) -> str:
 def replays(ran: Sequence[Ran]) -> str:
     """Folds and audits, by processes."""
     runs = sorted(
-        (run for one in _found(ran, "replay") for found in one.found for run in found),
+        (run for one in _that_ran(ran, "replay") for runs in one.documents for run in runs),
         key=lambda run: (run["name"] != "fold", run["name"], run["processes"]),
     )
     rows = []
     for (name, processes), same in groupby(runs, lambda run: (run["name"], run["processes"])):
-        found = list(same)
-        cpu = _median((median(run["cpu_seconds"]) / run["events"] * 1e6 for run in found), 1)
-        rows.append((name, str(processes), _median(run["events_per_second"] for run in found), cpu))
+        documents = list(same)
+        cpu = _median((median(run["cpu_seconds"]) / run["events"] * 1e6 for run in documents), 1)
+        rows.append((name, str(processes), _median(run["events_per_second"] for run in documents), cpu))
     return table(("", "processes", "events/s", "CPU µs an event, of Python"), rows)
 
 
 def starts(ran: Sequence[Ran]) -> str:
     """Seconds of each start, by length of the history."""
     rows = []
-    for one in _found(ran, "start"):
-        for number, start in enumerate(one.found[0]["starts"]):
-            seconds = [value for run in one.found for value in run["starts"][number]["seconds"]]
-            cpu = [value for run in one.found for value in run["starts"][number]["cpu"]]
+    for one in _that_ran(ran, "start"):
+        for number, start in enumerate(one.documents[0]["starts"]):
+            seconds = [value for run in one.documents for value in run["starts"][number]["seconds"]]
+            cpu = [value for run in one.documents for value in run["starts"][number]["cpu"]]
             spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
-            events = f"{one.found[0]['events'] / 1e6:g} M"
+            events = f"{one.documents[0]['events'] / 1e6:g} M"
             rows.append((start["what"], events, f"{median(seconds):.1f}", spread, f"{median(cpu):.1f}"))
     return table(("", "events behind it", "seconds", "least to most", "CPU seconds"), rows)
 
 
 def scaling(ran: Sequence[Ran]) -> str:
     """Throughput by worker processes and brokers."""
-    runs = [found for one in _found(ran, "scaling") for found in one.found]
+    runs = [document for one in _that_ran(ran, "scaling") for document in one.documents]
     rows = []
     for case in range(len(runs[0]) if runs else 0):
-        found = [run[case] for run in runs]
-        pairs, brokers = found[0]["pairs"], found[0]["brokers"]
-        numbers = (_median((run[key] for run in found), digits) for key, digits in _SCALED)
+        documents = [run[case] for run in runs]
+        pairs, brokers = documents[0]["pairs"], documents[0]["brokers"]
+        numbers = (_median((run[key] for run in documents), digits) for key, digits in _SCALED)
         rows.append((f"{pairs} ingest, {pairs} projector", str(brokers), *numbers))
     return table(("workers", "brokers", "events/s", "CPU µs an event: ingest", "projector"), rows)
 
@@ -182,20 +182,23 @@ def plots(ran: Sequence[Ran]) -> dict[str, str]:
     ]
     speeds = [
         Bar(f"{name}, {'100,000' if '--accounts' in one.arguments else '1,000'} accounts", values, None)
-        for one in _found(ran, "pipeline")
+        for one in _that_ran(ran, "pipeline")
         for name in ("product", "floor", "naive")
-        if (values := [run[name]["events_per_second"] for run in one.found])
+        if (values := [run[name]["events_per_second"] for run in one.documents])
     ]
     speeds += [
-        Bar(name, [run[name]["other"] for run in one.found])
-        for one in _found(ran, "rivals")
-        for name in one.found[0]
+        Bar(name, [run[name]["other"] for run in one.documents])
+        for one in _that_ran(ran, "rivals")
+        for name in one.documents[0]
         if not name.endswith("replay")
     ]
     memory = [
-        Bar(f"{process}, {one.found[0]['accounts']:,} active accounts", [run["rss_mb"][process] for run in one.found])
-        for one in _found(ran, "freshness")
-        if not one.found[0]["others"] and one.found[0]["create_p99_ms"] is None
+        Bar(
+            f"{process}, {one.documents[0]['accounts']:,} active accounts",
+            [run["rss_mb"][process] for run in one.documents],
+        )
+        for one in _that_ran(ran, "freshness")
+        if not one.documents[0]["others"] and one.documents[0]["create_p99_ms"] is None
         for process in WORKERS
     ]
     drawn = {
@@ -211,7 +214,7 @@ def plots(ran: Sequence[Ran]) -> dict[str, str]:
 
 def filled(page: str, ran: Sequence[Ran]) -> str:
     """The page with every block anew."""
-    return _BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]](ran)}\n{found[3]}", page)
+    return _BLOCK.sub(lambda block: f"{block[1]}{BLOCKS[block[2]](ran)}\n{block[3]}", page)
 
 
 @click.command()

@@ -12,6 +12,7 @@ from benchmarks.aims import (
     exported,
     found_by_id,
     fresh,
+    held_usage,
     history,
     in_use,
     most,
@@ -131,6 +132,7 @@ PROGRAMS = (
     ),
     Program("bill_run", "--accounts 10000 --processes 2", "--accounts 300 --processes 2", 2_400, bill_runs("10,000")),
     Program("exporting", "--lines 100000", "--lines 4000", 900, exported("100,000")),
+    Program("holding", "--records 100000", "--records 5000", 900, held_usage("100,000")),
     Program("correcting", "", "--ids 1000000", 600, found_by_id("10 M")),
     Program(
         "ids",
@@ -202,6 +204,7 @@ PROGRAMS = (
         bill_runs("100,000"),
         large=True,
     ),
+    Program("holding", "--large", "--records 20000", 7_200, held_usage("1,000,000"), large=True),
     Program("exporting", "--lines 1000000", "--lines 20000", 7_200, exported("1,000,000"), large=True),
     Program(
         "freshness",

@@ -33,7 +33,7 @@ class Ran:
 
     program: Program
     arguments: str
-    found: list[Any] = field(default_factory=list)
+    documents: list[Any] = field(default_factory=list)
     #: Seconds, and CPU seconds of all its processes, of each run; and the machine's load when it began.
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: list[float] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Ran:
             file, log = Path(name) / "found.json", Path(name) / "log"
             if not self._ended_well(file, log, self.program.seconds, until):
                 return
-            self.found.append(json.loads(file.read_text()))
+            self.documents.append(json.loads(file.read_text()))
         self.seconds.append(round(time.monotonic() - started, 1))
         self.cpu_seconds.append(round(_cpu() - cpu, 1))
         self.loads.append(load)
@@ -83,13 +83,14 @@ class Ran:
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
             "loads": self.loads,
-            "found": self.found,
+            "found": self.documents,
             "failure": self.failure,
         }
 
     def take(self, document: Mapping[str, Any]) -> None:
         """Add the runs that a document of the same program tells of."""
-        for name in ("found", "seconds", "cpu_seconds", "loads"):
+        self.documents.extend(document["found"])
+        for name in ("seconds", "cpu_seconds", "loads"):
             getattr(self, name).extend(document[name])
         self.failure = document["failure"] or self.failure
 

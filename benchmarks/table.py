@@ -69,10 +69,10 @@ def rows_of(ran: Sequence[Ran], *, large: bool) -> list[Measured]:
 
 
 def _measured(ran: Ran, row: Row, *, large: bool) -> Measured:
-    if not ran.found:
+    if not ran.documents:
         why = ran.failure or (NEEDS_LARGE if ran.program.large and not large else NO_TIME)
         return Measured(row.measure, row.aim, run_with=ran.run_with, why=why, limit=row.limit)
-    values = [float(row.value(found)) for found in ran.found]
+    values = [float(row.value(document)) for document in ran.documents]
     reached = row.reached(median(values))
     return Measured(row.measure, row.aim, values, reached, row.digits, ran.run_with, ran.failure, row.limit)
 

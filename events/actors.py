@@ -8,6 +8,8 @@ names nobody in its records, of which there are many: their source says that it 
 ACTOR_LENGTH_MAX = 120
 #: Workers, where a fact has no caller.
 RELAY, BILLING, ALERTS = "relay", "billing", "alerts"
+#: Whoever operates the database, by a command of `trueup`.
+OPERATOR = "operator"
 #: Usage over Kafka that brought its account into being.
 USAGE = "usage"
 _CALLER = "USER_"

@@ -13,7 +13,7 @@ from projections.explain.draw_parts import slice_documents
 from projections.settlement import AgreementState, Settlement, settle
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
-from services.simulate.player import PlayedBill, PlayedLine
+from services.simulate.player import ONLY_LINES, Beside, PlayedBill, PlayedLine
 from services.simulate.story import Step, read_story
 
 Row = tuple[str, ...]
@@ -73,8 +73,8 @@ class _Recorder(MemoryPlayer):
         self.book = _Book()
         self._latest = date.min
 
-    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
-        bills = super().bill(day, account)
+    def bill(self, day: date, account: str | None, beside: Beside = ONLY_LINES) -> list[PlayedBill]:
+        bills = super().bill(day, account, beside)
         self._latest = max(self._latest, day)
         label = self.book.enter(day, "", bills)
         states, slices = self.book.states.setdefault(label, {}), self.book.slices.setdefault(label, [])

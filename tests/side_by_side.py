@@ -37,6 +37,7 @@ LONGEST = (
         ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",
+        "tests/refusals/test_killed.py",
         "tests/webhooks/",
     ),
     ("tests/audit/",),

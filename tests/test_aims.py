@@ -79,7 +79,7 @@ def test_a_program_that_fails_keeps_no_other_from_running(
     program(code)
     one = ran()
     one.run()
-    assert one.found == found and one.failure == failure
+    assert one.documents == found and one.failure == failure
     assert len(one.cpu_seconds) == len(one.loads) == len(found)
 
 
@@ -100,9 +100,9 @@ def test_what_was_measured_is_kept_when_the_time_is_up(tmp_path: Path, program: 
     fast, slow = ran(), ran()
     slow.arguments = f"--slow {tmp_path / 'cleaned'}"
     kept: list[int] = []
-    run_all([fast, slow], 1, 0.05, large=False, say=lambda _: None, keep=lambda: kept.append(len(fast.found)))
+    run_all([fast, slow], 1, 0.05, large=False, say=lambda _: None, keep=lambda: kept.append(len(fast.documents)))
     assert (tmp_path / "cleaned").exists(), "it was interrupted, not killed"
-    assert kept == [1, 1] and fast.found == [{"ms": 7}] and slow.found == [] and slow.failure is None
+    assert kept == [1, 1] and fast.documents == [{"ms": 7}] and slow.documents == [] and slow.failure is None
 
 
 @pytest.mark.long

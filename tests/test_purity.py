@@ -79,8 +79,8 @@ ACTING = {
     "run/stack": all_but(),
     "sight": all_but("traceparent"),
     "simulate": all_but(
-        *("compare", "entities", "memory_held", "memory_ingest", "naming", "player", "story", "telling"),
-        *("values", "yaml_lines"),
+        *("compare", "configured", "entities", "filing", "judging", "memory_held", "memory_ingest", "naming"),
+        *("player", "story", "telling", "values", "yaml_lines"),
     ),
     "statement": only("reading", "table"),
     "status": all_but("shown"),

@@ -80,15 +80,15 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
     return Drawn(pieces, outcomes, spent, checkpoints)
 
 
-def draw_again(terms: FamilyTerms, kept: Drawn, gone: Iterable[Piece], come: Iterable[Piece]) -> Drawn:
-    """Settle again, from the first piece that is `gone` from what was kept or has `come` to it."""
+def draw_again(terms: FamilyTerms, kept: Drawn, removed: Iterable[Piece], added: Iterable[Piece]) -> Drawn:
+    """Settle what was `kept` again, from the first piece that is removed from it or added to it."""
     pieces = kept.pieces.copy()
     first = len(pieces)
-    for piece in gone:
+    for piece in removed:
         index = bisect_left(pieces, piece)
         del pieces[index]
         first = min(first, index)
-    for piece in come:
+    for piece in added:
         index = bisect_left(pieces, piece)
         pieces.insert(index, piece)
         first = min(first, index)

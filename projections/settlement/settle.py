@@ -68,8 +68,8 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
     """The usage charges that moved rated again, and slices drawn again from the first of theirs that differs."""
     terms = kept.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
-    gone, come = moved_pieces(_due(kept, kept.rated.usage, rated.again), _due(kept, rated.usage, rated.again))
-    drawn = draw_again(terms, kept.drawn, gone, come) if gone or come else kept.drawn
+    removed, added = moved_pieces(_due(kept, kept.rated.usage, rated.again), _due(kept, rated.usage, rated.again))
+    drawn = draw_again(terms, kept.drawn, removed, added) if removed or added else kept.drawn
     settled = (kept.others, kept.credits, kept.credited, drawn, kept.states)
     return Settlement(family, Kept(terms, kept.through, kept.accrued, rated, *settled))
 

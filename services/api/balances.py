@@ -38,7 +38,7 @@ from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.table_rows import day_of
+from services.readside.loading import day_of
 from services.store.loading import load_balance
 
 router = organization_router("balances")

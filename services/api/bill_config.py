@@ -13,7 +13,7 @@ from services.api.shown import answer_of
 from services.api.singles import put_single, read_single, single_body
 from services.commands.bill_rules import BillsPending
 from services.commands.table import KINDS
-from services.readside.table_rows import pending_up_to
+from services.readside.bill_rows import pending_up_to
 
 router = organization_router("bills")
 _KIND = KINDS["billConfig"]

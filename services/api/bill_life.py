@@ -32,8 +32,8 @@ from services.billing.life import (
 )
 from services.commands.bill_rules import is_locked
 from services.commands.errors import InvalidField
+from services.readside.bill_rows import IS_OF_ACCOUNTS, IS_ONE_OF, pending_bills
 from services.readside.live import reading_live
-from services.readside.table_rows import IS_OF_ACCOUNTS, IS_ONE_OF, pending_bills
 from services.store.billed import read_lock_date
 from services.store.events import StreamMovedError
 from services.store.execute import now_of

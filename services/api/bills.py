@@ -28,13 +28,13 @@ from services.billing.stored_bills import bills_known, newest_first
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
-from services.readside.family_now import LoadedFamily
-from services.readside.past.cut import Cut
-from services.readside.table_rows import (
+from services.readside.bill_rows import (
     IS_DATED,
     IS_OF_ACCOUNT,
     OF_FREQUENCY,
 )
+from services.readside.family_now import LoadedFamily
+from services.readside.past.cut import Cut
 from services.store.execute import now_of
 from services.store.listing import Condition, Search
 

@@ -29,7 +29,7 @@ from services.corrections.finding import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
-from services.personal.fields import changed_usage
+from services.personal.fields import Rewrite, changed_usage
 from services.personal.keys import sealers_of
 from services.store.view import get
 
@@ -100,8 +100,8 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
             meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
             if meter is None:
                 raise UnknownResource(kind="meter", id=usage.rated.meter_id)
-            now = await _sealed(call, connection, usage, asked.fields(meter.body))
-            return lambda stands: amend(usage, stands, now, asked.reason)
+            now, seal = asked.fields(meter.body), await _seal_of(call, connection, usage)
+            return lambda stands: amend(usage, stands, changed_usage(now, seal, stands), asked.reason)
 
         if asked.dry_run:
             async with call.reading() as connection:
@@ -119,13 +119,13 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
     return await once_by_itself(call, sent, work)
 
 
-async def _sealed(call: Call, connection: Any, usage: LoggedUsage, fields: UsageFields) -> UsageFields:
-    """The fields with what is personal sealed, as ingest would have it. Raises: NoPersonalKeyError."""
+async def _seal_of(call: Call, connection: Any, usage: LoggedUsage) -> Rewrite:
+    """What becomes of a text of `who`: it is sealed, as ingest would have it. Raises: NoPersonalKeyError."""
     config = (await call.configured(connection)).configured
-    if not fields.who or config is None or not config.keeps_keys:
-        return fields
+    if config is None or not config.keeps_keys:
+        return lambda text, before: text
     sealers = await sealers_of(connection, call.organization, [usage.account_id], call.api.keyring)
-    return changed_usage(fields, sealers[usage.account_id].seal)
+    return sealers[usage.account_id].seal_over
 
 
 async def _found(call: Call, asked: UsageName) -> LoggedUsage:

@@ -25,9 +25,9 @@ from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.failures import Passing
 from services.postgres import Postgres
+from services.readside.agreement_rows import read_balances, read_with_balance
 from services.readside.family_now import settle_now
 from services.readside.live import LastLive
-from services.readside.table_rows import read_balances, read_with_balance
 from services.store.billed import bills_with
 from services.store.view import entity_of, roots_of
 

@@ -1,19 +1,29 @@
 """Forgetting the personal data of an account, in the transaction of who asked for it."""
 
+from services.access.errors import MissingScopeError
+from services.access.scopes import Scope
 from services.api.commanding import Turn
 from services.commands.messages import ForgetAccount
-from services.personal.keys import key_ids
+from services.personal.keys import keys_to_destroy
 from services.store.execute import Executed
 
 
 async def forget_account(turn: Turn, id: str, reason: str | None) -> Executed:
     """Destroy the account's key with the commit, as the log then says. Raises: UnknownResource, KeepsNoKeys."""
-    good = await key_ids(turn.connection, turn.call.organization, id)
-    return await turn.execute(ForgetAccount(id, good, reason, turn.now))
+    keys: tuple[str, ...] = ()
+    config = turn.resources.configured
+    if config is not None and config.keeps_keys:
+        keys = await keys_to_destroy(turn.connection, turn.call.organization, id)
+    return await turn.execute(ForgetAccount(id, keys, reason, turn.now))
 
 
 async def forget_deleted(turn: Turn, id: str) -> None:
-    """The same of an account that is about to be deleted, where there is anything to forget: nobody could later."""
+    """The same of an account that is about to be deleted, where there is anything to forget: nobody could later.
+
+    Raises: MissingScopeError, for who may not forget may not delete either.
+    """
     config = turn.resources.configured
     if config is not None and config.keeps_keys:
+        if Scope.ADMIN not in turn.call.identity.scopes:
+            raise MissingScopeError(needed=Scope.ADMIN)
         await forget_account(turn, id, None)

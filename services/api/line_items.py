@@ -16,9 +16,7 @@ from services.api.parameters import Choice, Day, Reader, Text
 from services.api.shown import listed
 from services.billing.bill_document import line_document, referred_ids
 from services.billing.stored_bills import read_names
-from services.readside.live import reading_live
-from services.readside.past.cut import ISSUED_IS_KNOWN
-from services.readside.table_rows import (
+from services.readside.bill_rows import (
     HAS_TYPE,
     IS_BILLED_BEFORE,
     IS_OF_COMMITMENT,
@@ -27,6 +25,8 @@ from services.readside.table_rows import (
     STANDS,
     read_lines,
 )
+from services.readside.live import reading_live
+from services.readside.past.cut import ISSUED_IS_KNOWN
 from services.store.listing import Condition
 
 router = organization_router("bills")

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api.wire import raw_answer
+from services.api.wire import AsItStands, raw_answer
 from services.personal.opening import may_hold_sealed, opened_json
 
 
@@ -13,7 +13,7 @@ async def opened_answer(request: Request, response: Response) -> Response:
     Raises: NoPersonalKeyError, WrongPersonalKeyError, PostgresUnreachableError.
     """
     payload = getattr(response, "body", b"")  # what is streamed has none
-    if response.media_type != "application/json" or not may_hold_sealed(payload):
+    if response.media_type != "application/json" or isinstance(response, AsItStands) or not may_hold_sealed(payload):
         return response
     organization, api = request.path_params["orgId"], request.app.state.api
     opened = await opened_json(api.postgres.of(organization), organization, api.keyring, payload)

@@ -15,8 +15,8 @@ from services.api.parameters import Choice, Whole
 from services.api.resources import existing
 from services.api.wire import answer
 from services.commands.table import KINDS
+from services.readside.agreement_rows import WINDOWS, OfCurrency, Row, Window, read_expected, read_outlook
 from services.readside.live import reading_live
-from services.readside.overview import WINDOWS, OfCurrency, Row, Window, read_expected, read_outlook
 from services.refusals import refused_usage
 from services.store.listing import named
 

@@ -12,7 +12,7 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Query, Reader, Whole, whole_number
 from services.api.shown import Shown, listed
-from services.api.wire import answer
+from services.api.wire import AsItStands, encode
 from services.commands.errors import UnknownResource
 from services.kafka import LogReader
 from services.proof.documents import Consistency, Inclusion
@@ -131,7 +131,7 @@ async def _require(call: Call, place: TopicPartition) -> None:
 
 
 def _answer(document: Document) -> Response:
-    return answer(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return AsItStands(encode(document.model_dump(mode="json", by_alias=True, exclude_none=True)))
 
 
 def _size(published: Published) -> int:

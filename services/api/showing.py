@@ -16,8 +16,8 @@ from services.billing.jobs import count_open
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 from services.postgres import Postgres
+from services.readside.agreement_rows import due_families
 from services.readside.live import reading_live
-from services.readside.overview import due_families
 from services.refusals import held_usage
 from services.sight import metrics
 from services.sight.pulse import PULSE

@@ -22,8 +22,8 @@ from services.api.wire import answer, document_of
 from services.commands.errors import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
+from services.readside.loading import day_of
 from services.readside.past.known import KnownFamily, first_known, read_terms
-from services.readside.table_rows import day_of
 
 router = organization_router("accounts")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from events.resources.accounts import Address
 from services.api.shown import Shown
-from services.statement.statement import Line, Party, Statement
+from services.statement.statement import Group, Line, Party, Statement
 
 
 class PartyShown(Shown):
@@ -40,6 +40,14 @@ class LineShown(Shown):
     amount: Decimal
 
 
+class GroupShown(Shown):
+    """Lines that page and paper show together, by their numbers, under a title: a product, commitments, ..."""
+
+    title: str
+    child_account_code: str | None = None
+    sequence_numbers: list[int]
+
+
 class TaxShown(Shown):
     """What is charged on the whole sum: percent, and the amount that it makes."""
 
@@ -65,6 +73,7 @@ class StatementShown(Shown):
     seller: PartyShown | None = None
     buyer: PartyShown
     lines: list[LineShown]
+    groups: list[GroupShown]
     net: Decimal
     tax: TaxShown | None = None
     total: Decimal
@@ -88,6 +97,7 @@ def statement_document(one: Statement) -> dict[str, Any]:
         "seller": None if one.seller is None else _party(one.seller),
         "buyer": _party(one.buyer),
         "lines": [_line(line) for line in one.lines],
+        "groups": [_group(group) for group in one.groups],
         "net": one.net,
         "tax": None if one.tax is None else asdict(one.tax),
         "total": one.total,
@@ -124,6 +134,15 @@ def _line(line: Line) -> dict[str, Any]:
         "pieces": line.pieces,
         "price": line.price,
         "amount": line.amount,
+    }
+    return _given(document)
+
+
+def _group(one: Group) -> dict[str, Any]:
+    document = {
+        "title": one.title,
+        "childAccountCode": one.account or None,
+        "sequenceNumbers": [line.number for line in one.lines],
     }
     return _given(document)
 

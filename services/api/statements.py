@@ -83,7 +83,8 @@ async def statement(
     format: Annotated[str | None, Depends(Choice("format", tuple(FORMATS)))],
     _link: Annotated[None, Depends(Link())],
 ) -> Response:
-    """The bill as a file: JSON unless another format is asked for; of an issued bill the same bytes for ever.
+    """The bill as a file: JSON unless another format is asked for; of an issued bill the same bytes for ever,
+    but for what its account has forgotten.
 
     For a token, or for whoever has the link of statement/json or statement/csv.
     """

@@ -143,6 +143,12 @@ def raw_answer(payload: bytes, status: int = 200, headers: dict[str, str] | None
     return Response(payload, status, headers, media_type="application/json")
 
 
+class AsItStands(Response):
+    """An answer with JSON in which nothing is opened: what was signed is to be told as it was."""
+
+    media_type = "application/json"
+
+
 def body_document(body: Model) -> dict[str, Any]:
     """What the client sent, by the wire's names; what it left out stays out."""
     return {

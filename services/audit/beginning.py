@@ -28,6 +28,7 @@ from services.signatures import ForgedError, OtherKeyError
 from services.store.generations import Generations
 
 
+# Why a checkpoint is not gone on from.
 class Refused(Worded):
     """{why}"""
 
@@ -38,6 +39,7 @@ class Refused(Worded):
         super().__init__(why=why)
 
 
+# Somebody may have been at the checkpoint, or at what it was made over.
 class Suspicious(Refused):
     """{why}"""
 

@@ -19,12 +19,12 @@ from services.billing.life import BillLife, life_of
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
+from services.readside.bill_rows import bill_with, lines_of_bills
 from services.readside.family_now import catalog_of, read_catalog
 from services.readside.live import reading_live
 from services.readside.past.cut import BILL_IS_KNOWN, Cut, facts_known
 from services.readside.past.known import KnownFamily, load_known
 from services.readside.progress import Waiter
-from services.readside.table_rows import bill_with, lines_of_bills
 from services.store.listing import Condition, Search
 
 _BILLS = """

@@ -91,8 +91,8 @@ async def choose(
         past = await load_past(postgres, reader, now.organization, now.root_id, now.positions)
         fulfilling = _fulfilling(reader, account, now, (start, end), conditions, origins)
         # Closed before the reader is: a range is read to its end, or not at all any more.
-        async with aclosing(fulfilling) as found:
-            async for event in found:
+        async with aclosing(fulfilling) as events_in_range:
+            async for event in events_in_range:
                 corrected = past.state.corrections.get(event.offset)
                 if corrected is not None and corrected.stands is None:
                     continue
@@ -106,11 +106,11 @@ async def _fulfilling(
     reader: LogReader,
     account: AccountEntity,
     now: LoadedFamily,
-    place: tuple[int, int],
+    offsets: tuple[int, int],
     conditions: Conditions,
     origins: Origins,
 ) -> AsyncGenerator[LoggedUsage, None]:
-    async with aclosing(usage_between(reader, account.partition, *place, [account.id], origins)) as polls:
+    async with aclosing(usage_between(reader, account.partition, *offsets, [account.id], origins)) as polls:
         async for polled in polls:
             for logged in polled:
                 record, rated = logged.record, decode(logged.value).data

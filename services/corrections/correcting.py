@@ -1,6 +1,7 @@
-"""Decides a correction of an event in one transaction, and appends its fact to the event's own stream."""
+"""Decides a correction of an event in one transaction, and appends its fact to the event's own stream; and what was
+corrected of an organization's usage, newest first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,12 @@ from events.facts.corrections import UsageCorrection, UsageFields
 from services.commands.correction_rules import LoggedUsage, latest, stands_of, stream_of_usage
 from services.store.events import NewEvent, append, read_stream
 from services.store.generations import Generations
+from services.store.listing import Condition, all_placed
+from services.store.rows import COLUMNS, envelope_of
 
+#: The status that a correction gives its event -> the fact's type.
+TYPES = {"VOIDED": "UsageVoided", "AMENDED": "UsageAmended"}
+_OF_TYPE = f"SELECT {COLUMNS} FROM store.events e WHERE e.organization = $1 AND e.type = "
 #: What is to be appended to an event that stands as it is given here (None: voided); None: nothing, it stands as asked.
 Decide = Callable[[UsageFields | None], UsageCorrection | None]
 
@@ -32,14 +38,14 @@ async def correct(
 
     In a transaction under the organization's lock. Raises: UsageIsVoided, StreamMovedError, RecordTooLargeError.
     """
-    corrections = await corrections_of(connection, usage, generations)
-    fact = decide(stands_of(usage, corrections))
+    earlier = await corrections_of(connection, usage, generations)
+    fact = decide(stands_of(usage, earlier))
     if fact is None:
-        return latest(corrections)
+        return latest(earlier)
     correction = NewEvent(
         usage.organization,
         stream_of_usage(usage.event_id),
-        len(corrections) + 1,
+        len(earlier) + 1,
         fact,
         author.now,
         usage.account_id,
@@ -56,3 +62,31 @@ async def corrections_of(connection: Any, usage: LoggedUsage, generations: Gener
     stream = stream_of_usage(usage.event_id)
     events = await read_stream(connection, usage.organization, stream, generations.commands)
     return [envelope for _, envelope in events]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A correction: its position in the event store, its account's partition, and its fact."""
+
+    position: int
+    partition: int
+    envelope: Envelope
+
+
+async def corrections(
+    connection: Any,
+    organization: str,
+    statuses: Sequence[str],
+    conditions: Sequence[Condition],
+    size: int,
+    generation: str,
+) -> list[Listed]:
+    """Up to `size` corrections that gave one of these statuses and fulfil the conditions on events `e`.
+
+    A look into the index for each type: however many there are, no more are read than are shown.
+    """
+    arguments: list[Any] = [organization]
+    rest = f"{all_placed(conditions, arguments)} ORDER BY e.position DESC LIMIT {size}"
+    parts = " UNION ALL ".join(f"({_OF_TYPE}'{TYPES[status]}'{rest})" for status in statuses)
+    rows = await connection.fetch(f"SELECT * FROM ({parts}) AS found ORDER BY position DESC LIMIT {size}", *arguments)
+    return [Listed(row["position"], row["partition"], envelope_of(row, generation)) for row in rows]

@@ -91,15 +91,15 @@ async def find_usage(
     """
     wanted = id_digest(id_hash(organization, account.id, named.source), named.id)
     assert len(wanted) == ID_HASH_BYTES
-    found = await _ranges(postgres, account, named, wanted)
+    searched = await _ranges(postgres, account, named, wanted)
     async with LogReader(cluster) as reader:
-        for place in found.ranges:
-            if matching := await _matching(reader, account, named, wanted, place, found.origins):
-                return _usage(organization, account, matching[0])
+        for offsets in searched.ranges:
+            if matching := await _matching(reader, account, named, wanted, offsets, searched.origins):
+                return _usage(organization, account, matching[-1])
         matching = []
-        if found.older is not None:
-            _check(found.older, named)
-            matching = await _matching(reader, account, named, wanted, found.older, found.origins)
+        if searched.older is not None:
+            _check(searched.older, named)
+            matching = await _matching(reader, account, named, wanted, searched.older, searched.origins)
     return _usage(organization, account, matching[-1]) if matching else None
 
 
@@ -118,17 +118,19 @@ async def _ranges(postgres: Postgres, account: AccountEntity, named: Named, want
 def _check(older: tuple[int, int], named: Named) -> None:
     """Raises: InvalidField."""
     if older[1] - older[0] > SEARCHED_MAX:
-        told = "must be given" if named.ts is None else "names a day"
-        rule = f"{told}: the event is none of the last {WINDOW_DAYS} days, and lies among {older[1] - older[0]} records"
+        demand = "must be given" if named.ts is None else "names a day"
+        rule = (
+            f"{demand}: the event is none of the last {WINDOW_DAYS} days, and lies among {older[1] - older[0]} records"
+        )
         raise InvalidField(field="ts", rule=f"{rule}, of which at most {SEARCHED_MAX} are looked through")
 
 
 async def _matching(
-    reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, place: tuple[int, int], origins: Origins
+    reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, offsets: tuple[int, int], origins: Origins
 ) -> list[Logged]:
     """Records under the id in a range of the account's partition, in order."""
     digest, matching = wanted.hex(), list[Logged]()
-    usage = usage_between(reader, account.partition, *place, [account.id], origins)
+    usage = usage_between(reader, account.partition, *offsets, [account.id], origins)
     async with aclosing(usage) as polls:
         async for polled in polls:
             for logged in polled:

@@ -81,8 +81,7 @@ def _tick_of(record: FetchedRecord) -> datetime | None:
     if b'"ClockTicked"' not in (record.value or b""):
         return None
     envelope = decode(record.value or b"")
-    ticked = isinstance(envelope.data, ClockTicked) and not envelope.organization
-    return envelope.data.now if ticked and isinstance(envelope.data, ClockTicked) else None
+    return envelope.data.now if isinstance(envelope.data, ClockTicked) and not envelope.organization else None
 
 
 def _seconds(apart: timedelta) -> str:

@@ -1,25 +1,27 @@
 """`trueup forget` and `trueup personal-keys`: straight in the database, as whoever operates it."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
 import uvloop
 
+from events.actors import OPERATOR
 from services.commands.errors import CommandError, UnknownResource
 from services.commands.messages import ForgetAccount
 from services.commands.organization_rules import check_exists
 from services.erasure.operators_key import keyring_of, new_line
 from services.failures import ExpectedFailure
 from services.personal.keyring import Keyring
-from services.personal.keys import key_ids, rewrap
+from services.personal.keys import destroy, key_ids, keys_to_destroy, rewrap
 from services.postgres import connected
 from services.run.settings import Settings, load_settings
 from services.run.stack import known_endpoints
 from services.store.execute import execute, load_locked, now_of
 from services.store.finding import has_code
 from services.store.generations import load_generations
-from services.store.view import OF_KIND
+from services.store.view import OF_KIND, get, load_config
 from services.words import printable
 
 T = TypeVar("T")
@@ -36,35 +38,45 @@ def forget(account: str, organization: str, reason: str | None, yes: bool) -> No
 
     Codes, ids and amounts stay; log, bills and audits stay whole.
     """
+    id, code = _run(lambda connection, _: _named(connection, organization, account))
     if not yes:
-        click.confirm(f"Destroy the key of account {printable(account)}? Nobody can bring it back", abort=True)
-
-    async def work(connection: Any, settings: Settings) -> tuple[str, int]:
-        return await _forget(connection, organization, account, reason, keyring_of(settings))
-
-    id, count = _run(work)
-    what = "its key is destroyed" if count else "there was no key: nothing of it was sealed since it was last forgotten"
-    click.echo(f"account {printable(account)} ({id}) is forgotten; {what}")
+        what = f"Destroy the key of account {printable(code)} ({id}) of organization {printable(organization)}?"
+        click.confirm(f"{what} Nobody can bring it back", abort=True)
+    _run(lambda connection, settings: _forget(connection, organization, id, reason, keyring_of(settings)))
+    click.echo(f"account {printable(code)} ({id}) is forgotten: its key is destroyed")
 
 
-async def _forget(
-    connection: Any, organization: str, account: str, reason: str | None, keyring: Keyring
-) -> tuple[str, int]:
-    """The account's id, and how many keys are gone. Raises: ExpectedFailure."""
+async def _named(connection: Any, organization: str, account: str) -> tuple[str, str]:
+    """The id and code of an account; of one that is gone and still has a key, its id alone. Raises: ExpectedFailure."""
+    await load_generations(connection)
+    try:
+        check_exists(await load_config(connection, organization))
+        row = await connection.fetchrow(_NAMED, organization, "account", account)
+        if row is not None:
+            return row["id"], json.loads(row["body"])["code"]
+        if await key_ids(connection, organization, account):
+            return account, account
+        raise UnknownResource(kind="account", id=account)
+    except CommandError as error:
+        raise ExpectedFailure(str(error)) from error
+
+
+async def _forget(connection: Any, organization: str, id: str, reason: str | None, keyring: Keyring) -> None:
+    """Raises: ExpectedFailure."""
     generations = await load_generations(connection)
     try:
         async with connection.transaction():
             resources = await load_locked(connection, organization)
             check_exists(resources)
-            row = await connection.fetchrow(_NAMED, organization, "account", account)
-            if row is None:
-                raise UnknownResource(kind="account", id=account)
-            good = await key_ids(connection, organization, row["id"])
-            command = ForgetAccount(row["id"], good, reason, now_of(resources))
-            await execute(connection, resources, command, generations, keyring=keyring)
+            if await get(connection, organization, "account", id) is None:
+                await destroy(connection, organization, id, await key_ids(connection, organization, id))
+                return
+            keeps_keys = resources.configured is not None and resources.configured.keeps_keys
+            keys = await keys_to_destroy(connection, organization, id) if keeps_keys else ()
+            command = ForgetAccount(id, keys, reason, now_of(resources))
+            await execute(connection, resources, command, generations, actor=OPERATOR, keyring=keyring)
     except CommandError as error:
         raise ExpectedFailure(str(error)) from error
-    return row["id"], len(good)
 
 
 @click.group(name="personal-keys")

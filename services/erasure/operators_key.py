@@ -6,7 +6,7 @@ from pathlib import Path
 
 from services.failures import ExpectedFailure, Worded
 from services.personal.keyring import Keyring
-from services.run.settings import Settings
+from services.run.settings import SECRET_BYTES_LEAST, Settings
 
 _FILE = "personal.key"
 _SECRET_BYTES = 48
@@ -22,11 +22,17 @@ def keyring_of(settings: Settings) -> Keyring:
         return Keyring(settings.personal_key.get_secret_value())
     file = _file_of(settings)
     try:
-        return Keyring(file.read_text())
+        return Keyring(_checked(file, file.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return Keyring()
     except (OSError, UnicodeDecodeError) as error:
         raise KeyFileError(file=file, why=error) from error
+
+
+def _checked(file: Path, text: str) -> str:
+    if any(0 < len(line.strip().encode()) < SECRET_BYTES_LEAST for line in text.splitlines()):
+        raise KeyFileError(file=file, why=f"a line has less than {SECRET_BYTES_LEAST} bytes")
+    return text
 
 
 def ensure_home_key(settings: Settings) -> None:

@@ -32,8 +32,6 @@ from services.readside.progress import Waiter
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 
-_ORGANIZATION = "SELECT organization FROM bills WHERE bill_id = $1"
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -46,15 +44,6 @@ class Asked:
     limit: int = LIMIT_DEFAULT
     after: int | None = None
     cut: Cut | None = None
-
-
-async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
-    """Whose bill it is. Raises: UnknownResource."""
-    async with reading_live(postgres) as connection:
-        organization: str | None = await connection.fetchval(_ORGANIZATION, bill_id)
-    if organization is None:
-        raise UnknownResource(kind="bill", id=bill_id)
-    return organization
 
 
 class FoundLine(NamedTuple):

@@ -7,10 +7,11 @@ import msgspec
 
 from services.commands.errors import CommandError
 from services.erasure.operators_key import keyring_of
-from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
+from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
 from services.explain.text import lines_of
 from services.personal.opening import opened_json
 from services.postgres import open_postgres
+from services.readside.bill_rows import organization_of_bill
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process

@@ -8,7 +8,7 @@ STEP = "  "
 
 
 def lines_of(document: Document) -> Iterator[str]:
-    """The explanation line by line."""
+    """An explanation, as GET `explain` answers it, in lines for a terminal."""
     period = " to ".join(str(day) for day in document["servicePeriod"])
     money = f"{document['amount']} {document['currency']}"
     pays = f", pays {document['chargeType']}" if "chargeType" in document else ""

@@ -132,7 +132,8 @@ class ExportRunner:
     async def _carry_out(self, job: ExportJob, end: Watermark) -> None:
         postgres = self._postgres.of(job.organization)
         async with postgres.transaction() as connection:
-            await start_export(connection, job, datetime.now(UTC))
+            if not await start_export(connection, job, datetime.now(UTC)):
+                return  # another process has ended it after we had read it, and before the lock was ours
         status: Status = "SUCCEEDED"
         rows = message = None
         try:

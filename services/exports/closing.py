@@ -6,7 +6,7 @@ Looked at are the families of what ended in between, and those that had bills si
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -53,7 +53,7 @@ WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position
 _DAY = timedelta(days=1)
 
 
-class _Fund(NamedTuple):
+class Fund(NamedTuple):
     """A commitment or balance that is paid ahead. `deleted`: the day on which it was."""
 
     entity: CommitmentEntity | BalanceEntity
@@ -73,14 +73,14 @@ class _Fund(NamedTuple):
         return named_day(body.rollover_end_date or body.end_date, zone)
 
 
-class _Account(NamedTuple):
+class Account(NamedTuple):
     root: str
     zone: str
     code: str
 
 
 @dataclass(slots=True)
-class _Sums:
+class Sums:
     """What was billed for a fund less what was drawn of it: by the beginning of the range, and by its end."""
 
     before: Decimal = field(default_factory=Decimal)
@@ -94,19 +94,23 @@ class _Sums:
             self.before += signed
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """The funds at both ends of the range, by id, and their accounts."""
 
-    then: Mapping[str, _Fund]
-    now: Mapping[str, _Fund]
-    accounts: Mapping[str, _Account]
+    then: Mapping[str, Fund]
+    now: Mapping[str, Fund]
+    accounts: Mapping[str, Account]
 
-    def is_over(self, id: str, funds: Mapping[str, _Fund], mark: Watermark) -> bool:
+    def is_over(self, id: str, funds: Mapping[str, Fund], mark: Watermark) -> bool:
         """Whether it had ended by the watermark's day, as far as was known at its position."""
         fund = funds.get(id)
         if fund is None or mark.closed is None:
             return False
         return fund.ends(self.accounts[fund.account_id].zone) <= mark.closed + _DAY
+
+    def over(self, id: str, asked: Range) -> tuple[bool, bool]:
+        """Whether a fund had ended by the beginning of the range, and by its end."""
+        return self.is_over(id, self.then, asked.since), self.is_over(id, self.now, asked.until)
 
 
 async def closing_rows(connect: Connect, organization: str, asked: Range, chart: Chart) -> AsyncIterator[list[Row]]:
@@ -117,22 +121,19 @@ async def closing_rows(connect: Connect, organization: str, asked: Range, chart:
     async with connect() as connection:
         rows = await connection.fetch(_BILLED, organization, asked.since.position, asked.until.position)
     billed = {row["stream"] for row in rows}
-    over = {
-        id: (known.is_over(id, known.then, asked.since), known.is_over(id, known.now, asked.until)) for id in known.now
-    }
+    over = {id: known.over(id, asked) for id in known.now}
     streams = {id: bills_of(known.accounts[fund.account_id].root) for id, fund in known.now.items()}
     moved = {id for id, (then, now) in over.items() if then != now or (now and streams[id] in billed)}
     sums = await _sums(connect, organization, asked, moved, sorted({streams[id] for id in moved}))
     for id in sorted(moved):
-        was_over, is_over = over[id]
-        left = sums[id].by_the_end if is_over else Decimal(0)
-        yield list(_rows(known, id, left, sums[id].before if was_over else Decimal(0), asked, chart, new=not was_over))
+        yield list(rows_of_fund(known, id, sums[id], asked, chart))
 
 
-def _rows(
-    known: _Known, id: str, left: Decimal, closed: Decimal, asked: Range, chart: Chart, *, new: bool
-) -> Iterator[Row]:
-    """What ended before the last closing is made up for on the day of this one."""
+def rows_of_fund(known: Known, id: str, sums: Sums, asked: Range, chart: Chart) -> Iterator[Row]:
+    """The rows that close a fund, if it is over. What ended before the last closing is made up for on the day of this
+    one."""
+    was_over, is_over = known.over(id, asked)
+    left, closed = sums.by_the_end if is_over else Decimal(0), sums.before if was_over else Decimal(0)
     fund, until = known.now[id], asked.until
     account, closing_day = known.accounts[fund.account_id], until.closed
     assert closing_day is not None
@@ -143,7 +144,7 @@ def _rows(
         *((None, id) if is_balance else (id, None)),
         f"{'Balance' if is_balance else 'Commitment'} over on {last}",
     )
-    day = min(last, closing_day) if new else closing_day
+    day = closing_day if was_over else min(last, closing_day)
     for place, entry in enumerate(closing_of(left, closed, day, chart)):
         whose = f"{id}/{asked.since.text}/{until.text}"
         yield from both_sides(whose, place, entry, fund.entity.body.currency, about)
@@ -151,48 +152,53 @@ def _rows(
 
 async def _sums(
     connect: Connect, organization: str, asked: Range, ids: set[str], streams: Sequence[str]
-) -> Mapping[str, _Sums]:
+) -> Mapping[str, Sums]:
     """What moved these funds, from their families' first bill on."""
-    sums: defaultdict[str, _Sums] = defaultdict(_Sums)
+    sums: defaultdict[str, Sums] = defaultdict(Sums)
     whole = asked._replace(since=asked.since._replace(position=0))
     for stream in streams:
         async for issued in read_issued(connect, organization, whole, stream):
-            for line in issued.lines:
-                id = line.commitment_id or line.balance_id
-                if id in ids and recognition_of(line) != "REVENUE":
-                    sums[id].moved(line.amount, issued, asked)
+            add_up(sums, issued, asked, ids)
     return sums
 
 
-async def _known(connect: Connect, organization: str, asked: Range) -> _Known:
+def add_up(sums: Mapping[str, Sums], issued: Issued, asked: Range, ids: Container[str]) -> None:
+    """To the sums of these funds what lines bill ahead for them, and draw of them."""
+    for line in issued.lines:
+        id = line.commitment_id or line.balance_id
+        if id is not None and id in ids and recognition_of(line) != "REVENUE":
+            sums[id].moved(line.amount, issued, asked)
+
+
+async def _known(connect: Connect, organization: str, asked: Range) -> Known:
     """In one pass over what tells of funds."""
-    resources, deleted, then = Resources(organization), dict[str, _Fund](), None
+    resources, deleted, then = Resources(organization), dict[str, Fund](), None
     async with connect() as connection:
         async with connection.transaction():
             until = asked.until.position
             async for row in connection.cursor(_FACTS, organization, until, list(_ABOUT_FUNDS), prefetch=200):
                 if then is None and row["position"] > asked.since.position:
-                    then = dict(_funds(resources, deleted.values()))
+                    then = dict(funds_of(resources, deleted.values()))
                 envelope = envelope_of(row, "")
                 match envelope.data:
                     case CommitmentDeleted(id=id):
-                        deleted[id] = _Fund(resources.commitments[id], envelope.time.date())
+                        deleted[id] = Fund(resources.commitments[id], envelope.time.date())
                     case BalanceDeleted(id=id):
-                        deleted[id] = _Fund(resources.balances[id], envelope.time.date())
+                        deleted[id] = Fund(resources.balances[id], envelope.time.date())
                 resources.evolve(envelope)
-        now = dict(_funds(resources, deleted.values()))
+        now = dict(funds_of(resources, deleted.values()))
         owners = sorted({fund.account_id for fund in now.values()})
         rows = await connection.fetch(_ACCOUNTS, organization, owners, until)
-    accounts = {row["id"]: _Account(row["root"], row["zone"], row["code"]) for row in rows}
-    return _Known(now if then is None else then, now, accounts)
+    accounts = {row["id"]: Account(row["root"], row["zone"], row["code"]) for row in rows}
+    return Known(now if then is None else then, now, accounts)
 
 
-def _funds(resources: Resources, deleted: Iterable[_Fund]) -> Iterator[tuple[str, _Fund]]:
+def funds_of(resources: Resources, deleted: Iterable[Fund]) -> Iterator[tuple[str, Fund]]:
     """By id all that is paid ahead, or was; a minimum is not."""
     for fund in deleted:
         yield fund.entity.id, fund
     for commitment in resources.commitments.values():
         if commitment.body.kind == "PREPAYMENT":
-            yield commitment.id, _Fund(commitment)
+            yield commitment.id, Fund(commitment)
     for balance in resources.balances.values():
-        yield balance.id, _Fund(balance)
+        yield balance.id, Fund(balance)

@@ -35,9 +35,9 @@ ORDER BY sequence DESC LIMIT $7
 """
 _OPEN = f"SELECT {_COLUMNS} FROM store.export_jobs WHERE {_IS_OPEN} ORDER BY sequence"
 _COUNT = f"SELECT count(*) FROM store.export_jobs WHERE organization = $1 AND {_IS_OPEN}"
-_START = """
+_START = f"""
 UPDATE store.export_jobs SET status = 'RUNNING', started = $3, modified = $3, version = version + 1
-WHERE organization = $1 AND id = $2
+WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING true
 """
 _END_JOB = """
 UPDATE store.export_jobs SET status = $3, rows = $4, message = $5, modified = $6, version = version + 1
@@ -158,9 +158,9 @@ async def open_exports(connection: Any) -> list[ExportJob]:
     return [_job(row) for row in await connection.fetch(_OPEN)]
 
 
-async def start_export(connection: Any, job: ExportJob, now: datetime) -> None:
-    """It is being written."""
-    await connection.execute(_START, job.organization, job.id, now)
+async def start_export(connection: Any, job: ExportJob, now: datetime) -> bool:
+    """It is being written, unless it has ended since it was read: then there is nothing to do."""
+    return bool(await connection.fetchval(_START, job.organization, job.id, now))
 
 
 async def end_export(

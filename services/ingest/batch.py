@@ -48,6 +48,7 @@ KEPT_SHARE = 2
 MAX_RULE_LENGTH = 1000
 #: Records that are settled without a break: a few milliseconds' worth.
 _PART = 500
+_NOT_SEALED = "the operator's key of personal data is missing: replay this once the operator has set it"
 #: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
 _Candidate = tuple[FetchedRecord, Arrival, Usage]
 
@@ -177,8 +178,10 @@ def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
     if account.partition != partition:
         raise _StrayedError(account.partition)
     meter = find_meter(event, directory)
-    seal = catalogs.sealer(account.id).seal if directory.keeps_keys else None
-    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), seal)
+    sealer = catalogs.sealer(account.id) if directory.keeps_keys else None
+    if sealer is None and directory.keeps_keys:
+        raise Refused(Reason.NOT_SEALED, _NOT_SEALED)
+    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), sealer and sealer.seal)
 
 
 def _oversized() -> Refused:

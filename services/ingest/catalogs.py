@@ -6,7 +6,7 @@ no others; what happens to an account or its plans, of which there are many, cos
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import structlog
 
@@ -91,9 +91,9 @@ class Catalogs:
         self._sealers: dict[str, Sealer] = {}
 
     @property
-    def keeps_keys(self) -> bool:
-        """Whether any organization does."""
-        return bool(self._follower.keeping)
+    def keeping(self) -> Set[str]:
+        """Organizations that keep keys."""
+        return self._follower.keeping
 
     def knows(self, account_id: str) -> bool:
         """Whether the account's sealer is known."""
@@ -103,9 +103,9 @@ class Catalogs:
         """These are the accounts' sealers from now on."""
         self._sealers |= sealers
 
-    def sealer(self, account_id: str) -> Sealer:
-        """With what the account's personal texts are sealed: it is known."""
-        return self._sealers[account_id]
+    def sealer(self, account_id: str) -> Sealer | None:
+        """With what the account's personal texts are sealed; None if that cannot be known."""
+        return self._sealers.get(account_id)
 
     @property
     def offset(self) -> int:

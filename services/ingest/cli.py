@@ -20,12 +20,12 @@ from services.outage import until_stopped
 from services.personal.keyring import Keyring
 from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
+from services.readside.live import when_current
 from services.refusals.keeper import Keeper
 from services.run.process import Process, run_process
 from services.run.stack import Endpoints
 from services.store.generations import load_generations
 from services.worker.host import host
-from services.worker.versions import when_current
 
 GROUP = "trueup-ingest"
 #: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and more would

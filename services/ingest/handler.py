@@ -97,11 +97,11 @@ class IngestHandler:
         return {partition: state.next_usage for partition, state in loaded.items()}
 
     async def _snapshots(self, partitions: Sequence[int]) -> list[PartitionState]:
-        made = self._generations
-        homes = {partition: home_of(partition, made.partitions) for partition in partitions}
+        known = self._generations
+        homes = {partition: home_of(partition, known.partitions) for partition in partitions}
         snapshots = await load_snapshots(self._postgres, homes)
         return [
-            PartitionState(partition, home, made.usage, made.origins, snapshots[partition], made.begin_of(partition))
+            PartitionState(partition, home, known.usage, known.origins, snapshots[partition], known.begin_of(partition))
             for partition, home in homes.items()
         ]
 
@@ -131,7 +131,7 @@ class IngestHandler:
             await self._written(0)
             return IDLE_S
         await self._pass_commands()
-        outcomes = {partition: await self._settle(come, self._states[partition]) for partition, come in polled.items()}
+        outcomes = {partition: await self._settle(poll, self._states[partition]) for partition, poll in polled.items()}
         await self._written(AHEAD - 1)
         before = self._writing[-1] if self._writing else None
         self._writing.append(asyncio.create_task(self._write(outcomes, before)))

@@ -2,15 +2,21 @@
 its first usage is judged, and dropped when the log says that the account was forgotten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import structlog
 
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import decode
 from services.kafka import FetchedRecord
-from services.personal.keyring import Keyring
+from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
 from services.personal.keys import sealers_of
 from services.postgres import Postgres
 from services.refusals.refusal import Refused
+
+log = structlog.get_logger(__name__)
+#: Organizations that are looked for by name; of more, to decode is not dearer.
+_SOUGHT_MOST = 4
 
 
 class SealerFinder:
@@ -22,11 +28,27 @@ class SealerFinder:
     async def find(self, records: Sequence[FetchedRecord], partition: int, catalogs: Catalogs) -> None:
         """Have the catalogs know the sealer of every account of the partition that these records are of.
 
-        Where nobody keeps keys, no record is looked at. Raises: NoPersonalKeyError, WrongPersonalKeyError.
+        Where the operator's key is missing, they do not: usage of these accounts is refused, and nobody else's waits.
         """
-        for organization, accounts in _wanted(records if catalogs.keeps_keys else (), partition, catalogs).items():
+        if not may_be_of(catalogs.keeping, records):
+            return
+        for organization, accounts in _wanted(records, partition, catalogs).items():
             async with self._postgres.connection() as connection:
-                catalogs.know(await sealers_of(connection, organization, accounts, self._keyring))
+                try:
+                    catalogs.know(await sealers_of(connection, organization, accounts, self._keyring))
+                except (NoPersonalKeyError, WrongPersonalKeyError) as error:
+                    log.error("usage_not_sealed", organization=organization, error=str(error))
+
+
+def may_be_of(organizations: Collection[str], records: Sequence[FetchedRecord]) -> bool:
+    """Whether any record may be of one of these: nobody else's usage is decoded twice because of them.
+
+    An organization stands in its records by its name, unless JSON spells that with a backslash, or headers have it.
+    """
+    if not organizations or len(organizations) > _SOUGHT_MOST or any([record.headers for record in records]):
+        return bool(organizations)
+    values = b"".join([record.value or b"" for record in records])
+    return b"\\" in values or any(organization.encode() in values for organization in organizations)
 
 
 def _wanted(records: Sequence[FetchedRecord], partition: int, catalogs: Catalogs) -> dict[str, set[str]]:

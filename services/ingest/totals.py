@@ -135,10 +135,10 @@ class PartitionTotals:
             self.cell((account_id, aggregation_id, segment), day).merge(plan.functions[aggregation_id], value)
 
     def correct(
-        self, account_id: str, day: date, plan: MeterPlan, gone: Iterable[Contribution], come: Iterable[Contribution]
+        self, account_id: str, day: date, plan: MeterPlan, before: Iterable[Contribution], after: Iterable[Contribution]
     ) -> None:
-        """An event of the day contributes something else than it did."""
-        for parts, is_gone in ((gone, True), (come, False)):
+        """An event of the day contributes something else than `before`."""
+        for parts, is_gone in ((before, True), (after, False)):
             for aggregation_id, segment, value in parts:
                 cell = self.cell((account_id, aggregation_id, segment), day)
                 cell.correct(plan.functions[aggregation_id], value, gone=is_gone)

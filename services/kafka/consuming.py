@@ -9,6 +9,7 @@ for what it makes of an answer.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -32,6 +33,8 @@ from services.kafka.failures import LogHoleError
 from services.kafka.lenient import ExactRecords, LenientRecords
 
 log = structlog.get_logger(__name__)
+#: As the library logs it: tried many times a second, it is printed once a minute (`services/run/logs.py`).
+_fetching = logging.getLogger("aiokafka.consumer.fetcher")
 #: An option of a consumer: it looks this often whether there is something to fetch, beside all that wakes it for that.
 LOOK_MS = 10_000
 
@@ -133,7 +136,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
         try:
             response = await self._client.send(node_id, request)
         except KafkaError as error:
-            log.warning("fetch_failed", node=node_id, error=repr(error))
+            _fetching.error("Failed fetch messages from %s: %s", node_id, error)
             await asyncio.sleep(self._retry_backoff)
             return False
         except asyncio.CancelledError:  # by `close`, or since the assignment is over: nobody wants the answer
@@ -193,7 +196,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
         if error in (NotLeaderForPartitionError, UnknownTopicOrPartitionError):
             self._client.force_metadata_update()
         else:
-            log.warning("fetch_refused", topic=key.topic, partition=key.partition, error=error.__name__)
+            _fetching.warning("Unexpected error while fetching data: %s", error.__name__)
         return False
 
 

@@ -15,7 +15,8 @@ from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from services.personal.sealed import TOMBSTONE, is_sealed
 
-Change = Callable[[str], str]
+#: What becomes of a text, given what stood in its place before; None: nothing did.
+Rewrite = Callable[[str, str | None], str]
 _OF_ADDRESS = tuple(name for name in Address.model_fields if name != "country")
 
 
@@ -31,46 +32,57 @@ def marked_by(config: OrganizationConfig | None) -> Collection[str] | None:
     return (config.personal_custom_fields or ()) if config is not None and config.keeps_keys else None
 
 
-def changed_fact(fact: Fact, marked: Collection[str], change: Change) -> Fact:
-    """The fact with its personal texts changed; the same object where it has none."""
+def changed_fact(fact: Fact, marked: Collection[str], rewrite: Rewrite, before: Resource | None = None) -> Fact:
+    """The fact with its personal texts changed; the same object where it has none. `before`: the body that it changes,
+    if it is there already."""
     if not isinstance(fact, ResourceCreated | ResourceUpdated):
         return fact
-    body = changed_body(fact.body, marked, change)
+    body = changed_body(fact.body, marked, rewrite, before)
     return fact if body is fact.body else fact.model_copy(update={"body": body})
 
 
 def has_personal(fact: Fact, marked: Collection[str]) -> bool:
     """Whether there is anything to be sealed in it."""
-    return changed_fact(fact, marked, lambda text: text if is_sealed(text) else TOMBSTONE) is not fact
+    return changed_fact(fact, marked, lambda text, before: text if is_sealed(text) else TOMBSTONE) is not fact
 
 
-def changed_body(body: Resource, marked: Collection[str], change: Change) -> Resource:
+def changed_body(body: Resource, marked: Collection[str], rewrite: Rewrite, before: Resource | None = None) -> Resource:
     """The same of a body."""
     changed: dict[str, Any] = {}
     if isinstance(body, Account):
+        old = before if isinstance(before, Account) else None
         if body.name != body.code:
-            changed["name"] = change(body.name)
+            changed["name"] = rewrite(body.name, None if old is None else old.name)
         if body.email_address is not None:
-            changed["email_address"] = change(body.email_address)
+            changed["email_address"] = rewrite(body.email_address, None if old is None else old.email_address)
         if body.address is not None:
-            changed["address"] = _changed_address(body.address, change)
+            changed["address"] = _changed_address(body.address, rewrite, None if old is None else old.address)
     if body.custom_fields is not None:
-        changed["custom_fields"] = _changed_texts(body.custom_fields, marked, change)
+        stood = {} if before is None else before.custom_fields or {}
+        changed["custom_fields"] = _changed_texts(body.custom_fields, marked, rewrite, stood)
     new = {name: value for name, value in changed.items() if value != getattr(body, name)}
     return body.model_copy(update=new) if new else body
 
 
-def changed_usage(fields: UsageFields, change: Change) -> UsageFields:
-    """The same of what an event of usage says."""
-    who = {code: change(text) for code, text in (fields.who or {}).items()}
+def changed_usage(fields: UsageFields, rewrite: Rewrite, before: UsageFields | None) -> UsageFields:
+    """The same of what an event of usage says; `before`: what stands of it."""
+    stood = {} if before is None else before.who
+    who = {code: rewrite(text, stood.get(code)) for code, text in fields.who.items()}
     return fields.model_copy(update={"who": who}) if who else fields
 
 
-def _changed_address(address: Address, change: Change) -> Address:
-    lines = {name: change(line) for name in _OF_ADDRESS if (line := getattr(address, name))}
+def _changed_address(address: Address, rewrite: Rewrite, before: Address | None) -> Address:
+    lines = {
+        name: rewrite(line, getattr(before, name, None)) for name in _OF_ADDRESS if (line := getattr(address, name))
+    }
     return address.model_copy(update=lines)
 
 
-def _changed_texts(fields: Mapping[str, Any], marked: Collection[str], change: Change) -> dict[str, Any]:
+def _changed_texts(
+    fields: Mapping[str, Any], marked: Collection[str], rewrite: Rewrite, before: Mapping[str, Any]
+) -> dict[str, Any]:
     """A number that is marked becomes a text: it is one wherever it is shown, too."""
-    return {name: change(str(value)) if name in marked else value for name, value in fields.items()}
+    return {
+        name: rewrite(str(value), str(before.get(name, ""))) if name in marked else value
+        for name, value in fields.items()
+    }

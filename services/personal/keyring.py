@@ -7,10 +7,13 @@ before it, and taken away once `trueup personal-keys rewrap` has run.
 
 import base64
 import hashlib
+from typing import NamedTuple
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 
 from services.failures import ExpectedFailure, Worded
+
+_NAME_BYTES = 6
 
 
 class NoPersonalKeyError(Worded, ExpectedFailure):
@@ -23,41 +26,59 @@ class WrongPersonalKeyError(Worded, ExpectedFailure):
 TRUEUP_PERSONAL_KEY_FILE: put that one back, in a line of its own"""
 
 
+class Wrapped(NamedTuple):
+    """An account's key as Postgres has it, and the name of the operator's key that it is encrypted with."""
+
+    key: bytes
+    by: str
+
+
 class Keyring:
     """Encrypts and decrypts accounts' keys; without lines it can do neither."""
 
     def __init__(self, lines: str | None = None) -> None:
         given = [line.strip() for line in (lines or "").splitlines() if line.strip()]
-        self._fernet = MultiFernet([_fernet(line) for line in given]) if given else None
+        #: By name, in the order of the lines.
+        self._by_name = {_name(line): _fernet(line) for line in given}
 
     @property
     def is_there(self) -> bool:
         """Whether the operator has given a key."""
-        return self._fernet is not None
+        return bool(self._by_name)
 
-    def wrapped(self, organization: str, key: bytes) -> bytes:
+    @property
+    def first(self) -> str:
+        """The name of the key that encrypts; empty without one."""
+        return next(iter(self._by_name), "")
+
+    def wrapped(self, organization: str, key: bytes) -> Wrapped:
         """An account's key as Postgres has it. Raises: NoPersonalKeyError."""
-        return self._of(organization).encrypt(key)
-
-    def unwrapped(self, organization: str, key_id: str, wrapped: bytes) -> bytes:
-        """The account's key. Raises: NoPersonalKeyError, WrongPersonalKeyError."""
-        try:
-            return self._of(organization).decrypt(wrapped)
-        except InvalidToken:
-            raise WrongPersonalKeyError(key_id=key_id, organization=organization) from None
-
-    def rewrapped(self, organization: str, key_id: str, wrapped: bytes) -> bytes:
-        """The same key, encrypted with the first line. Raises: NoPersonalKeyError, WrongPersonalKeyError."""
-        try:
-            return self._of(organization).rotate(wrapped)
-        except InvalidToken:
-            raise WrongPersonalKeyError(key_id=key_id, organization=organization) from None
-
-    def _of(self, organization: str) -> MultiFernet:
-        if self._fernet is None:
+        if not self._by_name:
             raise NoPersonalKeyError(organization=organization)
-        return self._fernet
+        return Wrapped(self._by_name[self.first].encrypt(key), self.first)
+
+    def unwrapped(self, organization: str, key_id: str, wrapped: Wrapped) -> bytes:
+        """The account's key. Raises: NoPersonalKeyError, WrongPersonalKeyError."""
+        if not self._by_name:
+            raise NoPersonalKeyError(organization=organization)
+        try:
+            return self._by_name[wrapped.by].decrypt(wrapped.key)
+        except (KeyError, InvalidToken):
+            raise WrongPersonalKeyError(key_id=key_id, organization=organization) from None
+
+    def rewrapped(self, organization: str, key_id: str, wrapped: Wrapped) -> Wrapped:
+        """The same key, encrypted with the first line. Raises: NoPersonalKeyError, WrongPersonalKeyError."""
+        return self.wrapped(organization, self.unwrapped(organization, key_id, wrapped))
 
 
-def _fernet(secret: str) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
+def _secret(line: str) -> bytes:
+    return hashlib.sha256(line.encode()).digest()
+
+
+def _fernet(line: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(_secret(line)))
+
+
+def _name(line: str) -> str:
+    """What is kept of which key it was: of a hash of what is made of it, so that nothing of it can be told."""
+    return hashlib.sha256(b"the name of " + _secret(line)).hexdigest()[: 2 * _NAME_BYTES]

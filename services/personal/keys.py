@@ -8,30 +8,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from secrets import token_bytes, token_urlsafe
 from typing import Any
 
-from services.personal.keyring import Keyring
+from services.personal.keyring import Keyring, Wrapped
 from services.personal.sealed import ID_BYTES, KEY_BYTES, Sealer
 
 _OF_ACCOUNTS = """
-SELECT account, key_id, key FROM store.personal_keys
+SELECT account, key_id, key, wrapped_by FROM store.personal_keys
 WHERE organization = $1 AND account = ANY ($2) AND key IS NOT NULL
 """
+#: Of two who make one at the same time the second waits for what becomes of the first's.
 _MAKE = """
-INSERT INTO store.personal_keys (organization, account, key_id, key)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[])
+INSERT INTO store.personal_keys (organization, account, key_id, key, wrapped_by) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (organization, account) WHERE key IS NOT NULL DO NOTHING
 """
-_CALLED = "SELECT key_id, key FROM store.personal_keys WHERE organization = $1 AND key_id = ANY ($2)"
+_CALLED = "SELECT key_id, key, wrapped_by FROM store.personal_keys WHERE organization = $1 AND key_id = ANY ($2)"
 #: A key that is not there, because the database was lost, is destroyed all the same.
 _DESTROY = """
-INSERT INTO store.personal_keys AS held (organization, account, key_id, key)
-SELECT $1, $2, key_id, NULL FROM unnest($3::text[]) AS key_id
+INSERT INTO store.personal_keys AS held (organization, account, key_id, key, wrapped_by)
+SELECT $1, $2, key_id, NULL, '' FROM unnest($3::text[]) AS key_id
 ON CONFLICT (organization, key_id) DO UPDATE SET key = NULL
 """
-_ALL = """
-SELECT organization, key_id, key FROM store.personal_keys
-WHERE key IS NOT NULL AND (organization, key_id) > ($1, $2) ORDER BY organization, key_id
+_OTHERS = """
+SELECT organization, key_id, key, wrapped_by FROM store.personal_keys
+WHERE key IS NOT NULL AND wrapped_by <> $1 AND (organization, key_id) > ($2, $3) ORDER BY organization, key_id
 """
-_REPLACE = "UPDATE store.personal_keys SET key = $4 WHERE organization = $1 AND key_id = $2 AND key = $3"
+_REPLACE = """
+UPDATE store.personal_keys SET key = $4, wrapped_by = $5 WHERE organization = $1 AND key_id = $2 AND key = $3
+"""
+#: One for each of the operator's keys that any is encrypted with.
+_BY_EACH = """
+SELECT DISTINCT ON (wrapped_by) organization, key_id, key, wrapped_by FROM store.personal_keys WHERE key IS NOT NULL
+"""
 #: Keys that are looked at in one transaction.
 _PAGE = 1_000
 
@@ -44,16 +50,17 @@ def new_key() -> tuple[str, bytes]:
 async def sealers_of(
     connection: Any, organization: str, accounts: Iterable[str], keyring: Keyring
 ) -> dict[str, Sealer]:
-    """Who seals for each of these accounts, by id; keys that are not there are made.
+    """Who seals for each of these accounts, by id; keys that are not there are made, one by one, so that nobody waits
+    for one while another waits for him.
 
     Of two who make one at the same time, both get the same. Raises: NoPersonalKeyError, WrongPersonalKeyError.
     """
     wanted = sorted(set(accounts))
     known = await _read(connection, organization, wanted, keyring)
     while missing := [account for account in wanted if account not in known]:
-        made = [new_key() for _ in missing]
-        wrapped = [keyring.wrapped(organization, key) for _, key in made]
-        await connection.execute(_MAKE, organization, missing, [key_id for key_id, _ in made], wrapped)
+        for account in missing:
+            key_id, key = new_key()
+            await connection.execute(_MAKE, organization, account, key_id, *keyring.wrapped(organization, key))
         known |= await _read(connection, organization, missing, keyring)
     return known
 
@@ -75,12 +82,28 @@ async def sealers_called(
 
 
 def _sealer(organization: str, row: Mapping[str, Any], keyring: Keyring) -> Sealer:
-    return Sealer(row["key_id"], keyring.unwrapped(organization, row["key_id"], row["key"]))
+    wrapped = Wrapped(row["key"], row["wrapped_by"])
+    return Sealer(row["key_id"], keyring.unwrapped(organization, row["key_id"], wrapped))
 
 
 async def key_ids(connection: Any, organization: str, account: str) -> tuple[str, ...]:
     """The ids of the account's keys: of the one that is good, or none."""
     return tuple(row["key_id"] for row in await connection.fetch(_OF_ACCOUNTS, organization, [account]))
+
+
+async def known_ids(connection: Any, organization: str, key_ids: Iterable[str]) -> set[str]:
+    """Those of these keys that there are or were, destroyed ones among them; the others are lost."""
+    return {row["key_id"] for row in await connection.fetch(_CALLED, organization, sorted(key_ids))}
+
+
+async def keys_to_destroy(connection: Any, organization: str, account: str) -> tuple[str, ...]:
+    """The ids of the account's good keys, in the transaction that is to destroy them.
+
+    An account without one is given one that nobody can use: whoever is about to make a key for it waits until the
+    transaction has ended, and what was sealed before that is sealed with a key that is told here.
+    """
+    await connection.execute(_MAKE, organization, account, token_urlsafe(ID_BYTES), b"", "")
+    return await key_ids(connection, organization, account)
 
 
 async def destroy(connection: Any, organization: str, account: str, key_ids: Sequence[str]) -> None:
@@ -89,25 +112,26 @@ async def destroy(connection: Any, organization: str, account: str, key_ids: Seq
 
 
 async def rewrap(connection: Any, keyring: Keyring) -> int:
-    """Encrypt all keys of the database with the operator's first key; returns how many there are.
+    """Encrypt all keys of the database with the operator's first key; returns how many were encrypted with another.
 
     Raises: NoPersonalKeyError, WrongPersonalKeyError; those before it are done then, and a second run does no harm.
     """
     done, last = 0, ("", "")
-    while rows := await connection.fetch(f"{_ALL} LIMIT {_PAGE}", *last):
+    while rows := await connection.fetch(f"{_OTHERS} LIMIT {_PAGE}", keyring.first, *last):
         for row in rows:
-            organization, key_id, key = row
-            await connection.execute(_REPLACE, organization, key_id, key, keyring.rewrapped(*row))
+            organization, key_id, key, wrapped_by = row
+            rewrapped = keyring.rewrapped(organization, key_id, Wrapped(key, wrapped_by))
+            await connection.execute(_REPLACE, organization, key_id, key, *rewrapped)
         done, last = done + len(rows), (organization, key_id)
     return done
 
 
 async def check_opens(connection: Any, keyring: Keyring) -> bool:
-    """Whoever has no key, or another one, is told so before anybody asks; whether any account has a key.
+    """Whoever has no key, or not all, is told so before anybody asks; whether any account has a key.
 
     Raises: NoPersonalKeyError, WrongPersonalKeyError.
     """
-    row = await connection.fetchrow(f"{_ALL} LIMIT 1", "", "")
-    if row is not None:
-        keyring.unwrapped(*row)
-    return row is not None
+    rows = await connection.fetch(_BY_EACH)
+    for row in rows:
+        keyring.unwrapped(row["organization"], row["key_id"], Wrapped(row["key"], row["wrapped_by"]))
+    return bool(rows)

@@ -3,14 +3,13 @@
 Nothing that is opened is kept, so the next who asks after the forgetting is shown the tombstone.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from services.concurrency import compute
 from services.personal.keyring import Keyring
 from services.personal.keys import sealers_called
-from services.personal.sealed import MARK, Sealer, keys_in, opened
+from services.personal.sealed import MARK, keys_in, opened_in_json
 from services.postgres import Postgres
 
 _BYTES_MARK = MARK.encode()
@@ -31,7 +30,7 @@ async def opened_json(postgres: Postgres, organization: str, keyring: Keyring, p
         return payload
     async with postgres.connection() as connection:
         sealers = await sealers_called(connection, organization, asked, keyring)
-    return (await compute(organization, _opened, text, sealers)).encode()
+    return (await compute(organization, opened_in_json, text, sealers)).encode()
 
 
 async def opened_documents(connection: Any, organization: str, keyring: Keyring, documents: Sequence[str]) -> list[str]:
@@ -40,14 +39,4 @@ async def opened_documents(connection: Any, organization: str, keyring: Keyring,
     if not asked:
         return list(documents)
     sealers = await sealers_called(connection, organization, asked, keyring)
-    return [_opened(document, sealers) for document in documents]
-
-
-def _opened(text: str, sealers: Mapping[str, Sealer | None]) -> str:
-    return opened(text, sealers, _spelt)
-
-
-def _spelt(plain: str, depth: int) -> str:
-    for _ in range(depth):
-        plain = json.dumps(plain, ensure_ascii=False)[1:-1]
-    return plain
+    return [opened_in_json(document, sealers) for document in documents]

@@ -5,9 +5,10 @@ others are. So whatever only compares texts, such as UNIQUE, counts sealed ones 
 and after the key is destroyed; and who sends a body again that has not changed has not changed anything.
 """
 
+import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -18,9 +19,9 @@ MARK = "sealed1."
 TOMBSTONE = "[forgotten]"
 #: Bytes of an account's key: half of them authenticate, half encrypt; and of its id, which is written in base64.
 KEY_BYTES, ID_BYTES = 64, 8
-#: Backslashes before a quote that are counted: no document of ours is as deep.
-_DEEPEST = 31
 _TOKEN = re.compile(rf"{re.escape(MARK)}([A-Za-z0-9_-]{{11}})\.([A-Za-z0-9_-]{{23,}})")
+#: All of a string of JSON, with the backslashes that its quotes have.
+_STRING = re.compile(rf'(?<!\\)(\\*+)"({re.escape(MARK)}[A-Za-z0-9_.-]+)\1"')
 
 
 class Sealer:
@@ -37,9 +38,16 @@ class Sealer:
             return text
         return self._prefix + urlsafe_b64encode(self._cipher.encrypt(text.encode(), None)).rstrip(b"=").decode()
 
-    def seal_once(self, text: str) -> str:
+    def seal_over(self, text: str, before: str | None) -> str:
+        """The text sealed in the place of another. Who sends back the tombstone that he was shown means what it stands
+        for: that stays, for ever unreadable and still equal to itself."""
+        if text == TOMBSTONE and before is not None and is_sealed(before) and self.key_id not in keys_in(before):
+            return before
+        return self.seal(text)
+
+    def seal_once(self, text: str, before: str | None = None) -> str:
         """The same, and what is sealed already as it is: a body that is carried over has that, a client's never."""
-        return text if is_sealed(text) else self.seal(text)
+        return text if is_sealed(text) else self.seal_over(text, before)
 
     def opened(self, sealed: str) -> str:
         """The text that was sealed; what somebody else has made up to look sealed stays as it is."""
@@ -60,25 +68,28 @@ def keys_in(text: str) -> set[str]:
     return {match[1] for match in _TOKEN.finditer(text)}
 
 
-#: A text as its surroundings have it, which are so many JSON documents deep: 1 in a string of one, 2 in a string of one
-#: that is itself the string of another.
-Spelling = Callable[[str, int], str]
+def opened(text: str, sealers: Mapping[str, Sealer | None]) -> str:
+    """A text that may be sealed, opened. What a destroyed key sealed (None) is a tombstone; what no key has ever sealed
+    stays as it is."""
+    match = _TOKEN.fullmatch(text)
+    if match is None or match[1] not in sealers:
+        return text
+    sealer = sealers[match[1]]
+    return TOMBSTONE if sealer is None else sealer.opened(text)
 
 
-def opened(text: str, sealers: Mapping[str, Sealer | None], spelt: Spelling = lambda text, depth: text) -> str:
-    """The text with all that is sealed in it opened, spelt as its surroundings have it. What a destroyed key sealed
-    (None) is a tombstone; what no key has ever sealed stays as it is."""
+def opened_in_json(document: str, sealers: Mapping[str, Sealer | None]) -> str:
+    """JSON with each string in it opened that is sealed, and each in a document that is a string of it, however deep.
+
+    A sealed text is always all of a string; what only stands in one is somebody else's, and stays.
+    """
 
     def plain(match: re.Match[str]) -> str:
-        if match[1] not in sealers:
-            return match[0]
-        sealer = sealers[match[1]]
-        return spelt(TOMBSTONE if sealer is None else sealer.opened(match[0]), _depth(text, match.start()))
+        backslashes, sealed = match[1], match[2]
+        text = opened(sealed, sealers)
+        # Each document that a string stands in doubles the backslashes before its quotes, and adds one.
+        for _ in range((len(backslashes) + 1).bit_length()):
+            text = json.dumps(text, ensure_ascii=False)[1:-1]
+        return f'{backslashes}"{text}{backslashes}"'
 
-    return _TOKEN.sub(plain, text)
-
-
-def _depth(text: str, start: int) -> int:
-    """How many JSON documents deep the string is that starts here: each doubles the backslashes before its quotes."""
-    before = text[max(0, start - 1 - _DEEPEST) : start].removesuffix('"')
-    return (len(before) - len(before.rstrip("\\")) + 1).bit_length()
+    return _STRING.sub(plain, document)

@@ -51,8 +51,8 @@ class Decoded:
                 wanted.add(envelope.data.root_id)
             elif envelope.account is not None and not isinstance(envelope.data, UsageRead):
                 wanted.add(envelope.account)
-        made = {fact.id for *_, envelope, _ in self.facts if isinstance(fact := envelope.data, AccountCreated)}
-        return wanted - made
+        created = {fact.id for *_, envelope, _ in self.facts if isinstance(fact := envelope.data, AccountCreated)}
+        return wanted - created
 
 
 def take(position: Position, polled: Polled, origins: Origins, topic: str = EVENTS) -> Decoded:
@@ -164,16 +164,16 @@ def _take_usage(
     return _accept(position, _Usage(usage, offsets, foreign), origins)
 
 
-def _accept(position: Position, came: _Usage, origins: Origins) -> _Usage:
+def _accept(position: Position, polled: _Usage, origins: Origins) -> _Usage:
     """The sequence rule for usage. Nearly always all of it is new and from one source: then no loop is needed."""
-    usage, offsets, foreign = came
+    usage, offsets, foreign = polled
     if not usage:
-        return came
+        return polled
     sources = {record.source for record in usage}
     strange = {source for source in sources if not origins.own(source)}
     one_source = not strange and len(sources) == 1
     if one_source and position.sequences.accepts_all(usage[0].source, [record.sequence for record in usage]):
-        return came
+        return polled
     strangers = [
         (offset, f"its source {record.source[:80]!r} is none of this system's")
         for offset, record in zip(offsets, usage, strict=True)

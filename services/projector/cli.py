@@ -20,11 +20,11 @@ from services.postgres.ringing import ring_when_told
 from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projector.handler import ProjectorHandler
+from services.readside.live import when_current
 from services.run.process import Process, run_process
 from services.store.events import RELAYED
 from services.store.generations import load_generations
 from services.worker.host import host
-from services.worker.versions import when_current
 
 GROUP = "trueup-projector"
 #: Records per poll.

@@ -8,7 +8,6 @@ import click
 
 from events.topics import CATALOG, EVENTS
 from services.commands.errors import CommandError
-from services.explain.bill_line import organization_of_bill
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.postgres import open_postgres
@@ -18,6 +17,7 @@ from services.proof.exporting import export_bill, prove_consistency, prove_inclu
 from services.proof.head import Document, TopicPartition, key_by, notary, read_head
 from services.proof.keeping import all_heads, numbered, signed_partitions
 from services.proof.verifying import verify as verify_document
+from services.readside.bill_rows import organization_of_bill
 from services.run.process import KafkaProcess, Process, run_on_kafka, run_process
 from services.run.settings import load_settings
 from services.signatures import NoSecretError

@@ -54,7 +54,7 @@ class RecordSaid(Document):
 
     @property
     def raw(self) -> bytes:
-        """Its bytes."""
+        """The bytes of the record's value."""
         return self.value.encode(errors="surrogatepass")
 
     @property

@@ -19,16 +19,10 @@ from services.proof.documents import BillExport, Consistency, Inclusion, Partiti
 from services.proof.head import TopicPartition
 from services.proof.keeping import OtherLogError, Published, all_heads, numbered
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
+from services.readside.bill_rows import lines_of_bills, read_issued
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
-from services.readside.table_rows import lines_of_bills
 from services.store.generations import load_generations
-
-#: Its total as it is shown, and where in the log it is.
-_ISSUED = """
-SELECT total, log_offset FROM bills JOIN facts ON facts.organization = $1 AND resource_id = $2 AND type = 'BillIssued'
-WHERE bills.organization = $1 AND bill_id = $2
-"""
 
 
 class NotSignedYetError(Worded, ExpectedFailure):
@@ -149,18 +143,19 @@ async def export_bill(
     async with reading_live(postgres) as connection:
         bill = await bill_as_issued(connection, organization, bill_id)
         lines = (await lines_of_bills(connection, [bill_id]))[bill_id]
-        row = await connection.fetchrow(_ISSUED, organization, bill_id)
-    if bill is None or row is None:
+        issued = await read_issued(connection, organization, bill_id)
+    if bill is None or issued is None:
         raise UnknownResource(kind="bill", id=bill_id)
+    total, issued_at = issued
     log, catalog = (EVENTS, bill.positions.partition), (CATALOG, 0)
     async with LogReader(cluster) as reader:
         return BillExport(
             organization=organization,
             generations=tuple(sorted(origins.generations)),
             bill_id=bill_id,
-            total=row["total"],
+            total=total,
             lines=tuple(BillLine.model_validate(line) for line in lines),
-            log=await _proved(reader, log, row["log_offset"], OfBill(origins, organization, bill), key),
+            log=await _proved(reader, log, issued_at, OfBill(origins, organization, bill), key),
             catalog=await _proved(
                 reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill), key
             ),

@@ -78,7 +78,7 @@ class SegmentSaid(Document):
 
     @property
     def segment(self) -> Segment:
-        """The segment itself."""
+        """The segment as trees are made of it."""
         return Segment(self.start, self.end, self.records, self.root, self.tick)
 
 
@@ -102,7 +102,7 @@ class Head(Document):
 
     @property
     def tree(self) -> Tree:
-        """The tree that it is of."""
+        """The tree whose root is signed, which the next segment grows."""
         return Tree(self.topic, self.partition, self.size, self.segment.end, self.peaks)
 
     @property

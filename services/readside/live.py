@@ -6,7 +6,8 @@ comment says by which definition it was made. Live read models of another versio
 what a read names, and nobody writes to them but programs of theirs.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,9 @@ from typing import Any, Literal
 import asyncpg
 
 from projections.readmodels import registry
+from services.concurrency import first_of, unless_set
 from services.failures import ExpectedFailure, Passing, Worded
+from services.outage import Outage
 from services.postgres import Postgres, Role, TablesMovedError
 from services.postgres.rights import secure_read_models
 from services.postgres.roles import leave, take_for_transaction
@@ -170,6 +173,33 @@ async def reading_live(postgres: Postgres) -> AsyncIterator[Any]:
         await use_schema(connection, live.schema)
         with live.reading():
             yield connection
+
+
+async def when_current(
+    postgres: Postgres,
+    stop: asyncio.Event,
+    work: Callable[[], Awaitable[None]],
+    ready: Callable[[], None] | None = None,
+    fill: Callable[[], Coroutine[Any, Any, bool]] | None = None,
+) -> None:
+    """Do the work once the live read models are of this program's version; not at all, if `stop` is set before.
+
+    Whoever starts the worker is told that it is `ready` before: what it waits for may take as long as the log is long.
+    `fill` makes such read models, if that is what `trueup migrate` wanted, or returns False: another process is at it.
+    Raises: what filling or the work raises.
+    """
+    outage = Outage("read_models_outdated", of_process=True)
+    while not stop.is_set():
+        async with postgres.connection() as connection:
+            live = await read_live(connection)
+        if live.is_current:
+            outage.over()
+            return await work()
+        if ready is not None:
+            ready()
+        pause = outage.met(OutdatedReadModelsError(live))
+        if fill is None or not live.is_wanted or not await unless_set(stop, fill()):
+            await first_of(pause, stop)
 
 
 async def make_read_models(connection: Any) -> Live:

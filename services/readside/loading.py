@@ -1,9 +1,11 @@
-"""Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given."""
+"""Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given; tells,
+too, what day it is for an account, for reads that settle nothing.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from sys import intern
 from typing import Any
 
@@ -13,10 +15,15 @@ from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import EVENTS
+from projections.clock import Evidence, today_of
+from projections.entities import AccountEntity, Entity
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
+from projections.resources import Resources
+from services.postgres import Postgres
 from services.readside.family_state import FamilyState, Root, Total, family_known_by
+from services.readside.live import reading_live
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
@@ -47,6 +54,20 @@ async def read_positions(connection: Any, partitions: Sequence[int]) -> dict[int
     """Where these partitions stand; one that nothing was written of is missing."""
     rows = await connection.fetch(positions.READ, EVENTS, sorted(partitions))
     return {row["partition"]: position_of(row) for row in rows}
+
+
+async def day_of(postgres: Postgres, resources: Resources, account: AccountEntity, about: Entity[Any]) -> date:
+    """The day of the organization's test clock, else of the last tick; before any, that of the last fact about it.
+
+    `resources` hold the configuration and the test clock.
+    """
+    tick = None
+    if not resources.has_test_clock:
+        async with reading_live(postgres) as connection:
+            folded = await read_positions(connection, [account.partition])
+        position = folded.get(account.partition)
+        tick = position.tick if position is not None else None
+    return today_of(resources, account.timezone, Evidence(tick, about.modified))
 
 
 async def read_clocks(connection: Any, partition: int) -> dict[str, datetime]:

@@ -41,8 +41,13 @@ def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:
     yield f"{done.records} records of the log read, {done.added} events added to the store, which ends at {done.head}"
     if done.discarded:
         yield f"{len(done.discarded)} events that contradicted the log are removed; they stand above, to be given again"
-    if done.forgotten:
-        yield f"accounts that are forgotten again, for their keys had come back: {done.forgotten}"
+    if done.keys.came_back:
+        yield f"accounts that are forgotten again, for their keys had come back: {done.keys.came_back}"
+    if done.keys.lost:
+        yield (
+            f"accounts whose personal data nobody can read any more, for their keys are lost: {done.keys.lost}; what is"
+            " given anew is kept under a new key"
+        )
     if done.again:
         yield f"{done.again} events are written to the log again when the relay runs"
     if done.lines:

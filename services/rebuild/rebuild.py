@@ -31,6 +31,7 @@ from services.postgres import Connection, Postgres
 from services.postgres.locks import lock
 from services.readside.live import begin_read_models_anew, make_read_models
 from services.rebuild import refill
+from services.rebuild.personal_keys import KeysFound
 from services.rebuild.rederived import last_lines, rebuild_view, write_lines
 from services.rebuild.refill import Held, StrayEventsError, Unfinished
 from services.rebuild.scan import Place, Scan, adopt_names, scan
@@ -56,8 +57,8 @@ class Rebuilt:
     added: int = 0
     #: Events that the relay will write to the log again.
     again: int = 0
-    #: Accounts whose key a backup had brought back, and that are forgotten again.
-    forgotten: int = 0
+    #: How accounts' keys of personal data were found.
+    keys: KeysFound = field(default_factory=KeysFound)
     #: Lines of bills that were written again.
     lines: int = 0
     #: Bills in parts that the log holds the beginning of, and nothing the end.
@@ -178,7 +179,7 @@ class _Rebuild:
         added = await refill.refill(connection)
         done.unfinished = await refill.unfinished_bills(connection, before)
         for organization in sorted({*organizations, *added}):
-            done.forgotten += await rebuild_view(connection, organization, generations.commands)
+            done.keys += await rebuild_view(connection, organization, generations.commands)
         done.added, done.head = sum(added.values()), await head(connection)
         done.noted = await newest_noted(self._admin, generations)
         position = await refill.complete_up_to(connection, places, done.head)

@@ -12,7 +12,7 @@ from events.topics import BILL_LINES
 from projections.resources import Resources
 from services.commands.table import KINDS
 from services.kafka import BatchWriter, LogReader, Mark, digest_of
-from services.personal.keys import destroy, key_ids
+from services.rebuild.personal_keys import KeysFound, mend_keys
 from services.relay.relay import line_records
 from services.store.events import whole_bill
 from services.store.invoice_numbers import note_invoice_number
@@ -29,9 +29,8 @@ WHERE type = 'BillIssued' AND partition = $1 AND position >= $2 AND position <= 
 _BILLS_AT_ONCE = 100
 
 
-async def rebuild_view(connection: Any, organization: str, generation: str) -> int:
-    """Write an organization's rows anew, from all of its events; returns how many of its accounts are forgotten again:
-    a database that was restored has keys that were destroyed."""
+async def rebuild_view(connection: Any, organization: str, generation: str) -> KeysFound:
+    """Write an organization's rows anew, from all of its events; returns how its accounts' keys were found."""
     resources, numbers, forgotten = Resources(organization), InvoiceNumbers(), list[AccountForgotten]()
     async for row in connection.cursor(_EVENTS, organization, prefetch=_EVENTS_AT_ONCE):
         envelope = envelope_of(row, generation)
@@ -39,7 +38,6 @@ async def rebuild_view(connection: Any, organization: str, generation: str) -> i
         numbers.evolve(envelope)
         if isinstance(envelope.data, AccountForgotten):
             forgotten.append(envelope.data)
-    came_back = {fact.id for fact in forgotten if await _forgotten_again(connection, organization, fact)}
     await connection.execute(_DROP, organization)
     if resources.config is not None:
         await store_config(connection, resources)
@@ -48,14 +46,7 @@ async def rebuild_view(connection: Any, organization: str, generation: str) -> i
             await store_entity(connection, resources, kind, id)
     if numbers.last:
         await note_invoice_number(connection, organization, numbers.last)
-    return len(came_back)
-
-
-async def _forgotten_again(connection: Any, organization: str, fact: AccountForgotten) -> bool:
-    """Destroy the keys that it names; whether one of them was there."""
-    good = await key_ids(connection, organization, fact.id)
-    await destroy(connection, organization, fact.id, fact.key_ids)
-    return not set(good).isdisjoint(fact.key_ids)
+    return await mend_keys(connection, resources, forgotten)
 
 
 class InvoiceNumbers:

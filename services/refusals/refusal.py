@@ -32,6 +32,7 @@ class Reason(StrEnum):
     UNKNOWN_METER = "unknown-meter"
     ID_CONFLICT = "id-conflict"
     HOLD_EXPIRED = "hold-expired"
+    NOT_SEALED = "not-sealed"
 
 
 @dataclass(frozen=True, slots=True)

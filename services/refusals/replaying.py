@@ -54,6 +54,8 @@ async def replay_refused(
 
 #: What lies between two records and is read with them rather than asked for apart.
 _GAP = 500
+#: Of a partition at a time: what is asked for lies together, and behind it there may be very much that is not.
+_FETCH_BYTES = 256 * 1024
 
 
 async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, FetchedRecord]:
@@ -66,7 +68,7 @@ async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, Fetch
         return by_id
     wanted = {(row.partition, row.log_offset): row.id for row in rows}
     partitions = {row.partition for row in rows}
-    async with LogReader(cluster) as reader:
+    async with LogReader(cluster, fetch_bytes=_FETCH_BYTES) as reader:
         begins = await reader.beginning_offsets(USAGE_REJECTED, partitions)
         ends = await reader.end_offsets(USAGE_REJECTED, partitions)
         for partition in sorted(partitions):

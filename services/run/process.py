@@ -53,7 +53,7 @@ class Process(_Command[Endpoints]):
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where both answer."""
+        """Where Kafka and Postgres answered."""
         return self.servers
 
 
@@ -62,7 +62,7 @@ class KafkaProcess(_Command[Cluster]):
 
     @property
     def kafka(self) -> Cluster:
-        """Which Kafka answers."""
+        """The Kafka that answered, and how it is entered."""
         return self.servers
 
 
@@ -71,7 +71,7 @@ class PostgresProcess(_Command[str]):
 
     @property
     def database_url(self) -> str:
-        """Where Postgres answers."""
+        """Where Postgres answered."""
         return self.servers
 
 

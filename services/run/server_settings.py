@@ -208,7 +208,7 @@ class PostgresSettings(ServerSettings):
 
     @property
     def pooler(self) -> str | None:
-        """That of the pooler."""
+        """The pooler's URL with its password, for requests of the API; None without a pooler."""
         return None if self.database_pooler_url is None else self._with_password(self.database_pooler_url)
 
     def _with_password(self, url: str) -> str:

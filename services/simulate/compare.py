@@ -1,5 +1,6 @@
 """Compare what was played with what a scenario expects, on the fields that it names."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,6 +8,7 @@ from typing import Any, get_args
 
 from events.facts.bills import LineType
 from projections.aggregates import segment_text
+from services.simulate.filing import STATED
 from services.simulate.player import PlayedBill, PlayedLine
 from services.simulate.yaml_lines import ScenarioError
 
@@ -22,9 +24,11 @@ _LINE: dict[str, Callable[[PlayedLine], Any]] = {
     "description": lambda line: line.description,
     "segment": lambda line: line.segment,
     "childAccount": lambda line: line.child_account,
+    "recognition": lambda line: line.earned and line.earned.recognition,
+    "months": lambda line: line.earned and line.earned.months,
 }
 _TYPES = get_args(LineType)
-_BILL = {"account", "total", "lines", "partial", "currency"}
+_BILL = {"account", "total", "lines", "partial", "currency", "statement"}
 
 
 def bill_differences(expected: Any, bills: Sequence[PlayedBill], line: int) -> list[str]:
@@ -35,7 +39,9 @@ def bill_differences(expected: Any, bills: Sequence[PlayedBill], line: int) -> l
     left = [bill for bill in bills if bill.lines]
     for wanted in expected:
         if not isinstance(wanted, dict) or "account" not in wanted or set(wanted) - _BILL:
-            raise ScenarioError(line, "expect", "each bill has an account, and total, lines, partial or currency")
+            raise ScenarioError(
+                line, "expect", "each bill has an account, and total, lines, partial, currency or statement"
+            )
         bill = _matching(wanted, left)
         if bill is not None:
             left.remove(bill)
@@ -62,6 +68,9 @@ def _one_bill(expected: Mapping[str, Any], bill: PlayedBill | None, line: int) -
     if "lines" in expected:
         lines = list(bill.lines) if bill else []
         differences.extend(f"{account}: {text}" for text in _lines(expected, lines, line))
+    if "statement" in expected:
+        told = (bill.statement or {}) if bill else None
+        differences.extend(f"{account}: {text}" for text in statement_differences(expected["statement"], told, line))
     return differences
 
 
@@ -89,6 +98,29 @@ def _check_lines(wanted: Any, at: int) -> None:
             raise ScenarioError(line, f"expect.lines.{unknown}", "is not a field of a line")
         if line_wanted.get("type", "USAGE") not in _TYPES:
             raise ScenarioError(line, "expect.lines.type", f"{line_wanted['type']} is not a type of line")
+
+
+def statement_differences(expected: Any, told: Mapping[str, Any] | None, line: int) -> list[str]:
+    """Differences on the named fields of a statement; all groups must be named. `told`: None where there is no bill.
+
+    Raises: ScenarioError.
+    """
+    if not isinstance(expected, Mapping):
+        raise ScenarioError(line, "expect.statement", "must be a mapping")
+    for name in expected:
+        if name not in STATED:
+            raise ScenarioError(line, f"expect.statement.{name}", "is not a field of a statement")
+    if told is None:
+        return ["there is no bill, and so no statement"]
+    differences = []
+    for name, value in expected.items():
+        if name == "groups":
+            differences += told_differences(value, told[name], line, "group")
+        elif isinstance(value, Mapping) and isinstance(told.get(name), Mapping):
+            differences += fields_differences(value, told[name], line, f"statement.{name}.")
+        else:
+            differences += fields_differences({name: value}, told, line, "statement.")
+    return differences
 
 
 def _assign(fits: Sequence[Sequence[int]]) -> list[int | None]:
@@ -153,6 +185,21 @@ def told_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: i
     return differences
 
 
+def ledger_differences(expected: Any, accounts: Sequence[Mapping[str, Any]], line: int) -> list[str]:
+    """Differences of all accounts of a ledger, in the order of their currencies and names; and whether debits are
+    credits, which needs no expectation. Raises: ScenarioError."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for account in accounts:
+        sums[account["currency"]] += account["balance"]
+    differences = [f"debits are {sums[one]} {one} more than credits" for one in sorted(sums) if sums[one]]
+    if expected is None:
+        return differences
+    for wanted in expected if isinstance(expected, list) else ():
+        if isinstance(wanted, Mapping) and not isinstance(wanted.get("ledger", ""), str):
+            raise ScenarioError(getattr(wanted, "line", line), "expect.ledger", "must be text (put it in quotes)")
+    return differences + told_differences(expected, accounts, line, "ledger account")
+
+
 def _same(expected: Any, played: Any) -> bool:
     """Numbers as exact decimals, dates by their text."""
     numbers = int | Decimal
@@ -168,11 +215,17 @@ def _text(value: Any) -> Any:
 
 
 def _shown(expected: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in expected.items())
+    return ", ".join(f"{name} {spelt(value)}" for name, value in expected.items())
+
+
+def spelt(value: Any) -> str:
+    """A value of a field; amounts by month as exports write them."""
+    return ";".join(f"{name}={one}" for name, one in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 def _described(line: PlayedLine) -> str:
     segment = segment_text(line.segment) if line.segment else None
     names = (line.commitment, line.balance, line.product, segment, line.child_account)
     about = " ".join(name for name in names if name)
-    return f"{line.type} {line.amount} {about} {line.period[0]} to {line.period[1]}"
+    earned = f", {line.earned.recognition} {spelt(line.earned.months)}" if line.earned else ""
+    return f"{line.type} {line.amount} {about} {line.period[0]} to {line.period[1]}{earned}"

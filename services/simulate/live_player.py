@@ -5,7 +5,6 @@ latest usage, which may not lie beyond it. No answer rests on where it stands: b
 reads name the day as of which they ask.
 """
 
-import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,11 +20,15 @@ from services.access.local import Credentials
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
 from services.simulate.live_acts import awaited, told_by
+from services.simulate.live_books import LiveBooks
+from services.simulate.live_jobs import until_done
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe, cloud_event
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.naming import SOURCE, in_words, noon, refusal
 from services.simulate.player import (
     DEFAULT_CONFIG,
+    ONLY_LINES,
+    Beside,
     Document,
     IsExpected,
     PlayedBill,
@@ -35,10 +38,6 @@ from services.simulate.player import (
     UsageRecord,
 )
 from services.simulate.wording import played_unpriced
-
-#: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
-JOB_SECONDS = 180.0
-_LOOK_SECONDS = (0.02, 0.3)
 
 
 class LiveSystem:
@@ -79,12 +78,16 @@ class LivePlayer:
         #: An account without plans: its job bills nothing, but like every job it begins when all usage is projected.
         self._waiter: str | None = None
         self._refused_until: Mapping[int, int] | None = None
+        self._books = LiveBooks(organization, self._call)
 
     def configure(self, fields: Mapping[str, Any]) -> None:
         config = {**DEFAULT_CONFIG, **fields, "testClock": True}
         self._call("PUT", "organizationconfig", config)
         self._names.live_in(config["timezone"])
         self._holds = "HOLD" in (config.get("usageBeforeAccount"), config.get("usageBeforeMeter"))
+
+    def configure_statements(self, fields: Mapping[str, Any]) -> None:
+        self._call("PUT", "statementconfig", fields)
 
     def create(self, document: Document) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
@@ -144,13 +147,17 @@ class LivePlayer:
     def approve(self, account: str) -> None:
         self._ask("GET", self._path("account", account))
 
-    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
+    def bill(self, day: date, account: str | None, beside: Beside = ONLY_LINES) -> list[PlayedBill]:
         self._reach(noon(day))
         only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
         job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
         self._look_for_refused()
-        bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
+        documents = [self._call("GET", f"bills/{id}") for id in job["billIds"]]
+        bills = self._books.filed([(bill_of(document, self._names), document) for document in documents], beside)
         return sorted(bills, key=lambda bill: (self._names.creation_of(bill.account), bill.currency))
+
+    def journal(self, day: date, chart: Mapping[str, Any] | None) -> Told:
+        return self._books.close(day, chart)
 
     def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
         told = awaited(told_by(what, rule, self._ask, self._names), is_expected)
@@ -237,14 +244,6 @@ class LivePlayer:
             raise refusal(refused[0])
 
     def _done(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A bill job, complete. Raises: ApiFailedError when it is not within JOB_SECONDS."""
-        job: Mapping[str, Any] = self._call("POST", "billjobs", body)
-        path, started, pause = f"billjobs/{job['id']}", time.monotonic(), _LOOK_SECONDS[0]
-        while job["status"] != "COMPLETE":
-            if job["status"] == "CANCELLED" or time.monotonic() - started > JOB_SECONDS:
-                what = f"is {job['status']} after {time.monotonic() - started:.0f} s: do relay, ingest, projector run?"
-                raise ApiFailedError("GET", f"organizations/{self.organization.id}/{path}", what)
-            time.sleep(pause)
-            pause = min(2 * pause, _LOOK_SECONDS[1])
-            job = self._call("GET", path)
-        return job
+        """A bill job, complete. Raises: ApiFailedError."""
+        job = self._call("POST", "billjobs", body)
+        return until_done(self._call, self.organization.id, f"billjobs/{job['id']}")

@@ -42,11 +42,7 @@ class LiveOrganization:
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """The answer's document. Raises: RefusedError with the answer's message, ApiFailedError."""
         content = None if body is None else _ENCODER.encode(body)
-        url = f"/organizations/{self.id}/{path}"
-        try:
-            answer = self._client.request(method, url, content=content, params=query, headers=_JSON)
-        except httpx.HTTPError as error:
-            raise ApiFailedError(method, self._client.base_url.join(url), f"got no answer: {error}") from error
+        answer = self._request(method, path, content=content, params=query, headers=_JSON)
         document = _parsed(answer)
         if answer.status_code == 200 and document is not None:
             return document
@@ -57,6 +53,20 @@ class LiveOrganization:
         if 400 <= answer.status_code < 500 and answer.status_code not in _NO_JUDGEMENT:
             raise RefusedError(str(message))
         raise ApiFailedError(method, answer.url, f"answered {answer.status_code}: {message}")
+
+    def text(self, path: str) -> str:
+        """What a file has. Raises: ApiFailedError."""
+        answer = self._request("GET", path)
+        if answer.status_code != 200:
+            raise ApiFailedError("GET", answer.url, f"answered {answer.status_code}: {answer.text}")
+        return answer.text
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        url = f"/organizations/{self.id}/{path}"
+        try:
+            return self._client.request(method, url, **more)
+        except httpx.HTTPError as error:
+            raise ApiFailedError(method, self._client.base_url.join(url), f"got no answer: {error}") from error
 
 
 _JSON = {"content-type": "application/json"}

@@ -23,7 +23,8 @@ from services.ingest.directory import Directory, KnownAccount, KnownMeter, direc
 from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.validate import Usage, accept, conflict
-from services.personal.fields import Change, changed_usage, marked_by
+from services.personal.fields import changed_usage, marked_by
+from services.personal.sealed import Sealer
 from services.refusals.refusal import Refused
 from services.simulate.memory_held import MemoryHeld
 from services.simulate.naming import NUMBERS, SOURCE, TEXTS, refusal
@@ -48,7 +49,7 @@ class _Event:
 
     @property
     def fields(self) -> UsageFields | None:
-        """What stands of it."""
+        """The event's fields as corrections have left them; None: it was voided."""
         if self.voided:
             return None
         return self.said or UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
@@ -72,11 +73,11 @@ class _Event:
 class MemoryUsage:
     """Quantities of accepted usage by account, aggregation, segment and day. No uid is ever forgotten.
 
-    `seal_of`: what seals personal texts of an account, by its id, in an organization that keeps keys.
+    `sealer`: who seals personal texts of an account, by its id, in an organization that keeps keys.
     """
 
-    def __init__(self, seal_of: Callable[[str], Change]) -> None:
-        self._seal_of = seal_of
+    def __init__(self, sealer: Callable[[str], Sealer]) -> None:
+        self._sealer = sealer
         self.totals: dict[TotalsKey, dict[date, DayState]] = {}
         #: Of every usage id that was accepted what stood under it, both by their digests.
         self._content: dict[bytes, bytes] = {}
@@ -132,7 +133,7 @@ class MemoryUsage:
         def decided(usage: LoggedUsage, stands: UsageFields | None) -> UsageCorrection | None:
             fields = fields_of(resources.meters[usage.rated.meter_id].body, values)
             if marked_by(resources.configured) is not None:
-                fields = changed_usage(fields, self._seal_of(usage.account_id))
+                fields = changed_usage(fields, self._sealer(usage.account_id).seal_over, stands)
             return amend(usage, stands, fields, None)
 
         self._correct(resources, account, uid, decided)
@@ -152,7 +153,7 @@ class MemoryUsage:
             self.recount(resources)
 
     def _lane(self, directory: Directory, account: KnownAccount, meter: KnownMeter) -> Lane:
-        seal = self._seal_of(account.id) if directory.keeps_keys else None
+        seal = self._sealer(account.id).seal if directory.keeps_keys else None
         return lane_of(directory, account, meter, None, seal)
 
     def _is_new(self, usage: Usage) -> bool:

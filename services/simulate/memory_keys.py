@@ -5,10 +5,10 @@ from events.facts.base import Fact
 from events.facts.resources import AccountDeleted, AccountForgotten, ResourceFact
 from events.resources.base import Resource
 from projections.resources import Resources
-from services.personal.fields import Change, changed_body, changed_fact, has_personal, marked_by
+from services.personal.fields import changed_body, changed_fact, has_personal, marked_by
 from services.personal.keys import new_key
 from services.personal.sealed import Sealer, opened
-from services.store.execute import place_of
+from services.store.execute import body_before, place_of
 
 
 class MemoryKeys:
@@ -28,10 +28,6 @@ class MemoryKeys:
             self._called[sealer.key_id] = sealer
         return sealer
 
-    def seal_of(self, account_id: str) -> Change:
-        """What seals a text of the account's usage."""
-        return self.sealer(account_id).seal
-
     def ids(self, account_id: str) -> tuple[str, ...]:
         """The ids of the account's keys: of the one that is good, or none."""
         sealer = self._good.get(account_id)
@@ -45,9 +41,11 @@ class MemoryKeys:
         if marked is None or not isinstance(fact, ResourceFact) or not has_personal(fact, marked):
             return fact
         account_id, _ = place_of(resources, fact)
-        return fact if account_id is None else changed_fact(fact, marked, self.sealer(account_id).seal_once)
+        if account_id is None:
+            return fact
+        return changed_fact(fact, marked, self.sealer(account_id).seal_once, body_before(resources, fact))
 
     def shown(self, resources: Resources, body: Resource) -> Resource:
         """A body as answers have it: opened, or with the tombstone in the place of what is forgotten."""
         marked = marked_by(resources.configured)
-        return body if marked is None else changed_body(body, marked, lambda text: opened(text, self._called))
+        return body if marked is None else changed_body(body, marked, lambda text, before: opened(text, self._called))

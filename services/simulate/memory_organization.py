@@ -7,17 +7,22 @@ from uuid import uuid5
 from events.envelope import NAMESPACE, Envelope, seal
 from events.facts.base import Fact
 from events.facts.bills import BillIssued, Positions
+from events.facts.commitments import BalanceDeleted, CommitmentDeleted
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from projections.calendar import local_day
 from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.resources import Resources
+from projections.revenue.journal import Chart
 from projections.settlement import Billed, DraftBill, Family, compile_terms, issue
+from services.api.data_export_bodies import AdhocExport
 from services.commands.decide import decide
 from services.commands.messages import Command
+from services.simulate.memory_books import MemoryBooks
 from services.simulate.memory_ingest import MemoryUsage
 from services.simulate.memory_keys import MemoryKeys
 from services.simulate.memory_rules import MemoryRules
+from services.simulate.player import Told
 from services.store.execute import place_of
 from services.store.happened import resource_of
 
@@ -32,9 +37,10 @@ class MemoryOrganization:
         self.resources = Resources(ORGANIZATION)
         self.index = FamilyIndex()
         self.keys = MemoryKeys()
-        self.used = MemoryUsage(self.keys.seal_of)
+        self.used = MemoryUsage(self.keys.sealer)
         self.billed: dict[str, Billed] = {}
         self.rules = MemoryRules()
+        self.books = MemoryBooks()
         #: What results call everything that was ever created, by id: lines may name what was deleted since.
         self._codes: dict[str, str] = {}
         #: How messages call what the file names, by id.
@@ -61,7 +67,13 @@ class MemoryOrganization:
         fact = issue(draft, bill_id=bill_id, positions=positions)
         self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
         self._tell(self._sealed(fact, fact.account_id))
+        self.books.issued(self.resources, fact, self._sequence, self.rules.now)
         return fact
+
+    def close_books(self, asked: AdhocExport) -> Told:
+        """Post the journal that is asked for; what the ledger stands at then."""
+        assert asked.closed_date is not None
+        return self.books.close(self.resources, self._sequence, asked.closed_date, asked.chart or Chart())
 
     def command(self, command: Command) -> None:
         """Decide what is asked, and apply it. Raises: CommandError."""
@@ -71,7 +83,9 @@ class MemoryOrganization:
     def _apply(self, fact: Fact) -> None:
         is_config = isinstance(fact, OrganizationConfigured)
         assert isinstance(fact, ResourceFact)
-        before = resource_of(self.resources, fact)
+        before: Any = resource_of(self.resources, fact)
+        if isinstance(fact, CommitmentDeleted | BalanceDeleted):
+            self.books.deleted(self.resources, before, self.rules.now.date())
         envelope = self._sealed(fact, None if is_config else place_of(self.resources, fact)[0])
         self.resources.evolve(envelope)
         self.index.evolve(envelope)

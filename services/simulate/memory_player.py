@@ -1,10 +1,9 @@
 """Plays scenarios in memory, through the very functions that the services run: decide, evolve, aggregate, settle."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid5
 
 from events.envelope import NAMESPACE
@@ -15,13 +14,11 @@ from projections.rating.index import index_families
 from projections.settlement import (
     DraftBill,
     draft_bills,
-    settle,
     settled,
-    unbilled,
 )
 from projections.settlement.states_by_day import state_of
+from services.api.data_export_bodies import AdhocExport
 from services.api.wire import encode, parse_object
-from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
 from services.commands.commitment_rules import is_used
 from services.commands.errors import CommandError
@@ -40,29 +37,39 @@ from services.commands.messages import (
 )
 from services.commands.table import KINDS
 from services.simulate.entities import references
-from services.simulate.memory_organization import MemoryOrganization
+from services.simulate.filing import filed, journal_request
+from services.simulate.memory_books import earned, stated
 from services.simulate.memory_rules import rule_called
+from services.simulate.memory_views import MemoryViews
 from services.simulate.naming import id_of, in_words, resolved
 from services.simulate.player import (
     DEFAULT_CONFIG,
+    ONLY_LINES,
+    Beside,
     Document,
     IsExpected,
     PlayedBill,
-    PlayedUnpriced,
     RefusedError,
     Told,
     UsageRecord,
 )
 from services.simulate.telling import act_told, one_after_another
-from services.simulate.wording import played_bill, played_unpriced, state_document
+from services.simulate.wording import played_bill
+
+T = TypeVar("T")
 
 
-class MemoryPlayer(MemoryOrganization):
+class MemoryPlayer(MemoryViews):
     """Plays in it. Automatic rules act after each step that may give them cause."""
 
     def configure(self, fields: Mapping[str, Any]) -> None:
         document = {**DEFAULT_CONFIG, **fields}
         self._do(None, lambda: ConfigureOrganization(parse_model(OrganizationConfig, _wire(document)), None, self._now))
+
+    def configure_statements(self, fields: Mapping[str, Any]) -> None:
+        kind = KINDS["statementConfig"]
+        id = kind.single_id(self.resources.organization)
+        self._do(None, lambda: CreateResource(kind.name, id, parse_body(kind.name, _wire(fields)), self._now))
 
     def create(self, document: Document) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
@@ -146,14 +153,19 @@ class MemoryPlayer(MemoryOrganization):
     def approve(self, account: str) -> None:
         self._entity("account", account)
 
-    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
+    def bill(self, day: date, account: str | None, beside: Beside = ONLY_LINES) -> list[PlayedBill]:
         only = self._entity("account", account).id if account is not None else None
         roots = [self.resources.accounts[only].root_id] if only else self.roots()
         drafts = [draft for root in roots for draft in draft_bills(self.family(root), date=day, account_id=only)]
         self.rules.reach([day])
-        bills = [self._issued(draft) for draft in drafts]
+        bills = [self._issued(draft, beside) for draft in drafts]
         self._go_on()
         return bills
+
+    def journal(self, day: date, chart: Mapping[str, Any] | None) -> Told:
+        self.books.ledger.check(day)
+        asked = _wire(journal_request(day, chart))
+        return self._judged(None, lambda: self.close_books(parse_model(AdhocExport, asked)))
 
     def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
         if what == "held":
@@ -167,33 +179,6 @@ class MemoryPlayer(MemoryOrganization):
         acts = (act.model_dump(by_alias=True) for act in self.rules.acts if act.rule_id == known.id)
         return tuple(map(act_told, acts))
 
-    def preview(self, account: str, day: date) -> list[PlayedBill]:
-        of_account = self._entity("account", account)
-        drafts = draft_bills(self.family(of_account.root_id), date=day, account_id=of_account.id)
-        return [played_bill(self._codes, draft) for draft in drafts]
-
-    def unbilled(self, account: str, day: date) -> list[PlayedBill]:
-        of_account = self._entity("account", account)
-        drafts = unbilled(self.family(of_account.root_id), as_of=day, account_id=of_account.id)
-        return [played_bill(self._codes, draft) for draft in drafts]
-
-    def unpriced(self, account: str) -> list[PlayedUnpriced]:
-        of_account = self._entity("account", account)
-        documents = unpriced_documents(self.family(of_account.root_id), self.resources, of_account.id)
-        return [played_unpriced(document, account, self._codes) for document in documents]
-
-    def commitment(self, code: str, day: date) -> Mapping[str, Any]:
-        entity = self._entity("commitment", code)
-        root = self.resources.accounts[entity.body.account_id].root_id
-        settlement = settle(self.family(root), through=day, accrued=True)
-        shown = replace(entity, body=self.keys.shown(self.resources, entity.body))
-        return state_document(self.resources, shown, settlement.commitments[entity.id], day)
-
-    def account(self, code: str) -> Mapping[str, Any]:
-        entity = self._entity("account", code)
-        body = self.keys.shown(self.resources, entity.body)
-        return body.model_dump(by_alias=True, exclude_unset=True) | {"version": entity.version}
-
     def forget(self, account: str) -> None:
         entity = self._entity("account", account)
         self._do("account", lambda: ForgetAccount(entity.id, self.keys.ids(entity.id), None, self._now))
@@ -203,9 +188,10 @@ class MemoryPlayer(MemoryOrganization):
         self.used.release(self.resources, self.rules.now)
         self.rules.follow(self)
 
-    def _issued(self, draft: DraftBill) -> PlayedBill:
-        self.issue_draft(draft)
-        return played_bill(self._codes, draft)
+    def _issued(self, draft: DraftBill, beside: Beside) -> PlayedBill:
+        bill = self.issue_draft(draft)
+        statement = stated(self.resources, self.keys, bill) if beside.statement else None
+        return filed(played_bill(self._codes, draft), statement, earned(bill) if beside.months else None)
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
         family = self.family(self.resources.accounts[account_id].root_id)
@@ -217,21 +203,19 @@ class MemoryPlayer(MemoryOrganization):
         body: Resource = self._entity(kind, code).body
         return body
 
-    def _entity(self, kind: str, code: str) -> Any:
-        entity = KINDS[kind].held(self.resources).get(id_of(kind, code))
-        if entity is None:
-            raise RefusedError(f"there is no {kind} with code {code}")
-        return entity
-
     def _do(self, kind: str | None, command: Callable[[], Command]) -> None:
-        """Decide what the command asks, and apply it. Raises: RefusedError, in the file's words."""
-        try:
-            self.command(command())
-        except CommandError as error:
-            raise RefusedError(in_words(str(error), kind, self._called), str(error)) from error
+        """Decide what the command asks, and apply it. Raises: RefusedError."""
+        self._judged(kind, lambda: self.command(command()))
         if kind == "aggregation":
             self.used.recount(self.resources)
         self._go_on()
+
+    def _judged(self, kind: str | None, work: Callable[[], T]) -> T:
+        """What the work gives. Raises: RefusedError, in the file's words."""
+        try:
+            return work()
+        except CommandError as error:
+            raise RefusedError(in_words(str(error), kind, self._called), str(error)) from error
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire fields of scenario fields: codes become ids under the wire's names."""

@@ -12,16 +12,15 @@ from events.resources.commitments import Commitment
 from services.commands.catalog_rules import DATED, FEES
 from services.commands.schedule_rules import SCHEDULES
 from services.failures import ExpectedFailure
-from services.simulate.compare import bill_differences, fields_differences, told_differences
 from services.simulate.entities import with_band_defaults
+from services.simulate.filing import asked_of
+from services.simulate.judging import refusal_differences, step_differences
 from services.simulate.naming import NUMBERS, SOURCE, STEPS, TEXTS
-from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord, nameless
+from services.simulate.player import Document, PlayedUnpriced, Player, RefusedError, UsageRecord, nameless
 from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
 
-#: Steps that expect what the product did by itself, and what one of that is called.
-_TOLD = {"automatic": "act", "alerts": "alert", "held": "record"}
 #: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
 _OF_THE_CALLER = (ScenarioError, ExpectedFailure)
 
@@ -47,6 +46,11 @@ def play(story: Story, player: Player) -> list[Played]:
         player.configure(story.organization)
     except RefusedError as error:
         raise ScenarioError(1, "organization", str(error)) from error
+    if story.statements is not None:
+        try:
+            player.configure_statements(story.statements)
+        except RefusedError as error:
+            raise ScenarioError(story.statements.line, "statementConfig", str(error)) from error
     theatre = _Theatre(player, story.earliest)
     for document in story.documents:
         what = f"{document.kind} {document.shown}"
@@ -95,7 +99,7 @@ class _Theatre:
         except RefusedError as error:
             last = max(number for number, step in enumerate(played) if step.step.kind == "usage")
             last_played = played[last]
-            differences = (*last_played.differences, *_refused(last_played.step, error))
+            differences = (*last_played.differences, *refusal_differences(last_played.step, error))
             played[last] = replace(last_played, result=str(error), differences=differences)
         return played
 
@@ -105,14 +109,14 @@ class _Theatre:
             viewed = step.kind in ("preview", "unbilled")
             unpriced = tuple(self._player.unpriced(step.fields["account"])) if viewed else ()
         except RefusedError as error:
-            return Played(step, str(error), tuple(_refused(step, error)))
+            return Played(step, str(error), tuple(refusal_differences(step, error)))
         except _OF_THE_CALLER:
             raise
         except Exception as error:
             return Played(step, None, (_failed(error),))
         if step.expect_error is not None:
             return Played(step, result, (f"was taken, but an error was expected: {step.expect_error}",))
-        return Played(step, result, tuple(_differences(step, result)), unpriced)
+        return Played(step, result, tuple(step_differences(step, result)), unpriced)
 
     def _perform(self, step: Step) -> Any:
         player, fields = self._player, step.fields
@@ -120,23 +124,31 @@ class _Theatre:
             case "usage":
                 self._usage(step)
             case "bill":
-                bills = player.bill(fields["date"], fields.get("account"))
+                bills = player.bill(fields["date"], fields.get("account"), asked_of(step.expect))
                 self._clock = max(self._clock, fields["date"])
                 return bills
-            case "account":
-                return player.account(fields["account"])
-            case "preview" | "unbilled":
-                view = player.preview if step.kind == "preview" else player.unbilled
-                return view(fields["account"], fields["date"])
-            case "commitment":
-                return player.commitment(fields["commitment"], self._clock)
             case "automatic" | "alerts" | "held":
-                return player.told(step.kind, fields.get("rule", ""), lambda told: not _differences(step, told))
+                return player.told(step.kind, fields.get("rule", ""), lambda told: not step_differences(step, told))
+            case "account" | "commitment" | "preview" | "unbilled":
+                return self._view(step)
+            case "journal":
+                return player.journal(fields["date"], fields.get("chart"))
             case "approve":
                 player.approve(fields["account"])
             case _:
                 self._command(step)
         return None
+
+    def _view(self, step: Step) -> Any:
+        player, fields = self._player, step.fields
+        match step.kind:
+            case "account":
+                return player.account(fields["account"])
+            case "commitment":
+                return player.commitment(fields["commitment"], self._clock)
+            case _:
+                view = player.preview if step.kind == "preview" else player.unbilled
+                return view(fields["account"], fields["date"])
 
     def _command(self, step: Step) -> None:
         player, fields = self._player, step.fields
@@ -222,28 +234,3 @@ def _failed(error: Exception) -> str:
     """A fault of the product while it played, as a sentence that says where it is."""
     last = extract_tb(error.__traceback__)[-1]
     return f"failed: {type(error).__name__}: {error} ({last.filename}:{last.lineno})"
-
-
-def _refused(step: Step, error: RefusedError) -> list[str]:
-    """An expectation may quote the message as it is shown or as HTTP has it."""
-    if step.expect_error is None:
-        return [f"was refused: {error}"]
-    wanted = step.expect_error.lower()
-    if wanted in str(error).lower() or wanted in error.wire.lower():
-        return []
-    return [f"was refused with {str(error)!r}, expected an error with {step.expect_error!r}"]
-
-
-def _differences(step: Step, result: Any) -> list[str]:
-    if step.expect is None:
-        return []
-    if step.kind == "commitment":
-        return fields_differences(step.expect, result, step.line)
-    if step.kind in _TOLD:
-        return told_differences(step.expect, result, step.line, _TOLD[step.kind])
-    if isinstance(result, list):
-        bills: list[PlayedBill] = result
-        return bill_differences(step.expect, bills, step.line)
-    if step.kind == "account":
-        return fields_differences(step.expect, result, step.line)
-    raise ScenarioError(step.line, "expect", f"a step of kind {step.kind} has no result to compare")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from events.resources.base import Resource
 
@@ -83,6 +83,25 @@ class UsageRecord:
     values: Mapping[str, Mapping[str, Any]]
 
 
+class Beside(NamedTuple):
+    """What is asked of bills beside their lines. It costs a live play more calls, so only what is expected is asked."""
+
+    #: What stands on them as files (docs/how-to-invoice.md).
+    statement: bool = False
+    #: In which months their lines are earned (rules 13).
+    months: bool = False
+
+
+ONLY_LINES = Beside()
+
+
+class Earned(NamedTuple):
+    """How a line is recognised, and its amount by month, such as `2026-01`."""
+
+    recognition: str
+    months: Mapping[str, Decimal]
+
+
 @dataclass(frozen=True, slots=True)
 class PlayedLine:
     """A bill line with codes for ids. `period` is [start, end)."""
@@ -102,6 +121,8 @@ class PlayedLine:
     charge: str | None = None
     #: Of a draw: the type of the charge it pays.
     charge_type: str | None = None
+    #: Where it was asked.
+    earned: Earned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +134,8 @@ class PlayedBill:
     currency: str
     date: date
     lines: Sequence[PlayedLine] = field(default_factory=tuple)
+    #: What its statement says, where it was asked.
+    statement: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +154,9 @@ class Player(Protocol):
 
     def configure(self, fields: Mapping[str, Any]) -> None:
         """Bring the organization into being with these organizationConfig fields."""
+
+    def configure_statements(self, fields: Mapping[str, Any]) -> None:
+        """Say what stands on statements beside the bill, with these statementConfig fields."""
 
     def create(self, document: Document) -> Resource:
         """Create an entity. Returns its body."""
@@ -178,8 +204,12 @@ class Player(Protocol):
     def approve(self, account: str) -> None:
         """Nothing, if there is such an account: bills are issued at once."""
 
-    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
+    def bill(self, day: date, account: str | None, beside: Beside = ONLY_LINES) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""
+
+    def journal(self, day: date, chart: Mapping[str, Any] | None) -> Told:
+        """Post the journal of what came since the one before it, which closes prepayments up to the day, by the chart
+        of accounts. What each account of the ledger stands at by the end of the day."""
 
     def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
         """What the product did by itself, oldest first; waited for until it is as expected. `what` is `automatic`, what

@@ -1,7 +1,7 @@
 """What `simulate` prints: every bill as a table, every difference as a sentence, or one JSON document a file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.text import Text
 from events.decimals import plain
 from projections.line_types import DRAWS
 from services.run.printing import Line, bill_table, show
+from services.simulate.compare import spelt
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 from services.words import printable, printable_json
@@ -41,18 +42,31 @@ def _print_result(console: Console, outcome: Played) -> None:
         for bill in result:
             show(console, "")
             show(console, printed_bill(console, step.kind, bill))
+            for text in _filed(bill):
+                show(console, Text(printable(text)))
         if not result:
             show(console, Text(f"{step.kind} {step.fields['date']}: nothing"))
         for usage in outcome.unpriced:
             show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
     elif isinstance(result, tuple):
-        about = " ".join((step.kind, *step.fields.values()))
+        about = " ".join((step.kind, *(str(step.fields[name]) for name in ("rule", "date") if name in step.fields)))
         for told in result:
             said = ", ".join(f"{name} {value}" for name, value in told.items())
             show(console, Text(printable(f"{about}: {said}")))
     elif isinstance(result, dict):
         [(kind, code)] = step.fields.items()
         show(console, Text(printable(f"{kind} {code}: {_brief(result)}")))
+
+
+def _filed(bill: PlayedBill) -> Iterator[str]:
+    """What its statement sums up to, and in which months its lines are earned, where a story asked for it."""
+    if bill.statement is not None:
+        tax = bill.statement.get("tax")
+        on_it = f", {tax['name']} {tax['rate']} % {tax['amount']}" if tax else ""
+        yield f"statement: net {bill.statement['net']}{on_it}, total {bill.statement['total']}"
+    for line in bill.lines:
+        if line.earned is not None:
+            yield f"{line.earned.recognition} {line.type} {line.amount}: {spelt(line.earned.months) or 'no month'}"
 
 
 def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
@@ -121,6 +135,7 @@ def _result(result: Any) -> Any:
                 "total": plain(bill.total),
                 "lines": [_line(line) for line in bill.lines],
             }
+            | ({} if bill.statement is None else {"statement": _plain(bill.statement)})
             for bill in result
         ]
     return _plain(result)
@@ -140,6 +155,8 @@ def _line(line: PlayedLine) -> dict[str, Any]:
         "description": line.description or None,
         "childAccount": line.child_account,
         "chargeType": line.charge_type,
+        "recognition": line.earned and line.earned.recognition,
+        "months": line.earned and _plain(line.earned.months),
     }
     return {name: value for name, value in document.items() if value is not None}
 

@@ -7,9 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.commands.catalog_rules import DATED
-from services.commands.kind import ANSWERED
 from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
+from services.simulate.configured import organization_of, statements_of
 from services.simulate.entities import LISTS, Entities, check_fields, earliest_date
 from services.simulate.naming import NUMBERS, TEXTS
 from services.simulate.player import Document
@@ -53,6 +53,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "automatic": {"rule": ("text", True)},
     "alerts": {"rule": ("text", True)},
     "held": {},
+    "journal": {"date": ("date", True), "chart": ("mapping", False)},
     "create": {},
     "commitment": {},
     "account": {},
@@ -207,6 +208,7 @@ class Story:
     documents: tuple[Document, ...]
     steps: tuple[Step, ...]
     earliest: date
+    statements: Mapping | None = None
 
 
 def read_story(content: bytes) -> Story:
@@ -218,12 +220,12 @@ def parse_story(document: Any) -> Story:
     """A story of a loaded document. Raises: ScenarioError."""
     if not isinstance(document, Mapping):
         raise ScenarioError(1, "scenario", "the file must be a mapping")
-    known = {"scenario", "source", "organization", "steps", *LISTS}
+    known = {"scenario", "source", "organization", "statementConfig", "steps", *LISTS}
     for key in document:
         if key not in known:
             raise ScenarioError(document.line_of(key), key, "is not a field of a scenario")
     title = typed(document, "scenario", "text") if "scenario" in document else ""
-    organization = _organization(document)
+    organization = organization_of(document)
     earliest = earliest_date(document) or date(2026, 1, 1)
     entities = Entities(str(organization.get("currency", "USD")), earliest)
     documents = tuple(entities.documents(document))
@@ -232,18 +234,4 @@ def parse_story(document: Any) -> Story:
         raise ScenarioError(document.line_of("steps"), "steps", "must be a list of steps")
     played = tuple(read_step(index, step, document.line_of("steps"), entities) for index, step in enumerate(steps))
     check_records(played)
-    return Story(title, organization, documents, played, earliest)
-
-
-def _organization(document: Mapping) -> dict[str, Any]:
-    """The fields of the organization that a file may give: neither its clock, which is the story's, nor what only
-    answers have."""
-    if document.get("organization") is None:
-        return {}
-    fields: Mapping = typed(document, "organization", "mapping")
-    for name in fields:
-        if name in ANSWERED or name == "testClock":
-            raise ScenarioError(fields.line_of(name), f"organization.{name}", "is not for a story to say")
-        if (name, fields[name]) == ("usageBeforeAccount", "CREATE"):
-            raise ScenarioError(fields.line_of(name), f"organization.{name}", "CREATE is not for a story")
-    return dict(fields)
+    return Story(title, organization, documents, played, earliest, statements_of(document))

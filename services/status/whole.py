@@ -15,9 +15,9 @@ from services.audit.passes import Pass, read_passes
 from services.billing.jobs import count_open
 from services.kafka import EPOCH, Cluster, LogReader
 from services.postgres import open_postgres
+from services.readside.agreement_rows import due_families
 from services.readside.live import OutdatedReadModelsError, reading_live
 from services.readside.looking import Seen
-from services.readside.overview import due_families
 from services.readside.targets import usage_read
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints

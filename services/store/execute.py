@@ -21,6 +21,7 @@ from events.facts.resources import (
     ResourceUpdated,
 )
 from events.resources.balances import BalanceSchedule
+from events.resources.base import Resource
 from projections.calendar import local_day
 from projections.resources import Resources
 from services.commands.decide import decide
@@ -126,7 +127,15 @@ async def _sealed(connection: Any, resources: Resources, event: NewEvent, keyrin
     if marked is None or event.account is None or not has_personal(event.fact, marked):
         return event.fact
     sealers = await sealers_of(connection, resources.organization, [event.account], keyring)
-    return changed_fact(event.fact, marked, sealers[event.account].seal_once)
+    seal, before = sealers[event.account].seal_once, body_before(resources, event.fact)
+    return changed_fact(event.fact, marked, seal, before)
+
+
+def body_before(resources: Resources, fact: Fact) -> Resource | None:
+    """The body of the resource that a fact is about, as it stands without the fact; None: there is none yet."""
+    kind = kind_of(fact)
+    entity = kind.held(resources).get(fact.id) if isinstance(fact, ResourceFact) and kind is not None else None
+    return None if entity is None else entity.body
 
 
 def place_of(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:

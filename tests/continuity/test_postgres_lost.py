@@ -164,7 +164,7 @@ async def test_keys_that_a_backup_brings_back_are_destroyed_again_and_lost_ones_
     await home.restore_postgres()
     assert forgotten in await good_keys(home)
     status, said = await home.trueup("rebuild-store")
-    assert status == 0 and "forgotten again, for their keys had come back: 1" in said, said
+    assert status == 0 and "for their keys had come back: 1" in said and "for their keys are lost: 1;" in said, said
     assert await good_keys(home) == {*accounts.values()} - {forgotten}
     await home.start()
     shown = await wire.do("GET", f"accounts/{forgotten}")
@@ -180,6 +180,7 @@ async def test_keys_that_a_backup_brings_back_are_destroyed_again_and_lost_ones_
     await home.stop()
     status, said = await home.trueup("rebuild-store")
     assert status == 0 and await good_keys(home) == set(), said
+    assert "for their keys are lost: 6" in said and "had come back" not in said, said
     await home.start()
     assert (await wire.do("GET", f"accounts/{forgotten}"))["emailAddress"] == TOMBSTONE
     for id in (kept, later):

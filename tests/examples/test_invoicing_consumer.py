@@ -109,7 +109,7 @@ async def test_who_was_overtaken_stores_nothing(customer: Reader, database: Any)
 @asynccontextmanager
 async def forks(customer: Reader) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
     """Runs the consumer, killed at the moment of this number; returns the signal that ended it."""
-    async with customer.starts("python", "tests.killed_at.py", CONSUMER, "--once") as process:
+    async with customer.starts("python", "tests/killed_at.py", CONSUMER, "--once") as process:
         assert process.stdin is not None and process.stdout is not None
         requests, answers = process.stdin, process.stdout
 

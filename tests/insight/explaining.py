@@ -8,6 +8,7 @@ from projections.explain import Explanation, explain_line
 from projections.settlement import DraftBill, issue
 from services.run.stack import Endpoints
 from services.simulate.memory_player import MemoryPlayer
+from services.simulate.player import Beside
 from tests.forked import trueup
 from tests.insight.bills import NOWHERE, bill_id_of
 from tests.system.sharing import environment_at
@@ -20,13 +21,13 @@ class ExplainingPlayer(MemoryPlayer):
         super().__init__()
         self.explained: list[Explanation] = []
 
-    def _issued(self, draft: DraftBill) -> Any:
+    def _issued(self, draft: DraftBill, beside: Beside) -> Any:
         bill = issue(draft, bill_id=bill_id_of(len(self.explained)), positions=NOWHERE)
         for line in bill.lines:
             explanation = explain_line(draft.settlement, bill, line)
             assert explanation.document()["amount"] == line.amount
             self.explained.append(explanation)
-        return super()._issued(draft)
+        return super()._issued(draft, beside)
 
 
 def assert_adds_up(told: dict[str, Any], line: dict[str, Any]) -> None:

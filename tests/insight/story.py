@@ -11,6 +11,8 @@ PARTITIONS = 2
 async def play_story(played: Any) -> None:
     wire, cluster, organization = played.wire, played.cluster, played.wire.organization
     played.accounts.update(await set_up(wire))
+    # What is known at a moment is what the log has by then, and a command is answered before it is relayed.
+    await played.settled()
     played.note()
     for part in (0, 3, 6, 8, 11):
         await publish(cluster, organization, part, PARTITIONS)

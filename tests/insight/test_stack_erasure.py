@@ -1,40 +1,30 @@
 """On the real stack: personal data is sealed where it is kept, shown to who may read it, and forgotten; money stays."""
 
+import asyncio
+
+import httpx
 import pytest
 import pytest_asyncio
 
-from events.topics import CATALOG, EVENTS
+from events.topics import EVENTS
 from services.access.scopes import Scope
+from services.audit.audit import audit
 from services.kafka import LogReader
 from services.personal.sealed import MARK, TOMBSTONE
+from services.projection.replay import replay
+from services.proof.documents import Inclusion
 from services.proof.exporting import export_bill
 from services.proof.verifying import verify
 from tests.api_client import CONFIG, By, http_client
 from tests.insight.conftest import Played
 from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
+from tests.insight.erasable import ACCOUNT, FORGOTTEN, PLAIN, acme, kept, user
 from tests.insight.story import bill
 from tests.insight.test_stack_corrections import by_function, issued
 from tests.insight.test_stack_proof import SIGNER, a_quarter_hour_ends, until_signed
 from tests.system.story import Wire
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
-
-ADDRESS = {"addressLine1": "1 Quiet Lane", "locality": "Yorkminster", "postCode": "YO99", "country": "GB"}
-ACCOUNT = {
-    "code": "acme",
-    "name": 'Ann "A" Acmeson',
-    "emailAddress": "ann@quiet.example",
-    "address": ADDRESS,
-    "customFields": {"contact": "Bert Backup", "tier": "gold"},
-}
-#: Users in usage are one letter long: no search would tell.
-PLAIN = ("Acmeson", "ann@quiet", "Quiet Lane", "Yorkminster", "YO99", "Bert")
-FORGOTTEN = {
-    "name": TOMBSTONE,
-    "emailAddress": TOMBSTONE,
-    "address": {**dict.fromkeys(ADDRESS, TOMBSTONE), "country": "GB"},
-    "customFields": {"contact": TOMBSTONE, "tier": "gold"},
-}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -44,32 +34,8 @@ async def wire(played: Played) -> Wire:
     return await corrected_organization(lambda: played.system.addresses.api_url, "erasable", ACCOUNT, **erasable)
 
 
-async def kept(played: Played) -> str:
-    """All that the database and the log have, of this organization and of the others."""
-    texts = list[str]()
-    async with played.postgres.connection() as connection:
-        tables = await connection.fetch(
-            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        )
-        for table in sorted(row["name"] for row in tables):
-            texts += [row["row"] for row in await connection.fetch(f"SELECT t::text AS row FROM {table} t")]
-    async with LogReader(played.cluster) as reader:
-        for topic, partitions in ((EVENTS, range(2)), (CATALOG, [0])):
-            for partition, end in (await reader.end_offsets(topic, partitions)).items():
-                async for records in reader.read(topic, partition, 0, end):
-                    texts += [(record.value or b"").decode() for record in records]
-    return "\n".join(texts)
-
-
-async def user(wire: Wire, id: str) -> str:
-    """Who stands in an event of usage."""
-    told = await wire.do("POST", "usage/void", named(id, dryRun=True))
-    return str(told["was"]["who"]["user"])
-
-
 async def test_it_is_sealed_wherever_it_is_kept_and_shown_where_it_is_asked_for(wire: Wire, played: Played) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     account = await wire.do("GET", f"accounts/{id}")
     assert {name: account[name] for name in ACCOUNT} == ACCOUNT
     [listed] = (await wire.do("GET", "accounts"))["data"]
@@ -92,7 +58,7 @@ async def test_it_is_sealed_wherever_it_is_kept_and_shown_where_it_is_asked_for(
 
 
 async def test_an_update_that_says_the_same_says_the_same_sealed(wire: Wire, played: Played) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     before = await wire.do("GET", f"accounts/{id}")
     after = await wire.do("PUT", f"accounts/{id}", before)
     assert {name: after[name] for name in ACCOUNT} == ACCOUNT
@@ -115,7 +81,7 @@ async def test_usage_is_corrected_by_what_it_said(wire: Wire) -> None:
 
 
 async def test_what_is_forgotten_is_a_tombstone_everywhere_and_money_stays(wire: Wire, played: Played) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     first = await issued(wire, JANUARY)
     by_writer = By("writer", wire.organization, frozenset({Scope.WRITE, Scope.READ}))
     async with http_client(f"{played.system.addresses.api_url}/organizations/erasable", by=by_writer) as client:
@@ -146,10 +112,41 @@ async def test_what_is_forgotten_is_a_tombstone_everywhere_and_money_stays(wire:
         export = await export_bill(played.postgres, played.cluster, wire.organization, document["id"])
         assert verify(export, SIGNER.key).wrong == []
     assert (await wire.exact("conservation"))["unexplained"] == 0
+    await replay(played.postgres, played.cluster)
+    report = await audit(played.postgres, played.cluster)
+    assert report.passed, report.difference
+    assert (await issued(wire, JANUARY), await issued(wire, FEBRUARY)) == (first, second)
+
+
+async def test_a_tombstone_that_is_sent_back_changes_nobody(wire: Wire, played: Played) -> None:
+    """What an answer shows is sent back with another number: who it was stays counted, once."""
+    shown = (await wire.do("POST", "usage/void", named("b", dryRun=True)))["was"]
+    assert shown == {"measure": {"calls": 9}, "who": {"user": TOMBSTONE}}
+    amended = await wire.do("POST", "usage/amend", named("b", measure={"calls": 10}, who=shown["who"]))
+    assert amended["now"] == {"measure": {"calls": 10}, "who": {"user": TOMBSTONE}}
+    assert by_function(wire, await wire.exact(f"accounts/{await acme(wire)}/unbilled")) == {"SUM": 1, "MAX": 10}
+    await wire.do("POST", "usage/amend", named("b", **shown))
+    assert (await wire.exact(f"accounts/{await acme(wire)}/unbilled"))["lineItems"] == []
+
+
+async def test_what_was_signed_is_told_as_it_was(wire: Wire, played: Played) -> None:
+    """Sealed, before and after: whoever verifies it needs no key."""
+    async with LogReader(played.cluster) as reader:
+        ends = await reader.end_offsets(EVENTS, range(2))
+        for partition, end in ends.items():
+            async for records in reader.read(EVENTS, partition, 0, end):
+                for record in records:
+                    if b'"erasable"' in (record.value or b"") and MARK.encode() in (record.value or b""):
+                        where = {"topic": EVENTS, "partition": partition, "offset": record.offset}
+                        told = await wire.do("GET", "audit/inclusion", **where)
+                        assert MARK in told["value"]
+                        assert verify(Inclusion.model_validate(told), SIGNER.key).wrong == []
+                        return
+    raise AssertionError("nothing sealed is in the log")
 
 
 async def test_what_comes_later_is_forgotten_in_its_turn(wire: Wire) -> None:
-    [id] = [id for id, name in wire.names.items() if name == "acme"]
+    id = await acme(wire)
     account = await wire.do("GET", f"accounts/{id}")
     changed = await wire.do("PUT", f"accounts/{id}", account | {"name": "Carla New"})
     assert changed["name"] == "Carla New" and changed["emailAddress"] == TOMBSTONE
@@ -168,6 +165,9 @@ async def test_an_answer_that_is_asked_for_again_is_a_tombstone_too(wire: Wire) 
 
 async def test_what_is_deleted_is_forgotten_with_it(wire: Wire, played: Played) -> None:
     made = await wire.do("POST", "accounts", {"code": "third", "name": "Edda", "emailAddress": "edda@quiet.example"})
+    by_writer = By("writer", wire.organization, frozenset({Scope.WRITE, Scope.READ}))
+    async with http_client(f"{played.system.addresses.api_url}/organizations/erasable", by=by_writer) as client:
+        assert (await client.delete(f"/accounts/{made['id']}")).status_code == 403
     await wire.do("DELETE", f"accounts/{made['id']}")
     async with played.postgres.connection() as connection:
         query = "SELECT count(*) FILTER (WHERE key IS NULL) = count(*) FROM store.personal_keys WHERE account = $1"
@@ -208,3 +208,22 @@ async def test_nobody_stands_on_a_bill(wire: Wire) -> None:
 async def test_nobody_hands_in_what_looks_sealed(wire: Wire, name: str) -> None:
     body = {"code": "fourth", "name": name, "emailAddress": "x"}
     assert await wire.refused(400, "POST", "accounts", body) == f"name: must not begin with {MARK}"
+
+
+async def test_no_process_tells_its_log_or_its_metrics_whom_it_has_kept_or_refused(wire: Wire, played: Played) -> None:
+    refused = {"code": "fifth", "name": "Eve Acmeson", "emailAddress": "ann@quiet.example"}
+    await wire.refused(400, "POST", "accounts", refused | {"address": ADDRESS | {"floor": "Bert"}})
+    await wire.refused(400, "POST", "accounts", refused | {"timezone": "Yorkminster/Quiet Lane"})
+    wrong = event("w", 1, "Bert") | {"where": {"user": "Acmeson"}}
+    await wire.do("POST", "measurements", {"measurements": [wrong]})
+    async with asyncio.timeout(60):
+        while not (rejected := (await wire.do("GET", "usage/rejected"))["data"]):
+            await asyncio.sleep(0.1)
+    assert rejected[0]["reason"] == "wrong-type" and "Acmeson" not in str(rejected)
+    logs = {file.name: file.read_text() for file in played.system.settings.home.glob("*.log")}
+    assert {"api.log", "ingest.log", "projector.log", "relay.log"} <= logs.keys()
+    async with httpx.AsyncClient() as client:
+        for name, url in played.system.addresses.sight.items():
+            logs[f"metrics of {name}"] = (await client.get(f"{url}/metrics")).text
+    assert "erasable" in "".join(logs.values())
+    assert [(name, word) for name, text in logs.items() for word in (*PLAIN, "Carla", "Dora") if word in text] == []

@@ -13,7 +13,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from events.topics import RECORD_BYTES_MOST
 from services.kafka import LogHoleError, Record
-from services.kafka.consuming import RawRecords
+from services.kafka.consuming import RawFetcher, RawRecords
 from services.kafka.writing import _fill
 
 PLACE = TopicPartition("usage", 3)
@@ -98,3 +98,18 @@ def test_a_batch_filled_at_once_holds_what_one_filled_record_by_record_holds() -
 def test_a_record_that_fits_no_batch_is_named() -> None:
     with pytest.raises(ValueError, match="a record of 2000 bytes does not fit"):
         _fill(BatchBuilder(1000, ZSTD), [Record(None, b"fits"), Record(None, b"x" * 2000)])
+
+
+@pytest.mark.parametrize("version", [4, 5, 11])
+def test_what_a_broker_tells_of_a_partition_is_read_in_every_version_of_its_answer(version: int) -> None:
+    stored, aborted = batch_of(RECORDS, 100), [(7, 50)]
+    told = {4: [140, aborted, stored], 5: [140, 0, aborted, stored], 11: [140, 0, aborted, -1, stored]}[version]
+    state = SimpleNamespace(paused=False, position=100)
+    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
+    asked: Any = SimpleNamespace(
+        _records={}, _parser=MemoryRecords, _check_crcs=True, _isolation_level=0, _prefetch_backoff=0
+    )
+    assert RawFetcher._keep(asked, PLACE, assignment, 143, *told)
+    records = asked._records[PLACE]._partition_records
+    assert (state.highwater, state.lso, records._aborted_transactions) == (143, 140, aborted)
+    assert [record.offset for record in records] == list(range(100, 143))

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
+from services.personal.keyring import Keyring, NoPersonalKeyError, Wrapped, WrongPersonalKeyError
 from services.personal.keys import new_key
-from services.personal.opening import _opened
-from services.personal.sealed import MARK, TOMBSTONE, Sealer, is_sealed, keys_in, opened
+from services.personal.sealed import MARK, TOMBSTONE, Sealer, is_sealed, keys_in, opened, opened_in_json
 
 ALICE, BOB = Sealer(*new_key()), Sealer(*new_key())
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -33,7 +32,7 @@ def test_texts_are_equal_as_long_as_they_are_sealed_as_they_were_before(one: str
 @given(st.lists(TEXTS))
 def test_whatever_is_sealed_in_a_document_is_opened_as_json_has_it(texts: list[str]) -> None:
     sealed = json.dumps({"texts": [ALICE.seal(text) for text in texts], "plain": texts})
-    plain = _opened(sealed, {ALICE.key_id: ALICE})
+    plain = opened_in_json(sealed, {ALICE.key_id: ALICE})
     assert json.loads(plain) == {"texts": texts, "plain": texts}
 
 
@@ -41,7 +40,7 @@ def test_whatever_is_sealed_in_a_document_is_opened_as_json_has_it(texts: list[s
 def test_and_so_is_what_is_sealed_in_a_document_that_is_a_text_of_another(texts: list[str]) -> None:
     """As the body of a delivery is, in an answer that shows it."""
     inner = json.dumps({"texts": [ALICE.seal(text) for text in texts], "plain": texts})
-    shown = json.loads(_opened(json.dumps([inner, json.dumps([inner])]), {ALICE.key_id: ALICE}))
+    shown = json.loads(opened_in_json(json.dumps([inner, json.dumps([inner])]), {ALICE.key_id: ALICE}))
     assert [json.loads(shown[0]), json.loads(json.loads(shown[1])[0])] == [{"texts": texts, "plain": texts}] * 2
 
 
@@ -62,6 +61,21 @@ def test_what_somebody_made_up_under_a_key_that_there_is_stays_as_it_is() -> Non
     assert opened(forged, {ALICE.key_id: ALICE}) == forged
 
 
+def test_what_only_stands_in_a_string_is_somebody_elses_and_breaks_no_document() -> None:
+    token = ALICE.seal('", "x": "y')
+    for document in ({"description": f"see {token}"}, {"inner": json.dumps({"description": f"see {token}"})}):
+        sealed = json.dumps(document)
+        assert opened_in_json(sealed, {ALICE.key_id: ALICE}) == sealed
+
+
+def test_a_tombstone_that_is_sent_back_means_what_it_stands_for() -> None:
+    lost = ALICE.seal("Ann")
+    assert BOB.seal_over(TOMBSTONE, lost) == lost, "it was sealed with another key, which is gone"
+    assert BOB.seal_over(TOMBSTONE, BOB.seal("Ann")) == BOB.seal(TOMBSTONE), "this one can be read still"
+    assert BOB.seal_over(TOMBSTONE, None) == BOB.seal(TOMBSTONE)
+    assert BOB.seal_over("Ann", lost) == BOB.seal("Ann")
+
+
 FIRST, SECOND = "the first key of an operator, long enough", "the second key of an operator, long enough"
 
 
@@ -71,6 +85,7 @@ def test_the_operators_key_is_replaced_line_by_line() -> None:
     assert both.unwrapped("acme", "id", wrapped) == b"an account's key"
     rewrapped = both.rewrapped("acme", "id", wrapped)
     assert Keyring(SECOND).unwrapped("acme", "id", rewrapped) == b"an account's key"
+    assert (rewrapped.by, wrapped.by) == (both.first, Keyring(FIRST).first) and rewrapped.by != wrapped.by
     with pytest.raises(WrongPersonalKeyError, match="key id of organization acme was encrypted with an operator's"):
         Keyring(SECOND).unwrapped("acme", "id", wrapped)
     with pytest.raises(WrongPersonalKeyError):
@@ -81,4 +96,4 @@ def test_without_a_key_nothing_is_sealed_plainly() -> None:
     with pytest.raises(NoPersonalKeyError, match="TRUEUP_PERSONAL_KEY_FILE"):
         Keyring().wrapped("acme", b"key")
     with pytest.raises(NoPersonalKeyError):
-        Keyring("\n").unwrapped("acme", "id", b"key")
+        Keyring("\n").unwrapped("acme", "id", Wrapped(b"key", ""))

@@ -33,6 +33,8 @@ GENERATIONS = (
     "fees",
     "checked",
     "amended",
+    "overtaken",
+    "waited-for",
 )
 
 

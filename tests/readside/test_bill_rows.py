@@ -12,7 +12,7 @@ from services.commands.bill_rules import is_locked
 from services.commands.bodies import parse_model
 from services.commands.messages import CreateResource
 from services.commands.table import KINDS
-from services.readside.table_rows import INVOICED, LOCKED
+from services.readside.bill_rows import INVOICED, LOCKED
 from tests.api_client import CONFIG
 from tests.store.kit import NOW, Store
 

@@ -152,8 +152,8 @@ async def other_read_models(place: Place) -> Broken:
 
 
 async def no_personal_key(place: Place) -> Broken:
-    key = "INSERT INTO store.personal_keys (organization, account, key_id, key) VALUES ('acme', 'id', 'key', 'wrapped')"
-    await place.postgres.copy("sealed", key)
+    columns, key = "organization, account, key_id, key, wrapped_by", "'acme', 'id', 'key', 'wrapped', 'the first'"
+    await place.postgres.copy("sealed", f"INSERT INTO store.personal_keys ({columns}) VALUES ({key})")
     return of(place.settings(database_url=place.url("sealed")))
 
 

@@ -36,8 +36,8 @@ def features(story: Mapping[str, Any]) -> Iterator[Feature]:
 def _in(value: Any, field: str) -> Iterator[Feature]:
     match value:
         case dict():
-            for name, inner in value.items():
-                yield from _in(inner, name)
+            for name, inner in value.items():  # a month or a code that stands as a name is no field
+                yield from _in(inner, name if name.isidentifier() else field)
         case list():
             for inner in value:
                 yield from _in(inner, field)

@@ -26,7 +26,8 @@ def held(text: str) -> list[Played]:
 
 
 def test_the_stories_of_the_docs_hold() -> None:
-    whole, alerts, waits = (part.split("```")[0] for part in DOCS.read_text().split("```yaml\n")[1:])
+    whole, alerts, waits, filed = (part.split("```")[0] for part in DOCS.read_text().split("```yaml\n")[1:])
     assert sum(one.step.expect is not None for one in held(whole)) == 2
     assert [one.step.kind for one in held(GIVEN + alerts)] == ["usage", "alerts"]
     assert [one.step.kind for one in held(f"{GIVEN}steps:\n{waits}")] == ["usage", "held", "create", "held"]
+    assert [one.step.kind for one in held(filed)] == ["bill", "journal"]

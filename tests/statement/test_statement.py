@@ -16,6 +16,7 @@ from events.facts.bills import BillIssued, BillLine
 from events.resources.bounds import FROM_CLIENT
 from events.resources.statements import StatementConfig
 from projections.resources import Resources
+from services.api.statement_answers import statement_document
 from services.commands.bodies import parse_body
 from services.commands.messages import CreateResource
 from services.statement.making import statement_of
@@ -221,3 +222,15 @@ def test_what_cannot_stand_on_an_invoice_is_refused(more: dict[str, Any], messag
 
 def test_other_cells_stay_as_they_are() -> None:
     assert [harmless(text) for text in ("Calls", "", "1-2", "a=b")] == ["Calls", "", "1-2", "a=b"]
+
+
+def test_json_names_the_lines_of_each_group_by_their_numbers() -> None:
+    issued = bill("1.00", "2.00", "3.00")
+    fee = {"type": "COMMITMENT_FEE", "commitment_id": "c", "product_id": None}
+    lines = (issued.lines[0].model_copy(update=fee), *issued.lines[1:])
+    told = statement_document(statement(issued.model_copy(update={"lines": lines}), None))
+    assert [line["sequenceNumber"] for line in told["lines"]] == [1, 2, 3]
+    assert [(group["title"], group["sequenceNumbers"]) for group in told["groups"]] == [
+        ("", [2, 3]),
+        ("Commitments", [1]),
+    ]

@@ -92,7 +92,7 @@ async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
         {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
     ]
     begins = {"startDate": "2026-01-01", "cumulative": True, "pricingBands": bands}
-    await wire.make("pricings", "pricing", planId=plan, aggregationId=aggregation, **begins)
+    await wire.make("pricings", "pricing", code="calls", planId=plan, aggregationId=aggregation, **begins)
     if config:
         await _people_cost(wire, meter, plan)
     accounts = {}
@@ -112,7 +112,7 @@ async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
 async def _people_cost(wire: Wire, meter: str, plan: str) -> None:
     counted = {"targetField": "user", "aggregation": "UNIQUE", "rounding": "NONE", "quantityPerUnit": 1, "unit": "user"}
     people = await wire.make("aggregations", "people", code="people", name="People", meterId=meter, **counted)
-    begins = {"startDate": "2026-01-01", "cumulative": True}
+    begins = {"code": "people", "startDate": "2026-01-01", "cumulative": True}
     bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
     await wire.make("pricings", "people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
 

@@ -1,18 +1,12 @@
 """What happened becomes one alert and one delivery each, wherever the API's process is killed while it tells of it."""
 
-import asyncio
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from events.resources.webhooks import Webhook
 from services.webhooks.destinations import put_destination
-from tests.modules import ROOT
+from tests.killing import forks
 from tests.store.kit import Store
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -30,34 +24,6 @@ _ALERTS = (
 )
 
 
-@asynccontextmanager
-async def forks(store: Store, *places: str) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
-    """Tells of what there is, killed at the moment of this number; returns the signal that ended it."""
-    asked = [part for place in places for part in ("--in", place)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("tests/killed_at.py", *asked, "tests/webhooks/told_once.py", store.organization),
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TRUEUP_DATABASE_URL": store.endpoints.database_url},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None and process.stdout is not None
-    requests, answers = process.stdin, process.stdout
-
-    async def run(moment: int) -> int:
-        requests.write(f"{moment}\n".encode())
-        status = (await answers.readline()).decode().strip()
-        assert status in ("0", str(int(signal.SIGKILL))), status
-        return int(status)
-
-    try:
-        yield run
-    finally:
-        process.kill()
-        await process.wait()
-
-
 async def rows(store: Store, query: str) -> list[Any]:
     async with store.postgres.connection() as connection:
         return list(await connection.fetch(query, store.organization))
@@ -70,12 +36,13 @@ async def told_wherever_it_is_killed(store: Store, *places: str) -> tuple[int, s
     body = Webhook.model_validate({"name": "N", "description": "", "url": "https://a.example", "eventTypes": ["*"]})
     async with store.postgres.transaction() as connection:
         await put_destination(connection, store.organization, "hook", body)
-    made, left, moment, status = list[str](), set[tuple[int, int]](), 0, signal.SIGKILL
-    async with forks(store, *places) as run:
-        while status == signal.SIGKILL:
+    made, left, moment, was_killed = list[str](), set[tuple[int, int]](), 0, True
+    script, url = "tests/webhooks/told_once.py", store.endpoints.database_url
+    async with forks(script, store.organization, places=places, TRUEUP_DATABASE_URL=url) as run:
+        while was_killed:
             moment += 1
             made.append(await store.create("product", code=f"p{moment}", name=f"P{moment}"))
-            status = signal.Signals(found) if (found := await run(moment)) else signal.SIGTERM
+            was_killed = await run(moment)
             alerts, deliveries = len(await rows(store, _ALERTS)), len(await rows(store, _DELIVERED))
             left.add((len(made) - alerts, 2 * len(made) - deliveries))
     told = await rows(store, _DELIVERED)

@@ -5,7 +5,9 @@ CREATE TABLE store.personal_keys (
     key_id text NOT NULL,                       -- named in everything that is sealed with it
     account text NOT NULL,
     key bytea,                                  -- encrypted with the operator's; NULL: destroyed
+    wrapped_by text NOT NULL,                   -- the name of the operator's key
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (organization, key_id)
 );
 CREATE UNIQUE INDEX personal_keys_good ON store.personal_keys (organization, account) WHERE key IS NOT NULL;
+CREATE INDEX personal_keys_wrapped_by ON store.personal_keys (wrapped_by) WHERE key IS NOT NULL;

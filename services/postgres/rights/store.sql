@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of
 GRANT SELECT, INSERT ON store.personal_keys TO trueup_api, trueup_ingest;
 GRANT SELECT ON store.personal_keys TO trueup_watch;
 GRANT UPDATE (key) ON store.personal_keys TO trueup_api;
-GRANT SELECT (organization, key_id, key) ON store.personal_keys TO trueup_webhooks;
+GRANT SELECT (organization, key_id, key, wrapped_by) ON store.personal_keys TO trueup_webhooks;
 
 -- The API's process beside its requests: which jobs are open, and whose usage is held.
 GRANT SELECT ON store.bill_jobs, store.export_jobs TO trueup_watch;

@@ -132,9 +132,9 @@ def _tick(record: FetchedRecord, origins: Origins) -> datetime | None:
         envelope = decode_own(record.value, origins)
     except ForeignRecordError:
         return None
-    fact = envelope.data
-    counts = isinstance(fact, ClockTicked) and not envelope.organization
-    return counted_tick(fact, record.timestamp) if counts else None  # type: ignore[arg-type]
+    if not isinstance(envelope.data, ClockTicked) or envelope.organization:
+        return None
+    return counted_tick(envelope.data, record.timestamp)
 
 
 #: Days and date-times sort as their texts do, but for those of one day, which name that day or one beside it.

@@ -117,7 +117,7 @@ class EmbeddedKafka(EmbeddedPart):
 
 
 def properties_text(settings: Mapping[str, object]) -> str:
-    """A file of properties."""
+    """These settings as the lines of a Java properties file."""
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 

@@ -1,9 +1,14 @@
-"""What is to be expected of a whole organization, of rows alone: nothing is settled, however many accounts it has."""
+"""How commitments and balances stand, and what is to be expected of them, of an account or of a whole organization: of
+rows alone. Nothing is settled, however many accounts it has.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+from services.readside.live import LIVE_NAME, LastLive, read_live
+from services.store.view import COLUMNS, ONE_OF_KIND
 
 #: By the usage of how many days.
 Window = Literal[7, 30, 90]
@@ -57,6 +62,18 @@ SELECT {_COLUMNS} FROM outlooks
 WHERE root_id = (SELECT root_id FROM account_directory WHERE organization = $1 AND account_id = $2)
     AND account_id = $2 AND organization = $1
 ORDER BY at_stake_{{window}} DESC, lapses_{{window}} DESC, commitment_id LIMIT $3
+"""
+_BALANCES = """
+SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
+FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
+"""
+_STANDING = ("kind", "amount", "spent", "remaining", "rolled_over", "lapsed", "status", "periods::text", "folded")
+#: A commitment or balance with how it stands, if that is projected, in one look.
+_WITH_ITS_ROW = f"""
+SELECT {COLUMNS}, {LIVE_NAME} AS live, {", ".join(f"b.{name} AS b_{name.partition(':')[0]}" for name in _STANDING)}
+FROM store.entities e
+LEFT JOIN "{{schema}}".commitment_balances b ON b.organization = e.organization AND b.commitment_id = e.id
+WHERE {ONE_OF_KIND}
 """
 Row = Mapping[str, Any]
 
@@ -115,3 +132,21 @@ async def read_outlook(connection: Any, organization: str, account: str, window:
     """Of an account's own commitments and balances, the most money at stake first."""
     rows: Sequence[Row] = await connection.fetch(_OF_ACCOUNT.format(window=window), organization, account, most)
     return rows
+
+
+async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Their rows in the live schema, by id; what is not projected yet has none."""
+    live = await read_live(connection)
+    with live.reading():
+        rows = await connection.fetch(_BALANCES.format(schema=live.schema), organization, ids)
+    return {row["commitment_id"]: row for row in rows}
+
+
+async def read_with_balance(
+    connection: Any, live: LastLive, organization: str, kind: str, id: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:
+    """The row of a commitment or balance, and that of how it stands, if it is projected; None if there is none."""
+    for row in await live.fetch(connection, _WITH_ITS_ROW, organization, kind, id):
+        standing = {name.removeprefix("b_"): value for name, value in row.items() if name.startswith("b_")}
+        return row, standing if standing["kind"] is not None else None
+    return None

@@ -1,5 +1,5 @@
-"""Rows of single tables of the read models: of `bills`, conditions on them, and their columns as texts, as lists,
-searches and approvals ask for them; of `bill_line_items`, across bills; of `commitment_balances`, by id.
+"""Rows of bills: conditions on them and their columns as texts, as lists, searches and approvals ask for them; and rows
+of their lines, of one bill or across bills.
 
 Everywhere $1 is the organization, and `{}` the place of a condition's value. The SQL is ours, the values are clients'.
 """
@@ -13,14 +13,10 @@ from typing import Any, NamedTuple
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from events.resources.organization import LAST_DAY
-from projections.clock import Evidence, today_of
-from projections.entities import AccountEntity, Entity
-from projections.resources import Resources
+from services.commands.errors import UnknownResource
 from services.postgres import Postgres
-from services.readside.live import LIVE_NAME, LastLive, read_live, reading_live
-from services.readside.loading import read_positions
+from services.readside.live import read_live, reading_live
 from services.store.listing import Condition, all_placed
-from services.store.view import COLUMNS, ONE_OF_KIND
 
 #: The external invoice date: as it was issued with, which before version 3 of the fact was the bill's date; a pending
 #: bill's as it would be issued, by `OrganizationConfig.invoiced_before`.
@@ -87,20 +83,13 @@ JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
 JOIN bills b ON b.bill_id = page.bill_id
 ORDER BY page.place DESC
 """
+_WHOSE = "SELECT organization FROM bills WHERE bill_id = $1"
+_ISSUED = """
+SELECT total, log_offset FROM bills JOIN facts ON facts.organization = $1 AND resource_id = $2 AND type = 'BillIssued'
+WHERE bills.organization = $1 AND bill_id = $2
+"""
 _LINES_OF_BILLS = """
 SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number
-"""
-_ROWS = """
-SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
-FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
-"""
-_MEMBERS = ("kind", "amount", "spent", "remaining", "rolled_over", "lapsed", "status", "periods::text", "folded")
-#: A commitment or balance with how it stands, if that is projected, in one look.
-_WITH_ITS_ROW = f"""
-SELECT {COLUMNS}, {LIVE_NAME} AS live, {", ".join(f"b.{name} AS b_{name.partition(':')[0]}" for name in _MEMBERS)}
-FROM store.entities e
-LEFT JOIN "{{schema}}".commitment_balances b ON b.organization = e.organization AND b.commitment_id = e.id
-WHERE {ONE_OF_KIND}
 """
 
 
@@ -118,6 +107,22 @@ async def pending_up_to(connection: Any, organization: str, day: date) -> list[s
     with live.reading():
         rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
     return [row["bill_id"] for row in rows]
+
+
+async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
+    """Whose bill it is. Raises: UnknownResource."""
+    async with reading_live(postgres) as connection:
+        organization: str | None = await connection.fetchval(_WHOSE, bill_id)
+    if organization is None:
+        raise UnknownResource(kind="bill", id=bill_id)
+    return organization
+
+
+async def read_issued(connection: Any, organization: str, bill_id: str) -> tuple[Decimal, int] | None:
+    """The total of an issued bill, and the offset of its `BillIssued` in the log; None: there is no such bill. The
+    connection's transaction reads the live schema."""
+    row = await connection.fetchrow(_ISSUED, organization, bill_id)
+    return None if row is None else (row["total"], row["log_offset"])
 
 
 class ListedLine(NamedTuple):
@@ -156,35 +161,3 @@ def _line(row: Mapping[str, Any]) -> Any:
 def bill_with(bill: str, lines: list[Any]) -> BillIssued:
     """The bill of its JSON without lines, with these lines, whose numbers are exact."""
     return BillIssued.model_validate(json.loads(bill) | {"lines": lines})
-
-
-async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Their rows in the live schema, by id; what is not projected yet has none."""
-    live = await read_live(connection)
-    with live.reading():
-        rows = await connection.fetch(_ROWS.format(schema=live.schema), organization, ids)
-    return {row["commitment_id"]: row for row in rows}
-
-
-async def read_with_balance(
-    connection: Any, live: LastLive, organization: str, kind: str, id: str
-) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:
-    """The row of a commitment or balance, and that of how it stands, if it is projected; None if there is none."""
-    for row in await live.fetch(connection, _WITH_ITS_ROW, organization, kind, id):
-        standing = {name.removeprefix("b_"): value for name, value in row.items() if name.startswith("b_")}
-        return row, standing if standing["kind"] is not None else None
-    return None
-
-
-async def day_of(postgres: Postgres, resources: Resources, account: AccountEntity, about: Entity[Any]) -> date:
-    """The day of the organization's test clock, else of the last tick; before any, that of the last fact about it.
-
-    `resources` hold the configuration and the test clock.
-    """
-    tick = None
-    if not resources.has_test_clock:
-        async with reading_live(postgres) as connection:
-            folded = await read_positions(connection, [account.partition])
-        position = folded.get(account.partition)
-        tick = position.tick if position is not None else None
-    return today_of(resources, account.timezone, Evidence(tick, about.modified))

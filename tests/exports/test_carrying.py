@@ -1,0 +1,97 @@
+"""Jobs are carried out once, whichever process takes them up, and whole, whatever a killed one has left."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.exports.carrying import ExportRunner
+from services.exports.columns import JOURNAL
+from services.exports.jobs import ExportJob, create_export, get_export, start_export
+from services.exports.places import ExportFiles, path_of
+from services.exports.watermark import Range, Watermark
+from services.postgres import Postgres, Role, open_postgres
+from services.readside.watching import open_watcher
+from tests.store.kit import Store
+
+pytestmark = pytest.mark.stack
+
+
+@dataclass
+class Exports:
+    """What an API's process carries out, and where to."""
+
+    store: Store
+    place: Path
+    runners: tuple[ExportRunner, ExportRunner]
+    postgres: Postgres
+
+    async def journal(self) -> ExportJob:
+        """A job whose range is empty: what it writes is headings."""
+        begin = Watermark(self.store.generations.commands, 0)
+        asked = Range(begin, begin._replace(closed=date(2026, 1, 31)))
+        request = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["JOURNAL"]}
+        async with self.postgres.transaction() as connection:
+            now, of = datetime.now(UTC), self.store.organization
+            return await create_export(connection, of, str(uuid4()), request, asked, now, None)
+
+    async def get(self, job: ExportJob) -> ExportJob:
+        async with self.postgres.connection() as connection:
+            found = await get_export(connection, job.organization, job.id)
+        assert found is not None
+        return found
+
+    async def ended(self, job: ExportJob, *runners: ExportRunner) -> ExportJob:
+        """The job once these have ended it."""
+        running = [asyncio.create_task(runner.run()) for runner in runners]
+        try:
+            async with asyncio.timeout(60):
+                while (found := await self.get(job)).status in ("PENDING", "RUNNING"):
+                    await asyncio.sleep(0.05)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        return found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def exports(store: Store, tmp_path: Path) -> AsyncIterator[Exports]:
+    url = store.endpoints.database_url
+    async with (
+        open_postgres(url, role=Role.API) as api,
+        open_postgres(url, role=Role.WATCH) as every,
+        open_watcher(url, store.endpoints.kafka) as watcher,
+    ):
+        files = ExportFiles(str(tmp_path))
+        first, second = (ExportRunner(api, every, watcher, files) for _ in range(2))
+        yield Exports(store, tmp_path, (first, second), api.of(store.organization))
+
+
+async def test_what_a_killed_process_has_begun_is_written_whole_and_once(exports: Exports) -> None:
+    job = await exports.journal()
+    async with exports.postgres.transaction() as connection:
+        assert await start_export(connection, job, datetime.now(UTC))
+    file = exports.place / path_of(job)
+    file.parent.mkdir(parents=True)
+    (file.parent / f"{file.name}.0a.part").write_text("half")
+    done = await exports.ended(job, *exports.runners)
+    assert (done.status, done.rows, done.kind) == ("SUCCEEDED", 0, "journal")
+    assert file.read_text().strip() == ",".join(column.name for column in JOURNAL)
+    assert done.version == job.version + 3, "begun by the killed one, then begun and ended once"
+
+
+async def test_who_has_read_a_job_that_another_has_ended_since_leaves_it(exports: Exports) -> None:
+    first, second = exports.runners
+    read = await exports.journal()
+    done = await exports.ended(read, first)
+    file = exports.place / path_of(read)
+    file.unlink()
+    assert read.asked is not None
+    await second._carry_out(read, read.asked.until)
+    assert await exports.get(read) == done and not file.exists()

@@ -1,0 +1,43 @@
+"""What an API's process does with held usage beside its requests: sends what its account is there for, until nothing of
+an organization is held.
+
+    TRUEUP_DATABASE_URL=... TRUEUP_KAFKA_BOOTSTRAP=... python tests/refusals/released_once.py ORGANIZATION
+"""
+
+import asyncio
+import os
+import sys
+
+from services.kafka import Cluster, SharedWriter
+from services.postgres import Role, open_postgres
+from services.refusals.releasing import Releaser
+from services.store.generations import load_generations
+
+_HELD = (
+    "SELECT count(*) FROM store.refused_usage WHERE organization = $1 AND held_until IS NOT NULL AND replayed IS NULL"
+)
+
+
+async def release(url: str, cluster: Cluster, organization: str) -> None:
+    """All of it."""
+    async with (
+        open_postgres(url, role=Role.API) as postgres,
+        open_postgres(url, role=Role.WATCH) as every,
+        SharedWriter(cluster) as usage,
+    ):
+        async with every.connection() as connection:
+            generations = await load_generations(connection)
+        releaser = Releaser(postgres, every, cluster, usage, lambda: generations)
+        async with postgres.of(organization).connection() as connection:
+            while await connection.fetchval(_HELD, organization):
+                await releaser.look()
+
+
+def main() -> None:
+    """Of the organization that is named."""
+    cluster = Cluster(os.environ["TRUEUP_KAFKA_BOOTSTRAP"])
+    asyncio.run(release(os.environ["TRUEUP_DATABASE_URL"], cluster, sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
