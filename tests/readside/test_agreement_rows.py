@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from services.postgres.roles import ORGANIZATION, Role, take_for_transaction
+from services.readside.agreement_rows import WINDOWS, Expected, Window, read_expected
 from services.readside.live import live_schema, use_schema
-from services.readside.overview import WINDOWS, Expected, Window, read_expected
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
