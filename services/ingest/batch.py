@@ -33,7 +33,7 @@ from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
 from services.ingest.json_text import MARK, check_names
-from services.ingest.lane import Lane, find_account, find_meter, lane_of
+from services.ingest.lane import Lane, find_account, find_meter, find_seal, lane_of
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, conflict
@@ -48,7 +48,6 @@ KEPT_SHARE = 2
 MAX_RULE_LENGTH = 1000
 #: Records that are settled without a break: a few milliseconds' worth.
 _PART = 500
-_NOT_SEALED = "the operator's key of personal data is missing: replay this once the operator has set it"
 #: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
 _Candidate = tuple[FetchedRecord, Arrival, Usage]
 
@@ -178,10 +177,8 @@ def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
     if account.partition != partition:
         raise _StrayedError(account.partition)
     meter = find_meter(event, directory)
-    sealer = catalogs.sealer(account.id) if directory.keeps_keys else None
-    if sealer is None and directory.keeps_keys:
-        raise Refused(Reason.NOT_SEALED, _NOT_SEALED)
-    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), sealer and sealer.seal)
+    seal = find_seal(directory, catalogs.sealer(account.id))
+    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id), seal)
 
 
 def _oversized() -> Refused:

@@ -23,6 +23,7 @@ from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.json_text import members
 from services.ingest.running_charge import RunningCharge
 from services.ingest.totals import Cell
+from services.personal.sealed import Sealer
 from services.refusals.refusal import Hold, Reason, Refused
 
 #: What an event says of its lane: organization, account code, meter code.
@@ -107,6 +108,16 @@ def find_meter(event: CloudEvent, directory: Directory) -> KnownMeter:
         rule = f"data.meter must be a meter's code, {event.data.meter[:80]!r} is none"
         raise Refused(Reason.UNKNOWN_METER, rule, _held(event.data.meter, directory.hold_for_meters))
     return meter
+
+
+def find_seal(directory: Directory, sealer: Sealer | None) -> Callable[[str], str] | None:
+    """What seals personal texts of an account; None where they are kept as they come. Raises: Refused."""
+    if not directory.keeps_keys:
+        return None
+    if sealer is None:
+        rule = "the operator's key of personal data is missing: replay this once it is set"
+        raise Refused(Reason.NOT_SEALED, rule)
+    return sealer.seal
 
 
 def _held(code: str, hold: Hold | None) -> Hold | None:

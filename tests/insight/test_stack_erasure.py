@@ -18,7 +18,7 @@ from services.proof.verifying import verify
 from tests.api_client import CONFIG, By, http_client
 from tests.insight.conftest import Played
 from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
-from tests.insight.erasable import ACCOUNT, FORGOTTEN, PLAIN, acme, kept, user
+from tests.insight.erasable import ACCOUNT, ADDRESS, FORGOTTEN, PLAIN, acme, kept, user
 from tests.insight.story import bill
 from tests.insight.test_stack_corrections import by_function, issued
 from tests.insight.test_stack_proof import SIGNER, a_quarter_hour_ends, until_signed

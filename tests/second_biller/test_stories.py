@@ -1,6 +1,6 @@
-"""Every story of tests/scenarios holds under the second biller too, but those of rules, of held usage and of accounting,
-which it lacks: what automatic rules do is commanded, alerts bill nothing, and so do statements and journals, and how
-what was held is billed other stories tell.
+"""Every story of tests/scenarios holds under the second biller too, but those of rules, held usage and accounting, which
+it lacks: what automatic rules do is commanded; alerts, statements and journals bill nothing; and how what was held is
+billed other stories tell.
 """
 
 import re
