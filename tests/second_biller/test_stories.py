@@ -1,6 +1,7 @@
-"""Every story of tests/scenarios holds under the second biller too, but those of rules, held usage and accounting, which
-it lacks: what automatic rules do is commanded; alerts, statements and journals bill nothing; and how what was held is
-billed other stories tell.
+"""Every story of tests/scenarios holds under the second biller too, but those of rules, held usage and accounting.
+
+It lacks these: what automatic rules do is commanded; alerts, statements and journals bill nothing; and how what was
+held is billed other stories tell.
 """
 
 import re
