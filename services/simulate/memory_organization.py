@@ -1,9 +1,9 @@
 """A whole organization in memory: what a story's steps change, and what they see."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid5
 
+from events.dates import EPOCH
 from events.envelope import NAMESPACE, Envelope, seal
 from events.facts.base import Fact
 from events.facts.bills import BillIssued, Positions
@@ -47,7 +47,7 @@ class MemoryOrganization:
         self._called: dict[str, str] = {}
         self._bills = 0
         self._sequence = 0
-        self._now = datetime(1970, 1, 1, tzinfo=UTC)
+        self._now = EPOCH
 
     def roots(self) -> list[str]:
         """The accounts that have no parent."""

@@ -3,12 +3,12 @@ and what day it was, by the last tick of the real clock. And since when there is
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from threading import Lock
 from typing import Any
 
 from events.codec import ForeignRecordError, decode_own
-from events.dates import read_moment
+from events.dates import from_ms, read_moment
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.sources import Origins
@@ -20,7 +20,7 @@ from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
 from services.commands.errors import InvalidField, UnknownResource
-from services.kafka import EPOCH, Cluster, FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
 from services.readside.live import reading_live
@@ -181,5 +181,5 @@ async def first_known(postgres: Postgres, cluster: Cluster, organization: str, a
 async def _log_time(cluster: Cluster, partition: int, offset: int) -> datetime:
     async with LogReader(cluster) as reader:
         async for records in reader.read(EVENTS, partition, offset, offset + 1):
-            return EPOCH + timedelta(milliseconds=records[0].timestamp)
+            return from_ms(records[0].timestamp)
     raise AssertionError("a read ends with its last offset")
