@@ -1,10 +1,8 @@
 """A family as it was known at a moment of log time: only what had been appended by then, of log and catalog,
 and what day it was, by the last tick of the real clock. And since when there is anything to know of an account."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date, datetime
-from threading import Lock
 from typing import Any
 
 from events.codec import ForeignRecordError, decode_own
@@ -23,6 +21,7 @@ from services.commands.errors import InvalidField, UnknownResource
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
+from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_positions, read_roots
 from services.readside.past.family import load_past
@@ -148,8 +147,7 @@ SELECT partition, log_offset FROM facts WHERE organization = $1 AND resource_id 
 """
 #: When the first facts about accounts were appended: a record's log time never changes. The oldest asked for go first.
 _KEPT = 10_000
-_times: OrderedDict[tuple[str, int, int], datetime] = OrderedDict()
-_times_lock = Lock()
+_times = LatelyUsed[tuple[str, int, int], datetime](_KEPT)
 
 
 async def read_terms(connection: Any, organization: str, account: str, zone: str) -> tuple[date | None, date | None]:
@@ -167,14 +165,10 @@ async def first_known(postgres: Postgres, cluster: Cluster, organization: str, a
     if row is None:
         return None
     key = (account, row["partition"], row["log_offset"])
-    with _times_lock:
-        time = _times.get(key)
+    time = _times.get(key)
     if time is None:
         time = await _log_time(cluster, row["partition"], row["log_offset"])
-        with _times_lock:
-            _times[key] = time
-            while len(_times) > _KEPT:
-                _times.popitem(last=False)
+        _times.keep(key, time)
     return time
 
 
