@@ -14,7 +14,7 @@ from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.resources import Resources
 from projections.revenue.journal import Chart
-from projections.settlement import Billed, DraftBill, Family, compile_terms, issue
+from projections.settlement import Billed, DraftBill, Family, compile_terms, family_under, issue
 from services.api.data_export_bodies import AdhocExport
 from services.commands.decide import decide
 from services.commands.messages import Command
@@ -57,7 +57,7 @@ class MemoryOrganization:
         """The family of a root account as it is now."""
         terms = compile_terms(self.resources, root_id, self.index)
         totals = {key: days for key, days in self.used.totals.items() if key[0] in terms.accounts}
-        return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
+        return family_under(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def issue_draft(self, draft: DraftBill) -> BillIssued:
         """The draft becomes a bill."""
