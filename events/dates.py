@@ -7,7 +7,7 @@ zone to say (`projections.calendar.named_day`), so a field whose day is not read
 """
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 #: No date of the wire lies outside: periods are walked one by one, and zone arithmetic fails near years 1 and 9999.
@@ -15,6 +15,7 @@ from typing import Any
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
 #: What Kafka counts milliseconds from.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 #: How what is written otherwise is refused.
 INSTANT_RULE = "must be an RFC 3339 date-time with an offset or Z"
@@ -25,6 +26,21 @@ _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _HOUR_AND_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _WRITTEN_DAY = re.compile(_DATE)
 _WRITTEN_INSTANT = re.compile(rf"{_DATE}[Tt]{_HOUR_AND_MINUTE}:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-]{_HOUR_AND_MINUTE})?")
+
+
+def in_ms(instant: datetime) -> int:
+    """Whole milliseconds since the epoch, as Kafka has them."""
+    return (instant - EPOCH) // _MS
+
+
+def from_ms(ms: int) -> datetime:
+    """The instant in UTC, so many milliseconds after the epoch."""
+    return EPOCH + ms * _MS
+
+
+def instant_text(instant: datetime) -> str:
+    """The instant in UTC as wire and log spell it: `2026-01-01T00:00:00Z`, microseconds only where there are some."""
+    return instant.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
 
 
 def check_bounds(day: date) -> date:

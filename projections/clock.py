@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from events.dates import EARLIEST, EPOCH
+from events.dates import EARLIEST, from_ms
 from events.facts.clock import ClockTicked
 from projections.calendar import local_day
 from projections.resources import Resources
@@ -17,8 +17,7 @@ def counted_tick(tick: ClockTicked, appended_ms: int) -> datetime:
 
     So a host whose clock is a year ahead moves nothing; what was judged by its ticks heals as the log goes on.
     """
-    appended = EPOCH + timedelta(milliseconds=appended_ms)
-    return min(tick.now, appended + QUARTER)
+    return min(tick.now, from_ms(appended_ms) + QUARTER)
 
 
 class Evidence(NamedTuple):

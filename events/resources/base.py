@@ -4,13 +4,13 @@ A resource model is the *body* that a client sends. It is validated here field b
 (does the account exist, may this still change) is decided in `services/commands`.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
-from events.dates import read_day, read_moment
+from events.dates import instant_text, read_day, read_moment
 from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, characters, items, rule
 
 Id = Annotated[str, Field(min_length=36, max_length=36)]
@@ -39,7 +39,7 @@ Code = Annotated[
 def moment_text(value: date | datetime) -> str:
     """The wire's text: `2026-01-01` for a day, `2026-01-01T00:00:00Z` for an instant."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return instant_text(value)
     return value.isoformat()
 
 

@@ -5,20 +5,20 @@ So what was exported of an issued line is the same for ever, and a difference li
 
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from events.decimals import EXACT
 from events.facts.bills import BillLine
+from projections.calendar import ONE_DAY
 from projections.line_types import LINES
 from projections.money import divide, minor_digits
 
 #: REVENUE: earned in the months of its parts. PREPAYMENT: paid ahead, and owed to the customer until it is drawn.
 #: RELEASE: a draw, which gives back what was paid ahead in the months of its parts.
 Recognition = Literal["REVENUE", "PREPAYMENT", "RELEASE"]
-_DAY = timedelta(days=1)
 
 
 class Part(NamedTuple):
@@ -45,7 +45,7 @@ def parts_of(line: BillLine, currency: str) -> list[Part]:
     """
     if not line.amount or recognition_of(line) == "PREPAYMENT":
         return []
-    first, last = line.period_start, max(line.period_start, line.period_end - _DAY)
+    first, last = line.period_start, max(line.period_start, line.period_end - ONE_DAY)
     days = [last] if line.true_up else list(_last_days(first, last))
     if len(days) == 1:
         return [Part(_month(days[0]), days[0], line.amount)]
@@ -65,7 +65,7 @@ def _last_days(first: date, last: date) -> Iterator[date]:
     day = first
     while (end := day.replace(day=monthrange(day.year, day.month)[1])) < last:
         yield end
-        day = end + _DAY
+        day = end + ONE_DAY
     yield last
 
 

@@ -15,7 +15,7 @@ from projections.settlement.bill_differences import (
 from projections.settlement.billed import Billed, LineKey, PendingBill
 from projections.settlement.comparing import ComparedBill, ComparedLine, compare_bills
 from projections.settlement.drafts import DraftBill, DraftLine
-from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of
+from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, family_under, terms_of
 from projections.settlement.lines import DueLine
 from projections.settlement.settle import settle, settled
 from projections.settlement.settled import Draw, Kept, Settlement
@@ -47,6 +47,7 @@ __all__ = [
     "compile_terms",
     "draft_again",
     "draft_bills",
+    "family_under",
     "issue",
     "settle",
     "settled",

@@ -202,5 +202,13 @@ def terms_of(resources: Resources, root_id: str, own: Resources, catalog_index: 
 def assemble(
     resources: Resources, root_id: str, own: Resources, catalog_index: FamilyIndex, totals: Totals, billed: Billed
 ) -> Family:
-    """The family under these terms, with these quantities and bills."""
-    return Family(terms_of(resources, root_id, own, catalog_index), totals, billed)
+    """The family under the terms of its catalog and its own resources, with these quantities and bills."""
+    return family_under(terms_of(resources, root_id, own, catalog_index), totals, billed)
+
+
+def family_under(terms: FamilyTerms, totals: Totals, billed: Billed) -> Family:
+    """The family under compiled terms, with these quantities, of its accounts and of no others, and bills.
+
+    Whoever settles a family again and again keeps its terms; who settles it once has `assemble` compile them.
+    """
+    return Family(terms, totals, billed)

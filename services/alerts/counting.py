@@ -5,13 +5,14 @@ after it was refused, so the window before is looked at, too.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid5
 
 import structlog
 
 from events.actors import ALERTS
+from events.dates import EPOCH, instant_text
 from events.decimals import plain
 from events.envelope import NAMESPACE
 from events.facts.alerts import OrganizationAlertRaised
@@ -25,7 +26,6 @@ from services.store.execute import lock_organization
 from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RefusalCounter:
@@ -65,7 +65,7 @@ class RefusalCounter:
 def windows(minutes: int, now: datetime) -> list[tuple[datetime, datetime]]:
     """The window that holds an instant, behind the one before."""
     length = timedelta(minutes=minutes)
-    start = _EPOCH + (now - _EPOCH) // length * length
+    start = EPOCH + (now - EPOCH) // length * length
     return [(start - length, start), (start, start + length)]
 
 
@@ -77,7 +77,7 @@ async def _counted(
     counted = await count_refused(connection, organization, since, until, int(threshold))
     if counted < threshold:
         return None
-    arming = since.isoformat().replace("+00:00", "Z")
+    arming = instant_text(since)
     about = f"{rule.id}/{rule.body.event_name}/{plain(threshold.normalize())}/{organization}/{arming}"
     return OrganizationAlertRaised(
         id=str(uuid5(NAMESPACE, f"alert/{about}")),

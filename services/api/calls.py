@@ -146,13 +146,12 @@ def address_of(path: str, query: Sequence[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-async def call_of(request: Request, orgId: str) -> Call:
+async def call_of(request: Request, orgId: str, identity: Annotated[Identity, Depends(signed_in)]) -> Call:
     """THE way in of every path below an organization: who asks, and about which; access is granted or refused here.
 
     Nothing is looked up, so no answer tells what there is. Raises: OtherOrganizationError, MissingScopeError,
-    InvalidField for an organization that could not be a key of usage; what `signed_in` raises.
+    InvalidField for an organization that could not be a key of usage.
     """
-    identity = await signed_in(request)  # not as a dependency: to walk those costs more than to look at a token twice
     if not identity.is_of(orgId):
         raise OtherOrganizationError
     route: DeclaredRoute = request.scope["route"]

@@ -24,7 +24,7 @@ from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
 from services.commands.bill_rules import check_memo
 from services.commands.checks import check_version
-from services.commands.errors import UnknownReference, UnknownResource, VersionConflict
+from services.commands.errors import UnknownReference, UnknownResource
 from services.commands.kind import ANSWERED
 from services.store.view import get
 
@@ -77,8 +77,8 @@ def _create(model: type[Memo]) -> Handler:
             changing = await bill_to_change(turn, bill)
             await _check(changing, body)
             life, id = changing.life, str(uuid4())
-            if seen is not None and seen != life.version:
-                raise VersionConflict(kind="bill", id=bill, current=life.version, given=seen)
+            if seen is not None:
+                check_version("bill", life, seen)
             await changing.append(
                 MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
             )

@@ -8,10 +8,11 @@ whoever may remove the newest of it, too, makes the signature reach less far: so
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS
+from projections.clock import QUARTER
 from projections.proof.segments import tick_of
 from services.archive.counting import counts_of, folders, partitions
 from services.archive.errors import BrokenArchiveError, NoArchiveError
@@ -24,7 +25,7 @@ from services.proof.head import read_head
 from services.proof.keeping import Published, series_of
 
 #: The ticks of the log are so far apart, and what stands before one is signed within seconds.
-_QUARTER_MS = 15 * 60 * 1000
+_QUARTER_MS = QUARTER // timedelta(milliseconds=1)
 
 
 class Reach(NamedTuple):

@@ -93,6 +93,11 @@ class BillLife:
     memos: dict[str, MemoState] = field(default_factory=dict)
     modified: datetime | None = None
 
+    @property
+    def id(self) -> str:
+        """As whatever has versions is named."""
+        return self.bill_id
+
     def evolve(self, fact: BillFact, time: datetime, actor: str | None) -> None:
         """Apply a fact about the bill, which the actor did."""
         self.version += 1

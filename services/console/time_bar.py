@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from events.dates import EPOCH
 from services.console.asking import Missing
 
 #: The slider of each, and what both said before.
@@ -19,7 +20,7 @@ _BEFORE = "Before"
 NOW = "now"
 #: What a page may be asked as of, as its address and the API have it.
 MOMENT = tuple(SLIDERS)
-_EPOCH_DAY = date(1970, 1, 1)
+_EPOCH_DAY = EPOCH.date()
 #: Steps of the slider of moments, in seconds, and how many of them it may have: the shortest that suffice.
 _STEPS, _MOST = (1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400), 1_500
 

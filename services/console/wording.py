@@ -14,7 +14,9 @@ from typing import Any
 from babel.dates import format_datetime, format_skeleton
 from markupsafe import Markup, escape
 
+from events.dates import instant_of, read_moment
 from events.zones import time_zone
+from projections.calendar import local_day, named_day
 from services import spelling
 from services.console.time_bar import read_day as read_asked_day
 from services.console.time_bar import read_moment as read_asked_moment
@@ -77,17 +79,24 @@ def _data(value: Decimal | int, text: str, kind: str) -> Markup:
 
 
 def read_day(value: Any, zone: str = "UTC") -> date:
-    """The day that a day, or an instant in a zone, names."""
+    """The day that a day, or a date-time where a day is meant, names in a zone (rules 2.7)."""
     text = str(value)
-    if len(text) == len("2026-01-01"):
+    if len(text) == len("2026-01-01"):  # bounds are for what is sent: a bill's due date may lie beyond them
         return date.fromisoformat(text)
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment.astimezone(time_zone(zone)).date()
+    return named_day(read_moment(text), zone)
 
 
 def day(value: Any, zone: str = "UTC") -> Markup:
-    """`1 Jan 2026`."""
-    found = read_day(value, zone)
+    """`1 Jan 2026`: the day that a term names."""
+    return _day(read_day(value, zone))
+
+
+def day_at(value: Any, zone: str = "UTC") -> Markup:
+    """`1 Jan 2026`: the day of a zone on which something happened."""
+    return _day(local_day(instant_of(str(value)), zone))
+
+
+def _day(found: date) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(found.isoformat(), day_text(found))
 
 
@@ -164,6 +173,7 @@ FILTERS: tuple[Callable[..., object], ...] = (
         amount,
         day,
         day_asked,
+        day_at,
         exact,
         leaves,
         moment,

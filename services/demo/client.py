@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from events.dates import instant_text
 from events.topics import usage_key
 from services.access.client import AsyncPatient, SignedIn
 from services.access.local import Credentials
@@ -110,7 +110,7 @@ def cloud_event(organization: str, customer: Customer, request: Request) -> byte
             "source": "/llm-gateway",
             "type": "trueup.usage",
             "subject": customer.code,
-            "time": _instant(request.moment),
+            "time": instant_text(request.moment),
             "organization": organization,
             "data": {
                 "meter": METER,
@@ -118,10 +118,6 @@ def cloud_event(organization: str, customer: Customer, request: Request) -> byte
             },
         }
     ).encode()
-
-
-def _instant(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def dealt(requests: Sequence[Request]) -> Iterable[tuple[Customer, Request]]:

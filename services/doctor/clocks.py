@@ -9,15 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.codec import decode
+from events.dates import from_ms
 from events.facts.clock import ClockTicked
 from events.topics import CATALOG
+from projections.clock import QUARTER
 from services.continuity.guard import TOLERANCE, differing
 from services.doctor.findings import Check, Report
-from services.kafka import EPOCH, Cluster, FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 
 #: What time it is on this machine.
 Now = Callable[[], datetime]
-QUARTER = timedelta(minutes=15)
 #: So many records of the catalog's end are looked through for a tick.
 TAIL_RECORDS = 500
 _NOW = "SELECT clock_timestamp()"
@@ -47,7 +48,7 @@ async def compare_kafka(report: Report, cluster: Cluster, now: Now) -> None:
     if record is None:
         report.not_tried(Check.CLOCK, "Kafka", "the log holds no tick of a relay yet, by which its clock would show")
         return
-    stamp, tick = EPOCH + timedelta(milliseconds=record.timestamp), _tick_of(record)
+    stamp, tick = from_ms(record.timestamp), _tick_of(record)
     assert tick is not None
     told = f"as of the relay's tick of {tick:%Y-%m-%d %H:%M}"
     apart = differing({"Kafka": stamp, "this machine": min(now(), stamp)})

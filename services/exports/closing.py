@@ -8,12 +8,12 @@ Looked at are the families of what ended in between, and those that had bills si
 from collections import defaultdict
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from events.facts.commitments import BalanceDeleted, CommitmentDeleted
-from projections.calendar import named_day
+from projections.calendar import ONE_DAY, named_day
 from projections.entities import BalanceEntity, CommitmentEntity
 from projections.resources import Resources
 from projections.revenue.journal import Chart, closing_of
@@ -50,7 +50,6 @@ _BILLED = f"""
 SELECT DISTINCT stream FROM store.events
 WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position <= $3
 """
-_DAY = timedelta(days=1)
 
 
 class Fund(NamedTuple):
@@ -106,7 +105,7 @@ class Known(NamedTuple):
         fund = funds.get(id)
         if fund is None or mark.closed is None:
             return False
-        return fund.ends(self.accounts[fund.account_id].zone) <= mark.closed + _DAY
+        return fund.ends(self.accounts[fund.account_id].zone) <= mark.closed + ONE_DAY
 
     def over(self, id: str, asked: Range) -> tuple[bool, bool]:
         """Whether a fund had ended by the beginning of the range, and by its end."""
@@ -137,7 +136,7 @@ def rows_of_fund(known: Known, id: str, sums: Sums, asked: Range, chart: Chart) 
     fund, until = known.now[id], asked.until
     account, closing_day = known.accounts[fund.account_id], until.closed
     assert closing_day is not None
-    last = fund.ends(account.zone) - _DAY
+    last = fund.ends(account.zone) - ONE_DAY
     is_balance = isinstance(fund.entity, BalanceEntity)
     about = (
         *("CLOSING", until.position, None, None, fund.account_id, account.code, None, None, None),

@@ -7,11 +7,12 @@ days, and amounts by month as a list.
 import csv
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from io import StringIO
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from events.dates import instant_text
 from events.decimals import plain
 from projections.revenue.recognition import Part
 from services.exports.columns import Column, Row, Value
@@ -82,7 +83,7 @@ def _number_or_day(value: bool | int | date | datetime | Decimal | list[Part]) -
         case list():
             return ";".join(f"{part.month:%Y-%m}={plain(part.amount)}" for part in value)
         case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return instant_text(value)
         case date():
             return value.isoformat()
         case _:

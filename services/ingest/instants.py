@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from events.dates import EPOCH, instant_of
+from events.dates import from_ms, instant_of, instant_text
 from events.topics import ARRIVAL_HEADER
 from events.zones import ZoneDays
 
@@ -19,11 +19,6 @@ _DAY_MS = 86_400_000
 #: A re-route happens while the record still stands in `usage`, which keeps 40 days.
 _OLDEST_MS = 40 * _DAY_MS
 Headers = Iterable[tuple[str, bytes | None]]
-
-
-def utc_text(moment: datetime) -> str:
-    """UTC as the log spells it: `2026-01-01T00:00:00Z`, microseconds only where there are some."""
-    return moment.isoformat()[:-6] + "Z"
 
 
 def parse_instant(text: str) -> tuple[datetime, str]:
@@ -63,7 +58,7 @@ def _usual(text: str) -> bool:
 
 def _parse_any(text: str) -> tuple[datetime, str]:
     moment = instant_of(text)
-    return moment, utc_text(moment)
+    return moment, instant_text(moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +76,8 @@ class Arrival:
 
 def arrival(ms: int) -> Arrival:
     """The arrival at these milliseconds; records of one batch share theirs, so keep it for the next one."""
-    at = EPOCH + timedelta(milliseconds=ms)
-    return Arrival(ms, at, utc_text(at), at + FUTURE_LIMIT)
+    at = from_ms(ms)
+    return Arrival(ms, at, instant_text(at), at + FUTURE_LIMIT)
 
 
 def arrival_ms(timestamp: int, headers: Headers) -> int:

@@ -3,7 +3,6 @@
 Every wait is bounded.
 """
 
-from events.dates import EPOCH
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
 from services.kafka.clients import new_admin, new_broker, new_client, new_consumer, new_producer
 from services.kafka.cluster import ClientCredentials, Cluster, MskIam, Password, Tls
@@ -22,7 +21,6 @@ from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, S
 
 __all__ = [
     "BATCH_BYTES",
-    "EPOCH",
     "FETCH_BYTES",
     "LOOK_MS",
     "POLL_RECORDS",

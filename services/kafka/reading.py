@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from events.dates import EPOCH
+from events.dates import in_ms
 from services.kafka.clients import new_consumer
 from services.kafka.cluster import Cluster
 from services.kafka.consuming import LOOK_MS, FetchedRecord, RawFetcher, read_raw
@@ -120,7 +120,7 @@ class LogReader:
 
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
         """Offset of the first record that was appended later than the moment, else the end, of each partition."""
-        milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1) + 1)
+        milliseconds = max(0, in_ms(moment) + 1)
         wanted = {self._named(topic, partition): milliseconds for partition in partitions}
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):

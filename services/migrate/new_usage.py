@@ -16,12 +16,13 @@ from typing import Any
 
 import structlog
 
+from events.dates import from_ms
 from events.sources import WINDOW_DAYS
 from events.topics import EVENTS, USAGE
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known, read
-from services.kafka import EPOCH, Cluster, LogReader, mark_of
+from services.kafka import Cluster, LogReader, mark_of
 from services.store.generations import load_generations
 
 #: Of a topic that has only lost its end no record is read a second time whose id may be forgotten by then.
@@ -87,7 +88,7 @@ async def _begins(reader: LogReader, known: Sequence[Known], partitions: int) ->
     begins = await reader.beginning_offsets(USAGE, range(partitions))
     for last in known:
         if last.mark is not None:
-            moment = EPOCH + timedelta(milliseconds=last.mark.ms) - READ_AGAIN
+            moment = from_ms(last.mark.ms) - READ_AGAIN
             begins |= await reader.offsets_after(USAGE, [last.partition], moment)
     return begins
 
@@ -98,7 +99,7 @@ async def _behind(reader: LogReader, known: Sequence[Known]) -> dict[int, int]:
     for last in known:
         if last.mark is None:
             continue
-        before = EPOCH + timedelta(milliseconds=last.mark.ms - 1)
+        before = from_ms(last.mark.ms - 1)
         [start] = (await reader.offsets_after(USAGE, [last.partition], before)).values()
         [end] = (await reader.offsets_after(USAGE, [last.partition], before + timedelta(milliseconds=1))).values()
         async for records in reader.read(USAGE, last.partition, start, end):

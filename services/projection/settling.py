@@ -25,7 +25,7 @@ from projections.readmodels.settled_rows import (
 )
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
-from projections.settlement import Family, Settlement, settled, unbilled_of
+from projections.settlement import Settlement, family_under, settled, unbilled_of
 from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
@@ -141,7 +141,7 @@ class Settler:
         catalog = self._catalog_at(organization, state.clocks.get(organization))
         version = self._catalog.versions.get(organization, 0)
         terms = family.compiled(catalog, self._catalog.index(organization), version)
-        known, today = Family(terms, family.totals, family.billed), family.today(catalog, state.position.tick)
+        known, today = family_under(terms, family.totals, family.billed), family.today(catalog, state.position.tick)
         settlement = settled(known, today, kept=family.kept, moved=family.moved)
         family.keep(settlement.kept)
         return settlement

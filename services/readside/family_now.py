@@ -4,11 +4,9 @@ The snapshot says at which log and catalog positions it stands; a bill records t
 same positions and must find the same lines.
 """
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from threading import Lock
 from typing import Any
 
 from events.codec import decode
@@ -26,15 +24,14 @@ from services.concurrency import compute
 from services.failures import Worded
 from services.postgres import Postgres
 from services.readside.family_state import FamilyState, Root
+from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clock, read_families, read_positions, read_roots
 from services.store.view import OF_ORGANIZATION, resources_of
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
 _CATALOGS_KEPT = 8
-_catalogs: OrderedDict[tuple[str, str, int], "Catalog"] = OrderedDict()
-#: Catalogs are made and put in place by threads (`services.concurrency`).
-_catalogs_lock = Lock()
+_catalogs = LatelyUsed[tuple[str, str, int], "Catalog"](_CATALOGS_KEPT)
 
 _GENERATION = "SELECT generation FROM store.generations WHERE part = 'commands'"
 _CATALOG = f"""
@@ -228,11 +225,7 @@ async def read_catalog(connection: Any, organization: str, offset: int) -> Catal
 def catalog_of(rows: CatalogRows) -> Catalog:
     """What the rows mean; it is shared, so never evolve it. Another may have made it since the rows were read."""
     catalog = rows.kept or _catalogs.get(rows.key) or _made_of(rows)
-    with _catalogs_lock:
-        _catalogs[rows.key] = catalog
-        _catalogs.move_to_end(rows.key)
-        while len(_catalogs) > _CATALOGS_KEPT:
-            _catalogs.popitem(last=False)
+    _catalogs.keep(rows.key, catalog)
     return catalog
 
 

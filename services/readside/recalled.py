@@ -4,15 +4,14 @@ At one position of the log and of the catalog a family is the same whenever it i
 position that the read models stand at is taken as it is. What a bill is issued from is never taken from here.
 """
 
-from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
-from threading import Lock
 from typing import NamedTuple
 
 from services.concurrency import compute
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, PageRows, UnknownFamilyError, loaded_page, read_standing
+from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_families
 
@@ -34,9 +33,7 @@ class _Standing(NamedTuple):
     clock: datetime | None
 
 
-_kept: OrderedDict[_Standing, LoadedFamily] = OrderedDict()
-#: Families are loaded by threads (`services.concurrency`).
-_lock = Lock()
+_kept = LatelyUsed[_Standing, LoadedFamily](FAMILIES_KEPT)
 
 
 async def recall_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
@@ -62,9 +59,5 @@ def _loaded(standing: _Standing, rows: PageRows) -> LoadedFamily:
     """Another may have loaded it since the rows were read: who asks for a page asks for all of it at once."""
     page = _kept.get(standing) or loaded_page(rows)[standing.root_id]
     if len(rows.families.facts) + len(rows.families.totals) <= ROWS_KEPT:
-        with _lock:
-            _kept[standing] = page
-            _kept.move_to_end(standing)
-            while len(_kept) > FAMILIES_KEPT:
-                _kept.popitem(last=False)
+        _kept.keep(standing, page)
     return page

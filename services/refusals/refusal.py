@@ -1,15 +1,10 @@
 """Why a usage record is refused: a reason that programs count by, and a rule in words for whoever mends it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def in_ms(instant: datetime) -> int:
-    """Milliseconds since the epoch, as Kafka has them."""
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
+from events.dates import in_ms
 
 
 class Reason(StrEnum):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from events.actors import USAGE
+from events.dates import in_ms
 from projections.resources import Resources
 from services.commands.errors import CommandError
 from services.failures import Passing
@@ -21,7 +22,6 @@ from services.outage import Outage
 from services.postgres import Postgres
 from services.refusals import held_usage
 from services.refusals.held_usage import CAUSES, OF_ACCOUNT, Cause
-from services.refusals.refusal import in_ms
 from services.refusals.replaying import replay_refused
 from services.refusals.rows import Row
 from services.store.execute import load_locked, now_of

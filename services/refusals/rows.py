@@ -1,17 +1,17 @@
 """A record of `usage.rejected` as a row of the list: whose it is, what it names, why it was refused."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
 
+from events.dates import from_ms
 from events.resources.base import CODE_MAX
 from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, HELD_HEADER, REASON_HEADER, RULE_HEADER
 from services.kafka import FetchedRecord
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _ID_BYTES = 16
 #: As long as an organization's id, an account's code and an id of usage may be, and a little more for wrong ones.
@@ -95,11 +95,11 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
         _text(headers[REASON_HEADER]),
         _text(headers.get(RULE_HEADER, b"")),
         CUT_HEADER in headers,
-        _instant(int(arrival)) if arrival.isdigit() and len(arrival) < 15 else _instant(record.timestamp),
-        _instant(record.timestamp),
+        from_ms(int(arrival)) if arrival.isdigit() and len(arrival) < 15 else from_ms(record.timestamp),
+        from_ms(record.timestamp),
         partition,
         record.offset,
-        min(_EPOCH + timedelta(milliseconds=int(held)), _LATEST) if held.isdigit() and len(held) < 15 else None,
+        min(from_ms(int(held)), _LATEST) if held.isdigit() and len(held) < 15 else None,
     )
 
 
@@ -145,7 +145,3 @@ def _name(said: object, most: int = _ACCOUNT_MAX) -> str | None:
 
 def _text(octets: bytes) -> str:
     return octets.decode(errors="replace").replace("\0", "\ufffd")
-
-
-def _instant(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -3,6 +3,7 @@
 import json
 from typing import Any, TypedDict
 
+from events.dates import instant_text
 from events.envelope import Envelope
 from events.facts.alerts import Alert
 from services.kafka import Record
@@ -35,7 +36,7 @@ def notification_of(envelope: Envelope, alert: Alert) -> Record:
         source=f"/organizations/{envelope.organization}",
         type=TYPE,
         subject=alert.subject_id,
-        time=envelope.time.isoformat().replace("+00:00", "Z"),
+        time=instant_text(envelope.time),
         datacontenttype="application/json",
         organization=envelope.organization,
         data=alert.model_dump(mode="json", by_alias=True, exclude_none=True),

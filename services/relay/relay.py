@@ -19,6 +19,7 @@ from typing import Any, TypedDict
 
 from events.actors import RELAY
 from events.codec import encode
+from events.dates import from_ms
 from events.envelope import Envelope, seal
 from events.facts.alerts import Alert
 from events.facts.base import Route
@@ -26,10 +27,11 @@ from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
 from events.sources import LastSequences, clock_source, commands_source
 from events.topics import BILL_LINES, CATALOG, EVENTS, NOTIFICATIONS
+from projections.clock import QUARTER
 from services.continuity.check import Tails
 from services.continuity.guard import ClockWatch
 from services.continuity.memory import note
-from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
+from services.kafka import BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
 from services.postgres import Connection
 from services.relay import cursor
 from services.relay.cursor import TopicPartition
@@ -39,7 +41,7 @@ from services.store.events import whole_bill
 from services.store.generations import Generations
 from services.store.rows import envelope_of
 
-QUARTER_S = 15 * 60
+QUARTER_S = QUARTER // timedelta(seconds=1)
 _NOW = "SELECT clock_timestamp()"
 
 
@@ -195,7 +197,7 @@ class Relay:
         await cursor.move_tick(self._connection, self._at.tick, sequence, quarter, marks)
         self._at = self._at._replace(tick=sequence, quarter=quarter)
         TICKED.set(quarter * QUARTER_S)
-        host, kafka = datetime.fromtimestamp(host_seconds, UTC), EPOCH + timedelta(milliseconds=marks[CATALOG, 0].ms)
+        host, kafka = datetime.fromtimestamp(host_seconds, UTC), from_ms(marks[CATALOG, 0].ms)
         self._clocks.compare({"this host": host, "Postgres": postgres, "Kafka": kafka})
 
     async def reach(self) -> None:

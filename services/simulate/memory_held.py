@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from events.dates import from_ms
 from services.ingest.directory import Directory
 from services.refusals.refusal import Reason, Refused
 from services.simulate.player import UsageRecord
 from services.simulate.telling import held_told, in_order
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class MemoryHeld:
     def hold(self, record: UsageRecord, refused: Refused, now: datetime) -> None:
         """Hold a record that was refused so; who sends the same again has its days begin anew."""
         assert refused.hold is not None
-        until = _EPOCH + timedelta(milliseconds=replace(refused.hold, clock=now).until(0))
+        until = from_ms(replace(refused.hold, clock=now).until(0))
         self._records = [held for held in self._records if held.record != record]
         self._records.append(_Held(record, refused.reason, until))
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from events.dates import instant_text
 from events.decimals import parse_decimal
 from events.envelope import event_id
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
@@ -20,7 +21,7 @@ from services.commands.correction_rules import LoggedUsage, amend, fields_of, vo
 from services.commands.errors import CommandError, UnknownResource
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import Directory, KnownAccount, KnownMeter, directory_of
-from services.ingest.instants import LATEST, Arrival, utc_text
+from services.ingest.instants import LATEST, Arrival
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.validate import Usage, accept, conflict
 from services.personal.fields import changed_usage, marked_by
@@ -31,7 +32,7 @@ from services.simulate.naming import NUMBERS, SOURCE, TEXTS, refusal
 from services.simulate.player import RefusedError, UsageRecord
 
 #: Time stands still in memory, so no usage is too far in the future.
-_ARRIVED = Arrival(0, LATEST, utc_text(LATEST), LATEST)
+_ARRIVED = Arrival(0, LATEST, instant_text(LATEST), LATEST)
 
 
 #: What is asked about an event, and what stands of it -> the fact, None if nothing is left to do.
@@ -209,4 +210,4 @@ def _number(value: Any) -> Any:
 
 
 def _utc(moment: datetime) -> str:
-    return utc_text(moment.astimezone(UTC))
+    return instant_text(moment)

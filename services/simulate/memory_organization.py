@@ -1,9 +1,9 @@
 """A whole organization in memory: what a story's steps change, and what they see."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid5
 
+from events.dates import EPOCH
 from events.envelope import NAMESPACE, Envelope, seal
 from events.facts.base import Fact
 from events.facts.bills import BillIssued, Positions
@@ -14,7 +14,7 @@ from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.resources import Resources
 from projections.revenue.journal import Chart
-from projections.settlement import Billed, DraftBill, Family, compile_terms, issue
+from projections.settlement import Billed, DraftBill, Family, compile_terms, family_under, issue
 from services.api.data_export_bodies import AdhocExport
 from services.commands.decide import decide
 from services.commands.messages import Command
@@ -47,7 +47,7 @@ class MemoryOrganization:
         self._called: dict[str, str] = {}
         self._bills = 0
         self._sequence = 0
-        self._now = datetime(1970, 1, 1, tzinfo=UTC)
+        self._now = EPOCH
 
     def roots(self) -> list[str]:
         """The accounts that have no parent."""
@@ -57,7 +57,7 @@ class MemoryOrganization:
         """The family of a root account as it is now."""
         terms = compile_terms(self.resources, root_id, self.index)
         totals = {key: days for key, days in self.used.totals.items() if key[0] in terms.accounts}
-        return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
+        return family_under(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def issue_draft(self, draft: DraftBill) -> BillIssued:
         """The draft becomes a bill."""

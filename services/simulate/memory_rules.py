@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
+from events.dates import EPOCH
 from events.facts.automation import AutomaticRuleActed
 from events.facts.bills import BillIssued
 from events.resources.automation import TOP_UP
@@ -26,7 +27,7 @@ from services.simulate.memory_alerts import MemoryAlerts
 from services.simulate.naming import noon
 
 #: Time before anything happens; what rules wait for that follows from forecasts.
-_BEFORE, _FORECAST = datetime(1970, 1, 1, tzinfo=UTC), (RUNS_OUT, AT_RISK)
+_BEFORE, _FORECAST = EPOCH, (RUNS_OUT, AT_RISK)
 
 
 class Doing(Protocol):

@@ -1,11 +1,12 @@
 """What an organization did by itself, in a scenario's words: the same of a play in memory and of a live one."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from events.decimals import normal
+from events.resources.base import moment_text
 
 _OF_ACT = ("outcome", "amount", "found", "reason")
 _OF_ALERT = ("day", "amount", "spent", "remaining")
@@ -55,4 +56,4 @@ def as_told(told: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal | int):
         return normal(Decimal(value))
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, date | datetime) else value
+    return moment_text(value) if isinstance(value, date) else value

@@ -1,13 +1,13 @@
 """Makes the statement of a bill."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from decimal import Context, Decimal, localcontext
 
 from events.decimals import EXACT, normal
 from events.facts.bills import BillIssued, BillLine
 from events.resources.accounts import Account, Address
 from events.resources.statements import StatementConfig
+from projections.calendar import ONE_DAY
 from projections.line_types import LINES
 from projections.money import Rounding, minor_digits
 from projections.resources import Resources
@@ -19,7 +19,6 @@ TAX_NUMBER_FIELD = "taxNumber"
 #: Digits of a price; one that needs more is told as the amount of one piece.
 _FINEST = Decimal("0.000001")
 _WIDE = Context(prec=EXACT.prec)
-_DAY = timedelta(days=1)
 _ONE = Decimal(1)
 _NOTHING = Address()
 
@@ -37,7 +36,7 @@ def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig
         issued=bill.external_invoice_date or bill.bill_date,
         due=bill.due_date,
         first=bill.start_date,
-        last=max(bill.start_date, bill.end_date - _DAY),
+        last=max(bill.start_date, bill.end_date - ONE_DAY),
         currency=bill.currency,
         locale=locale_of(account.custom_fields, None if configured is None else configured.custom_fields),
         seller=None if config is None else _seller(config),
@@ -86,7 +85,7 @@ def _line(bill: BillIssued, line: BillLine, resources: Resources) -> Line:
         product="" if product is None else product.body.name,
         product_code="" if product is None else product.body.code,
         first=line.period_start,
-        last=max(line.period_start, line.period_end - _DAY),
+        last=max(line.period_start, line.period_end - ONE_DAY),
         quantity=line.quantity,
         units=line.units,
         unit=line.unit,

@@ -7,13 +7,14 @@ It is told as Kafka and Postgres have it, whether or not the processes answer.
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from events.dates import from_ms
 from events.topics import CATALOG, EVENTS, USAGE
 from services.audit.passes import Pass, read_passes
 from services.billing.jobs import count_open
-from services.kafka import EPOCH, Cluster, LogReader
+from services.kafka import Cluster, LogReader
 from services.postgres import open_postgres
 from services.readside.agreement_rows import due_families
 from services.readside.live import OutdatedReadModelsError, reading_live
@@ -80,7 +81,7 @@ async def oldest_unprojected(cluster: Cluster, seen: Seen, ends: Ends) -> dateti
             start = max(offset, beginnings[partition])
             async with aclosing(reader.read(USAGE, partition, start, ends[USAGE][partition], max_records=1)) as records:
                 async for [record] in records:
-                    arrivals.append(EPOCH + timedelta(milliseconds=record.timestamp))
+                    arrivals.append(from_ms(record.timestamp))
                     break
     return min(arrivals, default=None)
 

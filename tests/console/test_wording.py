@@ -10,6 +10,7 @@ from services.console.sessions import Base
 from services.console.wording import (
     amount,
     day,
+    day_at,
     leaves,
     moment,
     money,
@@ -113,6 +114,13 @@ def test_days_are_named_and_spans_name_both() -> None:
     assert span("2026-01-01", "2026-01-02") == day("2026-01-01") == span("2026-01-01", "2026-01-01")
     assert "1 Jan 2026" in day("2025-12-31T15:00:00Z", "Asia/Tokyo"), "the day is the account's"
     assert ">1 Jan 2026, 00:00:00 Asia/Tokyo<" in moment("2025-12-31T15:00:00Z", "Asia/Tokyo")
+
+
+def test_midnight_utc_names_a_term_s_day_in_every_zone_and_what_happened_then_was_on_the_zone_s_day() -> None:
+    midnight, zone = "2026-01-01T00:00:00Z", "America/New_York"
+    assert day(midnight, zone) == day("2026-01-01"), "a client's spelling of a date (rules 2.7)"
+    assert span(midnight, "2026-02-01T00:00:00Z", zone) == span("2026-01-01", "2026-02-01")
+    assert day("2026-01-01T04:59:59Z", zone) == day("2025-12-31") == day_at(midnight, zone)
 
 
 def test_names_of_the_wire_become_words() -> None:

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 import services.api.app
-from events.dates import DAY_RULE, INSTANT_RULE, MOMENT_RULE, day_at_midnight, read_day
+from events.dates import (
+    DAY_RULE,
+    INSTANT_RULE,
+    MOMENT_RULE,
+    day_at_midnight,
+    from_ms,
+    in_ms,
+    instant_of,
+    instant_text,
+    read_day,
+)
 from events.resources.accounts import AccountPlan
 from events.resources.base import Model
 from events.resources.bounds import FROM_CLIENT
@@ -159,3 +169,11 @@ def test_a_commitments_days_are_stored_as_days() -> None:
     body = Commitment.model_validate({"accountId": "a" * 36, "amount": 1, "currency": "USD"} | at_midnight)
     kept = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
     assert (kept["startDate"], kept["endDate"]) == ("2026-01-01", "2027-01-01")
+
+
+def test_instants_are_spelled_in_utc_and_counted_in_whole_milliseconds() -> None:
+    tokyo = datetime(2026, 1, 1, 0, 0, 1, 1999, tzinfo=timezone(timedelta(hours=9)))
+    assert instant_text(tokyo) == "2025-12-31T15:00:01.001999Z" and instant_of(instant_text(tokyo)) == tokyo
+    assert instant_text(from_ms(1_767_225_600_000)) == "2026-01-01T00:00:00Z"
+    assert from_ms(in_ms(tokyo)) == tokyo.replace(microsecond=1000), "what is finer is cut"
+    assert in_ms(datetime(1969, 12, 31, 23, 59, 59, 999_500, UTC)) == -1

@@ -6,6 +6,7 @@ import pytest
 
 from services.readside import recalled
 from services.readside.family_now import UnknownFamilyError, load_family
+from services.readside.lately import LatelyUsed
 from services.readside.recalled import recall_family
 from tests.projector.conftest import Place
 from tests.projector.driving import project
@@ -44,6 +45,6 @@ async def test_a_family_is_loaded_anew_once_anything_came(place: Place, monkeypa
     with pytest.raises(UnknownFamilyError):
         await recall_family(place.postgres, log.organization, log.id("nobody"))
     monkeypatch.setattr(recalled, "ROWS_KEPT", 0)
-    recalled._kept.clear()
+    monkeypatch.setattr(recalled, "_kept", LatelyUsed(1))
     big = await recall_family(place.postgres, log.organization, log.id("acme"))
     assert await recall_family(place.postgres, log.organization, log.id("acme")) is not big, "too large to be kept"

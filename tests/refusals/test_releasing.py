@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from events.dates import in_ms
 from services.concurrency import NoTurnError
 from services.refusals import held_usage, releasing
 from services.refusals.held_usage import Cause
-from services.refusals.refusal import in_ms
 from services.refusals.releasing import Releaser
 from services.refusals.rows import Row
 

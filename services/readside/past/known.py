@@ -1,14 +1,12 @@
 """A family as it was known at a moment of log time: only what had been appended by then, of log and catalog,
 and what day it was, by the last tick of the real clock. And since when there is anything to know of an account."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from threading import Lock
+from datetime import date, datetime
 from typing import Any
 
 from events.codec import ForeignRecordError, decode_own
-from events.dates import read_moment
+from events.dates import from_ms, read_moment
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.sources import Origins
@@ -20,9 +18,10 @@ from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
 from services.commands.errors import InvalidField, UnknownResource
-from services.kafka import EPOCH, Cluster, FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
+from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_positions, read_roots
 from services.readside.past.family import load_past
@@ -148,8 +147,7 @@ SELECT partition, log_offset FROM facts WHERE organization = $1 AND resource_id 
 """
 #: When the first facts about accounts were appended: a record's log time never changes. The oldest asked for go first.
 _KEPT = 10_000
-_times: OrderedDict[tuple[str, int, int], datetime] = OrderedDict()
-_times_lock = Lock()
+_times = LatelyUsed[tuple[str, int, int], datetime](_KEPT)
 
 
 async def read_terms(connection: Any, organization: str, account: str, zone: str) -> tuple[date | None, date | None]:
@@ -167,19 +165,15 @@ async def first_known(postgres: Postgres, cluster: Cluster, organization: str, a
     if row is None:
         return None
     key = (account, row["partition"], row["log_offset"])
-    with _times_lock:
-        time = _times.get(key)
+    time = _times.get(key)
     if time is None:
         time = await _log_time(cluster, row["partition"], row["log_offset"])
-        with _times_lock:
-            _times[key] = time
-            while len(_times) > _KEPT:
-                _times.popitem(last=False)
+        _times.keep(key, time)
     return time
 
 
 async def _log_time(cluster: Cluster, partition: int, offset: int) -> datetime:
     async with LogReader(cluster) as reader:
         async for records in reader.read(EVENTS, partition, offset, offset + 1):
-            return EPOCH + timedelta(milliseconds=records[0].timestamp)
+            return from_ms(records[0].timestamp)
     raise AssertionError("a read ends with its last offset")
