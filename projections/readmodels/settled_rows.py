@@ -98,21 +98,21 @@ def balance_row(
     """How a commitment or balance stands, `today`."""
     periods = [{name: str(value) for name, value in period.document().items()} for period in state.periods]
     return BalanceRow(
-        entity.id,
-        organization,
-        root_id,
-        entity.body.account_id,
-        state.kind,
-        entity.body.currency,
-        state.amount + state.top_ups,
-        state.amount_spent,
-        state.amount_remaining,
-        state.amount_rolled_over,
-        state.amount_lapsed,
-        state.status,
-        json.dumps(periods) if periods else "[]",
-        entity.folded,
-        today,
+        commitment_id=entity.id,
+        organization=organization,
+        root_id=root_id,
+        account_id=entity.body.account_id,
+        kind=state.kind,
+        currency=entity.body.currency,
+        amount=state.amount + state.top_ups,
+        spent=state.amount_spent,
+        remaining=state.amount_remaining,
+        rolled_over=state.amount_rolled_over,
+        lapsed=state.amount_lapsed,
+        status=state.status,
+        periods=json.dumps(periods) if periods else "[]",
+        folded=entity.folded,
+        as_of=today,
     )
 
 
@@ -126,15 +126,15 @@ def _draw(draw: Draw, number: int, organization: str, root_id: str) -> DrawRow:
         "rolledOver": draw.rolled_over,
     }
     return DrawRow(
-        root_id,
-        number,
-        organization,
-        draw.agreement_id,
-        key.account_id,
-        json.dumps(charge),
-        draw.slice_start,
-        draw.amount,
-        draw.place,
+        root_id=root_id,
+        number=number,
+        organization=organization,
+        commitment_id=draw.agreement_id,
+        account_id=key.account_id,
+        charge=json.dumps(charge),
+        slice_start=draw.slice_start,
+        amount=draw.amount,
+        place=draw.place,
     )
 
 
@@ -146,13 +146,13 @@ def _lines(drafts: Iterable[DraftBill], organization: str, root_id: str) -> Iter
             number += 1
             document = draft_line.line("").model_dump_json(by_alias=True, exclude={"id"}, exclude_none=True)
             yield AccruedRow(
-                root_id,
-                number,
-                organization,
-                draft.account_id,
-                draft_line.type,
-                draft_line.amount,
-                draft_line.quantity,
-                draft.currency,
-                document,
+                root_id=root_id,
+                number=number,
+                organization=organization,
+                account_id=draft.account_id,
+                type=draft_line.type,
+                amount=draft_line.amount,
+                quantity=draft_line.quantity,
+                currency=draft.currency,
+                line=document,
             )

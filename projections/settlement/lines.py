@@ -194,16 +194,16 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
     if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
     return LineKey(
-        bill_account,
-        charge.plan.currency,
-        line_type,
-        owner,
-        charge.plan.product_id,
-        charge.plan.of_id,
-        charge.key.pricing_id,
-        charge.start,
-        fund.id if fund else charge.balance_id or "",
-        charge.type if line_type in DRAWS else "",
+        account_id=bill_account,
+        currency=charge.plan.currency,
+        type=line_type,
+        owner_id=owner,
+        product_id=charge.plan.product_id,
+        plan_id=charge.plan.of_id,
+        item_id=charge.key.pricing_id,
+        start=charge.start,
+        agreement_id=fund.id if fund else charge.balance_id or "",
+        pays=charge.type if line_type in DRAWS else "",
     )
 
 
@@ -217,7 +217,17 @@ def _agreement_key(
 ) -> LineKey:
     """A fee or true-up is never divided: on the child's bill under CHILD, else on the root's, naming it (rules 7.4)."""
     bill_account, _ = _landing(account, mode)
-    return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement)
+    return LineKey(
+        account_id=bill_account,
+        currency=currency,
+        type="COMMITMENT_FEE",
+        owner_id=account.id,
+        product_id="",
+        plan_id="",
+        item_id="",
+        start=start,
+        agreement_id=agreement,
+    )
 
 
 def _landing(account: AccountTerms, mode: ChildBillingMode) -> tuple[str, str]:

@@ -108,9 +108,12 @@ async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Resp
     asked = tried if amended is None else amended
     bears = {name: given[name] for name in (*_EVENT, "do") if given.get(name)}
     bears |= {name: text for name, text in given.items() if name.startswith(_FIELD)}
+    status = 400 if problem else 200
+    if moved:
+        status = 409
     return await visit.page(
         "correction.html",
-        409 if moved else 400 if problem else 200,
+        status,
         tried=tried,
         amended=amended,
         meter=meter,

@@ -72,7 +72,11 @@ def quantity(value: Decimal | int) -> Markup:
 
 
 def _data(value: Decimal | int, text: str, kind: str) -> Markup:
-    sign = " negative" if value < 0 else " zero" if not value else ""
+    sign = ""
+    if value < 0:
+        sign = " negative"
+    elif not value:
+        sign = " zero"
     return Markup('<data class="{}" value="{}">{}</data>').format(kind + sign, exact(value), text)
 
 
