@@ -35,7 +35,7 @@ class DraftLine:
 
     @property
     def type(self) -> LineType:
-        """Its line type."""
+        """STANDING_CHARGE, USAGE and so on (`projections.line_types`); it is part of the key."""
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:

@@ -51,7 +51,7 @@ class DueLine:
 
     @property
     def money(self) -> Decimal:
-        """The amount as money."""
+        """The amount in units of the currency: 12.34 of 1234 minor units."""
         return self.rounding.decimal(self.amount)
 
     @property

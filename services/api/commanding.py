@@ -130,7 +130,7 @@ async def once(
     `kind`: it returns a resource of this kind, and the answer is the resource's document. What settlement derives of it
     is read after the commit, from a snapshot of its own; no lock is held meanwhile. Until then the key stands for the
     resource without it, and whoever asks first makes the answer whole, for all who ask later.
-    `kept`: what of the document is remembered for who asks again, if not all: what is told only once is kept nowhere.
+    `kept`: the part of the document that whoever asks again is told, if not all of it: a secret is told once.
     """
     asked = _asked(call, sent)
 

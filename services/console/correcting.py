@@ -44,7 +44,7 @@ class Said(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number."""
+        """Whether an event has a number in this field; else it has a text."""
         return self.category in _NUMBERS
 
 

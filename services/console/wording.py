@@ -109,7 +109,7 @@ def moment(value: Any, zone: str = "UTC") -> Markup:
 
 
 def day_asked(text: str) -> Markup:
-    """A day as an address says it; what is none is said as it stands."""
+    """A day that an address names; a text that is no day stays as it is."""
     found = read_asked_day(text)
     return escape(text) if found is None else day(found)
 

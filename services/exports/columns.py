@@ -124,7 +124,7 @@ def journal_rows(issued: Issued, chart: Chart) -> list[Row]:
 
 
 def both_sides(whose: str, place: int, entry: Entry, currency: str, about: Mapping[str, Value]) -> list[Row]:
-    """The debit and the credit of an entry, the `place`-th of what has the id `whose`.
+    """The debit and the credit of an entry, number `place` among those of the line or fund `whose`.
 
     `about`: the columns of JOURNAL from `source` on.
     """

@@ -165,7 +165,9 @@ def _take_usage(
 
 
 def _accept(position: Position, polled: _Usage, origins: Origins) -> _Usage:
-    """What of it is of this system and new. Nearly always all of it is, and from one source: then no loop is needed."""
+    """The usage that is this system's and new. Nearly always that is all of it, and from one source: then it is
+    not looked at one by one.
+    """
     usage = polled.records
     if not usage:
         return polled
