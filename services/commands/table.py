@@ -1,4 +1,8 @@
-"""THE table of resources: all that is particular to a kind stands in its row, for `decide`, store, HTTP and stories."""
+"""THE table of resources: in its row stands all that `decide`, store, HTTP and stories ask of every kind.
+
+What only some kinds have stands with those, under their model or name: rules between resources (`*_rules.py`), actions
+such as a top-up, and how derived fields are computed.
+"""
 
 from typing import Any
 
