@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal, localcontext
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,7 +27,6 @@ from events.zones import ZoneDays
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
 from projections.resources import Resources
 
-T = TypeVar("T")
 #: How `events.codec.encode` begins a UsageRated of the current schema version.
 PREFIX = b'{"type":"UsageRated","schema":%d,' % UsageRated.schema_version
 #: Account, aggregation, segment text, day of the account's zone.
@@ -100,14 +99,6 @@ def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]
         except msgspec.MsgspecError:
             strange.append(index)
     return records, strange
-
-
-def without(items: Sequence[T], indexes: Sequence[int]) -> list[T]:
-    """The items but those at these indexes, which rise."""
-    left = list(items)
-    for index in reversed(indexes):
-        del left[index]
-    return left
 
 
 def details_of(value: bytes) -> Details:

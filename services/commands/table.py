@@ -1,8 +1,4 @@
-"""THE table of resources: in its row stands all that `decide`, store, HTTP and stories ask of every kind.
-
-What only some kinds have stands with those, under their model or name: rules between resources (`*_rules.py`), actions
-such as a top-up, and how derived fields are computed.
-"""
+"""THE table of resources: in a row, all that is asked of every kind. Rules of a kind's own are in `*_rules.py`."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ The sequence rule is applied here, so what comes out is applied once, whatever w
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
@@ -15,8 +15,10 @@ from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.sources import Origins
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
-from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of, without
+from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, Polled, mark_of
+
+T = TypeVar("T")
 
 
 class BrokenLogError(Exception):
@@ -153,15 +155,23 @@ def _take_usage(
 ) -> _Usage:
     """Usage in the usual form, which `others` are not, all of a poll at once; and usage in another form: `odd`."""
     if others:
-        records, values = without(records, others), without(values, others)
+        records, values = _without(records, others), _without(values, others)
     usage, strange = decode_rated(values)
     foreign = [(records[index].offset, "it begins as usage does and is none") for index in strange]
     if strange:
-        records = without(records, strange)
+        records = _without(records, strange)
     offsets = [record.offset for record in records]
     usage += [record for _, record in odd]
     offsets += [offset for offset, _ in odd]
     return _accept(position, _Usage(usage, offsets, foreign), origins)
+
+
+def _without(items: Sequence[T], indexes: Sequence[int]) -> list[T]:
+    """The items but those at these indexes, which rise."""
+    left = list(items)
+    for index in reversed(indexes):
+        del left[index]
+    return left
 
 
 def _accept(position: Position, polled: _Usage, origins: Origins) -> _Usage:

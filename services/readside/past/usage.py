@@ -8,7 +8,7 @@ from events.codec import ForeignRecordError, decode_own
 from events.facts.usage import UsageRated
 from events.sources import LastSequences, Origins
 from events.topics import EVENTS
-from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of, without
+from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import POLL_RECORDS, FetchedRecord, LogReader
 from services.sight.traceparent import traceparent_of
 
@@ -67,9 +67,11 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
         elif _NAME in value:
             unusual.append(record)
     rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
+    if strange:
+        usual = [record for index, record in enumerate(usual) if index not in strange]
     usage_records = [
         Logged(record.offset, rated_record, record.value, traceparent_of(record.headers))
-        for record, rated_record in zip(without(usual, strange), rated, strict=True)
+        for record, rated_record in zip(usual, rated, strict=True)
         if origins.own(rated_record.source)
     ]
     for record in unusual:
