@@ -68,7 +68,8 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
             unusual.append(record)
     rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
     if strange:
-        usual = [record for index, record in enumerate(usual) if index not in strange]
+        passed_over = frozenset(strange)
+        usual = [record for index, record in enumerate(usual) if index not in passed_over]
     usage_records = [
         Logged(record.offset, rated_record, record.value, traceparent_of(record.headers))
         for record, rated_record in zip(usual, rated, strict=True)
