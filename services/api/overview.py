@@ -105,7 +105,8 @@ def _of_currency(currency: OfCurrency, names: Names, window: Window) -> dict[str
         "atStake": listed("at_stake", currency.at_stake),
         "lapsing": listed("lapses", currency.lapsing),
         "trueUps": [
-            {"month": row["month"], "amount": row["amount"], "minimums": row["minimums"]} for row in currency.true_ups
+            {"month": row["month"], "amount": row["at_stake"], "minimums": row["at_stake_count"]}
+            for row in currency.true_ups
         ],
     }
 

@@ -2,6 +2,7 @@
 rows alone. Nothing is settled, however many accounts it has.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -14,24 +15,43 @@ Window = Literal[7, 30, 90]
 WINDOWS: tuple[Window, ...] = get_args(Window)
 _BY_WINDOW = ", ".join(f"per_day_{window}, day_{window}, at_stake_{window}, lapses_{window}" for window in WINDOWS)
 _COLUMNS = f"commitment_id, account_id, kind, currency, as_of, until, remaining, {_BY_WINDOW}"
+#: All rows are read once: of each currency its sums (no month), and its true-ups by month. A minimum's true-up is due
+#: when its running period is over: on the day after `until`.
 _SUMS = """
-SELECT currency, max(as_of) AS as_of,
-    count(*) FILTER (WHERE at_stake_{window} > 0) AS at_stake_count, sum(at_stake_{window}) AS at_stake,
-    count(*) FILTER (WHERE lapses_{window} > 0) AS lapses_count, sum(lapses_{window}) AS lapses
-FROM outlooks WHERE organization = $1 GROUP BY currency ORDER BY currency
+WITH parts AS MATERIALIZED (
+    SELECT currency, CASE kind WHEN 'MINIMUM' THEN until END AS until, max(as_of) AS as_of,
+        count(*) FILTER (WHERE at_stake_{window} > 0) AS at_stake_count, sum(at_stake_{window}) AS at_stake,
+        count(*) FILTER (WHERE lapses_{window} > 0) AS lapses_count, sum(lapses_{window}) AS lapses
+    FROM outlooks WHERE organization = $1 GROUP BY 1, 2
+)
+SELECT currency, NULL AS month, max(as_of) AS as_of, sum(at_stake_count)::bigint AS at_stake_count,
+    sum(at_stake) AS at_stake, sum(lapses_count)::bigint AS lapses_count, sum(lapses) AS lapses
+FROM parts GROUP BY currency
+UNION ALL
+SELECT currency, to_char(until, 'YYYY-MM') AS month, NULL, sum(at_stake_count)::bigint, sum(at_stake), NULL, NULL
+FROM parts WHERE until IS NOT NULL AND at_stake_count > 0 GROUP BY 1, 2
+ORDER BY currency, month NULLS FIRST
 """
-#: $2 how many of each currency.
+#: $2 the currency, $3 how many are named of each list. The last of so many among a few rows, whichever those are, is no
+#: more than the last of so many among all: what does not reach it is on no list. So both lists read the rows once
+#: and sort few of them; where too few of the few have an amount, they sort all that have one.
 _FIRST = f"""
-SELECT {_COLUMNS} FROM outlooks
-WHERE organization = $1 AND currency = $2 AND {{amount}}_{{window}} > 0
-ORDER BY {{amount}}_{{window}} DESC, commitment_id LIMIT $3
+WITH few AS MATERIALIZED (
+    SELECT at_stake_{{window}} AS at_stake, lapses_{{window}} AS lapses FROM outlooks
+    WHERE organization = $1 AND currency = $2 LIMIT 2000
+), likely AS MATERIALIZED (
+    SELECT {_COLUMNS} FROM outlooks
+    WHERE organization = $1 AND currency = $2 AND ({{at_stake_is_likely}} OR {{lapses_is_likely}})
+)
+(SELECT 'at_stake' AS list, likely.* FROM likely WHERE at_stake_{{window}} > 0
+    ORDER BY at_stake_{{window}} DESC, commitment_id LIMIT $3)
+UNION ALL
+(SELECT 'lapses' AS list, likely.* FROM likely WHERE lapses_{{window}} > 0
+    ORDER BY lapses_{{window}} DESC, commitment_id LIMIT $3)
 """
-#: A minimum's true-up is due when its running period is over: on the day after `until`.
-_TRUE_UPS = """
-SELECT currency, to_char(until, 'YYYY-MM') AS month, count(*) AS minimums, sum(at_stake_{window}) AS amount
-FROM outlooks WHERE organization = $1 AND kind = 'MINIMUM' AND at_stake_{window} > 0
-GROUP BY currency, month ORDER BY currency, month
-"""
+_IS_LIKELY = """coalesce({amount}_{window} >= (
+        SELECT {amount} FROM few WHERE {amount} > 0 ORDER BY {amount} DESC OFFSET $3 - 1 LIMIT 1
+    ), {amount}_{window} > 0)"""
 _PENDING = """
 SELECT currency, count(*) AS bills FROM bills
 WHERE organization = $1 AND status = 'PENDING' GROUP BY currency ORDER BY currency
@@ -60,7 +80,8 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OfCurrency:
-    """What is at stake, and lapses, in one currency: sums of all, and the first of each, the most money first."""
+    """What is at stake, and lapses, in one currency: sums of all, the first of each, the most money first, and the
+    true-ups at stake, a row each month."""
 
     sums: Row
     at_stake: Sequence[Row]
@@ -79,14 +100,14 @@ class Expected:
 
 async def read_expected(connection: Any, organization: str, window: Window, most: int) -> Expected:
     """In a transaction that has set its search path; `most` are named of each list."""
-    true_ups = await connection.fetch(_TRUE_UPS.format(window=window), organization)
+    by_currency = defaultdict[str, list[Row]](list)
+    for row in await connection.fetch(_SUMS.format(window=window), organization):
+        by_currency[row["currency"]].append(row)
     currencies = []
-    for sums in await connection.fetch(_SUMS.format(window=window), organization):
-        of_currency = (organization, sums["currency"], most)
-        at_stake = await connection.fetch(_first(window, "at_stake"), *of_currency)
-        lapsing = await connection.fetch(_first(window, "lapses"), *of_currency)
-        mine = [row for row in true_ups if row["currency"] == sums["currency"]]
-        currencies.append(OfCurrency(sums, at_stake, lapsing, mine))
+    for currency, (sums, *true_ups) in by_currency.items():
+        first = await connection.fetch(_first(window), organization, currency, most)
+        at_stake, lapsing = ([row for row in first if row["list"] == name] for name in ("at_stake", "lapses"))
+        currencies.append(OfCurrency(sums, at_stake, lapsing, true_ups))
     waiting = await due_families(connection, organization)
     return Expected(currencies, await connection.fetch(_PENDING, organization), waiting)
 
@@ -100,8 +121,11 @@ async def due_families(connection: Any, organization: str | None = None) -> dict
     return {row["reason"]: row["families"] for row in rows}
 
 
-def _first(window: Window, amount: str) -> str:
-    return _FIRST.format(amount=amount, window=window)
+def _first(window: Window) -> str:
+    likely = {
+        f"{amount}_is_likely": _IS_LIKELY.format(amount=amount, window=window) for amount in ("at_stake", "lapses")
+    }
+    return _FIRST.format(window=window, **likely)
 
 
 async def read_outlook(connection: Any, organization: str, account: str, window: Window, most: int) -> Sequence[Row]:

@@ -22,7 +22,7 @@ GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of
 
 -- Personal data: requests seal, open and forget, ingest seals, and what is sent to webhooks is opened.
 GRANT SELECT, INSERT ON store.personal_keys TO trueup_api, trueup_ingest;
-GRANT SELECT ON store.personal_keys TO trueup_watch;
+GRANT SELECT (organization, key_id, key, wrapped_by) ON store.personal_keys TO trueup_watch;
 GRANT UPDATE (key) ON store.personal_keys TO trueup_api;
 GRANT SELECT (organization, key_id, key, wrapped_by) ON store.personal_keys TO trueup_webhooks;
 
