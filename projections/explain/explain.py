@@ -71,7 +71,7 @@ class _Charged(NamedTuple):
 
     @property
     def fund(self) -> Fund:
-        """Of a line that has one."""
+        """The fund of a draw or of overage; no other line asks for it."""
         assert self.drawn_on is not None, "a draw or overage is of a fund"
         return self.drawn_on
 
