@@ -126,15 +126,15 @@ def _draw(draw: Draw, number: int, organization: str, root_id: str) -> DrawRow:
         "rolledOver": draw.rolled_over,
     }
     return DrawRow(
-        root_id=root_id,
-        number=number,
-        organization=organization,
-        commitment_id=draw.agreement_id,
-        account_id=key.account_id,
-        charge=json.dumps(charge),
-        slice_start=draw.slice_start,
-        amount=draw.amount,
-        place=draw.place,
+        root_id,
+        number,
+        organization,
+        draw.agreement_id,
+        key.account_id,
+        json.dumps(charge),
+        draw.slice_start,
+        draw.amount,
+        draw.place,
     )
 
 
@@ -146,13 +146,13 @@ def _lines(drafts: Iterable[DraftBill], organization: str, root_id: str) -> Iter
             number += 1
             document = draft_line.line("").model_dump_json(by_alias=True, exclude={"id"}, exclude_none=True)
             yield AccruedRow(
-                root_id=root_id,
-                number=number,
-                organization=organization,
-                account_id=draft.account_id,
-                type=draft_line.type,
-                amount=draft_line.amount,
-                quantity=draft_line.quantity,
-                currency=draft.currency,
-                line=document,
+                root_id,
+                number,
+                organization,
+                draft.account_id,
+                draft_line.type,
+                draft_line.amount,
+                draft_line.quantity,
+                draft.currency,
+                document,
             )

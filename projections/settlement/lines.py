@@ -193,17 +193,18 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
     bill_account, owner = _landing(charge.account, charge.plan.mode)
     if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
+    # By position, for there is one for each draw: by keyword all lines of a family take a twentieth longer.
     return LineKey(
-        account_id=bill_account,
-        currency=charge.plan.currency,
-        type=line_type,
-        owner_id=owner,
-        product_id=charge.plan.product_id,
-        plan_id=charge.plan.of_id,
-        item_id=charge.key.pricing_id,
-        start=charge.start,
-        agreement_id=fund.id if fund else charge.balance_id or "",
-        pays=charge.type if line_type in DRAWS else "",
+        bill_account,
+        charge.plan.currency,
+        line_type,
+        owner,
+        charge.plan.product_id,
+        charge.plan.of_id,
+        charge.key.pricing_id,
+        charge.start,
+        fund.id if fund else charge.balance_id or "",
+        charge.type if line_type in DRAWS else "",
     )
 
 
