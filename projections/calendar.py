@@ -80,7 +80,7 @@ def add_months(day: date, months: int) -> date:
 
 
 def days_of(period: Period) -> Iterator[date]:
-    """Its days, in order."""
+    """The days from its start to the one before its end."""
     day = period.start
     while day < period.end:
         yield day

@@ -21,7 +21,7 @@ def counted_tick(tick: ClockTicked, appended_ms: int) -> datetime:
 
 
 class Evidence(NamedTuple):
-    """What of the log tells the day of a family that has no test clock; each part tells only where those before do not.
+    """The parts of the log that tell the day of a family that has no test clock; each only where none before it does.
 
     Who holds a family has all three (`FamilyState.evidence`). Who reads one resource has no usage at hand, and its
     facts are those of that resource. Of a resource that was made just now there is nothing but its creation.

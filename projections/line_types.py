@@ -151,6 +151,8 @@ class ChargeRow(NamedTuple):
     credit: bool = False
     #: It was put on the account by a command; no account plan stands behind it.
     one_off: bool = False
+    #: Balances may pay for it, though commitments do not.
+    of_balances: bool = False
     #: What is left over of it as a credit is paid out; a credit that is not never takes its scope below zero.
     payable: bool = False
 
@@ -164,7 +166,7 @@ CHARGES: dict[ChargeType, ChargeRow] = {
         ChargeRow("COUNTER_ADJUSTMENT_DEBIT"),
         ChargeRow("USAGE"),
         ChargeRow("MINIMUM_SPEND"),
-        ChargeRow("AD_HOC", one_off=True),
+        ChargeRow("AD_HOC", one_off=True, of_balances=True),
         ChargeRow("BALANCE_FEE", one_off=True),
         ChargeRow("COUNTER_ADJUSTMENT_CREDIT", credit=True, payable=True),
         ChargeRow("USAGE_CREDIT", credit=True),

@@ -29,7 +29,7 @@ class AddressedFailure(Worded, ExpectedFailure):
 
 
 def outside_of(error: BaseException) -> str:
-    """What of a failure's message anybody may read."""
+    """The part of a failure's message that anybody may read."""
     return error.outside if isinstance(error, AddressedFailure) else str(error)
 
 

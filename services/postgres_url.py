@@ -1,4 +1,4 @@
-"""The address of Postgres as libpq writes it, and what of it the driver has to be told otherwise.
+"""The address of Postgres as libpq writes it, and the parts of it that the driver has to be told otherwise.
 
 The driver, asyncpg, takes what it does not know for a setting of the server, which then refuses the connection. So what
 libpq knows beyond it is told apart here: what changes nothing is left out, what would make a promise is refused.

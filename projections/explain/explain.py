@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from events.facts.bills import BillIssued, BillLine, LineType
 from projections.explain.charge_parts import counter_part, minimum_part, one_off_part, standing_part
@@ -57,40 +58,55 @@ def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
             before = amounts.get(line.charge.key)
             amounts[line.charge.key] = (line.charge, line.fund, line.amount + (before[2] if before else 0))
     for charge, fund, amount in amounts.values():
-        yield _charge_part(settlement, key, charge, fund, amount)
+        yield PARTS[key.type](_Charged(settlement, charge, fund, amount))
 
 
-def _charge_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund | None, amount: int) -> Part:
-    if fund is not None:
-        return _fund_part(settlement, key, charge, fund, amount)
-    match key.type:
-        case "USAGE":
-            return usage_part(settlement, charge, amount)
-        case "USAGE_CREDIT":
-            return credit_part(settlement, charge, amount)
-        case "MINIMUM_SPEND" | "MINIMUM_SPEND_REFUND":
-            return minimum_part(settlement, charge, refund=key.type == "MINIMUM_SPEND_REFUND")
-        case _:
-            return _OTHER_PARTS.get(key.type, counter_part)(settlement, charge)
+class _Charged(NamedTuple):
+    """What a charge puts on a line, in minor units. `drawn_on`: of a draw and of overage, whose terms hold."""
+
+    settlement: Settlement
+    charge: Charge
+    drawn_on: Fund | None
+    amount: int
+
+    @property
+    def fund(self) -> Fund:
+        """The fund of a draw or of overage; no other line asks for it."""
+        assert self.drawn_on is not None, "a draw or overage is of a fund"
+        return self.drawn_on
 
 
-_OTHER_PARTS: dict[LineType, Callable[[Settlement, Charge], Part]] = {
-    "STANDING_CHARGE": standing_part,
-    "AD_HOC": one_off_part,
-    "BALANCE_FEE": one_off_part,
+def _one_off(of: _Charged) -> Part:
+    return one_off_part(of.settlement, of.charge)
+
+
+def _counter(of: _Charged) -> Part:
+    return counter_part(of.settlement, of.charge)
+
+
+def _draw(of: _Charged) -> Part:
+    part = draw_part(of.settlement, of.charge, of.fund)
+    is_usage = of.charge.type == "USAGE"
+    return replace(part, usage=usage_refs(of.settlement, rated_of(of.settlement, of.charge)) if is_usage else ())
+
+
+#: How each type of line that comes from charges is explained.
+PARTS: dict[LineType, Callable[[_Charged], Part]] = {
+    "STANDING_CHARGE": lambda of: standing_part(of.settlement, of.charge),
+    "COUNTER_RUNNING_TOTAL_CHARGE": _counter,
+    "COUNTER_ADJUSTMENT_DEBIT": _counter,
+    "USAGE": lambda of: usage_part(of.settlement, of.charge, of.amount),
+    "OVERAGE_USAGE": lambda of: overage_part(of.settlement, of.charge, of.fund),
+    "MINIMUM_SPEND": lambda of: minimum_part(of.settlement, of.charge, refund=False),
+    "MINIMUM_SPEND_REFUND": lambda of: minimum_part(of.settlement, of.charge, refund=True),
+    "AD_HOC": _one_off,
+    "COUNTER_ADJUSTMENT_CREDIT": _counter,
+    "USAGE_CREDIT": lambda of: credit_part(of.settlement, of.charge, of.amount),
+    "COMMITMENT_CONSUMED": _draw,
+    "BALANCE_CONSUMED": _draw,
+    "OVERAGE_SURCHARGE": lambda of: surcharge_part(of.settlement, of.charge, of.fund, of.amount),
+    "BALANCE_FEE": _one_off,
 }
-
-
-def _fund_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund, amount: int) -> Part:
-    match key.type:
-        case "OVERAGE_SURCHARGE":
-            return surcharge_part(settlement, charge, fund, amount)
-        case "OVERAGE_USAGE":
-            return overage_part(settlement, charge, fund)
-        case _:
-            part = draw_part(settlement, charge, fund)
-            usage = usage_refs(settlement, rated_of(settlement, charge)) if charge.type == "USAGE" else ()
-            return replace(part, usage=usage)
 
 
 def _rule(settlement: Settlement, key: LineKey, parts: tuple[Part, ...]) -> str:

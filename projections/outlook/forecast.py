@@ -157,7 +157,7 @@ def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
 
 
 def lapses(fund: Fund, now: Standing, ahead: Course) -> int:
-    """What of that which is left in the end does not roll over."""
+    """How much of what is left in the end does not roll over, in minor units."""
     rolls = fund.rolled(now.drawn + ahead.covered) if now.day < fund.end else 0
     return max(0, ahead.left - rolls)
 

@@ -17,12 +17,12 @@ class UnprovenError(ValueError):
 
 
 def leaf_hash(data: bytes) -> Hash:
-    """Of a leaf's data."""
+    """The hash of a leaf, from its data; never that of a node."""
     return sha256(_LEAF + data).digest()
 
 
 def node_hash(left: Hash, right: Hash) -> Hash:
-    """Of two subtrees."""
+    """The hash of a node, from those of its two subtrees."""
     return sha256(_NODE + left + right).digest()
 
 

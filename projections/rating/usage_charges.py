@@ -96,26 +96,36 @@ def _pool(
     from what was used before the period: then the total is moved by days beside those of the runs.
     """
     measure = series.measure
-    since = plan.start if pricing.span else period.start
-    counted = Period(since, period.end)
+    counted = Period(plan.start if pricing.span else period.start, period.end)
     own = [(member, _own(plan, member, days, runs, counted if measure.runs_on else None)) for member, days in readings]
     accounts = [(member, days) for member, days in own if any([day.held for day in days])]
     if not accounts:
         return None
-    terms = (plan, series, pricing, period, runs[0].start, runs[-1].end)
     shares = tuple(Share(member, measure.gain(days), days) for member, days in accounts)
-    if not (pricing.span or measure.runs_on):
-        if len(accounts) > 1:
-            merged = _merged(series, [(day.day, day.state) for _, days in accounts for day in days], runs)
-        else:
-            _, merged = accounts[0]
-        return Pool(*terms, None, weight, merged, shares)
-    every = _running(plan, series, counted, runs, readings)
-    base = measure.merge_all(day.state for day in every if day.day < period.start)
-    if measure.runs_on and not any(share.quantity for share in shares):
-        # None of them has a value by itself: together they have, and it is the account's whose plan it is.
-        shares = (Share(plan.account, measure.gain(every), every),)
-    return Pool(*terms, base, weight, tuple(day for day in every if day.day >= period.start), shares)
+    base: State | None = None
+    if pricing.span or measure.runs_on:
+        every = _running(plan, series, counted, runs, readings)
+        base = measure.merge_all(day.state for day in every if day.day < period.start)
+        moving = tuple(day for day in every if day.day >= period.start)
+        if measure.runs_on and not any(share.quantity for share in shares):
+            # None of them has a value by itself: together they have, and it is the account's whose plan it is.
+            shares = (Share(plan.account, measure.gain(every), every),)
+    elif len(accounts) > 1:
+        moving = _merged(series, [(day.day, day.state) for _, days in accounts for day in days], runs)
+    else:
+        [(_, moving)] = accounts
+    return Pool(
+        plan=plan,
+        series=series,
+        pricing=pricing,
+        period=period,
+        start=runs[0].start,
+        end=runs[-1].end,
+        base=base,
+        weight=weight,
+        days=moving,
+        shares=shares,
+    )
 
 
 def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:

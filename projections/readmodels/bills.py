@@ -151,20 +151,20 @@ def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
     """An issued bill; `number` is its place among the facts about its root's bills, from 1."""
     document = fact.model_dump(mode="json", by_alias=True, exclude={"lines"}, exclude_none=True)
     return BillRow(
-        envelope.organization,
-        fact.bill_id,
-        fact.root_id,
-        fact.account_id,
-        fact.bill_date,
-        fact.currency,
-        fact.total,
-        "APPROVED",
-        number,
-        envelope.sequence,
-        json.dumps(document),
-        None,
-        envelope.time,
-        envelope.actor,
+        organization=envelope.organization,
+        bill_id=fact.bill_id,
+        root_id=fact.root_id,
+        account_id=fact.account_id,
+        bill_date=fact.bill_date,
+        currency=fact.currency,
+        total=fact.total,
+        status="APPROVED",
+        number=number,
+        position=envelope.sequence,
+        bill=json.dumps(document),
+        opened_at=None,
+        issued_at=envelope.time,
+        actor=envelope.actor,
     )
 
 
@@ -172,20 +172,20 @@ def opened_row(envelope: Envelope, fact: BillOpened, number: int) -> BillRow:
     """A pending bill."""
     document = fact.model_dump(mode="json", by_alias=True, exclude_none=True)
     return BillRow(
-        envelope.organization,
-        fact.bill_id,
-        fact.root_id,
-        fact.account_id,
-        fact.bill_date,
-        fact.currency,
-        None,
-        "PENDING",
-        number,
-        envelope.sequence,
-        json.dumps(document),
-        envelope.time,
-        None,
-        envelope.actor,
+        organization=envelope.organization,
+        bill_id=fact.bill_id,
+        root_id=fact.root_id,
+        account_id=fact.account_id,
+        bill_date=fact.bill_date,
+        currency=fact.currency,
+        total=None,
+        status="PENDING",
+        number=number,
+        position=envelope.sequence,
+        bill=json.dumps(document),
+        opened_at=envelope.time,
+        issued_at=None,
+        actor=envelope.actor,
     )
 
 
@@ -193,17 +193,17 @@ def line_rows(envelope: Envelope, fact: BillIssued) -> list[LineRow]:
     """The bill's lines, in their order."""
     return [
         LineRow(
-            envelope.organization,
-            fact.bill_id,
-            line.number,
-            line.id,
-            fact.root_id,
-            line.account_id,
-            line.type,
-            line.commitment_id or line.balance_id,
-            line.amount,
-            line.quantity,
-            json.dumps(line.model_dump(mode="json", by_alias=True, exclude_none=True)),
+            organization=envelope.organization,
+            bill_id=fact.bill_id,
+            number=line.number,
+            line_id=line.id,
+            root_id=fact.root_id,
+            account_id=line.account_id,
+            type=line.type,
+            commitment_id=line.commitment_id or line.balance_id,
+            amount=line.amount,
+            quantity=line.quantity,
+            line=json.dumps(line.model_dump(mode="json", by_alias=True, exclude_none=True)),
         )
         for line in fact.lines
     ]

@@ -98,21 +98,21 @@ def balance_row(
     """How a commitment or balance stands, `today`."""
     periods = [{name: str(value) for name, value in period.document().items()} for period in state.periods]
     return BalanceRow(
-        entity.id,
-        organization,
-        root_id,
-        entity.body.account_id,
-        state.kind,
-        entity.body.currency,
-        state.amount + state.top_ups,
-        state.amount_spent,
-        state.amount_remaining,
-        state.amount_rolled_over,
-        state.amount_lapsed,
-        state.status,
-        json.dumps(periods) if periods else "[]",
-        entity.folded,
-        today,
+        commitment_id=entity.id,
+        organization=organization,
+        root_id=root_id,
+        account_id=entity.body.account_id,
+        kind=state.kind,
+        currency=entity.body.currency,
+        amount=state.amount + state.top_ups,
+        spent=state.amount_spent,
+        remaining=state.amount_remaining,
+        rolled_over=state.amount_rolled_over,
+        lapsed=state.amount_lapsed,
+        status=state.status,
+        periods=json.dumps(periods) if periods else "[]",
+        folded=entity.folded,
+        as_of=today,
     )
 
 

@@ -22,7 +22,7 @@ Recognition = Literal["REVENUE", "PREPAYMENT", "RELEASE"]
 
 
 class Part(NamedTuple):
-    """What of a line belongs to one month."""
+    """The part of a line that belongs to one month."""
 
     #: The month's first day.
     month: date

@@ -84,7 +84,7 @@ def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[D
 
 
 def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
-    """What of a settlement no bill that is dated by its day has charged (rules 8.16)."""
+    """All that is settled and that no bill dated by the settlement's day has charged (rules 8.16)."""
     billed, day = settlement.family.billed, settlement.through
     is_latest = billed.through(day) == day  # mostly: then there is nothing to fold again
     return list(_drafts(settlement, account_id, billed if is_latest else billed.dated_by(day), ahead=True))

@@ -62,16 +62,16 @@ def in_words(line: BillLine) -> str:
 def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
     """The key of a line of a bill for this account in this currency."""
     return LineKey(
-        account_id,
-        currency,
-        line.type,
-        line.account_id,
-        line.product_id or "",
-        line.plan_id or line.plan_group_id or "",
-        line.pricing_id or line.charge_id or "",
-        line.period_start,
-        line.commitment_id or line.balance_id or "",
-        line.charge_type or "",
+        account_id=account_id,
+        currency=currency,
+        type=line.type,
+        owner_id=line.account_id,
+        product_id=line.product_id or "",
+        plan_id=line.plan_id or line.plan_group_id or "",
+        item_id=line.pricing_id or line.charge_id or "",
+        start=line.period_start,
+        agreement_id=line.commitment_id or line.balance_id or "",
+        pays=line.charge_type or "",
     )
 
 

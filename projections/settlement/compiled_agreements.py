@@ -13,6 +13,7 @@ from events.resources.catalog import Frequency
 from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
+from projections.line_types import CHARGES
 from projections.money import Rounding
 from projections.rating.index import FamilyIndex, plans_of
 from projections.rating.plans import organization_rounding
@@ -26,9 +27,9 @@ from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
 from projections.settlement.payments import paid_in
 
-#: What is drawn on, or counted, where `lineItemTypes` names nothing: one-off charges are drawn on balances alone.
+#: What is drawn on, or counted, where `lineItemTypes` names nothing.
 OF_COMMITMENTS: frozenset[ChargeType] = frozenset(get_args(DrawableType))
-OF_BALANCES: frozenset[ChargeType] = OF_COMMITMENTS | {"AD_HOC"}
+OF_BALANCES: frozenset[ChargeType] = OF_COMMITMENTS | {row.type for row in CHARGES.values() if row.of_balances}
 _EVERY_PRODUCT: frozenset[str] = frozenset()
 
 

@@ -35,7 +35,7 @@ class DraftLine:
 
     @property
     def type(self) -> LineType:
-        """Its line type."""
+        """STANDING_CHARGE, USAGE and so on (`projections.line_types`); it is part of the key."""
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:
@@ -77,15 +77,15 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
     for memo_id, memo in pending.memos.items():
         start = named_day(memo.service_period_start_date, zone)
         key = LineKey(
-            pending.account_id,
-            pending.currency,
-            memo.line_item_type,
-            pending.account_id,
-            memo.product_id,
-            "",
-            "",
-            start,
-            memo_id,
+            account_id=pending.account_id,
+            currency=pending.currency,
+            type=memo.line_item_type,
+            owner_id=pending.account_id,
+            product_id=memo.product_id,
+            plan_id="",
+            item_id="",
+            start=start,
+            agreement_id=memo_id,
         )
         wording = {
             "type": memo.line_item_type,

@@ -98,7 +98,7 @@ class Family:
 
     @property
     def root_id(self) -> str:
-        """Id of the root account."""
+        """Id of the account at the top of the family, by which the family is found."""
         return self.terms.root_id
 
 

@@ -51,7 +51,7 @@ class DueLine:
 
     @property
     def money(self) -> Decimal:
-        """The amount as money."""
+        """The amount in units of the currency: 12.34 of 1234 minor units."""
         return self.rounding.decimal(self.amount)
 
     @property
@@ -193,6 +193,7 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
     bill_account, owner = _landing(charge.account, charge.plan.mode)
     if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
+    # By position, for there is one for each draw: by keyword all lines of a family take a twentieth longer.
     return LineKey(
         bill_account,
         charge.plan.currency,
@@ -217,7 +218,17 @@ def _agreement_key(
 ) -> LineKey:
     """A fee or true-up is never divided: on the child's bill under CHILD, else on the root's, naming it (rules 7.4)."""
     bill_account, _ = _landing(account, mode)
-    return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement)
+    return LineKey(
+        account_id=bill_account,
+        currency=currency,
+        type="COMMITMENT_FEE",
+        owner_id=account.id,
+        product_id="",
+        plan_id="",
+        item_id="",
+        start=start,
+        agreement_id=agreement,
+    )
 
 
 def _landing(account: AccountTerms, mode: ChildBillingMode) -> tuple[str, str]:

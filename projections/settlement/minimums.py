@@ -53,7 +53,7 @@ def lacking(period: "CommitmentPeriod | MinimumPeriod", counted: int) -> int:
 
 
 class Counted(NamedTuple):
-    """What of a charge counts toward the commitment period with this number: the part that starts on `start`."""
+    """The part of a charge that counts toward the commitment period with this number; it starts on `start`."""
 
     number: int
     charge: Charge

@@ -5,6 +5,7 @@ the order in which anything arrived.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 
 from projections.line_types import CHARGES
@@ -70,8 +71,7 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
     removed, added = moved_pieces(_due(kept, kept.rated.usage, rated.again), _due(kept, rated.usage, rated.again))
     drawn = draw_again(terms, kept.drawn, removed, added) if removed or added else kept.drawn
-    settled = (kept.others, kept.credits, kept.credited, drawn, kept.states)
-    return Settlement(family, Kept(terms, kept.through, kept.accrued, rated, *settled))
+    return Settlement(family, replace(kept, rated=rated, drawn=drawn))
 
 
 def _due(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Charge]:

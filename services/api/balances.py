@@ -111,7 +111,7 @@ async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Pa
         for event in posted
     )
     every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
-    through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _DAY)))
+    through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _POSITIONS_OF_A_DAY)))
     if wanted.get("entityType") in (None, "SCHEDULER"):
         schedules = schedules_of(resources, balance)
         every += [
@@ -147,13 +147,13 @@ def _topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> I
         yield _Listed(_place(topped.day, schedule.position), topped.document(of.zone))
 
 
-#: Positions of the event store are below it.
-_DAY = 10**12
+#: Above every position of the event store: a place is the day times this, plus the position.
+_POSITIONS_OF_A_DAY = 10**12
 
 
 def _place(day: date, position: int) -> int:
     """Never twice the same: a position of the event store is that of one transaction, or of one schedule's creation."""
-    return day.toordinal() * _DAY + position
+    return day.toordinal() * _POSITIONS_OF_A_DAY + position
 
 
 def _placed(entry: _Listed) -> int:

@@ -1,13 +1,18 @@
 """The one way to change something: a transaction under the organization's lock, and an answer that is made once.
 
-A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte.
+A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte. Who keeps that answer:
+
+- `once`: the transaction that does the work. Nearly every command is of this kind.
+- `once_by_itself`: a transaction before the work takes the key, another one after it keeps the answer. For work that
+  has transactions of its own or waits for something, and can be done again without harm.
+- `at_last`: the last transaction of such work, if that does change something.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from starlette.responses import Response
@@ -103,6 +108,13 @@ async def _configured(shared: Shared, organization: str) -> Resources:
     return Resources(organization, before.config, before.clock)
 
 
+class _Answer(NamedTuple):
+    """An answer, and the resource whose derived fields it still lacks; None: it is whole."""
+
+    payload: bytes
+    lacking: Entity[Any] | None = None
+
+
 async def once(
     call: Call,
     sent: Sent[Any] | Unread,
@@ -118,28 +130,27 @@ async def once(
     `kind`: it returns a resource of this kind, and the answer is the resource's document. What settlement derives of it
     is read after the commit, from a snapshot of its own; no lock is held meanwhile. Until then the key stands for the
     resource without it, and whoever asks first makes the answer whole, for all who ask later.
-    `kept`: what of the document is remembered for who asks again, if not all: what is told only once is kept nowhere.
+    `kept`: the part of the document that whoever asks again is told, if not all of it: a secret is told once.
     """
     asked = _asked(call, sent)
 
-    async def keyed(turn: Turn) -> tuple[bytes, Entity[Any] | None]:
-        """The answer, and the resource that it is still to be made whole of, if it lacks anything."""
+    async def keyed(turn: Turn) -> _Answer:
         before = await idempotency.find(turn.connection, asked)
         if before is not None:
-            return (before.answer, None) if before.whole else await _unfinished(turn, asked, kind, before.answer)
+            return _Answer(before.answer) if before.whole else await _unfinished(turn, asked, kind, before.answer)
         done = await work(turn)
         entity: Entity[Any] | None = None if kind is None else done
         lacks = entity is not None and is_fund(entity)
         if lacks and asked.key is None:
-            return b"", entity  # nobody asks again: its document is made once, after the commit
+            return _Answer(b"", entity)  # nobody asks again: its document is made once, after the commit
         document = done if entity is None else document_of(entity)
         payload = encode(document)
         remembered = payload if kept is None else encode(kept(document))
         await idempotency.remember(turn.connection, asked, remembered, whole=not lacks)
-        return payload, entity if lacks else None
+        return _Answer(payload, entity if lacks else None)
 
-    payload, entity = await in_turn(call, keyed, attempts=attempts, again_on=again_on)
-    return raw_answer(payload if entity is None else await _whole(call, asked, entity))
+    made = await in_turn(call, keyed, attempts=attempts, again_on=again_on)
+    return raw_answer(made.payload if made.lacking is None else await _whole(call, asked, made.lacking))
 
 
 async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
@@ -172,8 +183,8 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
 
 
 async def at_last(turn: Turn, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> bytes:
-    """What such work changes, in one transaction with its answer: who asks again under the key gets that, also after a
-    kill, and whatever somebody else has changed since.
+    """The change that work `once_by_itself` ends with, in one transaction with its answer: whoever asks again under the
+    key gets that answer, after a kill too, and whatever somebody else has changed since.
     """
     asked = _asked(turn.call, sent)
     before = await idempotency.find(turn.connection, asked)
@@ -183,15 +194,13 @@ async def at_last(turn: Turn, sent: Sent[Any], work: Callable[[], Awaitable[Any]
     return payload if asked.key is None else await idempotency.make_whole(turn.connection, asked, payload)
 
 
-async def _unfinished(
-    turn: Turn, asked: idempotency.Request, kind: Kind | None, answer: bytes
-) -> tuple[bytes, Entity[Any] | None]:
-    """An answer that nobody has made whole yet, and the resource to make it whole of."""
+async def _unfinished(turn: Turn, asked: idempotency.Request, kind: Kind | None, answer: bytes) -> _Answer:
+    """An answer that was kept and that nobody has made whole yet."""
     assert kind is not None, "only what is about a resource is answered in two steps"
     entity = await _shown_by(turn, kind, answer)
     if entity is None:  # the answer stays as it is, whoever may be at work on it
-        return await idempotency.make_whole(turn.connection, asked, answer), None
-    return answer, entity
+        return _Answer(await idempotency.make_whole(turn.connection, asked, answer))
+    return _Answer(answer, entity)
 
 
 async def _shown_by(turn: Turn, kind: Kind, answer: bytes) -> Entity[Any] | None:

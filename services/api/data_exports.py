@@ -119,7 +119,9 @@ async def list_all(
     schedule: Annotated[str | None, Depends(Text("scheduleId"))],
 ) -> Response:
     """The exports, newest first; none is of a schedule."""
-    wanted = () if schedule is not None else STATUSES if status is None else (status,)
+    wanted: Sequence[str] = STATUSES if status is None else (status,)
+    if schedule is not None:
+        wanted = ()
     async with call.reading() as connection:
         created = start, end
         jobs = await list_exports(

@@ -30,7 +30,7 @@ from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named
 from services.store.alerts import alert_positions
-from services.store.happened import Asked, position_in, positions_of
+from services.store.happened import EventsAsked, position_in, positions_of
 from services.store.listing import Condition
 
 router = organization_router("events")
@@ -175,7 +175,7 @@ async def _positions(
         return newest
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
-    asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
+    asked = EventsAsked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
     newest += await positions_of(connection, call.organization, asked)
     return sorted(newest, reverse=True)[: page.fetched]
 

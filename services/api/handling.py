@@ -30,7 +30,7 @@ class _Step:
     given: tuple[tuple[str, int], ...]
 
     def arguments(self, request: Request, results: list[Any]) -> dict[str, Any]:
-        """Of this request, which the steps before it have found this for."""
+        """What to call it with for this request; `results` are those of the steps before it."""
         arguments: dict[str, Any] = {name: results[number] for name, number in self.given}
         if self.asks is not None:
             arguments[self.asks] = request

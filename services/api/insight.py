@@ -14,7 +14,7 @@ from services.api.paging import Page, Paging
 from services.api.parameters import Day, Instant
 from services.api.wire import answer
 from services.audit.conservation import check_organization
-from services.explain.bill_line import LIMIT_MAX, Asked, explain_stored
+from services.explain.bill_line import LIMIT_MAX, LineAsked, explain_stored
 from services.readside.past import balance
 
 router = organization_router("insight")
@@ -37,7 +37,7 @@ async def explain(
     """
     await _require(call)
     cut = None if known_at is None else await cut_of(call, known_at)
-    asked = Asked(call.organization, bill, line, page.fetched if page.size else 0, page.before, cut)
+    asked = LineAsked(call.organization, bill, line, page.fetched if page.size else 0, page.before, cut)
     told = await explain_stored(call.postgres, call.api.cluster, call.waiter, asked)
     events = told["events"]
     return answer(told | {"events": page.shown(events)} | page.following(events, lambda event: int(event["offset"])))
@@ -52,7 +52,7 @@ async def commitment_balance(
 ) -> Response:
     """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
     await _require(call)
-    asked = balance.Asked(call.organization, id, as_of, known_at)
+    asked = balance.BalanceAsked(call.organization, id, as_of, known_at)
     return answer(await balance.balance_document(call.postgres, call.api.cluster, call.waiter, asked))
 
 

@@ -110,7 +110,7 @@ class Whole(Reader[int]):
 
 
 class WholeIfGiven(Reader[int | None]):
-    """The same, or none."""
+    """A whole number from `low` to `high`; None where the query does not have it."""
 
     def __init__(self, name: str, low: int, high: int) -> None:
         self.name, self.low, self.high = name, low, high

@@ -43,7 +43,7 @@ class CheckpointShown(Shown):
 
 
 class _Organization(msgspec.Struct):
-    """Whose a record is."""
+    """All that is decoded of a record's value: which organization's it is, "" where it does not say."""
 
     organization: str = ""
 

@@ -61,7 +61,7 @@ class ReplayBody(Model):
     to: _Moment | None = None
 
     def conditions(self) -> list[Condition]:
-        """The same as conditions on rows."""
+        """What the rows of refused usage have to fulfil."""
         given = {
             refused_usage.IS_ONE_OF: None if self.ids is None else list(self.ids),
             # Of these there is nothing to send; who asks for one by its id is told so.

@@ -58,7 +58,7 @@ def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -
 
 
 def unbilled_settled(known: KnownFamily, settlement: Settlement, account: str) -> dict[str, Any]:
-    """What of a settlement of the family no bill that is dated by its day has charged; names are those of then."""
+    """All that is settled and that no bill dated by the settlement's day has charged; names are those of then."""
     bills = previewed_bills(unbilled_by(settlement, account), known.positions)
     names = names_in(known.resources, referred_ids(bills))
     documents = [bill_document(bill, names, None) for bill in bills]

@@ -25,7 +25,7 @@ from services.billing.stored_bills import read_names
 from services.commands.catalog_rules import category_of
 from services.commands.errors import InvalidField, UnknownReference
 from services.readside.live import reading_live
-from services.readside.usage_sums import Asked, Span, SumKey, after, merged, read_sums
+from services.readside.usage_sums import Span, SumAsked, SumKey, after, merged, read_sums
 from services.store.listing import aggregations_of, named
 
 router = organization_router("usage")
@@ -151,7 +151,7 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
     return answer({"data": data, "hasMoreData": len(keys) > body.limit})
 
 
-async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[Asked]:
+async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
     """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
 
     async def existing(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
@@ -186,7 +186,7 @@ def _check_dimensions(body: UsageQuery) -> None:
             raise InvalidField(field=f"{field}.meterId", rule="must be the meter of every one of the aggregations")
 
 
-def _sum_of(body: UsageQuery, number: int, meter: Meter, aggregations: Sequence[Entity[Any]]) -> Asked:
+def _sum_of(body: UsageQuery, number: int, meter: Meter, aggregations: Sequence[Entity[Any]]) -> SumAsked:
     """The sum over the totals of an aggregation that tells what is asked. Raises: InvalidField."""
     wanted, field = body.aggregations[number], f"aggregations[{number}]"
     if body.meter_ids is not None and wanted.meter_id not in body.meter_ids:
@@ -200,7 +200,7 @@ def _sum_of(body: UsageQuery, number: int, meter: Meter, aggregations: Sequence[
         rule += f" by {apart}" if apart else ""
         kinds = ", ".join(TOLD_BY[wanted.function])
         raise InvalidField(field=field, rule=f"{rule}; make one of {kinds}{' with segmentedFields' if apart else ''}")
-    return Asked(
+    return SumAsked(
         source.id, wanted.function, body.start_date, body.end_date, body.account_ids, body.by_account, body.span,
         body.fields, only,
     )  # fmt: skip

@@ -63,8 +63,8 @@ def keep(place: str, follow: bool, seconds: float) -> None:
 async def _once(settings: Settings, url: str) -> None:
     with with_extra():
         from services.archive.keeping import Archiver
-        from services.archive.place import Place
-    kept = await Archiver(await known_kafka(settings), Place(url)).keep()
+        from services.archive.place import FilePlace
+    kept = await Archiver(await known_kafka(settings), FilePlace(url)).keep()
     for topic, records in kept.items():
         click.echo(f"archive: {records} new records of {topic}")
 
@@ -72,8 +72,8 @@ async def _once(settings: Settings, url: str) -> None:
 async def _follow(settings: Settings, url: str, seconds: float) -> None:
     with with_extra():
         from services.archive.keeping import Archiver
-        from services.archive.place import Place
-    place = Place(url)
+        from services.archive.place import FilePlace
+    place = FilePlace(url)
     sight = open_port("archive", settings.sight_host, settings.sight_port, settings.sight_live_seconds)
     with sight as told, stop_on_signals(asyncio.Event()) as stop:
         _log.info("sight_listens", url=told)
@@ -123,10 +123,10 @@ def verify(context: click.Context, place: str, key: str | None) -> None:
     anything is wrong.
     """
     with with_extra():
-        from services.archive.place import Place
+        from services.archive.place import FilePlace
         from services.archive.verifying import verify as verified
     is_whole = True
-    for topic in verified(Place(place), key):
+    for topic in verified(FilePlace(place), key):
         for line in _verified(topic):
             click.echo(f"archive: {line}")
         is_whole &= not topic.wrong
@@ -154,9 +154,9 @@ def restore(place: str) -> None:
 
 async def _restore(settings: Settings, url: str) -> "list[Restored]":
     with with_extra():
-        from services.archive.place import Place
+        from services.archive.place import FilePlace
         from services.archive.restoring import restore as restored
-    return await restored(await known_kafka(settings), Place(url), settings.max_record_bytes)
+    return await restored(await known_kafka(settings), FilePlace(url), settings.max_record_bytes)
 
 
 def _told(done: "Sequence[Restored]") -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from services.archive.errors import AnotherTopicError, BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS, Sealed, folder_of, seal, unseal
-from services.archive.place import Place
+from services.archive.place import FilePlace
 
 NAME = "topics.json"
 
@@ -17,7 +17,7 @@ class _Topics(Sealed, frozen=True):
     partitions: dict[str, int]
 
 
-def counts_of(place: Place) -> dict[str, int]:
+def counts_of(place: FilePlace) -> dict[str, int]:
     """How many partitions of each topic are kept. Raises: NoArchiveError, BrokenArchiveError, PlaceAwayError."""
     content, path = place.read(NAME), place.shown(NAME)
     if content is None:
@@ -31,12 +31,12 @@ def counts_of(place: Place) -> dict[str, int]:
     return topics.partitions
 
 
-def put_counts(place: Place, counts: Mapping[str, int]) -> None:
+def put_counts(place: FilePlace, counts: Mapping[str, int]) -> None:
     """Say from now on that so many are kept."""
     place.write(NAME, seal(_Topics(dict(counts))))
 
 
-def begun(place: Place, counts: Mapping[str, int]) -> dict[str, int]:
+def begun(place: FilePlace, counts: Mapping[str, int]) -> dict[str, int]:
     """How many partitions are kept, before a pass over topics that have so many; in a new place these are put there.
 
     Where the file is gone it is as many as there are folders of. Raises: AnotherTopicError, BrokenArchiveError,
@@ -55,19 +55,19 @@ def begun(place: Place, counts: Mapping[str, int]) -> dict[str, int]:
     return kept
 
 
-def ended(place: Place, counts: Mapping[str, int]) -> None:
+def ended(place: FilePlace, counts: Mapping[str, int]) -> None:
     """After a pass that found all partitions as they were kept: the file is there again, where it was lost."""
     if place.read(NAME) is None:
         put_counts(place, counts)
 
 
-def folders(place: Place) -> dict[str, int]:
+def folders(place: FilePlace) -> dict[str, int]:
     """By topic, one more than the highest number of a folder of a partition."""
     numbers = {topic: [int(name) for name in place.names(topic) if name.isdecimal()] for topic in TOPICS}
     return {topic: max(of_topic, default=-1) + 1 for topic, of_topic in numbers.items()}
 
 
-def partitions(place: Place, topic: str, count: int) -> range:
+def partitions(place: FilePlace, topic: str, count: int) -> range:
     """The partitions of a topic. Raises: BrokenArchiveError if the place has one that it does not know of."""
     if folders(place)[topic] > count:
         path = place.shown(folder_of(topic, folders(place)[topic] - 1))

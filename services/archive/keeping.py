@@ -20,7 +20,7 @@ from services.archive.counting import begun, ended, put_counts
 from services.archive.errors import AnotherArchiverError, AnotherTopicError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, is_passed, part_of, seal
 from services.archive.pieces import read_piece, table_of, write_piece
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import Cluster, KafkaAdmin, LogReader, mark_of
@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 class Archiver:
     """Keeps the topics of a cluster at one place; of another one that writes there it is told, and ends."""
 
-    def __init__(self, cluster: Cluster, place: Place, piece_bytes: int = PIECE_BYTES) -> None:
+    def __init__(self, cluster: Cluster, place: FilePlace, piece_bytes: int = PIECE_BYTES) -> None:
         self._cluster, self._place, self._piece_bytes = cluster, place, piece_bytes
         #: What stands in the manifests, as this archiver has found or written them.
         self._known: dict[tuple[str, int], Manifest] = {}
@@ -118,7 +118,7 @@ class Archiver:
             raise AnotherTopicError(shown, partition, f"at offset {mark.offset} stands another record than is kept")
 
 
-def _cleaned(place: Place, topic: str, partition: int) -> Manifest:
+def _cleaned(place: FilePlace, topic: str, partition: int) -> Manifest:
     folder = folder_of(topic, partition)
     if not any(name == NAME or name.endswith(".parquet") for name in place.names(folder)):
         _write(place, Manifest(topic, partition))  # before any piece: none is without
@@ -127,7 +127,7 @@ def _cleaned(place: Place, topic: str, partition: int) -> Manifest:
     return manifest
 
 
-def _clean(place: Place, manifest: Manifest) -> None:
+def _clean(place: FilePlace, manifest: Manifest) -> None:
     """Remove pieces that larger ones have replaced, and what a kill has left, as far as nobody may name it."""
     named = {piece.name for piece in manifest.pieces}
     for name in place.names(manifest.folder):
@@ -135,7 +135,7 @@ def _clean(place: Place, manifest: Manifest) -> None:
             place.remove(f"{manifest.folder}/{name}")
 
 
-def _put(place: Place, known: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
+def _put(place: FilePlace, known: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
     """Write a piece, then the manifest that names it.
 
     Pieces at the end that are no larger are taken in: so there are few, and a record is written again only as often as
@@ -159,11 +159,11 @@ def _put(place: Place, known: Manifest, table: pa.Table, first: int, end: int, m
     return made
 
 
-def _check_known(place: Place, known: Manifest) -> None:
+def _check_known(place: FilePlace, known: Manifest) -> None:
     """The manifest is the one that this archiver knows. Raises: AnotherArchiverError."""
     if load(place, known.topic, known.partition) != known:
         raise AnotherArchiverError(path=place.shown(f"{known.folder}/{NAME}"))
 
 
-def _write(place: Place, manifest: Manifest) -> None:
+def _write(place: FilePlace, manifest: Manifest) -> None:
     place.write(f"{manifest.folder}/{NAME}", seal(manifest), part_of(manifest))

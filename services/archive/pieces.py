@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from events.topics import GAP_HEADER
 from services.archive.errors import BrokenArchiveError
 from services.archive.manifest import Manifest, Piece
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.kafka import FetchedRecord, Mark, bytes_of_name, digest_of
 
 SCHEMA = pa.schema(
@@ -78,7 +78,7 @@ def records_of(table: pa.Table) -> Iterator[Kept]:
             yield Kept(offset, ms, kind, key, value, [(header["name"], header["value"]) for header in headers])
 
 
-def write_piece(place: Place, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:
+def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:
     """Write the records of offsets `[first, end)`, one at least; the manifest does not name them yet."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", use_dictionary=_FEW, write_statistics=_SORTED)
@@ -98,7 +98,7 @@ def write_piece(place: Place, manifest: Manifest, table: pa.Table, first: int, e
     return piece
 
 
-def read_piece(place: Place, manifest: Manifest, piece: Piece) -> pa.Table:
+def read_piece(place: FilePlace, manifest: Manifest, piece: Piece) -> pa.Table:
     """The piece's records, as they were written. Raises: BrokenArchiveError, PieceGoneError."""
     path = f"{manifest.folder}/{piece.name}"
     shown, content = place.shown(path), place.read(path)

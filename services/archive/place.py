@@ -15,10 +15,10 @@ from services.archive.errors import PlaceAwayError, PlaceError
 _PART = ".part"
 
 
-class Place:
+class FilePlace:
     """Files by their path below a URL. All calls block. Raises, all of them: PlaceAwayError.
 
-    Several may write there, each by a Place of its own.
+    Several may write there, each by a FilePlace of its own.
     """
 
     def __init__(self, url: str) -> None:

@@ -3,10 +3,10 @@
 from services.archive.counting import counts_of, partitions
 from services.archive.errors import BrokenArchiveError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, manifest_of
-from services.archive.place import Place
+from services.archive.place import FilePlace
 
 
-def load(place: Place, topic: str, partition: int) -> Manifest:
+def load(place: FilePlace, topic: str, partition: int) -> Manifest:
     """What is kept of a partition. Raises: BrokenArchiveError, PlaceAwayError."""
     path = f"{folder_of(topic, partition)}/{NAME}"
     content = place.read(path)
@@ -15,7 +15,7 @@ def load(place: Place, topic: str, partition: int) -> Manifest:
     return manifest_of(content, topic, partition, place.shown(path))
 
 
-def load_all(place: Place) -> dict[str, list[Manifest]]:
+def load_all(place: FilePlace) -> dict[str, list[Manifest]]:
     """The manifests of every partition by topic, of which none is missing.
 
     Raises: NoArchiveError, BrokenArchiveError, PlaceAwayError.

@@ -16,7 +16,7 @@ from events.topics import GAP_HEADER, TOPICS, USAGE
 from services.archive.errors import NotEmptyError, PartitionsDifferError, StampedError
 from services.archive.manifest import Manifest, Piece
 from services.archive.pieces import Kept, read_piece, records_of
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load_all
 from services.kafka import BatchWriter, Cluster, FetchedRecord, KafkaAdmin, LogReader, Record, digest_of
 from services.migrate.topics import let_writers_stamp
@@ -41,7 +41,7 @@ class _Stretch(NamedTuple):
     end: int
 
 
-async def restore(cluster: Cluster, place: Place, record_bytes: int) -> list[Restored]:
+async def restore(cluster: Cluster, place: FilePlace, record_bytes: int) -> list[Restored]:
     """Bring back what the topics lack. Nobody else may write to them meanwhile. A second run changes nothing.
 
     Raises: NoArchiveError, BrokenArchiveError, PartitionsDifferError, NotEmptyError, StampedError, TopicRefusedError;
@@ -76,7 +76,7 @@ def _oldest_usage(manifests: Sequence[Manifest]) -> int:
 class _Partition:
     """A partition of the archive, and the offsets that its records get."""
 
-    def __init__(self, cluster: Cluster, place: Place, manifest: Manifest, oldest_usage: int) -> None:
+    def __init__(self, cluster: Cluster, place: FilePlace, manifest: Manifest, oldest_usage: int) -> None:
         self._cluster, self._place, self._manifest = cluster, place, manifest
         self.topic, self._partition = manifest.topic, manifest.partition
         self._stretches = list(_stretches(manifest, oldest_usage))

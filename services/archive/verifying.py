@@ -18,7 +18,7 @@ from services.archive.counting import counts_of, folders, partitions
 from services.archive.errors import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
 from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load
 from services.proof.checking import Check
 from services.proof.head import read_head
@@ -56,7 +56,7 @@ class Verified:
     wrong: list[str] = field(default_factory=list)
 
 
-def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
+def verify(place: FilePlace, key: str | None = None) -> Iterator[Verified]:
     """Look at every topic, one after the other. `key` is the thumbprint of the one that is to have signed the log.
 
     Raises: PlaceAwayError.
@@ -85,7 +85,7 @@ def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
         yield verified
 
 
-def _compare(place: Place, verified: Verified, partition: int, signed: list[Published], key: str | None) -> None:
+def _compare(place: FilePlace, verified: Verified, partition: int, signed: list[Published], key: str | None) -> None:
     """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
     check, wrong = Check([published.head for published in signed]), len(verified.wrong)
     behind = _Behind(signed[-1].head.segment.end if signed else 0)
@@ -132,7 +132,7 @@ class _Behind:
                 self._first = tick, record.timestamp
 
 
-def records_kept(place: Place, verified: Verified, partition: int) -> Iterator[list[Kept]]:
+def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterator[list[Kept]]:
     """The records of a partition, in order, a list a piece; a piece that is broken is told and passed over.
 
     Pieces may be replaced by a larger one meanwhile: then it goes on in that one, behind what it has told.

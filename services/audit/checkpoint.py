@@ -90,7 +90,7 @@ class Seal:
         self._signer = Signer(secret, _AUDIENCE)
 
     def sign(self, checkpoint: Checkpoint) -> str:
-        """The checkpoint as a text."""
+        """The checkpoint as a signed token, which `read` takes."""
         return self._signer.sign({"checkpoint": checkpoint.model_dump(mode="json")})
 
     def read(self, token: str) -> Checkpoint:

@@ -47,8 +47,9 @@ class Behind:
 
     def of(self, table: str) -> list[str] | None:
         """Whose rows of a table are not compared."""
-        roots = self.lines if table in LINES else self.outlooks if table in OUTLOOKS else None
-        return None if roots is None else sorted(roots)
+        if table in LINES:
+            return sorted(self.lines)
+        return sorted(self.outlooks) if table in OUTLOOKS else None
 
 
 @dataclass(frozen=True, slots=True)

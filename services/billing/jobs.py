@@ -183,6 +183,6 @@ def _failures(done: Done) -> str:
 async def cancel_job(
     connection: Any, organization: str, id: str, now: datetime, actor: str | None = None
 ) -> BillJob | None:
-    """Cancel a job that is not finished; None if there is none such. Bills it has issued stay."""
+    """Cancel a job that is not finished; None if there is no such job. Bills it has issued stay."""
     row = await connection.fetchrow(_CANCEL, organization, id, now, actor)
     return None if row is None else _job(row)

@@ -32,7 +32,7 @@ class LoggedUsage:
 
     @property
     def fields(self) -> UsageFields:
-        """As it came."""
+        """What the event said when it came, before any correction."""
         return UsageFields(**{name: value for name in UsageFields.model_fields if (value := getattr(self.rated, name))})
 
 

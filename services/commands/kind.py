@@ -1,4 +1,4 @@
-"""What is particular to a kind of resource: its row in the table, and in it how a scenario file writes one."""
+"""What is asked of every kind of resource: its row in the table, and in it how a scenario file writes one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""THE table of resources: all that is particular to a kind stands in its row, for `decide`, store, HTTP and stories."""
+"""THE table of resources: in a row, all that is asked of every kind. Rules of a kind's own are in `*_rules.py`."""
 
 from typing import Any
 

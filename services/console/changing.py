@@ -19,7 +19,7 @@ from services.console.wording import exact, read_day
 
 KINDS = {"credit": "creditlineitems", "debit": "debitlineitems"}
 _MEMO = ("kind", "amount", "description", "lineId")
-#: What of a line somebody sees, so that another one is another bill to him.
+#: The fields of a line that a page shows: where one of them differs, it is not the bill that somebody saw.
 _SHOWN = ("lineItemType", "description", "servicePeriodStartDate", "servicePeriodEndDate", "units", "subtotal")
 
 
@@ -33,13 +33,13 @@ class Seen:
 
     @classmethod
     def of(cls, bill: dict[str, Any]) -> "Seen":
-        """As it is."""
+        """What a page shows of the bill as the API tells it now; lines as a digest."""
         lines = [[str(line.get(name)) for name in _SHOWN] for line in bill["lineItems"]]
         return cls(bill["billTotal"], blake2b(repr(lines).encode(), digest_size=16).hexdigest(), str(bill["version"]))
 
     @classmethod
     def sent(cls, form: Form) -> "Seen":
-        """As a form says."""
+        """What was shown when the form was written, as its fields say."""
         return cls(_number(form.get("seen")), form.get("lines", ""), form.get("version", ""))
 
     @property

@@ -44,7 +44,7 @@ class Said(NamedTuple):
 
     @property
     def is_number(self) -> bool:
-        """Whether it is a number."""
+        """Whether an event has a number in this field; else it has a text."""
         return self.category in _NUMBERS
 
 
@@ -108,9 +108,12 @@ async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Resp
     asked = tried if amended is None else amended
     bears = {name: given[name] for name in (*_EVENT, "do") if given.get(name)}
     bears |= {name: text for name, text in given.items() if name.startswith(_FIELD)}
+    status = 400 if problem else 200
+    if moved:
+        status = 409
     return await visit.page(
         "correction.html",
-        409 if moved else 400 if problem else 200,
+        status,
         tried=tried,
         amended=amended,
         meter=meter,

@@ -61,7 +61,7 @@ class Drawing:
 
     @property
     def narrow(self) -> Markup:
-        """The same for a phone."""
+        """The element as a phone has room for it."""
         return Markup(self.chart.narrow)
 
 

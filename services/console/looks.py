@@ -90,34 +90,34 @@ class Addresses:
     base: Base
 
     def asset(self, name: str) -> str:
-        """Of a file."""
+        """The address of a file of the console; another content has another address, so browsers may keep it."""
         return f"{self.base.path}/static/{name}?{assets()[name].mark}"
 
     def outside(self, *parts: str) -> str:
-        """Of a page that is about no organization."""
+        """The address of a page that is about no organization."""
         return self.base.path + path_of(*parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Inside(Addresses):
-    """The same of pages about an organization. `moment`: what the whole visit is asked as of, kept in every address of
+    """Addresses of pages about an organization. `moment`: what the whole visit is asked as of, kept in every address of
     a page that can be seen so."""
 
     organization: str
     moment: dict[str, str]
 
     def to(self, *parts: str, **query: Any) -> str:
-        """Of a page; parameters that are None or empty are left out."""
+        """The address of a page; parameters that are None or empty are left out."""
         given = {name: str(value) for name, value in query.items() if value not in (None, "")}
         path = self.base.path + path_of("organizations", self.organization, *parts)
         return f"{path}?{urlencode(given)}" if given else path
 
     def at(self, *parts: str, **query: Any) -> str:
-        """Of a page as of the same day and as known at the same moment."""
+        """The address of a page as of the same day and as known at the same moment."""
         return self.to(*parts, **self.moment | query)
 
     def here(self, path: str) -> str:
-        """Of the page at this path, as of the same day and as known at the same moment."""
+        """The address of the page at this path, as of the same day and as known at the same moment."""
         return f"{path}?{urlencode(self.moment)}" if self.moment else path
 
 

@@ -28,7 +28,7 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
 
 
 def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
-    """The same of an account as it was."""
+    """The plans of an account as it was, from a snapshot of then, with what they cost."""
     plans, templates = ({entity["id"]: entity for entity in snapshot[name]} for name in ("plans", "planTemplates"))
     by_id = {aggregation["id"]: aggregation for aggregation in snapshot["aggregations"]}
     prices = [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in snapshot["pricings"]]

@@ -39,7 +39,7 @@ class Base:
 
     @classmethod
     def of(cls, request: Request) -> "Base":
-        """Of this request."""
+        """The one that this request was sent to."""
         return cls(str(request.scope.get("root_path", "")))
 
     def is_own(self, target: str) -> bool:

@@ -74,7 +74,11 @@ def quantity(value: Decimal | int) -> Markup:
 
 
 def _data(value: Decimal | int, text: str, kind: str) -> Markup:
-    sign = " negative" if value < 0 else " zero" if not value else ""
+    sign = ""
+    if value < 0:
+        sign = " negative"
+    elif not value:
+        sign = " zero"
     return Markup('<data class="{}" value="{}">{}</data>').format(kind + sign, exact(value), text)
 
 
@@ -114,7 +118,7 @@ def moment(value: Any, zone: str = "UTC") -> Markup:
 
 
 def day_asked(text: str) -> Markup:
-    """A day as an address says it; what is none is said as it stands."""
+    """A day that an address names; a text that is no day stays as it is."""
     found = read_asked_day(text)
     return escape(text) if found is None else day(found)
 

@@ -54,5 +54,5 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def written(document: dict[str, Any]) -> str:
-    """The same document, the same text."""
+    """The document as JSON that differs only where the document does."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

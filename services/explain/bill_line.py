@@ -34,7 +34,7 @@ LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LineAsked:
     """A line of a bill, by its id or its number on the bill. `limit`: most events to name, behind the one at the offset
     `after`; `cut`: of the bill as it was known then, None: as it is."""
 
@@ -72,7 +72,7 @@ async def find_line(postgres: Postgres, waiter: Waiter, organization: str, bill_
     return FoundLine(life.issued, _line(life.issued, named), pending=False)
 
 
-async def _known_line(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked, cut: Cut) -> FoundLine:
+async def _known_line(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: LineAsked, cut: Cut) -> FoundLine:
     """The line as it was known then. Raises: UnknownResource, ProjectionStalledError."""
     known = await known_bill(postgres, cluster, waiter, asked.organization, asked.bill_id, cut)
     if known.family is None:
@@ -113,7 +113,7 @@ def _unknown(named: str) -> UnknownResource:
     return UnknownResource(kind="line item", id=named)
 
 
-async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> dict[str, Any]:
+async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: LineAsked) -> dict[str, Any]:
     """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
     if asked.cut is None:
         line_of = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)

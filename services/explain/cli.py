@@ -7,7 +7,7 @@ import msgspec
 
 from services.commands.errors import CommandError
 from services.erasure.operators_key import keyring_of
-from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
+from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, LineAsked, explain_stored
 from services.explain.text import lines_of
 from services.personal.opening import opened_json
 from services.postgres import open_postgres
@@ -40,7 +40,7 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
         async with open_postgres(url, most=2) as postgres, open_watcher(url, cluster) as watcher:
             try:
                 organization = await organization_of_bill(postgres, bill)
-                asked = Asked(organization, bill, line, limit)
+                asked = LineAsked(organization, bill, line, limit)
                 document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), asked)
             except CommandError as error:
                 raise click.ClickException(str(error)) from error

@@ -138,11 +138,16 @@ def rows_of_fund(known: Known, id: str, sums: Sums, asked: Range, chart: Chart) 
     assert closing_day is not None
     last = fund.ends(account.zone) - ONE_DAY
     is_balance = isinstance(fund.entity, BalanceEntity)
-    about = (
-        *("CLOSING", until.position, None, None, fund.account_id, account.code, None, None, None),
-        *((None, id) if is_balance else (id, None)),
-        f"{'Balance' if is_balance else 'Commitment'} over on {last}",
-    )
+    about = {
+        **dict.fromkeys(("bill_id", "bill_date", "line_id", "line_type", "product_code")),
+        "source": "CLOSING",
+        "position": until.position,
+        "account_id": fund.account_id,
+        "account_code": account.code,
+        "commitment_id": None if is_balance else id,
+        "balance_id": id if is_balance else None,
+        "description": f"{'Balance' if is_balance else 'Commitment'} over on {last}",
+    }
     day = closing_day if was_over else min(last, closing_day)
     for place, entry in enumerate(closing_of(left, closed, day, chart)):
         whose = f"{id}/{asked.since.text}/{until.text}"

@@ -1,11 +1,13 @@
 """What an exported row says, column by column, whichever file it is written to."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import uuid5
 
 from events.envelope import NAMESPACE
+from events.facts.bills import BillLine
 from projections.revenue.journal import Chart, Entry, entries_of
 from projections.revenue.recognition import Part, parts_of, recognition_of
 from services.exports.reading import Issued
@@ -48,27 +50,52 @@ JOURNAL = (
 
 def line_rows(issued: Issued) -> list[Row]:
     """A row for each line, in the order of LINES; of a voided bill, with all amounts the other way."""
+    return [_row(LINES, _of_line(issued, line)) for line in issued.lines]
+
+
+def _of_line(issued: Issued, line: BillLine) -> dict[str, Value]:
     bill, codes, sign = issued.bill, issued.codes, -1 if issued.voided else 1
-    row_type, rows = "VOIDED" if issued.voided else "ISSUED", list[Row]()
-    for line in issued.lines:
-        months = [part._replace(amount=sign * part.amount) for part in parts_of(line, bill.currency)]
-        product, accounting = line.product_id, line.accounting_product_id
-        rows.append((
-            *(_row_id(line.id, issued.voided), row_type, issued.position, issued.time),
-            *(bill.bill_id, bill.sequential_invoice_number, bill.bill_date, bill.due_date),
-            *(bill.account_id, codes.get(bill.account_id), line.id, line.number),
-            *(line.type, line.true_up, line.description),
-            *(line.account_id, codes.get(line.account_id)),
-            *(product, codes.get(product or "")),
-            *(accounting, codes.get(accounting or "")),
-            *(line.plan_id, line.pricing_id, line.compound_aggregation_id or line.aggregation_id),
-            *(line.segment, line.contract_id),
-            *(line.commitment_id, line.balance_id, line.charge_id, line.charge_type),
-            *(bill.currency, sign * line.amount, sign * line.quantity, sign * line.units),
-            *(line.unit, line.period_start, line.period_end),
-            *(recognition_of(line), months),
-        ))  # fmt: skip
-    return rows
+    return {
+        "row_id": _row_id(line.id, issued.voided),
+        "row_type": _row_type(issued),
+        "position": issued.position,
+        "recorded_at": issued.time,
+        "bill_id": bill.bill_id,
+        "invoice_number": bill.sequential_invoice_number,
+        "bill_date": bill.bill_date,
+        "due_date": bill.due_date,
+        "account_id": bill.account_id,
+        "account_code": codes.get(bill.account_id),
+        "line_id": line.id,
+        "line_number": line.number,
+        "line_type": line.type,
+        "true_up": line.true_up,
+        "description": line.description,
+        "charged_account_id": line.account_id,
+        "charged_account_code": codes.get(line.account_id),
+        "product_id": line.product_id,
+        "product_code": codes.get(line.product_id or ""),
+        "accounting_product_id": line.accounting_product_id,
+        "accounting_product_code": codes.get(line.accounting_product_id or ""),
+        "plan_id": line.plan_id,
+        "pricing_id": line.pricing_id,
+        "aggregation_id": line.compound_aggregation_id or line.aggregation_id,
+        "segment": line.segment,
+        "contract_id": line.contract_id,
+        "commitment_id": line.commitment_id,
+        "balance_id": line.balance_id,
+        "charge_id": line.charge_id,
+        "paid_line_type": line.charge_type,
+        "currency": bill.currency,
+        "amount": sign * line.amount,
+        "quantity": sign * line.quantity,
+        "units": sign * line.units,
+        "unit": line.unit,
+        "service_start": line.period_start,
+        "service_end": line.period_end,
+        "recognition": recognition_of(line),
+        "months": [part._replace(amount=sign * part.amount) for part in parts_of(line, bill.currency)],
+    }
 
 
 def journal_rows(issued: Issued, chart: Chart) -> list[Row]:
@@ -77,28 +104,48 @@ def journal_rows(issued: Issued, chart: Chart) -> list[Row]:
     for line in issued.lines:
         product = codes.get(line.accounting_product_id or line.product_id or "")
         entries = entries_of(line, bill.bill_date, bill.currency, product, chart, voided=issued.voided)
-        what = f"{'Voided: ' if issued.voided else ''}{line.description or line.type}"
-        about = (
-            *("VOIDED" if issued.voided else "ISSUED", issued.position, bill.bill_id, bill.bill_date),
-            *(line.account_id, codes.get(line.account_id), line.id, line.type),
-            *(product, line.commitment_id, line.balance_id, what),
-        )
+        about: dict[str, Value] = {
+            "source": _row_type(issued),
+            "position": issued.position,
+            "bill_id": bill.bill_id,
+            "bill_date": bill.bill_date,
+            "account_id": line.account_id,
+            "account_code": codes.get(line.account_id),
+            "line_id": line.id,
+            "line_type": line.type,
+            "product_code": product,
+            "commitment_id": line.commitment_id,
+            "balance_id": line.balance_id,
+            "description": f"{'Voided: ' if issued.voided else ''}{line.description or line.type}",
+        }
         for place, entry in enumerate(entries):
             rows += both_sides(_row_id(line.id, issued.voided), place, entry, bill.currency, about)
     return rows
 
 
-def both_sides(whose: str, place: int, entry: Entry, currency: str, about: Row) -> list[Row]:
-    """The two rows of an entry, the one with this number of whose it is."""
+def both_sides(whose: str, place: int, entry: Entry, currency: str, about: Mapping[str, Value]) -> list[Row]:
+    """The debit and the credit of an entry, number `place` among those of the line or fund `whose`.
+
+    `about`: the columns of JOURNAL from `source` on.
+    """
     entry_id, nothing = derived_id(whose, f"entry-{place}"), Decimal(0)
-    sides: list[tuple[str, str, Decimal, Decimal]] = [
-        ("DEBIT", entry.debit, entry.amount, nothing),
-        ("CREDIT", entry.credit, nothing, entry.amount),
-    ]
+    both = {"entry_id": entry_id, "date": entry.day, "month": entry.month, "currency": currency, **about}
     return [
-        (derived_id(entry_id, side), entry_id, side, entry.day, entry.month, ledger, debit, credit, currency, *about)
-        for side, ledger, debit, credit in sides
+        _row(JOURNAL, both | {"row_id": derived_id(entry_id, side), "side": side, "ledger_account": ledger} | amounts)
+        for side, ledger, amounts in (
+            ("DEBIT", entry.debit, {"debit": entry.amount, "credit": nothing}),
+            ("CREDIT", entry.credit, {"debit": nothing, "credit": entry.amount}),
+        )
     ]
+
+
+def _row(columns: Sequence[Column], said: Mapping[str, Value]) -> Row:
+    """What is said by the name of each column, in their order; all of them say something, if only None."""
+    return tuple([said[column.name] for column in columns])
+
+
+def _row_type(issued: Issued) -> str:
+    return "VOIDED" if issued.voided else "ISSUED"
 
 
 def _row_id(line_id: str, voided: bool) -> str:

@@ -32,8 +32,8 @@ class Folder:
     def __init__(self, url: str, organization: str, kind: str) -> None:
         """Raises: ExtraMissingError, PlaceError."""
         with with_extra():
-            from services.archive.place import Place
-        self._place = Place(url)
+            from services.archive.place import FilePlace
+        self._place = FilePlace(url)
         self._folder = f"{quote(organization, safe='')}/{kind}"
 
     def newest(self) -> Watermark | None:

@@ -8,7 +8,7 @@ from services.archive.errors import with_extra
 from services.exports.jobs import ExportJob
 
 if TYPE_CHECKING:
-    from services.archive.place import Place
+    from services.archive.place import FilePlace
 
 
 class ExportFiles(NamedTuple):
@@ -28,8 +28,8 @@ def path_of(job: ExportJob) -> str:
     return f"{folder_of(job.organization)}/{job.id}.{job.format}"
 
 
-def place_of(url: str) -> "Place":
+def place_of(url: str) -> "FilePlace":
     """Raises: ExtraMissingError, PlaceError."""
     with with_extra():
-        from services.archive.place import Place
-    return Place(url)
+        from services.archive.place import FilePlace
+    return FilePlace(url)

@@ -16,7 +16,7 @@ from services.exports.places import ExportFiles, folder_of, place_of
 from services.postgres import Postgres
 
 if TYPE_CHECKING:
-    from services.archive.place import Place
+    from services.archive.place import FilePlace
 
 log = structlog.get_logger(__name__)
 #: Jobs that are looked at together.
@@ -50,7 +50,7 @@ class Sweeper:
 
 def _remove(url: str, jobs: Sequence[ExportJob]) -> None:
     """The files of an organization's jobs, and all that begins like one of them."""
-    place: Place = place_of(url)
+    place: FilePlace = place_of(url)
     folder, ids = folder_of(jobs[0].organization), {job.id for job in jobs}
     for name in place.names(folder):
         if name.partition(".")[0] in ids:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Format = Literal["csv", "parquet"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet")
-#: Rows of a group of a Parquet file, which is what of it is in memory.
+#: Rows of a group of a Parquet file: only one group is in memory at a time.
 GROUP_ROWS = 10_000
 #: Digits after the point of what a currency's minor unit, and a quantity, may have at most; 38 digits are what 128 bits
 #: hold.
@@ -43,7 +43,7 @@ class Sheet(ABC):
 
 
 def open_sheet(format: Format, file: IO[bytes], columns: Sequence[Column], about: dict[str, str]) -> Sheet:
-    """`about`: what of the file as a whole is kept in it, where its format has a place for that.
+    """A file of this format. `about` says what the whole file is; CSV has no place for that.
 
     Raises: ImportError, of Parquet without the extra.
     """

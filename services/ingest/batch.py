@@ -139,6 +139,7 @@ def _judged(
             outcome.rerouted.setdefault(strayed.partition, []).append(rerouted(record, ms))
         except Refused as refused:
             _reject(record, ms, refused, outcome)
+    # A string takes two marks, so with no more of them than that no name stands twice (`json_text` says why).
     strings = sum([usage.strings for _, _, usage in candidates])
     if quotation_marks([record.value for record, _, _ in candidates]) == 2 * strings:
         return candidates

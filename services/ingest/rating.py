@@ -14,7 +14,7 @@ from functools import partial
 
 from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
-from projections.rating.terms import Reader
+from projections.rating.terms import PlanTerms, Reader, Series
 from projections.rating.timelines import held_days
 from projections.usage import MeterPlan, joined
 from services.ingest.directory import Directory
@@ -141,23 +141,27 @@ def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> tuple
     applied, same = [], Period(date.min, date.max)
     for plan, series, _ in readers:
         # A formula's value moves with records of other meters, too: it is settled, and no record has a part of it.
-        if series.is_credit or series.compound_id is not None:
-            continue
-        member = next((account for account in plan.members if account.id == account_id), None)
-        inside = plan.start <= day and (plan.end is None or day < plan.end)
-        if member is None or not inside or not plan.rates(member, day):
-            same = Period(day, day + ONE_DAY)
-            continue
-        billing = plan.period(plan.grid.number(day))
-        run = billing if member.id == plan.account.id else Period(day, day + ONE_DAY)
-        for pricing, runs in held_days(series.spans, billing):
-            holding = next((span for span in runs if span.holds(day)), None)
-            if holding is not None:
-                days = (Period(plan.start, plan.end or date.max),) if pricing.span else tuple(runs)
-                applied.append(Applied(plan, series, pricing, days))
-                run = run.clipped(*holding)
-                break
-        else:
-            run = Period(day, day + ONE_DAY)
-        same = same.clipped(*run)
+        if not (series.is_credit or series.compound_id is not None):
+            charge, days = _applied_by(plan, series, account_id, day)
+            if charge is not None:
+                applied.append(charge)
+            same = same.clipped(*days)
     return applied, same
+
+
+def _applied_by(plan: PlanTerms, series: Series, account_id: str, day: date) -> tuple[Applied | None, Period]:
+    """The charge of one series, None if no pricing of it holds; with days around the day, as `applied_on` has it."""
+    alone = Period(day, day + ONE_DAY)
+    member = next((account for account in plan.members if account.id == account_id), None)
+    inside = plan.start <= day and (plan.end is None or day < plan.end)
+    if member is None or not inside or not plan.rates(member, day):
+        return None, alone
+    billing = plan.period(plan.grid.number(day))
+    for pricing, runs in held_days(series.spans, billing):
+        holding = next((span for span in runs if span.holds(day)), None)
+        if holding is not None:
+            summed = (Period(plan.start, plan.end or date.max),) if pricing.span else tuple(runs)
+            # Another day of a child's may not be rated by this plan.
+            same = billing.clipped(*holding) if member.id == plan.account.id else alone.clipped(*holding)
+            return Applied(plan, series, pricing, summed), same
+    return None, alone

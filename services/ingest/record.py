@@ -69,7 +69,7 @@ class RecordWriter:
         self._members = f'"type":"UsageRated","schema":{UsageRated.schema_version},{source}'
 
     def rated(self, accepted: Sequence[Rated], catalog_offset: int) -> list[Record]:
-        """The `UsageRated` of accepted usage, in order. Bare: it runs once per record."""
+        """The `UsageRated` of accepted usage, in order. It runs once per record, so it calls as little as can be."""
         kind, catalog, records = self._members, f'"catalogOffset":{catalog_offset}', []
         ids = self._usage_ids.texts([offset for offset, _, _, _ in accepted])
         for (offset, arrival, usage, charges), event_id in zip(accepted, ids, strict=True):

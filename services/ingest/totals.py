@@ -104,7 +104,8 @@ class Cell:
             self.state = None if gone else value
         else:
             changed = (taken_out if gone else put_in)(function, self.state, value)
-            self.state = self.state if changed is None else changed if changed.records else None
+            if changed is not None:
+                self.state = changed if changed.records else None
 
 
 class PartitionTotals:

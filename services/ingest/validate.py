@@ -53,7 +53,7 @@ class Usage(msgspec.Struct, gc=False):
 
 
 def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
-    """The event as usage of its lane, if every rule holds. Bare, because it runs once per record.
+    """The event as usage of its lane, if every rule holds. It runs once per record, so it calls as little as can be.
 
     Raises: Refused, with the first rule that is broken.
     """

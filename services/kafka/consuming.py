@@ -132,7 +132,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
         return waiter
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
-        """Ask a broker, and keep what it answers. Returns: whether whoever waits shall look."""
+        """Ask a broker, and keep what it answers. Returns: whether to wake those who wait for records."""
         try:
             response = await self._client.send(node_id, request)
         except KafkaError as error:

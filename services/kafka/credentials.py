@@ -123,7 +123,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
 
 
 class ClientCredentialsTokens(Tokens):
-    """Of an OAuth server."""
+    """Tokens that an OAuth server gives for a client's id and secret."""
 
     def __init__(self, login: ClientCredentials) -> None:
         super().__init__()

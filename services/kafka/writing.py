@@ -67,7 +67,7 @@ class BatchWriter:
         await self.reset()
 
     async def start(self) -> None:
-        """Start the producer, which the first append would else do. Raises: KafkaUnreachableError."""
+        """Start the producer, which the first append does otherwise. Raises: KafkaUnreachableError."""
         await self._started()
 
     async def reset(self) -> None:

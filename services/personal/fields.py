@@ -47,7 +47,7 @@ def has_personal(fact: Fact, marked: Collection[str]) -> bool:
 
 
 def changed_body(body: Resource, marked: Collection[str], rewrite: Rewrite, before: Resource | None = None) -> Resource:
-    """The same of a body."""
+    """The body with its personal texts changed; the same object where it has none."""
     changed: dict[str, Any] = {}
     if isinstance(body, Account):
         old = before if isinstance(before, Account) else None

@@ -65,22 +65,29 @@ class Correcting:
     passing_over: Set[str]
 
     async def correct(self, corrections: Iterable[Envelope]) -> set[CellKey]:
-        """Apply facts that the families in memory have evolved by; returns which totals changed."""
-        touched, again = set[CellKey](), dict[CellKey, int]()
+        """Apply facts that the families in memory have evolved by; returns which totals changed.
+
+        A total's state mostly tells what it is without an event, or with another one. Where it does not, such as a
+        greatest value that goes, the total is added up again from the log, once all facts are applied.
+        """
+        touched = set[CellKey]()
+        #: Totals to add up again, and the log offset of the last event that was corrected in each.
+        again: dict[CellKey, int] = {}
         for envelope in corrections:
             fact, family = envelope.data, self.cache.of_account(envelope.account or "")
             assert isinstance(fact, UsageCorrection) and family is not None, "a fact's family is in memory"
             event, plan = family.corrections[fact.log_offset], self.plans.get(fact.meter_id)
             if plan is None:
                 continue
-            now = event.adds(plan, fact.now) if isinstance(fact, UsageAmended) else []
             for key, gone in self._keyed(event, event.adds(plan, fact.was)):
                 state = family.total(key)
                 assert state is not None, "what is taken out was added before"
                 after = None if key in again else taken_out(plan.functions[key[1]], state, gone)
                 self._restate(family, key, fact.log_offset, state, after, again)
                 touched.add(key)
-            for key, added in self._keyed(event, now):
+            if not isinstance(fact, UsageAmended):
+                continue
+            for key, added in self._keyed(event, event.adds(plan, fact.now)):
                 state = family.total(key)
                 if state is None:
                     family.restate(key, added, fact.log_offset)
@@ -108,7 +115,9 @@ class Correcting:
         after: DayState | None,
         again: dict[CellKey, int],
     ) -> None:
-        """Put the state there, or note that it is to be added up again, for the event at this offset."""
+        """Put the state `after` a correction of the event at this offset there; None: the total is to be added up
+        again.
+        """
         if after is None:
             again[key] = offset
         family.restate(key, before if after is None else after, offset)

@@ -6,7 +6,7 @@ The sequence rule is applied here, so what comes out is applied once, whatever w
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
@@ -17,6 +17,8 @@ from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, Polled, mark_of
+
+T = TypeVar("T")
 
 
 class BrokenLogError(Exception):
@@ -151,22 +153,32 @@ def _take_usage(
     odd: Sequence[tuple[int, RatedRecord]],
     origins: Origins,
 ) -> _Usage:
-    """Usage in the usual form, all of a poll at once, and what of it was in another form."""
-    usual, offsets = values, [record.offset for record in records]
+    """Usage in the usual form, which `others` are not, all of a poll at once; and usage in another form: `odd`."""
     if others:
-        usual = values.copy()
-        for index in reversed(others):
-            del usual[index], offsets[index]
-    usage, strange = decode_rated(usual)
-    foreign = [(offsets.pop(index), "it begins as usage does and is none") for index in reversed(strange)]
+        records, values = _without(records, others), _without(values, others)
+    usage, strange = decode_rated(values)
+    foreign = [(records[index].offset, "it begins as usage does and is none") for index in strange]
+    if strange:
+        records = _without(records, strange)
+    offsets = [record.offset for record in records]
     usage += [record for _, record in odd]
     offsets += [offset for offset, _ in odd]
     return _accept(position, _Usage(usage, offsets, foreign), origins)
 
 
+def _without(items: Sequence[T], indexes: Sequence[int]) -> list[T]:
+    """The items but those at these indexes, which rise."""
+    left = list(items)
+    for index in reversed(indexes):
+        del left[index]
+    return left
+
+
 def _accept(position: Position, polled: _Usage, origins: Origins) -> _Usage:
-    """The sequence rule for usage. Nearly always all of it is new and from one source: then no loop is needed."""
-    usage, offsets, foreign = polled
+    """The usage that is this system's and new. Nearly always that is all of it, and from one source: then it is
+    not looked at one by one.
+    """
+    usage = polled.records
     if not usage:
         return polled
     sources = {record.source for record in usage}
@@ -174,15 +186,11 @@ def _accept(position: Position, polled: _Usage, origins: Origins) -> _Usage:
     one_source = not strange and len(sources) == 1
     if one_source and position.sequences.accepts_all(usage[0].source, [record.sequence for record in usage]):
         return polled
-    strangers = [
-        (offset, f"its source {record.source[:80]!r} is none of this system's")
-        for offset, record in zip(offsets, usage, strict=True)
-        if record.source in strange
-    ]
-    in_order = sorted(zip(offsets, usage, strict=True), key=itemgetter(0))
-    accepted = [
-        (offset, record)
-        for offset, record in in_order
-        if record.source not in strange and position.sequences.accepts(record.source, record.sequence)
-    ]
-    return _Usage([record for _, record in accepted], [offset for offset, _ in accepted], [*foreign, *strangers])
+    foreign, offsets, accepted = [*polled.foreign], list[int](), list[RatedRecord]()
+    for offset, record in sorted(zip(polled.offsets, usage, strict=True), key=itemgetter(0)):
+        if record.source in strange:
+            foreign.append((offset, f"its source {record.source[:80]!r} is none of this system's"))
+        elif position.sequences.accepts(record.source, record.sequence):
+            offsets.append(offset)
+            accepted.append(record)
+    return _Usage(accepted, offsets, foreign)

@@ -138,7 +138,9 @@ def verify(file: Path, key: str | None) -> None:
         click.echo(
             f"signed with key {signed_by}" + ("" if key else "; compare it with the one that the operator names")
         )
-    sys.exit(_DIFFERS if verdict.wrong else 0 if key else _WHOSE_KEY)
+    if verdict.wrong:
+        sys.exit(_DIFFERS)
+    sys.exit(0 if key else _WHOSE_KEY)
 
 
 def _topic_partition(partition: int, catalog: bool) -> TopicPartition:

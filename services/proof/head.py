@@ -57,7 +57,8 @@ def _fits(value: int) -> int:
     return value
 
 
-#: An offset, a place, an index or a count. The bounds stand in no schema: who reads JSON into doubles knows none such.
+#: An offset, a place, an index or a count. The bounds stand in no schema: they are beyond what a double holds exactly,
+#: and some readers of JSON have no other numbers.
 Count = Annotated[int, AfterValidator(_fits)]
 
 

@@ -155,7 +155,7 @@ def _totals(verdict: Verdict, document: BillExport, issued: Issued, again: BillI
 
 
 def _not_shown(issued: BillLine, shown: BillLine | None) -> Iterator[str]:
-    """What of an issued line is shown otherwise."""
+    """Where a line is shown otherwise than it was issued."""
     if shown is None:
         yield "it is not shown"
     else:

@@ -61,7 +61,7 @@ class SumKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SumAsked:
     """One function over the totals of one aggregation."""
 
     aggregation_id: str
@@ -77,7 +77,7 @@ class Asked:
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-async def read_sums(connection: Any, organization: str, asked: Asked, limit: int) -> dict[SumKey, Fraction]:
+async def read_sums(connection: Any, organization: str, asked: SumAsked, limit: int) -> dict[SumKey, Fraction]:
     """The first sums, of which there are up to `limit`. The connection's transaction reads the live schema."""
     arguments: list[Any] = [organization, asked.aggregation_id, asked.start, asked.end]
 

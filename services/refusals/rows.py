@@ -87,20 +87,26 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
         return None
     arrival, held = headers.get(ARRIVAL_HEADER, b""), headers.get(HELD_HEADER, b"")
     return Row(
-        organization,
-        id_of(record),
-        _name(code_of_key if said.subject is None and of_key == organization else said.subject),
-        _name(_meter(record.value or b"", headers)),
-        _name(said.id, _USAGE_ID_MAX),
-        _text(headers[REASON_HEADER]),
-        _text(headers.get(RULE_HEADER, b"")),
-        CUT_HEADER in headers,
-        from_ms(int(arrival)) if arrival.isdigit() and len(arrival) < 15 else from_ms(record.timestamp),
-        from_ms(record.timestamp),
-        partition,
-        record.offset,
-        min(from_ms(int(held)), _LATEST) if held.isdigit() and len(held) < 15 else None,
+        organization=organization,
+        id=id_of(record),
+        account=_name(code_of_key if said.subject is None and of_key == organization else said.subject),
+        meter=_name(_meter(record.value or b"", headers)),
+        usage_id=_name(said.id, _USAGE_ID_MAX),
+        reason=_text(headers[REASON_HEADER]),
+        rule=_text(headers.get(RULE_HEADER, b"")),
+        cut=CUT_HEADER in headers,
+        arrived=from_ms(int(arrival)) if arrival.isdigit() and len(arrival) < 15 else from_ms(record.timestamp),
+        refused=from_ms(record.timestamp),
+        partition=partition,
+        log_offset=record.offset,
+        held_until=_held_until(held),
     )
+
+
+def _held_until(ms: bytes) -> datetime | None:
+    if not ms.isdigit() or len(ms) >= 15:
+        return None
+    return min(from_ms(int(ms)), _LATEST)
 
 
 def organization_of(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> str | None:

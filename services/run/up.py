@@ -30,7 +30,7 @@ SERVICES = ("relay", "ingest", "projector", "api", "webhooks")
 NOTARY = ("notary",)
 START_SECONDS = 90.0
 LOOK_SECONDS = 0.05
-#: Setting of a port -> what of a ready file has the URL.
+#: Setting of a port -> the part of a ready file that has the URL.
 _PORTS = {"TRUEUP_API_PORT": "url", "TRUEUP_SIGHT_PORT": "sight"}
 
 

@@ -86,17 +86,17 @@ class Moment(Collector):
         registry.register(self)
 
     def set(self, seconds: float) -> None:
-        """It happened then."""
+        """Note that it happened at this time, in seconds since 1970."""
         self._seconds = seconds
 
     def set_to_current_time(self) -> None:
-        """It has just happened."""
+        """Note that it has just happened; called as Prometheus's own gauge calls it."""
         self.set(time.time())
 
     def describe(self) -> Iterable[Metric]:
-        """It, without a value."""
+        """Its name and documentation, which the registry asks for when it is made: no sample yet."""
         return [GaugeMetricFamily(self._name, self._documentation)]
 
     def collect(self) -> Iterable[Metric]:
-        """It, with the moment if there was one."""
+        """The sample; none before it has happened."""
         return [GaugeMetricFamily(self._name, self._documentation, value=self._seconds)]

@@ -31,7 +31,7 @@ class Sent(Protocol):
 
 
 class Traced(NamedTuple):
-    """What of a batch is followed: `traceparent` by offset, and when the batch began, in ns of the wall clock."""
+    """The records of a batch that are followed: `traceparent` by offset; and when it began, in ns of the wall clock."""
 
     contexts: Mapping[int, bytes] = MappingProxyType({})
     begun_ns: int = 0

@@ -220,10 +220,10 @@ TRACES = Traces()
 
 
 def traced_poll(records: Iterable[Sent]) -> Traced:
-    """What of a poll of `usage` is followed, which begins now."""
+    """The traces that a poll of `usage` belongs to; its spans begin now."""
     return Traced(traced_usage(records), time.time_ns()) if TRACES.on else NOT_TRACED
 
 
 def traced_log(records: Iterable[Sent]) -> Traced:
-    """What of a poll of the log is followed, which begins now."""
+    """The traces that a poll of the log belongs to; its spans begin now."""
     return Traced(traced_records(records), time.time_ns()) if TRACES.on else NOT_TRACED

@@ -50,7 +50,7 @@ def spelled(statement: Statement) -> Spelled:
     """The statement's words and numbers."""
     writer = _Writer(statement)
     return Spelled(
-        title="Draft" if statement.pending else "Credit note" if statement.total < 0 else "Invoice",
+        title=_title(statement),
         language=statement.locale.replace("_", "-"),
         seller=[] if statement.seller is None else _party(statement.seller),
         buyer=_party(statement.buyer),
@@ -62,6 +62,12 @@ def spelled(statement: Statement) -> Spelled:
         note=statement.note or "",
         logo=statement.logo or "",
     )
+
+
+def _title(statement: Statement) -> str:
+    if statement.pending:
+        return "Draft"
+    return "Credit note" if statement.total < 0 else "Invoice"
 
 
 def _party(party: Party) -> list[str]:

@@ -99,7 +99,7 @@ class Said:
     shown: Mapping[str, float] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
-        """As it is printed."""
+        """What `--json` prints of the process."""
         document = {"process": self.process, "url": self.url, "live": self.is_live, "ready": self.is_ready}
         return document | {"why": list(self.why)}
 

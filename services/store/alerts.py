@@ -39,7 +39,7 @@ class AlertsAsked:
     rule_code: str | None = None
 
 
-#: What of the fact, or of its event, each of `AlertsAsked` looks at.
+#: The part of the fact, or of its event, that each of `AlertsAsked` looks at.
 _COLUMNS = {
     "event_name": "e.data->>'eventName'",
     "account_id": "e.account",

@@ -52,7 +52,7 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EventsAsked:
     """Which events: those of these names, perhaps of one account or resource, before a position."""
 
     happenings: Sequence[Happening]
@@ -83,7 +83,7 @@ def position_in(id: str) -> int | None:
     return int(number & (2**_POSITION_BITS - 1))
 
 
-async def positions_of(connection: Any, organization: str, asked: Asked) -> list[int]:
+async def positions_of(connection: Any, organization: str, asked: EventsAsked) -> list[int]:
     """Positions of the events that are asked for, newest first."""
     types = [happening.fact_type for happening in asked.happenings], [happening.first for happening in asked.happenings]
     arguments: list[Any] = [organization, *types, _LAST if asked.before is None else asked.before, asked.most]

@@ -171,7 +171,7 @@ class Announcer:
         return made
 
     def _wanted(self, destination: Destination, documents: Sequence[tuple[int, Mapping[str, Any]]]) -> list[New]:
-        """What of it the destination wants, oldest first."""
+        """Deliveries of the events that the destination wants, oldest first."""
         return [
             New(delivery_id(destination.id, event["id"]), event["id"], name, subject_of(event), self._body(name, event))
             for position, event in reversed(documents)

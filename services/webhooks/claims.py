@@ -87,6 +87,14 @@ class Outcome:
     asked: timedelta | None = None
 
 
+def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
+    """The delivery's status after an attempt, and how long until the next, if there is one."""
+    if outcome.error is None:
+        return "DELIVERED", None
+    pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.asked)
+    return ("DEAD" if pause is None else "PENDING"), pause
+
+
 class Claims:
     """Takes deliveries for at most `lease`, and says what became of them."""
 
@@ -119,10 +127,7 @@ class Claims:
 
     async def end(self, claim: Claim, outcome: Outcome) -> str:
         """Say what the attempt came to; returns the status of the delivery then. What is another's by now stays so."""
-        pause = (
-            None if outcome.error is None or outcome.is_final else pause_after(claim.attempt, claim.id, outcome.asked)
-        )
-        status = "DELIVERED" if outcome.error is None else "DEAD" if pause is None else "PENDING"
+        status, pause = _after(claim, outcome)
         async with self._postgres.transaction() as connection:
             await lock_queue(connection, *claim.key)
             values = (claim.id, claim.token, status, outcome.status, outcome.error, pause)

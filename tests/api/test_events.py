@@ -10,7 +10,7 @@ import pytest_asyncio
 from m3ter import AsyncM3ter
 
 from services.commands.event_names import HAPPENINGS
-from services.store.happened import Asked, positions_of
+from services.store.happened import EventsAsked, positions_of
 from tests.api.schemas import check_answer
 from tests.store.kit import Store
 
@@ -164,7 +164,7 @@ async def test_a_page_is_looked_up_and_not_searched_for(store: Store, account: s
             asked.append((query, arguments))
             return []
 
-    await positions_of(Recording(), store.organization, Asked(HAPPENINGS, account, None, None, 101))
+    await positions_of(Recording(), store.organization, EventsAsked(HAPPENINGS, account, None, None, 101))
     [(query, arguments)] = asked
     async with store.postgres.transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")

@@ -8,7 +8,7 @@ from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive import keeping
 from services.archive.manifest import Manifest
 from services.archive.pieces import Kept, read_piece, records_of, table_of
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.verifying import verify
 
 COUNTS = {TREE_HEADS: 2, EVENTS: 2, CATALOG: 1, USAGE: 2}
@@ -28,18 +28,18 @@ def some(start: int, count: int) -> list[Fetched]:
     return [Fetched(offset, value=b"%d" % offset) for offset in range(start, start + count)]
 
 
-def put(place: Place, topic: str, partition: int, fetched: list[Fetched], end: int | None = None) -> Manifest:
+def put(place: FilePlace, topic: str, partition: int, fetched: list[Fetched], end: int | None = None) -> Manifest:
     """Keep these behind what is kept already."""
     known = keeping._cleaned(place, topic, partition)
     last = fetched[-1].offset + 1
     return keeping._put(place, known, table_of(partition, fetched), known.next, end or last, most=10_000_000)
 
 
-def records(place: Place, manifest: Manifest) -> Iterator[Kept]:
+def records(place: FilePlace, manifest: Manifest) -> Iterator[Kept]:
     """All that is kept of a partition, in order."""
     for piece in manifest.pieces:
         yield from records_of(read_piece(place, manifest, piece))
 
 
-def wrong(place: Place) -> list[str]:
+def wrong(place: FilePlace) -> list[str]:
     return [one for found in verify(place) for one in found.wrong]

@@ -12,7 +12,7 @@ import pytest
 
 from events.topics import USAGE
 from services.archive.manifest import NAME, folder_of
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load
 from services.archive.verifying import verify
 from services.failures import ExpectedFailure
@@ -26,7 +26,7 @@ from tests.forked import ForkedChild
 pytestmark = pytest.mark.stack
 
 
-async def until_kept(place: Place, records: int, log: Path) -> None:
+async def until_kept(place: FilePlace, records: int, log: Path) -> None:
     async with asyncio.timeout(60):
         while True:
             try:
@@ -54,7 +54,7 @@ async def until_read(pipe: Path) -> None:
 
 
 async def test_what_comes_is_kept_until_it_is_asked_to_end(stack: Stack, tmp_path: Path) -> None:
-    cluster, place, log = await filled(stack, "followed"), Place(str(tmp_path / "kept")), tmp_path / "log"
+    cluster, place, log = await filled(stack, "followed"), FilePlace(str(tmp_path / "kept")), tmp_path / "log"
     host, _, port = cluster.bootstrap.rpartition(":")
     way = Way(host, int(port))
     async with way.open() as closed:

@@ -19,7 +19,7 @@ from services.archive.errors import (
 )
 from services.archive.manifest import NAME, Manifest, folder_of, manifest_of, seal
 from services.archive.pieces import Kept, read_piece, records_of, table_of, write_piece
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load, load_all
 from services.archive.verifying import Verified, records_kept
 from tests.archive.kit import Fetched, put, records, some
@@ -33,12 +33,12 @@ ODD = [
 
 
 @pytest.fixture(params=["folder", "memory"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> FilePlace:
     """A folder, and what stands for an object store."""
-    return Place(str(tmp_path / "kept") if request.param == "folder" else f"memory://{tmp_path}")
+    return FilePlace(str(tmp_path / "kept") if request.param == "folder" else f"memory://{tmp_path}")
 
 
-def test_every_byte_of_a_record_is_kept(place: Place) -> None:
+def test_every_byte_of_a_record_is_kept(place: FilePlace) -> None:
     piece = write_piece(place, Manifest(EVENTS, 3), table_of(3, ODD), 0, 7)
     table = read_piece(place, Manifest(EVENTS, 3), piece)
     assert list(records_of(table)) == [
@@ -51,7 +51,7 @@ def test_every_byte_of_a_record_is_kept(place: Place) -> None:
     assert list(records_of(table))[-1].mark == piece.mark
 
 
-def test_small_pieces_grow_together_and_nothing_is_there_twice(place: Place) -> None:
+def test_small_pieces_grow_together_and_nothing_is_there_twice(place: FilePlace) -> None:
     for start in range(0, 40, 4):
         manifest = put(place, USAGE, 0, some(start, 4))
     assert len(manifest.pieces) <= 4 and manifest.records == 40 and manifest.next == 40
@@ -61,7 +61,7 @@ def test_small_pieces_grow_together_and_nothing_is_there_twice(place: Place) -> 
     assert [record.offset for record in records(place, manifest)] == list(range(40))
 
 
-def test_who_reads_while_pieces_grow_together_misses_nothing(place: Place) -> None:
+def test_who_reads_while_pieces_grow_together_misses_nothing(place: FilePlace) -> None:
     for start, count in ((0, 8), (8, 4)):
         put(place, USAGE, 0, some(start, count))
     told = Verified(USAGE)
@@ -79,7 +79,7 @@ class KilledError(BaseException):
 
 @pytest.mark.parametrize("call", range(1, 12))
 def test_a_kill_at_any_moment_leaves_what_was_or_what_is(
-    place: Place, call: int, monkeypatch: pytest.MonkeyPatch
+    place: FilePlace, call: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(place, EVENTS, 0, some(0, 4))
     left = call
@@ -111,7 +111,7 @@ def test_a_kill_at_any_moment_leaves_what_was_or_what_is(
     assert [one.offset for one in records(place, cleaned)] == list(range(12))
 
 
-def test_two_who_write_one_archive_are_told(place: Place) -> None:
+def test_two_who_write_one_archive_are_told(place: FilePlace) -> None:
     known = keeping._cleaned(place, EVENTS, 0)
     put(place, EVENTS, 0, some(0, 4))
     with pytest.raises(AnotherArchiverError, match="another `trueup archive` is at work"):
@@ -121,11 +121,11 @@ def test_two_who_write_one_archive_are_told(place: Place) -> None:
 
 @pytest.mark.parametrize("moment", ["before the manifest", "while the manifest is written"])
 def test_of_two_at_once_none_takes_a_file_from_the_other(
-    place: Place, moment: str, monkeypatch: pytest.MonkeyPatch
+    place: FilePlace, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One has written its piece, and perhaps compared the manifest; another one begins, and goes as far as it comes."""
     put(place, EVENTS, 0, some(0, 4))
-    other, known = Place(place.url), keeping._cleaned(place, EVENTS, 0)
+    other, known = FilePlace(place.url), keeping._cleaned(place, EVENTS, 0)
     move = place._fs.mv
 
     def moving(source: str, target: str) -> None:
@@ -158,12 +158,12 @@ def test_a_manifest_of_a_newer_program_is_not_guessed_at() -> None:
 
 def test_a_place_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     with pytest.raises(PlaceError, match="nope://here cannot be reached: Protocol not known"):
-        Place("nope://here")
+        FilePlace("nope://here")
     with pytest.raises(NoArchiveError, match="holds no archive"):
-        load_all(Place(str(tmp_path)))
+        load_all(FilePlace(str(tmp_path)))
     (tmp_path / "file").write_text("")
     with pytest.raises(PlaceAwayError, match=f"{tmp_path}/file/billing.events/0/manifest.json could not be written"):
-        Place(str(tmp_path / "file")).write("billing.events/0/manifest.json", b"")
+        FilePlace(str(tmp_path / "file")).write("billing.events/0/manifest.json", b"")
 
 
 def test_what_the_extra_brings_is_asked_for_by_name() -> None:

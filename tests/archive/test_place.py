@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from services.archive.place import Place
+from services.archive.place import FilePlace
 
 
 def test_a_name_is_there_to_stay_before_anything_else_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """fsync of the file, the move, fsync of its folder: then what it replaces may go. So do the folders above."""
-    place, done = Place(str(tmp_path / "kept")), list[str]()
+    place, done = FilePlace(str(tmp_path / "kept")), list[str]()
     move, sync = place._fs.mv, os.fsync
 
     def moved(source: str, target: str) -> None:

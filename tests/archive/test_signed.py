@@ -12,7 +12,7 @@ from services.archive import counting
 from services.archive.cli import archive
 from services.archive.manifest import NAME, Manifest, seal
 from services.archive.pieces import read_piece, records_of, table_of, write_piece
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load
 from services.archive.verifying import Reach, verify
 from tests.archive.kit import COUNTS, Fetched, put, some, wrong
@@ -20,14 +20,14 @@ from tests.proof.signed_log import OTHER_SIGNER, SIGNER, signed_log, tokens_of
 
 
 @pytest.fixture
-def signed(tmp_path: Path) -> Place:
+def signed(tmp_path: Path) -> FilePlace:
     """An archive of a log that a notary has signed."""
     return signed_until(tmp_path)
 
 
-def signed_until(folder: Path, heads_of_log: int | None = None, ms: Callable[[int], int] = lambda _: 0) -> Place:
+def signed_until(folder: Path, heads_of_log: int | None = None, ms: Callable[[int], int] = lambda _: 0) -> FilePlace:
     """The same with so many heads of the log alone; `ms` is when the record at an offset was appended."""
-    place, log = Place(str(folder)), signed_log()
+    place, log = FilePlace(str(folder)), signed_log()
     counting.begun(place, dict.fromkeys(COUNTS, 1))
     heads = [
         token
@@ -67,7 +67,7 @@ def test_what_was_just_appended_need_not_be_signed_yet(tmp_path: Path, minutes: 
 
 def test_what_a_restore_has_put_where_no_record_was_is_none_of_what_was_signed(tmp_path: Path) -> None:
     """A stranger's transaction had ended there, before the log was lost, restored, and archived anew."""
-    place, (records, where) = Place(str(tmp_path)), (signed_log().records[EVENTS, 0], (EVENTS, 0))
+    place, (records, where) = FilePlace(str(tmp_path)), (signed_log().records[EVENTS, 0], (EVENTS, 0))
     counting.begun(place, dict.fromkeys(COUNTS, 1))
     gap = records[len(records) // 3][0]
     heads = tokens_of([one for one in records if one[0] != gap], where)
@@ -79,7 +79,7 @@ def test_what_a_restore_has_put_where_no_record_was_is_none_of_what_was_signed(t
     assert not wrong(place)
 
 
-def forge(place: Place, number: int, value: bytes) -> None:
+def forge(place: FilePlace, number: int, value: bytes) -> None:
     """Another value in a record of the log, by somebody who writes files and manifests as we do."""
     manifest = load(place, EVENTS, 0)
     [piece] = manifest.pieces
@@ -89,19 +89,19 @@ def forge(place: Place, number: int, value: bytes) -> None:
     place.write(f"{manifest.folder}/{NAME}", seal(Manifest(EVENTS, 0, pieces=(written,))))
 
 
-def test_a_log_that_was_signed_is_what_was_signed(signed: Place) -> None:
+def test_a_log_that_was_signed_is_what_was_signed(signed: FilePlace) -> None:
     found = {one.topic: one for one in verify(signed, SIGNER.key)}
     assert not [line for one in found.values() for line in one.wrong]
     assert found[EVENTS].signed == [Reach(0, 75, 76, SIGNER.key, is_late=False)]
     assert [one.key for one in found[CATALOG].signed] == [SIGNER.key]
 
 
-def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: Place) -> None:
+def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: FilePlace) -> None:
     forge(signed, 5, b"another")
     [line] = wrong(signed)
     assert line.endswith("the records are not those that were signed") and f"{EVENTS}/0 is not what was signed" in line
 
 
-def test_a_key_that_has_signed_nothing_is_told(signed: Place) -> None:
+def test_a_key_that_has_signed_nothing_is_told(signed: FilePlace) -> None:
     found = [line for one in verify(signed, OTHER_SIGNER.key) for line in one.wrong]
     assert found == [f"nothing of {topic}/0 is signed with key {OTHER_SIGNER.key}" for topic in (EVENTS, CATALOG)]

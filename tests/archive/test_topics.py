@@ -15,7 +15,7 @@ from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
 from services.archive.counting import counts_of
 from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load
 from services.archive.restoring import restore
 from services.archive.verifying import verify
@@ -41,8 +41,8 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(str(tmp_path))
+def place(tmp_path: Path) -> FilePlace:
+    return FilePlace(str(tmp_path))
 
 
 def cluster_of(stack: Stack, prefix: str) -> Cluster:
@@ -95,7 +95,7 @@ async def standing(cluster: Cluster, topic: str) -> list[list[Seen]]:
     return found
 
 
-def kept(place: Place, topic: str, partition: int) -> list[Seen]:
+def kept(place: FilePlace, topic: str, partition: int) -> list[Seen]:
     manifest = load(place, topic, partition)
     return [Seen(*one[:5], list(one.headers)) for one in records(place, manifest)]
 
@@ -114,7 +114,7 @@ def contents(seen: Sequence[Seen]) -> list[tuple[int, bytes | None, bytes | None
     return [(one.ms, one.key, one.value) for one in seen]
 
 
-async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stack, place: Place) -> None:
+async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stack, place: FilePlace) -> None:
     cluster = await filled(stack, "kept")
     archiver = Archiver(cluster, place, piece_bytes=1_000_000)
     before = {topic: await standing(cluster, topic) for topic in COUNTS}
@@ -149,7 +149,9 @@ async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stac
     assert appended.ms > 1_600_000_000_000
 
 
-async def test_a_restore_that_was_killed_goes_on(stack: Stack, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_restore_that_was_killed_goes_on(
+    stack: Stack, place: FilePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster = await filled(stack, "killed")
     await Archiver(cluster, place, piece_bytes=1_000_000).keep()
     other, left = cluster_of(stack, "again"), 3
@@ -173,7 +175,7 @@ async def test_a_restore_that_was_killed_goes_on(stack: Stack, place: Place, mon
         assert [contents(some) for some in real] == [contents(some) for some in wanted]
 
 
-async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, place: Place) -> None:
+async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, place: FilePlace) -> None:
     cluster = await filled(stack, "named")
     await Archiver(cluster, place).keep()
     taken = cluster_of(stack, "taken")
@@ -201,7 +203,7 @@ async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, 
         await Archiver(await filled(stack, "remade"), place).keep()
 
 
-async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, place: Place) -> None:
+async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, place: FilePlace) -> None:
     cluster = cluster_of(stack, "wider-now")
     await let_writers_stamp(cluster, COUNTS, LIMIT, may=False)
     archiver = Archiver(cluster, place)
@@ -216,7 +218,9 @@ async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, 
     assert not [one for found in verify(place) for one in found.wrong]
 
 
-async def test_what_kafka_has_deleted_before_is_a_gap_of_usage_and_stops_the_log(stack: Stack, place: Place) -> None:
+async def test_what_kafka_has_deleted_before_is_a_gap_of_usage_and_stops_the_log(
+    stack: Stack, place: FilePlace
+) -> None:
     cluster = await filled(stack, "aged")
     await Archiver(cluster, place).keep()
     end = load(place, USAGE, 0).next

@@ -11,16 +11,16 @@ from services.archive import counting, keeping
 from services.archive.errors import AnotherTopicError, BrokenArchiveError
 from services.archive.manifest import NAME, Manifest, folder_of, seal
 from services.archive.pieces import table_of, write_piece
-from services.archive.place import Place
+from services.archive.place import FilePlace
 from services.archive.reading import load, load_all
 from services.archive.verifying import verify
 from tests.archive.kit import COUNTS, put, some, wrong
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Place:
+def whole(tmp_path: Path) -> FilePlace:
     """An archive of all topics."""
-    place = Place(str(tmp_path))
+    place = FilePlace(str(tmp_path))
     counting.begun(place, COUNTS)
     for topic, partition in (
         (TREE_HEADS, 0),
@@ -36,7 +36,7 @@ def whole(tmp_path: Path) -> Place:
     return place
 
 
-def test_an_archive_that_is_as_it_was_written_says_what_it_holds(whole: Place) -> None:
+def test_an_archive_that_is_as_it_was_written_says_what_it_holds(whole: FilePlace) -> None:
     assert [(one.topic, one.partitions, one.records, one.files, one.wrong, one.gaps) for one in verify(whole)] == [
         (TREE_HEADS, 2, 100, 4, [], []),
         (EVENTS, 2, 100, 4, [], []),
@@ -103,13 +103,13 @@ def changed_counts(tmp_path: Path) -> tuple[Path, str]:
 
 def fewer_counts(tmp_path: Path) -> tuple[Path, str]:
     """By somebody who writes this file as we do."""
-    counting.put_counts(Place(str(tmp_path)), {**COUNTS, USAGE: 1})
+    counting.put_counts(FilePlace(str(tmp_path)), {**COUNTS, USAGE: 1})
     return tmp_path / USAGE / "1", f"is none of the 1 partitions that {counting.NAME} says there are"
 
 
 def other_records(tmp_path: Path) -> tuple[Path, str]:
     """A file of another partition, with a manifest to it: only what it says of its records tells."""
-    manifest = load(Place(str(tmp_path)), EVENTS, 0)
+    manifest = load(FilePlace(str(tmp_path)), EVENTS, 0)
     file = tmp_path / EVENTS / "1" / manifest.pieces[0].name
     file.write_bytes((tmp_path / EVENTS / "0" / manifest.pieces[0].name).read_bytes())
     (tmp_path / EVENTS / "1" / NAME).write_bytes(seal(Manifest(EVENTS, 1, pieces=manifest.pieces)))
@@ -124,7 +124,7 @@ def other_records(tmp_path: Path) -> tuple[Path, str]:
     ],
 )  # fmt: skip
 def test_what_was_tampered_with_is_named(
-    whole: Place, tmp_path: Path, tamper: Callable[[Path], tuple[Path, str]]
+    whole: FilePlace, tmp_path: Path, tamper: Callable[[Path], tuple[Path, str]]
 ) -> None:
     file, what = tamper(tmp_path)
     assert any(line.startswith(f"{file} {what}") for line in wrong(whole)), wrong(whole)
@@ -134,7 +134,7 @@ def test_what_was_tampered_with_is_named(
 
 
 def test_a_first_pass_that_was_killed_is_no_whole_archive(tmp_path: Path) -> None:
-    place = Place(str(tmp_path))
+    place = FilePlace(str(tmp_path))
     assert counting.begun(place, COUNTS) == COUNTS
     for topic, partition in ((TREE_HEADS, 0), (TREE_HEADS, 1), (EVENTS, 0)):
         put(place, topic, partition, some(0, 4))
@@ -145,7 +145,9 @@ def test_a_first_pass_that_was_killed_is_no_whole_archive(tmp_path: Path) -> Non
         load_all(place)
 
 
-def test_a_lost_count_is_written_again_and_fewer_partitions_are_another_cluster(whole: Place, tmp_path: Path) -> None:
+def test_a_lost_count_is_written_again_and_fewer_partitions_are_another_cluster(
+    whole: FilePlace, tmp_path: Path
+) -> None:
     (tmp_path / counting.NAME).unlink()
     kept = counting.begun(whole, COUNTS)
     assert kept == COUNTS and wrong(whole), "not before all that is there was compared"
@@ -156,14 +158,14 @@ def test_a_lost_count_is_written_again_and_fewer_partitions_are_another_cluster(
     assert counting.begun(whole, {**COUNTS, USAGE: 3}) == COUNTS, "the third is counted when its turn comes"
 
 
-def test_files_without_their_manifest_are_left_to_people(whole: Place, tmp_path: Path) -> None:
+def test_files_without_their_manifest_are_left_to_people(whole: FilePlace, tmp_path: Path) -> None:
     lost_manifest(tmp_path)
     with pytest.raises(BrokenArchiveError, match="is gone"):
         keeping._cleaned(whole, EVENTS, 0)
     assert len(whole.names(folder_of(EVENTS, 0))) == 2
 
 
-def test_of_usage_what_kafka_had_deleted_before_is_said_and_of_the_log_it_is_wrong(whole: Place) -> None:
+def test_of_usage_what_kafka_had_deleted_before_is_said_and_of_the_log_it_is_wrong(whole: FilePlace) -> None:
     for topic in (USAGE, EVENTS):
         known = load(whole, topic, 0)
         piece = write_piece(whole, known, table_of(0, some(70, 5)), 70, 75)

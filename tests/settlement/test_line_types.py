@@ -3,8 +3,11 @@
 from typing import get_args
 
 from events.facts.bills import ChargeType, LineType
+from events.resources.balances import Balance
 from events.resources.commitments import DrawableType
-from projections.line_types import CHARGES, DRAW_RANK, LINES
+from projections.explain.explain import PARTS
+from projections.line_types import CHARGES, DRAW_RANK, LINES, MEMO_TYPES, NOT_DERIVED
+from projections.settlement.compiled_agreements import OF_BALANCES
 
 
 def test_every_type_of_line_and_charge_has_its_row() -> None:
@@ -20,3 +23,13 @@ def test_what_a_commitment_may_restrict_itself_to_is_what_draws() -> None:
 
 def test_only_a_credit_is_paid_out() -> None:
     assert [row.type for row in CHARGES.values() if row.payable and not row.credit] == []
+
+
+def test_a_balance_that_names_no_types_is_drawn_on_for_all_that_it_may_name() -> None:
+    named = str(Balance.model_fields["line_item_types"].annotation)
+    assert {one for one in CHARGES if f"'{one}'" in named} == OF_BALANCES
+
+
+def test_every_type_of_line_is_explained_in_one_way() -> None:
+    of_agreements, not_derived = {"COMMITMENT_FEE"}, {row.type for row in LINES.values() if row.rule == NOT_DERIVED}
+    assert sorted([*PARTS, *of_agreements, *not_derived, *MEMO_TYPES]) == sorted(LINES)

@@ -56,8 +56,8 @@ def axes(on: Frame, written: Callable[[Decimal], str], form: Form) -> Iterator[s
     yield from amount_axis(on.size, on.named, on.amounts, written)
     bottom, width = on.size.height - on.size.bottom, on.size.width - on.size.right - on.size.left
     named = day_ticks(on.first, on.last, 5 if width > 400 else 3)
-    for place, day in enumerate(named):
-        anchor = "start" if place == 0 else "middle" if place < len(named) - 1 else "end"
+    anchors = ["start", *["middle"] * (len(named) - 2), "end"]
+    for day, anchor in zip(named, anchors, strict=False):  # a single day is anchored at its start
         yield text(form.day(day), class_="chart-label", x=on.x(day), y=bottom + 20, text_anchor=anchor, font_size=FONT)
 
 

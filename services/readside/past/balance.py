@@ -19,7 +19,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BalanceAsked:
     """Whose balance, as of when (None: today, with all that has arrived), as known when (None: now)."""
 
     organization: str
@@ -28,7 +28,7 @@ class Asked:
     known_at: datetime | None
 
 
-async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> Document:
+async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: BalanceAsked) -> Document:
     """Spent, remaining, the burn-down, draws by charge with the order used. Raises: UnknownResource, InvalidField."""
     id, at = asked.commitment_id, asked.known_at
     known = await load_known(postgres, cluster, waiter, asked.organization, "commitment", id, at)
@@ -37,7 +37,7 @@ async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter,
     return await compute(asked.organization, _document, known, asked)
 
 
-def _document(known: KnownFamily, asked: Asked) -> Document:
+def _document(known: KnownFamily, asked: BalanceAsked) -> Document:
     settlement = known.settled(asked.as_of)
     id = asked.commitment_id
     state = state_of(settlement, id)

@@ -178,7 +178,7 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
 
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
-    """What of an aggregation its totals depend on."""
+    """The parts of an aggregation that its totals depend on."""
     aggregation = catalog.aggregations.get(aggregation_id)
     return aggregation and (aggregation.body.meter_id, meter_aggregation(aggregation.id, aggregation.body))
 

@@ -26,7 +26,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OutlookAsked:
     """Of what, as of when (None: today, with all that has arrived), as known when (None: now).
 
     `amended` are the moments at which its terms were changed, `days` how many days a burn-down lists at most.
@@ -41,12 +41,12 @@ class Asked:
     days: int = 400
 
 
-async def burn_down_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> Document:
+async def burn_down_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: OutlookAsked) -> Document:
     """What was added, drawn and left by day, marks and forecasts. Raises: UnknownResource, InvalidField."""
     return await _document(postgres, cluster, waiter, asked, _burn_down)
 
 
-async def progress_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> Document:
+async def progress_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: OutlookAsked) -> Document:
     """What has counted toward a commitment period by day, and forecasts. Raises: UnknownResource, InvalidField."""
     return await _document(postgres, cluster, waiter, asked, _progress)
 
@@ -63,7 +63,11 @@ class _Known(NamedTuple):
 
 
 async def _document(
-    postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked, part: Callable[[_Known, Asked], Document]
+    postgres: Postgres,
+    cluster: Cluster,
+    waiter: Waiter,
+    asked: OutlookAsked,
+    part: Callable[[_Known, OutlookAsked], Document],
 ) -> Document:
     family = await load_known(postgres, cluster, waiter, asked.organization, asked.kind, asked.id, asked.known_at)
     family.check(asked.as_of)
@@ -71,7 +75,7 @@ async def _document(
     return await compute(asked.organization, _made, family, asked, part)
 
 
-def _made(family: KnownFamily, asked: Asked, part: Callable[[_Known, Asked], Document]) -> Document:
+def _made(family: KnownFamily, asked: OutlookAsked, part: Callable[[_Known, OutlookAsked], Document]) -> Document:
     entity: CommitmentEntity | BalanceEntity | None = (
         family.resources.commitments if asked.kind == "commitment" else family.resources.balances
     ).get(asked.id)
@@ -95,7 +99,7 @@ def _made(family: KnownFamily, asked: Asked, part: Callable[[_Known, Asked], Doc
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _burn_down(known: _Known, asked: Asked) -> Document:
+def _burn_down(known: _Known, asked: OutlookAsked) -> Document:
     family, state = known.family, known.state
     if state.kind == "MINIMUM":
         raise InvalidField(field="id", rule="must be that of a prepayment: a MINIMUM has its progress")
@@ -131,7 +135,7 @@ def _products(known: _Known, shown: BurnDown) -> Iterator[Document]:
         yield {"id": product.id, "code": product.body.code, "name": product.body.name}
 
 
-def _progress(known: _Known, asked: Asked) -> Document:
+def _progress(known: _Known, asked: OutlookAsked) -> Document:
     if known.state.kind != "MINIMUM":
         raise InvalidField(field="id", rule="must be that of a MINIMUM: a prepayment has its burn-down")
     shown = progress(known.family.family, asked.id, known.settlement, known.over)

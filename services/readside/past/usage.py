@@ -67,8 +67,9 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
         elif _NAME in value:
             unusual.append(record)
     rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
-    for index in reversed(strange):
-        del usual[index]
+    if strange:
+        passed_over = frozenset(strange)
+        usual = [record for index, record in enumerate(usual) if index not in passed_over]
     usage_records = [
         Logged(record.offset, rated_record, record.value, traceparent_of(record.headers))
         for record, rated_record in zip(usual, rated, strict=True)
