@@ -34,8 +34,8 @@ def loaded(script: Path) -> ModuleType:
     return module
 
 
-def kill_at(moment: int, places: Places) -> None:
-    """From now on every line of these places counts; at the moment this process is gone."""
+def kill_at(moment: int, places: Places, most_turns: int = TURNS) -> None:
+    """From now on every line of these places counts, so many times; at the moment this process is gone."""
     turns: Counter[tuple[str, int]] = Counter()
     moments = 0
 
@@ -48,7 +48,7 @@ def kill_at(moment: int, places: Places) -> None:
         if event == "line":
             place = code.co_filename, frame.f_lineno
             turns[place] += 1
-            moments += turns[place] <= TURNS
+            moments += turns[place] <= most_turns
             if moments == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace

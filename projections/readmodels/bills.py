@@ -3,7 +3,7 @@
 import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from events.envelope import Envelope
 from events.facts.bills import BillIssued, BillOpened
@@ -147,24 +147,23 @@ class LineRow(NamedTuple):
     line: str
 
 
+def _of_any(envelope: Envelope, fact: BillIssued | BillOpened, number: int) -> dict[str, Any]:
+    """What a bill's row has whether it is pending or issued."""
+    said = ("bill_id", "root_id", "account_id", "bill_date", "currency")
+    told = {"organization": envelope.organization, "position": envelope.sequence, "actor": envelope.actor}
+    return {name: getattr(fact, name) for name in said} | told | {"number": number}
+
+
 def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
     """An issued bill; `number` is its place among the facts about its root's bills, from 1."""
     document = fact.model_dump(mode="json", by_alias=True, exclude={"lines"}, exclude_none=True)
     return BillRow(
-        organization=envelope.organization,
-        bill_id=fact.bill_id,
-        root_id=fact.root_id,
-        account_id=fact.account_id,
-        bill_date=fact.bill_date,
-        currency=fact.currency,
+        **_of_any(envelope, fact, number),
         total=fact.total,
         status="APPROVED",
-        number=number,
-        position=envelope.sequence,
         bill=json.dumps(document),
         opened_at=None,
         issued_at=envelope.time,
-        actor=envelope.actor,
     )
 
 
@@ -172,20 +171,12 @@ def opened_row(envelope: Envelope, fact: BillOpened, number: int) -> BillRow:
     """A pending bill."""
     document = fact.model_dump(mode="json", by_alias=True, exclude_none=True)
     return BillRow(
-        organization=envelope.organization,
-        bill_id=fact.bill_id,
-        root_id=fact.root_id,
-        account_id=fact.account_id,
-        bill_date=fact.bill_date,
-        currency=fact.currency,
+        **_of_any(envelope, fact, number),
         total=None,
         status="PENDING",
-        number=number,
-        position=envelope.sequence,
         bill=json.dumps(document),
         opened_at=envelope.time,
         issued_at=None,
-        actor=envelope.actor,
     )
 
 

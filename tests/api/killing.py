@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from multiprocessing.connection import Connection
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from services.api import accounts, commanding, forgetting, grouping
@@ -21,6 +21,7 @@ from services.personal.keyring import Keyring
 from services.store import execute, idempotency
 from tests.api.serving import served
 from tests.api_client import TOKEN_SECRET, http_client
+from tests.killed_at import kill_at
 
 #: What a command by HTTP goes through.
 LOOKED_AT: tuple[ModuleType, ...] = (accounts, commanding, execute, forgetting, grouping, idempotency, keys)
@@ -34,27 +35,10 @@ class Posted(NamedTuple):
     key: str
 
 
-def kill_at(moment: int) -> None:
-    """From now on lines count; at the moment this process is gone."""
-    files, seen = {module.__file__ for module in LOOKED_AT}, set[tuple[str, int]]()
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        if frame.f_code.co_filename not in files:
-            return None
-        place = frame.f_code.co_filename, frame.f_lineno
-        if event == "line" and place not in seen:
-            seen.add(place)
-            if len(seen) == moment:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    sys.settrace(trace)
-
-
 async def _post(app: Any, moment: int, posted: Posted) -> int:
     async with served(app) as url, http_client(f"{url}/organizations/{posted.organization}") as client:
         if moment:
-            kill_at(moment)
+            kill_at(moment, {module.__file__ or "": frozenset() for module in LOOKED_AT}, most_turns=1)
         answer = await client.post(posted.path, headers={"Idempotency-Key": posted.key})
         sys.settrace(None)
         return answer.status_code
