@@ -40,14 +40,14 @@ def only(*acting: str) -> Acting:
 #: Every module of services is pure but these, which act: by themselves, or through one that they import.
 ACTING = {
     "": only("concurrency", "outage", "shared_answers"),
-    "access": all_but("errors", "scopes"),
+    "access": all_but("denials", "scopes"),
     "alerts": all_but("finding"),
     "api": all_but(
         *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
         *("outlook_answers", "overview_answers", "pace", "scopes", "shown", "statement_answers"),
     ),
     "api/edges": all_but(),
-    "archive": all_but("errors"),
+    "archive": all_but("defects"),
     "audit": all_but(),
     "automation": all_but(),
     "billing": all_but("bill_document"),

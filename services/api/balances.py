@@ -32,8 +32,8 @@ from services.api.resources import existing
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
-from services.commands.errors import UnknownResource
 from services.commands.messages import TransactBalance
+from services.commands.refused import UnknownResource
 from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute

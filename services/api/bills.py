@@ -25,7 +25,7 @@ from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
 from services.billing.run import through_of
 from services.billing.stored_bills import bills_known, newest_first
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.bill_rows import (

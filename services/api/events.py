@@ -27,8 +27,8 @@ from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
 from services.api.shown import Shown, listed
 from services.api.wire import answer
-from services.commands.errors import InvalidField, UnknownResource
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named
+from services.commands.refused import InvalidField, UnknownResource
 from services.store.alerts import alert_positions
 from services.store.happened import EventsAsked, position_in, positions_of
 from services.store.listing import Condition

@@ -13,7 +13,7 @@ from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Query, Reader, Whole, whole_number
 from services.api.shown import Shown, listed
 from services.api.wire import AsItStands, encode
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.kafka import LogReader
 from services.proof.documents import Consistency, Inclusion
 from services.proof.exporting import NoRecordError, prove_consistency, prove_inclusion

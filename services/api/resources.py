@@ -25,9 +25,9 @@ from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
 from services.commands.catalog_rules import DATED
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get

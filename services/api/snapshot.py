@@ -19,7 +19,7 @@ from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
 from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.loading import day_of

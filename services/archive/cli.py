@@ -11,7 +11,7 @@ import click
 import structlog
 import uvloop
 
-from services.archive.errors import with_extra
+from services.archive.defects import with_extra
 from services.concurrency import cancel_all, first_of
 from services.outage import until_stopped
 from services.run.settings import Settings, load_settings

@@ -1,7 +1,7 @@
 """The manifests of an archive, read back."""
 
 from services.archive.counting import counts_of, partitions
-from services.archive.errors import BrokenArchiveError
+from services.archive.defects import BrokenArchiveError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, manifest_of
 from services.archive.place import FilePlace
 

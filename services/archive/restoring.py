@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from events.topics import GAP_HEADER, TOPICS, USAGE
-from services.archive.errors import NotEmptyError, PartitionsDifferError, StampedError
+from services.archive.defects import NotEmptyError, PartitionsDifferError, StampedError
 from services.archive.manifest import Manifest, Piece
 from services.archive.pieces import Kept, read_piece, records_of
 from services.archive.place import FilePlace

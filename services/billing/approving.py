@@ -18,7 +18,7 @@ from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
 from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
 from services.billing.selection import BillRequest
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import Turns, compute
 from services.failures import Passing
 from services.postgres import Postgres

@@ -17,7 +17,7 @@ from projections.corrections import Corrected, Told
 from projections.entities import AccountEntity
 from projections.settlement import ComparedBill, DraftBill, DraftLine, Family, compare_bills, draft_bills
 from services.commands.correction_rules import LoggedUsage
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.concurrency import compute
 from services.corrections.finding import SEARCHED_MAX
 from services.kafka import Cluster, LogReader

@@ -20,7 +20,7 @@ from events.sources import ID_HASH_BYTES, WINDOW_DAYS, Origins
 from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
 from services.commands.correction_rules import LoggedUsage
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live

@@ -8,9 +8,9 @@ import click
 import uvloop
 
 from events.actors import OPERATOR
-from services.commands.errors import CommandError, UnknownResource
 from services.commands.messages import ForgetAccount
 from services.commands.organization_rules import check_exists
+from services.commands.refused import CommandError, UnknownResource
 from services.erasure.operators_key import keyring_of, new_line
 from services.failures import ExpectedFailure
 from services.personal.keyring import Keyring

@@ -19,7 +19,7 @@ from services.billing.issuing import issued_bill
 from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.billing.stored_bills import known_bill
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.explain.events import corrected_usage, count_events, read_events
 from services.kafka import Cluster, LogReader

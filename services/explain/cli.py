@@ -5,7 +5,7 @@ from decimal import Decimal
 import click
 import msgspec
 
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.erasure.operators_key import keyring_of
 from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, LineAsked, explain_stored
 from services.explain.text import lines_of

@@ -16,7 +16,7 @@ import structlog
 
 from events.codec import NewerRecordError
 from projections.revenue.journal import Chart
-from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
+from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.billing.runner import JobLocks
 from services.exports.columns import JOURNAL, LINES, Column
 from services.exports.exporting import export_journal, export_lines

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from events.topics import CATALOG, EVENTS
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.postgres import open_postgres

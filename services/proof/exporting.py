@@ -9,7 +9,7 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.proof.merkle import Hash, consistency, inclusion, root_of
 from projections.proof.segments import Segment, record_leaf
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, LogReader

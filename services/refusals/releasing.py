@@ -15,7 +15,7 @@ import structlog
 from events.actors import USAGE
 from events.dates import in_ms
 from projections.resources import Resources
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import Passing
 from services.kafka import Cluster, SharedWriter
 from services.outage import Outage

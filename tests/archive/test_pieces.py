@@ -8,7 +8,7 @@ import pytest
 
 from events.topics import EVENTS, USAGE
 from services.archive import keeping
-from services.archive.errors import (
+from services.archive.defects import (
     AnotherArchiverError,
     BrokenArchiveError,
     ExtraMissingError,

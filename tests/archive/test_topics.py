@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
 from services.archive.counting import counts_of
-from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
+from services.archive.defects import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import FilePlace
 from services.archive.reading import load

@@ -8,7 +8,7 @@ import pytest
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive import counting, keeping
-from services.archive.errors import AnotherTopicError, BrokenArchiveError
+from services.archive.defects import AnotherTopicError, BrokenArchiveError
 from services.archive.manifest import NAME, Manifest, folder_of, seal
 from services.archive.pieces import table_of, write_piece
 from services.archive.place import FilePlace

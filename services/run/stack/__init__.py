@@ -6,7 +6,7 @@ Embedded is the default: no Docker, no root, no system service; data under TRUEU
 ends the parent. Creates no topic and no table: that is `trueup migrate`.
 """
 
-from services.run.stack.errors import HomeInUse, NoAnswer, NotOurs, StackError
+from services.run.stack.faults import HomeInUse, NoAnswer, NotOurs, StackError
 from services.run.stack.parts import Endpoints
 from services.run.stack.stack import (
     Stack,
