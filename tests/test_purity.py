@@ -41,7 +41,7 @@ def only(*acting: str) -> Acting:
 ACTING = {
     "": only("concurrency", "outage", "shared_answers"),
     "access": all_but("denials", "scopes"),
-    "alerts": all_but("finding"),
+    "alerts": all_but("matching"),
     "api": all_but(
         *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
         *("outlook_answers", "overview_answers", "pace", "scopes", "shown", "statement_answers"),

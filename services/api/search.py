@@ -22,7 +22,7 @@ from services.api.wire import unescaped
 from services.commands.kind import Kind
 from services.commands.refused import InvalidField, shortened
 from services.personal.fields import sealed_of
-from services.store.finding import has_code, is_of_account, names_one_of
+from services.store.conditions import has_code, is_of_account, names_one_of
 from services.store.listing import BY_POSITION, Condition, Search
 
 DEFAULT_SIZE = 10

@@ -19,7 +19,7 @@ from projections.settlement import ComparedBill, DraftBill, DraftLine, Family, c
 from services.commands.correction_rules import LoggedUsage
 from services.commands.refused import InvalidField
 from services.concurrency import compute
-from services.corrections.finding import SEARCHED_MAX
+from services.corrections.usage_in_log import SEARCHED_MAX
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily

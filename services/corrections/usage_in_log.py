@@ -27,7 +27,7 @@ from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.usage import Logged, usage_between
 from services.readside.usage_sums import read_range
-from services.store.finding import has_code
+from services.store.conditions import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, entity_of
 
