@@ -29,7 +29,7 @@ from services.kafka import Cluster, SharedWriter
 from services.personal.keyring import Keyring
 from services.postgres import Postgres
 from services.readside.live import LastLive
-from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.waiter import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
 from services.store.generations import Generations
 from services.store.view import load_config

@@ -19,7 +19,7 @@ from services.archive.defects import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
 from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.proof.checking import Check
 from services.proof.head import read_head
 from services.proof.keeping import Published, series_of

@@ -24,7 +24,7 @@ from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.live import reading_live
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.store.execute import now_of, organization_time
 from services.store.view import load_config
 

@@ -16,7 +16,7 @@ from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
 from services.failures import Passing
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
 
 log = structlog.get_logger(__name__)

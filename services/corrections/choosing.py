@@ -25,7 +25,7 @@ from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily
 from services.readside.live import reading_live
 from services.readside.past import PastFamily, load_past
-from services.readside.past.usage import usage_between
+from services.readside.past.logged_usage import usage_between
 from services.readside.usage_sums import read_range
 from services.store.generations import load_generations
 

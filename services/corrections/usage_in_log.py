@@ -25,7 +25,7 @@ from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
-from services.readside.past.usage import Logged, usage_between
+from services.readside.past.logged_usage import Logged, usage_between
 from services.readside.usage_sums import read_range
 from services.store.conditions import has_code
 from services.store.generations import load_generations

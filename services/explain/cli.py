@@ -12,7 +12,7 @@ from services.explain.text import lines_of
 from services.personal.opening import opened_json
 from services.postgres import open_postgres
 from services.readside.bill_rows import organization_of_bill
-from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.waiter import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.words import printable, printable_json

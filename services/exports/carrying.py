@@ -30,7 +30,7 @@ from services.exports.writing import open_sheet
 from services.failures import Passing
 from services.outage import Outage
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 
 log = structlog.get_logger(__name__)

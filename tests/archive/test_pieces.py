@@ -20,7 +20,7 @@ from services.archive.defects import (
 from services.archive.manifest import NAME, Manifest, folder_of, manifest_of, seal
 from services.archive.pieces import Kept, read_piece, records_of, table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load, load_all
+from services.archive.read_back import load, load_all
 from services.archive.verifying import Verified, records_kept
 from tests.archive.kit import Fetched, put, records, some
 

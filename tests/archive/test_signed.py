@@ -13,7 +13,7 @@ from services.archive.cli import archive
 from services.archive.manifest import NAME, Manifest, seal
 from services.archive.pieces import read_piece, records_of, table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.archive.verifying import Reach, verify
 from tests.archive.kit import COUNTS, Fetched, put, some, wrong
 from tests.proof.signed_log import OTHER_SIGNER, SIGNER, signed_log, tokens_of

@@ -16,7 +16,7 @@ from services.archive.counting import counts_of
 from services.archive.defects import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.archive.restoring import restore
 from services.archive.verifying import verify
 from services.breaks import LogCutError, TopicMissingError

@@ -12,7 +12,7 @@ from services.archive.defects import AnotherTopicError, BrokenArchiveError
 from services.archive.manifest import NAME, Manifest, folder_of, seal
 from services.archive.pieces import table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load, load_all
+from services.archive.read_back import load, load_all
 from services.archive.verifying import verify
 from tests.archive.kit import COUNTS, put, some, wrong
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS
-from services.doctor.topics import rights_of
+from services.doctor.kafka_needs import rights_of
 from services.kafka import BatchWriter, Cluster, LogReader
 from services.notary.signing import Notary
 from services.proof import exporting, keeping

@@ -13,7 +13,7 @@ from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
 from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 
 Document = dict[str, Any]
 

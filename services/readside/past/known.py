@@ -25,8 +25,8 @@ from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_positions, read_roots
 from services.readside.past.family import load_past
-from services.readside.progress import Waiter
 from services.readside.recalled import recall_family
+from services.readside.waiter import Waiter
 from services.store.conditions import is_of_account
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
