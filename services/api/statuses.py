@@ -37,7 +37,7 @@ from services.exports.jobs import ExportNotReadyError, ExportRemovedError, TooMa
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
-from services.proof.keeping import NoHeadsError
+from services.proof.heads_topic import NoHeadsError
 from services.statement.paper import UnreadableLogo
 from services.statement.ubl import NotForUbl
 from services.store.events import RecordTooLargeError, StreamMovedError

@@ -17,7 +17,7 @@ from services.api.webhooks import KIND, PATH
 from services.api.wire import answer
 from services.commands.refused import InvalidField
 from services.webhooks.destinations import put_destination
-from services.webhooks.keeping import OVERLAP, KeptSecret, end_secret, list_secrets, replace_secret
+from services.webhooks.kept_secrets import OVERLAP, KeptSecret, end_secret, list_secrets, replace_secret
 from services.webhooks.signing import BYTES, secret_of
 
 router = organization_router(KIND.path)

@@ -27,7 +27,7 @@ from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError
 from services.webhooks.destinations import DESTINATIONS_MAX, count_destinations, drop_destination, put_destination
-from services.webhooks.keeping import OVERLAP, replace_secret
+from services.webhooks.kept_secrets import OVERLAP, replace_secret
 from services.webhooks.signing import BYTES, secret_of
 
 KIND = KINDS["webhook"]

@@ -22,7 +22,7 @@ from services.archive.place import FilePlace
 from services.archive.read_back import load
 from services.proof.checking import Check
 from services.proof.head import read_head
-from services.proof.keeping import Published, series_of
+from services.proof.heads_topic import Published, series_of
 
 #: The ticks of the log are so far apart, and what stands before one is signed within seconds.
 _QUARTER_MS = QUARTER // timedelta(milliseconds=1)

@@ -12,7 +12,7 @@ from typing import Any
 
 from services.refusals.refusal import Reason
 from services.refusals.refused_usage import HELD
-from services.refusals.rows import Row
+from services.refusals.rejected_record import Row
 from services.store.conditions import has_code
 
 #: Rows that one transaction lets go.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
-from services.archive import counting, keeping
+from services.archive import archiver, counting
 from services.archive.defects import AnotherTopicError, BrokenArchiveError
 from services.archive.manifest import NAME, Manifest, folder_of, seal
 from services.archive.pieces import table_of, write_piece
@@ -161,7 +161,7 @@ def test_a_lost_count_is_written_again_and_fewer_partitions_are_another_cluster(
 def test_files_without_their_manifest_are_left_to_people(whole: FilePlace, tmp_path: Path) -> None:
     lost_manifest(tmp_path)
     with pytest.raises(BrokenArchiveError, match="is gone"):
-        keeping._cleaned(whole, EVENTS, 0)
+        archiver._cleaned(whole, EVENTS, 0)
     assert len(whole.names(folder_of(EVENTS, 0))) == 2
 
 
