@@ -44,7 +44,7 @@ ACTING = {
     "alerts": all_but("matching"),
     "api": all_but(
         *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
-        *("outlook_answers", "overview_answers", "pace", "scopes", "shown", "statement_answers"),
+        *("outlook_answers", "overview_answers", "record_rates", "scopes", "shown", "statement_answers"),
     ),
     "api/edges": all_but(),
     "archive": all_but("defects"),

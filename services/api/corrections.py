@@ -24,7 +24,7 @@ from services.billing.run import through_of
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
 from services.commands.refused import UnknownResource
 from services.corrections.choosing import Change
-from services.corrections.correcting import Author, Decide, correct, corrections_of
+from services.corrections.correct import Author, Decide, correct, corrections_of
 from services.corrections.usage_in_log import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.projector import pace
-from services.projector.pace import (
+from services.projector import write_pace
+from services.projector.write_pace import (
     FLOOD_RECORDS,
     FLOOD_SHARE,
     FRESH_S,
@@ -21,7 +21,7 @@ from tests.projector.clock import Clock
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(write_pace, "time", made)
     return made
 
 
@@ -123,8 +123,8 @@ def test_whoever_waits_looks_again_when_it_may_be_due(clock: Clock) -> None:
 
 
 def test_what_a_write_did_aside_delays_no_other(clock: Clock) -> None:
-    pace, started = Pace(), clock.now
+    write_pace, started = Pace(), clock.now
     clock.now += 0.001 + 0.5
-    pace.wrote(started, 0.5)
-    pace.folded(5000)
-    assert pace.due(5000, 0)
+    write_pace.wrote(started, 0.5)
+    write_pace.folded(5000)
+    assert write_pace.due(5000, 0)
