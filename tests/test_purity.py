@@ -82,7 +82,7 @@ ACTING = {
         *("compare", "configured", "entities", "filing", "judging", "memory_held", "memory_ingest", "naming"),
         *("player", "story", "telling", "values", "yaml_lines"),
     ),
-    "statement": only("as_issued", "table"),
+    "statement": only("as_issued", "spreadsheet"),
     "status": all_but("shown"),
     "store": all_but("rows", "schedules"),
     "webhooks": all_but("addresses", "pauses", "sealing", "signing"),

@@ -20,11 +20,11 @@ from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settled
 from projections.settlement.agreements import Fund
 from services.api.answers import BalanceSummary, TransactionShown
+from services.api.as_known import AS_OF, KNOWN_AT, family_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.commitments import stream_of
 from services.api.families import family_of
-from services.api.known import AS_OF, KNOWN_AT, family_known
 from services.api.occurrences import OfBalance, topped_up
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text

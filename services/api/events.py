@@ -19,9 +19,9 @@ from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from services.api.alerts import NAMES as ALERTS
 from services.api.alerts import OF_NOTIFICATIONS, alert_fields, asked_of, is_about_alerts_alone
+from services.api.as_known import KNOWN_AT, were_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.event_documents import documents_at
-from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from events.topics import CATALOG, EVENTS, TREE_HEADS
 from projections.clock import QUARTER
 from projections.proof.segments import tick_of
-from services.archive.counting import counts_of, folders, partitions
 from services.archive.defects import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
+from services.archive.partition_counts import counts_of, folders, partitions
 from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load

@@ -12,7 +12,7 @@ from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.past.known import KnownFamily, load_known
+from services.readside.past.known_family import KnownFamily, load_known
 from services.readside.waiter import Waiter
 
 Document = dict[str, Any]

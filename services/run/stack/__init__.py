@@ -7,7 +7,7 @@ ends the parent. Creates no topic and no table: that is `trueup migrate`.
 """
 
 from services.run.stack.faults import HomeInUse, NoAnswer, NotOurs, StackError
-from services.run.stack.parts import Endpoints
+from services.run.stack.part import Endpoints
 from services.run.stack.stack import (
     Stack,
     known_endpoints,

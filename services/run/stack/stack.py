@@ -15,7 +15,7 @@ from services.run.stack.docker import docker_kafka, docker_postgres
 from services.run.stack.faults import NoAnswer, NotOurs, StackError
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock, hold_home
-from services.run.stack.parts import EmbeddedPart, Endpoints, Given, Part
+from services.run.stack.part import EmbeddedPart, Endpoints, Given, Part
 from services.run.stack.postgres import EmbeddedPostgres
 from services.run.stack.probe import kafka_answers, postgres_answers
 from services.run.stack.supervise import Kept

@@ -16,7 +16,7 @@ from services.commands.refused import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.readside.bill_rows import HAS_STATUS, IS_UNLOCKED_UNLESS
 from services.readside.past.cut import EVENT_IS_KNOWN, Cut, cut_at, events_known
-from services.readside.past.known import KnownFamily, load_known
+from services.readside.past.known_family import KnownFamily, load_known
 from services.store.listing import Condition
 
 AS_OF, KNOWN_AT = Day("asOf"), Instant("knownAt")
