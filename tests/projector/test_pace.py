@@ -123,8 +123,8 @@ def test_whoever_waits_looks_again_when_it_may_be_due(clock: Clock) -> None:
 
 
 def test_what_a_write_did_aside_delays_no_other(clock: Clock) -> None:
-    write_pace, started = Pace(), clock.now
+    pace, started = Pace(), clock.now
     clock.now += 0.001 + 0.5
-    write_pace.wrote(started, 0.5)
-    write_pace.folded(5000)
-    assert write_pace.due(5000, 0)
+    pace.wrote(started, 0.5)
+    pace.folded(5000)
+    assert pace.due(5000, 0)
