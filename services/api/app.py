@@ -109,8 +109,8 @@ def create_app(
             finally:
                 await cancel_all(working)
                 sign_in.close()
-                for asked in (app.state.health, keys):
-                    await asked.close()
+                for part in (app.state.health, keys):
+                    await part.close()
 
     build_models()
 

@@ -86,8 +86,8 @@ async def transactions(
 
     Ours: `asOf` leaves out what is applied after a day, `knownAt` what was not known at a moment.
     """
-    asked = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
-    wanted = {name: value for name, value in asked.items() if value is not None}
+    given = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
+    wanted = {name: value for name, value in given.items() if value is not None}
     then = (as_of, known_at)
     every = await (_newest_first(call, id, wanted, page) if then == (None, None) else _known(call, id, wanted, *then))
     matching = (entry for entry in every if wanted.items() <= entry.document.items())
@@ -124,11 +124,11 @@ async def _known(
     call: Call, id: str, wanted: Mapping[str, str], as_of: date | None, known_at: datetime | None
 ) -> Iterator[_Listed]:
     """The same of what had been paid in by a day, as known at a moment."""
-    known = await family_known(call, "balance", id, as_of, known_at)
-    balance = known.resources.balances.get(id)
+    family = await family_known(call, "balance", id, as_of, known_at)
+    balance = family.resources.balances.get(id)
     if balance is None:
         raise UnknownResource(kind="balance", id=id)
-    of, through = OfBalance(known.resources, balance), as_of or known.today
+    of, through = OfBalance(family.resources, balance), as_of or family.today
     # Transactions of the balance as it was are those of its first events that are transactions, in the same order.
     posted = [event for _, event in await stream_of(call, "balance", id) if isinstance(event.data, BalanceTransacted)]
     made = (
@@ -138,7 +138,7 @@ async def _known(
     )
     every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
     if wanted.get("entityType") in (None, "SCHEDULER"):
-        every += [_topped_up(of, schedule, through) for schedule in schedules_of(known.resources, balance)]
+        every += [_topped_up(of, schedule, through) for schedule in schedules_of(family.resources, balance)]
     return merge(*every, key=_placed, reverse=True)
 
 
@@ -188,10 +188,10 @@ async def summary(
     as of a day, and as known at a moment.
     """
     if (as_of, known_at) != (None, None):
-        known = await family_known(call, "balance", id, as_of, known_at)
-        if (of_then := known.resources.balances.get(id)) is None:
+        family = await family_known(call, "balance", id, as_of, known_at)
+        if (of_then := family.resources.balances.get(id)) is None:
             raise UnknownResource(kind="balance", id=id)
-        return answer(await compute(call.organization, lambda: summary_document(of_then, known.settled(as_of), as_of)))
+        return answer(await compute(call.organization, lambda: summary_document(of_then, family.settled(as_of), as_of)))
     loaded = await family_of(call, await _account_of(call, id))
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile

@@ -112,10 +112,10 @@ def asked_statuses(status: str | None, *, active: bool) -> list[str]:
 async def get_one(call: Caller, job: str) -> Response:
     """How far the job is."""
     async with call.reading() as connection:
-        known = await get_job(connection, call.organization, job)
-    if known is None:
+        stored = await get_job(connection, call.organization, job)
+    if stored is None:
         raise UnknownResource(kind="bill job", id=job)
-    return answer(job_document(known))
+    return answer(job_document(stored))
 
 
 @router.post("/{job}/cancel", response_model=JobAnswer)

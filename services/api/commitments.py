@@ -30,8 +30,8 @@ async def top_up(call: Caller, id: str, sent: Annotated[Sent[TopUp], Depends(_TO
 
     async def work(turn: Turn) -> Entity[Any]:
         given = sent.read()
-        asked = given.body
-        command = TopUpCommitment(id, asked.amount, asked.date, asked.recurring, given.version, turn.now)
+        top_up = given.body
+        command = TopUpCommitment(id, top_up.amount, top_up.date, top_up.recurring, given.version, turn.now)
         return (await turn.execute(command)).after.commitments[id]
 
     return await once(call, sent, work, kind=_COMMITMENT)

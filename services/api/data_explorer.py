@@ -126,11 +126,11 @@ async def file(
     _link: Annotated[None, Depends(Link())],
 ) -> Response:
     """The file, for a token, or for whoever has the link of download/json."""
-    asked = call.request.query_params.keys()
+    parameters = call.request.query_params.keys()
     wanted = [
         *([] if start is None else [condition_of(OnDay("startDate", ">="), start.isoformat())]),
         *([] if end is None else [condition_of(OnDay("startDate", "<"), end.isoformat())]),
-        *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in asked else []),
+        *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in parameters else []),
     ]
     parts, size, older = list[bytes](), 0, list[Condition]()
     while len(parts) < limit:

@@ -141,8 +141,8 @@ async def event_types(call: Caller) -> Response:
 async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
     """What the data of events has: of all of them, or of one."""
     async with call.reading():
-        asked = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
-    return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in asked}})
+        names = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
+    return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in names}})
 
 
 @router.get("/events/{id}", response_model=EventAnswer)
@@ -175,8 +175,10 @@ async def _positions(
         return newest
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
-    asked = EventsAsked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
-    newest += await positions_of(connection, call.organization, asked)
+    question = EventsAsked(
+        happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions
+    )
+    newest += await positions_of(connection, call.organization, question)
     return sorted(newest, reverse=True)[: page.fetched]
 
 

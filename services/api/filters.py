@@ -50,9 +50,9 @@ class Conditions(Reader[list[Condition]]):
         self.schemas = {name: schema for filter in filters for name, schema in filter.schemas.items()}
 
     def read(self, query: Query) -> list[Condition]:
-        asked = self.schemas.keys() & query.keys()
+        given = self.schemas.keys() & query.keys()
         return [
-            Condition(sql, filter.read(query)) for filter, sql in self.filters.items() if asked & filter.schemas.keys()
+            Condition(sql, filter.read(query)) for filter, sql in self.filters.items() if given & filter.schemas.keys()
         ]
 
 

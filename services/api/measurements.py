@@ -124,11 +124,11 @@ def placed(
         uid = item.uid or f"{stem}-{index}"
         event = _Event("1.0", "trueup.usage", uid, item.source or SOURCE, account, item.ts, organization, data)
         partition = places[account]
-        place = by_partition.get(partition)
-        if place is None:
-            place = by_partition[partition] = Placed([], [])
-        place.records.append(Record(keys[account], _encode(event), headers))
-        place.indexes.append(index)
+        of_partition = by_partition.get(partition)
+        if of_partition is None:
+            of_partition = by_partition[partition] = Placed([], [])
+        of_partition.records.append(Record(keys[account], _encode(event), headers))
+        of_partition.indexes.append(index)
     return by_partition
 
 
@@ -156,9 +156,9 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
     async def work() -> dict[str, str]:
         items = read_items(sent.raw)
         places = await places_of(call, (item.account for item in items))
-        known = key is not None or all(item.uid is not None for item in items)
+        recognizable = key is not None or all(item.uid is not None for item in items)
         parts = placed(items, call.organization, places, stem_of(call.organization, key), traced)
-        await _publish(call.api.usage, parts, known)
+        await _publish(call.api.usage, parts, recognizable)
         return {"result": "accepted"}
 
     return await once_by_itself(call, sent, work)

@@ -142,8 +142,8 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
         body = sent.read().body
     await call.waiter.until_commands_projected()
     async with reading_live(call.postgres) as connection:
-        asked = await _asked(connection, call, body)
-        answers = [await read_sums(connection, call.organization, question, body.limit + 1) for question in asked]
+        questions = await _asked(connection, call, body)
+        answers = [await read_sums(connection, call.organization, question, body.limit + 1) for question in questions]
         keys = merged(answers)
         accounts = sorted({key.account_id for key in keys if key.account_id})
         names = await read_names(connection, call.organization, accounts)

@@ -68,8 +68,8 @@ async def _bill(process: Process, organization: str, through: date, accounts: tu
             if (await load_config(connection, organization)).config is None:
                 raise UnknownOrganizationError(organization)
 
-        async def clock(asked: str) -> datetime:
-            return await organization_time(postgres, asked)
+        async def clock(organization: str) -> datetime:
+            return await organization_time(postgres, organization)
 
         run = BillRun(postgres, Waiter(watcher), clock)
         issued = opened = 0

@@ -126,7 +126,7 @@ async def bills_known(postgres: Postgres, organization: str, wanted: Search, cut
     Raises what the conditions of the search may.
     """
     arguments: list[Any] = [organization]
-    known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
-    query = f"{_BILLS_KNOWN}{known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
+    as_known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
+    query = f"{_BILLS_KNOWN}{as_known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
     async with reading_live(postgres) as connection:
         return [(row["bill_id"], row["position"]) for row in await connection.fetch(query, *arguments)]

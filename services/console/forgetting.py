@@ -37,8 +37,8 @@ async def forget(visit: Visit, form: Form) -> Response:
 
 async def _asked(visit: Visit, status: int = 200, problem: str = "") -> Response:
     id = visit.request.path_params["account"]
-    asked = await together(account=visit.asking.get("accounts", id), config=visit.asking.get("organizationconfig"))
-    account, config = asked["account"], asked["config"]
+    answers = await together(account=visit.asking.get("accounts", id), config=visit.asking.get("organizationconfig"))
+    account, config = answers["account"], answers["config"]
     return await visit.page(
         "forget.html",
         status,

@@ -29,11 +29,11 @@ def _has_fields(document: Any) -> bool:
 def _liked(accepted: str) -> list[str]:
     """The locales of a header, the most liked first: `de-CH, fr;q=0.8, *;q=0.1`."""
     liked = []
-    for one in accepted[:_HEADER_MAX].split(","):
-        name, _, weight = one.partition(";")
+    for language in accepted[:_HEADER_MAX].split(","):
+        name, _, weight = language.partition(";")
         with suppress(ValueError):
             liked.append((float(weight.strip().removeprefix("q=") or 1), name.strip()))
-    return [name for weight, name in sorted(liked, key=lambda one: -one[0]) if weight > 0]
+    return [name for weight, name in sorted(liked, key=lambda weighed: -weighed[0]) if weight > 0]
 
 
 async def form_for(asking: Asking, accepted: str, values: dict[str, Any]) -> str:

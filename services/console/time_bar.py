@@ -108,8 +108,8 @@ def field_of(at: datetime | None) -> str:
 def moment_of(query: Mapping[str, str]) -> dict[str, str]:
     """As of which day, and as known when, an address or a form asks for a page."""
     given = {name: _asked(query, name) for name in MOMENT}
-    known = given["knownAt"]
-    if known and (at := read_moment(known)) is not None and not _has_zone(known):
+    known_at = given["knownAt"]
+    if known_at and (at := read_moment(known_at)) is not None and not _has_zone(known_at):
         given["knownAt"] = f"{field_of(at)}Z"
     return {name: text for name, text in given.items() if text}
 

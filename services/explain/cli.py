@@ -40,8 +40,8 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
         async with open_postgres(url, most=2) as postgres, open_watcher(url, cluster) as watcher:
             try:
                 organization = await organization_of_bill(postgres, bill)
-                asked = LineAsked(organization, bill, line, limit)
-                document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), asked)
+                question = LineAsked(organization, bill, line, limit)
+                document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), question)
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
             payload = _ENCODER.encode(document)

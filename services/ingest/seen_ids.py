@@ -145,10 +145,10 @@ class SeenIds:
         for run in self._runs:
             left = run.high.searchsorted(wanted)
             for index in np.flatnonzero(run.high.take(left, mode="clip") == wanted):
-                asked = order[index]
-                content = run.content_of(int(left[index]), wanted[index], table["low"][asked], day - WINDOW_DAYS)
+                number = order[index]
+                content = run.content_of(int(left[index]), wanted[index], table["low"][number], day - WINDOW_DAYS)
                 if content is not None:
-                    contents[digests[asked][:ID_HASH_BYTES]] = content
+                    contents[digests[number][:ID_HASH_BYTES]] = content
         return contents
 
     def _flush(self, day: int) -> None:

@@ -72,7 +72,7 @@ async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, Fetch
         begins = await reader.beginning_offsets(USAGE_REJECTED, partitions)
         ends = await reader.end_offsets(USAGE_REJECTED, partitions)
         for partition in sorted(partitions):
-            offsets = sorted(offset for place, offset in wanted if place == partition)
+            offsets = sorted(offset for number, offset in wanted if number == partition)
             for start, end in _ranges([offset for offset in offsets if begins[partition] <= offset < ends[partition]]):
                 async for records in reader.read(USAGE_REJECTED, partition, start, end):
                     for record in records:

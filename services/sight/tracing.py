@@ -118,8 +118,8 @@ class Traces:
             return
         from opentelemetry.trace import Link
 
-        asked = self._asked.pop(asked_as, None) if asked_as is not None else None
-        links = [] if asked is None else [Link(asked)]
+        asking_span = self._asked.pop(asked_as, None) if asked_as is not None else None
+        links = [] if asking_span is None else [Link(asking_span)]
         with self._tracer.start_as_current_span(name, links=links, attributes=dict(attributes)) as span:
             yield span
 

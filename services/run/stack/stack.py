@@ -170,8 +170,8 @@ def told_endpoints(settings: Settings) -> Endpoints:
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
     url = settings.postgres or there.get("database_url")
     if not bootstrap or not url:
-        known = ("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)
-        raise _missing(settings, *(name for name, value in known if not value))
+        endpoints = ("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)
+        raise _missing(settings, *(name for name, value in endpoints if not value))
     return Endpoints(cluster_at(bootstrap, settings), url)
 
 
