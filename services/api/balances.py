@@ -65,9 +65,9 @@ async def transact(
 
 
 class _Listed(NamedTuple):
-    """A transaction with its place among the others: by the day on which it was made, then by the event store."""
+    """A transaction with what orders it among the others: by the day on which it was made, then by the event store."""
 
-    place: int
+    sort_key: int
     document: dict[str, Any]
 
 
@@ -91,8 +91,8 @@ async def transactions(
     then = (as_of, known_at)
     every = await (_newest_first(call, id, wanted, page) if then == (None, None) else _known(call, id, wanted, *then))
     matching = (entry for entry in every if wanted.items() <= entry.document.items())
-    entries = page.fetched_of(matching, lambda entry: entry.place)
-    return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.place)
+    entries = page.fetched_of(matching, lambda entry: entry.sort_key)
+    return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.sort_key)
 
 
 async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
@@ -107,17 +107,17 @@ async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Pa
     of = OfBalance(resources, balance)
     today = await day_of(call.postgres, resources, resources.accounts[balance.body.account_id], balance)
     made = (
-        _Listed(_place(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
+        _Listed(_sort_key(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
         for event in posted
     )
-    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_sort_key_of)]
     through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _POSITIONS_OF_A_DAY)))
     if wanted.get("entityType") in (None, "SCHEDULER"):
         schedules = schedules_of(resources, balance)
         every += [
             _topped_up(of, schedule, through) for schedule in schedules if wanted.get("entityId") in (None, schedule.id)
         ]
-    return merge(*every, key=_placed, reverse=True)
+    return merge(*every, key=_sort_key_of, reverse=True)
 
 
 async def _known(
@@ -132,32 +132,32 @@ async def _known(
     # Transactions of the balance as it was are those of its first events that are transactions, in the same order.
     posted = [event for _, event in await stream_of(call, "balance", id) if isinstance(event.data, BalanceTransacted)]
     made = (
-        _Listed(_place(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
+        _Listed(_sort_key(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
         for event, fact in zip(posted, balance.transactions, strict=False)
         if as_of is None or fact.date <= as_of
     )
-    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_sort_key_of)]
     if wanted.get("entityType") in (None, "SCHEDULER"):
         every += [_topped_up(of, schedule, through) for schedule in schedules_of(family.resources, balance)]
-    return merge(*every, key=_placed, reverse=True)
+    return merge(*every, key=_sort_key_of, reverse=True)
 
 
 def _topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[_Listed]:
     for topped in topped_up(of, schedule, through):
-        yield _Listed(_place(topped.day, schedule.position), topped.document(of.zone))
+        yield _Listed(_sort_key(topped.day, schedule.position), topped.document(of.zone))
 
 
-#: Above every position of the event store: a place is the day times this, plus the position.
+#: Above every position of the event store: a sort key is the day times this, plus the position.
 _POSITIONS_OF_A_DAY = 10**12
 
 
-def _place(day: date, position: int) -> int:
+def _sort_key(day: date, position: int) -> int:
     """Never twice the same: a position of the event store is that of one transaction, or of one schedule's creation."""
     return day.toordinal() * _POSITIONS_OF_A_DAY + position
 
 
-def _placed(entry: _Listed) -> int:
-    return entry.place
+def _sort_key_of(entry: _Listed) -> int:
+    return entry.sort_key
 
 
 def _transaction_document(envelope: Envelope) -> dict[str, Any]:

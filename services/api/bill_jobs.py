@@ -84,7 +84,7 @@ async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
 def _started(call: Call, response: Response) -> Response:
     """The job is committed: the runner may have it."""
     if TRACES.on:
-        TRACES.asked(json.loads(bytes(response.body))["id"])
+        TRACES.remember_asker(json.loads(bytes(response.body))["id"])
     call.request.app.state.bill_jobs.wake()
     return response
 

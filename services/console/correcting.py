@@ -61,7 +61,7 @@ def fields(said: Mapping[str, Mapping[str, Any]]) -> str:
 async def page(visit: Visit) -> Response:
     """What was corrected, newest first, and the forms that ask for more."""
     query = visit.query
-    found = await or_missing(
+    corrections = await or_missing(
         visit.asking.get(
             "usage",
             "corrections",
@@ -72,7 +72,7 @@ async def page(visit: Visit) -> Response:
         )
     )
     done = {"what": _done(query["done"])} if query.get("done", "").isdecimal() else {}
-    return await visit.page("corrections.html", found=found, done=done, fields=fields)
+    return await visit.page("corrections.html", corrections=corrections, done=done, fields=fields)
 
 
 def _done(count: str) -> str:

@@ -29,7 +29,7 @@ class Field:
     key: str
     label: str
     sort: Sort
-    held: str
+    stored: str
     text: str
     hint: str = ""
     problem: str = ""
@@ -37,10 +37,10 @@ class Field:
     @property
     def is_changed(self) -> bool:
         """Whether it is to be another than it is."""
-        if self.sort == "number" and self.held:
+        if self.sort == "number" and self.stored:
             number = number_of(self.text)
-            return number is None or number != Decimal(self.held)
-        return self.text != self.held
+            return number is None or number != Decimal(self.stored)
+        return self.text != self.stored
 
     @property
     def value(self) -> Any:
@@ -71,7 +71,7 @@ class Subject:
     """Something with the terms that it has, and those that it is to have."""
 
     kind: Kind
-    held: dict[str, Any]
+    stored: dict[str, Any]
     fields: dict[str, Field]
     #: Of each group of bands, which of the form's rows are asked about.
     rows: dict[str, list[int]]
@@ -83,7 +83,7 @@ class Subject:
 
     def document(self) -> dict[str, Any]:
         """What the API is to suppose: what holds, with the changes."""
-        document = dict(self.held)
+        document = dict(self.stored)
         for term in self.kind.terms:
             field = self.fields.get(f"{self.kind.name}.{term.name}")
             if field is not None and field.is_changed:
@@ -95,7 +95,7 @@ class Subject:
 
     def _bands(self, group: str, name: str) -> list[dict[str, Any]] | None:
         """The bands of all rows in which something stands."""
-        bands_now, bands = self.held.get(name) or [], []
+        bands_now, bands = self.stored.get(name) or [], []
         self.rows[group] = []
         for index in range(len(bands_now) + 1):
             row = {member: self.fields[f"{self.kind.name}.{group}-{index}-{member}"] for member in BAND}

@@ -37,7 +37,7 @@ class Slider:
     now: int
     exact: str
     #: What the address says, "" for now.
-    asked: str
+    in_address: str
 
     @property
     def slider(self) -> str:

@@ -88,7 +88,7 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
         return
     day = day_number(records[-1].timestamp)
     state.seen.compact(day)
-    contents = state.seen.known([usage.digest for _, _, usage in candidates], day)
+    contents = state.seen.contents_of([usage.digest for _, _, usage in candidates], day)
     rate, admit, accepted = state.rater.rate, state.seen.admit, list[Rated]()
     with localcontext(EXACT):
         for record, arrived, usage in candidates:

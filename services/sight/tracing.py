@@ -123,7 +123,7 @@ class Traces:
         with self._tracer.start_as_current_span(name, links=links, attributes=dict(attributes)) as span:
             yield span
 
-    def asked(self, name: str) -> None:
+    def remember_asker(self, name: str) -> None:
         """What the request at hand asks for is to be done later, in this process or another one."""
         if self._provider is None:
             return

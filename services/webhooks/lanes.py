@@ -160,8 +160,8 @@ class Webhooks:
             SENDING.dec()
         if lane.width:
             lane.width = AT_ONCE if outcome.error is None else AT_ONCE_FAILING
-        if outcome.asked:
-            self._rests[claim.key] = time.monotonic() + min(outcome.asked.total_seconds(), REST_SECONDS)
+        if outcome.retry_after:
+            self._rests[claim.key] = time.monotonic() + min(outcome.retry_after.total_seconds(), REST_SECONDS)
         became = await self._say(claim, outcome)
         ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
         about = {"organization": claim.key[0], "webhook": claim.key[1], "delivery": claim.id}

@@ -91,7 +91,7 @@ def _outcome(status: int, retry_after: timedelta | None) -> Outcome:
         return Outcome(status, None)
     if 300 <= status < 400:
         return Outcome(status, f"it answered {status}: redirects are not followed")
-    return Outcome(status, f"it answered {status}", is_final=status == _GONE, asked=retry_after)
+    return Outcome(status, f"it answered {status}", is_final=status == _GONE, retry_after=retry_after)
 
 
 @asynccontextmanager
