@@ -97,18 +97,11 @@ class IngestHandler:
         return {partition: state.next_usage for partition, state in loaded.items()}
 
     async def _snapshots(self, partitions: Sequence[int]) -> list[PartitionState]:
-        generations = self._generations
-        homes = {partition: home_of(partition, generations.partitions) for partition in partitions}
+        made = self._generations
+        homes = {partition: home_of(partition, made.partitions) for partition in partitions}
         snapshots = await load_snapshots(self._postgres, homes)
         return [
-            PartitionState(
-                partition,
-                home,
-                generations.usage,
-                generations.origins,
-                snapshots[partition],
-                generations.begin_of(partition),
-            )
+            PartitionState(partition, home, made.usage, made.origins, snapshots[partition], made.begin_of(partition))
             for partition, home in homes.items()
         ]
 
