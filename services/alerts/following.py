@@ -93,7 +93,7 @@ class EventFollower:
         raised = 0
         while (page := await self._page(organization)) is not None:
             generation = self._generations().commands
-            happened_now = await compute(organization, _found, page, generation, self._shown)
+            happened_now = await compute(organization, _matches, page, generation, self._shown)
             raised += await self._append(organization, page, happened_now)
             if not page.is_full:
                 break
@@ -145,7 +145,7 @@ class EventFollower:
         return len(new)
 
 
-def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
+def _matches(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
     """Which rules have waited for which events."""
     documents = _documents(page, generation, shown)
     return [

@@ -89,7 +89,9 @@ async def transactions(
     given = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
     wanted = {name: value for name, value in given.items() if value is not None}
     then = (as_of, known_at)
-    every = await (_newest_first(call, id, wanted, page) if then == (None, None) else _known(call, id, wanted, *then))
+    every = await (
+        _newest_first(call, id, wanted, page) if then == (None, None) else _newest_first_then(call, id, wanted, *then)
+    )
     matching = (entry for entry in every if wanted.items() <= entry.document.items())
     entries = page.fetched_of(matching, lambda entry: entry.sort_key)
     return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.sort_key)
@@ -120,7 +122,7 @@ async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Pa
     return merge(*every, key=_sort_key_of, reverse=True)
 
 
-async def _known(
+async def _newest_first_then(
     call: Call, id: str, wanted: Mapping[str, str], as_of: date | None, known_at: datetime | None
 ) -> Iterator[_Listed]:
     """The same of what had been paid in by a day, as known at a moment."""

@@ -87,7 +87,7 @@ async def list_obligations(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
     """What remains to be billed of the fees of prepayments (rules 6.20), by month, in order, without empty months."""
-    body, accounts = await _asked(call, sent)
+    body, accounts = await _read_question(call, sent)
     await call.waiter.until_commands_projected()
     months: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     async for root_ids in iterate_prepaid_roots(call.postgres, call.organization, accounts):
@@ -106,7 +106,7 @@ async def link_to_file(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
     """A link to the commitments that start in a span of days, as a file of JSON, newest first."""
-    body, accounts = await _asked(call, sent)
+    body, accounts = await _read_question(call, sent)
     async with call.reading() as connection:
         config = (await call.configured(connection)).configured
     assert config is not None  # the organization exists
@@ -148,7 +148,7 @@ async def file(
     return raw_answer(b'{"data":[' + b",".join(parts) + b"]}")
 
 
-async def _asked(call: Call, sent: Sent[CommitmentsQuery]) -> tuple[CommitmentsQuery, list[str] | None]:
+async def _read_question(call: Call, sent: Sent[CommitmentsQuery]) -> tuple[CommitmentsQuery, list[str] | None]:
     """The question, and the accounts that it is about. Raises: what reading raises, InvalidField."""
     async with call.reading() as connection:
         body = sent.read().body

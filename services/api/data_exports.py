@@ -133,13 +133,13 @@ async def list_all(
 @router.get("/jobs/{job}", response_model=ExportJobAnswer)
 async def get_one(call: Caller, job: str) -> Response:
     """How far the export is."""
-    return answer(_document(await _known(call, job)))
+    return answer(_document(await _existing_job(call, job)))
 
 
 @router.get("/jobs/{job}/getdownloadurl", response_model=ExportUrl)
 async def download_url(call: Caller, job: str) -> Response:
     """A link to the file of a job that has succeeded, for a quarter of an hour and without a token."""
-    export = await _known(call, job)
+    export = await _existing_job(call, job)
     _check_ready(export)
     expires = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
     url = link_to(call, f"/dataexports/jobs/{export.id}/file", Scope.READ)
@@ -149,7 +149,7 @@ async def download_url(call: Caller, job: str) -> Response:
 @router.get("/jobs/{job}/file", response_class=Response, responses={200: {"content": _BINARY}})
 async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link())]) -> Response:
     """The file of a job that has succeeded, for a token, or for whoever has its link."""
-    export = await _known(call, job)
+    export = await _existing_job(call, job)
     _check_ready(export)
     file = await asyncio.to_thread(_opened, _runner(call).url, path_of(export))
     if file is None:
@@ -175,7 +175,7 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
         file.close()
 
 
-async def _known(call: Call, id: str) -> ExportJob:
+async def _existing_job(call: Call, id: str) -> ExportJob:
     """Raises: UnknownOrganization, UnknownResource."""
     async with call.reading() as connection:
         job = await get_export(connection, call.organization, id)

@@ -85,7 +85,7 @@ def in_words(filter: Filter) -> str:
     """What a filter asks for."""
     if filter.test is None:
         return f"True: all, whatever `{filter.lifts}` says."
-    return f"{_asked(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."
+    return f"{_description(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."
 
 
 def _flagged(test: OfPicklist | IsSwitched) -> str:
@@ -94,7 +94,7 @@ def _flagged(test: OfPicklist | IsSwitched) -> str:
     return f"True: those that are `{test.field}`, as all are that do not say otherwise; false: the others"
 
 
-def _asked(test: Test) -> str:
+def _description(test: Test) -> str:
     match test:
         case HasId():
             words = "Those with these ids"
@@ -117,7 +117,7 @@ def _asked(test: Test) -> str:
         case OfPicklist() | IsSwitched():
             words = _flagged(test)
         case Through(_, kind, inner):
-            words = _asked(inner).replace("Those whose", f"Those whose {kind}'s")
+            words = _description(inner).replace("Those whose", f"Those whose {kind}'s")
         case _:
             assert_never(test)
     return words

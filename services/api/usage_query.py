@@ -142,7 +142,7 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
         body = sent.read().body
     await call.waiter.until_commands_projected()
     async with reading_live(call.postgres) as connection:
-        questions = await _asked(connection, call, body)
+        questions = await _questions(connection, call, body)
         answers = [await read_sums(connection, call.organization, question, body.limit + 1) for question in questions]
         keys = merged(answers)
         accounts = sorted({key.account_id for key in keys if key.account_id})
@@ -151,7 +151,7 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
     return answer({"data": data, "hasMoreData": len(keys) > body.limit})
 
 
-async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
+async def _questions(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
     """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
 
     async def existing(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:

@@ -98,7 +98,9 @@ async def get_one(call: Caller, id: str, deliveryId: str) -> Response:
     """A delivery, with what is sent."""
     async with call.looking() as connection:
         await existing(connection, call.organization, KIND, id)
-        return answer(_document(_found(await get_delivery(connection, call.organization, id, deliveryId), deliveryId)))
+        return answer(
+            _document(_require(await get_delivery(connection, call.organization, id, deliveryId), deliveryId))
+        )
 
 
 @router.post(f"{_DELIVERIES}/{{deliveryId}}/replay", response_model=DeliveryShown)
@@ -108,16 +110,16 @@ async def replay_one(call: Caller, id: str, deliveryId: str, sent: Annotated[Unr
     async def work(turn: Turn) -> dict[str, Any]:
         await existing(turn.connection, call.organization, KIND, id)
         organization, connection = call.organization, turn.connection
-        delivery = _found(await get_delivery(connection, organization, id, deliveryId), deliveryId)
+        delivery = _require(await get_delivery(connection, organization, id, deliveryId), deliveryId)
         if delivery.status not in ("DELIVERED", "DEAD"):
             raise InvalidField(field="deliveryId", rule="must be of a delivery that was made, or given up")
         await send_again(connection, organization, id, [deliveryId])
-        return _document(_found(await get_delivery(connection, organization, id, deliveryId), deliveryId))
+        return _document(_require(await get_delivery(connection, organization, id, deliveryId), deliveryId))
 
     return await once(call, sent, work)
 
 
-def _found(delivery: Delivery | None, id: str) -> Delivery:
+def _require(delivery: Delivery | None, id: str) -> Delivery:
     if delivery is None:
         raise UnknownResource(kind="delivery", id=id)
     return delivery

@@ -70,7 +70,7 @@ class Archiver:
     async def _keep(self, reader: LogReader, topic: str, partition: int, begin: int, end: int) -> int:
         """Keep a partition up to `end`; returns how many records came."""
         is_first = (topic, partition) not in self._known
-        manifest = await self._found(topic, partition)
+        manifest = await self._manifest_of(topic, partition)
         if topic != USAGE and begin:
             raise LogCutError(self._cluster, topic, partition, begin)
         if end == manifest.next and not is_first:
@@ -91,7 +91,7 @@ class Archiver:
             manifest = await self._put(manifest, tables, first, end)
         return manifest.records - before
 
-    async def _found(self, topic: str, partition: int) -> Manifest:
+    async def _manifest_of(self, topic: str, partition: int) -> Manifest:
         """What is kept of a partition; at the first time what nobody needs is removed."""
         if (topic, partition) not in self._known:
             self._known[topic, partition] = await asyncio.to_thread(_cleaned, self._place, topic, partition)

@@ -43,7 +43,7 @@ async def page(visit: Visit) -> Response:
         config=or_missing(visit.asking.get("organizationconfig")),
     )
     lines, every = bill["lineItems"], "lines" in visit.query
-    first = 0 if every else _place(visit.query.get("from"))
+    first = 0 if every else _number_of(visit.query.get("from"))
     shown = lines if every else lines[first : first + LINES]
     following = None if every or first + LINES >= len(lines) else first + LINES
     return await visit.page(
@@ -51,7 +51,7 @@ async def page(visit: Visit) -> Response:
     )
 
 
-def _place(text: str | None) -> int:
+def _number_of(text: str | None) -> int:
     return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 

@@ -123,7 +123,7 @@ async def strays(connection: Any, generation: str, places: Mapping[Place, Held],
         for position in await _missing(connection, partition, acknowledged, bounds.last)
     }
     lost: int | None = None
-    async for position, _, record in _found(connection):
+    async for position, _, record in _logged_events(connection):
         row = await connection.fetchrow(_HELD, position)
         if row is None:
             lost = position if lost is None else lost
@@ -145,7 +145,7 @@ async def discard(connection: Any, generation: str, positions: list[int]) -> tup
 async def refill(connection: Any) -> dict[str, int]:
     """Insert what was found and is not held; returns how many events of each organization were."""
     added: dict[str, int] = {}
-    async for position, partition, record in _found(connection):
+    async for position, partition, record in _logged_events(connection):
         if await connection.fetchrow(_HELD, position) is None:
             envelope = decode(record)
             await _insert(connection, envelope, partition, record)
@@ -185,7 +185,7 @@ async def _missing(connection: Any, partition: Place, after: int, upper: int) ->
     return [row["position"] for row in await connection.fetch(_MISSING, *partition, after, upper)]
 
 
-async def _found(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
+async def _logged_events(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
     """Position, partition of `billing.events` and bytes of each event in the log."""
     async for row in connection.cursor(_FOUND, prefetch=_BATCH):
         yield row["sequence"], row["partition"], bytes(row["record"])
