@@ -22,9 +22,9 @@ from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.account_rules import ENDED, BillingEntity, ended_body
-from services.commands.errors import CommandError
 from services.commands.kind import Kind
 from services.commands.messages import UpdateResource
+from services.commands.refused import CommandError
 from services.commands.table import KINDS
 from services.store.billing_entities import BilledAccounts, accounts_of
 from services.store.listing import Condition
@@ -149,13 +149,13 @@ async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str |
     organization, children = turn.call.organization, bool(body.apply_to_children)
     accounts = await accounts_of(turn.connection, organization, account_id, children=children)
     billed = BilledAccounts(organization, accounts, contract_id)
-    asked = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
+    kinds = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
     # All are found before any is changed: the order of what is asked for means nothing.
-    entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in asked.items()}
+    entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in kinds.items()}
     updated: dict[str, list[str]] = {}
     failed: dict[str, dict[str, str]] = {}
     for name, entities in entities_of.items():
-        updated[name], failed[name] = await _end_each(turn, asked[name], billed, entities, body.end_date)
+        updated[name], failed[name] = await _end_each(turn, kinds[name], billed, entities, body.end_date)
     changed, refused = (sum(map(len, entities.values())) for entities in (updated, failed))
     return {
         "statusMessage": f"{changed} updated, {refused} failed",

@@ -30,7 +30,7 @@ from services.billing.jobs import (
     list_jobs,
 )
 from services.billing.life import BillNotPending, load_life
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.sight.tracing import TRACES
 from services.store.view import get
 
@@ -84,7 +84,7 @@ async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
 def _started(call: Call, response: Response) -> Response:
     """The job is committed: the runner may have it."""
     if TRACES.on:
-        TRACES.asked(json.loads(bytes(response.body))["id"])
+        TRACES.remember_asker(json.loads(bytes(response.body))["id"])
     call.request.app.state.bill_jobs.wake()
     return response
 
@@ -112,10 +112,10 @@ def asked_statuses(status: str | None, *, active: bool) -> list[str]:
 async def get_one(call: Caller, job: str) -> Response:
     """How far the job is."""
     async with call.reading() as connection:
-        known = await get_job(connection, call.organization, job)
-    if known is None:
+        stored = await get_job(connection, call.organization, job)
+    if stored is None:
         raise UnknownResource(kind="bill job", id=job)
-    return answer(job_document(known))
+    return answer(job_document(stored))
 
 
 @router.post("/{job}/cancel", response_model=JobAnswer)

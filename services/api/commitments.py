@@ -13,8 +13,8 @@ from services.api.commanding import Turn, once
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer
-from services.commands.errors import UnknownResource
 from services.commands.messages import CancelCommitment, Cancellation, TopUp, TopUpCommitment
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.events import read_stream
 
@@ -30,8 +30,8 @@ async def top_up(call: Caller, id: str, sent: Annotated[Sent[TopUp], Depends(_TO
 
     async def work(turn: Turn) -> Entity[Any]:
         given = sent.read()
-        asked = given.body
-        command = TopUpCommitment(id, asked.amount, asked.date, asked.recurring, given.version, turn.now)
+        top_up = given.body
+        command = TopUpCommitment(id, top_up.amount, top_up.date, top_up.recurring, given.version, turn.now)
         return (await turn.execute(command)).after.commitments[id]
 
     return await once(call, sent, work, kind=_COMMITMENT)

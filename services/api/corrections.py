@@ -22,10 +22,10 @@ from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.corrections.choosing import Change
-from services.corrections.correcting import Author, Decide, correct, corrections_of
-from services.corrections.finding import Named, account_called, find_usage
+from services.corrections.correct import Author, Decide, correct, corrections_of
+from services.corrections.usage_in_log import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
@@ -75,14 +75,14 @@ async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(
     """Take an event of usage out of all that it counts for. Its id stays used; the difference is on the next bill."""
 
     async def work() -> dict[str, Any]:
-        asked = sent.read().body
-        usage = await _found(call, asked)
+        body = sent.read().body
+        usage = await _found(call, body)
 
         def decide(stands: UsageFields | None) -> UsageCorrection | None:
-            return void(usage, stands, asked.reason)
+            return void(usage, stands, body.reason)
 
-        if asked.dry_run:
-            return await _tried(call, asked, usage, decide)
+        if body.dry_run:
+            return await _tried(call, body, usage, decide)
         return await in_turn(call, partial(_correct, usage, decide))
 
     return await once_by_itself(call, sent, work)
@@ -93,20 +93,20 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
     """Give an event of usage other fields, in its day, for all that it counts for. A voided one stays voided."""
 
     async def work() -> dict[str, Any] | bytes:
-        asked = sent.read().body
-        usage = await _found(call, asked)
+        body = sent.read().body
+        usage = await _found(call, body)
 
         async def decision(connection: Any) -> Decide:
             meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
             if meter is None:
                 raise UnknownResource(kind="meter", id=usage.rated.meter_id)
-            now, seal = asked.fields(meter.body), await _seal_of(call, connection, usage)
-            return lambda stands: amend(usage, stands, changed_usage(now, seal, stands), asked.reason)
+            now, seal = body.fields(meter.body), await _seal_of(call, connection, usage)
+            return lambda stands: amend(usage, stands, changed_usage(now, seal, stands), body.reason)
 
-        if asked.dry_run:
+        if body.dry_run:
             async with call.reading() as connection:
                 decide = await decision(connection)
-            return await _tried(call, asked, usage, decide)
+            return await _tried(call, body, usage, decide)
 
         async def amended(turn: Turn) -> bytes:
             async def correction() -> dict[str, Any]:
@@ -128,12 +128,12 @@ async def _seal_of(call: Call, connection: Any, usage: LoggedUsage) -> Rewrite:
     return sealers[usage.account_id].seal_over
 
 
-async def _found(call: Call, asked: UsageName) -> LoggedUsage:
+async def _found(call: Call, usage_name: UsageName) -> LoggedUsage:
     """The event. One that is not there is looked for again once all that is in Kafka by now is projected.
 
     Raises: UnknownResource, InvalidField, ProjectionStalledError, KafkaUnreachableError.
     """
-    named = asked.named()
+    named = usage_name.named()
     async with call.reading() as connection:
         account = await account_called(connection, call.organization, named.account)
     where = call.postgres, call.api.cluster, call.organization, account, named
@@ -146,13 +146,13 @@ async def _found(call: Call, asked: UsageName) -> LoggedUsage:
     return usage
 
 
-async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decide) -> dict[str, Any]:
+async def _tried(call: Call, body: UsageName, usage: LoggedUsage, decide: Decide) -> dict[str, Any]:
     """What would hold, and what that does to the account's next bill. Raises: UsageIsVoided."""
     async with call.reading() as connection:
         before = await corrections_of(connection, usage, call.api.generations)
     fact = decide(stands_of(usage, before))
     now = await family_of(call, usage.account_id)
-    last = asked.last_date_in_billing_period
+    last = body.last_date_in_billing_period
     through = now.today if last is None else through_of(last)
     tried: dict[str, Any] = {"dryRun": True, "billDate": through}
     if fact is None:  # it is so already

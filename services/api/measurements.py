@@ -17,11 +17,11 @@ from events.topics import USAGE, partition_of, usage_key
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, key_of, once_by_itself
 from services.api.edges.bodies import BodyTooLargeError, body_of
-from services.api.errors import NotConfirmedError, PayloadTooLargeError
 from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Item, read_items
 from services.api.sent import Body, Sent
+from services.api.statuses import NotConfirmedError, PayloadTooLargeError
 from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
 from services.sight.tracing import TRACES
@@ -124,11 +124,11 @@ def placed(
         uid = item.uid or f"{stem}-{index}"
         event = _Event("1.0", "trueup.usage", uid, item.source or SOURCE, account, item.ts, organization, data)
         partition = places[account]
-        place = by_partition.get(partition)
-        if place is None:
-            place = by_partition[partition] = Placed([], [])
-        place.records.append(Record(keys[account], _encode(event), headers))
-        place.indexes.append(index)
+        of_partition = by_partition.get(partition)
+        if of_partition is None:
+            of_partition = by_partition[partition] = Placed([], [])
+        of_partition.records.append(Record(keys[account], _encode(event), headers))
+        of_partition.indexes.append(index)
     return by_partition
 
 
@@ -156,9 +156,9 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
     async def work() -> dict[str, str]:
         items = read_items(sent.raw)
         places = await places_of(call, (item.account for item in items))
-        known = key is not None or all(item.uid is not None for item in items)
+        recognizable = key is not None or all(item.uid is not None for item in items)
         parts = placed(items, call.organization, places, stem_of(call.organization, key), traced)
-        await _publish(call.api.usage, parts, known)
+        await _publish(call.api.usage, parts, recognizable)
         return {"result": "accepted"}
 
     return await once_by_itself(call, sent, work)

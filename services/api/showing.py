@@ -70,12 +70,12 @@ class Showing:
         assert report.seen is not None
         async with reading_live(self.every) as connection:
             due, jobs = await due_families(connection), await count_open(connection)
-            held = await held_usage.count(connection)
+            waiting = await held_usage.count(connection)
         self._reasons |= due.keys()
         for reason in self._reasons:
             metrics.DUE.labels(reason).set(due.get(reason, 0))
         metrics.JOBS.set(jobs)
-        metrics.WAITING.set(held)
+        metrics.WAITING.set(waiting)
         if report.ends:
             metrics.UNPROJECTED.set(_age(await oldest_unprojected(self.cluster, report.seen, report.ends)))
 

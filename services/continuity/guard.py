@@ -66,12 +66,12 @@ class ClockWatch:
 
     def compare(self, times: Mapping[str, datetime]) -> None:
         """Compare clocks that were read at about the same moment."""
-        found = differing(times)
-        if found and not self.differences:
-            _log.warning("clocks_differ", found=found)
-        elif self.differences and not found:
+        apart = differing(times)
+        if apart and not self.differences:
+            _log.warning("clocks_differ", found=apart)
+        elif self.differences and not apart:
             _log.info("clocks_agree")
-        self.differences = found
+        self.differences = apart
 
 
 @asynccontextmanager
@@ -151,7 +151,7 @@ class Guard:
         admin = await stack.enter_async_context(KafkaAdmin(self._cluster))
         return admin, await stack.enter_async_context(LogReader(self._cluster, fetch_bytes=MARK_BYTES))
 
-    async def unattended(self, found: BreakError) -> BreakError:
+    async def unattended(self, lost: BreakError) -> BreakError:
         """What was found broken, if nobody is at work on it, or was meanwhile.
 
         Raises: BeingMendedError, GenerationsMovedError; PostgresUnreachableError.
@@ -160,7 +160,7 @@ class Guard:
             await check_nobody_mends(connection)
             if await load_generations(connection) != self._generations:
                 raise GenerationsMovedError
-        return found
+        return lost
 
     async def _compare(self, admin: KafkaAdmin, reader: LogReader, records: bool) -> None:
         try:
@@ -172,17 +172,17 @@ class Guard:
         async with self._connect() as connection:
             # What is known comes first: what is there can only be further on.
             generations = await load_generations(connection)
-            known = [*await written(connection), *await _read(connection, generations)]
+            positions = [*await written(connection), *await _read(connection, generations)]
             newest = await head(connection)
             here, there = datetime.now(UTC), await connection.fetchval(_NOW)
         if generations != self._generations:
             raise GenerationsMovedError
         self._note_added(await check_topics(admin, generations.partitions))
         await check_beginnings(reader, generations.partitions)
-        await check_unread(reader, known)
-        await check_ends(reader, known)
+        await check_unread(reader, positions)
+        await check_ends(reader, positions)
         if records:
-            await check_records(reader, known)
+            await check_records(reader, positions)
         await self._check_store(admin, newest)
         self._clocks.compare({"this host": here, "Postgres": there})
 

@@ -102,18 +102,18 @@ async def migrate_store(connection: Any) -> None:
 
 
 async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints, new_usage: bool) -> None:
-    known = await known_topics(connection)
-    if known.get(USAGE, settings.partitions) != settings.partitions:
-        _log.warning("partitions_are_for_life", made_with=known[USAGE], asked_for=settings.partitions)
+    counts_made = await known_topics(connection)
+    if counts_made.get(USAGE, settings.partitions) != settings.partitions:
+        _log.warning("partitions_are_for_life", made_with=counts_made[USAGE], asked_for=settings.partitions)
     remake = USAGE if new_usage else None
     record_bytes = settings.max_record_bytes
-    counts, fresh = await make_topics(endpoints.kafka, settings.partitions, record_bytes, known, remake)
+    counts, fresh = await make_topics(endpoints.kafka, settings.partitions, record_bytes, counts_made, remake)
     async with connection.transaction():
         await record_limit(connection, record_bytes)
         for name in sorted(fresh):
             await record_topic(connection, endpoints.kafka, name, counts[name])
         await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
-    if new_usage and USAGE in known:
+    if new_usage and USAGE in counts_made:
         await begin_usage_anew(connection, endpoints.kafka)
 
 

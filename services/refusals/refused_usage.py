@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.failures import Passing, Worded
-from services.refusals.rows import Row
+from services.refusals.rejected_record import Row
 from services.store.listing import Condition, all_placed
 
 #: As long as `usage.rejected` has the bytes.
@@ -78,12 +78,12 @@ async def positions(connection: Any) -> dict[int, int]:
     return {row["partition"]: row["next_offset"] for row in await connection.fetch(_POSITIONS)}
 
 
-async def put(connection: Any, rows: Sequence[Row], partition: int, known: int | None, reached: int) -> None:
-    """List these rows of a partition, which was listed up to `known` and is now up to `reached`, in a transaction.
+async def put(connection: Any, rows: Sequence[Row], partition: int, listed_to: int | None, reached: int) -> None:
+    """List these rows of a partition, which was listed up to `listed_to` and is now up to `reached`, in a transaction.
 
     Raises: ListedElsewhereError.
     """
-    if await connection.execute(_MOVE, partition, known, reached) != "INSERT 0 1":
+    if await connection.execute(_MOVE, partition, listed_to, reached) != "INSERT 0 1":
         raise ListedElsewhereError(partition=partition)
     last = {(row.organization, row.id): row for row in rows}
     if last:
