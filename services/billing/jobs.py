@@ -8,13 +8,12 @@ from typing import Any
 
 from events.actors import BILLING
 from services.commands.errors import CommandError
-from services.failures import ExpectedFailure, Worded
+from services.failures import ExpectedFailure
+from services.jobs.table import JobTable
 
 #: What a job may be: not finished, or finished.
 OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
 STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
-#: Jobs of one organization that may be unfinished at once.
-RUNNING_MAX = 10
 _IS_OPEN = f"status IN {OPEN_STATUSES}"
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
@@ -24,18 +23,6 @@ _INSERT = f"""
 INSERT INTO store.bill_jobs (organization, id, request, through, created, modified, created_by, modified_by)
 VALUES ($1, $2, $3::json, $4, $5, $5, $6, $6) RETURNING {_COLUMNS}
 """
-_GET = f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE organization = $1 AND id = $2"
-_LIST = f"""
-SELECT {_COLUMNS} FROM store.bill_jobs
-WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = ANY($3::text[])
-ORDER BY sequence DESC LIMIT $4
-"""
-_OPEN = (
-    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE {_IS_OPEN}"
-    " ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
-)
-_COUNT_OPEN = f"SELECT count(*) FROM store.bill_jobs WHERE {_IS_OPEN}"
-_RUNNING = f"SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND {_IS_OPEN}"
 _MOVE = f"""
 UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
     failures = CASE WHEN $3 = 'INITIALIZING' THEN '[]' ELSE failures || $7::jsonb END, modified = $8,
@@ -67,13 +54,6 @@ class Failure:
         message = str(self.error) if expected else "an error inside Trueup; its log says more"
         named = {"accountId": self.account_id, "billId": self.bill_id}
         return {name: id for name, id in named.items() if id is not None} | {"message": message}
-
-
-class TooManyJobsError(Worded):
-    """{limit} bill jobs of this organization are running already; wait for one to end"""
-
-    def __init__(self) -> None:
-        super().__init__(limit=RUNNING_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +89,9 @@ def _job(row: Any) -> BillJob:
     return BillJob(**{**row, "bill_ids": tuple(row["bill_ids"])} | parsed)
 
 
+BILL_JOBS = JobTable("store.bill_jobs", _COLUMNS, _IS_OPEN, "bill jobs", _job)
+
+
 async def create_job(
     connection: Any,
     organization: str,
@@ -120,35 +103,6 @@ async def create_job(
 ) -> BillJob:
     """Remember a job that the actor asked for; it runs once the transaction is committed."""
     return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now, actor))
-
-
-async def get_job(connection: Any, organization: str, id: str) -> BillJob | None:
-    """The job, if it exists."""
-    row = await connection.fetchrow(_GET, organization, id)
-    return None if row is None else _job(row)
-
-
-async def list_jobs(
-    connection: Any, organization: str, before: int | None, statuses: Sequence[str], limit: int
-) -> list[BillJob]:
-    """Newest first, those of these statuses created before sequence `before`."""
-    return [_job(row) for row in await connection.fetch(_LIST, organization, before, statuses, limit)]
-
-
-async def open_jobs(connection: Any) -> list[BillJob]:
-    """Jobs that are not finished, together by organization: what a killed process left goes on. Oldest first."""
-    return [_job(row) for row in await connection.fetch(_OPEN)]
-
-
-async def count_open(connection: Any) -> int:
-    """How many jobs are not finished."""
-    return int(await connection.fetchval(_COUNT_OPEN))
-
-
-async def check_room(connection: Any, organization: str) -> None:
-    """Raises: TooManyJobsError if RUNNING_MAX of the organization's jobs are not finished."""
-    if await connection.fetchval(_RUNNING, organization) >= RUNNING_MAX:
-        raise TooManyJobsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from typing import Any, Literal
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import Format
 from services.failures import AddressedFailure, Passing, Worded
+from services.jobs.table import JobTable
 
 #: What the file of a job has: usage by day, bill lines, or a journal of them; its name says so.
 Kind = Literal["usage", "bill-lines", "journal"]
 Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 STATUSES: tuple[Status, ...] = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
-#: Jobs of one organization that may be unfinished at once.
-OPEN_MAX = 10
 _IS_OPEN = "status IN ('PENDING', 'RUNNING')"
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, since, until, rows, message, created, started,"
@@ -25,16 +24,6 @@ _INSERT = f"""
 INSERT INTO store.export_jobs (organization, id, request, since, until, created, modified, created_by)
 VALUES ($1, $2, $3::json, $4, $5, $6, $6, $7) RETURNING {_COLUMNS}
 """
-_GET = f"SELECT {_COLUMNS} FROM store.export_jobs WHERE organization = $1 AND id = $2"
-_LIST = f"""
-SELECT {_COLUMNS} FROM store.export_jobs
-WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = ANY($3::text[])
-    AND ($4::text[] IS NULL OR id = ANY($4)) AND ($5::timestamptz IS NULL OR created >= $5)
-    AND ($6::timestamptz IS NULL OR created < $6)
-ORDER BY sequence DESC LIMIT $7
-"""
-_OPEN = f"SELECT {_COLUMNS} FROM store.export_jobs WHERE {_IS_OPEN} ORDER BY sequence"
-_COUNT = f"SELECT count(*) FROM store.export_jobs WHERE organization = $1 AND {_IS_OPEN}"
 _START = f"""
 UPDATE store.export_jobs SET status = 'RUNNING', started = $3, modified = $3, version = version + 1
 WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING true
@@ -51,13 +40,6 @@ _REMOVED = """
 UPDATE store.export_jobs SET removed = $3, version = version + 1
 WHERE organization = $1 AND id = ANY($2::text[]) AND removed IS NULL
 """
-
-
-class TooManyExportsError(Worded):
-    """{limit} exports of this organization are not finished yet; wait for one to end"""
-
-    def __init__(self) -> None:
-        super().__init__(limit=OPEN_MAX)
 
 
 class ExportNotReadyError(Worded):
@@ -117,6 +99,9 @@ def _job(row: Any) -> ExportJob:
     return ExportJob(**named | {"request": json.loads(row["request"]), "asked": asked})
 
 
+EXPORT_JOBS = JobTable("store.export_jobs", _COLUMNS, _IS_OPEN, "exports", _job)
+
+
 async def create_export(
     connection: Any,
     organization: str,
@@ -126,36 +111,10 @@ async def create_export(
     now: datetime,
     actor: str | None,
 ) -> ExportJob:
-    """Remember what is asked for; it runs once the transaction is committed. Raises: TooManyExportsError."""
-    if await connection.fetchval(_COUNT, organization) >= OPEN_MAX:
-        raise TooManyExportsError
+    """Remember what is asked for; it runs once the transaction is committed. Raises: TooManyJobsError."""
+    await EXPORT_JOBS.check_room(connection, organization)
     marks = (None, None) if asked is None else (asked.since.text, asked.until.text)
     return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), *marks, now, actor))
-
-
-async def get_export(connection: Any, organization: str, id: str) -> ExportJob | None:
-    """The job, if it exists."""
-    row = await connection.fetchrow(_GET, organization, id)
-    return None if row is None else _job(row)
-
-
-async def list_exports(
-    connection: Any,
-    organization: str,
-    before: int | None,
-    statuses: Sequence[str],
-    ids: Sequence[str] | None,
-    created: tuple[datetime | None, datetime | None],
-    limit: int,
-) -> list[ExportJob]:
-    """Newest first: those of these statuses and ids, created in `[start, end)`, before sequence `before`."""
-    given = (organization, before, list(statuses), None if ids is None else list(ids), *created, limit)
-    return [_job(row) for row in await connection.fetch(_LIST, *given)]
-
-
-async def open_exports(connection: Any) -> list[ExportJob]:
-    """Jobs that are not finished, of all organizations, oldest first: what a killed process left goes on."""
-    return [_job(row) for row in await connection.fetch(_OPEN)]
 
 
 async def start_export(connection: Any, job: ExportJob, now: datetime) -> bool:
