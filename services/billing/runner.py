@@ -13,10 +13,9 @@ from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
 from services.concurrency import Turns
 from services.failures import Passing
-from services.jobs.runner import JobKind, JobRunner
+from services.jobs.runner import JobRunner
 from services.outage import Outage, Outages
 from services.postgres import Postgres
-from services.postgres.locks import Lock
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
 from services.sight.tracing import TRACES
@@ -28,15 +27,9 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
 #: Pages of bills, or bills to approve, that a process settles at once; organizations take turns page by page.
 PAGES_AT_ONCE = 4
-#: Organizations whose bills a process approves at once: each asks for a connection, beside the requests.
-APPROVALS_AT_ONCE = 50
-_KIND = JobKind(
-    BILL_JOBS,
-    Lock.BILL_JOB,
-    organizations_at_once=200,
-    interrupted="bill_job_interrupted",
-    unseen="bill_jobs_interrupted",
-)
+#: Organizations whose jobs a process has taken up: it holds a lock for each. And those it approves bills of: each asks
+#: for a connection, beside the requests.
+ORGANIZATIONS_AT_ONCE, APPROVALS_AT_ONCE = 200, 50
 
 
 class BillRunner:
@@ -48,7 +41,7 @@ class BillRunner:
     def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher) -> None:
         self._postgres, self._waiter = postgres, Waiter(watcher)
         self._turns = Turns("the settling of bills", PAGES_AT_ONCE, share=1, within=None)
-        self._jobs = JobRunner(_KIND, every, self._carry_out)
+        self._jobs = JobRunner(BILL_JOBS, every, self._carry_out, "bill_job", ORGANIZATIONS_AT_ONCE)
         self._approver = AutoApprover(postgres, every, self._waiter, self._turns)
         #: Organizations whose bills are being approved, and what they wait for.
         self._busy, self._outages = set[str](), Outages("approval_interrupted")

@@ -26,10 +26,9 @@ from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
 from services.failures import Passing
-from services.jobs.runner import JobKind, JobRunner
+from services.jobs.runner import JobRunner
 from services.outage import Outage
 from services.postgres import Postgres
-from services.postgres.locks import Lock
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
 
@@ -38,13 +37,8 @@ log = structlog.get_logger(__name__)
 NOT_YET_SECONDS = 0.1
 #: How often to look for files that were kept for long enough.
 SWEEP_SECONDS = 3600.0
-_KIND = JobKind(
-    EXPORT_JOBS,
-    Lock.EXPORT_JOB,
-    organizations_at_once=4,
-    interrupted="export_interrupted",
-    unseen="exports_interrupted",
-)
+#: Organizations whose files a process writes at once.
+ORGANIZATIONS_AT_ONCE = 4
 _COLUMNS: dict[Kind, Sequence[Column]] = {"usage": USAGE, "bill-lines": LINES, "journal": JOURNAL}
 
 
@@ -58,7 +52,7 @@ class ExportRunner:
     def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher, files: ExportFiles) -> None:
         self._postgres, self._every, self._waiter, self.url = postgres, every, Waiter(watcher), files.url
         self._sweeper = Sweeper(postgres, every, files)
-        self._jobs = JobRunner(_KIND, every, self._carry_out)
+        self._jobs = JobRunner(EXPORT_JOBS, every, self._carry_out, "export", ORGANIZATIONS_AT_ONCE)
 
     def wake(self) -> None:
         """There is a new job."""

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Generic
 
 from events.codec import NewerRecordError
@@ -13,23 +13,9 @@ from services.jobs.locks import JobLocks
 from services.jobs.table import J, JobTable
 from services.outage import Outage, Outages
 from services.postgres import Postgres
-from services.postgres.locks import Lock
 
 #: How often to look for jobs that another process left, when nobody wakes the runner.
 LOOK_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class JobKind(Generic[J]):
-    """Jobs that are alike. `lock`: the one of each; `organizations_at_once`: whose jobs a process takes up
-    beside each other; `interrupted`: what its log says of one organization's jobs, `unseen` if it cannot look for any.
-    """
-
-    table: JobTable[J]
-    lock: Lock
-    organizations_at_once: int
-    interrupted: str
-    unseen: str
 
 
 class JobRunner(Generic[J]):
@@ -37,16 +23,19 @@ class JobRunner(Generic[J]):
     keeps several processes apart.
 
     `every`: connections on which it is asked whose jobs there are; `carry_out` does one of them to its end. What passes
-    by itself may interrupt that, and it is called again; whatever else it raises ends the runner.
+    by itself may interrupt that, and it is called again; whatever else it raises ends the runner. `event`: what the log
+    calls a job; `at_once`: of how many organizations the process takes jobs up.
     """
 
-    def __init__(self, kind: JobKind[J], every: Postgres, carry_out: Callable[[J], Awaitable[None]]) -> None:
-        self._kind, self._every, self._carry_out = kind, every, carry_out
-        self._locks = JobLocks(every.url, kind.lock)
+    def __init__(
+        self, table: JobTable[J], every: Postgres, carry_out: Callable[[J], Awaitable[None]], event: str, at_once: int
+    ) -> None:
+        self._table, self._every, self._carry_out, self._at_once = table, every, carry_out, at_once
+        self._locks = JobLocks(every.url, table.lock)
         self._woken = asyncio.Event()
-        #: Organizations whose jobs are being carried out.
-        self._busy = set[str]()
-        self._unseen, self._interrupted = Outage(kind.unseen), Outages(kind.interrupted)
+        #: Organizations whose jobs are being carried out, and what they wait for; what looking for jobs waits for.
+        self._busy, self._outages = set[str](), Outages(f"{event}_interrupted")
+        self._looking = Outage(f"{event}s_interrupted")
 
     def wake(self) -> None:
         """There is a new job."""
@@ -66,13 +55,13 @@ class JobRunner(Generic[J]):
     async def _look(self, group: asyncio.TaskGroup) -> None:
         try:
             async with self._every.connection() as connection:
-                jobs = await self._kind.table.open(connection)
-            self._unseen.over()
+                jobs = await self._table.open(connection)
+            self._looking.over()
         except Passing as error:
-            self._unseen.met(error)
+            self._looking.met(error)
             return
-        for organization, theirs in groupby(jobs, key=lambda job: job.organization):
-            if organization not in self._busy and len(self._busy) < self._kind.organizations_at_once:
+        for organization, theirs in groupby(jobs, attrgetter("organization")):
+            if organization not in self._busy and len(self._busy) < self._at_once:
                 self._busy.add(organization)
                 group.create_task(self._carry_out_all(organization, list(theirs)))
 
@@ -88,10 +77,10 @@ class JobRunner(Generic[J]):
                     if is_ours:
                         all_of_others = False
                         await self._carry_out(job)
-                self._interrupted.over(organization)
+                self._outages.over(organization)
         except (Passing, NewerRecordError) as error:
             all_of_others = False
-            await asyncio.sleep(self._interrupted.met(organization, error))
+            await asyncio.sleep(self._outages.met(organization, error))
         self._busy.discard(organization)
         if not all_of_others:
             self._woken.set()

@@ -1,10 +1,13 @@
 """Tables of jobs: what was asked for, and how far it is. Which jobs there are is asked of all of them alike."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from services.failures import Worded
+from services.postgres.locks import Lock
 
 #: Jobs of one organization in one table that may be unfinished at once.
 OPEN_MAX = 10
@@ -14,29 +17,39 @@ class TooManyJobsError(Worded):
     """{limit} {what} of this organization are not finished yet; wait for one to end"""
 
 
-class Job(Protocol):
-    """What is known of every job. `sequence`: the order in which the table's jobs were made."""
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of a table of jobs; its class's fields are the columns. `sequence`: the order in which they were made."""
 
-    @property
-    def organization(self) -> str: ...
+    organization: str
+    id: str
+    sequence: int
+    version: int
+    status: str
+    request: dict[str, Any]
+    created: datetime
+    modified: datetime
+    #: Who asked for it.
+    created_by: str | None
 
-    @property
-    def sequence(self) -> int: ...
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """As Postgres gives it."""
+        return cls(**{**row, "request": json.loads(row["request"])})
 
 
 J = TypeVar("J", bound=Job)
 
 
 class JobTable(Generic[J]):
-    """One with columns `organization`, `id`, `sequence`, `status` and `created` beside its own.
-
-    `columns`: those that a job is made of, by `job_of`; `is_open`: the condition of those that are not finished, which
-    has an index; `what`: how messages call its jobs.
+    """One of jobs of this class. `what`: how messages call them; `open`: what the status of an unfinished one may be,
+    just as the index of those has it; `lock`: whoever carries one out has this one, whose second key is its sequence.
     """
 
-    def __init__(self, name: str, columns: str, is_open: str, what: str, job_of: Callable[[Any], J]) -> None:
-        self._what, self._job_of = what, job_of
-        jobs = f"SELECT {columns} FROM {name} WHERE"
+    def __init__(self, name: str, what: str, kind: type[J], open: Sequence[str], lock: Lock) -> None:
+        self._what, self._job_of, self.lock = what, kind.of, lock
+        self.columns, self.is_open = ", ".join(field.name for field in fields(kind)), f"status IN {tuple(open)}"
+        jobs = f"SELECT {self.columns} FROM {name} WHERE"
         self._get = f"{jobs} organization = $1 AND id = $2"
         self._newest = f"""
 {jobs} organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = ANY($3::text[])
@@ -44,9 +57,8 @@ class JobTable(Generic[J]):
     AND ($6::timestamptz IS NULL OR created < $6)
 ORDER BY sequence DESC LIMIT $7
 """
-        self._open = f"{jobs} {is_open} ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
-        self._count_open = f"SELECT count(*) FROM {name} WHERE {is_open}"
-        self._count_open_of = f"{self._count_open} AND organization = $1"
+        self._open = f"{jobs} {self.is_open} ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
+        self._count_open = f"SELECT count(*) FROM {name} WHERE {self.is_open}"
 
     async def get(self, connection: Any, organization: str, id: str) -> J | None:
         """The job, if it exists."""
@@ -79,5 +91,5 @@ ORDER BY sequence DESC LIMIT $7
 
     async def check_room(self, connection: Any, organization: str) -> None:
         """Raises: TooManyJobsError if OPEN_MAX of the organization's jobs are not finished."""
-        if await connection.fetchval(self._count_open_of, organization) >= OPEN_MAX:
+        if await connection.fetchval(f"{self._count_open} AND organization = $1", organization) >= OPEN_MAX:
             raise TooManyJobsError(limit=OPEN_MAX, what=self._what)
