@@ -83,10 +83,10 @@ class EventFollower:
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations], shown: Shown) -> None:
         self._postgres, self._generations, self._shown = postgres, generations, shown
 
-    async def has_rules(self, organization: str) -> bool:
-        """Whether the organization has any active rule of those that are looked at here."""
+    async def waited_for(self, organization: str) -> frozenset[str]:
+        """What the organization's active rules wait for, of those that are looked at beside requests."""
         async with self._postgres.of(organization).connection() as connection:
-            return bool(await active_rules(connection, organization))
+            return frozenset(rule.body.event_name for rule in await active_rules(connection, organization))
 
     async def follow(self, organization: str) -> int:
         """Look at all that has happened in the organization; returns how many alerts were raised."""
