@@ -31,8 +31,8 @@ class Shop:
             for number, organization in enumerate(organizations)
         ]
         self.begun, self.looks = list[str](), 0
-        #: Jobs that may end; what others raise, once; those that another process has.
-        self.free, self.errors, self.foreign = asyncio.Event(), dict[str, Exception](), set[int]()
+        #: When jobs may end; what one raises, once, by its id, or its lock, by its number; what another process has.
+        self.free, self.errors, self.foreign = asyncio.Event(), dict[str | int, Exception](), set[int]()
 
     async def open(self, _: Any) -> list[Job]:
         self.looks += 1
@@ -44,6 +44,8 @@ class Shop:
 
     @asynccontextmanager
     async def holding(self, sequence: int) -> AsyncIterator[bool]:
+        if error := self.errors.pop(sequence, None):
+            raise error
         yield sequence not in self.foreign
 
     async def carry_out(self, job: Job) -> None:
@@ -102,6 +104,14 @@ async def test_what_passes_interrupts_one_organization_and_its_jobs_are_taken_up
         assert shop.begun == ["a-0", "b-2", "a-0", "a-1"] and not shop.jobs
 
 
+async def test_a_job_whose_lock_could_not_be_taken_is_taken_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("a")
+    shop.free.set()
+    shop.errors[0] = Passing("the session of the locks is lost")
+    async with running(shop, 2, monkeypatch):
+        assert (shop.begun, shop.looks) == (["a-0"], 3)
+
+
 async def test_there_is_no_hurry_about_what_another_process_has(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop("a", "a")
     shop.foreign |= {0, 1}
@@ -114,5 +124,6 @@ async def test_a_bug_ends_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     shop.errors["b-1"] = AssertionError("a bug")
     async with running(shop, 2, monkeypatch) as task:
         with pytest.raises(ExceptionGroup) as ended:
-            await task
+            async with asyncio.timeout(30):
+                await task
     assert [str(error) for error in ended.value.exceptions] == ["a bug"]
