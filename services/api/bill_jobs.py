@@ -21,7 +21,7 @@ from services.api.shown import listed
 from services.api.wire import answer
 from services.billing.jobs import BILL_JOBS, OPEN_STATUSES, STATUSES, BillJob, cancel_job, create_job
 from services.billing.life import BillNotPending, load_life
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.sight.tracing import TRACES
 from services.store.view import get
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Self
 
 from events.actors import BILLING
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import ExpectedFailure
 from services.jobs.table import Job, JobTable
 from services.postgres.locks import Lock

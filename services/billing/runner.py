@@ -16,7 +16,7 @@ from services.failures import Passing
 from services.jobs.runner import JobRunner
 from services.outage import Outage, Outages
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 from services.sight.tracing import TRACES
 from services.store.execute import organization_time

@@ -7,7 +7,7 @@ import pytest
 from events.resources.notifications import OF_WINDOWS, NotificationConfiguration
 from services.alerts.windows import Window, windows
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BEHIND = {"eventName": "alert.readmodels.behind"}

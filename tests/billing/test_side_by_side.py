@@ -18,7 +18,7 @@ from services.jobs.locks import JobLocks
 from services.kafka import Cluster
 from services.postgres import Postgres
 from services.postgres.locks import Lock
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from tests.store.kit import Store
 
