@@ -62,6 +62,7 @@ ACTING = {
     "exports": all_but("watermark"),
     "importing": all_but("layout"),
     "ingest": only("batch", "catalogs", "cli", "handler", "partition", "record", "sealing", "showing", "snapshot"),
+    "jobs": all_but(),
     "kafka": all_but("cluster", "failures"),
     "migrate": all_but(),
     "notary": all_but(),

@@ -12,7 +12,7 @@ from services.alerts.raising import AlertRaiser
 from services.alerts.windows import WindowAlerts
 from services.concurrency import first_of
 from services.failures import Passing
-from services.outage import Outage
+from services.outage import Outage, Outages
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.readside.live import reading_live
@@ -48,7 +48,7 @@ class Alerts:
         self._raiser, self._follower = AlertRaiser(postgres, generations), EventFollower(postgres, generations, shown)
         self._windows = WindowAlerts(postgres, generations)
         self._due, self._happened = asyncio.Event(), asyncio.Event()
-        self._outages: dict[str, Outage] = {}
+        self._outages = Outages("alerts_not_raised")
         self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
         #: Up to where the event store was looked at; None: not yet.
         self._looked: int | None = None
@@ -136,10 +136,7 @@ class Alerts:
         async with self._at_once:
             try:
                 await work(organization)
+                self._outages.over(organization)
             except Passing as error:
                 self._again.add(organization)
-                outage = Outage("alerts_not_raised", organization=organization)
-                self._outages.setdefault(organization, outage).met(error)
-            else:
-                if (over := self._outages.pop(organization, None)) is not None:
-                    over.over()
+                self._outages.met(organization, error)

@@ -33,7 +33,7 @@ from services.api.showing import Showing
 from services.api.standing import Standing
 from services.api.statuses import handle_errors
 from services.api.webhook_answers import WebhookSent
-from services.billing.runner import JobRunner
+from services.billing.runner import BillRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
@@ -142,7 +142,7 @@ def _runners(
     app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports: ExportFiles
 ) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
     """What is to be run beside the requests, and does what they ask for."""
-    app.state.bill_jobs = JobRunner(postgres, every, watcher)
+    app.state.bill_jobs = BillRunner(postgres, every, watcher)
     app.state.exports = ExportRunner(postgres, every, watcher, exports)
     return app.state.bill_jobs.run, app.state.exports.run
 

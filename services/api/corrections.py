@@ -121,8 +121,7 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
 
 async def _seal_of(call: Call, connection: Any, usage: LoggedUsage) -> Rewrite:
     """What becomes of a text of `who`: it is sealed, as ingest would have it. Raises: NoPersonalKeyError."""
-    config = (await call.configured(connection)).configured
-    if config is None or not config.keeps_keys:
+    if not (await call.configured(connection)).keeps_keys:
         return lambda text, before: text
     sealers = await sealers_of(connection, call.organization, [usage.account_id], call.api.keyring)
     return sealers[usage.account_id].seal_over

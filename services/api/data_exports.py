@@ -29,14 +29,13 @@ from services.commands.refused import InvalidField, UnknownReference, UnknownRes
 from services.exports.carrying import ExportRunner
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
+    EXPORT_JOBS,
     STATUSES,
     ExportJob,
     ExportNotReadyError,
     ExportRemovedError,
     ExportsAwayError,
     create_export,
-    get_export,
-    list_exports,
 )
 from services.exports.places import path_of, place_of
 from services.exports.reading import ABOUT_LINES, newest_of
@@ -123,10 +122,8 @@ async def list_all(
     if schedule is not None:
         wanted = ()
     async with call.reading() as connection:
-        created = start, end
-        jobs = await list_exports(
-            connection, call.organization, page.before, wanted, ids or None, created, page.fetched
-        )
+        of, created = call.organization, (start, end)
+        jobs = await EXPORT_JOBS.newest(connection, of, page.before, wanted, page.fetched, ids or None, created)
     return page.answer([_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
 
 
@@ -178,7 +175,7 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
 async def _existing_job(call: Call, id: str) -> ExportJob:
     """Raises: UnknownOrganization, UnknownResource."""
     async with call.reading() as connection:
-        job = await get_export(connection, call.organization, id)
+        job = await EXPORT_JOBS.get(connection, call.organization, id)
     if job is None:
         raise UnknownResource(kind="export job", id=id)
     return job
@@ -204,8 +201,8 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "status": job.status,
         **job.request,
         "exportFileFormat": job.request.get("exportFileFormat") or "CSV",
-        "since": job.asked and job.asked.since.text,
-        "until": job.asked and job.asked.until.text,
+        "since": job.since,
+        "until": job.until,
         "rows": job.rows,
         "message": job.message,
         "dateCreated": job.created,

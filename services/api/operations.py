@@ -32,7 +32,7 @@ _KEY = {
 }
 #: How a failure's message names what it is about, in an example.
 _ABOUT = {"kind": "commitment", "id": "5aa39f0e-5b6c-541d-b5a1-ca246359e658", "organization": "acme", "limit": 1048576}
-_ABOUT |= {"current": 2, "given": 1}
+_ABOUT |= {"current": 2, "given": 1, "what": "bill jobs"}
 _LIMITS = {429: 10}
 _BAD_REQUEST = "A member or a parameter is missing, unknown, or against a rule; the message names each with its rule."
 _INVALID = InvalidField(field="amount", rule="must be greater than 0")

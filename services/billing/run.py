@@ -10,7 +10,7 @@ import structlog
 from events.facts.bills import BillFact
 from services.billing.approving import recalculate_bill
 from services.billing.issuing import Settled, issue_page, settle_page
-from services.billing.jobs import BillJob, Done, Failure, get_job, move_job, note_done
+from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, note_done
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
@@ -83,7 +83,7 @@ class BillRun:
     async def give_up(self, job: BillJob, error: Exception) -> None:
         """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""
         async with self._postgres.connection() as connection:
-            job_now = await get_job(connection, job.organization, job.id)
+            job_now = await BILL_JOBS.get(connection, job.organization, job.id)
         if job_now is not None:
             left_out = Done(bill_ids=await self._left_out(job), failures=[Failure(error)])
             await self._move(job, "COMPLETE", job_now.total, job_now.settled, left_out)
@@ -124,7 +124,7 @@ class BillRun:
     async def _left_out(self, job: BillJob) -> list[str]:
         """Bills that a process appended for the job and was killed before it could note them."""
         async with self._postgres.connection() as connection:
-            job_now = await get_job(connection, job.organization, job.id)
+            job_now = await BILL_JOBS.get(connection, job.organization, job.id)
             rows = await connection.fetch(_APPENDED, job.organization, job.id)
         billed = set(job_now.bill_ids) if job_now else set()
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in billed]
@@ -187,7 +187,7 @@ class BillRun:
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:
-            job_now = await get_job(connection, job.organization, job.id)
+            job_now = await BILL_JOBS.get(connection, job.organization, job.id)
             if job_now is None:
                 return False
             now, done = datetime.now(UTC), done or Done()

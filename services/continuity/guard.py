@@ -20,7 +20,7 @@ from services.continuity.check import check_beginnings, check_ends, check_record
 from services.continuity.memory import Known, newest_noted, read, written
 from services.failures import Passing
 from services.kafka import Cluster, KafkaAdmin, LogReader
-from services.postgres.locks import locked
+from services.postgres.locks import Lock, locked
 from services.readside.live import OutdatedReadModelsError
 from services.sight.pulse import PULSE
 from services.store.events import head
@@ -36,8 +36,6 @@ AGAIN_SECONDS = 2.0
 MARK_BYTES = 64 * 1024
 #: Clocks that differ by less count as equal: a slow answer or a young installation may show as much.
 TOLERANCE = timedelta(minutes=1)
-#: The advisory lock of a process that mends log or store.
-MENDING_LOCK = 7_217_006
 _NOW = "SELECT clock_timestamp()"
 #: How a worker's pulse calls the servers that are compared: whichever is away names itself.
 _WHOM = "log and store"
@@ -77,14 +75,14 @@ class ClockWatch:
 @asynccontextmanager
 async def mending(connection: Any) -> AsyncIterator[None]:
     """A block in which log or store are changed, over this connection; it waits while somebody else is in one."""
-    async with locked(connection, MENDING_LOCK):
+    async with locked(connection, Lock.MEND):
         yield
 
 
 async def check_nobody_mends(connection: Any) -> None:
     """Raises: BeingMendedError."""
     # Shared, so that those who ask do not see each other; it is given back as the statement ends.
-    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", MENDING_LOCK):
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", Lock.MEND):
         raise BeingMendedError
 
 

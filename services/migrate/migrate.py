@@ -24,7 +24,7 @@ from services.kafka import Cluster
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import connected
-from services.postgres.locks import locked
+from services.postgres.locks import Lock, locked
 from services.postgres.rights import adopt_read_models, secure_read_models, secure_store
 from services.postgres.roles import Role
 from services.readside.live import Live, make_read_models
@@ -33,7 +33,6 @@ from services.run.stack import Endpoints, known_endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-MIGRATE_LOCK = 7_217_002
 _log = structlog.get_logger(__name__)
 
 _PREPARE = """
@@ -69,7 +68,7 @@ async def migrate(
     `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew. `tell` is told a line,
     if read models are of another version, and one if roles cannot be made.
     """
-    async with connected(endpoints.database_url) as connection, locked(connection, MIGRATE_LOCK):
+    async with connected(endpoints.database_url) as connection, locked(connection, Lock.MIGRATE):
         await migrate_store(connection)
         await make_roles(connection, tell)
         async with mending(connection):

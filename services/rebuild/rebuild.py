@@ -18,7 +18,6 @@ from services.continuity.memory import Known, newest_noted, note, note_writer, r
 from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader, Mark
 from services.migrate.migrate import (
-    MIGRATE_LOCK,
     known_topics,
     make_roles,
     migrate_store,
@@ -28,7 +27,7 @@ from services.migrate.migrate import (
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
-from services.postgres.locks import lock
+from services.postgres.locks import Lock, lock
 from services.readside.live import begin_read_models_anew, make_read_models
 from services.rebuild import refill
 from services.rebuild.personal_keys import KeysFound
@@ -36,7 +35,7 @@ from services.rebuild.rederived import last_lines, rebuild_view, write_lines
 from services.rebuild.refill import Held, StrayEventsError, Unfinished
 from services.rebuild.scan import Place, Scan, adopt_names, scan
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
-from services.store.events import APPEND_LOCK, head
+from services.store.events import head
 from services.store.generations import Generations, load_generations
 
 log = structlog.get_logger(__name__)
@@ -80,7 +79,7 @@ async def rebuild_store(
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
     """
     async with postgres.connection() as connection:
-        await lock(connection, MIGRATE_LOCK)
+        await lock(connection, Lock.MIGRATE)
         await migrate_store(connection)
         await make_roles(connection, lambda line: log.warning("roles_missing", note=line))
         if not await try_lead(connection):
@@ -134,7 +133,7 @@ class _Rebuild:
         seen = await scan(self._connection, self._reader, self._partitions, starts)
         self._done.records = seen.records
         async with self._connection.transaction():
-            await self._connection.execute(_LOCK_APPENDS, APPEND_LOCK)
+            await self._connection.execute(_LOCK_APPENDS, Lock.APPEND)
             generations, position = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
         # What read models of another version hold need not be known here, and they are filled anew in any case.
         if not (await make_read_models(self._connection)).is_current:
