@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from m3ter import AsyncM3ter
 
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.schemas import check_exchange
 from tests.api_client import http_client, token_of
 from tests.store.kit import Store

@@ -10,7 +10,7 @@ from m3ter import AsyncM3ter
 
 from events.topics import USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from tests.api_client import token_of
 from tests.billing.conftest import PARTITIONS, Shop

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.postgres import Role, open_postgres
