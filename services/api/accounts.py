@@ -127,22 +127,20 @@ _Asked = Annotated[Sent[EndingBody], Depends(_BODY)]
 async def end_of_account(call: Caller, id: str, sent: _Asked) -> Response:
     """End what the account has, and what its children have if they are asked for. Prices: those of its own plans."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KINDS["account"], id)
-        return await _end(turn, sent.read().body, id, None)
-
-    return answer(await in_turn(call, work))
+        ended = await _end(turn, sent.read().body, id, None)
+    return answer(ended)
 
 
 @router.put("/contracts/{id}/enddatebillingentities", response_model=EndingAnswer)
 async def end_of_contract(call: Caller, id: str, sent: _Asked) -> Response:
     """End the contract and what stands under it. Prices: those of its account's own plans that it attaches."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         contract = await existing(turn.connection, call.organization, KINDS["contract"], id)
-        return await _end(turn, sent.read().body, contract.body.account_id, id)
-
-    return answer(await in_turn(call, work))
+        ended = await _end(turn, sent.read().body, contract.body.account_id, id)
+    return answer(ended)
 
 
 async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from events.topics import USAGE, partition_of, usage_key
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, in_turn, key_of, once_by_itself
+from services.api.commanding import in_turn, key_of, once_by_itself
 from services.api.edges.bodies import BodyTooLargeError, body_of
 from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_answers import Accepted, ItemsRefused
@@ -62,11 +62,9 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
 async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
     """Make these accounts; what somebody made meanwhile stays as it is."""
 
-    async def work(turn: Turn) -> dict[str, int]:
+    async with in_turn(call) as turn:
         generations = call.api.generations
         return await make_skeletons(turn.connection, turn.resources, codes, generations, call.correlation, call.actor)
-
-    return await in_turn(call, work)
 
 
 class _Data(msgspec.Struct, omit_defaults=True, gc=False):

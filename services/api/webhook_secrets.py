@@ -59,11 +59,10 @@ async def rotate(
 async def end(call: Caller, id: str, secretId: str) -> Response:
     """End a secret that was replaced, at once."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KIND, id)
-        return _document(await end_secret(turn.connection, call.organization, id, secretId))
-
-    return answer(await in_turn(call, work))
+        ended = await end_secret(turn.connection, call.organization, id, secretId)
+    return answer(_document(ended))
 
 
 def _document(secret: KeptSecret) -> dict[str, Any]:
