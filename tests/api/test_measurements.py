@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from m3ter import AsyncM3ter, M3ter
+from m3ter import AsyncM3ter
 
 from events.topics import USAGE
 from services.api.measurements import SOURCE
@@ -17,6 +17,7 @@ from tests.api.answers import message_of
 from tests.api.measured import body, configured, counted, item, refused_of, submitted
 from tests.api_client import By, http_client, token_of
 from tests.ingest.live import Live
+from tests.official import official_blocking_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -202,9 +203,7 @@ async def test_the_official_clients_submit(
         assert told == ["accepted"] * 2
 
         def in_turn() -> None:
-            with M3ter(
-                api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url
-            ) as client:
+            with official_blocking_client(url, store.organization, token_of()) as client:
                 more: list[Any] = [item("acme", f"s-{number}") for number in range(1, 1200)]
                 assert client.usage.submit(measurements=more[:1]).result == "accepted"
                 assert [one.result for one in client.usage.submit_all(measurements=more)] == ["accepted"] * 2

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
 from services.readside.progress import Waiter
 from tests.api.schemas import check_exchange
-from tests.api_client import http_client, token_of
+from tests.api_client import http_client
+from tests.official import official_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -236,9 +236,7 @@ async def test_another_currency_and_an_uncovered_debit_are_refused(clocked: Cloc
 async def test_events_tell_of_schedules(clocked: Clocked, url: str) -> None:
     made = await clocked.below("POST", "balancechargeschedules", FEES)
     await clocked.below("DELETE", f"balancechargeschedules/{made['id']}")
-    async with AsyncM3ter(
-        api_key="k", api_secret="s", token=token_of(), org_id=clocked.organization, base_url=url
-    ) as sdk:
+    async with official_client(url, clocked.organization) as sdk:
         events = [one async for one in sdk.events.list(resource_id=made["id"])]
     assert [one.event_name for one in events] == [
         "billing.balancechargeschedule.deleted", "billing.balancechargeschedule.created",

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
 from events.topics import USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
-from tests.api_client import token_of
 from tests.billing.conftest import PARTITIONS, Shop
+from tests.official import official_client
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -146,9 +145,7 @@ async def test_no_more_rows_than_asked_for(usage: Queried) -> None:
 
 async def test_m3ters_client_asks(usage: Queried) -> None:
     shop = usage.shop
-    async with AsyncM3ter(
-        api_key="k", api_secret="s", token=token_of(), org_id=shop.organization, base_url=shop.system.addresses.api_url
-    ) as sdk:
+    async with official_client(shop.system.addresses.api_url, shop.organization) as sdk:
         found = await sdk.usage.query(
             account_ids=[usage.accounts["bmce"]],
             meter_ids=[usage.meter],

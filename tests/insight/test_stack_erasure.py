@@ -2,7 +2,6 @@
 
 import asyncio
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -15,7 +14,7 @@ from services.projection.replay import replay
 from services.proof.documents import Inclusion
 from services.proof.exporting import export_bill
 from services.proof.verifying import verify
-from tests.api_client import CONFIG, By, http_client
+from tests.api_client import CONFIG, By, http_client, probe
 from tests.insight.conftest import Played
 from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
 from tests.insight.erasable import ACCOUNT, ADDRESS, FORGOTTEN, PLAIN, acme, kept, user
@@ -222,8 +221,7 @@ async def test_no_process_tells_its_log_or_its_metrics_whom_it_has_kept_or_refus
     assert rejected[0]["reason"] == "wrong-type" and "Acmeson" not in str(rejected)
     logs = {file.name: file.read_text() for file in played.system.settings.home.glob("*.log")}
     assert {"api.log", "ingest.log", "projector.log", "relay.log"} <= logs.keys()
-    async with httpx.AsyncClient() as client:
-        for name, url in played.system.addresses.sight.items():
-            logs[f"metrics of {name}"] = (await client.get(f"{url}/metrics")).text
+    for name, url in played.system.addresses.sight.items():
+        logs[f"metrics of {name}"] = (await probe(f"{url}/metrics")).text
     assert "erasable" in "".join(logs.values())
     assert [(name, word) for name, text in logs.items() for word in (*PLAIN, "Carla", "Dora") if word in text] == []

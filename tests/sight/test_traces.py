@@ -4,12 +4,11 @@ import asyncio
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from events.topics import USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
-from tests.api_client import By
+from tests.api_client import http_client
 from tests.sight.asking import PATIENCE_S
 from tests.sight.collector import Collector, Span
 from tests.sight.conftest import PARTITIONS, Seen
@@ -35,7 +34,7 @@ def usage(id: str, **extension: str) -> bytes:
 
 
 async def asked(url: str, path: str, body: Any, trace: str) -> Any:
-    async with httpx.AsyncClient(base_url=f"{url}/organizations/{ORGANIZATION}", auth=By(), timeout=60) as client:
+    async with http_client(f"{url}/organizations/{ORGANIZATION}") as client:
         answer = await client.post(path, json=body, headers={"traceparent": traceparent(trace)})
     assert answer.status_code == 200, answer.text
     return answer.json()
