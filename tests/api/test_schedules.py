@@ -10,12 +10,12 @@ import pytest_asyncio
 from services.readside.progress import Waiter
 from tests.api.schemas import check_exchange
 from tests.api_client import http_client
+from tests.catalog import YEAR
 from tests.official import official_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 
-TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
 TOP_UPS = {
     "code": "refill", "name": "Refill", "amount": 10.5, "startDate": "2026-01-31T00:00:00Z",
     "endDate": "2026-12-31T00:00:00Z", "frequency": "MONTHLY", "frequencyInterval": 1,
@@ -56,7 +56,7 @@ async def clocked(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
         await held.reach("2026-01-01")
         acme = {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"}
         held.account = (await held.ask("POST", "/accounts", acme))["id"]
-        balance = {"accountId": held.account, "code": "wallet", "name": "Wallet", "currency": "USD", **TERM}
+        balance = {"accountId": held.account, "code": "wallet", "name": "Wallet", "currency": "USD", **YEAR}
         held.balance = (await held.ask("POST", "/balances", balance))["id"]
         yield held
 
@@ -190,7 +190,7 @@ async def test_what_is_refused_says_why(clocked: Clocked, path: str) -> None:
     sent = TOP_UPS if path == "balancetransactionschedules" else FEES
     start = "startDate" if "startDate" in sent else "servicePeriodStartDate"
     other = await clocked.ask("POST", "/balances", {
-        "accountId": clocked.account, "code": "other", "name": "Other", "currency": "EUR", **TERM,
+        "accountId": clocked.account, "code": "other", "name": "Other", "currency": "EUR", **YEAR,
     })  # fmt: skip
     made = await clocked.below("POST", path, sent)
     sent = sent | {"code": "new"}

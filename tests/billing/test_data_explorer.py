@@ -7,10 +7,10 @@ import pytest
 
 from tests.api_client import stranger
 from tests.billing.conftest import Shop
+from tests.catalog import YEAR
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-YEAR = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
 OBLIGATIONS, DOWNLOAD = "dataexplorer/commitments/obligations", "dataexplorer/commitments/download/json"
 
 
