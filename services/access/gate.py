@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from services.access.errors import (
+from services.access.denials import (
     AccessUnknownError,
     NoTokenError,
     NotSignedInError,

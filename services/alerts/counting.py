@@ -17,8 +17,8 @@ from events.decimals import plain
 from events.envelope import NAMESPACE
 from events.facts.alerts import OrganizationAlertRaised
 from events.resources.notifications import USAGE_REFUSED
-from services.alerts.finding import Rule
 from services.alerts.following import active_rules
+from services.alerts.matching import Rule
 from services.postgres import Postgres
 from services.refusals.refused_usage import count_refused
 from services.store.events import NewEvent, append, stream_of, stream_versions

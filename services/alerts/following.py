@@ -18,7 +18,7 @@ from events.facts.bills import BillIssued
 from events.resources.notifications import LEVELS
 from projections.alerts.happenings import FACTS_OF
 from projections.entities import AccountEntity, Entity
-from services.alerts.finding import (
+from services.alerts.matching import (
     Event,
     Rule,
     Shown,

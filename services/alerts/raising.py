@@ -15,7 +15,7 @@ from events.actors import ALERTS
 from events.resources.automation import ACTS
 from projections.entities import AccountEntity
 from projections.readmodels import alerts_due
-from services.alerts.finding import alert_of, is_found_by
+from services.alerts.matching import alert_of, is_found_by
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.events import NewEvent, append, stream_of, stream_versions

@@ -22,9 +22,9 @@ from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.account_rules import ENDED, BillingEntity, ended_body
-from services.commands.errors import CommandError
 from services.commands.kind import Kind
 from services.commands.messages import UpdateResource
+from services.commands.refused import CommandError
 from services.commands.table import KINDS
 from services.store.billing_entities import BilledAccounts, accounts_of
 from services.store.listing import Condition

@@ -23,7 +23,6 @@ from services.api.beside import Crash, beside
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
-from services.api.errors import handle_errors
 from services.api.followers import Followers
 from services.api.health import Health
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
@@ -32,6 +31,7 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
+from services.api.statuses import handle_errors
 from services.api.webhook_answers import WebhookSent
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all

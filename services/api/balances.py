@@ -20,11 +20,11 @@ from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settled
 from projections.settlement.agreements import Fund
 from services.api.answers import BalanceSummary, TransactionShown
+from services.api.as_known import AS_OF, KNOWN_AT, family_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.commitments import stream_of
 from services.api.families import family_of
-from services.api.known import AS_OF, KNOWN_AT, family_known
 from services.api.occurrences import OfBalance, topped_up
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text
@@ -32,8 +32,8 @@ from services.api.resources import existing
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
-from services.commands.errors import UnknownResource
 from services.commands.messages import TransactBalance
+from services.commands.refused import UnknownResource
 from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute

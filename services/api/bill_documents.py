@@ -13,7 +13,7 @@ from services.billing.approving import Pending, draft_of, load_pending
 from services.billing.bill_document import Stamps, bill_document, names_in, referred_ids
 from services.billing.life import BillLife, load_life
 from services.billing.stored_bills import StoredBill, known_bill, read_bills, read_names
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live
 from services.readside.past.cut import Cut

@@ -30,7 +30,7 @@ from services.billing.jobs import (
     list_jobs,
 )
 from services.billing.life import BillNotPending, load_life
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.sight.tracing import TRACES
 from services.store.view import get
 

@@ -31,7 +31,7 @@ from services.billing.life import (
     load_to_change,
 )
 from services.commands.bill_rules import is_locked
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.readside.bill_rows import IS_OF_ACCOUNTS, IS_ONE_OF, pending_bills
 from services.readside.live import reading_live
 from services.store.billed import read_lock_date

@@ -24,10 +24,10 @@ from services.api.derived import derived_fields, is_fund
 from services.api.grouping import Shared
 from services.api.sent import Sent, Unread
 from services.api.wire import document_of, encode, parse_object, raw_answer
-from services.commands.errors import CommandError, InvalidField
 from services.commands.kind import Kind
 from services.commands.messages import Command
 from services.commands.organization_rules import check_exists
+from services.commands.refused import CommandError, InvalidField
 from services.store import idempotency
 from services.store.events import StreamMovedError
 from services.store.execute import Executed, execute, lock_organization, now_of

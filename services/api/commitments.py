@@ -13,8 +13,8 @@ from services.api.commanding import Turn, once
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer
-from services.commands.errors import UnknownResource
 from services.commands.messages import CancelCommitment, Cancellation, TopUp, TopUpCommitment
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.events import read_stream
 

@@ -18,8 +18,8 @@ from services.api.shown import listed
 from services.api.what_if import compared_document
 from services.commands.correction_rules import LoggedUsage
 from services.corrections.choosing import Change, compared
-from services.corrections.correcting import TYPES, corrections
-from services.corrections.finding import account_called
+from services.corrections.correct import TYPES, corrections
+from services.corrections.usage_in_log import account_called
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition
 

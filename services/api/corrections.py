@@ -22,10 +22,10 @@ from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.corrections.choosing import Change
-from services.corrections.correcting import Author, Decide, correct, corrections_of
-from services.corrections.finding import Named, account_called, find_usage
+from services.corrections.correct import Author, Decide, correct, corrections_of
+from services.corrections.usage_in_log import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH

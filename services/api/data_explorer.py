@@ -19,15 +19,15 @@ from projections.settlement.obligations import Obligation, obligations
 from services.access.scopes import Scope
 from services.api.answers import FileUrl
 from services.api.calls import Call, Caller, organization_router
-from services.api.errors import FileTooLargeError
 from services.api.links import Link, link_to
 from services.api.parameters import Day, Texts, Whole
 from services.api.resources import documents
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
+from services.api.statuses import FileTooLargeError
 from services.api.wire import answer, encode, raw_answer
-from services.commands.errors import InvalidField
 from services.commands.filters import HasCode, IsOneOf, OnDay
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import PageRows, iterate_prepaid_roots, loaded_page, read_page

@@ -24,8 +24,8 @@ from services.api.parameters import Choice, Instant, Text, Texts
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
-from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.errors import InvalidField, UnknownReference, UnknownResource
+from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError
+from services.commands.refused import InvalidField, UnknownReference, UnknownResource
 from services.exports.carrying import ExportRunner
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (

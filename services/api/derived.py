@@ -21,8 +21,8 @@ from projections.settlement import Billed
 from projections.settlement.states_by_day import undrawn
 from services.api.funds import standing_of
 from services.commands.commitment_rules import is_used
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
+from services.commands.refused import UnknownResource
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.agreement_rows import read_balances, read_with_balance

@@ -19,16 +19,16 @@ from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from services.api.alerts import NAMES as ALERTS
 from services.api.alerts import OF_NOTIFICATIONS, alert_fields, asked_of, is_about_alerts_alone
+from services.api.as_known import KNOWN_AT, were_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.event_documents import documents_at
-from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
 from services.api.shown import Shown, listed
 from services.api.wire import answer
-from services.commands.errors import InvalidField, UnknownResource
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named
+from services.commands.refused import InvalidField, UnknownResource
 from services.store.alerts import alert_positions
 from services.store.happened import EventsAsked, position_in, positions_of
 from services.store.listing import Condition

@@ -14,7 +14,7 @@ from uuid import uuid5
 
 from events.envelope import NAMESPACE
 from services.api.sent import Body, Sent
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 
 Schema = Mapping[str, Any]
 

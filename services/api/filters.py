@@ -5,7 +5,6 @@ from typing import Any, assert_never
 
 from services.api.parameters import Query, Reader, day_schema, is_true, text_schema, texts_schema, value_of, values_of
 from services.api.wire import day
-from services.commands.errors import InvalidField
 from services.commands.filters import (
     DrawsFor,
     Equals,
@@ -23,6 +22,7 @@ from services.commands.filters import (
     Test,
     Through,
 )
+from services.commands.refused import InvalidField
 from services.store.listing import Condition, condition_of
 
 _SCHEMAS = {"text": text_schema(), "day": day_schema(), "texts": texts_schema(), "flag": {"type": "boolean"}}

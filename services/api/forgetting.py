@@ -1,6 +1,6 @@
 """Forgetting the personal data of an account, in the transaction of who asked for it."""
 
-from services.access.errors import MissingScopeError
+from services.access.denials import MissingScopeError
 from services.access.scopes import Scope
 from services.api.commanding import Turn
 from services.commands.messages import ForgetAccount

@@ -18,9 +18,9 @@ from events.topics import CATALOG, EVENTS, USAGE
 from services.access.gate import Gate
 from services.api.answers import HealthAnswer
 from services.api.calls import outer_router
-from services.api.errors import Away
-from services.api.pace import Pace
+from services.api.record_rates import Pace
 from services.api.standing import Standing
+from services.api.statuses import Away
 from services.api.wire import answer
 from services.audit.passes import Pass
 from services.failures import AddressedFailure, ExpectedFailure, outside_of

@@ -7,9 +7,9 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
+from services.api.as_known import cut_of
 from services.api.calls import Call, Caller, organization_router
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
-from services.api.known import cut_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Instant
 from services.api.wire import answer

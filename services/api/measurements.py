@@ -17,11 +17,11 @@ from events.topics import USAGE, partition_of, usage_key
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, key_of, once_by_itself
 from services.api.edges.bodies import BodyTooLargeError, body_of
-from services.api.errors import NotConfirmedError, PayloadTooLargeError
 from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Item, read_items
 from services.api.sent import Body, Sent
+from services.api.statuses import NotConfirmedError, PayloadTooLargeError
 from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
 from services.sight.tracing import TRACES

@@ -24,8 +24,8 @@ from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
 from services.commands.bill_rules import check_memo
 from services.commands.checks import check_version
-from services.commands.errors import UnknownReference, UnknownResource
 from services.commands.kind import ANSWERED
+from services.commands.refused import UnknownReference, UnknownResource
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]

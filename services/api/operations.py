@@ -11,11 +11,11 @@ from typing import Any
 from pydantic.alias_generators import to_snake
 
 from events.resources.bounds import TEXT_MAX
-from services.api.errors import STATUSES
 from services.api.routing import RESPONSES, phrase_of, refusal, response_name
 from services.api.scopes import PREFIX, changes
-from services.commands.errors import CommandError, InvalidField
+from services.api.statuses import STATUSES
 from services.commands.kind import Kind
+from services.commands.refused import CommandError, InvalidField
 from services.failures import Worded
 from services.store.idempotency import KEY_LENGTH_MAX
 

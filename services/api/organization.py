@@ -17,8 +17,8 @@ from services.api.commanding import Turn, in_turn, once
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of
 from services.api.wire import answer, document_of
-from services.commands.errors import InvalidField
 from services.commands.messages import AdvanceClock, ConfigureOrganization
+from services.commands.refused import InvalidField
 from services.store.execute import now_of
 
 router = organization_router("organization")

@@ -17,7 +17,7 @@ from fastapi import Response
 
 from services.api.parameters import Query, Reader, text_schema, value_of, whole_number
 from services.api.wire import answer
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.store.listing import Condition
 
 T = TypeVar("T")

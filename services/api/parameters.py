@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from events.resources.bounds import NO_NUL, TEXT_MAX
 from services.api.wire import day, instant, unescaped
-from services.commands.errors import InvalidField, shortened
+from services.commands.refused import InvalidField, shortened
 
 T = TypeVar("T")
 #: A query's parameters with all their values.

@@ -13,12 +13,12 @@ from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Query, Reader, Whole, whole_number
 from services.api.shown import Shown, listed
 from services.api.wire import AsItStands, encode
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.kafka import LogReader
 from services.proof.documents import Consistency, Inclusion
 from services.proof.exporting import NoRecordError, prove_consistency, prove_inclusion
 from services.proof.head import Document, TopicPartition
-from services.proof.keeping import NoHeadsError, Published, all_heads, heads_before
+from services.proof.heads_topic import NoHeadsError, Published, all_heads, heads_before
 
 #: As many digits as a whole number may have in a query.
 _OFFSET_MAX = 9_999_999_999

@@ -22,7 +22,7 @@ from services.api.parameters import Choice, Instant, Reader, choice_rule
 from services.api.parameters import Text as TextParameter
 from services.api.sent import Body, Sent
 from services.api.wire import answer
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.kafka import FetchedRecord
 from services.refusals import refused_usage
 from services.refusals.held_usage import CAUSES

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
+from services.api.as_known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once
 from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
 from services.api.forgetting import forget_deleted
-from services.api.known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag
@@ -25,9 +25,9 @@ from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
 from services.commands.catalog_rules import DATED
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get

@@ -28,10 +28,10 @@ from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
-from services.commands.errors import UnknownResource
 from services.commands.filters import Equals
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.commands.schedule_rules import SCHEDULES, check_schedule
 from services.commands.table import KINDS
 from services.store.execute import now_of

@@ -10,9 +10,9 @@ from services.api.commanding import Turn, in_turn
 from services.api.sent import Body, Given
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.store.view import get
 
 #: What must hold beside the kind's own rules, asked inside the transaction.

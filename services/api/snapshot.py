@@ -12,18 +12,18 @@ from projections.calendar import local_day, named_days
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.api.answers import Preview
+from services.api.as_known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.calls import Caller, organization_router
 from services.api.insight_answers import PositionsShown
-from services.api.known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
 from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.loading import day_of
-from services.readside.past.known import KnownFamily, first_known, read_terms
+from services.readside.past.known_family import KnownFamily, first_known, read_terms
 
 router = organization_router("accounts")
 

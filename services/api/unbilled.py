@@ -12,16 +12,16 @@ from events.envelope import NAMESPACE
 from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, Settlement, issue, unbilled, unbilled_by
 from services.api.answers import Preview
+from services.api.as_known import KNOWN_AT, family_known
 from services.api.bill_documents import preview_documents
 from services.api.calls import Caller, organization_router
 from services.api.families import family_of
-from services.api.known import KNOWN_AT, family_known
 from services.api.parameters import Day
 from services.api.wire import answer
 from services.billing.bill_document import bill_document, names_in, referred_ids, unpriced_documents
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.past.known import KnownFamily
+from services.readside.past.known_family import KnownFamily
 
 router = organization_router("bills")
 

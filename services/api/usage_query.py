@@ -23,7 +23,7 @@ from services.api.shown import Shown
 from services.api.wire import answer
 from services.billing.stored_bills import read_names
 from services.commands.catalog_rules import category_of
-from services.commands.errors import InvalidField, UnknownReference
+from services.commands.refused import InvalidField, UnknownReference
 from services.readside.live import reading_live
 from services.readside.usage_sums import Span, SumAsked, SumKey, after, merged, read_sums
 from services.store.listing import aggregations_of, named

@@ -22,10 +22,10 @@ from services.api.families import family_of
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
 from services.commands.correction_rules import LoggedUsage, void
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.corrections.choosing import CHOSEN_MAX, Change, Conditions, choose
-from services.corrections.correcting import Author, correct
-from services.corrections.finding import account_called, meter_called
+from services.corrections.correct import Author, correct
+from services.corrections.usage_in_log import account_called, meter_called
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.validate import MAX_ID_LENGTH
 

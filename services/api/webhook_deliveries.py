@@ -17,7 +17,7 @@ from services.api.shown import listed
 from services.api.webhook_answers import DeliveriesReplay, DeliveryShown, ReplayedShown
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer, encode
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.store.listing import Condition
 from services.webhooks.deliveries import (
     HAS_STATUS,

@@ -15,9 +15,9 @@ from services.api.sent import Body, Sent
 from services.api.webhook_answers import SecretBody, SecretShown, SecretsShown
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.webhooks.destinations import put_destination
-from services.webhooks.keeping import OVERLAP, KeptSecret, end_secret, list_secrets, replace_secret
+from services.webhooks.kept_secrets import OVERLAP, KeptSecret, end_secret, list_secrets, replace_secret
 from services.webhooks.signing import BYTES, secret_of
 
 router = organization_router(KIND.path)

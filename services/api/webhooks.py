@@ -22,12 +22,12 @@ from services.api.sent import Body, Sent
 from services.api.webhook_answers import SIGNED, Credentials, WebhookBody, WebhookShown
 from services.api.wire import answer, document_of
 from services.commands.bodies import parse_model, unread_of
-from services.commands.errors import InvalidField
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError
 from services.webhooks.destinations import DESTINATIONS_MAX, count_destinations, drop_destination, put_destination
-from services.webhooks.keeping import OVERLAP, replace_secret
+from services.webhooks.kept_secrets import OVERLAP, replace_secret
 from services.webhooks.signing import BYTES, secret_of
 
 KIND = KINDS["webhook"]

@@ -12,7 +12,7 @@ from services.billing.selection import BillRequest, Selection
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.store.execute import organization_time

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from events.actors import BILLING
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import ExpectedFailure, Worded
 
 #: What a job may be: not finished, or finished.

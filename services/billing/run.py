@@ -12,11 +12,11 @@ from services.billing.approving import recalculate_bill
 from services.billing.issuing import Settled, issue_page, settle_page
 from services.billing.jobs import BillJob, Done, Failure, get_job, move_job, note_done
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
 from services.failures import Passing
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
 
 log = structlog.get_logger(__name__)

@@ -19,7 +19,7 @@ from services.concurrency import Turns
 from services.failures import Passing
 from services.outage import Outage
 from services.postgres import OwnConnection, Postgres, PostgresUnreachableError, Role
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 from services.sight.tracing import TRACES
 from services.store.execute import organization_time

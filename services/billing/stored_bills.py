@@ -23,8 +23,8 @@ from services.readside.bill_rows import bill_with, lines_of_bills
 from services.readside.family_now import catalog_of, read_catalog
 from services.readside.live import reading_live
 from services.readside.past.cut import BILL_IS_KNOWN, Cut, facts_known
-from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.past.known_family import KnownFamily, load_known
+from services.readside.waiter import Waiter
 from services.store.listing import Condition, Search
 
 _BILLS = """

@@ -19,9 +19,9 @@ from projections.rating.index import FamilyIndex, index_families, plans_of
 from projections.resources import Resources
 from services.commands.bodies import described
 from services.commands.checks import check_term, existing
-from services.commands.errors import InvalidField, KeepsNoKeys, OverlappingPlan
 from services.commands.kind import Kind, value_of
 from services.commands.messages import ForgetAccount
+from services.commands.refused import InvalidField, KeepsNoKeys, OverlappingPlan
 from services.commands.table import KINDS
 
 MAX_CHILDREN = 999

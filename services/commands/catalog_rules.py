@@ -24,9 +24,9 @@ from projections.entities import SUPPOSED, Entity, PlanEntity
 from projections.resources import Resources
 from services.commands.account_rules import check_no_overlap, template_of
 from services.commands.checks import check_term
-from services.commands.errors import InvalidField, Referenced
 from services.commands.kind import value_of
 from services.commands.messages import UpdateResource
+from services.commands.refused import InvalidField, Referenced
 from services.commands.table import KINDS
 
 #: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.

@@ -2,8 +2,8 @@
 
 from events.resources.automation import TOLD
 from events.resources.webhooks import ANY_BELOW, EVERY, NOTIFICATION, Webhook, wants
-from services.commands.errors import InvalidField
 from services.commands.event_names import NAMES
+from services.commands.refused import InvalidField
 
 
 def check_webhook(body: Webhook) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 
 from events.topics import TOPICS
 from services.doctor.findings import Check, Report
-from services.doctor.topics import ROLES, Wanted
+from services.doctor.kafka_needs import ROLES, Wanted
 from services.erasure.operators_key import KeyFileError
 from services.migrate.migrate import MIGRATIONS, known_topics
 from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError

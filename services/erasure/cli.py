@@ -8,9 +8,9 @@ import click
 import uvloop
 
 from events.actors import OPERATOR
-from services.commands.errors import CommandError, UnknownResource
 from services.commands.messages import ForgetAccount
 from services.commands.organization_rules import check_exists
+from services.commands.refused import CommandError, UnknownResource
 from services.erasure.operators_key import keyring_of, new_line
 from services.failures import ExpectedFailure
 from services.personal.keyring import Keyring
@@ -18,8 +18,8 @@ from services.personal.keys import destroy, key_ids, keys_to_destroy, rewrap
 from services.postgres import connected
 from services.run.settings import Settings, load_settings
 from services.run.stack import known_endpoints
+from services.store.conditions import has_code
 from services.store.execute import execute, load_locked, now_of
-from services.store.finding import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, get, load_config
 from services.words import printable

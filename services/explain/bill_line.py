@@ -19,16 +19,16 @@ from services.billing.issuing import issued_bill
 from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.billing.stored_bills import known_bill
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
-from services.explain.events import corrected_usage, count_events, read_events
+from services.explain.usage_events import corrected_usage, count_events, read_events
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
 from services.readside.past import PastFamily, load_past
 from services.readside.past.cut import Cut, facts_known, offsets_of
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 

@@ -5,14 +5,14 @@ from decimal import Decimal
 import click
 import msgspec
 
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.erasure.operators_key import keyring_of
 from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, LineAsked, explain_stored
 from services.explain.text import lines_of
 from services.personal.opening import opened_json
 from services.postgres import open_postgres
 from services.readside.bill_rows import organization_of_bill
-from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.waiter import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.words import printable, printable_json

@@ -16,7 +16,7 @@ import structlog
 
 from events.codec import NewerRecordError
 from projections.revenue.journal import Chart
-from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
+from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.billing.runner import JobLocks
 from services.exports.columns import JOURNAL, LINES, Column
 from services.exports.exporting import export_journal, export_lines
@@ -30,7 +30,7 @@ from services.exports.writing import open_sheet
 from services.failures import Passing
 from services.outage import Outage
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, NamedTuple
 
-from services.archive.errors import with_extra
+from services.archive.defects import with_extra
 from services.exports.columns import Column
 from services.exports.folder import Folder
 from services.exports.reading import Connect, end_of_log, newest_of

@@ -10,7 +10,7 @@ import structlog
 
 from events.topics import HELD_HEADER, OFFSET_HEADER, REASON_HEADER, USAGE
 from services.ingest.batch import Outcome
-from services.refusals.rows import organization_of
+from services.refusals.rejected_record import organization_of
 from services.sight.metrics import APPEND, HELD, REFUSED
 from services.sight.metrics import USAGE as COUNTED
 from services.sight.tracing import TRACES

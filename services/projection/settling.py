@@ -27,9 +27,9 @@ from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Settlement, family_under, settled, unbilled_of
 from projections.usage import Cell, CellKey
-from services.projection.catalog import CatalogLog
-from services.projection.partition import PartitionState, Unwritten
+from services.projection.catalog_fold import CatalogLog
 from services.projection.settled_tables import NOTHING_SHOWN, AlertsWriter, write_balances, write_behind, write_outlooks
+from services.projection.unwritten import PartitionState, Unwritten
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED

@@ -12,8 +12,8 @@ from typing import Any
 
 from services.refusals.refusal import Reason
 from services.refusals.refused_usage import HELD
-from services.refusals.rows import Row
-from services.store.finding import has_code
+from services.refusals.rejected_record import Row
+from services.store.conditions import has_code
 
 #: Rows that one transaction lets go.
 AT_ONCE = 5_000

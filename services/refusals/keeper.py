@@ -13,7 +13,7 @@ from services.kafka import Cluster, LogReader
 from services.outage import Outage
 from services.postgres import Postgres
 from services.refusals.refused_usage import ListedElsewhereError, forget_old, positions, put
-from services.refusals.rows import row_of
+from services.refusals.rejected_record import row_of
 
 #: Rows of one transaction, and the pause between two looks: many refusals are listed together.
 _AT_ONCE, _PAUSE_S = 2_000, 0.2

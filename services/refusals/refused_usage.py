@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.failures import Passing, Worded
-from services.refusals.rows import Row
+from services.refusals.rejected_record import Row
 from services.store.listing import Condition, all_placed
 
 #: As long as `usage.rejected` has the bytes.

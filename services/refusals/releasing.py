@@ -15,15 +15,15 @@ import structlog
 from events.actors import USAGE
 from events.dates import in_ms
 from projections.resources import Resources
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import Passing
 from services.kafka import Cluster, SharedWriter
 from services.outage import Outage
 from services.postgres import Postgres
 from services.refusals import held_usage
 from services.refusals.held_usage import CAUSES, OF_ACCOUNT, Cause
+from services.refusals.rejected_record import Row
 from services.refusals.replaying import replay_refused
-from services.refusals.rows import Row
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
 from services.store.skeletons import AT_ONCE, make_skeletons

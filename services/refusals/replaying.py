@@ -9,7 +9,7 @@ from events.topics import USAGE, USAGE_REJECTED, partition_of
 from services.kafka import Cluster, FetchedRecord, LogReader, Record, SharedWriter
 from services.postgres import Postgres
 from services.refusals.refused_usage import forget, note_replayed
-from services.refusals.rows import Row, as_it_came, id_of
+from services.refusals.rejected_record import Row, as_it_came, id_of
 from services.store.view import partitions_of
 
 _CUT = "the topic has only the beginning of its value: its publisher has to send it again"

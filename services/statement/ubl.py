@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from events.decimals import plain
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.statement.looks import templates
 from services.statement.statement import Statement, Tax
 

@@ -23,8 +23,8 @@ from events.facts.resources import OrganizationConfigured, ResourceFact
 from services.commands.correction_rules import stream_of_usage
 from services.commands.table import kind_of
 from services.failures import Worded
+from services.store.conditions import OF_BILL
 from services.store.fence import IDENTITY
-from services.store.finding import OF_BILL
 from services.store.generations import GENERATIONS, Generations, generations_of
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import CONFIG

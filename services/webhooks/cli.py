@@ -11,8 +11,8 @@ from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
 from services.run.process import PostgresProcess, run_on_postgres
 from services.store.generations import load_generations
+from services.webhooks.lanes import Webhooks
 from services.webhooks.rules import WebhookRules
-from services.webhooks.running import Webhooks
 from services.webhooks.sending import open_sender
 
 log = structlog.get_logger(__name__)

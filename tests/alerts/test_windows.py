@@ -7,7 +7,7 @@ import pytest
 from events.resources.notifications import NotificationConfiguration
 from services.alerts.counting import windows
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LEAST = {"name": "N", "description": "D", "code": "c", "eventName": "alert.usage.refused"}

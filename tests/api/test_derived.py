@@ -16,7 +16,7 @@ from events.facts.bills import BillIssued, BillVoided
 from services.postgres import Postgres
 from services.readside.family_now import settle_now
 from services.readside.live import create_read_models, live_schema, move_live
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.run.stack import Stack
 from services.store.events import NewEvent, append
 from tests.store.kit import NOW, Store

@@ -20,7 +20,7 @@ from services.billing.runner import JobRunner
 from services.billing.selection import Target
 from services.concurrency import Turns
 from services.kafka import Cluster, KafkaUnreachableError
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import ProjectionStalledError, open_watcher
 from tests.store.kit import Store
 

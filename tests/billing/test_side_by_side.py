@@ -16,7 +16,7 @@ from services.billing.runner import JobLocks, JobRunner
 from services.billing.selection import Target
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from tests.store.kit import Store
 

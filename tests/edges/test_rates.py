@@ -5,7 +5,7 @@ import pytest
 
 from services.access.client import AsyncPatient, Patient
 from services.api.edges.rates import Allowance, Attempts, Rates, TooManyAttemptsError, TooManyRequestsError
-from services.api.errors import response_to
+from services.api.statuses import response_to
 from services.billing.jobs import TooManyJobsError
 
 

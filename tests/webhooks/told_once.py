@@ -4,7 +4,7 @@ destination wants becomes a delivery. Ends when all that there is was looked at.
 
 import asyncio
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.postgres import Role, open_postgres

@@ -8,12 +8,12 @@ from typing import Any
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, Settlement
 from projections.settlement.states_by_day import BurnDay, burn_down, state_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.past.known_family import KnownFamily, load_known
+from services.readside.waiter import Waiter
 
 Document = dict[str, Any]
 

@@ -15,12 +15,12 @@ from projections.entities import BalanceEntity, CommitmentEntity
 from projections.outlook import BurnDown, burn_down, progress
 from projections.settlement import AgreementState, Settlement
 from projections.settlement.states_by_day import state_of
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.past.known_family import KnownFamily, load_known
+from services.readside.waiter import Waiter
 
 Document = dict[str, Any]
 

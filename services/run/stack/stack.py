@@ -12,10 +12,10 @@ from services.kafka import Cluster
 from services.run.cluster import cluster_at
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
-from services.run.stack.errors import NoAnswer, NotOurs, StackError
+from services.run.stack.faults import NoAnswer, NotOurs, StackError
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock, hold_home
-from services.run.stack.parts import EmbeddedPart, Endpoints, Given, Part
+from services.run.stack.part import EmbeddedPart, Endpoints, Given, Part
 from services.run.stack.postgres import EmbeddedPostgres
 from services.run.stack.probe import kafka_answers, postgres_answers
 from services.run.stack.supervise import Kept

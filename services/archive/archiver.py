@@ -16,12 +16,12 @@ import pyarrow as pa
 import structlog
 
 from events.topics import USAGE
-from services.archive.counting import begun, ended, put_counts
-from services.archive.errors import AnotherArchiverError, AnotherTopicError
+from services.archive.defects import AnotherArchiverError, AnotherTopicError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, is_passed, part_of, seal
+from services.archive.partition_counts import begun, ended, put_counts
 from services.archive.pieces import read_piece, table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import Cluster, KafkaAdmin, LogReader, mark_of
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.codec import NewerRecordError
-from services.access.errors import ForbiddenError, NotSignedInError
+from services.access.denials import ForbiddenError, NotSignedInError
 from services.access.gate import Gate
 from services.api.edges.bodies import (
     BodyTooLargeError,
@@ -31,13 +31,13 @@ from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
-from services.commands import errors as refused
+from services.commands import refused
 from services.commands.bill_rules import BillsPending
 from services.exports.jobs import ExportNotReadyError, ExportRemovedError, TooManyExportsError
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
-from services.proof.keeping import NoHeadsError
+from services.proof.heads_topic import NoHeadsError
 from services.statement.paper import UnreadableLogo
 from services.statement.ubl import NotForUbl
 from services.store.events import RecordTooLargeError, StreamMovedError

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from projections.readmodels import alerts_due
 from services.alerts.counting import RefusalCounter
-from services.alerts.finding import Shown
 from services.alerts.following import MOVED, WITH_RULES, EventFollower
+from services.alerts.matching import Shown
 from services.alerts.raising import AlertRaiser
 from services.concurrency import first_of
 from services.failures import Passing

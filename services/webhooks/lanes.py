@@ -23,7 +23,7 @@ from services.sight.metrics import ATTEMPT, DELIVERED_AFTER, OPEN, SENDING
 from services.sight.pulse import PULSE
 from services.webhooks.claims import Claim, Claims, Key, Outcome
 from services.webhooks.destinations import CHANNEL
-from services.webhooks.keeping import good_secrets
+from services.webhooks.kept_secrets import good_secrets
 from services.webhooks.rules import WebhookRules
 from services.webhooks.sealing import CannotOpenError
 from services.webhooks.sending import Sender

@@ -11,12 +11,12 @@ from services.api.calls import Call
 from services.api.funds import standing_of
 from services.api.parameters import Day, Instant
 from services.api.wire import document_of
-from services.commands.errors import InvalidField, UnknownResource
 from services.commands.kind import Kind
+from services.commands.refused import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.readside.bill_rows import HAS_STATUS, IS_UNLOCKED_UNLESS
 from services.readside.past.cut import EVENT_IS_KNOWN, Cut, cut_at, events_known
-from services.readside.past.known import KnownFamily, load_known
+from services.readside.past.known_family import KnownFamily, load_known
 from services.store.listing import Condition
 
 AS_OF, KNOWN_AT = Day("asOf"), Instant("knownAt")

@@ -22,7 +22,7 @@ from projections.usage import details_of
 from services.concurrency import compute
 from services.kafka import POLL_RECORDS, LogReader
 from services.readside.past import PastFamily
-from services.readside.past.usage import Logged, usage_between
+from services.readside.past.logged_usage import Logged, usage_between
 
 Document = dict[str, Any]
 
