@@ -29,7 +29,7 @@ from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
 from services.personal.fields import Rewrite, changed_usage
-from services.personal.keys import sealers_of
+from services.personal.keys import SealersOf, sealers_of, sealers_to_try
 from services.store.view import get
 
 
@@ -95,13 +95,13 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
         usage = await _found(call, asked)
         if asked.dry_run:
             async with call.reading() as connection:
-                decided = await _amending(call, connection, asked, usage)
+                decided = await _amending(call, connection, asked, usage, sealers_to_try)
             return await _tried(call, asked, usage, decided)
         async with in_turn(call) as turn:
             before = await answer_before(turn, sent)
             if before is not None:
                 return before
-            corrected = await _corrected(turn, usage, await _amending(call, turn.connection, asked, usage))
+            corrected = await _corrected(turn, usage, await _amending(call, turn.connection, asked, usage, sealers_of))
             return await answer_at_last(turn, sent, corrected)
 
     return await once_by_itself(call, sent, work)
@@ -119,23 +119,23 @@ async def _voiding(call: Call, connection: Any, asked: VoidBody, usage: LoggedUs
     return _Decided(earlier, void(usage, stands_of(usage, earlier), asked.reason))
 
 
-async def _amending(call: Call, connection: Any, asked: AmendBody, usage: LoggedUsage) -> _Decided:
+async def _amending(call: Call, connection: Any, asked: AmendBody, usage: LoggedUsage, sealers: SealersOf) -> _Decided:
     """Raises: UnknownResource, InvalidField, UsageIsVoided, NoPersonalKeyError."""
     meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
     if meter is None:
         raise UnknownResource(kind="meter", id=usage.rated.meter_id)
-    now, seal = asked.fields(meter.body), await _seal_of(call, connection, usage)
+    now, seal = asked.fields(meter.body), await _seal_of(call, connection, usage, sealers)
     earlier = await corrections_of(connection, usage, call.api.generations)
     stands = stands_of(usage, earlier)
     return _Decided(earlier, amend(usage, stands, changed_usage(now, seal, stands), asked.reason))
 
 
-async def _seal_of(call: Call, connection: Any, usage: LoggedUsage) -> Rewrite:
+async def _seal_of(call: Call, connection: Any, usage: LoggedUsage, sealers: SealersOf) -> Rewrite:
     """What becomes of a text of `who`: it is sealed, as ingest would have it. Raises: NoPersonalKeyError."""
     if not (await call.configured(connection)).keeps_keys:
         return lambda text, before: text
-    sealers = await sealers_of(connection, call.organization, [usage.account_id], call.api.keyring)
-    return sealers[usage.account_id].seal_over
+    of_account = await sealers(connection, call.organization, [usage.account_id], call.api.keyring)
+    return of_account[usage.account_id].seal_over
 
 
 async def _found(call: Call, usage_name: UsageName) -> LoggedUsage:
