@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from events.facts.resources import AccountCreated, AccountForgotten
+from events.facts.resources import AccountForgotten
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource, moment_text
 from events.resources.catalog import PlanTemplate
@@ -39,16 +39,14 @@ ENDED: dict[BillingEntity, Kind] = {
 _DAYS = ("contract", "commitment")
 
 
-def account_created(resources: Resources, id: str, body: Account, partitions: int) -> AccountCreated:
-    """The fact, with what is decided for life: root, partition of the log and time zone. The checks are done."""
+def for_life(resources: Resources, id: str, body: Account, partitions: int) -> dict[str, Any]:
+    """What is decided for life when an account is made: root, partition of the log, time zone. The checks are done."""
     if body.parent_account_id is not None:
         parent = resources.accounts[body.parent_account_id]
-        root, partition, zone = parent.root_id, parent.partition, parent.timezone
-    else:
-        assert resources.config is not None
-        root, partition = id, partition_of(resources.organization, body.code, partitions)
-        zone = body.timezone or resources.config.body.timezone
-    return AccountCreated(id=id, version=1, body=body, root_id=root, partition=partition, timezone=zone)
+        return {"root_id": parent.root_id, "partition": parent.partition, "timezone": parent.timezone}
+    assert resources.config is not None
+    zone = body.timezone or resources.config.body.timezone
+    return {"root_id": id, "partition": partition_of(resources.organization, body.code, partitions), "timezone": zone}
 
 
 def forget(resources: Resources, command: ForgetAccount) -> AccountForgotten:
