@@ -162,6 +162,10 @@ class BalanceEntity(Entity[Balance]):
         return replace(self, folded=envelope.sequence, schedules=schedules)
 
 
+#: What money stands in and is drawn from: of it alone settlement derives how it stands.
+Fund = CommitmentEntity | BalanceEntity
+
+
 def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:
     return envelope.sequence, envelope.sequence, envelope.time, envelope.time
 

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from projections.clock import Evidence, today_of
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import CommitmentEntity, Entity, Fund
 from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 def is_fund(entity: Entity[Any]) -> bool:
     """Whether it is a commitment or balance: settlement derives fields of nothing else."""
-    return isinstance(entity, CommitmentEntity | BalanceEntity)
+    return isinstance(entity, Fund)
 
 
 async def derived_fields(
@@ -87,7 +87,7 @@ async def read_fund(
 
 def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
     """The same of a commitment or balance that was made just now, before any usage is drawn on it; {} of all else."""
-    if not isinstance(entity, CommitmentEntity | BalanceEntity):
+    if not isinstance(entity, Fund):
         return {}
     account = resources.accounts[entity.body.account_id]
     today = today_of(resources, account.timezone, Evidence(fact=entity.created))

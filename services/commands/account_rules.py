@@ -4,7 +4,7 @@ end-dating: whatever of an account or a contract would still run at a day ends t
 
 import json
 from datetime import date, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -26,17 +26,6 @@ from services.commands.table import KINDS
 
 MAX_CHILDREN = 999
 R = TypeVar("R", bound=Resource)
-#: m3ter's names of what can be ended, and the kinds that they stand for.
-BillingEntity = Literal["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
-ENDED: dict[BillingEntity, Kind] = {
-    "CONTRACT": KINDS["contract"],
-    "ACCOUNTPLAN": KINDS["accountPlan"],
-    "PREPAYMENT": KINDS["commitment"],
-    "PRICINGS": KINDS["pricing"],
-    "COUNTER_PRICINGS": KINDS["counterPricing"],
-}
-#: Kinds whose end is a day, whatever is sent; the others keep a date-time.
-_DAYS = ("contract", "commitment")
 
 
 def for_life(resources: Resources, id: str, body: Account, partitions: int) -> dict[str, Any]:
@@ -144,7 +133,7 @@ def ended_body(kind: Kind, entity: Entity[R], end: date | datetime, zone: str) -
     if end_before is not None and named_day(end_before, zone) <= last:
         return None
     document = json.loads(entity.body.model_dump_json(by_alias=True, exclude_unset=True))
-    document["endDate"] = moment_text(last if kind.name in _DAYS else end)
+    document["endDate"] = moment_text(last if kind.ends_on_a_day else end)
     return _read(type(entity.body), document)
 
 

@@ -15,7 +15,8 @@ from services.commands.table import KINDS
 from tests.modules import ROOMS, ROOT, sources
 
 #: Where the rows are.
-ROWS = {"services/commands/table.py", "projections/resources.py"}
+TABLE = ("table", "catalog_kinds", "account_kinds")
+ROWS = {*(f"services/commands/{name}.py" for name in TABLE), "projections/resources.py"}
 
 
 def bodies(of: type[Resource]) -> Iterator[type[Resource]]:

@@ -11,11 +11,12 @@ from typing import Any, Literal, NamedTuple
 from pydantic.alias_generators import to_camel
 
 from projections.calendar import ONE_DAY, local_day
-from projections.entities import BalanceEntity, CommitmentEntity
+from projections.entities import Fund
 from projections.outlook import BurnDown, burn_down, progress
 from projections.settlement import AgreementState, Settlement
 from projections.settlement.states_by_day import state_of
 from services.commands.errors import InvalidField, UnknownResource
+from services.commands.table import KINDS
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
@@ -57,7 +58,7 @@ class _Known(NamedTuple):
     family: KnownFamily
     settlement: Settlement
     state: AgreementState
-    entity: CommitmentEntity | BalanceEntity
+    entity: Fund
     #: The last day that is over.
     over: date
 
@@ -76,9 +77,7 @@ async def _document(
 
 
 def _made(family: KnownFamily, asked: OutlookAsked, part: Callable[[_Known, OutlookAsked], Document]) -> Document:
-    entity: CommitmentEntity | BalanceEntity | None = (
-        family.resources.commitments if asked.kind == "commitment" else family.resources.balances
-    ).get(asked.id)
+    entity: Any = KINDS[asked.kind].held(family.resources).get(asked.id)
     settlement = family.settled(asked.as_of)
     state = state_of(settlement, asked.id)
     if entity is None or state is None:
