@@ -100,8 +100,8 @@ class Kind:
     sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
-    #: Which of these follow from its facts alone, so that events show them, too.
-    told: tuple[str, ...] = ()
+    #: Which of these follow from its facts alone, so that events show them, too; each with m3ter's word for its type.
+    told: tuple[tuple[str, str], ...] = ()
     #: Facts that change one and are not called after it.
     other_facts: tuple[str, ...] = ()
     #: What m3ter counts it to: its events' names begin with it.
@@ -144,7 +144,7 @@ class Kind:
     @property
     def unsaid(self) -> tuple[str, ...]:
         """What answers show of it and events do not: it follows from usage, and no fact says it."""
-        return tuple(name for name in self.derived if name not in self.told)
+        return tuple(name for name in self.derived if name not in dict(self.told))
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""

@@ -60,7 +60,7 @@ class Rules:
 
 def rules_of(model: type[Resource]) -> Rules:
     """Those of the kind with this body."""
-    return _RULES.get(model, _NONE)
+    return RULES.get(model, _NONE)
 
 
 def _of_aggregation(resources: Resources, asked: Asked) -> None:
@@ -82,7 +82,7 @@ _OF_SCHEDULE = Rules(
     deleted=schedule_rules.ended,
     needs=(ItsBalance(),),
 )
-_RULES: dict[type[Resource], Rules] = {
+RULES: dict[type[Resource], Rules] = {
     Meter: Rules(
         lambda resources, asked: catalog_rules.check_meter(resources, asked.body, asked.current),
         needs=(Referring(("aggregation",)),),
