@@ -8,7 +8,6 @@ from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterAdjustment
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.kind import BEGINS, InnerList, InStories, Kind, WhenNamed
 
@@ -23,7 +22,6 @@ _OF_BALANCE: dict[str, Any] = {
     "within": ("balanceId", "balance"),
     "fixed": ("balanceId",),
     "derived": ("nextRun", "previousRun"),
-    "entity": ScheduleEntity,
 }
 
 #: Each behind what it refers to, as a story makes them.
@@ -39,7 +37,6 @@ ACCOUNT_KINDS = (
         derived=("forgottenAt",),
         told=(("forgottenAt", "string"),),
         other_facts=("AccountForgotten",),
-        entity=AccountEntity,
         in_stories=InStories(
             {"emailAddress": "{code}@example.com"},
             inner=InnerList("plans", "accountPlan", "account"),
@@ -50,7 +47,6 @@ ACCOUNT_KINDS = (
         "planGroup",
         PlanGroup,
         (f.IDS, f.one_of("accountId")),
-        entity=PlanEntity,
         # What is in it, and who is on it, was judged by them.
         fixed=("currency", "accountId"),
     ),
@@ -97,7 +93,6 @@ ACCOUNT_KINDS = (
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
         told=(("amountUnscheduled", "double"), ("topUps", "array"), ("cancellation", "map")),
         other_facts=("CommitmentToppedUp", "CommitmentCancelled"),
-        entity=CommitmentEntity,
         supposable=True,
         ended_as="PREPAYMENT",
     ),
@@ -112,7 +107,6 @@ ACCOUNT_KINDS = (
         derived=(*_SPENT, "amount", "amountRemaining"),
         told=(("amount", "double"),),
         other_facts=("BalanceTransacted",),
-        entity=BalanceEntity,
         supposable=True,
     ),
     Kind(

@@ -2,7 +2,6 @@
 
 from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.counters import Counter, CounterPricing
-from projections.entities import PlanEntity
 from services.commands import filters as f
 from services.commands.kind import BEGINS, InnerList, InStories, Kind, WhenNamed
 
@@ -27,7 +26,6 @@ CATALOG_KINDS = (
         "planTemplate",
         PlanTemplate,
         (f.IDS, f.equals("productId")),
-        entity=PlanEntity,
         in_stories=InStories({"standingCharge": 0, "billFrequency": "MONTHLY"}),
         supposable=True,
     ),
@@ -35,7 +33,6 @@ CATALOG_KINDS = (
         "plan",
         Plan,
         (f.IDS, f.names_one_of("accountId"), f.PRODUCT_OF_PLAN),
-        entity=PlanEntity,
         in_stories=InStories(inner=InnerList("pricings", "pricing", "plan"), made_beside="planTemplate"),
         supposable=True,
     ),

@@ -15,7 +15,7 @@ from events.facts.base import Fact
 from events.resources.base import Resource
 from events.resources.notifications import USAGE_REFUSED
 from projections.entities import Entity
-from projections.resources import ATTRIBUTES, Resources
+from projections.resources import ATTRIBUTES, ENTITIES, Resources
 from services.commands.filters import Filter
 
 #: m3ter's names of what can be ended.
@@ -116,7 +116,6 @@ class Kind:
     leads_to: Literal["terms", "rules", "nothing"] = "terms"
     #: Whether usage is added up by it: by a new or changed one from the beginning.
     adds_up: bool = False
-    entity: type[Entity[Any]] = Entity
     #: Its HTTP path, where that is not the plural of its name.
     at: str | None = None
     #: None: a scenario file has no list of them.
@@ -135,6 +134,11 @@ class Kind:
     def attribute(self) -> str:
         """The attribute of `Resources` that holds it."""
         return ATTRIBUTES[self.model]
+
+    @property
+    def entity(self) -> type[Entity[Any]]:
+        """What it is with its history."""
+        return ENTITIES[self.model]
 
     @property
     def ends_on_a_day(self) -> bool:

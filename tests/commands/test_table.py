@@ -9,7 +9,7 @@ from events.facts import FACTS
 from events.facts.base import Route
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.resources import ATTRIBUTES, Resources
+from projections.resources import ATTRIBUTES, ENTITIES, Resources
 from projections.settlement import together
 from services.commands.filters import HasCode, NamesOneOf, OfAccount
 from services.commands.kind import BillingEntity
@@ -34,7 +34,7 @@ NAMES = {name for row in KINDS.values() for name in (row.name, row.attribute, ro
 
 
 def test_every_body_has_its_row_its_attribute_and_its_facts() -> None:
-    assert {row.model for row in KINDS.values()} == ATTRIBUTES.keys() == BODIES
+    assert {row.model for row in KINDS.values()} == ATTRIBUTES.keys() == ENTITIES.keys() == BODIES
     assert set(ATTRIBUTES.values()) <= {one.name for one in fields(Resources)}
     for body in BODIES:
         assert {f"{body.__name__}{ending}" for ending in ("Created", "Updated", "Deleted")} <= FACTS.keys()
@@ -107,7 +107,6 @@ def test_what_an_index_is_asked_for_is_there_to_be_found() -> None:
 #: Who may ask of which kind something is, and why. Whoever only speaks about a kind names it as he likes.
 ASKS = {
     "services/commands/rules.py": "the rows of rules",
-    "projections/entities.py": "the history that an entity of a kind has: what evolves by it",
     "projections/rating/prices.py": "a price is of an aggregation or of a formula, and computed otherwise",
     "services/commands/catalog_rules.py": "rules: of what has fees a plan alone has a template",
     "services/commands/schedule_rules.py": "rules: a schedule pays in, or charges",
