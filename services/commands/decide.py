@@ -21,7 +21,6 @@ from services.commands.checks import (
     check_version,
     existing,
 )
-from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
     AdvanceClock,
@@ -35,6 +34,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.refused import AlreadyUsed
 from services.commands.rules import Asked, rules_of
 from services.commands.table import KINDS
 

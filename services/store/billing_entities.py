@@ -6,7 +6,7 @@ from typing import Any
 
 from projections.entities import AccountEntity, Entity
 from services.commands.table import KINDS
-from services.store.finding import names_one_of
+from services.store.conditions import names_one_of
 from services.store.view import OF_KIND, entity_of
 
 _ACCOUNT = f"{OF_KIND} AND e.id = $3"
