@@ -29,6 +29,8 @@ _IN_TERM = ("ACTIVE", "EXHAUSTED")
 #: What rules wait for: of all, and of what is left or used of funds.
 EVERY, _OF_FUNDS = frozenset((*LEVELS, TOP_UP, BILL)), frozenset((USED, LEFT, EXHAUSTED))
 _BILLS = frozenset((BILL,))
+#: What rules wait for that follows from forecasts: `expected_levels`.
+EXPECTED = frozenset((RUNS_OUT, AT_RISK))
 
 
 class Level(NamedTuple):
