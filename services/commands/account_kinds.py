@@ -80,6 +80,7 @@ ACCOUNT_KINDS = (
         **_OF_ACCOUNT,
         in_stories=BEGINS,
         supposable=True,
+        spans=True,
         ended_as="ACCOUNTPLAN",
     ),
     Kind(
@@ -94,6 +95,7 @@ ACCOUNT_KINDS = (
         told=(("amountUnscheduled", "double"), ("topUps", "array"), ("cancellation", "map")),
         other_facts=("CommitmentToppedUp", "CommitmentCancelled"),
         supposable=True,
+        spans=True,
         ended_as="PREPAYMENT",
     ),
     Kind(
@@ -107,6 +109,7 @@ ACCOUNT_KINDS = (
         derived=(*_SPENT, "amount", "amountRemaining"),
         told=(("amount", "double"),),
         other_facts=("BalanceTransacted",),
+        spans=True,
         supposable=True,
     ),
     Kind(

@@ -110,6 +110,8 @@ class Kind:
     single: bool = False
     #: Whether what changes it changes something beside it, too, and so has paths of its own.
     written_beside: bool = False
+    #: Whether an account's pages reach over its days, from its first to its last.
+    spans: bool = False
     #: What m3ter calls those of it that can be ended with their account or contract; None: they cannot.
     ended_as: BillingEntity | None = None
     #: What follows from it: terms, by which accounts are settled; rules, by which something is raised or done; nothing.

@@ -1,6 +1,7 @@
 """A kind of resource is a row: its body says what it refers to and by what it is found, the table all else."""
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import get_args
@@ -166,6 +167,18 @@ def told_apart(asked: ast.expr) -> Iterator[str]:
             yield name
         case ast.Name(id=name) if name in CLASSES:
             yield name
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    return (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def test_no_query_lists_kinds() -> None:
+    for path in (path for room in ROOMS for path in sources(room)):
+        for text in texts(parsed(path)):
+            assert not re.search(r"\bkind IN \('", text), (
+                f"{path.relative_to(ROOT)} lists kinds in a query: see their rows"
+            )
 
 
 def test_nobody_else_asks_of_which_kind_something_is() -> None:
