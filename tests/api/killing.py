@@ -33,13 +33,16 @@ class Posted(NamedTuple):
     organization: str
     path: str
     key: str
+    #: A JSON object; empty: no body.
+    body: bytes = b""
 
 
 async def _post(app: Any, moment: int, posted: Posted) -> int:
     async with served(app) as url, http_client(f"{url}/organizations/{posted.organization}") as client:
         if moment:
             kill_at(moment, {module.__file__ or "": frozenset() for module in LOOKED_AT}, most_turns=1)
-        answer = await client.post(posted.path, headers={"Idempotency-Key": posted.key})
+        headers = {"Idempotency-Key": posted.key, "content-type": "application/json"}
+        answer = await client.post(posted.path, content=posted.body, headers=headers)
         sys.settrace(None)
         return answer.status_code
 
