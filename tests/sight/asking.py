@@ -40,7 +40,7 @@ def read(text: str) -> Numbers:
 
 async def numbers(url: str) -> Numbers:
     """What a process shows."""
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
         answer = await client.get(f"{url}/metrics")
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain; version=")
     return read(answer.text)
@@ -48,7 +48,7 @@ async def numbers(url: str) -> Numbers:
 
 async def asked(url: str, probe: str) -> tuple[int, dict[str, Any]]:
     """`live` or `ready`: status and document."""
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
         answer = await client.get(f"{url}/{probe}")
     return answer.status_code, answer.json()
 
