@@ -1,19 +1,16 @@
 """What an API's process does beside its requests, once, for an organization: rules hear of events, and what a webhook
-destination wants becomes a delivery. Ends when all that there is was looked at.
-
-    TRUEUP_DATABASE_URL=... python tests/webhooks/told_once.py ORGANIZATION
+destination wants becomes a delivery. Ends when all that there is was looked at. For `tests/killing.py`.
 """
 
 import asyncio
-import os
-import sys
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.postgres import Role, open_postgres
 from services.store.generations import load_generations
 from services.webhooks.announcing import Announcer
+from tests.killing import Counted, Work
 
 _IS_DONE = """
 SELECT (SELECT max(position) FROM store.events WHERE organization = $1)
@@ -27,7 +24,9 @@ async def tell(url: str, organization: str) -> None:
     async with open_postgres(url, role=Role.API) as postgres, open_postgres(url, role=Role.WATCH) as every:
         async with every.connection() as connection:
             generations = await load_generations(connection)
-        await Alerts(postgres, every, lambda: generations, wire_document, _nothing).follow()
+        alerts = Alerts(postgres, every, lambda: generations, wire_document, _nothing, _very_late)
+        await alerts.follow()
+        await alerts.tell_behind()
         announcing = asyncio.create_task(Announcer(postgres, every, lambda: generations, documents_at, encode).run())
         async with postgres.of(organization).connection() as connection:
             while not await connection.fetchval(_IS_DONE, organization):
@@ -40,10 +39,17 @@ async def _nothing(organization: str) -> None:
     """No automatic rule is about this."""
 
 
-def main() -> None:
-    """Of the organization that is named."""
-    asyncio.run(tell(os.environ["TRUEUP_DATABASE_URL"], sys.argv[1]))
+async def _very_late() -> float:
+    """How late read models are, in seconds."""
+    return 86_400.0
 
 
-if __name__ == "__main__":
-    main()
+def tell_once(url: str, organization: str) -> Work:
+    """Of the organization that is named; nothing comes of it but what it does."""
+
+    def work(counted: Counted, /, *_: str) -> int:
+        with counted():
+            asyncio.run(tell(url, organization))
+        return 0
+
+    return work
