@@ -115,7 +115,7 @@ class Endings:
     ) -> Generator[None, object, object]:
         """Note which have begun."""
         found = yield
-        if fixturedef.argname in SERVERS and fixturedef.scope != "function":
+        if fixturedef.argname in SERVERS and fixturedef.scope in ("session", "package"):
             self._begun[fixturedef.argname] = fixturedef, request
         return found
 
