@@ -32,7 +32,7 @@ def signed(document: dict[str, Any], secret: bytes = SECRET, algorithm: str = "H
 def unsigned(document: dict[str, Any]) -> str:
     """`alg: none`, by hand: no library makes it gladly."""
     parts = ({"alg": "none", "typ": "JWT"}, document)
-    return ".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in parts) + "."
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
 
 
 def test_a_token_says_whose_it_is_and_what_it_is_good_for() -> None:

@@ -108,7 +108,7 @@ def faults(schema: dict[str, Any], value: Any, path: str = "answer") -> list[str
     unknown = schema.keys() - SPELLED - WORDS
     assert not unknown, f"{path}: nobody checks {unknown}"
     if "anyOf" in schema:
-        tried = [faults(one, value, path) for one in schema["anyOf"]]
+        tried = [faults(choice, value, path) for choice in schema["anyOf"]]
         return [] if [] in tried else min(tried, key=len)
     types = _TYPES.get(schema.get("type", ""))
     if types and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):

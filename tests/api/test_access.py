@@ -49,7 +49,7 @@ async def known(store: Store) -> list[str]:
 
 def everywhere(organizations: list[str], ids: list[str]) -> Iterator[tuple[str, str]]:
     """A request to each route, of each organization, about each id."""
-    return (asked(route, one, id) for route in routes() for one in organizations for id in ids)
+    return (asked(route, organization, id) for route in routes() for organization in organizations for id in ids)
 
 
 async def test_without_a_token_of_ours_every_route_says_the_same(
@@ -70,7 +70,7 @@ async def test_another_organizations_key_learns_nothing(
 ) -> None:
     with no_database(monkeypatch):
         paths = chain(everywhere([store.organization], [known[1], UNKNOWN]), everywhere(["unknown"], [UNKNOWN]))
-        odd = [("GET", f"/organizations/{one}/accounts") for one in ("*", "x" * 200, "%00")]
+        odd = [("GET", f"/organizations/{name}/accounts") for name in ("*", "x" * 200, "%00")]
         [(status, _, text)] = await answers(client, bearer("other"), chain(paths, odd))
     assert (status, json.loads(text)) == (403, {"message": "the access key is not of this organization"})
 
@@ -103,7 +103,9 @@ async def test_a_key_with_the_one_scope_comes_in(
 async def test_what_was_refused_has_done_nothing(client: httpx.AsyncClient, store: Store, known: list[str]) -> None:
     async def made() -> list[int]:
         tables = ("events", "entities", "idempotency", "bill_jobs", "refused_usage")
-        counts = [f"(SELECT count(*) FROM store.{one} WHERE organization = '{store.organization}')" for one in tables]
+        counts = [
+            f"(SELECT count(*) FROM store.{table} WHERE organization = '{store.organization}')" for table in tables
+        ]
         async with store.postgres.connection() as connection:
             return list((await connection.fetchrow(f"SELECT {', '.join(counts)}")).values())
 

@@ -24,7 +24,7 @@ async def adjusted(store: Store) -> tuple[str, str]:
 
 
 async def days(sdk: AsyncM3ter, **asked: Any) -> list[str]:
-    return [str(one.date) async for one in sdk.counter_adjustments.list(**asked)]
+    return [str(counter_adjustment.date) async for counter_adjustment in sdk.counter_adjustments.list(**asked)]
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ async def test_a_committed_command_answers_without_fields_that_cannot_be_derived
     assert "amountSpent" not in sent[0].json()
     assert (await http.get(f"/commitments/{held}")).status_code == 500
     for path in ("/commitments", "/commitments/search"):
-        listed = {one["accountId"]: one for one in (await http.get(path)).json()["data"]}
+        listed = {document["accountId"]: document for document in (await http.get(path)).json()["data"]}
         assert "amountSpent" not in listed[bad] and listed[good]["amountSpent"] == 0
 
 

@@ -42,7 +42,7 @@ async def test_an_event_shows_the_resource_before_and_after(sdk: AsyncM3ter, acc
     id = await changed(sdk, account)
     events = [event async for event in sdk.events.list(resource_id=id)]
     assert [event.event_name for event in events] == [
-        f"{COMMITMENT}.{one}" for one in ("deleted", "updated", "created")
+        f"{COMMITMENT}.{ending}" for ending in ("deleted", "updated", "created")
     ]
     contents: list[Any] = [event.m3ter_event for event in events]
     deleted, updated, created = (content["eventData"] for content in contents)
@@ -73,11 +73,11 @@ async def test_an_event_is_found_by_its_id_alone(sdk: AsyncM3ter, account: str) 
 
 
 async def test_nobody_finds_anothers_events(sdk: AsyncM3ter, account: str, store: Store) -> None:
-    [event] = [one async for one in sdk.events.list(resource_id=account)]
+    [event] = [event async for event in sdk.events.list(resource_id=account)]
     await store.configure(f"{store.organization}-2")
     with pytest.raises(m3ter.NotFoundError):
         await sdk.events.retrieve(event.id, org_id=f"{store.organization}-2")
-    others = [one.event_name async for one in sdk.events.list(org_id=f"{store.organization}-2")]
+    others = [event.event_name async for event in sdk.events.list(org_id=f"{store.organization}-2")]
     assert others == ["configuration.organizationconfig.created"]
 
 
@@ -85,7 +85,7 @@ async def test_filters(sdk: AsyncM3ter, account: str, store: Store) -> None:
     other = await store.account("other")
     await changed(sdk, account)
     await store.create("product", code="p", name="P")
-    of_commitment = [f"{COMMITMENT}.{one}" for one in ("deleted", "updated", "created")]
+    of_commitment = [f"{COMMITMENT}.{ending}" for ending in ("deleted", "updated", "created")]
     assert await names(sdk, account_id=account) == [*of_commitment, "configuration.account.created"]
     assert await names(sdk, account_id=other) == ["configuration.account.created"]
     assert await names(sdk, event_name=f"{COMMITMENT}.updated") == [f"{COMMITMENT}.updated"]
@@ -111,7 +111,7 @@ async def test_everything_newest_first_page_by_page(sdk: AsyncM3ter, account: st
     whole = await names(sdk)
     assert whole == [
         *["configuration.product.created"] * 3,
-        *(f"{COMMITMENT}.{one}" for one in ("deleted", "updated", "created")),
+        *(f"{COMMITMENT}.{ending}" for ending in ("deleted", "updated", "created")),
         "configuration.account.created",
         "configuration.organizationconfig.created",
     ]

@@ -194,7 +194,7 @@ async def test_positions_follow_the_order_of_commits(store: Store, http: httpx.A
     for burst in range(5):
         bodies = [{"code": f"q{burst}-{number}", "name": "Q"} for number in range(10)]
         made = await asyncio.gather(*(http.post(f"{base}{path}", json=body) for path in paths for body in bodies))
-        assert {one.status_code for one in made} == {200}
+        assert {answer.status_code for answer in made} == {200}
     done.set()
     await following
     async with store.postgres.connection() as connection:

@@ -79,7 +79,7 @@ async def test_wrong_credentials_are_all_answered_alike(
     wrong += [("nobody", secret), ("a" * 500, "x"), ("a\0", "x")]
     answers = [await http.post("/oauth/token", json=GRANT, auth=one) for one in wrong]
     assert len(compared) == len(wrong)  # so that none is answered sooner
-    assert len({(one.status_code, one.text, one.headers["www-authenticate"]) for one in answers}) == 1
+    assert len({(answer.status_code, answer.text, answer.headers["www-authenticate"]) for answer in answers}) == 1
     assert (answers[0].status_code, list(answers[0].json())) == (401, ["message"])
     for header in ("", "Basic", "Basic !!", "Basic YQ==", "Basic OnM=", "Basic YTo=", "Bearer x"):
         answer = await http.post("/oauth/token", json=GRANT, headers={"authorization": header})
@@ -119,9 +119,9 @@ async def test_a_rotated_key_goes_on_for_its_grace_and_no_longer(http: httpx.Asy
     await until_refused(http, store, held[hasty])
     assert await status(http, store, held[patient]) == 200
     await token(http, patient)
-    for one in new:
-        assert (one.key.organization, one.key.scopes) == (store.organization, {Scope.READ})
-        assert await status(http, store, await token(http, (one.key.id, one.secret))) == 200
+    for new_key in new:
+        assert (new_key.key.organization, new_key.key.scopes) == (store.organization, {Scope.READ})
+        assert await status(http, store, await token(http, (new_key.key.id, new_key.secret))) == 200
     async with store.postgres.connection() as connection:
         await revoke_key(connection, patient[0])  # its grace is over sooner
     await until_refused(http, store, held[patient])

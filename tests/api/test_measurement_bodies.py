@@ -73,7 +73,7 @@ def test_every_wrong_item_is_named_and_the_message_tells_of_the_first() -> None:
     items = [GOOD | ({"ts": "x"} if place % 2 else {}) for place in range(20)]
     with pytest.raises(RefusedItemsError) as caught:
         read_items(body(*items))
-    assert [one["index"] for one in caught.value.refused] == list(range(1, 20, 2))
+    assert [refusal["index"] for refusal in caught.value.refused] == list(range(1, 20, 2))
     assert str(caught.value).startswith("measurements[1]: ts: must be an RFC 3339 date-time")
     assert str(caught.value).endswith("; and 5 more")
 

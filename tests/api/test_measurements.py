@@ -87,7 +87,7 @@ async def test_what_is_wrong_is_told_by_index_and_nothing_is_taken(
     items[3] |= {"uid": "u" * 51, "ts": "today"}
     answer = await metered.post("/measurements", json=body(*items))
     assert answer.status_code == 400
-    assert [one["index"] for one in answer.json()["refused"]] == [1, 3]
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == [1, 3]
     assert answer.json()["message"].startswith("measurements[1]: meter: is required; measurements[3]: ")
     assert await system.records(USAGE) == []
     assert (await metered.get("/accounts")).json()["data"] == []
@@ -183,8 +183,8 @@ async def test_what_kafka_did_not_confirm_is_named_and_counts_once_when_it_is_se
     monkeypatch.undo()
     assert answer.status_code == 503 and answer.headers.get("x-should-retry") == again
     expected = [number for number, code in enumerate(codes) if f"{store.organization}/{code}".encode() in lost]
-    assert [one["index"] for one in answer.json()["refused"]] == expected and 0 < len(expected) < 20
-    assert all(one["message"] == "Kafka did not answer" for one in answer.json()["refused"])
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == expected and 0 < len(expected) < 20
+    assert all(refusal["message"] == "Kafka did not answer" for refusal in answer.json()["refused"])
     if named:
         async with system.worker():
             await submitted(metered, *items)

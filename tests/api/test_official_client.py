@@ -96,7 +96,7 @@ async def test_charges_are_put_on_an_account_found_changed_and_taken_off(sdk: As
         ({"schedule_id": wallet}, []),
     ):
         wanted_now: Any = wanted
-        assert [one.id async for one in sdk.charges.list(**wanted_now)] == found, wanted
+        assert [charge.id async for charge in sdk.charges.list(**wanted_now)] == found, wanted
     changed = await sdk.charges.update(
         charge.id, code="a", name="A", entity_type="AD_HOC", line_item_type="AD_HOC", amount=5, version=1, **common
     )

@@ -52,8 +52,8 @@ async def test_a_compound_aggregation_is_made_priced_found_changed_and_kept(sdk:
     )
     assert (pricing.compound_aggregation_id, pricing.aggregation_id) == (made.id, None)
     for wanted in ({"codes": ["minutes"]}, {"ids": [made.id]}, {"product_id": [product]}):
-        assert [one.id async for one in sdk.compound_aggregations.list(**wanted)] == [made.id], wanted  # type: ignore[arg-type]
-    assert [one.id async for one in sdk.compound_aggregations.list(codes=["other"])] == []
+        assert [compound.id async for compound in sdk.compound_aggregations.list(**wanted)] == [made.id], wanted  # type: ignore[arg-type]
+    assert [compound.id async for compound in sdk.compound_aggregations.list(codes=["other"])] == []
     with pytest.raises(m3ter.BadRequestError, match="no aggregation has that code"):
         await sdk.compound_aggregations.create(calculation="aggregation.none", **common)
     changed = await sdk.compound_aggregations.update(made.id, calculation="2 * aggregation.units", version=1, **common)
@@ -90,11 +90,13 @@ async def test_a_plan_group_is_made_filled_attached_found_and_kept(sdk: AsyncM3t
     assert (link.plan_group_id, link.plan_id) == (group.id, plan)
     attached = await sdk.account_plans.create(account_id=account, plan_group_id=group.id, start_date="2026-01-01")
     assert (attached.plan_group_id, attached.plan_id) == (group.id, None)
-    assert [one.id async for one in sdk.plan_groups.list(account_id=[account])] == [group.id]
-    assert [one.id async for one in sdk.plan_groups.list(ids=[group.id])] == [group.id]
+    assert [plan_group.id async for plan_group in sdk.plan_groups.list(account_id=[account])] == [group.id]
+    assert [plan_group.id async for plan_group in sdk.plan_groups.list(ids=[group.id])] == [group.id]
     for wanted in ({"plan": plan}, {"plan_group": group.id}, {"ids": [link.id]}):
-        assert [one.id async for one in sdk.plan_group_links.list(**wanted)] == [link.id], wanted
-    assert [one.id async for one in sdk.plan_group_links.list(plan=group.id)] == []
+        assert [plan_group_link.id async for plan_group_link in sdk.plan_group_links.list(**wanted)] == [link.id], (
+            wanted
+        )
+    assert [plan_group_link.id async for plan_group_link in sdk.plan_group_links.list(plan=group.id)] == []
     for kept in (sdk.plan_groups.delete(group.id), sdk.plans.delete(plan)):
         with pytest.raises(m3ter.ConflictError, match="refers to it"):
             await kept
@@ -134,7 +136,7 @@ async def test_a_job_of_a_frequency_takes_those_on_a_group_of_such_plans(sdk: As
 
 async def test_a_contract_that_ends_ends_prices_of_own_plans_in_its_groups(sdk: AsyncM3ter, store: Store) -> None:
     product, _ = await a_plan(sdk, "shared")
-    [template] = [one.id async for one in sdk.plan_templates.list(product_id=product)]
+    [template] = [plan_template.id async for plan_template in sdk.plan_templates.list(product_id=product)]
     account = await store.account()
     plan = await sdk.plans.create(code="own", name="Own", plan_template_id=template, account_id=account)
     pricing = await sdk.pricings.create(

@@ -73,11 +73,11 @@ def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: 
 
 @each_operation
 def test_an_operation_names_every_part_of_its_path_once(method: str, path: str, operation: dict[str, Any]) -> None:
-    named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+    named = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"]
     assert sorted(named) == sorted(re.findall(r"{([^}]+)}", path))
-    every = [(one["in"], one["name"]) for one in operation.get("parameters", ())]
+    every = [(parameter["in"], parameter["name"]) for parameter in operation.get("parameters", ())]
     assert len(set(every)) == len(every)
-    assert all("schema" in one for one in operation.get("parameters", ()))
+    assert all("schema" in parameter for parameter in operation.get("parameters", ()))
 
 
 def test_the_document_is_openapi_whose_every_reference_leads_somewhere() -> None:
@@ -104,7 +104,9 @@ def test_schemas_are_spelled_as_json_schema_spells_them() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.single], ids=lambda kind: kind.name)
 def test_what_is_derived_is_declared_and_may_be_sent_back_unread(kind: Any) -> None:
     derived = derived_of(kind)
-    assert sorted(kind.derived) == sorted(str(one.alias) for one in derived.model_fields.values()) if derived else True
+    assert (
+        sorted(kind.derived) == sorted(str(field.alias) for field in derived.model_fields.values()) if derived else True
+    )
     held = document()["components"]["schemas"]
     for name in ("id", "dtCreated", *kind.derived):
         assert held[kind.model.__name__]["properties"][name] == {"readOnly": True}

@@ -20,7 +20,7 @@ from tests.store.kit import NOW, Store
 
 pytestmark = pytest.mark.stack
 ORGANIZATION = "/organizations/{orgId}"
-OPERATIONS = [one for one in operations() if one[1].startswith(ORGANIZATION)]
+OPERATIONS = [operation for operation in operations() if operation[1].startswith(ORGANIZATION)]
 
 
 def declared(operation: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -40,7 +40,7 @@ def test_every_path_below_an_organization_has_the_one_way_in_whatever_its_handle
     assert sum(len(route.methods or ()) for route in below if isinstance(route, APIRoute)) == len(OPERATIONS)
     for route in below:
         assert isinstance(route, APIRoute)
-        found = {one.dependency for one in route.dependencies}
+        found = {dependency.dependency for dependency in route.dependencies}
         assert found >= {require_whole, check_bounds, check_parameters, call_of}, route.path
 
 

@@ -69,5 +69,7 @@ async def test_a_transaction_may_name_a_type_that_is_in_no_list(sdk: AsyncM3ter,
     )
     for type_id in (kind.id, "gone"):
         await sdk.balances.transactions.create(balance.id, amount=1, transaction_type_id=type_id)
-    found = [one async for one in sdk.balances.transactions.list(balance.id, transaction_type_id=kind.id)]
+    found = [
+        transaction async for transaction in sdk.balances.transactions.list(balance.id, transaction_type_id=kind.id)
+    ]
     assert len(found) == 1

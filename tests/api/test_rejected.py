@@ -61,7 +61,7 @@ async def test_what_is_refused_is_listed_and_counts_once_when_it_is_mended_and_s
         assert await replayed(metered) == {"replayed": 30, "left": [], "more": False}
         await system.settled()
         again = await on_list(metered, 30)
-        assert {one["id"] for one in again} == {one["id"] for one in listed}
+        assert {refusal["id"] for refusal in again} == {refusal["id"] for refusal in listed}
         moments = [sorted(datetime.fromisoformat(one["arrivedAt"]) for one in those) for those in (listed, again)]
         assert moments[0][-1] < moments[1][0]
         await mend(metered, "late")
@@ -93,19 +93,19 @@ async def test_the_list_is_of_the_organization_and_by_page_reason_account_and_ti
         assert (await replayed(metered, ids=[theirs["id"]]))["left"] == [
             {"id": theirs["id"], "message": "is not on the list"}
         ]
-        assert [one["uid"] for one in await on_list(metered, 1, reason="too-far-in-future")] == ["far"]
+        assert [refusal["uid"] for refusal in await on_list(metered, 1, reason="too-far-in-future")] == ["far"]
         assert len(await on_list(metered, 4, accountCode="a-0")) == 4
         last = listed[0]["rejectedAt"]
-        assert {one["uid"] for one in await on_list(metered, 6, to="2199-01-01T00:00:00Z")} > {"far"}
+        assert {refusal["uid"] for refusal in await on_list(metered, 6, to="2199-01-01T00:00:00Z")} > {"far"}
         assert "far" in [
-            one["uid"] for one in (await metered.get("/usage/rejected", params={"from": last})).json()["data"]
+            document["uid"] for document in (await metered.get("/usage/rejected", params={"from": last})).json()["data"]
         ]
         assert (await metered.get("/usage/rejected", params={"to": "2020-01-01T00:00:00Z"})).json()["data"] == []
         pages, counts, token = list[str](), list[dict[str, int] | None](), None
         while True:
             query = {"pageSize": 4} | ({"nextToken": token} if token else {})
             page = (await metered.get("/usage/rejected", params=query)).json()
-            pages += [one["id"] for one in page["data"]]
+            pages += [document["id"] for document in page["data"]]
             counts.append(page.get("counts"))
             token = page.get("nextToken")
             if token is None:
@@ -159,13 +159,13 @@ async def test_what_is_refused_again_and_again_comes_after_all_others(
 ) -> None:
     async with system.worker():
         await submitted(metered, *(item("acme", f"u-{number}", meter="none") for number in range(3)))
-        first = max(one["rejectedAt"] for one in await on_list(metered, 3))
+        first = max(refusal["rejectedAt"] for refusal in await on_list(metered, 3))
         monkeypatch.setattr("services.api.rejected.REPLAY_MAX", 1)
         for _ in range(3):
             assert await replayed(metered) == {"replayed": 1, "left": [], "more": True}
             await system.settled()
             await on_list(metered, 3)
-        assert all(one["rejectedAt"] > first for one in await on_list(metered, 3))
+        assert all(refusal["rejectedAt"] > first for refusal in await on_list(metered, 3))
 
 
 async def test_a_replay_that_kafka_does_not_confirm_leaves_the_list_as_it_is(

@@ -97,7 +97,7 @@ async def standing(cluster: Cluster, topic: str) -> list[list[Seen]]:
 
 def kept(place: FilePlace, topic: str, partition: int) -> list[Seen]:
     manifest = load(place, topic, partition)
-    return [Seen(*one[:5], list(one.headers)) for one in records(place, manifest)]
+    return [Seen(*record[:5], list(record.headers)) for record in records(place, manifest)]
 
 
 @asynccontextmanager
@@ -130,7 +130,7 @@ async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stac
             for mine, theirs in zip(kept(place, topic, partition), wanted, strict=True):
                 assert mine == theirs
     assert before[USAGE][1][-1].headers[0][0].startswith(b"\xff\xfe") and before[EVENTS][0][0].kind == 1
-    assert not [one for found in verify(place) for one in found.wrong]
+    assert not [fault for found in verify(place) for fault in found.wrong]
 
     other = cluster_of(stack, "restored")
     done = await restore(other, place, LIMIT)
@@ -215,7 +215,7 @@ async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, 
         while counts_of(place)[USAGE] == COUNTS[USAGE]:
             await archiver.keep()
     assert load(place, USAGE, 2).pieces == ()
-    assert not [one for found in verify(place) for one in found.wrong]
+    assert not [fault for found in verify(place) for fault in found.wrong]
 
 
 async def test_what_kafka_has_deleted_before_is_a_gap_of_usage_and_stops_the_log(

@@ -33,7 +33,7 @@ def digests(log: Sequence[Fetched], ranges: Sequence[tuple[int, int]], cuts: Seq
     for start, end in pairwise(edges):
         history.take(log[start:end])
     history.reach(20)
-    return [history.digest(*one) for one in ranges]
+    return [history.digest(*span) for span in ranges]
 
 
 _offsets = st.integers(0, 20)
@@ -44,7 +44,9 @@ _ranges = st.lists(st.tuples(_offsets, _offsets).map(lambda pair: (min(pair), ma
 def test_overlapping_ranges_in_any_polls_are_what_each_is_by_itself(
     ranges: list[tuple[int, int]], cuts: list[int]
 ) -> None:
-    alone = [digests([one for one in LOG if start <= one.offset < end], [(start, end)])[0] for start, end in ranges]
+    alone = [
+        digests([record for record in LOG if start <= record.offset < end], [(start, end)])[0] for start, end in ranges
+    ]
     assert digests(LOG, ranges, cuts) == alone and None not in alone
 
 

@@ -130,7 +130,10 @@ async def test_tables_are_equal_however_many_processes_filled_them(place: Place)
         for name in names:
             await create_read_models(connection, name)
     async with LogReader(place.cluster) as reader:
-        parts = [Part(*one) for one in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()]
+        parts = [
+            Part(*partition_and_end)
+            for partition_and_end in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()
+        ]
     for processes, name in enumerate(names, 1):
         filling, folded = Filling(postgres.url, None, place.cluster, name, origins), list[int]()
         await run_apart(filling, parts, processes, folded.append)
@@ -191,7 +194,7 @@ async def test_of_a_replay_with_a_killed_process_nothing_is_swapped(
         work = asyncio.create_task(replay(place.postgres, place.cluster, processes=2))
         ours = psutil.Process()
         async with asyncio.timeout(60):
-            while not (found := [one for one in ours.children() if "spawn_main" in " ".join(one.cmdline())]):
+            while not (found := [child for child in ours.children() if "spawn_main" in " ".join(child.cmdline())]):
                 await asyncio.sleep(0.01)
         found[0].send_signal(signal.SIGKILL)
         with pytest.raises(ProcessDiedError):

@@ -88,7 +88,7 @@ async def exported(shop: Shop, bill_id: str) -> list[tuple[int, str, str]]:
         for partition, end in ends.items():
             async for records in reader.read(BILL_LINES, partition, 0, end):
                 lines = [json.loads(record.value) for record in records]
-                found += [(one["number"], one["id"], one["amount"]) for one in lines if one["billId"] == bill_id]
+                found += [(line["number"], line["id"], line["amount"]) for line in lines if line["billId"] == bill_id]
     return found
 
 

@@ -193,7 +193,7 @@ async def usage(walk: Walk, shop: Shop) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not (refused := (await shop.do("GET", "usage/rejected"))["data"]):
             await asyncio.sleep(0.1)
-    assert [one["uid"] for one in refused] == ["refused"]
+    assert [refusal["uid"] for refusal in refused] == ["refused"]
     link = (await walk.call("usage.get_failed_ingest_download_url", file=refused[0]["id"])).url
     async with http_client("") as client:
         assert b'"refused"' in (await client.get(link)).content

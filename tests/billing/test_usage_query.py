@@ -67,7 +67,10 @@ class Queried:
 
     def body(self, *functions: str, field: str = "seconds", **more: Any) -> dict[str, Any]:
         kind = "MEASURE" if field == "seconds" else "DIMENSION"
-        asked = [{"fieldCode": field, "fieldType": kind, "meterId": self.meter, "function": one} for one in functions]
+        asked = [
+            {"fieldCode": field, "fieldType": kind, "meterId": self.meter, "function": function}
+            for function in functions
+        ]
         return {"aggregations": asked, **more}
 
     async def rows(self, *functions: str, **more: Any) -> list[Any]:
@@ -78,7 +81,13 @@ class Queried:
         for row in answer["data"]:
             place = [row["startDate"]] if "startDate" in row else []
             place += [codes[row["accountId"]]] if "accountId" in row else []
-            found.append([*place, *row.get("dimensions", {}).values(), *(one["value"] for one in row["aggregations"])])
+            found.append(
+                [
+                    *place,
+                    *row.get("dimensions", {}).values(),
+                    *(aggregation["value"] for aggregation in row["aggregations"]),
+                ]
+            )
         return found
 
 
@@ -97,7 +106,9 @@ def by(group_type: str, **more: str) -> dict[str, str]:
     return {"groupType": group_type, **more}
 
 
-DAILY, WEEKLY, MONTHLY, QUARTERLY = [by("TIME", frequency=one) for one in ("DAY", "WEEK", "MONTH", "QUARTER")]
+DAILY, WEEKLY, MONTHLY, QUARTERLY = [
+    by("TIME", frequency=frequency) for frequency in ("DAY", "WEEK", "MONTH", "QUARTER")
+]
 ACCOUNTS, REGIONS = by("ACCOUNT"), by("DIMENSION", fieldCode="region")
 
 

@@ -162,4 +162,4 @@ def account(**more: Any) -> dict[str, Any]:
 
 def links(page: Element) -> list[str]:
     """Where its links lead."""
-    return [one.attributes["href"] for one in page.every("a")]
+    return [link.attributes["href"] for link in page.every("a")]

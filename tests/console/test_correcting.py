@@ -49,7 +49,7 @@ NAMED = {"account": "acme", "id": "u-1"}
 def borne(page: Element) -> dict[str, str]:
     """The fields of the form that does something."""
     [form] = page.every("form", method="post")
-    return {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")}
+    return {field.attributes["name"]: field.attributes.get("value", "") for field in form.every("input")}
 
 
 async def test_what_was_corrected_is_listed_with_who_when_and_why() -> None:
@@ -89,7 +89,7 @@ async def test_an_event_is_changed_with_the_amount_named() -> None:
     async with before(api) as visit:
         page = await visit.see("/corrections/event", **NAMED)
         change = page.every("form")[-1]
-        fields = {one.attributes["name"]: one.attributes.get("value", "") for one in change.every("input")}
+        fields = {field.attributes["name"]: field.attributes.get("value", "") for field in change.every("input")}
         assert fields == NAMED | {
             **{"do": "amend", "field.measure.calls": "5.50", "field.who.user": "x", "field.cost.usd": ""}
         }

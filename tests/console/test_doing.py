@@ -32,7 +32,7 @@ async def test_what_if_shows_the_bills_side_by_side(office: Office, visitor: Vis
     supposed = await office.api.do("POST", "bills/preview", body)
     assert Decimal(str(supposed["billTotal"])) == bill["supposed"]
     assert await office.api.do("GET", f"commitments/{commitment}") == held, "nothing is written"
-    [form] = [one for one in page.every("form") if one.every("input", name="commitment.amount")]
+    [form] = [form for form in page.every("form") if form.every("input", name="commitment.amount")]
     assert form.one("input", name="commitment.amount").attributes["value"] == "1000", "the address keeps the question"
     answer = await visitor.http.get(form.attributes["action"], params=filled(form) | {"to": ""})
     assert answer.status_code == 303
@@ -104,12 +104,12 @@ async def test_what_if_takes_what_a_plan_charges_and_a_term_that_is_no_more(offi
 def filled(form: Element) -> dict[str, str]:
     """What a form sends as it stands."""
     chosen = {
-        one.attributes["name"]: option.attributes["value"]
-        for one in form.every("select")
-        for option in one.every("option")
+        select.attributes["name"]: option.attributes["value"]
+        for select in form.every("select")
+        for option in select.every("option")
         if "selected" in option.attributes
     }
-    return {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")} | chosen
+    return {field.attributes["name"]: field.attributes.get("value", "") for field in form.every("input")} | chosen
 
 
 async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, visitor: Visitor) -> None:
@@ -120,7 +120,7 @@ async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, vis
     [form] = confirm.every("form", method="post")
     assert "Approve $10.00" in form.text and confirm.numbers[0] == before == 10
     [ask] = [
-        one for one in (await visitor.see(f"/bills/{id}/memo", kind="credit")).every("form") if one.every("select")
+        form for form in (await visitor.see(f"/bills/{id}/memo", kind="credit")).every("form") if form.every("select")
     ]
     line = ask.one("select").every("option")[0].attributes["value"]
     for wrong in ({"amount": "no"}, {"amount": "0"}, {"amount": "1", "description": " "}):
@@ -179,7 +179,7 @@ async def test_refused_usage_is_shown_byte_for_byte_and_sent_again(office: Offic
     refused = await office.api.do("GET", "usage/rejected")
     section = page.one("section", id="refused")
     assert section.every("table")[0].numbers == [Decimal(count) for count in refused["counts"].values()]
-    [conflict] = [one for one in refused["data"] if one["reason"] == "id-conflict"]
+    [conflict] = [document for document in refused["data"] if document["reason"] == "id-conflict"]
     record = await visitor.see(f"/operations/refused/{conflict['id']}")
     assert '"calls": 901' in record.one("pre").text
     answer = await visitor.get(f"/operations/refused/{conflict['id']}/bytes")

@@ -19,8 +19,8 @@ async def test_a_bill_of_very_many_lines_comes_a_part_at_a_time(monkeypatch: pyt
         shown, path = list[str](), "/bills/b"
         while path:
             page = await visit.see(path)
-            shown += [one.attributes["id"] for one in page.every("tr") if one.attributes.get("id")]
-            following = [one.attributes["href"] for one in page.every("a") if one.text == "Next lines"]
+            shown += [row.attributes["id"] for row in page.every("tr") if row.attributes.get("id")]
+            following = [link.attributes["href"] for link in page.every("a") if link.text == "Next lines"]
             path = following[0].removeprefix(BASE) if following else ""
             assert bool(page.every("tfoot")) == (not path), "the total stands below the last of them"
         assert shown == [f"line-{number}" for number in range(1, 122)]
@@ -61,8 +61,8 @@ async def test_the_list_of_bills_has_each_with_its_account_its_days_and_its_tota
         assert api.queries("bills")[0].items() >= {"status": "PENDING", "nextToken": "there"}.items()
         assert api.queries("bills")[0]["excludeLineItems"] == "true"
         told = [
-            (one.one("th").every("a")[0].text, one.every("td")[0].text, one.every("td")[3].text, one.numbers)
-            for one in page.every("tr")[1:]
+            (row.one("th").every("a")[0].text, row.every("td")[0].text, row.every("td")[3].text, row.numbers)
+            for row in page.every("tr")[1:]
         ]
         assert told == [("INV-1", "acme", "Approved Locked", [5]), ("b2", "other", "Pending", [-7])]
         assert {f"{BASE}/bills/b1", f"{BASE}/bills/b2", f"{BASE}/accounts/a", f"{BASE}/accounts/a2"} <= {*links(page)}
@@ -106,7 +106,7 @@ async def test_the_overview_has_what_is_at_stake_in_the_apis_order() -> None:
         at_stake, lapsing = page.one("section", id="stake-USD"), page.one("section", id="lapsing-USD")
         assert at_stake.numbers == [940, 41, 3, 9, 70, 3, 9, 50, 3, 9, 20, 3, 0, 10, 3, 0, 5]
         assert lapsing.numbers == [33, 1, 3, 9, 33]
-        names = [one.every("a")[0].attributes["href"].removeprefix(BASE) for one in at_stake.every("tr")[1:]]
+        names = [row.every("a")[0].attributes["href"].removeprefix(BASE) for row in at_stake.every("tr")[1:]]
         assert names == ["/commitments/m", "/commitments/p", "/balances/x", "/commitments/u", "/balances/n"]
         assert f"{BASE}/accounts/a" in links(at_stake) and HOSTILE in at_stake.text
         assert "falls short on 31 Dec 2026" in at_stake.text and "runs out on 4 Mar 2026" in at_stake.text

@@ -64,7 +64,7 @@ async def test_the_page_shows_rules_what_they_found_and_who_is_told() -> None:
     nothing = {"notifications/configurations": EMPTY, "events": EMPTY, HOOKS: EMPTY}
     async with before(MadeUp(nothing)) as visit:
         page = await visit.see("/alerts")
-        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 3
+        assert len([paragraph for paragraph in page.every("p") if paragraph.attributes.get("class") == "empty"]) == 3
 
 
 async def test_what_a_key_is_not_good_for_is_said_and_the_rest_stands() -> None:
@@ -98,7 +98,7 @@ async def test_who_may_not_write_sees_no_button(path: str, wanted: list[str]) ->
     for scopes in (frozenset(Scope), frozenset(Scope) - {Scope.WRITE}):
         async with before(MadeUp(answers(), scopes=scopes)) as visit:
             forms = (await visit.see(path)).every("form", method="post")
-            found = [one.attributes["action"] for one in forms]
+            found = [form.attributes["action"] for form in forms]
             assert found == ([f"{BASE}{one}" for one in wanted] if Scope.WRITE in scopes else [])
 
 

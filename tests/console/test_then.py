@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 def links(page: Element) -> list[tuple[str, dict[str, list[str]]]]:
     """Where its links lead: path and query."""
-    parts = [urlsplit(one.attributes["href"]) for one in page.every("a")]
+    parts = [urlsplit(link.attributes["href"]) for link in page.every("a")]
     return [(part.path, parse_qs(part.query)) for part in parts]
 
 
@@ -92,7 +92,7 @@ async def test_a_commitment_has_its_terms_its_ledger_and_its_history_of_then(off
     assert [one.text.split()[0] for one in page.every("ol", **{"class": "terms"})[0].every("strong")] == ["Created"]
     now = await visitor.see(f"/commitments/{office.ids['prepaid']}")
     ledger = await office.api.exact("lineitems", commitmentId=office.ids["prepaid"])
-    [shown] = [one for one in now.every("section") if one.attributes.get("aria-labelledby") == "h-ledger"]
+    [shown] = [section for section in now.every("section") if section.attributes.get("aria-labelledby") == "h-ledger"]
     assert len(rows(shown)) == len(ledger["data"]) > 0
     earlier = await visitor.see(f"/commitments/{office.ids['prepaid']}", asOf="2026-01-31")
     assert "No issued bill has a line of it yet." in earlier.text and "has no service day" in earlier.text
@@ -102,7 +102,7 @@ async def test_a_balance_has_what_had_been_put_on_it(office: Office, visitor: Vi
     id, then = office.ids["balance"], {"asOf": "2026-01-15", "knownAt": office.moments["used"]}
     page = await visitor.see(f"/balances/{id}", **then)
     snapshot = await office.api.exact(f"accounts/{office.ids['hostile']}/snapshot", **then)
-    [found] = [one for one in snapshot["balances"] if one["id"] == id]
+    [found] = [balance for balance in snapshot["balances"] if balance["id"] == id]
     assert page.one("section", id="standing").numbers[0] == found["amount"] and "Not now:" in page.text
     for path in ("transactions", "transactions/summary"):
         assert await office.api.exact(f"balances/{id}/{path}", **then)

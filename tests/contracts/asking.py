@@ -122,7 +122,7 @@ def in_queries(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
     """Each parameter that may name something, alone; and searches for what is theirs."""
     for method, path, told in OPERATIONS:
         at = placed(path, {part: own.of[name] for part, name in named_in(path).items()})
-        for name in (one["name"] for one in told.get("parameters", ()) if one["in"] == "query"):
+        for name in (parameter["name"] for parameter in told.get("parameters", ()) if parameter["in"] == "query"):
             kind = IN_PATHS.get(path.rpartition("/")[2]) if name == "ids" else NAMED.get(name)
             if kind is not None:
                 yield Ask(method, at, (foreign.of[kind],), {name: foreign.of[kind]}, body_of(told, own)[1])
@@ -144,7 +144,9 @@ def in_bodies(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
         for name, member in schema["properties"].items():
             if name in NAMED and name not in FREE and not member.get("readOnly"):
                 id = foreign.of[NAMED[name]]
-                many = "array" in json.dumps(member.get("type", [one.get("type") for one in member.get("anyOf", ())]))
+                many = "array" in json.dumps(
+                    member.get("type", [choice.get("type") for choice in member.get("anyOf", ())])
+                )
                 beside = INSTEAD.get((title.removesuffix("Update"), name), {})
                 wrong = {**body, **fresh, **beside, name: [id] if many else id}
                 yield Ask(method, at, (id,), {}, {key: one for key, one in wrong.items() if one is not None}, name)

@@ -39,7 +39,7 @@ def test_every_topic_is_a_channel_with_its_settings_and_an_operation() -> None:
         kept = kafka["topicConfiguration"]
         assert str(kept["retention.ms"]) == topic.config["retention.ms"]
         assert kept["cleanup.policy"] == [topic.config["cleanup.policy"]]
-    asked = {one["channel"]["$ref"]: one["action"] for one in DOCUMENT["operations"].values()}
+    asked = {operation["channel"]["$ref"]: operation["action"] for operation in DOCUMENT["operations"].values()}
     assert asked == {f"#/channels/{topic.name}": "receive" if topic.name == USAGE else "send" for topic in TOPICS}
 
 
@@ -123,5 +123,5 @@ def test_a_refused_record_has_the_headers_that_the_document_names(size: int) -> 
     record = rejected(came, 3, Refused(Reason.NOT_JSON, "must be JSON"), 1, 8000)
     headers = record.headers or ()
     assert faults_of("RefusedUsage", b"", headers) == []
-    assert faults_of("RefusedUsage", b"", [one for one in headers if one[0] != "trueup-reason"])
+    assert faults_of("RefusedUsage", b"", [header for header in headers if header[0] != "trueup-reason"])
     assert messages_of(USAGE_REJECTED) == ["RefusedUsage"] and messages_of(BILL_LINES) == ["BillLineItem"]

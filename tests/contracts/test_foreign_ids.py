@@ -136,7 +136,7 @@ async def test_whose_it_is_finds_it(theirs: Belongings) -> None:
 def test_whatever_ends_like_an_id_is_asked_about_or_free() -> None:
     names: set[str] = set()
     for _, _, told in OPERATIONS:
-        names |= {one["name"] for one in told.get("parameters", ()) if one["in"] == "query"}
+        names |= {parameter["name"] for parameter in told.get("parameters", ()) if parameter["in"] == "query"}
         names |= {name for content in told.get("requestBody", {}).get("content", {}).values() for name in sent(content)}
     ending = {name for name in names if re.search(r"(Id|Ids|^id|^ids)$", name)}
     answered_alone = {name for name in ending if name not in NAMED and name not in FREE}

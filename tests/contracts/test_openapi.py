@@ -82,7 +82,7 @@ def test_an_operation_names_its_refusals(method: str, path: str, operation: dict
 def test_an_example_stands_beside_every_body_and_answer_and_is_what_the_schema_says(
     method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    own = [one for one in operation["responses"].values() if "$ref" not in one]
+    own = [response for response in operation["responses"].values() if "$ref" not in response]
     assert own and not [fault for one in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(one)]
 
 
@@ -90,7 +90,7 @@ def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
     """What in the examples of a body or an answer its schema forbids."""
     for kind, media in holder.get("content", {}).items():
         if kind != BYTES and media["schema"].get("format") != "binary":
-            many = [resolved(one)["value"] for one in media.get("examples", {}).values()]
+            many = [resolved(example)["value"] for example in media.get("examples", {}).values()]
             shown = [media["example"]] if "example" in media else many
             schema = {"components": DOCUMENT["components"], **media["schema"]}
             check = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
@@ -102,7 +102,7 @@ def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
 def test_every_post_below_an_organization_that_changes_something_may_have_a_key() -> None:
     keyed = 0
     for method, path, operation in OPERATIONS:
-        sent = [one for one in operation.get("parameters", ()) if one["in"] == "header"]
+        sent = [parameter for parameter in operation.get("parameters", ()) if parameter["in"] == "header"]
         changes = method == "POST" and (method, path.removeprefix("/organizations/{orgId}")) not in TELLING
         assert [one["name"] for one in sent] == (["Idempotency-Key"] if changes and "{orgId}" in path else []), path
         for key in sent:
@@ -130,10 +130,10 @@ def test_an_error_of_each_status_is_told_by_its_own_messages() -> None:
 
 def test_a_filter_of_a_list_is_said_in_words() -> None:
     [pricings] = [one for method, path, one in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
-    words = {one["name"]: one.get("description") for one in pricings["parameters"]}
+    words = {parameter["name"]: parameter.get("description") for parameter in pricings["parameters"]}
     assert words["aggregationId"] == "Those whose `aggregationId` is this."
     assert words["date"] == "Those that hold on this day."
     [plans] = [one for method, path, one in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
-    words = {one["name"]: one.get("description") for one in plans["parameters"]}
+    words = {parameter["name"]: parameter.get("description") for parameter in plans["parameters"]}
     assert words["product"] == "Those whose plan's planTemplate's `productId` is this."
     assert all(words.values())

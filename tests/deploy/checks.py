@@ -23,7 +23,10 @@ OPEN_PORT, SIGHT_PORT = "8000", "9464"
 
 def unknown_variables(files: Files) -> Iterator[str]:
     """Every TRUEUP_ variable is a setting, and has a value that the setting takes."""
-    given = [*((one.where, one.variables) for one in files.containers()), ("Dockerfile", files.variables_of_image())]
+    given = [
+        *((container.where, container.variables) for container in files.containers()),
+        ("Dockerfile", files.variables_of_image()),
+    ]
     for where, variables in given:
         ours = {name: value for name, value in variables.items() if name.startswith(PREFIX)}
         fields = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
@@ -41,19 +44,19 @@ def wrong_commands(files: Files) -> Iterator[str]:
     if files.instructions("ENTRYPOINT") != ['["trueup"]']:
         yield "Dockerfile: the entry point is not the command"
     group = click.Context(trueup)
-    for one in files.containers():
-        command = trueup.get_command(group, one.arguments[0])
+    for container in files.containers():
+        command = trueup.get_command(group, container.arguments[0])
         if command is None:
-            yield f"{one.where}: there is no command {one.arguments[0]}"
+            yield f"{container.where}: there is no command {container.arguments[0]}"
             continue
         try:
-            given = command.make_context(one.arguments[0], list(one.arguments[1:]))
+            given = command.make_context(container.arguments[0], list(container.arguments[1:]))
             if isinstance(command, click.Group):
-                name, inner, rest = command.resolve_command(given, list(one.arguments[1:]))
+                name, inner, rest = command.resolve_command(given, list(container.arguments[1:]))
                 assert inner is not None
                 inner.make_context(name, rest, parent=given)
         except click.UsageError as error:
-            yield f"{one.where}: {error.message}"
+            yield f"{container.where}: {error.message}"
 
 
 def wrong_ports(files: Files) -> Iterator[str]:
@@ -98,7 +101,11 @@ def wrong_images(files: Files) -> Iterator[str]:
     if (image["name"], image["newTag"]) != (IMAGE, version()):
         yield f"kustomization: {image}"
     for pod in [*files.of("Deployment"), *files.of("Job")]:
-        yield from (f"{pod['metadata']['name']}: {one['image']}" for one in _containers(pod) if one["image"] != IMAGE)
+        yield from (
+            f"{pod['metadata']['name']}: {container['image']}"
+            for container in _containers(pod)
+            if container["image"] != IMAGE
+        )
     for name, service in files.services().items():
         extras = service["build"]["args"]["EXTRAS"] if isinstance(service["build"], dict) else ""
         if service["command"][0] == "archive" and extras != "archive":
@@ -109,25 +116,31 @@ def wrong_images(files: Files) -> Iterator[str]:
 
 def wrong_selectors(files: Files) -> Iterator[str]:
     """A Deployment selects its own pods; services and budgets one Deployment each, and each Deployment has a budget."""
-    for one in files.of("Deployment"):
-        labels, spec = one["spec"]["template"]["metadata"]["labels"], one["spec"]["template"]["spec"]
+    for deployment in files.of("Deployment"):
+        labels, spec = deployment["spec"]["template"]["metadata"]["labels"], deployment["spec"]["template"]["spec"]
         spread = [rule["labelSelector"] for rule in spec.get("topologySpreadConstraints", ())]
-        if any(selector["matchLabels"] != labels for selector in [one["spec"]["selector"], *spread]):
-            yield f"Deployment {one['metadata']['name']} does not select its own pods"
-    for one in files.of("Service"):
-        if len(_selected(files, one["spec"]["selector"])) != 1:
-            yield f"Service {one['metadata']['name']} selects no Deployment"
-    kept = [_selected(files, one["spec"]["selector"]["matchLabels"]) for one in files.of("PodDisruptionBudget")]
+        if any(selector["matchLabels"] != labels for selector in [deployment["spec"]["selector"], *spread]):
+            yield f"Deployment {deployment['metadata']['name']} does not select its own pods"
+    for service in files.of("Service"):
+        if len(_selected(files, service["spec"]["selector"])) != 1:
+            yield f"Service {service['metadata']['name']} selects no Deployment"
+    kept = [
+        _selected(files, pod_disruption_budget["spec"]["selector"]["matchLabels"])
+        for pod_disruption_budget in files.of("PodDisruptionBudget")
+    ]
     names = [one["metadata"]["name"] for found in kept for one in found]
     if any(len(found) != 1 for found in kept):
         yield "a PodDisruptionBudget selects no Deployment"
-    if sorted(names) != sorted(one["metadata"]["name"] for one in files.of("Deployment")):
+    if sorted(names) != sorted(deployment["metadata"]["name"] for deployment in files.of("Deployment")):
         yield f"PodDisruptionBudgets are for {names}"
 
 
 def wrong_scaling(files: Files) -> Iterator[str]:
     """KEDA looks at the groups and topics of the code, and never starts more pods than there are partitions."""
-    scaled = {one["spec"]["scaleTargetRef"]["name"]: one["spec"] for one in files.of("ScaledObject")}
+    scaled = {
+        scaled_object["spec"]["scaleTargetRef"]["name"]: scaled_object["spec"]
+        for scaled_object in files.of("ScaledObject")
+    }
     if scaled.keys() != LAG.keys():
         yield f"scaled are {sorted(scaled)}"
         return
@@ -159,7 +172,9 @@ def wrong_rights(files: Files) -> Iterator[str]:
             "capabilities": {"drop": ["ALL"]},
         }:
             yield f"{pod['metadata']['name']}: {container['securityContext']}"
-        if {one["name"] for one in container["volumeMounts"]} != {one["name"] for one in spec["volumes"]}:
+        if {volume_mount["name"] for volume_mount in container["volumeMounts"]} != {
+            volume["name"] for volume in spec["volumes"]
+        }:
             yield f"{pod['metadata']['name']}: volumes and mounts differ"
     if files.instructions("USER") != ["65534:65534"]:
         yield "Dockerfile: USER"
@@ -207,8 +222,10 @@ def untold_secrets(files: Files) -> Iterator[str]:
 def wrong_optional(files: Files) -> Iterator[str]:
     """The notary has what it signs with, from nowhere but a secret; the archiver a place that outlives its pod."""
     [notary] = _containers(files.named("Deployment", "trueup-notary"))
-    signs_with = [one for one in notary["env"] if one["name"] == "TRUEUP_CHECKPOINT_SECRET"]
-    if [one.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for one in signs_with] != ["checkpoint-secret"]:
+    signs_with = [variable for variable in notary["env"] if variable["name"] == "TRUEUP_CHECKPOINT_SECRET"]
+    if [variable.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for variable in signs_with] != [
+        "checkpoint-secret"
+    ]:
         yield f"the notary signs with {signs_with}"
     service = files.compose["services"]["notary"]
     [secret] = service["secrets"]
@@ -218,9 +235,15 @@ def wrong_optional(files: Files) -> Iterator[str]:
         yield f"compose: there is no secret {secret}"
     archiver = files.named("Deployment", "trueup-archiver")
     [container], volumes = _containers(archiver), archiver["spec"]["template"]["spec"]["volumes"]
-    kept = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one}
-    mounts = {one["mountPath"]: kept.get(one["name"]) for one in container["volumeMounts"]}
-    claims = {one["metadata"]["name"] for one in files.of("PersistentVolumeClaim")}
+    kept = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in volumes
+        if "persistentVolumeClaim" in volume
+    }
+    mounts = {volume_mount["mountPath"]: kept.get(volume_mount["name"]) for volume_mount in container["volumeMounts"]}
+    claims = {
+        persistent_volume_claim["metadata"]["name"] for persistent_volume_claim in files.of("PersistentVolumeClaim")
+    }
     if mounts.get(container["args"][-1]) not in claims:
         yield f"the archiver keeps in {container['args'][-1]}, and {mounts} are mounted"
     service = files.compose["services"]["archiver"]
@@ -241,7 +264,11 @@ def _containers(pod: Document) -> list[Document]:
 
 def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
     deployments = files.of("Deployment")
-    return [one for one in deployments if selector.items() <= one["spec"]["template"]["metadata"]["labels"].items()]
+    return [
+        deployment
+        for deployment in deployments
+        if selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    ]
 
 
 CHECKS = (

@@ -45,11 +45,11 @@ class Files:
 
     def of(self, kind: str) -> list[Document]:
         """The manifests of a kind."""
-        return [one for one in [*self.resources, *self.scaled, *self.optional] if one["kind"] == kind]
+        return [document for document in [*self.resources, *self.scaled, *self.optional] if document["kind"] == kind]
 
     def named(self, kind: str, name: str) -> Document:
         """The one manifest with this kind and name."""
-        [found] = [one for one in self.of(kind) if one["metadata"]["name"] == name]
+        [found] = [document for document in self.of(kind) if document["metadata"]["name"] == name]
         return found
 
     def settings(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class Files:
 
 def documents(path: Path) -> list[Document]:
     """Of one YAML file."""
-    return [one for one in yaml.safe_load_all(path.read_text()) if one is not None]
+    return [document for document in yaml.safe_load_all(path.read_text()) if document is not None]
 
 
 def read() -> Files:
@@ -91,9 +91,9 @@ def read() -> Files:
     [kustomization] = documents(KUBERNETES / "kustomization.yaml")
     return Files(
         kustomization,
-        [one for name in kustomization["resources"] for one in documents(KUBERNETES / name)],
+        [document for name in kustomization["resources"] for document in documents(KUBERNETES / name)],
         documents(KUBERNETES / "keda" / "scaled-objects.yaml"),
-        [one for name in OPTIONAL for one in documents(KUBERNETES / name / f"{name}.yaml")],
+        [document for name in OPTIONAL for document in documents(KUBERNETES / name / f"{name}.yaml")],
         documents(ROOT / "compose.yaml")[0],
         (ROOT / "Dockerfile").read_text(),
     )

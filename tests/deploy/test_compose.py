@@ -18,7 +18,9 @@ def test_unless_told_otherwise_it_is_one_broker() -> None:
     assert "COMPOSE_PROFILES=one" in (ROOT / ".env").read_text().splitlines()
     assert (len(brokers("one")), len(brokers("three"))) == (1, 3)
     assert all(
-        profile in ("one", "three", *OPTIONAL) for one in SERVICES.values() for profile in one.get("profiles", ())
+        profile in ("one", "three", *OPTIONAL)
+        for service in SERVICES.values()
+        for profile in service.get("profiles", ())
     )
 
 
@@ -40,7 +42,9 @@ def test_brokers_find_each_other_and_are_found(profile: str) -> None:
         assert name == "kafka" or one["networks"] == {"default": {"aliases": ["kafka"]}}
         published.add(host)
     assert len(published) == len(started)
-    bootstraps = {one["environment"]["TRUEUP_KAFKA_BOOTSTRAP"] for one in SERVICES.values() if "build" in one}
+    bootstraps = {
+        service["environment"]["TRUEUP_KAFKA_BOOTSTRAP"] for service in SERVICES.values() if "build" in service
+    }
     assert bootstraps == {"kafka:9092"}
 
 

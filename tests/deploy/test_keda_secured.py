@@ -46,7 +46,7 @@ def secured() -> dict[str, Document]:
 def test_each_rule_enters_by_the_authentication_that_is_there() -> None:
     [authentication] = documents(SECURED / "trigger-authentication.yaml")
     assert authentication["kind"] == "TriggerAuthentication"
-    assert {one["parameter"] for one in authentication["spec"]["secretTargetRef"]} <= PARAMETERS
+    assert {secret["parameter"] for secret in authentication["spec"]["secretTargetRef"]} <= PARAMETERS
     rules = secured()
     assert rules.keys() == LAG.keys()
     for name, rule in rules.items():
@@ -69,5 +69,5 @@ def test_the_component_has_all_that_its_folder_has_and_the_readme_makes_its_secr
     assert {*component["resources"], "kustomization.yaml"} == {path.name for path in SECURED.iterdir()}
     told = (KUBERNETES / "README.md").read_text()
     [authentication] = documents(SECURED / "trigger-authentication.yaml")
-    for one in authentication["spec"]["secretTargetRef"]:
-        assert f"secret generic {one['name']} " in told and f"--from-file={one['key']}=" in told
+    for secret in authentication["spec"]["secretTargetRef"]:
+        assert f"secret generic {secret['name']} " in told and f"--from-file={secret['key']}=" in told

@@ -13,7 +13,14 @@ from events.sources import NONE, LastSequences
 def test_what_is_not_greater_than_the_last_of_its_source_is_passed_over() -> None:
     held = LastSequences()
     given_order = [("a", 0), ("a", 0), ("a", 2), ("b", 1), ("a", 1), ("b", 2)]
-    assert [held.accepts(*one) for one in given_order] == [True, False, True, True, False, True]
+    assert [held.accepts(*source_and_number) for source_and_number in given_order] == [
+        True,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
     assert (held, held.last("a"), held.last("c")) == ({"a": 2, "b": 2}, 2, NONE)
 
 

@@ -28,14 +28,14 @@ class Block:
     @property
     def only_reads(self) -> bool:
         """Whether it may be asked again, until everything that was sent before has arrived."""
-        return all(one.startswith("api ") and "--" not in one for one in self.commands.splitlines())
+        return all(line.startswith("api ") and "--" not in line for line in self.commands.splitlines())
 
 
 def blocks_of(page: Path, section: str = "") -> list[Block]:
     """In order; of a section only, which is the last one, if its heading is given."""
     text = page.read_text(encoding="utf-8")
     begins = text.index(section)
-    fenced = [(text[: one.start()].count("\n") + 1, one[1], one[2]) for one in _FENCED.finditer(text, begins)]
+    fenced = [(text[: match.start()].count("\n") + 1, match[1], match[2]) for match in _FENCED.finditer(text, begins)]
     found: list[Block] = []
     for line, kind, content in fenced:
         if kind == "sh":

@@ -40,7 +40,11 @@ VARIABLES, RESOURCES = module()
 def references(value: Any) -> set[Address]:
     """The resources that an expression names."""
     if isinstance(value, dict | list):
-        return {one for part in (value.values() if isinstance(value, dict) else value) for one in references(part)}
+        return {
+            reference
+            for part in (value.values() if isinstance(value, dict) else value)
+            for reference in references(part)
+        }
     found = REFERENCE.match(value) if isinstance(value, str) else None
     return {(found[1], found[2])} if found and found[1] else set()
 
@@ -85,7 +89,7 @@ def test_it_has_a_resource_of_each_kind_that_a_commitment_needs() -> None:
     kinds = {kind for kind, _ in RESOURCES}
     catalog = {"product", "meter", "aggregation", "plan_template", "plan", "pricing"}
     assert kinds == catalog | {"account", "account_plan", "commitment"}
-    assert {one for attributes in RESOURCES.values() for one in references(attributes)} <= RESOURCES.keys()
+    assert {reference for attributes in RESOURCES.values() for reference in references(attributes)} <= RESOURCES.keys()
 
 
 @pytest.mark.stack

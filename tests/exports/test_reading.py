@@ -89,7 +89,7 @@ async def test_a_voided_bill_comes_again_with_what_it_was_called_then(store: Sto
     assert (issued.position, issued.voided, voided.position, voided.voided) == (issued_at, False, voided_at, True)
     assert issued.lines == voided.lines == bill.lines and issued.codes == voided.codes
     assert issued.codes[account] == "acme" and issued.codes[product] == "api"
-    assert [one.position for one in await read(store, issued_at, voided_at)] == [voided_at]
+    assert [happened.position for happened in await read(store, issued_at, voided_at)] == [voided_at]
     assert not await read(store, voided_at, voided_at + 1)
 
 
@@ -112,7 +112,7 @@ async def test_nobody_reads_another_organizations_lines(store: Store, opened: St
     async with open_postgres(store.endpoints.database_url, role=Role.API) as postgres:
         for organization, rows in ((store.organization, 1), (opened.organization, 0)):
             connect = postgres.of(organization).connection
-            found = [one async for one in read_issued(connect, store.organization, between(store, 0, end))]
+            found = [issued async for issued in read_issued(connect, store.organization, between(store, 0, end))]
             assert len(found) == rows
 
 

@@ -26,7 +26,7 @@ def sender(answer: Callable[[list[int]], httpx.Response], patience_s: float = 60
     seen = list[list[int]]()
 
     def handler(request: httpx.Request) -> httpx.Response:
-        seen.append([one["n"] for one in json.loads(request.content)["measurements"]])
+        seen.append([measurement["n"] for measurement in json.loads(request.content)["measurements"]])
         return answer(seen[-1])
 
     patience = replace(PATIENCE, seconds=patience_s)

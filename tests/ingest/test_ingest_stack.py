@@ -51,7 +51,7 @@ async def test_usage_is_rated_refused_dropped_or_carried_and_the_partition_goes_
     assert Counter(fact.usage_id for fact in found) == Counter(["a", "s", "b", "binary"])
     charges = {fact.usage_id: [charge.amount for charge in fact.charges] for fact in found}
     assert charges["a"] == [Decimal("6.25")] and charges["b"] == [Decimal("0.05")]
-    refused = Counter(one["reason"] for one in await system.rejected())
+    refused = Counter(refusal["reason"] for refusal in await system.rejected())
     assert refused == {"not-json": 1, "id-conflict": 1, "unknown-account": 1, "oversized": 1}
     reads = [envelope.data for envelope in log if isinstance(envelope.data, UsageRead)]
     assert (sum(fact.duplicate for fact in reads), sum(fact.rerouted for fact in reads)) == (1, 1)
@@ -154,7 +154,7 @@ async def test_kill_minus_nine_in_mid_load_loses_and_doubles_nothing(system: Liv
     async with asyncio.timeout(PATIENCE_S):
         assert await process.stop() == 0
     assert Counter(fact.usage_id for fact in usages(log)) == Counter(good)
-    assert sorted(one["value"] for one in await system.rejected()) == sorted(bad)
+    assert sorted(refusal["value"] for refusal in await system.rejected()) == sorted(bad)
 
 
 async def _load(system: Live, world: World) -> tuple[list[str], list[str]]:

@@ -45,7 +45,7 @@ steps:
 def test_a_one_off_charge_burns_on_the_day_on_which_it_is_due() -> None:
     held, wallet = family_of(play_text(ONE_OFF)), id_of("balance", "wallet")
     entries = burn_down(held, wallet, as_of_day(held, date(2026, 2, 1)))
-    assert [(one.day, one.spent, one.remaining) for one in entries] == [
+    assert [(entry.day, entry.spent, entry.remaining) for entry in entries] == [
         (date(2026, 1, 1), 0, 50),
         (date(2026, 1, 10), 20, 30),
     ]

@@ -40,8 +40,10 @@ async def test_what_has_something_in_common_is_voided_at_once_and_told_in_money_
     assert (done["count"], done["days"]) == (2, dry["days"])
     after = await wire.do("POST", "bills/preview", preview)
     assert told["supposed"] == after["billTotal"]
-    usage = [{line["aggregationId"]: line["quantity"] for line in one["lineItems"] if line["lineItemType"] == "USAGE"}
-             for one in (before, after)]  # fmt: skip
+    usage = [
+        {line["aggregationId"]: line["quantity"] for line in bill["lineItems"] if line["lineItemType"] == "USAGE"}
+        for bill in (before, after)
+    ]
     [sum_of] = [id for id, name in wire.names.items() if name == "SUM"]
     assert usage[0][sum_of] - usage[1][sum_of] == 11 + 12
     assert (await wire.do("POST", "usage/void/matching", asked))["count"] == 0
@@ -55,11 +57,11 @@ async def test_what_a_correction_does_is_told_in_money_before_and_changes_nothin
     through = {"lastDateInBillingPeriod": "2026-03-31"}
     ways = [("void", {}), ("amend", {"measure": {"calls": 7}, "who": {"user": "d"}})]
     dry = [await wire.do("POST", f"usage/{way}", named("dry", **said, **through, dryRun=True)) for way, said in ways]
-    assert [(one["status"], one["dryRun"]) for one in dry] == [("VOIDED", True), ("AMENDED", True)]
+    assert [(correction["status"], correction["dryRun"]) for correction in dry] == [("VOIDED", True), ("AMENDED", True)]
     assert "dtCreated" not in dry[0] and dry[1]["now"] == ways[1][1]
     preview = {"accountId": account, **through}
     before = (await wire.do("POST", "bills/preview", preview))["billTotal"]
-    assert [one["bills"][0]["today"] for one in dry] == [before, before]
+    assert [correction["bills"][0]["today"] for correction in dry] == [before, before]
     amended = await wire.do("POST", "usage/amend", named("dry", **ways[1][1]))
     assert amended["status"] == "AMENDED"
     assert (await wire.do("POST", "bills/preview", preview))["billTotal"] == dry[1]["bills"][0]["supposed"]
@@ -76,13 +78,15 @@ async def test_corrections_are_listed_with_who_when_and_why(wire: Wire) -> None:
     last = await wire.do("POST", "usage/void", named("l1", reason="then"))
     found = await wire.do("GET", "usage/corrections", accountCode="acme", pageSize=2)
     assert found["data"][0] == last
-    assert [(one["id"], one["status"], one["reason"], one["createdBy"]) for one in found["data"]] == [
+    assert [(event["id"], event["status"], event["reason"], event["createdBy"]) for event in found["data"]] == [
         ("l1", "VOIDED", "then", "USER_tests"), ("l1", "AMENDED", "first", "USER_tests"),
     ]  # fmt: skip
     older = await wire.do("GET", "usage/corrections", pageSize=2, nextToken=found["nextToken"])
-    assert {one["correctionId"] for one in older["data"]}.isdisjoint(one["correctionId"] for one in found["data"])
+    assert {document["correctionId"] for document in older["data"]}.isdisjoint(
+        document["correctionId"] for document in found["data"]
+    )
     voided = await wire.do("GET", "usage/corrections", status="VOIDED", pageSize=100)
-    assert {one["status"] for one in voided["data"]} == {"VOIDED"}
+    assert {document["status"] for document in voided["data"]} == {"VOIDED"}
     assert "status" in await wire.refused(400, "GET", "usage/corrections?status=GONE")
     await wire.refused(404, "GET", "usage/corrections?accountCode=nobody")
 
@@ -100,7 +104,7 @@ async def test_what_several_accounts_have_in_common_is_voided_at_once(wire: Wire
     done = await wire.do("POST", "usage/void/matching", asked | {"reason": "several"})
     for told in (dry, done):
         assert (told["count"], told["more"]) == (3, False)
-        assert [(wire.names[one["accountId"]], one["count"]) for one in told["accounts"]] == [
+        assert [(wire.names[account["accountId"]], account["count"]) for account in told["accounts"]] == [
             ("one", 2), ("two", 1), ("none", 0),
         ]  # fmt: skip
     assert (await wire.do("POST", "usage/void/matching", asked))["count"] == 0

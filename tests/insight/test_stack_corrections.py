@@ -39,7 +39,7 @@ def by_function(wire: Wire, document: Mapping[str, Any]) -> dict[str, Decimal]:
 async def issued(wire: Wire, day: str) -> Any:
     """The bill of a run with this last day."""
     bill_date = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
-    [found] = [one for one in (await wire.exact("bills"))["data"] if one["billDate"] == bill_date]
+    [found] = [document for document in (await wire.exact("bills"))["data"] if document["billDate"] == bill_date]
     return await wire.exact(f"bills/{found['id']}")
 
 
@@ -82,14 +82,16 @@ async def _explained(wire: Wire, first: Any, second: Any) -> None:
         (first, {"a", "b", "c"}, []),
         (second, {"a", "c"}, [("b", "VOIDED", "sent by a test"), ("c", "AMENDED", None)]),
     ):
-        [line] = [one for one in document["lineItems"] if wire.names.get(one.get("aggregationId")) == "SUM"
-                  and one["lineItemType"] == "USAGE"]  # fmt: skip
+        of_usage = [line for line in document["lineItems"] if line["lineItemType"] == "USAGE"]
+        [line] = [line for line in of_usage if wire.names.get(line.get("aggregationId")) == "SUM"]
         told = await wire.exact(f"bills/{document['id']}/lineitems/{line['id']}/explain")
         assert_adds_up(told, line)
         assert {one["usageId"] for one in told["events"]} == ids
-        found = [(one["usageId"], one["status"], one.get("reason")) for one in told["corrected"]]
+        found = [
+            (correction["usageId"], correction["status"], correction.get("reason")) for correction in told["corrected"]
+        ]
         assert found == corrected
-        assert all(one["createdBy"] == "USER_tests" for one in told["corrected"])
+        assert all(correction["createdBy"] == "USER_tests" for correction in told["corrected"])
 
 
 async def _verified(played: Played, wire: Wire, *bills: Any) -> None:
@@ -113,7 +115,7 @@ async def test_an_id_that_was_voided_stays_used(wire: Wire) -> None:
     async with asyncio.timeout(30):
         while not (refused := (await wire.do("GET", "usage/rejected"))["data"]):
             await asyncio.sleep(0.1)
-    assert [(one["uid"], one["reason"]) for one in refused] == [("v", "id-conflict")]
+    assert [(refusal["uid"], refusal["reason"]) for refusal in refused] == [("v", "id-conflict")]
 
 
 @pytest.mark.parametrize("path", ["usage/void", "usage/amend"])

@@ -78,13 +78,13 @@ async def test_a_draw_names_every_candidate(played: Played) -> None:
         for line in bill["lineItems"]:
             if line["lineItemType"] == "COMMITMENT_CONSUMED":
                 told = await played.get(f"bills/{bill['id']}/lineitems/{line['id']}/explain", limit=0)
-                slices = [one for part in told["parts"] for one in part["slices"]]
-                assert all(one["candidates"] for one in slices)
-                for one in slices:
-                    drawn = sum(candidate.get("drawn", 0) for candidate in one["candidates"])
-                    assert drawn == one["drawn"] == one["amount"] - one["credited"] - one["uncovered"]
-                    assert all(("reason" in each) != ("drawn" in each) for each in one["candidates"])
-                    seen.add(len(one["candidates"]))
+                slices = [piece for part in told["parts"] for piece in part["slices"]]
+                assert all(piece["candidates"] for piece in slices)
+                for piece in slices:
+                    drawn = sum(candidate.get("drawn", 0) for candidate in piece["candidates"])
+                    assert drawn == piece["drawn"] == piece["amount"] - piece["credited"] - piece["uncovered"]
+                    assert all(("reason" in each) != ("drawn" in each) for each in piece["candidates"])
+                    seen.add(len(piece["candidates"]))
     assert seen == {1, 2}
 
 
@@ -141,6 +141,6 @@ async def unexplained(played: Played) -> str:
     """As a pass over the laws of conservation finds it, and processes show it."""
     assert await pass_over_conservation(played.postgres, 0)
     async with played.postgres.connection() as connection:
-        [found] = [one for one in await read_passes(connection) if one.kind == "conservation"]
+        [found] = [audit_pass for audit_pass in await read_passes(connection) if audit_pass.kind == "conservation"]
     assert found.holds == (not found.unexplained)
     return f"{found.unexplained:.2f}"

@@ -29,11 +29,11 @@ async def test_the_balance_without_parameters_is_the_commitments_own(played: Pla
         assert found["days"][-1]["spent"] == found["spent"]
         drawn = 0 if commitment.get("commitmentType") == "MINIMUM" else found["spent"]
         assert drawn == sum(draw["amount"] for draw in found["draws"])
-        assert drawn == sum(one["amount"] for draw in found["draws"] for one in draw["slices"])
+        assert drawn == sum(piece["amount"] for draw in found["draws"] for piece in draw["slices"])
 
 
 async def test_as_of_a_day_is_where_the_burn_down_stood(played: Played) -> None:
-    [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [commitment] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     whole = await played.get(f"commitments/{commitment['id']}/balance")
     assert len(whole["days"]) > 5
     for entry in whole["days"][:: max(1, len(whole["days"]) // 5)]:
@@ -44,7 +44,7 @@ async def test_as_of_a_day_is_where_the_burn_down_stood(played: Played) -> None:
 
 async def test_as_known_at_equals_a_replay_cut_there(played: Played) -> None:
     """Moments between the story's steps, and moments in the middle of the log."""
-    commitments = {one["id"]: one for one in await played.commitments()}
+    commitments = {commitment["id"]: commitment for commitment in await played.commitments()}
     moments = [*played.moments, *await _log_times(played)]
     seen = set()
     for moment in moments:

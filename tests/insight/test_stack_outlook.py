@@ -11,11 +11,15 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 async def of_kind(played: Played, kind: str) -> list[dict[str, Any]]:
-    return [one for one in await played.commitments() if one.get("commitmentType", "PREPAYMENT") == kind]
+    return [
+        commitment
+        for commitment in await played.commitments()
+        if commitment.get("commitmentType", "PREPAYMENT") == kind
+    ]
 
 
 async def in_term(played: Played) -> list[dict[str, Any]]:
-    return [one for one in await played.commitments() if one["status"] in ("ACTIVE", "EXHAUSTED")]
+    return [commitment for commitment in await played.commitments() if commitment["status"] in ("ACTIVE", "EXHAUSTED")]
 
 
 async def test_a_burn_down_ends_where_the_commitment_stands(played: Played) -> None:
@@ -34,7 +38,7 @@ async def test_a_burn_down_ends_where_the_commitment_stands(played: Played) -> N
 
 
 async def test_its_days_are_those_of_the_balance_as_of_each(played: Played) -> None:
-    [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [commitment] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     path = f"commitments/{commitment['id']}"
     whole = await played.get(f"{path}/burndown")
     few = await played.get(f"{path}/burndown", days=2)
@@ -53,13 +57,13 @@ async def test_a_minimum_progresses_to_what_it_has_counted(played: Played) -> No
         found = await played.get(f"{path}/progress", asOf=period["startDate"])
         assert found["period"]["startDate"] == period["startDate"] and found["period"]["state"] == "RUNNING"
     now = await played.get(f"{path}/progress")
-    [stands] = [one for one in commitment["periods"] if one["startDate"] == now["period"]["startDate"]]
+    [stands] = [period for period in commitment["periods"] if period["startDate"] == now["period"]["startDate"]]
     assert now["period"]["counted"] == Decimal(str(stands["counted"])) == now["days"][-1]["counted"]
     assert now["period"]["trueUp"] == Decimal(str(stands["trueUp"]))
 
 
 async def test_as_known_before_it_was_made_there_is_none(played: Played) -> None:
-    [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [commitment] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     path = f"commitments/{commitment['id']}/burndown"
     assert (await played.wire.ask("GET", path, knownAt=played.moments[0].isoformat())).status_code == 404
     then = await played.get(path, knownAt=played.moments[-1].isoformat())
@@ -87,7 +91,7 @@ async def test_the_overview_is_what_the_forecasts_of_all_say(played: Played) -> 
         for commitment in await played.commitments():
             kind = "progress" if commitment.get("commitmentType") == "MINIMUM" else "burndown"
             shown = await played.get(f"commitments/{commitment['id']}/{kind}")
-            for forecast in (one for one in shown["forecasts"] if one["window"] == window):
+            for forecast in (forecast for forecast in shown["forecasts"] if forecast["window"] == window):
                 at_stake[commitment["id"]] = forecast.get("uncovered", forecast.get("trueUp"))
                 lapses[commitment["id"]] = forecast.get("lapses", Decimal(0))
         if not await in_term(played):  # the story's year is over
@@ -104,7 +108,7 @@ async def test_the_overview_is_what_the_forecasts_of_all_say(played: Played) -> 
             assert same.items() <= {**one, "window": window}.items()
             assert [by["window"] for by in one["expected"]] == [7, 30, 90]
         minimums = [one for one in usd["atStake"]["first"] if one["kind"] == "MINIMUM"]
-        assert sum(month["amount"] for month in usd["trueUps"]) == sum(one["atStake"] for one in minimums)
+        assert sum(month["amount"] for month in usd["trueUps"]) == sum(minimum["atStake"] for minimum in minimums)
         assert sum(month["minimums"] for month in usd["trueUps"]) == len(minimums)
         assert found["familiesWaiting"] == {} and found["behind"].keys() >= {"relay"}
         refused = await played.get("usage/rejected")
@@ -115,8 +119,8 @@ async def test_an_account_has_its_own_outlook(played: Played) -> None:
     for code, id in played.accounts.items():
         found = await played.get(f"accounts/{id}/outlook")
         mine = [one["id"] for one in await in_term(played) if one["accountId"] == id]
-        assert {one["id"] for one in found["data"]} == set(mine)
-        assert all(one["accountCode"] == code and one["accountId"] == id for one in found["data"])
+        assert {document["id"] for document in found["data"]} == set(mine)
+        assert all(document["accountCode"] == code and document["accountId"] == id for document in found["data"])
         few = await played.get(f"accounts/{id}/outlook", limit=1)
         assert few["data"] == found["data"][:1]
     assert (await played.wire.ask("GET", "accounts/none/outlook")).status_code == 404
@@ -125,11 +129,13 @@ async def test_an_account_has_its_own_outlook(played: Played) -> None:
 
 async def test_what_people_call_something_leads_to_it(played: Played) -> None:
     async def found(query: str, **more: Any) -> list[tuple[str, str]]:
-        return [(one["kind"], one["id"]) for one in (await played.get("find", query=query, **more))["data"]]
+        return [
+            (document["kind"], document["id"]) for document in (await played.get("find", query=query, **more))["data"]
+        ]
 
     [code, *_], [commitment] = (
         played.accounts,
-        [one for one in await played.commitments() if one.get("code") == "second"],
+        [commitment for commitment in await played.commitments() if commitment.get("code") == "second"],
     )
     bill = (await played.bills())[0]
     assert await found(code) == [("account", played.accounts[code])]

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 async def test_a_preview_of_other_terms_is_the_preview_under_them(played: Played) -> None:
     """Last, because it amends: the preview with a supposed amount equals the one once it is commanded."""
-    [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [commitment] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     account = commitment["accountId"]
     asked = {"accountId": account, "lastDateInBillingPeriod": "2026-03-31"}
     before = await played.wire.do("POST", "bills/preview", asked)
@@ -44,7 +44,7 @@ async def test_a_preview_of_the_close_is_the_bill(played: Played) -> None:
 async def test_an_aggregation_changed_since_leaves_the_past_as_it_was(played: Played) -> None:
     """Last: the aggregation now counts records instead of summing calls, and all totals are derived anew."""
     [first, *_] = sorted(await played.bills(), key=lambda one: str(one["billDate"]))
-    [line] = [one for one in first["lineItems"] if one["lineItemType"] == "USAGE"]
+    [line] = [line_item for line_item in first["lineItems"] if line_item["lineItemType"] == "USAGE"]
     path = f"bills/{first['id']}/lineitems/{line['id']}/explain"
     [*_, commitment] = await played.commitments()
     balance, known_at = f"commitments/{commitment['id']}/balance", played.moments[2].isoformat()

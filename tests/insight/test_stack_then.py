@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 def bare(documents: list[dict[str, Any]], *beside: str) -> list[dict[str, Any]]:
     """Without these members: names of the wire."""
-    return [{name: value for name, value in one.items() if name not in beside} for one in documents]
+    return [{name: value for name, value in document.items() if name not in beside} for document in documents]
 
 
 async def test_a_snapshot_is_what_the_other_paths_say_of_that_moment(played: Played) -> None:
@@ -24,15 +24,20 @@ async def test_a_snapshot_is_what_the_other_paths_say_of_that_moment(played: Pla
             then: dict[str, str] = {"knownAt": moment} | ({"asOf": as_of} if as_of else {})
             found = await played.get(f"accounts/{id}/snapshot", **then)
             assert found["account"] == await played.get(f"accounts/{id}", knownAt=moment)
-            for one in found["commitments"]:
-                balance = await played.get(f"commitments/{one['id']}/balance", **then)
-                stood = (one["amountSpent"], one["amountRemaining"], one["status"], one["version"])
+            for commitment in found["commitments"]:
+                balance = await played.get(f"commitments/{commitment['id']}/balance", **then)
+                stood = (
+                    commitment["amountSpent"],
+                    commitment["amountRemaining"],
+                    commitment["status"],
+                    commitment["version"],
+                )
                 assert stood == tuple(balance[name] for name in ("spent", "remaining", "status", "version"))
-                assert one == await played.get(f"commitments/{one['id']}", **then)
+                assert commitment == await played.get(f"commitments/{commitment['id']}", **then)
             seen.append(len(found["commitments"]))
     now = await played.get(f"accounts/{id}/snapshot")
     held = (await played.get("commitments", accountId=id))["data"]
-    assert bare(now["commitments"]) == bare(held) and [one["planId"] for one in now["accountPlans"]]
+    assert bare(now["commitments"]) == bare(held) and [account_plan["planId"] for account_plan in now["accountPlans"]]
     assert {price["id"] for price in now["pricings"]} == {
         price["id"] for plan in now["plans"] for price in (await played.get("pricings", planId=plan["id"]))["data"]
     } | {
@@ -91,7 +96,7 @@ async def test_what_is_not_billed_was_more_before_the_bill(played: Played) -> No
 async def test_what_happened_is_what_had_happened(played: Played) -> None:
     every = (await played.get("events", pageSize=100))["data"]
     earlier = (await played.get("events", knownAt=played.moments[0].isoformat(), pageSize=100))["data"]
-    [second] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [second] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     assert earlier and earlier == every[-len(earlier) :] and len(earlier) < len(every)
     of_second = [await played.get("events", resourceId=second["id"], knownAt=at.isoformat()) for at in played.moments]
     assert [len(page["data"]) for page in of_second] == [0, 0, 0, 0, 1, 1]

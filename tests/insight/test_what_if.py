@@ -24,8 +24,8 @@ def test_a_preview_of_the_close_is_the_bill(data: st.DataObject, family: Random)
     """Whatever was billed before, true-ups and differences included; supposing what holds already changes nothing."""
     player = played(data, family)
     day = data.draw(days(30))
-    same = [wire(one) for one in player.resources.commitments.values() if one.cancellation is None]
-    prices = [wire(one) for one in player.resources.pricings.values()]
+    same = [wire(commitment) for commitment in player.resources.commitments.values() if commitment.cancellation is None]
+    prices = [wire(pricing) for pricing in player.resources.pricings.values()]
     before = [player.preview(code, day) for code in accounts_of(family)]
     assert shown(draft_bills(suppose(player, same, prices), date=day)) == shown(
         draft_bills(family_of(player), date=day)

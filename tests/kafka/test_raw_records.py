@@ -56,7 +56,10 @@ def read(stored: bytes, start: int, most: int, *, raw: bool) -> Read:
     result = fetcher.FetchResult(PLACE, assignment=assignment, partition_records=held, backoff=0)
     found, positions = list[tuple[Any, ...]](), list[int]()
     while result.has_more():
-        found += [(one.offset, one.timestamp, one.key, one.value, list(one.headers)) for one in result.getall(most)]
+        found += [
+            (record.offset, record.timestamp, record.key, record.value, list(record.headers))
+            for record in result.getall(most)
+        ]
         positions.append(state.position)
     return Read(found, positions)
 

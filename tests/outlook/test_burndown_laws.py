@@ -40,7 +40,7 @@ def test_it_adds_up_on_each_day_and_ends_at_the_balance(
         assert state is not None
         drawn = Decimal(0)
         for day in shown.days:
-            drawn += sum((one.amount for one in day.products), Decimal(0))
+            drawn += sum((product.amount for product in day.products), Decimal(0))
             assert day.added == day.drawn + day.left + day.lapsed and day.drawn == drawn
             assert day.left >= 0 and day.lapsed >= 0
         end = shown.days[-1]
@@ -87,8 +87,8 @@ def test_what_is_used_is_what_was_drawn_and_what_found_nothing_left(
     each = [use_of(last, number).total for number in range(len(held.terms.funds))]
     assert each == used_of_all(last)
     outcomes = last.kept.drawn.outcomes
-    bare = sum(one.uncovered for one in outcomes if last_in_turn(held.terms, one.piece) is not None)
-    assert sum(each) == bare + sum(draw.amount for one in outcomes for draw in one.taken)
+    bare = sum(outcome.uncovered for outcome in outcomes if last_in_turn(held.terms, outcome.piece) is not None)
+    assert sum(each) == bare + sum(draw.amount for outcome in outcomes for draw in outcome.taken)
 
 
 @laws

@@ -12,7 +12,7 @@ from projections.outlook.forecast import Addition, course
 from projections.outlook.pace import Pace, paces, sampled
 
 PACES = st.builds(
-    lambda amounts: Pace(30, len(amounts), sum(amounts), sum(one**2 for one in amounts)),
+    lambda amounts: Pace(30, len(amounts), sum(amounts), sum(amount**2 for amount in amounts)),
     st.lists(st.integers(-20, 60), min_size=1, max_size=30),
 )
 
@@ -21,7 +21,7 @@ PACES = st.builds(
 def test_it_is_what_day_by_day_comes_to(pace: Pace, left: int, added: dict[int, int], data: st.DataObject) -> None:
     use = data.draw(st.sampled_from([pace.use, pace.most]))
     last = data.draw(st.integers(max(added, default=0), 60))
-    found = course(left, [Addition(*one) for one in sorted(added.items())], last, use)
+    found = course(left, [Addition(*day_and_amount) for day_and_amount in sorted(added.items())], last, use)
     held, uncovered, runs_out = left, 0, None
     for day in range(1, last + 1):
         there = held + added.get(day, 0)
@@ -55,7 +55,7 @@ def test_windows_look_at_the_days_of_the_term_alone() -> None:
     week, month, quarter = paces(used, date(2025, 1, 1), last)
     assert (week.days, week.total) == (7, sum(range(10, 17)))
     assert (month.days, quarter.days, quarter.total) == (30, 90, sum(range(10, 100)))
-    assert [one.days for one in paces(used, last - timedelta(days=9), last)] == [7, 10, 10]
+    assert [pace.days for pace in paces(used, last - timedelta(days=9), last)] == [7, 10, 10]
     assert paces(used, last + timedelta(days=1), last) == []
 
 

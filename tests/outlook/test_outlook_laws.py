@@ -27,8 +27,10 @@ def by_themselves(held: Family, through: date) -> dict[str, tuple[Expected, ...]
     found = {}
     for fund in held.terms.funds:
         found[fund.id] = tuple(
-            Expected(one.window, one.days, one.per_day, one.runs_out, one.uncovered, one.lapses)
-            for one in burn_down(held, fund.id, last, over).forecasts
+            Expected(
+                forecast.window, forecast.days, forecast.per_day, forecast.runs_out, forecast.uncovered, forecast.lapses
+            )
+            for forecast in burn_down(held, fund.id, last, over).forecasts
         )
     for minimum in held.terms.minimums:
         shown = progress(held, minimum.id, last, over)

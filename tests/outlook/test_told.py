@@ -34,7 +34,7 @@ COMPUTE, STORAGE = id_of("product", "compute"), id_of("product", "storage")
 def test_what_is_left_falls_by_what_each_product_draws() -> None:
     family = told(PREPAID, used(JANUARY[:3], 10) + used(JANUARY[1:2], 5, "b"))
     shown = burn_down(family, PAID, as_of_day(family, JANUARY[5]), JANUARY[5])
-    assert [(one.day.day, one.added, one.drawn, one.left) for one in shown.days] == [
+    assert [(day.day.day, day.added, day.drawn, day.left) for day in shown.days] == [
         (1, 300, 10, 290), (2, 300, 25, 275), (3, 300, 35, 265), (6, 300, 35, 265),
     ]  # fmt: skip
     assert shown.days[1].products == tuple(sorted([ProductDrawn(COMPUTE, D(10)), ProductDrawn(STORAGE, D(5))]))
@@ -139,7 +139,7 @@ def test_a_term_over_all_days_is_forecast_ten_years_ahead() -> None:
         last = settle(family, through=day, accrued=True)
         shown = burn_down(family, PAID, last, day - timedelta(days=1))
         assert (shown.until, shown.forecasts[0].points[-1].day) == (until, until)
-        assert {one.id: one.until for one in outlooks(last, used_before(last))}[PAID] == until
+        assert {outlook.id: outlook.until for outlook in outlooks(last, used_before(last))}[PAID] == until
 
 
 def test_marks_tell_what_happened() -> None:
@@ -173,7 +173,7 @@ def test_a_month_of_a_minimum_is_counted_by_day_and_trued_up_by_its_pace() -> No
     found = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])
     assert found is not None
     assert (found.start, found.end, found.owed, found.counted) == (JANUARY[0], date(2026, 2, 1), 100, 20)
-    assert [(one.day.day, one.counted) for one in found.days] == [*((day, 2 * day) for day in range(1, 11)), (11, 20)]
+    assert [(day.day.day, day.counted) for day in found.days] == [*((day, 2 * day) for day in range(1, 11)), (11, 20)]
     for forecast in found.forecasts:
         assert (forecast.per_day, forecast.counted, forecast.reached) == (2, 60, None)
         assert (forecast.true_up, forecast.true_up_low, forecast.true_up_high) == (40, 40, 40)
@@ -189,14 +189,17 @@ def test_a_window_reaches_back_over_periods_but_not_before_the_term() -> None:
     assert (week.per_day, month.per_day, quarter.per_day) == (3, 1, D("0.3333"))
     assert (week.counted, month.counted, quarter.counted) == (90, 50, D("36.67"))
     early = progress(family, LEAST, settle(family, through=date(2026, 3, 1), accrued=True), date(2026, 2, 28))
-    assert early is not None and [(one.days, one.per_day) for one in early.forecasts][2] == (59, D("1.0508"))
+    assert early is not None and [(forecast.days, forecast.per_day) for forecast in early.forecasts][2] == (
+        59,
+        D("1.0508"),
+    )
 
 
 def test_a_minimum_that_is_reached_in_time_has_no_true_up() -> None:
     family = told(FLOOR, used(JANUARY[:10], 5))
     found = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])
     assert found is not None
-    assert [(one.reached, one.true_up) for one in found.forecasts] == [(JANUARY[20], 0)] * 3
+    assert [(forecast.reached, forecast.true_up) for forecast in found.forecasts] == [(JANUARY[20], 0)] * 3
 
 
 def test_a_period_that_is_over_has_its_true_up_and_no_forecast() -> None:
@@ -204,7 +207,7 @@ def test_a_period_that_is_over_has_its_true_up_and_no_forecast() -> None:
     found = progress(family, LEAST, as_of_day(family, date(2026, 4, 5)), date(2026, 4, 5))
     assert found is not None
     assert (found.start, found.state, found.true_up, found.forecasts) == (date(2026, 3, 1), "ENDED", 100, ())
-    assert [(one.day, one.counted) for one in found.days][-1] == (date(2026, 4, 5), 0)
+    assert [(day.day, day.counted) for day in found.days][-1] == (date(2026, 4, 5), 0)
 
 
 def test_before_the_term_nothing_is_forecast() -> None:
@@ -213,7 +216,7 @@ def test_before_the_term_nothing_is_forecast() -> None:
     found = progress(family, LEAST, as_of_day(family, early), early)
     assert found is not None and (found.state, found.forecasts) == ("UPCOMING", ())
     shown = burn_down(family, PAID, as_of_day(family, early), early)
-    assert shown.forecasts == () and [(one.left, one.ahead) for one in shown.days] == [(0, 300)]
+    assert shown.forecasts == () and [(day.left, day.ahead) for day in shown.days] == [(0, 300)]
 
 
 def test_a_waived_period_lacks_nothing() -> None:
