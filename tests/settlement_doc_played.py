@@ -81,7 +81,9 @@ class _Recorder(MemoryPlayer):
         for root in self.roots():
             family = self.family(root)
             held = settle(family, through=self._latest, accrued=True)
-            states.update((self._codes[one.id], one) for one in (*held.commitments.values(), *held.balances.values()))
+            states.update(
+                (self._codes[state.id], state) for state in (*held.commitments.values(), *held.balances.values())
+            )
             slices.extend(_slices(label, settle(family, through=self._latest, accrued=False)))
         self.book.unpriced[label] = list(self._unpriced(label))
         return bills
@@ -98,22 +100,24 @@ class _Recorder(MemoryPlayer):
 
     def _unpriced(self, label: str) -> Iterator[Row]:
         for account in self.resources.accounts.values():
-            for one in self.unpriced(account.body.code):
-                words = filter(None, (one.account, one.aggregation, one.segment))
-                yield label, " ".join(words), plain(one.quantity), _days(*one.period)
+            for missing in self.unpriced(account.body.code):
+                words = filter(None, (missing.account, missing.aggregation, missing.segment))
+                yield label, " ".join(words), plain(missing.quantity), _days(*missing.period)
 
 
 def _slices(label: str, settlement: Settlement) -> Iterator[Row]:
     """Each slice with each commitment and balance, in the words in which a line is explained."""
     for outcome in settlement.kept.drawn.outcomes:
         charge, start = settlement.charges[outcome.piece.charge], outcome.piece.start
-        [told] = [one for one in slice_documents(settlement, charge) if one["start"] == start]
+        [told] = [
+            slice_document for slice_document in slice_documents(settlement, charge) if slice_document["start"] == start
+        ]
         about = f"{charge.type} {charge.description}" if charge.type in _DESCRIBED else charge.type
         about += f" of {charge.account.code}" if charge.account.is_child else ""
         owes = plain(told["amount"] - told["credited"])
-        for one in told["candidates"]:
-            draws = plain(one["drawn"]) if "drawn" in one else one["reason"]
-            yield label, str(start), about, owes, str(one.get("place", "")), one["code"], draws
+        for candidate in told["candidates"]:
+            draws = plain(candidate["drawn"]) if "drawn" in candidate else candidate["reason"]
+            yield label, str(start), about, owes, str(candidate.get("place", "")), candidate["code"], draws
 
 
 @lru_cache
@@ -121,10 +125,10 @@ def shown(path: Path) -> Shown:
     """Play the story. Raises: AssertionError when it does not hold, ScenarioError or OSError when it is no story."""
     recorder = _Recorder()
     played = play(read_story(path.read_bytes()), recorder)
-    assert not [one.differences for one in played if one.differences], f"{path.name} does not hold"
+    assert not [result.differences for result in played if result.differences], f"{path.name} does not hold"
     book = recorder.book
     periods = {label: list(_periods(label, states)) for label, states in book.states.items()}
-    children = {one.body.code for one in recorder.resources.accounts.values() if one.root_id != one.id}
+    children = {account.body.code for account in recorder.resources.accounts.values() if account.root_id != account.id}
     return Shown(_bills(book.bills, children), book.slices, book.states, periods, book.unpriced, _refusals(played))
 
 
@@ -167,14 +171,16 @@ def _days(start: date, end: date) -> str:
 
 def _periods(label: str, states: Mapping[str, AgreementState]) -> Iterator[Row]:
     for code, state in states.items():
-        for one in state.periods:
-            money = (plain(amount) for amount in (one.amount, one.counted, one.shortfall, one.true_up))
-            yield label, code, _days(one.start_date, one.end_date), *money, one.state
+        for period in state.periods:
+            money = (plain(amount) for amount in (period.amount, period.counted, period.shortfall, period.true_up))
+            yield label, code, _days(period.start_date, period.end_date), *money, period.state
 
 
 def _refusals(played: list[Played]) -> Rows:
     return {
-        _step(one.step): [(_step(one.step), str(one.result))] for one in played if one.step.expect_error is not None
+        _step(result.step): [(_step(result.step), str(result.result))]
+        for result in played
+        if result.step.expect_error is not None
     }
 
 

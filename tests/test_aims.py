@@ -21,7 +21,7 @@ LEAST = Row("speed", ">= 20", lambda found: found["ms"], 20)
 
 def ran(*milliseconds: float, large: bool = False, failure: str | None = None) -> Ran:
     program = Program("some", "--how 1", "", 10, (MOST, LEAST), large=large)
-    return Ran(program, "--how 1", [{"ms": one} for one in milliseconds], failure=failure)
+    return Ran(program, "--how 1", [{"ms": millisecond} for millisecond in milliseconds], failure=failure)
 
 
 def test_a_row_is_the_median_of_its_runs_against_its_aim() -> None:

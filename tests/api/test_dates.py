@@ -110,7 +110,7 @@ async def test_a_search_compares_instants(http: httpx.AsyncClient, store: Store)
         "startDate>2026-01-01T00:00:00Z": False,
     }.items():
         listed = (await http.get("/commitments/search", params={"searchQuery": term})).json()["data"]
-        assert [one["id"] for one in listed] == ([made] if found else []), term
+        assert [document["id"] for document in listed] == ([made] if found else []), term
     for path in ("/commitments/search", "/bills/search"):
         refused = await http.get(path, params={"searchQuery": "dtCreated>yesterday"})
         assert message_of(refused, 400) == f"searchQuery: dtCreated {MOMENT_RULE}"

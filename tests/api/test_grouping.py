@@ -81,7 +81,7 @@ async def test_who_fails_takes_back_its_own_work_alone(desk: Desk, failing: str)
 
 async def test_a_statement_that_postgres_refuses_is_its_own_end_too(desk: Desk) -> None:
     found = await desk.do(*(desk.leave(name) for name in "aabbc"))
-    refused = [isinstance(one, asyncpg.UniqueViolationError) for one in found]
+    refused = [isinstance(error, asyncpg.UniqueViolationError) for error in found]
     assert refused == [False, True, False, True, False]
     assert await desk.left() == "abc"
 
@@ -91,7 +91,7 @@ async def test_a_lost_connection_fails_those_who_were_in_it_and_nobody_else(desk
         await shared.connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
 
     *lost, after = await desk.do(desk.leave("a"), desk.leave("b"), lose, desk.leave("c"))
-    assert [type(one) for one in lost] == [PostgresUnreachableError] * 3
+    assert [type(error) for error in lost] == [PostgresUnreachableError] * 3
     assert isinstance(after, str) and await desk.left() == "c"
 
 
@@ -112,7 +112,7 @@ async def test_who_waits_too_long_is_told_so(desk: Desk, monkeypatch: pytest.Mon
         with monkeypatch.context() as patch:
             patch.setattr("services.api.grouping.WAIT_SECONDS", 0.1)
             found = await desk.do(desk.leave("a"), desk.leave("b"))
-    assert [type(one) for one in found] == [NoTurnError, NoTurnError]
+    assert [type(error) for error in found] == [NoTurnError, NoTurnError]
     [done] = await desk.do(desk.leave("c"))
     assert isinstance(done, str) and await desk.left() == "c"
 
@@ -189,7 +189,7 @@ async def test_positions_follow_the_order_of_commits(store: Store, http: httpx.A
                 await asyncio.sleep(0)
 
     following = asyncio.create_task(follow())
-    paths = [f"/organizations/{one.organization}/products" for one in (store, other)]
+    paths = [f"/organizations/{of_store.organization}/products" for of_store in (store, other)]
     base = str(http.base_url).partition("/organizations/")[0]
     for burst in range(5):
         bodies = [{"code": f"q{burst}-{number}", "name": "Q"} for number in range(10)]

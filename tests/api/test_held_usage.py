@@ -50,8 +50,8 @@ async def test_what_is_held_is_seen_and_settles_by_itself_in_order_and_once(
         await publish(system, store, "late", event(store, "none", "never"))
         await submitted(metered, item("late", "over-http"), item("later", "m", meter="none"))
         waiting = await held(metered, 24)
-        assert {one["reason"] for one in waiting} == {"unknown-account"}
-        assert {one["meterCode"] for one in waiting} == {"api", "none"}
+        assert {held_usage["reason"] for held_usage in waiting} == {"unknown-account"}
+        assert {held_usage["meterCode"] for held_usage in waiting} == {"api", "none"}
         [never] = await held(metered, 1, accountCode="never")
         assert never["heldUntil"] > never["arrivedAt"] and "replayedAt" not in never
         assert (await metered.get(f"/usage/rejected/{never['id']}")).json()["payload"]
@@ -73,7 +73,7 @@ async def test_what_is_held_is_seen_and_settles_by_itself_in_order_and_once(
         assert [fact.usage_id for fact in facts if fact.usage_source == "/test"] == [f"e-{n}" for n in range(20)]
         assert [int(fact.measure["calls"]) for fact in facts if fact.usage_source == "/test"] == list(range(20))
         await mend(metered, "none")
-        assert [one["id"] for one in await held(metered, 1)] == [never["id"]]
+        assert [held_usage["id"] for held_usage in await held(metered, 1)] == [never["id"]]
         assert sorted(fact.usage_id for fact in await counted(system, store)) == sorted(
             [*(f"e-{number}" for number in range(20)), "over-http", "m"]
         )

@@ -77,7 +77,7 @@ async def test_wrong_credentials_are_all_answered_alike(
     monkeypatch.setattr("services.access.signing_in.is_secret_of", comparing)
     wrong = [(id, "wrong"), (id, secret + "x"), (id.upper(), secret)]
     wrong += [("nobody", secret), ("a" * 500, "x"), ("a\0", "x")]
-    answers = [await http.post("/oauth/token", json=GRANT, auth=one) for one in wrong]
+    answers = [await http.post("/oauth/token", json=GRANT, auth=key) for key in wrong]
     assert len(compared) == len(wrong)  # so that none is answered sooner
     assert len({(answer.status_code, answer.text, answer.headers["www-authenticate"]) for answer in answers}) == 1
     assert (answers[0].status_code, list(answers[0].json())) == (401, ["message"])

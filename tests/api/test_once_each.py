@@ -101,7 +101,7 @@ async def test_while_the_first_is_at_work_another_body_is_refused_at_once(
     assert "another body" in message_of(other, 409)
     again = asyncio.create_task(metered.post("/measurements", json=body(item("acme")), headers=KEY))
     held.may_go_on.set()
-    assert {(await one).status_code for one in (first, again)} == {200}
+    assert {(await answering).status_code for answering in (first, again)} == {200}
     ids = {record.value for _, record in await system.records(USAGE) if store.organization.encode() in record.value}
     assert len(ids) == 1, "what was sent twice has one id"
 

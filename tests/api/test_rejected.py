@@ -54,15 +54,17 @@ async def test_what_is_refused_is_listed_and_counts_once_when_it_is_mended_and_s
     async with system.worker():
         await submitted(metered, *items, item("acme", "good"))
         listed = await on_list(metered, 30)
-        assert {(one["reason"], one["accountCode"]) for one in listed} == {("unknown-meter", "acme")}
-        assert sorted(one["uid"] for one in listed) == sorted(one["uid"] for one in items)
+        assert {(refusal["reason"], refusal["accountCode"]) for refusal in listed} == {("unknown-meter", "acme")}
+        assert sorted(refusal["uid"] for refusal in listed) == sorted(sent["uid"] for sent in items)
         assert listed[0]["message"] == "data.meter must be a meter's code, 'late' is none"
         # Nothing is mended: all of it is refused again, and is on the list once.
         assert await replayed(metered) == {"replayed": 30, "left": [], "more": False}
         await system.settled()
         again = await on_list(metered, 30)
         assert {refusal["id"] for refusal in again} == {refusal["id"] for refusal in listed}
-        moments = [sorted(datetime.fromisoformat(one["arrivedAt"]) for one in those) for those in (listed, again)]
+        moments = [
+            sorted(datetime.fromisoformat(refusal["arrivedAt"]) for refusal in those) for those in (listed, again)
+        ]
         assert moments[0][-1] < moments[1][0]
         await mend(metered, "late")
         one = listed[-1]["id"]
@@ -87,7 +89,7 @@ async def test_the_list_is_of_the_organization_and_by_page_reason_account_and_ti
         await submitted(metered, *(item(f"a-{number % 2}", f"u-{number}", meter="none") for number in range(5)))
         await submitted(metered, item("a-0", "far", ts="2199-01-01T00:00:00Z"))
         listed = await on_list(metered, 6)
-        assert theirs["id"] not in [one["id"] for one in listed]
+        assert theirs["id"] not in [refusal["id"] for refusal in listed]
         assert message_of(await metered.get(f"/usage/rejected/{theirs['id']}"), 404)
         assert message_of(await metered.get(f"/usage/rejected/{theirs['id']}/bytes"), 404)
         assert (await replayed(metered, ids=[theirs["id"]]))["left"] == [
@@ -110,7 +112,7 @@ async def test_the_list_is_of_the_organization_and_by_page_reason_account_and_ti
             token = page.get("nextToken")
             if token is None:
                 break
-        assert pages == [one["id"] for one in listed]
+        assert pages == [refusal["id"] for refusal in listed]
         assert counts == [{"unknown-meter": 5, "too-far-in-future": 1}, None]
         only = (await metered.get("/usage/rejected", params={"accountCode": "a-1", "pageSize": 1})).json()
         assert (len(only["data"]), only["counts"]) == (1, {"unknown-meter": 2})

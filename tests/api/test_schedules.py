@@ -97,8 +97,8 @@ async def test_a_schedule_lives_below_its_balance(clocked: Clocked) -> None:
         assert [document["id"] for document in page["data"]] == [made["id"]] and "nextToken" not in page
         kept = await clocked.ask("DELETE", f"/balances/{clocked.balance}?force=true", None, 409)
         assert "is not deleted: balance" in kept["message"]
-        for one in (made, other):
-            assert (await clocked.below("DELETE", f"{path}/{one['id']}"))["id"] == one["id"]
+        for schedule in (made, other):
+            assert (await clocked.below("DELETE", f"{path}/{schedule['id']}"))["id"] == schedule["id"]
         await clocked.below("GET", f"{path}/{made['id']}", None, 404)
         await clocked.below("DELETE", f"{path}/{made['id']}", None, 404)
     await clocked.ask("DELETE", f"/balances/{clocked.balance}")

@@ -91,9 +91,9 @@ def forge(place: FilePlace, number: int, value: bytes) -> None:
 
 def test_a_log_that_was_signed_is_what_was_signed(signed: FilePlace) -> None:
     found = {verdict.topic: verdict for verdict in verify(signed, SIGNER.key)}
-    assert not [line for one in found.values() for line in one.wrong]
+    assert not [line for verdict in found.values() for line in verdict.wrong]
     assert found[EVENTS].signed == [Reach(0, 75, 76, SIGNER.key, is_late=False)]
-    assert [one.key for one in found[CATALOG].signed] == [SIGNER.key]
+    assert [reach.key for reach in found[CATALOG].signed] == [SIGNER.key]
 
 
 def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: FilePlace) -> None:

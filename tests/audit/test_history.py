@@ -67,7 +67,7 @@ def test_every_byte_and_every_place_counts() -> None:
         first._replace(key=b"record 3", value=b""),
         first._replace(key=b"record", value=b" 3"),
     ]
-    found = {digests([one], [(0, 20)])[0] for one in (first, *others)}
+    found = {digests([record], [(0, 20)])[0] for record in (first, *others)}
     assert len(found) == 1 + len(others)
     two = [Fetched(0, 0, None, b"ab"), Fetched(1, 0, None, b"c")]
     other = [Fetched(0, 0, None, b"a"), Fetched(1, 0, None, b"bc")]

@@ -97,7 +97,9 @@ async def test_a_top_up_is_once_an_arming_whoever_is_killed(common_system: Syste
     await customer.acts(3)
     events = (await customer.do("GET", "events", None, eventName="automatic.topup"))["data"]
     assert [event["m3terEvent"]["eventData"]["newDto"]["outcome"] for event in events] == ["REFUSED", "DONE", "DONE"]
-    assert {one["data"]["id"] for one in await customer.notified()} == {act["id"] for act in await customer.acts(3)}
+    assert {notified["data"]["id"] for notified in await customer.notified()} == {
+        act["id"] for act in await customer.acts(3)
+    }
 
     # Other terms are another rule: with room again it pays in at once.
     whole = {"name": "refill", "code": "refill", "accountId": customer.account, "currency": "USD", **body}

@@ -23,14 +23,14 @@ def of(*codes: str) -> dict[str, Any]:
 
 
 async def prepaid(shop: Shop, account: str, *fees: dict[str, Any], **more: Any) -> str:
-    amount = sum(one["amount"] for one in fees)
+    amount = sum(scheduled["amount"] for scheduled in fees)
     terms = YEAR | {"currency": "USD", "amount": amount, "feeDates": list(fees)} | more
     return await shop.create("commitments", accountId=account, **terms)
 
 
 async def by_month(shop: Shop, **more: Any) -> dict[str, dict[str, float]]:
     answered = await shop.do("POST", OBLIGATIONS, YEAR | more)
-    return {one["dateMonth"]: one["obligations"] for one in answered}
+    return {month["dateMonth"]: month["obligations"] for month in answered}
 
 
 async def test_fees_are_told_by_month_until_they_are_billed(shop: Shop) -> None:

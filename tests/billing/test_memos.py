@@ -135,4 +135,4 @@ async def test_the_official_client_takes_a_bill_through_its_life(patient: Shop) 
         await patient.bills()
         assert [bill.id async for bill in sdk.bills.list(status="APPROVED", exclude_line_items=True)] == [bill]
         found = await sdk.bills.search(search_query=f"id:{bill}")
-        assert found.data is not None and [one.id for one in found.data] == [bill]
+        assert found.data is not None and [document.id for document in found.data] == [bill]

@@ -79,9 +79,9 @@ async def customer(walk: Walk, ids: dict[str, str]) -> None:
     account = ids["account"] = await walk.lives("accounts", keep=True, code="walked", **fields)
     await walk.lives("accounts", code="gone", **fields)
     child = await walk.call("accounts.create", code="child", parent_account_id=account, **fields)
-    assert [one.id for one in await walk.call("accounts.list_children", account)] == [child.id]
+    assert [listed_child.id for listed_child in await walk.call("accounts.list_children", account)] == [child.id]
     found = await walk.call("accounts.search", search_query="code:walked")
-    assert [one.id for one in found.data] == [account]
+    assert [account_found.id for account_found in found.data] == [account]
     contract = await walk.lives("contracts", keep=True, account_id=account, name="C", **NO_DAY)
     await walk.lives("contracts", account_id=account, name="Gone", **NO_DAY)
     await walk.lives("account_plans", account_id=account, plan_id=ids["plan"], contract_id=contract, **NO_DAY)
@@ -139,7 +139,7 @@ async def billing(walk: Walk, shop: Shop) -> None:
         }
         module = f"bills.{side}_line_items"
         made = await walk.call(f"{module}.create", bill, **fields)
-        assert [one.id for one in await walk.call(f"{module}.list", bill)] == [made.id]
+        assert [listed_item.id for listed_item in await walk.call(f"{module}.list", bill)] == [made.id]
         assert (await walk.call(f"{module}.retrieve", made.id, bill_id=bill)).amount == 2
         assert (await walk.call(f"{module}.update", made.id, bill_id=bill, **fields, version=1)).version == 2
         await walk.call(f"{module}.delete", made.id, bill_id=bill)
@@ -153,15 +153,17 @@ async def billing(walk: Walk, shop: Shop) -> None:
     for call, format in (("create_csv", "csv"), ("get_csv", "csv"), ("get_json", "json")):
         assert f"format={format}" in (await walk.call(f"statements.{call}", bill)).download_url
     await shop.bills()  # lists and searches know every command now
-    assert [one.id for one in await walk.call("bills.list")] == [bill]
-    assert [one.id for one in (await walk.call("bills.search", search_query="locked:false")).data] == [bill]
+    assert [listed_bill.id for listed_bill in await walk.call("bills.list")] == [bill]
+    assert [listed_bill.id for listed_bill in (await walk.call("bills.search", search_query="locked:false")).data] == [
+        bill
+    ]
     assert (await walk.call("bills.delete", bill)).id == bill
     again = (await shop.bill("2026-01-31"))["billIds"][0]
     assert (await walk.call("bills.approve", bill_ids=[again])).message == "1 bills approved"
     assert (await walk.call("bills.lock", again)).locked
     job = await walk.call("bill_jobs.create", bill_date="2026-02-01")
     assert (await walk.call("bill_jobs.retrieve", job.id)).id == job.id
-    assert job.id in [one.id for one in await walk.call("bill_jobs.list")]
+    assert job.id in [listed_job.id for listed_job in await walk.call("bill_jobs.list")]
     await walk.call("bill_jobs.cancel", job.id)
 
 

@@ -92,7 +92,7 @@ async def test_a_conflict_in_a_page_settles_that_family_again_and_no_other(page:
     settled = {bill.account_id: bill for bill in issued if isinstance(bill, BillIssued)}
     assert settled.keys() == {first, *others} and len(issued) == ACCOUNTS - 1
     assert len(settled[first].lines) == 1 and all(len(settled[root].lines) == 2 for root in others)
-    ours = {fact.bill_id for one in stale for fact in one.facts}
+    ours = {fact.bill_id for stale_bill in stale for fact in stale_bill.facts}
     assert settled[first].bill_id not in ours  # settled again, not appended again
     assert {settled[root].bill_id for root in others} <= ours
     assert await page.billed() == page.once("2026-03-01") + Counter([(first, "2026-02-01")])
@@ -121,7 +121,7 @@ async def test_a_family_that_fails_costs_no_other_of_its_page(page: Page, monkey
 
     async def append(connection: Any, settled: Sequence[Settled], *rest: Any) -> Any:
         found = await append_page(connection, settled, *rest)
-        if broken in {one.root_id for one in settled}:
+        if broken in {family.root_id for family in settled}:
             raise ValueError("a bill that the store refuses")
         return found
 

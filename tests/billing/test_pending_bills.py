@@ -132,7 +132,7 @@ async def test_among_many_an_empty_bill_is_dropped_and_the_others_are_approved(p
     ids = (await patient.bill("2026-01-31"))["billIds"]
     account = (await patient.do("GET", f"bills/{ids[1]}"))["accountId"]
     held = (await patient.do("GET", "commitments"))["data"]
-    [gone] = [one["id"] for one in held if one["accountId"] == account]
+    [gone] = [commitment["id"] for commitment in held if commitment["accountId"] == account]
     await patient.do("DELETE", f"commitments/{gone}")
     assert (await patient.do("POST", "bills/approve", {"billIds": ids}))["message"] == "2 bills approved"
     assert {bill["id"]: bill["status"] for bill in await patient.bills()} == {ids[0]: "APPROVED", ids[2]: "APPROVED"}

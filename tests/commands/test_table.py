@@ -21,7 +21,7 @@ ROWS = {"services/commands/table.py", "projections/resources.py"}
 def bodies(of: type[Resource]) -> Iterator[type[Resource]]:
     """Those that no other one is a kind of."""
     below = of.__subclasses__()
-    yield from (body for one in below for body in bodies(one)) if below else (of,)
+    yield from (body for nested_type in below for body in bodies(nested_type)) if below else (of,)
 
 
 BODIES = set(bodies(Resource)) - {OrganizationConfig}

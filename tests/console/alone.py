@@ -128,7 +128,7 @@ def bill(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
         **{"timezone": "UTC", "billDate": "2026-02-01", "dueDate": "2026-03-03", "startDate": "2026-01-01"},
         **{"endDate": "2026-02-01", "createdDate": "2026-02-01T00:00:00Z", "createdBy": "somebody"},
         "lastCalculatedDate": "2026-02-01T00:00:00Z",
-        "billTotal": sum((one["subtotal"] for one in lines), Decimal(0)),
+        "billTotal": sum((bill_line["subtotal"] for bill_line in lines), Decimal(0)),
         "lineItems": list(lines),
         **more,
     }

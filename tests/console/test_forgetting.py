@@ -28,7 +28,7 @@ async def test_it_is_done_with_the_accounts_code_alone() -> None:
     async with before(made_up) as visit:
         refused = await visit.send(PATH, code="acm", reason="asked for")
         assert refused.status_code == 400 and "Nothing was done" in refused.text
-        assert not [one for one in made_up.asked if one[0] == "POST"]
+        assert not [request for request in made_up.asked if request[0] == "POST"]
         done = await visit.send(PATH, code=" acme ", reason="asked for")
         assert done.status_code == 303 and done.headers["location"] == f"{BASE}/accounts/a"
         assert ("POST", "accounts/a/forget", {}) in made_up.asked

@@ -248,5 +248,5 @@ async def test_charts_show_what_the_api_says_and_have_its_numbers_as_tables(offi
     windows = [f"last {forecast['window']} days" for forecast in told["forecasts"]]
     assert [window in one.text for window, one in zip(windows, expected, strict=True)] == [True] * 3
     runs_out = [forecast.get("runsOut") is not None for forecast in told["forecasts"]]
-    assert ["it runs out on" in one.text for one in expected] == runs_out and True in runs_out
+    assert ["it runs out on" in paragraph.text for paragraph in expected] == runs_out and True in runs_out
     assert account.every("g", **{"class": "chart-mark chart-mark-runs-out"})

@@ -46,8 +46,8 @@ async def test_zero_negative_and_yen_are_told_apart_from_each_other() -> None:
     async with before(MadeUp({"bills/b": yen, "accounts/a": ACCOUNT, "organizationconfig": CONFIG})) as visit:
         page = await visit.see("/bills/b")
         shown = [page.one("tr", id=f"line-{number}").every("data")[-1] for number in (1, 2, 3)]
-        assert [one.text for one in shown] == ["¥0", "-¥3", "¥1,200"]
-        assert [one.attributes["class"] for one in shown] == ["amount zero", "amount negative", "amount"]
+        assert [amount.text for amount in shown] == ["¥0", "-¥3", "¥1,200"]
+        assert [amount.attributes["class"] for amount in shown] == ["amount zero", "amount negative", "amount"]
 
 
 async def test_the_list_of_bills_has_each_with_its_account_its_days_and_its_total() -> None:

@@ -99,7 +99,7 @@ async def test_who_may_not_write_sees_no_button(path: str, wanted: list[str]) ->
         async with before(MadeUp(answers(), scopes=scopes)) as visit:
             forms = (await visit.see(path)).every("form", method="post")
             found = [form.attributes["action"] for form in forms]
-            assert found == ([f"{BASE}{one}" for one in wanted] if Scope.WRITE in scopes else [])
+            assert found == ([f"{BASE}{path}" for path in wanted] if Scope.WRITE in scopes else [])
 
 
 async def test_what_was_given_up_is_sent_once_more_by_a_form_of_this_session_alone() -> None:

@@ -89,7 +89,7 @@ async def test_a_commitment_has_its_terms_its_ledger_and_its_history_of_then(off
     balance = await office.api.exact(f"commitments/{id}/balance", **then)
     assert page.one("section", id="standing").numbers == [balance["amount"]]
     assert "No issued bill has a line of it yet." in page.text
-    assert [one.text.split()[0] for one in page.every("ol", **{"class": "terms"})[0].every("strong")] == ["Created"]
+    assert [term.text.split()[0] for term in page.every("ol", **{"class": "terms"})[0].every("strong")] == ["Created"]
     now = await visitor.see(f"/commitments/{office.ids['prepaid']}")
     ledger = await office.api.exact("lineitems", commitmentId=office.ids["prepaid"])
     [shown] = [section for section in now.every("section") if section.attributes.get("aria-labelledby") == "h-ledger"]

@@ -105,7 +105,10 @@ class Visitor:
 
     async def send(self, form: Element, status: int = 200, /, **fields: str) -> Element:
         """Send a form of a page, with these fields changed."""
-        given = {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")} | fields
+        given = {
+            given_field.attributes["name"]: given_field.attributes.get("value", "")
+            for given_field in form.every("input")
+        } | fields
         method = form.attributes.get("method", "get").upper()
         asked = {"params": given} if method == "GET" else {"data": given}
         answer = await self.http.request(method, form.attributes["action"], follow_redirects=True, **asked)  # type: ignore[arg-type]
@@ -115,7 +118,7 @@ class Visitor:
     async def form_token(self) -> str:
         """What the forms of this session bear."""
         page = parsed((await self.get("/accounts")).text)
-        return next(one.attributes["value"] for one in page.every("input", name=FORM_TOKEN))
+        return next(hidden.attributes["value"] for hidden in page.every("input", name=FORM_TOKEN))
 
 
 @asynccontextmanager

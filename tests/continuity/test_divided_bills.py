@@ -130,7 +130,7 @@ async def bills_shown(wire: Wire) -> list[Any]:
 async def commands(home: Home) -> dict[int, list[bytes]]:
     """What the log holds of the store, by partition; ticks and usage go on after a rebuild as before it."""
     values = await home.values(EVENTS)
-    return {place: [one for one in held if b'"source":"commands/' in one] for place, held in values.items()}
+    return {place: [value for value in held if b'"source":"commands/' in value] for place, held in values.items()}
 
 
 async def lines_once(home: Home) -> dict[int, list[bytes]]:
@@ -203,8 +203,10 @@ async def test_a_bill_whose_end_is_in_no_log_is_named_and_billed_again(home: Hom
     await check_audit(home)
     await bill(wire)
     shown = await bills_shown(wire)
-    assert len(shown) == len(ACCOUNTS) and halved not in [one["id"] for one in shown]
-    assert sorted(one["sequentialInvoiceNumber"] for one in shown) == [f"HALF-{n + 1}" for n in range(len(ACCOUNTS))]
+    assert len(shown) == len(ACCOUNTS) and halved not in [shown_bill["id"] for shown_bill in shown]
+    assert sorted(shown_bill["sequentialInvoiceNumber"] for shown_bill in shown) == [
+        f"HALF-{n + 1}" for n in range(len(ACCOUNTS))
+    ]
     await check_audit(home)
     assert not await home.stop()
     status, said = await home.trueup("rebuild-store")

@@ -102,7 +102,7 @@ def _about(value: Any, own: Belongings) -> Any:
     if isinstance(value, dict):
         return {name: own.of[NAMED[name]] if name in NAMED and isinstance(member, str) else _about(member, own)
                 for name, member in value.items()}  # fmt: skip
-    return [_about(one, own) for one in value] if isinstance(value, list) else value
+    return [_about(member, own) for member in value] if isinstance(value, list) else value
 
 
 def in_paths(own: Belongings, foreign: Belongings) -> Iterator[Ask]:

@@ -45,7 +45,7 @@ async def belongings(system: System) -> Belongings:
     async with http_client(f"{system.addresses.api_url}/organizations/{shop.organization}") as http:
         found = await one_of_each(http)
     shop.product = found["product"]
-    linked = [await _linked(shop, found, *one) for one in LINKED]
+    linked = [await _linked(shop, found, *link) for link in LINKED]
     amount = {"amount": 5, "transactionTypeId": found["transactionType"]}
     top_up = await shop.do("POST", f"balances/{found['balance']}/transactions", amount)
     [issued] = (await shop.bill("2026-01-31", accountIds=[found["account"]]))["billIds"]
@@ -56,9 +56,9 @@ async def belongings(system: System) -> Belongings:
         made = await shop.do("POST", f"bills/{bill}/{type}lineitems", memo(shop, bill, 1))
         found[f"{type}Memo"] = made["id"]
     await shop.bills()  # the read models know them all now
-    lines = [(await shop.do("GET", f"bills/{one}/lineitems"))["data"] for one in (issued, bill)]
+    lines = [(await shop.do("GET", f"bills/{id}/lineitems"))["data"] for id in (issued, bill)]
     refusal = await _refused(shop)
-    events = [one["id"] for one in await _all(shop, "events")]
+    events = [event["id"] for event in await _all(shop, "events")]
     webhook = f"integrationdestinations/webhooks/{found['webhook']}"
     found["delivery"] = (await shop.do("POST", f"{webhook}/test"))["id"]
     found["secret"] = (await shop.do("GET", f"{webhook}/secrets"))["data"][0]["id"]

@@ -102,7 +102,7 @@ async def test_what_is_anothers_is_answered_as_if_it_were_nowhere(
                 wrong.append(f"{ask}: {foreign} but {unknown}")
             if [id for id in theirs.every if id in foreign[2]]:
                 wrong.append(f"{ask}: {foreign} tells of theirs")
-            if not any(one in foreign[2] for one in (ask.told, "ID", *NOTHING)):
+            if not any(word in foreign[2] for word in (ask.told, "ID", *NOTHING)):
                 wrong.append(f"{ask}: {foreign} does not say that it was looked for")
     assert wrong == [], "\n".join(wrong)
     assert len(routes) > {in_paths: 120, in_queries: 30, in_bodies: 40}[asks]
@@ -110,13 +110,13 @@ async def test_what_is_anothers_is_answered_as_if_it_were_nowhere(
 
 async def test_what_is_anothers_is_in_no_answer_about_what_is_ones_own(mine: Belongings, theirs: Belongings) -> None:
     found: dict[str, str] = {}
-    for one in (theirs, mine):
-        async with client_of(one) as client:
+    for answers in (theirs, mine):
+        async with client_of(answers) as client:
             for method, path, _ in OPERATIONS:
                 if method == "GET":
-                    at = placed(path, {part: one.of[name] for part, name in named_in(path).items()})
+                    at = placed(path, {part: answers.of[name] for part, name in named_in(path).items()})
                     text = (await client.get(at)).text
-                    found[one.shop.organization] = found.get(one.shop.organization, "") + text
+                    found[answers.shop.organization] = found.get(answers.shop.organization, "") + text
     assert [id for id in theirs.every if id in found[mine.shop.organization]] == []
     assert [id for id in theirs.every if id not in found[theirs.shop.organization]] == []
 

@@ -83,7 +83,9 @@ def test_an_example_stands_beside_every_body_and_answer_and_is_what_the_schema_s
     method: str, path: str, operation: dict[str, Any]
 ) -> None:
     own = [response for response in operation["responses"].values() if "$ref" not in response]
-    assert own and not [fault for one in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(one)]
+    assert own and not [
+        fault for described in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(described)
+    ]
 
 
 def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
@@ -94,7 +96,7 @@ def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
             shown = [media["example"]] if "example" in media else many
             schema = {"components": DOCUMENT["components"], **media["schema"]}
             check = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-            yield from (fault.message for one in shown for fault in check.iter_errors(one))
+            yield from (fault.message for example in shown for fault in check.iter_errors(example))
             if not shown:
                 yield f"{kind} has no example"
 
@@ -104,7 +106,9 @@ def test_every_post_below_an_organization_that_changes_something_may_have_a_key(
     for method, path, operation in OPERATIONS:
         sent = [parameter for parameter in operation.get("parameters", ()) if parameter["in"] == "header"]
         changes = method == "POST" and (method, path.removeprefix("/organizations/{orgId}")) not in TELLING
-        assert [one["name"] for one in sent] == (["Idempotency-Key"] if changes and "{orgId}" in path else []), path
+        assert [parameter["name"] for parameter in sent] == (
+            ["Idempotency-Key"] if changes and "{orgId}" in path else []
+        ), path
         for key in sent:
             assert key["schema"] == {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX}
             keyed += 1

@@ -99,7 +99,10 @@ def try_all(client: httpx.AsyncClient, organization: str, ids: Mapping[str, str]
             operation = found.ok()
             examples = [(strategy, 1) for strategy in operation.get_strategies_from_examples()]
             drawn = (operation.as_strategy(GenerationMode.POSITIVE), not_as_it_may_be(operation))
-            for strategy, times in [*examples, *((one, count) for one in drawn if one is not None)]:
+            for strategy, times in [
+                *examples,
+                *((strategy_drawn, count) for strategy_drawn in drawn if strategy_drawn is not None),
+            ]:
                 try:
                     settings(_SETTINGS, max_examples=times)(given(strategy)(ask))()
                 except (FailureGroup, requests.Timeout) as fault:

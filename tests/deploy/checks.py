@@ -63,12 +63,12 @@ def wrong_ports(files: Files) -> Iterator[str]:
     """A port is one that something listens on; what is asked over HTTP is a path that is answered there."""
     if files.instructions("EXPOSE") != [f"{OPEN_PORT} {SIGHT_PORT}"]:
         yield "Dockerfile: EXPOSE"
-    for one in files.containers():
-        if one.arguments[0] == "api" and one.variables.get("TRUEUP_API_PORT") != OPEN_PORT:
-            yield f"{one.where}: listens elsewhere"
-        told = {**files.variables_of_image(), **one.variables}
+    for described in files.containers():
+        if described.arguments[0] == "api" and described.variables.get("TRUEUP_API_PORT") != OPEN_PORT:
+            yield f"{described.where}: listens elsewhere"
+        told = {**files.variables_of_image(), **described.variables}
         if (told.get("TRUEUP_SIGHT_HOST"), told.get("TRUEUP_SIGHT_PORT")) != ("0.0.0.0", SIGHT_PORT):
-            yield f"{one.where}: metrics and probes are elsewhere"
+            yield f"{described.where}: metrics and probes are elsewhere"
     answered = {"http": set(json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]), "sight": set(PATHS)}
     for deployment in files.of("Deployment"):
         [container] = _containers(deployment)
@@ -128,7 +128,7 @@ def wrong_selectors(files: Files) -> Iterator[str]:
         _selected(files, pod_disruption_budget["spec"]["selector"]["matchLabels"])
         for pod_disruption_budget in files.of("PodDisruptionBudget")
     ]
-    names = [one["metadata"]["name"] for found in kept for one in found]
+    names = [deployment["metadata"]["name"] for found in kept for deployment in found]
     if any(len(found) != 1 for found in kept):
         yield "a PodDisruptionBudget selects no Deployment"
     if sorted(names) != sorted(deployment["metadata"]["name"] for deployment in files.of("Deployment")):

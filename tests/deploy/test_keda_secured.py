@@ -19,13 +19,13 @@ PREFIX = "acme."
 def patched(rule: Document, patch: str) -> Document:
     """A ScaledObject with these operations of RFC 6902 done; of members and of list's places, as they are used here."""
     made = copy.deepcopy(rule)
-    for one in yaml.safe_load(patch):
-        *way, last = one["path"].strip("/").split("/")
+    for operation in yaml.safe_load(patch):
+        *way, last = operation["path"].strip("/").split("/")
         place: Any = made
         for step in way:
             place = place[int(step) if isinstance(place, list) else step]
-        assert (one["op"] == "replace") == (last in place), one
-        place[last] = one["value"]
+        assert (operation["op"] == "replace") == (last in place), operation
+        place[last] = operation["value"]
     return made
 
 

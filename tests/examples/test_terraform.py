@@ -24,11 +24,13 @@ Address = tuple[str, str]
 def module() -> tuple[dict[str, Any], dict[Address, dict[str, Any]]]:
     """The defaults of the variables, and the attributes of the resources as they are written."""
     document = hcl2.loads((ROOT / "examples/terraform/main.tf").read_text(), serialization_options=PLAIN)
-    variables = {name: block["default"] for one in document["variable"] for name, block in one.items()}
+    variables = {
+        name: block["default"] for block_by_name in document["variable"] for name, block in block_by_name.items()
+    }
     resources = {
         (type_.removeprefix("m3ter_"), name): attributes
-        for one in document["resource"]
-        for type_, named in one.items()
+        for by_name in document["resource"]
+        for type_, named in by_name.items()
         for name, attributes in named.items()
     }
     return variables, resources

@@ -127,7 +127,7 @@ def test_a_killed_export_leaves_no_file_and_the_next_one_goes_on_from_where_file
     with folder.file_of(Range(MARK._replace(position=5), RANGE.until), "csv") as (file, second):
         file.write(b"whole, too")
     assert folder.newest() == RANGE.until
-    assert [Path(one).read_bytes() for one in (first, second)] == [b"whole", b"whole, too"]
+    assert [Path(id).read_bytes() for id in (first, second)] == [b"whole", b"whole, too"]
     with pytest.raises(GapError, match="0a1b2c3d-12"):
         folder.since(MARK)
 

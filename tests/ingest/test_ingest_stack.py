@@ -78,7 +78,7 @@ async def test_split_shuffled_and_repeated_usage_adds_up_to_the_same(system: Liv
     async with system.worker():
         for start in range(0, len(shuffled), 500):
             partition = dice.randrange(system.partitions)
-            await system.publish(partition, [world.usage(*one) for one in shuffled[start : start + 500]])
+            await system.publish(partition, [world.usage(*use) for use in shuffled[start : start + 500]])
         log = await system.settled()
     found = usages(log)
     assert sorted(fact.usage_id for fact in found) == sorted(usage_id for usage_id, _, _ in sent)

@@ -70,10 +70,10 @@ def test_a_fee_tells_from_when_on_its_amount_holds() -> None:
 
 def test_a_minimum_tells_from_when_on_its_amount_holds() -> None:
     story = "a-change-of-a-template-reaches-the-plans-without-a-fee-of-their-own"
-    prices = [inputs(one)["price"] for one in told(story, "MINIMUM_SPEND")]
+    prices = [inputs(explanation)["price"] for explanation in told(story, "MINIMUM_SPEND")]
     found = [(price["minimumSpend"], price.get("holdsFrom")) for price in prices]
     assert found == [(40, None), (30, date(2026, 2, 1))] * 2
-    fees = [inputs(one)["price"] for one in told(story, "STANDING_CHARGE")]
+    fees = [inputs(explanation)["price"] for explanation in told(story, "STANDING_CHARGE")]
     # The template's change is none of the plan that has 15 of its own.
     assert [(fee["standingCharge"], fee.get("holdsFrom")) for fee in fees] == [
         (10, None),
@@ -149,7 +149,7 @@ steps:
 
 def test_a_true_up_that_goes_back_says_that_its_period_has_not_ended() -> None:
     player = ExplainingPlayer()
-    assert not [one.differences for one in play(parse_story(load_yaml(LONGER)), player) if one.differences]
+    assert not [result.differences for result in play(parse_story(load_yaml(LONGER)), player) if result.differences]
     assert adds(player.explained[-1]) == [("what the commitment period owes", 100), ("the period has not ended", -100)]
 
 

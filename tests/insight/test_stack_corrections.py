@@ -86,7 +86,7 @@ async def _explained(wire: Wire, first: Any, second: Any) -> None:
         [line] = [line for line in of_usage if wire.names.get(line.get("aggregationId")) == "SUM"]
         told = await wire.exact(f"bills/{document['id']}/lineitems/{line['id']}/explain")
         assert_adds_up(told, line)
-        assert {one["usageId"] for one in told["events"]} == ids
+        assert {told_event["usageId"] for told_event in told["events"]} == ids
         found = [
             (correction["usageId"], correction["status"], correction.get("reason")) for correction in told["corrected"]
         ]

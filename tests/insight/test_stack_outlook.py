@@ -98,7 +98,7 @@ async def test_the_overview_is_what_the_forecasts_of_all_say(played: Played) -> 
             assert not found["currencies"]
             continue
         [usd] = found["currencies"]
-        first = {one["id"]: one["atStake"] for one in usd["atStake"]["first"]}
+        first = {commitment["id"]: commitment["atStake"] for commitment in usd["atStake"]["first"]}
         assert first == {id: amount for id, amount in at_stake.items() if amount}
         assert usd["atStake"]["amount"] == sum(at_stake.values()) and usd["atStake"]["count"] == len(first)
         assert list(first.values()) == sorted(first.values(), reverse=True)
@@ -107,7 +107,7 @@ async def test_the_overview_is_what_the_forecasts_of_all_say(played: Played) -> 
             [same] = [by for by in one["expected"] if by["window"] == window]
             assert same.items() <= {**one, "window": window}.items()
             assert [by["window"] for by in one["expected"]] == [7, 30, 90]
-        minimums = [one for one in usd["atStake"]["first"] if one["kind"] == "MINIMUM"]
+        minimums = [commitment for commitment in usd["atStake"]["first"] if commitment["kind"] == "MINIMUM"]
         assert sum(month["amount"] for month in usd["trueUps"]) == sum(minimum["atStake"] for minimum in minimums)
         assert sum(month["minimums"] for month in usd["trueUps"]) == len(minimums)
         assert found["familiesWaiting"] == {} and found["behind"].keys() >= {"relay"}
@@ -118,7 +118,7 @@ async def test_the_overview_is_what_the_forecasts_of_all_say(played: Played) -> 
 async def test_an_account_has_its_own_outlook(played: Played) -> None:
     for code, id in played.accounts.items():
         found = await played.get(f"accounts/{id}/outlook")
-        mine = [one["id"] for one in await in_term(played) if one["accountId"] == id]
+        mine = [commitment["id"] for commitment in await in_term(played) if commitment["accountId"] == id]
         assert {document["id"] for document in found["data"]} == set(mine)
         assert all(document["accountCode"] == code and document["accountId"] == id for document in found["data"])
         few = await played.get(f"accounts/{id}/outlook", limit=1)

@@ -63,10 +63,10 @@ async def patient(played: Played) -> Played:
 async def explained(patient: Played) -> dict[str, dict[str, Any]]:
     """By line, the explanation of every line of every bill that is pending; each adds up to its line."""
     found = {}
-    for one in await patient.bills():
-        for line in one["lineItems"] if one["status"] == "PENDING" else ():
-            told = await patient.get(f"bills/{one['id']}/lineitems/{line['id']}/explain", limit=10_000)
-            assert told["status"] == "PENDING" and told["billId"] == one["id"]
+    for issued in await patient.bills():
+        for line in issued["lineItems"] if issued["status"] == "PENDING" else ():
+            told = await patient.get(f"bills/{issued['id']}/lineitems/{line['id']}/explain", limit=10_000)
+            assert told["status"] == "PENDING" and told["billId"] == issued["id"]
             assert_adds_up(told, line)
             found[line["id"]] = told
     return found
@@ -105,7 +105,7 @@ async def test_trueup_explain_tells_a_pending_line(patient: Played) -> None:
 
 async def test_approval_changes_no_explanation(patient: Played) -> None:
     pending = await explained(patient)
-    ids = [one["id"] for one in await patient.bills()]
+    ids = [issued["id"] for issued in await patient.bills()]
     assert (await patient.get("lineitems"))["data"] == [], "a ledger has what is issued"
     await patient.wire.do("POST", "bills/approve", {"billIds": ids})
     # Asked for at once: what is committed is explained, whether or not it is projected yet.
@@ -113,7 +113,7 @@ async def test_approval_changes_no_explanation(patient: Played) -> None:
     told = await patient.get(f"bills/{first['billId']}/lineitems/{first['lineId']}/explain")
     assert told["status"] == "APPROVED"
     await patient.settled()
-    issued = [line for one in await patient.bills() for line in one["lineItems"]]
+    issued = [line for issued in await patient.bills() for line in issued["lineItems"]]
     assert {line["id"] for line in issued} == set(pending)
     moving = ("status", "positions")
     for id, before in pending.items():

@@ -29,10 +29,10 @@ async def test_a_preview_of_the_close_is_the_bill(played: Played) -> None:
         code: await played.wire.do("POST", "bills/preview", {"accountId": id, "lastDateInBillingPeriod": "2026-03-31"})
         for code, id in played.accounts.items()
     }
-    known = {one["id"] for one in await played.bills()}
+    known = {issued["id"] for issued in await played.bills()}
     await bill(played.wire, "2026-03-31")
     await played.settled()
-    issued = {one["accountCode"]: one for one in await played.bills() if one["id"] not in known}
+    issued = {issued["accountCode"]: issued for issued in await played.bills() if issued["id"] not in known}
     for code, preview in previews.items():
         assert preview["billTotal"] == issued[code]["billTotal"]
         fields = ("lineItemType", "subtotal", "quantity", "units", "description", "servicePeriodStartDate")

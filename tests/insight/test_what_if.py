@@ -31,7 +31,7 @@ def test_a_preview_of_the_close_is_the_bill(data: st.DataObject, family: Random)
         draft_bills(family_of(player), date=day)
     )
     bills = player.bill(day, None)
-    assert sorted((one for many in before for one in many), key=repr) == sorted(bills, key=repr)
+    assert sorted((document for many in before for document in many), key=repr) == sorted(bills, key=repr)
 
 
 @laws

@@ -46,7 +46,7 @@ def by_themselves(held: Family, through: date) -> dict[str, tuple[Expected, ...]
 @given(st.data(), families(), days(5, DAYS + 40))
 def test_it_is_what_each_says_by_itself(data: st.DataObject, family: Random, through: date) -> None:
     held = played(data, family)
-    found = {one.id: one.expected for one in expected_of(held, through)}
+    found = {outlook.id: outlook.expected for outlook in expected_of(held, through)}
     assert found == by_themselves(held, through)
 
 
@@ -72,7 +72,11 @@ def test_what_is_known_of_days_before_is_as_good_as_settled(data: st.DataObject,
 def test_a_window_that_begins_the_day_after_the_term_leaves_its_first_day_out() -> None:
     held = told(PREPAID, used([date(2026, 1, 1)], 10))
     [paid] = expected_of(held, date(2026, 1, 9))
-    assert [(one.days, one.per_day) for one in paid.expected] == [(7, 0), (8, Decimal("1.25")), (8, Decimal("1.25"))]
+    assert [(expectation.days, expectation.per_day) for expectation in paid.expected] == [
+        (7, 0),
+        (8, Decimal("1.25")),
+        (8, Decimal("1.25")),
+    ]
     assert {paid.id: paid.expected} == by_themselves(held, date(2026, 1, 9))
 
 

@@ -40,8 +40,8 @@ AGGREGATIONS = [
 PLANS = {
     "m": MeterPlan(
         (("SUM", "n"),),
-        tuple(one for one in AGGREGATIONS if one.id != "SUM"),
-        {one.id: one.function for one in AGGREGATIONS},
+        tuple(aggregation for aggregation in AGGREGATIONS if aggregation.id != "SUM"),
+        {aggregation.id: aggregation.function for aggregation in AGGREGATIONS},
     )
 }
 ORIGINS = Origins(frozenset({"g"}))
@@ -133,7 +133,10 @@ class Story:
 
 #: As much as `FamilyState.add_to_total` asks of the organization's.
 CATALOG = SimpleNamespace(
-    aggregations={one.id: SimpleNamespace(body=SimpleNamespace(aggregation=one.function)) for one in AGGREGATIONS}
+    aggregations={
+        aggregation.id: SimpleNamespace(body=SimpleNamespace(aggregation=aggregation.function))
+        for aggregation in AGGREGATIONS
+    }
 )
 
 

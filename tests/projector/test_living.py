@@ -74,7 +74,7 @@ class Living:
         every = self.player.resources
         nothing: dict[str, Any] = {name: {} for name in OWN}
         self._catalog = Resources(every.organization, config=every.config)
-        for name in (one for one in Resources.__slots__ if one not in ("organization", "config", "clock", *OWN)):
+        for name in (slot for slot in Resources.__slots__ if slot not in ("organization", "config", "clock", *OWN)):
             setattr(self._catalog, name, getattr(every, name))
         own = Resources(every.organization, **{name: getattr(every, name) for name in nothing})
         zone = every.accounts[ROOT].timezone

@@ -59,7 +59,9 @@ async def test_partitions_written_in_any_order_give_what_they_give_together(
 async def _fold_in_turns(projection: Projection, log: LogReader, chance: Random) -> None:
     """Polls of either partition, and writes of one, the other or both between them."""
     ends = await log.end_offsets(EVENTS, [0, 1])
-    while left := [one for one in (0, 1) if projection.partitions[one].position.next_offset < ends[one]]:
+    while left := [
+        partition for partition in (0, 1) if projection.partitions[partition].position.next_offset < ends[partition]
+    ]:
         partition = chance.choice(left)
         start = projection.partitions[partition].position.next_offset
         until = min(ends[partition], start + chance.randint(1, 9))

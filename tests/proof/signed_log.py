@@ -53,7 +53,7 @@ class SignedLog:
         """What is wanted of a partition."""
         heads, collector = self.heads(place), Collector(place, wants)
         collector.take(self.records[place])
-        assert collector.segments == [one.head.segment.segment for one in heads]
+        assert collector.segments == [head.head.segment.segment for head in heads]
         return collector.proof(heads[-1].token, len(heads))
 
 
@@ -97,8 +97,8 @@ def _bill(log: Log) -> BillIssued:
     records = {place: list(map(Logged, range(len(values)), values)) for place, values in log.pending.items()}
     positions = Positions(partition=0, log=len(records[LOG]), catalog=len(records[SHARED]))
     account = log.id("acme")
-    own = [one for one in records[LOG] if decode(one.value).account == account]
-    shared = [one for one in records[SHARED] if decode(one.value).organization == ORGANIZATION]
+    own = [record for record in records[LOG] if decode(record.value).account == account]
+    shared = [record for record in records[SHARED] if decode(record.value).organization == ORGANIZATION]
     family = family_at(ORGANIZATION, account, positions, shared, own)
     [draft] = draft_bills(family, date=date(2026, 2, 1))
     return issue(draft, bill_id=BILL, positions=positions)

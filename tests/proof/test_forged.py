@@ -155,8 +155,8 @@ def test_what_is_proved_stands_in_the_log(steps: list[tuple[Change, list[int]]])
         proved = proved_records(verdict, getattr(made, name), place, SIGNER.key)
         assert (proved is None) is bool(verdict.wrong)
         records, there = proved.records if proved else [], dict(SIGNED.records[place])
-        assert all(there.get(one.offset) == one.value for one in records)
-        assert [one.offset for one in records] == sorted({one.offset for one in records})
+        assert all(there.get(record.offset) == record.value for record in records)
+        assert [record.offset for record in records] == sorted({record.offset for record in records})
     if not verify(made, SIGNER.key).wrong:
         assert made.lines == SIGNED.bill.lines and made.total == SIGNED.bill.total
 

@@ -74,7 +74,7 @@ def test_no_other_customer_is_in_it_and_nothing_that_came_later() -> None:
     # Names of generations are the system's; here one is called as an organization is.
     text = EXPORT.model_copy(update={"generations": ()}).model_dump_json(by_alias=True)
     assert OTHERS not in text and "bolt" not in text and '\\"999\\"' not in text
-    kept = sum(len(one.records) for one in EXPORT.log.segments)
+    kept = sum(len(segment.records) for segment in EXPORT.log.segments)
     assert kept == 3 + 31 + 1 and len(SIGNED.records[LOG]) == 2 * (3 + 31) + 3 + 1 + 1 + 3
 
 
@@ -234,7 +234,7 @@ def test_a_bill_that_was_voided_later_is_told() -> None:
 
 def test_a_later_checkpoint_goes_on_from_an_earlier_one() -> None:
     heads = SIGNED.heads(LOG)
-    leaves = [one.head.segment.segment.leaf(*LOG) for one in heads]
+    leaves = [head.head.segment.segment.leaf(*LOG) for head in heads]
     for second in range(1, len(heads) + 1):
         for first in range(1, second + 1):
             path = tuple(consistency(leaves[:second], first))

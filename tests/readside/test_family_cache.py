@@ -77,8 +77,8 @@ def test_where_all_families_of_a_partition_are_to_change_those_at_rest_are_forgo
 def test_totals_are_bounded_also_when_families_grow_that_are_in_memory() -> None:
     cache = FamilyCache(max_totals=100)
     held = {name: family(name, 30) for name in ("a", "b", "c")}
-    for one in held.values():
-        cache.add(one)
+    for cached in held.values():
+        cache.add(cached)
     cache.shrink(0)
     assert names(cache) == ["a", "b", "c"]
     touch(held["c"], 30, 50)

@@ -70,7 +70,7 @@ class Alone(Releaser):
 
     async def _send(self, postgres: Any, organization: str, rows: Sequence[Row]) -> dict[str, int]:
         self.sent += [row.id for row in rows]
-        self.held.rows = [one for one in self.held.rows if one[1] not in rows]
+        self.held.rows = [row for row in self.held.rows if row[1] not in rows]
         return dict.fromkeys((row.id for row in rows), in_ms(SENT))
 
 
@@ -101,7 +101,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
 
     async def let_go(_: Any, __: str, ids: Sequence[str]) -> None:
         found.let_go += ids
-        found.rows = [one for one in found.rows if one[1].id not in ids]
+        found.rows = [row for row in found.rows if row[1].id not in ids]
 
     async def load_config(_: Any, organization: str) -> Any:
         configured = SimpleNamespace(makes_accounts_of_held=found.creates)

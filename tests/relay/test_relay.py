@@ -114,7 +114,11 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
         await check_nothing_lost_or_doubled(store, log, after)
         written = await log.written()
     for place, envelopes in written.items():
-        mine = [one.sequence for one in envelopes if one.source == commands_source(store.generations.commands)]
+        mine = [
+            envelope.sequence
+            for envelope in envelopes
+            if envelope.source == commands_source(store.generations.commands)
+        ]
         assert mine == sorted(set(mine)), f"{place} was told twice although its tail said so"
 
 
@@ -181,8 +185,10 @@ async def test_a_host_a_year_ahead_tells_what_postgres_says_and_the_clocks_are_n
         assert quarters == [int(now // QUARTER_S) - 50, quarters[1], int(now // QUARTER_S) - 30], place
         assert abs(quarters[1] - now // QUARTER_S) <= 1
         assert [tick.sequence - ticks[0].sequence for tick in ticks] == [0, 1, 2]
-    said = [one for line in lines if line["event"] == "clocks_differ" for one in line["found"]]
-    assert any(re.fullmatch(r"the clock of this host is 3153\d{4} s ahead of that of Kafka", one) for one in said), said
+    said = [difference for line in lines if line["event"] == "clocks_differ" for difference in line["found"]]
+    assert any(
+        re.fullmatch(r"the clock of this host is 3153\d{4} s ahead of that of Kafka", difference) for difference in said
+    ), said
 
 
 async def test_lines_of_an_issued_bill_go_to_invoicing(store: Store) -> None:

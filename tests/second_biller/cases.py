@@ -28,7 +28,7 @@ def cases_of(generated: Thing) -> Counter[str]:
     found: Counter[str] = Counter(told_cases(scenario, played))
     found.update(moment_cases(world))
     found.update(empty_cases(world))
-    found.update(f"one-off: {'a fee' if one.get('entity') else 'a charge'}" for one in world.all("charges"))
+    found.update(f"one-off: {'a fee' if charge.get('entity') else 'a charge'}" for charge in world.all("charges"))
     for root in world.roots():
         found.update(settled_cases(world, settle(world, root, player.clock, True)))
     return found
@@ -39,18 +39,18 @@ def told_cases(scenario: Thing, played: list[StepResult]) -> Iterator[str]:
     minimums: dict[str, Thing] = {}
     owners = {str(p["code"]): str(a["code"]) for a in scenario["accounts"] for p in a.get("plans") or []}
     counted: Counter[str] = Counter(owners.values())
-    for one in scenario.get("commitments") or []:
-        yield from made_cases(one, minimums, counted)
+    for commitment in scenario.get("commitments") or []:
+        yield from made_cases(commitment, minimums, counted)
     for step, result in zip(scenario["steps"], played, strict=True):
         if result.error is not None:
             yield from refused_cases(result.error)
             continue
-        for one in (step.get("create") or {}).get("commitments") or []:
-            yield from made_cases(one, minimums, counted)
-        for one in (step.get("create") or {}).get("accountPlans") or []:
-            owners[str(one["code"])] = str(one["account"])
-            counted[str(one["account"])] += 1
-            if any(m["account"] == one["account"] for m in minimums.values()):
+        for commitment in (step.get("create") or {}).get("commitments") or []:
+            yield from made_cases(commitment, minimums, counted)
+        for account_plan in (step.get("create") or {}).get("accountPlans") or []:
+            owners[str(account_plan["code"])] = str(account_plan["account"])
+            counted[str(account_plan["account"])] += 1
+            if any(m["account"] == account_plan["account"] for m in minimums.values()):
                 yield "minimum: account plan attached later"
         yield from update_cases(step.get("update") or {}, minimums, owners)
 
@@ -88,14 +88,14 @@ def update_cases(update: Thing, minimums: dict[str, Thing], owners: dict[str, st
 
 def moment_cases(world: World) -> Iterator[str]:
     for kind in ("accountPlans", "balances", "pricings"):
-        for one in world.all(kind):
-            account = str(one.get("account") or "acme")
-            for value in (one.get("startDate"), one.get("endDate")):
+        for thing in world.all(kind):
+            account = str(thing.get("account") or "acme")
+            for value in (thing.get("startDate"), thing.get("endDate")):
                 if not absent(value) and len(str(value)) > len("2026-01-01"):
                     yield f"moment: {kind}, {moment_of(world, account, value)}"
-    for one in world.all("commitments"):
-        for fee in one.get("feeDates") or []:
-            yield f"moment: fees, {moment_of(world, str(one['account']), fee['servicePeriodStartDate'])}"
+    for commitment in world.all("commitments"):
+        for fee in commitment.get("feeDates") or []:
+            yield f"moment: fees, {moment_of(world, str(commitment['account']), fee['servicePeriodStartDate'])}"
 
 
 def moment_of(world: World, account: str, value: object) -> str:
@@ -109,8 +109,8 @@ def moment_of(world: World, account: str, value: object) -> str:
 
 def empty_cases(world: World) -> Iterator[str]:
     for kind in ("commitments", "balances", "accountPlans", "pricings", "contracts"):
-        for one in world.all(kind):
-            if not absent(one.get("endDate")) and one.get("startDate") == one.get("endDate"):
+        for thing in world.all(kind):
+            if not absent(thing.get("endDate")) and thing.get("startDate") == thing.get("endDate"):
                 yield f"empty: {kind}"
 
 
@@ -213,7 +213,7 @@ def nested_cases(settled: Settlement) -> Iterator[str]:
         for other in settled.spends:
             of_one = spend.charge.account_plan is other.charge.account_plan and spend.ends == other.ends
             if of_one and not spend.charge.item and other.charge.item and spend.shortfall and other.shortfall:
-                modes = ("in advance" if one.advance else "in arrears" for one in (spend, other))
+                modes = ("in advance" if terms.advance else "in arrears" for terms in (spend, other))
                 yield "nested minimum spends: plan's {}, pricing's {}".format(*modes)
 
 

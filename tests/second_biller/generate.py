@@ -176,7 +176,7 @@ def make(c: Choices) -> Thing:
     contracts = c.chance(2 if family else 4)
     people = accounts(c, plans, contracts, family)
     if contracts:
-        found["contracts"] = [contract(c, one) for one in people]
+        found["contracts"] = [contract(c, person) for person in people]
     found["accounts"] = people
     bundle(c, found, plans, contracts)
     made = [commitment(c, f"c{number}", people, plans, contracts, True) for number in range(c.number(int(family), 4))]

@@ -77,7 +77,7 @@ def accounts(c: Choices, plans: list[Thing], contracts: bool, family: bool) -> l
 
 def lasting(plans: list[Thing]) -> list[Thing]:
     """Without those that hold on no day."""
-    return [one for one in plans if one["startDate"] != one.get("endDate")]
+    return [plan for plan in plans if plan["startDate"] != plan.get("endDate")]
 
 
 def grid_is_clear(account: Thing, people: list[Thing]) -> bool:
@@ -85,5 +85,7 @@ def grid_is_clear(account: Thing, people: list[Thing]) -> bool:
     plan, and its parent, whose plans count where its own shares no day with the term, too, however an empty one is
     read."""
     own = account.get("plans", [])
-    parents = [plan for one in people if one["code"] == account.get("parentAccount") for plan in one.get("plans", [])]
+    parents = [
+        plan for person in people if person["code"] == account.get("parentAccount") for plan in person.get("plans", [])
+    ]
     return max(len(own), len(parents)) <= 1 and lasting(own) == own and lasting(parents) == parents

@@ -154,9 +154,11 @@ def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]
 
 def catalog(c: Choices, family: bool) -> tuple[list[Thing], Thing]:
     plans = [plan(c, number, family) for number in range(c.number(1, 3))]
-    templates = [template(c, one, family) for one in plans if c.chance(3)]
+    templates = [template(c, terms, family) for terms in plans if c.chance(3)]
     parts: Thing = {"meters": [METER], "aggregations": aggregations(c), "compoundAggregations": compounds(c)}
-    parts["plans"] = [{k: v for k, v in one.items() if k != "product" or "planTemplate" not in one} for one in plans]
+    parts["plans"] = [
+        {k: v for k, v in terms.items() if k != "product" or "planTemplate" not in terms} for terms in plans
+    ]
     if templates:
         parts["planTemplates"] = [one for one, _ in templates]
         parts["pricings"] = [price for _, prices in templates for price in prices]

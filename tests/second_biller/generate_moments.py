@@ -28,8 +28,10 @@ def every(story: Thing) -> list[tuple[str, str, Thing]]:
     groups = [(kind, made) for step in story["steps"] for kind, made in step.get("create", {}).items()]
     groups += [(kind, story.get(kind, [])) for kind in DATED]
     groups += [("pricings", plan.get("pricings", [])) for plan in story["plans"]]
-    found = [(kind, str(one.get("account", "")), one) for kind, made in groups if kind in DATED for one in made]
-    inner = [(str(a["code"]), one) for a in story["accounts"] for one in a.get("plans", [])]
+    found = [
+        (kind, str(entity.get("account", "")), entity) for kind, made in groups if kind in DATED for entity in made
+    ]
+    inner = [(str(a["code"]), plan) for a in story["accounts"] for plan in a.get("plans", [])]
     return found + [("accountPlans", account, one) for account, one in inner]
 
 

@@ -232,6 +232,6 @@ def steps(c: Choices, scenario: Thing, new: Callable[[str], Thing], contracts: b
         else:
             c.pick(kinds)()
     story.steps.append({"bill": {"date": max(story.billed, date(2026, 7, 1)) + timedelta(days=c.number(0, 60))}})
-    story.steps += [{"commitment": one["code"]} for one in story.commitments]
+    story.steps += [{"commitment": commitment["code"]} for commitment in story.commitments]
     story.steps.append({"unbilled": {"account": "acme", "date": story.billed + timedelta(days=90)}})
     return story.steps

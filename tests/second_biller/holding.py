@@ -25,7 +25,7 @@ def pool_of(world: World, account_plan: Thing) -> list[Record]:
 
 
 def of_aggregations(records: list[Record], aggregations: list[Thing], segment: Thing) -> list[Record]:
-    mine = [r for r in records if r.meter in {one["meter"] for one in aggregations}]
+    mine = [r for r in records if r.meter in {aggregation["meter"] for aggregation in aggregations}]
     return [r for r in mine if all(r.text(name) == str(value) for name, value in segment.items())]
 
 

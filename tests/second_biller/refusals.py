@@ -118,8 +118,8 @@ def check_formula(world: World, compound: Thing) -> None:
 
 def check_not_named(world: World, code: str, words: str) -> None:
     """No formula names the aggregation, which is to go or to be called otherwise."""
-    for one in world.all("compoundAggregations"):
-        if re.search(rf"aggregation\.{code}\b", str(one["calculation"])):
+    for compound_aggregation in world.all("compoundAggregations"):
+        if re.search(rf"aggregation\.{code}\b", str(compound_aggregation["calculation"])):
             raise Refused(words)
 
 
@@ -210,7 +210,7 @@ def check_covered(world: World, balance: Thing) -> None:
 def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date) -> None:
     if name == "aggregation":
         check_not_named(world, code, "a compoundAggregation refers to it")
-    if name == "balance" and any(one["balance"] == code for kind in TERM for one in world.all(kind)):
+    if name == "balance" and any(thing["balance"] == code for kind in TERM for thing in world.all(kind)):
         raise Refused(f"balance {code} is not deleted: a schedule refers to it")
     if name != "commitment" or flag(body.get("force")):
         return

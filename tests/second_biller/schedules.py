@@ -32,19 +32,21 @@ class Told:
 
 
 def told_of(world: World, kind: str, balance: str) -> list[Told]:
-    return [one for one in world.schedules if one.kind == kind and one.terms[0][1]["balance"] == balance]
+    return [
+        schedule for schedule in world.schedules if schedule.kind == kind and schedule.terms[0][1]["balance"] == balance
+    ]
 
 
 def changed(world: World, kind: str, code: str, since: date, thing: Thing | None, force: bool = False) -> list[Told]:
     """The world's schedules with this one changed or, without a thing, ended."""
     found = []
-    for one in world.schedules:
-        if (one.kind, one.code, one.end) != (kind, code, FAR):
-            found.append(one)
+    for schedule in world.schedules:
+        if (schedule.kind, schedule.code, schedule.end) != (kind, code, FAR):
+            found.append(schedule)
         elif thing is not None:
-            found.append(Told(kind, code, [*one.terms, (since, thing)]))
+            found.append(Told(kind, code, [*schedule.terms, (since, thing)]))
         elif not force:
-            found.append(Told(kind, code, one.terms, since))
+            found.append(Told(kind, code, schedule.terms, since))
     return found
 
 

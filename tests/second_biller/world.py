@@ -141,8 +141,10 @@ class World:
 
     def plans_in(self, group: object) -> list[str]:
         """As they were linked."""
-        links = [one for one in self.all("planGroupLinks") if one["planGroup"] == group]
-        return [str(one["plan"]) for one in sorted(links, key=lambda one: one["_created"])]
+        links = [
+            plan_group_link for plan_group_link in self.all("planGroupLinks") if plan_group_link["planGroup"] == group
+        ]
+        return [str(link["plan"]) for link in sorted(links, key=lambda link: link["_created"])]
 
     def group_as_plan(self, code: str) -> Thing:
         """What a group charges itself: under no product, by the billing periods of its first plan."""

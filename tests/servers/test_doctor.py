@@ -87,13 +87,15 @@ async def test_green_for_each_process_with_no_more_rights_than_it_needs(place: P
 async def test_who_asks_kafka_alone_needs_no_postgres(place: Place, process: str) -> None:
     report = await examine([process], settings=place.settings(process, database_url=None, database_password_file=None))
     assert report.is_green, red(report)
-    assert not [one for one in report.findings if one.check.startswith("postgres") and one.status is Status.OK]
+    assert not [
+        finding for finding in report.findings if finding.check.startswith("postgres") and finding.status is Status.OK
+    ]
 
 
 async def test_without_a_secret_for_checkpoints_all_else_is_green(place: Place) -> None:
     report = await examine(settings=place.settings(checkpoint_secret_file=None))
     assert report.is_green, red(report)
-    [noted] = [one for one in report.findings if one.status is Status.NOTE]
+    [noted] = [finding for finding in report.findings if finding.status is Status.NOTE]
     assert noted.about == "TRUEUP_CHECKPOINT_SECRET"
 
 
@@ -112,8 +114,10 @@ async def test_the_command_ends_with_1_and_says_it_in_json(place: Place) -> None
     status, said, complained = await run(place.settings("nobody"), "--json", "--as", "relay")
     found = json.loads(said)
     assert (status, complained, found["green"]) == (1, "", False)
-    assert {one["check"] for one in found["findings"] if one["status"] == "wrong"} == {"kafka-right"}
-    assert all(one["mend"] and "\n" not in one["says"] for one in found["findings"] if one["status"] == "wrong")
+    assert {finding["check"] for finding in found["findings"] if finding["status"] == "wrong"} == {"kafka-right"}
+    assert all(
+        finding["mend"] and "\n" not in finding["says"] for finding in found["findings"] if finding["status"] == "wrong"
+    )
 
 
 BROKEN: dict[Break, tuple[str, str]] = {
@@ -223,7 +227,7 @@ async def test_the_relays_ticks_tell_of_kafkas_clock(place: Place, off: timedelt
         await writer.append(CATALOG, 0, [Record(None, encode(tick))])
     await place.broker.allow(list(everything("all", prefix)))
     report = await examine(settings=place.settings(kafka_topic_prefix=prefix))
-    [found] = [one for one in report.findings if one.check == "clock" and one.about == "Kafka"]
+    [found] = [finding for finding in report.findings if finding.check == "clock" and finding.about == "Kafka"]
     if TICKS[off] == "ok":
         assert report.is_green and found.status is Status.OK, red(report)
     else:

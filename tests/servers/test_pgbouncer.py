@@ -59,8 +59,8 @@ async def test_each_transaction_is_its_own_organizations_whoever_shares_its_sess
                     await asyncio.sleep(0)
                     again = await connection.fetchval("SELECT current_setting('trueup.organization', true)")
             seen.update((row["pid"], held["pid"]))
-            for one in (row, held):
-                assert (one["who"], one["organization"]) == ("trueup_api", organization)
+            for backend in (row, held):
+                assert (backend["who"], backend["organization"]) == ("trueup_api", organization)
             assert again == organization
 
     async with open_postgres(postgres._url("trueup"), role=Role.API, most=10, pooler=bouncer.url) as pool:
@@ -95,11 +95,11 @@ async def test_the_doctor_says_that_what_needs_sessions_has_none(
 ) -> None:
     told = {"home": tmp_path, "kafka_bootstrap": "127.0.0.1:1"}
     report = await examine(settings=load_settings(**told, database_url=bouncer.url))
-    [line] = [str(one) for one in report.findings if one.check == "postgres-session"]
+    [line] = [str(finding) for finding in report.findings if finding.check == "postgres-session"]
     assert line.startswith("wrong") and "gives each transaction another session; set its pool_mode to session" in line
     async with bouncing(tmp_path / "by-session", postgres.socket, "session", 10) as by_session:
         report = await examine(settings=load_settings(**told, database_url=by_session.url))
-    [line] = [str(one) for one in report.findings if one.check == "postgres-session"]
+    [line] = [str(finding) for finding in report.findings if finding.check == "postgres-session"]
     assert line.startswith("ok"), line
 
 
@@ -109,7 +109,7 @@ async def test_the_doctor_knows_where_a_pooler_leads(
     async def about(pooler: str, database: str) -> str:
         told = {"home": tmp_path, "kafka_bootstrap": "127.0.0.1:1", "database_url": postgres._url(database)}
         report = await examine(settings=load_settings(**told, database_pooler_url=pooler))
-        return "".join(str(one) for one in report.findings if one.about == "TRUEUP_DATABASE_POOLER_URL")
+        return "".join(str(finding) for finding in report.findings if finding.about == "TRUEUP_DATABASE_POOLER_URL")
 
     assert (await about(bouncer.url, "trueup")).startswith("ok        postgres-pooler")
     assert "reaches another database; have it pool for" in await about(bouncer.url, "postgres")

@@ -51,8 +51,8 @@ def at(server: DebianPostgres, parameters: str, user: str = "trueup", password: 
 async def test_we_prove_who_we_are_by_a_certificate_and_it_does(server: DebianPostgres) -> None:
     url = at(server, f"sslmode=verify-full&{TRUST}&{OURS}")
     async with connected(url) as connection, open_postgres(url, most=1) as pool, pool.connection() as pooled:
-        for one in (connection, pooled):
-            found = await one.fetchrow(_TLS)
+        for reached in (connection, pooled):
+            found = await reached.fetchrow(_TLS)
             assert found["ssl"] and found["version"] in ("TLSv1.2", "TLSv1.3")
             assert found["client_dn"] == "/CN=trueup"
 
@@ -128,7 +128,7 @@ async def test_the_name_counts_also_where_several_hosts_are_given(
         assert await connection.fetchval("SHOW port") == str(server.port), "the one whose name is right"
     report = Report()
     assert await examine_hosts(report, url)
-    [line] = [str(one) for one in report.findings if one.status == "wrong"]
+    [line] = [str(finding) for finding in report.findings if finding.status == "wrong"]
     assert line.startswith(f"wrong     postgres-tls       127.0.0.1:{elsewhere.port}: shows a certificate")
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
         await asyncpg.connect(at(server, "sslmode=disable"))

@@ -48,7 +48,7 @@ def bundles(draw: st.DrawFn) -> Random:
         "counterPricings": [draw(seat_prices())],
         "accounts": accounts,
         "commitments": draw(commitments(contract)),
-        "balances": [draw(balances(code, [one["code"] for one in accounts], contract)) for code in BALANCES],
+        "balances": [draw(balances(code, [account["code"] for account in accounts], contract)) for code in BALANCES],
     }
     lists |= draw(schedules(lists["balances"]))
     organization = {
@@ -134,8 +134,8 @@ def balances(draw: st.DrawFn, code: str, accounts: list[str], contract: Fields) 
 def schedules(draw: st.DrawFn, wallets: list[Fields]) -> dict[str, list[Fields]]:
     """Of each balance one of either kind, from a day of its term on."""
     top_ups, charges = [], []
-    for one in wallets:
-        code, first, end = one["code"], date.fromisoformat(one["startDate"]), one["endDate"]
+    for wallet in wallets:
+        code, first, end = wallet["code"], date.fromisoformat(wallet["startDate"]), wallet["endDate"]
         start = (first + timedelta(days=draw(st.integers(0, (date.fromisoformat(end) - first).days)))).isoformat()
         top_up = {"code": f"refill-{code}", "balance": code, "amount": draw(st.integers(1, 20)), "startDate": start}
         how = {"frequency": draw(picked("DAILY", "WEEKLY", "MONTHLY")), "frequencyInterval": draw(st.integers(1, 9))}

@@ -19,7 +19,7 @@ AMOUNTS = st.integers(0, 90).map(Decimal)
 SCHEDULES = st.sampled_from(["balanceTransactionSchedule", "balanceChargeSchedule"])
 #: Kind, code and fields.
 CHANGES = st.sampled_from([
-    *(("compoundAggregation", "mix", {"calculation": one.format(one="b", other="a")}) for one in FORMULAS),
+    *(("compoundAggregation", "mix", {"calculation": formula.format(one="b", other="a")}) for formula in FORMULAS),
     ("compoundAggregation", "mix", {"rounding": "DOWN", "quantityPerUnit": 2}),
     ("aggregation", "a", {"defaultValue": 3}),
     ("aggregation", "b", {"quantityPerUnit": 2, "rounding": "UP"}),

@@ -26,8 +26,8 @@ OWN = tuple(kind.attribute for kind in KINDS.values() if kind.owner != "catalog"
 def play_text(text: str) -> MemoryPlayer:
     """A player that played the story; whatever this expects holds."""
     player = MemoryPlayer()
-    for one in play(parse_story(load_yaml(text)), player):
-        assert not one.differences, one.differences
+    for result in play(parse_story(load_yaml(text)), player):
+        assert not result.differences, result.differences
     return player
 
 
@@ -98,7 +98,7 @@ def lined(value: Any) -> Any:
         found.update({name: lined(one) for name, one in value.items()})
         return found
     if isinstance(value, list):
-        return [lined(one) for one in value]
+        return [lined(member) for member in value]
     return _decimal_of(value) if isinstance(value, float) else value
 
 

@@ -191,7 +191,7 @@ def families(draw: st.DrawFn) -> Random:
         ]
     terms = [draw(commitments(place, codes)) for place in range(draw(st.integers(0, 3)))]
     if len(accounts) == 1:
-        terms = [{**one, "account": "acme"} for one in terms]
+        terms = [{**term, "account": "acme"} for term in terms]
     lists: dict[str, list[dict[str, Any]]] = {
         "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
         "aggregations": aggregations,

@@ -82,6 +82,6 @@ def test_a_voided_bill_ahead_leaves_all_as_it_was(data: st.DataObject, family: R
         billed.evolve(BillVoided(bill_id=bill.bill_id, account_id=bill.account_id, root_id=bill.root_id))
     assert billed.ahead_until is None
     after = draft_bills(family_of(player), date=END)
-    assert [(one.account_id, one.currency, one.total) for one in after] == [
-        (one.account_id, one.currency, one.total) for one in before
+    assert [(outlook.account_id, outlook.currency, outlook.total) for outlook in after] == [
+        (outlook.account_id, outlook.currency, outlook.total) for outlook in before
     ]

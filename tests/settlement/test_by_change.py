@@ -47,9 +47,9 @@ def usual(family: Random) -> Random:
 
     def plain(fields: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in fields.items() if name not in unusual}
-        return {**kept, "pricings": [plain(one) for one in kept["pricings"]]} if "pricings" in kept else kept
+        return {**kept, "pricings": [plain(pricing) for pricing in kept["pricings"]]} if "pricings" in kept else kept
 
-    of_plans = {name: [plain(one) for one in family.lists.get(name, [])] for name in ("plans", "planGroups")}
+    of_plans = {name: [plain(document) for document in family.lists.get(name, [])] for name in ("plans", "planGroups")}
     without_counters: dict[str, list[dict[str, Any]]] = {"counters": [], "counterPricings": []}
     return replace(family, lists={**family.lists, **of_plans, **without_counters}, adjustments=[])
 
@@ -60,8 +60,8 @@ def writes(draw: st.DrawFn, accounts: list[str]) -> list[list[UsageRecord]]:
     given_at = draw(st.lists(days(0, DAYS), min_size=1, max_size=4))
     records = draw(st.lists(usage(accounts), min_size=3, max_size=10))
     placed = [
-        replace(one, ts=one.ts + timedelta(days=(draw(st.sampled_from(given_at)) - one.ts.date()).days))
-        for one in records
+        replace(record, ts=record.ts + timedelta(days=(draw(st.sampled_from(given_at)) - record.ts.date()).days))
+        for record in records
     ]
     cuts = sorted(draw(st.sets(st.integers(1, len(placed) - 1), max_size=4)))
     return [placed[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(placed)], strict=True)]
@@ -101,7 +101,7 @@ def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject
         player.usage(record)
     before = taken(player.used.totals)
     kept = settle(Family(terms, before, family_of(player).billed), through=START, accrued=True).kept
-    for record in (one for write in later for one in write):
+    for record in (record for write in later for record in write):
         player.usage(record)
     now = Family(terms, family_of(player).totals, family_of(player).billed)
     for _ in range(2):
@@ -215,13 +215,13 @@ def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None
 
 def test_a_charge_of_another_period_is_neither_rated_nor_drawn_again() -> None:
     lived, kept = after_more(usage_on(date(2026, 3, 3)))
-    assert all(any(one is held for held in lived.kept.rated.usage.values()) for one in kept.rated.usage.values())
+    assert all(any(rated is held for held in lived.kept.rated.usage.values()) for rated in kept.rated.usage.values())
     assert all(one is held for one, held in zip(lived.kept.drawn.outcomes, kept.drawn.outcomes, strict=False))
 
 
 def test_a_slice_before_what_moved_is_neither_rated_nor_drawn_again() -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 18)))
-    [first] = [one for one in lived.usage if one.pool.start == date(2026, 1, 1)]
+    [first] = [charge for charge in lived.usage if charge.pool.start == date(2026, 1, 1)]
     [before] = [one for many in kept.rated.usage.values() for one in many if one.pool.start == date(2026, 1, 1)]
     assert first.steps[0] is before.steps[0] and first.steps[1] != before.steps[1]
     assert lived.kept.drawn.outcomes[0] is kept.drawn.outcomes[0]
@@ -246,5 +246,5 @@ def test_usage_under_a_credit_settles_all_of_it_whatever_made_the_credit() -> No
 
 def test_a_balance_that_did_not_move_is_told_by_the_same_state() -> None:
     lived, kept = after_more(usage_on(date(2026, 2, 10)), amount=20)
-    [state] = [one for one in lived.commitments.values() if one.amount == 20]
+    [state] = [commitment for commitment in lived.commitments.values() if commitment.amount == 20]
     assert kept.fund_state(0) is state  # January exhausted it

@@ -148,4 +148,4 @@ def test_unpriced_usage_is_kept_and_shown() -> None:
 def test_stories_play_the_same_twice() -> None:
     for path in sorted(SETTLED.glob("*.yaml"))[:5]:
         first, second = (play(read_story(path.read_bytes()), MemoryPlayer()) for _ in range(2))
-        assert [one.result for one in first] == [one.result for one in second]
+        assert [result.result for result in first] == [result.result for result in second]

@@ -43,13 +43,13 @@ class MarkingPlayer(BundlePlayer):
             assert self._plans() & (marked | again), fact
 
     def _owed(self) -> list[Any]:
-        return [known(settle(family_of(self), through=END, accrued=one)) for one in (True, False)]
+        return [known(settle(family_of(self), through=END, accrued=accrued_too)) for accrued_too in (True, False)]
 
     def _plans(self) -> set[str | None]:
         """What the projection marks a family by."""
-        attached = [one.body for one in self.resources.account_plans.values()]
-        billing = {one.body.billing_plan_id for one in self.resources.commitments.values()}
-        return billing | {id for one in attached for id in (one.plan_id, one.plan_group_id)}
+        attached = [account_plan.body for account_plan in self.resources.account_plans.values()]
+        billing = {commitment.body.billing_plan_id for commitment in self.resources.commitments.values()}
+        return billing | {id for account_plan in attached for id in (account_plan.plan_id, account_plan.plan_group_id)}
 
 
 def begun(family: Random, draw: Any) -> MarkingPlayer:

@@ -80,7 +80,7 @@ def test_what_was_just_made_stands_as_a_settlement_without_any_charge_says(famil
     held = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
     settlement = settle(held, through=through, accrued=True)
     made: list[CommitmentEntity | BalanceEntity] = [*resources.commitments.values(), *balances.values()]
-    assert {one.id: undrawn(resources, one, through) for one in made} == {
+    assert {commitment.id: undrawn(resources, commitment, through) for commitment in made} == {
         **settlement.commitments, **settlement.balances,
     }  # fmt: skip
 
@@ -96,7 +96,9 @@ def test_order_and_duplicates_of_usage_change_nothing(data: st.DataObject, famil
         shuffled.usage(record)
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            first, second = (settle(family_of(one), through=through, accrued=accrued) for one in (ordered, shuffled))
+            first, second = (
+                settle(family_of(player), through=through, accrued=accrued) for player in (ordered, shuffled)
+            )
             assert known(first) == known(second)
 
 
@@ -104,7 +106,7 @@ def test_order_and_duplicates_of_usage_change_nothing(data: st.DataObject, famil
 @given(st.data(), families())
 def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, family: Random) -> None:
     """One usage of a quantity, or several at the same instant that add up to it: the same lines, draws and states."""
-    summed = [{**one, "aggregation": "SUM"} for one in family.lists["aggregations"]]
+    summed = [{**aggregation, "aggregation": "SUM"} for aggregation in family.lists["aggregations"]]
     family = replace(family, lists={**family.lists, "aggregations": summed})
     records = data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=8))
     whole, split = play_terms(family), play_terms(family)
@@ -115,7 +117,7 @@ def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, famil
             split.usage(replace(record, uid=f"{record.uid}-{number}", values={"measure": {"q": part}}))
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            first, second = (settle(family_of(one), through=through, accrued=accrued) for one in (whole, split))
+            first, second = (settle(family_of(player), through=through, accrued=accrued) for player in (whole, split))
             assert known(first) == known(second)
     assert whole.bill(END, None) == split.bill(END, None)
 
@@ -126,7 +128,10 @@ def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Rando
     """Usage may move to any instant of its day in the account's zone, on days of 23 and 25 hours too: only LATEST sees
     it."""
     held = family.lists["aggregations"]
-    seen = [{**one, "aggregation": "MAX" if one["aggregation"] == "LATEST" else one["aggregation"]} for one in held]
+    seen = [
+        {**aggregation, "aggregation": "MAX" if aggregation["aggregation"] == "LATEST" else aggregation["aggregation"]}
+        for aggregation in held
+    ]
     family = replace(family, lists={**family.lists, "aggregations": seen})
     zone = time_zone(family.organization["timezone"])
     there, moved = play_terms(family), play_terms(family)
@@ -137,7 +142,7 @@ def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Rando
         second = data.draw(st.integers(0, int((closes - opens).total_seconds()) - 1))
         moved.usage(replace(record, ts=opens + timedelta(seconds=second)))
     for accrued in (True, False):
-        early, late = (settle(family_of(one), through=END, accrued=accrued) for one in (there, moved))
+        early, late = (settle(family_of(player), through=END, accrued=accrued) for player in (there, moved))
         assert known(early) == known(late)
 
 
@@ -169,19 +174,19 @@ def test_nothing_of_a_commitment_or_balance_is_lost(data: st.DataObject, family:
         player.usage(record)
     for accrued in (True, False):
         settlement = settle(family_of(player), through=as_of, accrued=accrued)
-        for one in (*settlement.commitments.values(), *settlement.balances.values()):
-            used = one.amount_spent + one.amount_rolled_over + one.amount_lapsed + one.amount_remaining
-            if one.kind == "MINIMUM":
-                assert one.amount_spent == sum_of(period.counted for period in one.periods)
+        for state in (*settlement.commitments.values(), *settlement.balances.values()):
+            used = state.amount_spent + state.amount_rolled_over + state.amount_lapsed + state.amount_remaining
+            if state.kind == "MINIMUM":
+                assert state.amount_spent == sum_of(period.counted for period in state.periods)
                 assert all(
                     held.amount == min(held.counted, held.amount) + held.shortfall
-                    for held in one.periods
+                    for held in state.periods
                     if not held.waived
                 )
             else:
-                assert one.amount + one.top_ups == used
-            assert min(one.amount_spent, one.amount_rolled_over, one.amount_lapsed, one.amount_remaining) >= 0
-            assert one.drawn == sum_of(draw.amount for draw in settlement.draws if draw.agreement_id == one.id)
+                assert state.amount + state.top_ups == used
+            assert min(state.amount_spent, state.amount_rolled_over, state.amount_lapsed, state.amount_remaining) >= 0
+            assert state.drawn == sum_of(draw.amount for draw in settlement.draws if draw.agreement_id == state.id)
 
 
 @laws
@@ -193,12 +198,12 @@ def test_a_charge_is_drawn_credited_or_payable(data: st.DataObject, family: Rand
     settlement = settle(family_of(player), through=through, accrued=False)
     for key, charge in settlement.charges.items():
         outcomes = settlement.outcomes.get(key, [])
-        assert sum(one.amount for one in charge.slices) == charge.amount or not charge.slices
+        assert sum(piece.amount for piece in charge.slices) == charge.amount or not charge.slices
         for one in outcomes:
             taken = sum(part.amount for part in one.taken)
             assert taken + one.uncovered == max(0, one.piece.amount)
             assert one.piece.amount + one.piece.credited in {part.amount for part in charge.slices}
-    total = sum_of(one.money for one in settlement.lines.values())
+    total = sum_of(charge_line.money for charge_line in settlement.lines.values())
     drawn = sum_of(one.money for key, one in settlement.lines.items() if key.type.endswith("_CONSUMED"))
     assert -drawn == sum_of(draw.amount for draw in settlement.draws)
     assert total == round(total, settlement.terms.plans[0].rounding.digits)
@@ -212,9 +217,11 @@ def test_fees_by_plan_sum_to_what_is_outstanding(family: Random, top_up: bool) -
         body, cancelled = entity.body, entity.cancellation is not None
         if body.kind == "MINIMUM" or body.billing_plan_id is None or cancelled:
             continue
-        [prepayment] = [one for one in family_of(player).terms.prepayments if one.fund.id == entity.id]
+        [prepayment] = [
+            prepayment for prepayment in family_of(player).terms.prepayments if prepayment.fund.id == entity.id
+        ]
         paid = prepayment.fund.rounding.decimal(sum(fee.amount for fee in prepayment.fees))
-        assert paid == body.outstanding + sum_of(one.amount for one in entity.top_ups)
+        assert paid == body.outstanding + sum_of(top_up.amount for top_up in entity.top_ups)
         assert all(fee.amount >= 0 and body.start_date <= fee.due <= body.end_date for fee in prepayment.fees)
 
 

@@ -39,7 +39,9 @@ def billed_at(family: Family, day: date) -> dict[str, Decimal]:
 
 
 def due_until(family: Family, day: date, today: date) -> dict[str, Decimal]:
-    return summed((one.currency, one.amount) for one in obligations(family, today) if one.due <= day)
+    return summed(
+        (obligation.currency, obligation.amount) for obligation in obligations(family, today) if obligation.due <= day
+    )
 
 
 @laws
@@ -49,7 +51,7 @@ def test_what_is_due_until_a_day_is_what_its_bill_charges(data: st.DataObject, f
     for _ in range(data.draw(st.integers(0, 2))):
         today = max(today, data.draw(days(0, DAYS)))
         player.bill(today, data.draw(st.sampled_from([None, *accounts_of(family)])))
-        for code in [one["code"] for one in family.lists["commitments"]]:
+        for code in [commitment["code"] for commitment in family.lists["commitments"]]:
             with suppress(RefusedError):
                 match data.draw(st.sampled_from(["keep", "amount", "currency", "delete"])):
                     case "amount":
@@ -71,7 +73,9 @@ def test_of_chosen_accounts_there_is_what_is_theirs(family: Random) -> None:
     held = family_of(play_terms(family))
     whole = list(obligations(held, START))
     for account in held.terms.accounts:
-        assert list(obligations(held, START, {account})) == [one for one in whole if one.account_id == account]
+        assert list(obligations(held, START, {account})) == [
+            obligation for obligation in whole if obligation.account_id == account
+        ]
 
 
 def test_what_was_billed_before_it_became_a_minimum_is_given_back() -> None:

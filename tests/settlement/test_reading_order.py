@@ -98,4 +98,6 @@ def test_plans_stand_in_the_order_of_their_codes() -> None:
 
 def test_what_is_given_back_stands_before_what_is_due_instead() -> None:
     found = [(line.key.plan_id, line.key.product_id) for line in lines(MOVED)]
-    assert found == [(id_of("plan", one), id_of("product", f"{age}-{one}")) for one in PLANS for age in ("old", "new")]
+    assert found == [
+        (id_of("plan", plan), id_of("product", f"{age}-{plan}")) for plan in PLANS for age in ("old", "new")
+    ]

@@ -76,7 +76,7 @@ def test_on_every_day_the_first_in_order_holds(told: list[Told]) -> None:
     listed = candidates(told)
     spans = timeline(listed, START, END)
     for day in days_of(Period(START, END)):
-        valid = [one for one in listed if one.start <= day and (one.end is None or day < one.end)]
+        valid = [entry for entry in listed if entry.start <= day and (entry.end is None or day < entry.end)]
         best = [max(valid, key=lambda one: (one.own, one.start, one.position)).pricing] if valid else []
         assert [name for start, end, name in spans if start <= day and (end is None or day < end)] == best
     assert all(one[1] != two[0] or one[2] != two[2] for one, two in pairwise(spans))

@@ -111,7 +111,7 @@ def test_a_configuration_of_statements_that_is_refused_is_named(config: str, sai
 def test_a_journal_closes_what_was_drawn_and_never_billed(deleted: bool) -> None:
     """Also of what was deleted: its draws are taken back by the next bill, and then nothing is left to be closed."""
     steps = BILL.replace(", EXPECT", "") + "  - journal: {date: 2026-02-01}\n"
-    told = {one["ledger"]: str(one["balance"]) for one in last(steps).result}
+    told = {entry["ledger"]: str(entry["balance"]) for entry in last(steps).result}
     assert told == {"1200": "0", "1250": "0", "2410": "0", "4000": "-30", "4950": "30"}
     if deleted:
         steps += "  - delete: {commitment: ahead, force: true}\n  - bill: {date: 2026-03-01}\n"

@@ -141,8 +141,8 @@ async def both(live: Live, text: str, compared: slice) -> list[Played]:
     """The story holds live, and these steps gave what they give in memory."""
     story = parse_story(load_yaml(text))
     found = await live.played(lambda: play(story, live.players.player()))
-    for one in found:
-        assert not one.differences, f"step {one.step.index}: {one.differences}"
+    for result in found:
+        assert not result.differences, f"step {result.step.index}: {result.differences}"
     for lived, remembered in list(zip(found, play(story, MemoryPlayer()), strict=True))[compared]:
         assert (lived.result, lived.unpriced) == (remembered.result, remembered.unpriced)
     return found
@@ -154,7 +154,9 @@ async def test_refusals_repeats_children_and_views(live: Live) -> None:
 
 async def test_currencies_zones_and_a_uid_used_again(live: Live) -> None:
     found = await both(live, CURRENCIES, slice(None))
-    assert [str(usage.quantity) for one in found for usage in one.unpriced] == ["4.5", "4.5"], "preview and unbilled"
+    assert [str(usage.quantity) for result in found for usage in result.unpriced] == ["4.5", "4.5"], (
+        "preview and unbilled"
+    )
 
 
 async def test_the_projected_row_says_what_a_settlement_as_of_the_clock_says(live: Live) -> None:

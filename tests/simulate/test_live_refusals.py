@@ -26,12 +26,12 @@ async def test_a_uid_used_again_with_other_content(live: Live) -> None:
             "bill: {date: 2026-02-01}\n    expect: [{account: acme, total: 8.00}]",
         ),
     )
-    assert [one.differences for one in found] == [()] * 6
+    assert [result.differences for result in found] == [()] * 6
 
 
 async def test_usage_that_is_refused_after_the_last_step_is_told(live: Live) -> None:
     found = await alike(live, story(FIRST, usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")))
-    assert [one.differences for one in found] == [(), (f"was refused: {CONFLICT}",)]
+    assert [result.differences for result in found] == [(), (f"was refused: {CONFLICT}",)]
 
 
 async def test_an_end_of_usage(live: Live) -> None:
@@ -49,12 +49,12 @@ async def test_an_end_of_usage(live: Live) -> None:
             "bill: {date: 2026-02-01}\n    expect: [{account: acme, total: 8.00}]",
         ),
     )
-    assert [one.differences for one in found] == [()] * 6
+    assert [result.differences for result in found] == [()] * 6
 
 
 async def test_what_has_no_code_or_uid_of_its_own(live: Live) -> None:
     for text in (COMMITMENTS, story(*USAGE, "bill: {date: 2026-02-01}"), WAITER):
-        assert [one.differences for one in await alike(live, text) if one.differences] == []
+        assert [result.differences for result in await alike(live, text) if result.differences] == []
 
 
 #: Of what refers to the product, the account and the plan, what was created first is of a kind that stands last.
@@ -76,7 +76,7 @@ steps:
 
 
 async def test_of_all_that_refers_to_what_is_deleted_the_first_is_named(live: Live) -> None:
-    assert [one.differences for one in await alike(live, REFERRED) if one.differences] == []
+    assert [result.differences for result in await alike(live, REFERRED) if result.differences] == []
 
 
 #: Steps that were to be refused and were not have made what later ones want to make.
@@ -101,7 +101,7 @@ async def test_a_code_that_is_taken_is_named_as_it_was_written(live: Live) -> No
     found = await alike(live, TAKEN)
     passed = "was taken, but an error was expected: nobody"
     same_day = "account, counter, date: acme, seats, 2026-01-05 is taken by counterAdjustment of line 11"
-    assert [text for one in found for text in one.differences] == [
+    assert [text for result in found for text in result.differences] == [
         passed,
         "was refused: code: c is taken by commitment c",
         passed,
@@ -150,6 +150,6 @@ steps:
 
 async def test_every_kind_of_step_is_refused_in_the_same_words(live: Live) -> None:
     found = await alike(live, WRONG)
-    told = [text for one in found for text in one.differences]
+    told = [text for result in found for text in result.differences]
     assert len(told) == len(found) - 4
     assert not [text for text in told if re.search("[0-9a-f]{8}-|Id\\b", text)]

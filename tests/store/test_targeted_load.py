@@ -153,7 +153,9 @@ def refusals(seed: int) -> set[str]:
     story = Story().given(*GIVEN, configure(1, allowOverlappingPlans=random.random() < 0.2))
     found = set()
     for _ in range(100):
-        held = {one.id: one.version for kind in KINDS.values() for one in kind.held(story.resources).values()}
+        held = {
+            resource.id: resource.version for kind in KINDS.values() for resource in kind.held(story.resources).values()
+        }
         command = command_of(random, held)
         if command is None:
             continue

@@ -69,7 +69,9 @@ async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp
 
             async def usage(number: int) -> float:
                 # Of the records that only come once.
-                code, value = [one for one in records if records.count(one) == 1 and one[1] != b"not json"][number]
+                code, value = [record for record in records if records.count(record) == 1 and record[1] != b"not json"][
+                    number
+                ]
                 count = f"SELECT coalesce(sum(records), 0) FROM {schema}.usage_totals WHERE account_id = $1"
                 before = await reading.fetchval(count, accounts[code])
                 await producer.send_and_wait(USAGE, value, usage_key("quiet", code))

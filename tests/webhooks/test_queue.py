@@ -70,7 +70,7 @@ async def test_several_who_share_the_work_take_each_delivery_once(org: Organizat
     key = await queued(org, store, *map(str, range(40)))
     async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
         claims = [Claims(postgres, timedelta(minutes=1)) for _ in range(8)]
-        taken = await asyncio.gather(*(one.take(key, 7) for one in claims))
+        taken = await asyncio.gather(*(claim.take(key, 7) for claim in claims))
         rest = await claims[0].take(key, 40)
     assert sorted(claim.id for some in (*taken, rest) for claim in some) == sorted(map(str, range(40)))
 
@@ -86,8 +86,8 @@ async def test_an_event_becomes_one_delivery_however_many_look(org: Organization
             await org.product(f"p{number}")
         async with every.connection() as connection:
             until = await head(connection)
-        await asyncio.gather(*(one.announce(store.organization, until) for one in lookers))
+        await asyncio.gather(*(looker.announce(store.organization, until) for looker in lookers))
         assert await lookers[0].announce(store.organization, until) == 0
     found = await org.deliveries(webhook)
-    assert len(found) == 3 == len({one["eventId"] for one in found})
+    assert len(found) == 3 == len({delivery["eventId"] for delivery in found})
     assert await org.do("GET", f"events/{found[0]['eventId']}")
