@@ -26,9 +26,9 @@ from benchmarks.workload import Load
 from projections.readmodels.positions import Position
 from services.kafka import LogReader
 from services.postgres import open_postgres
-from services.projection.catalog import CatalogLog
-from services.projection.partition import new_partition
+from services.projection.catalog_fold import CatalogLog
 from services.projection.settling import Settler
+from services.projection.unwritten import new_partition
 from services.readside.family_state import FamilyState, Root
 from services.readside.loading import families_of, read_families
 from services.readside.resting import RestingFamilies

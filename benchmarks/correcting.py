@@ -23,7 +23,7 @@ from benchmarks.ids import ROW
 from benchmarks.showing import show
 from events.sources import DIGEST_BYTES, ID_HASH_BYTES
 from projections.readmodels import seen_ids
-from services.corrections.finding import IN_WINDOW
+from services.corrections.usage_in_log import IN_WINDOW
 from services.postgres import connected
 from services.run.stack.postgres import EmbeddedPostgres
 

@@ -37,7 +37,7 @@ from projections.readmodels.usage_totals import TotalRow
 from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
 from services.projector.cli import MAX_RECORDS
-from services.projector.pace import Pace
+from services.projector.write_pace import Pace
 
 
 class Measure(msgspec.Struct, gc=False):

@@ -27,7 +27,7 @@ from events.topics import EVENTS, USAGE
 from services.access.local import operators
 from services.demo.client import Client
 from services.kafka import BatchWriter, Record
-from services.kafka.reading import LogReader
+from services.kafka.log_reader import LogReader
 from services.run.up import System
 
 LARGE, TWICE = 1_000_000, 10

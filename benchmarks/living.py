@@ -25,8 +25,8 @@ from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
 from projections.usage import Cell, CellKey
-from services.projection.partition import PartitionState, new_partition
 from services.projection.settling import Settler
+from services.projection.unwritten import PartitionState, new_partition
 from services.readside.family_state import FamilyState
 
 #: Months, charges, prepayments.

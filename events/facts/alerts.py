@@ -49,7 +49,10 @@ class AccountNotified(Alert):
 
 
 class OrganizationAlertRaised(Alert):
-    """As much was counted in an organization, in `[since, until)`, as a rule waits for; `arming` is `since`."""
+    """Something of a whole organization reached what a rule waits for, in `[since, until)`; `arming` is `since`.
+
+    `counted`: records of usage that were refused, or for how many seconds read models had not shown what was there.
+    """
 
     route: ClassVar[Route] = Route.CATALOG
 

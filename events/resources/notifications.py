@@ -12,14 +12,15 @@ from events.decimals import NonNegative
 from events.resources.base import Code, Description, Id, Name, Resource
 from events.resources.bounds import Text, between, characters, is_from_client
 
-#: What the threshold of a rule is: a percentage, money in the currency of what it is about, or so many days or records.
-Threshold = Literal["percent", "amount", "days", "records"]
+#: What the threshold of a rule is: a percentage, money in the currency of what it is about, or so many of something.
+Threshold = Literal["percent", "amount", "days", "records", "seconds"]
 
 USED, LEFT, EXHAUSTED, RUNS_OUT = "alert.funds.used", "alert.funds.left", "alert.funds.exhausted", "alert.funds.runsout"
 ENDS, REACHED, AT_RISK = "alert.term.ends", "alert.minimum.reached", "alert.minimum.atrisk"
 TOPPED_UP, CANCELLED, AMENDED = "alert.funds.toppedup", "alert.commitment.cancelled", "alert.terms.amended"
 BILL_PENDING, BILL_ISSUED, BILL_VOIDED = "alert.bill.pending", "alert.bill.issued", "alert.bill.voided"
-BILL_TRUE_UP, USAGE_REFUSED = "alert.bill.trueup", "alert.usage.refused"
+BILL_TRUE_UP = "alert.bill.trueup"
+USAGE_REFUSED, READ_MODELS_BEHIND = "alert.usage.refused", "alert.readmodels.behind"
 #: The rules that wait until something is so high, by name, with what their threshold is; None: they have none.
 LEVELS: dict[str, Threshold | None] = {
     USED: "percent",
@@ -30,13 +31,20 @@ LEVELS: dict[str, Threshold | None] = {
     REACHED: "percent",
     AT_RISK: "days",
 }
+#: Those that tell of the whole organization, once a window of time in which something reached their threshold.
+OF_WINDOWS: dict[str, Threshold] = {USAGE_REFUSED: "records", READ_MODELS_BEHIND: "seconds"}
+_HAPPENINGS = (TOPPED_UP, CANCELLED, AMENDED, BILL_PENDING, BILL_ISSUED, BILL_VOIDED, BILL_TRUE_UP)
 #: All rules that need no formula: those, and the ones that wait for something that happens.
-READY = (*LEVELS, TOPPED_UP, CANCELLED, AMENDED, BILL_PENDING, BILL_ISSUED, BILL_VOIDED, BILL_TRUE_UP, USAGE_REFUSED)
+READY = (*LEVELS, *_HAPPENINGS, *OF_WINDOWS)
 #: What has a threshold.
-_THRESHOLDS: dict[str, Threshold | None] = {**LEVELS, USAGE_REFUSED: "records"}
-DAYS_MAX, RECORDS_MAX = 3660, 100_000
-#: Longest window in which something is counted: a day.
+_THRESHOLDS: dict[str, Threshold | None] = {**LEVELS, **OF_WINDOWS}
+#: How long a window may be: a day.
 WINDOW_MAX = 24 * 60
+DAYS_MAX = 3660
+#: Thresholds that are whole numbers: from, to.
+_WHOLE: dict[Threshold, tuple[int, int]] = {
+    "days": (0, DAYS_MAX), "records": (1, 100_000), "seconds": (1, WINDOW_MAX * 60),
+}  # fmt: skip
 #: Characters of a condition.
 CALCULATION_MAX = 2_000
 
@@ -73,16 +81,17 @@ class NotificationConfiguration(Resource):
             self._check_threshold(_THRESHOLDS.get(self.event_name))
             if self.calculation and self.event_name in READY:
                 raise ValueError(f"calculation: must not be given with {self.event_name}, which needs none")
-            if (self.window_minutes is None) == (self.event_name == USAGE_REFUSED):
-                raise ValueError(f"windowMinutes: must be given with {USAGE_REFUSED}, and with nothing else")
-            if self.event_name == USAGE_REFUSED and self.account_id is not None:
-                raise ValueError("accountId: must not be given where usage is counted of the whole organization")
+            if (self.window_minutes is None) == (self.event_name in OF_WINDOWS):
+                raise ValueError(f"windowMinutes: must be given with {' and '.join(OF_WINDOWS)}, and with nothing else")
+            if self.event_name in OF_WINDOWS and self.account_id is not None:
+                raise ValueError(f"accountId: must not be given with {self.event_name}, for it is of the organization")
         return self
 
     def _check_threshold(self, kind: Threshold | None) -> None:
         if (self.threshold is None) != (kind is None):
             raise ValueError(f"threshold: must {'be' if kind else 'not be'} given with {self.event_name}")
-        if kind == "records" and not (self.threshold % 1 == 0 and 1 <= self.threshold <= RECORDS_MAX):  # type: ignore[operator]
-            raise ValueError(f"threshold: must be a whole number of records up to {RECORDS_MAX} with {self.event_name}")
-        if kind == "days" and (self.threshold % 1 or self.threshold > DAYS_MAX):  # type: ignore[operator]
-            raise ValueError(f"threshold: must be a whole number of days up to {DAYS_MAX} with {self.event_name}")
+        if self.threshold is not None and kind in _WHOLE:
+            least, most = _WHOLE[kind]
+            if self.threshold % 1 or not least <= self.threshold <= most:
+                whole = f"a whole number of {kind} from {least} to {most}"
+                raise ValueError(f"threshold: must be {whole} with {self.event_name}")

@@ -6,7 +6,7 @@ from typing import Any
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised
 from events.facts.automation import AutomaticRuleActed
 from events.resources.automation import ACTS, TOLD
-from events.resources.notifications import LEVELS, USAGE_REFUSED
+from events.resources.notifications import LEVELS, OF_WINDOWS
 from services.store.alerts import AlertsAsked, Raised
 
 #: m3ter's category of events that say that a notification was triggered.
@@ -56,7 +56,7 @@ def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
 def alert_fields(name: str) -> dict[str, str]:
     """`new.amount` -> `double`, of every alert of this name."""
     model: type[Alert] = AlertRaised if name in LEVELS else AccountNotified
-    if name == USAGE_REFUSED:
+    if name in OF_WINDOWS:
         model = OrganizationAlertRaised
     if name in ACTS:
         model = AutomaticRuleActed

@@ -1,18 +1,21 @@
 """What follows the store beside an API's requests; each is told by Postgres when there is something to do."""
 
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from fastapi import FastAPI
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.calls import Api
 from services.api.event_documents import documents_at
+from services.api.health import Health
 from services.api.wire import encode, wire_document
 from services.automation.acting import RuleActor
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
+from services.readside.lateness import Lateness
 from services.refusals.releasing import Releaser
 from services.store.generations import Generations
 from services.webhooks.announcing import Announcer
@@ -28,16 +31,23 @@ class Followers:
     postgres: Postgres
     every: Postgres
     app: FastAPI
+    _lateness: Lateness = field(default_factory=Lateness, init=False)
 
     def generations(self) -> Generations:
         """Those that hold now."""
         api: Api = self.app.state.api
         return api.generations
 
+    async def behind(self) -> float | None:
+        """For how many seconds the read models have not shown what was there; None while Postgres does not answer."""
+        health: Health = self.app.state.health
+        report = await health.report()
+        return None if report.seen is None else self._lateness.note(report.seen, report.ends, monotonic())
+
     def alerts(self) -> _Loop:
         """Raises alerts, and does what automatic rules found."""
         act_due = RuleActor(self.postgres, self.generations).act_due
-        return Alerts(self.postgres, self.every, self.generations, wire_document, act_due).run()
+        return Alerts(self.postgres, self.every, self.generations, wire_document, act_due, self.behind).run()
 
     def webhooks(self) -> _Loop:
         """Makes deliveries of what webhook destinations want."""

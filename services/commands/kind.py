@@ -12,7 +12,7 @@ from events.envelope import NAMESPACE
 from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
-from events.resources.notifications import USAGE_REFUSED
+from events.resources.notifications import OF_WINDOWS
 from projections.entities import Entity
 from projections.resources import ATTRIBUTES, Resources
 from services.commands.filters import Filter
@@ -52,7 +52,7 @@ class InStories:
 
 PLAIN = InStories()
 #: Rules of alerts. What is counted by a real clock no story tells.
-TOLD_OF = InStories({"description": "{code}"}, never=(("eventName", USAGE_REFUSED),))
+TOLD_OF = InStories({"description": "{code}"}, never=tuple(("eventName", name) for name in OF_WINDOWS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import pytest
 
 from events.codec import decode
 from events.facts import FACTS
-from events.resources.notifications import LEVELS, READY, USAGE_REFUSED
+from events.resources.notifications import LEVELS, OF_WINDOWS, READY
 from projections.alerts.happenings import FACTS_OF, names_of
 from tests.readmodels.given import GOLDEN, golden
 
 
 def test_every_ready_rule_waits_for_a_level_for_facts_or_for_a_count() -> None:
-    assert {*LEVELS, *FACTS_OF, USAGE_REFUSED} == set(READY) and len(READY) == len(set(READY))
+    assert {*LEVELS, *FACTS_OF, *OF_WINDOWS} == set(READY) and len(READY) == len(set(READY))
     assert all(FACTS[fact.__name__] is fact for facts in FACTS_OF.values() for fact in facts)
 
 

@@ -176,3 +176,35 @@ async def _events_are_told(customer: Customer) -> None:
     [event] = await customer.alerts(notificationId=grown)
     cause = await customer.do("GET", f"events/{event['m3terEvent']['eventData']['newDto']['eventId']}")
     assert cause["eventName"] == "configuration.commitment.updated"
+
+
+async def test_that_read_models_are_late_is_told_once_a_window_whoever_is_killed(common_system: System) -> None:
+    customer = Customer(common_system)
+    await customer.begin()
+    late = await customer.rule(eventName="alert.readmodels.behind", threshold=1, windowMinutes=1440)
+    later = await customer.rule(eventName="alert.readmodels.behind", threshold=86_400, windowMinutes=1440)
+    await settled(common_system.endpoints)
+    await kill(common_system, "projector")
+    await customer.publish(3)
+
+    async def told() -> list[dict[str, object]]:
+        events = await customer.alerts(notificationId=late)
+        return [event["m3terEvent"]["eventData"]["newDto"] for event in events]
+
+    async with asyncio.timeout(60):
+        while not (first := await told()):
+            await asyncio.sleep(0.2)
+    await kill(common_system, "api")
+    await common_system.start(("api",))
+    # Whoever comes next sees it, too: it has looked once it tells of a rule that was made after it began.
+    await customer.rule(eventName="alert.readmodels.behind", threshold=1, windowMinutes=1, code="next")
+    async with asyncio.timeout(60):
+        while not (by_next := await customer.alerts(notificationCode="next")):
+            await asyncio.sleep(0.2)
+    await common_system.start(("projector",))
+    await settled(common_system.endpoints)
+    again = await told()
+    assert len(again) == len({alert["arming"] for alert in again}), "once a window"
+    assert again[-1] == first[-1] and first[-1]["subjectId"] == customer.organization
+    assert int(str(first[-1]["counted"])) >= 1 and by_next
+    assert await customer.alerts(notificationId=later) == []

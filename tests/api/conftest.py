@@ -8,7 +8,7 @@ import pytest_asyncio
 from m3ter import AsyncM3ter
 
 from services.api.app import create_app
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.run.stack import Stack
 from tests.api.measured import make_meter
 from tests.api.schemas import check_exchange

@@ -145,7 +145,7 @@ async def test_a_bug_is_logged_by_its_request_and_its_organization_and_the_next_
     async def fails(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("services.api.bill_jobs.list_jobs", fails)
+    monkeypatch.setattr("services.jobs.table.JobTable.newest", fails)
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
         async with http_client(url) as client:
             headers = {"x-correlation-id": "mine"}

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from services.access.gate import Gate
 from services.access.scopes import ALL
 from services.access.tokens import Tokens
-from services.api.errors import NotConfirmedError, handle_errors
+from services.api.statuses import NotConfirmedError, handle_errors
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
 from services.kafka import Cluster, KafkaUnreachableError
 from services.postgres import PostgresUnreachableError, TablesMovedError

@@ -14,7 +14,7 @@ from services.access.scopes import ALL
 from services.api.app import create_app
 from services.api.edges.connections import Limits
 from services.api.edges.rates import Allowance, Rates
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.schemas import OPERATIONS_BELOW, operations, placed
 from tests.api_client import TOKEN_SECRET, http_client, token_of
 from tests.edges.serving import raw_client, served

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.access.signing_in import Issued
 from services.api import auth
 from services.api.auth import GRANT_BYTES
-from services.api.errors import handle_errors
+from services.api.statuses import handle_errors
 from tests.api_client import in_process
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

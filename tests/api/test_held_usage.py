@@ -9,7 +9,7 @@ import pytest
 
 from events.topics import USAGE, partition_of, usage_key
 from services.kafka import Record
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.answers import message_of
 from tests.api.measured import TS, configured, counted, item, submitted
 from tests.api.test_rejected import mend, on_list

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from m3ter import PermissionDeniedError
 
-from services.access.errors import AccessUnknownError, RevokedTokenError
+from services.access.denials import AccessUnknownError, RevokedTokenError
 from services.access.gate import Gate
 from services.access.keys import is_any_key, is_secret_of, revoke_key, rotate_key
 from services.access.scopes import Scope

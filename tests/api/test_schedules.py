@@ -7,7 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.schemas import check_exchange
 from tests.api_client import http_client
 from tests.catalog import YEAR

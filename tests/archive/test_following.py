@@ -12,7 +12,7 @@ import pytest
 from events.topics import USAGE
 from services.archive.manifest import NAME, folder_of
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.archive.verifying import verify
 from services.failures import ExpectedFailure
 from services.kafka import BatchWriter, Record

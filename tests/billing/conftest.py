@@ -12,7 +12,7 @@ from services.audit.audit import audit
 from services.audit.report import Report
 from services.kafka import BatchWriter
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.settings import load_settings
 from services.run.stack import Stack

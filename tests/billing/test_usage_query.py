@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from events.topics import USAGE, partition_of
 from services.kafka import BatchWriter
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from tests.billing.conftest import PARTITIONS, Shop
 from tests.official import official_client

@@ -13,7 +13,6 @@ from events.resources.organization import OrganizationConfig
 from projections.resources import Resources
 from services.commands.bodies import parse_body, parse_model
 from services.commands.decide import decide
-from services.commands.errors import CommandError
 from services.commands.messages import (
     AdvanceClock,
     CancelCommitment,
@@ -25,6 +24,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.refused import CommandError
 from tests import api_client
 from tests.catalog import TERM, YEAR, flat
 

@@ -11,7 +11,7 @@ from services.access.keys import create_key
 from services.access.scopes import ALL, Scope
 from services.kafka import BatchWriter
 from services.postgres import connected
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from tests.api_client import CONFIG, Api

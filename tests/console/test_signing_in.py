@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.access.errors import WrongTokenError
+from services.access.denials import WrongTokenError
 from services.access.links import SpentLinks, entrance_of, link_code
 from services.access.local import Credentials
 from services.access.scopes import Scope

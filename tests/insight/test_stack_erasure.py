@@ -153,6 +153,14 @@ async def test_what_comes_later_is_forgotten_in_its_turn(wire: Wire) -> None:
     assert (await wire.do("POST", f"accounts/{id}/forget"))["name"] == TOMBSTONE
 
 
+async def test_who_tries_a_correction_makes_no_key_for_who_was_forgotten(wire: Wire, played: Played) -> None:
+    tried = named("b", measure={"calls": 9}, who={"user": "somebody new"})
+    assert (await wire.do("POST", "usage/amend", tried | {"dryRun": True}))["now"]["who"]
+    async with played.postgres.connection() as connection:
+        query = "SELECT count(key) FROM store.personal_keys WHERE account = $1"
+        assert await connection.fetchval(query, await acme(wire)) == 0
+
+
 async def test_an_answer_that_is_asked_for_again_is_a_tombstone_too(wire: Wire) -> None:
     body = {"code": "second", "name": "Dora", "emailAddress": "dora@quiet.example"}
     made = (await wire.ask("POST", "accounts", body, key="dora")).json()

@@ -82,9 +82,9 @@ async def test_a_store_that_was_not_compared_is_not_used(postgres: OwnedPostgres
         with pytest.raises(NotComparedError):
             await connection.fetchval("SELECT 1")
         assert fence.doubted.is_set()
-        fence.found(whole)
+        fence.compared(whole)
         assert await connection.fetchval("SELECT 1") == 1
-        fence.found("another")
+        fence.compared("another")
         with pytest.raises(NotComparedError):
             async with connection.transaction():
                 pytest.fail("nothing is done over it")

@@ -17,7 +17,7 @@ from events.topics import USAGE, partition_of, usage_key
 from services.failures import Passing
 from services.kafka import BatchWriter, Cluster, Record
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
 from tests.api_client import CONFIG, Api

@@ -12,16 +12,21 @@ from tests.webhooks.told_once import tell_once
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 FOLLOWING, ANNOUNCING = "services/alerts/following.py", "services/webhooks/announcing.py"
+WINDOWS = "services/alerts/windows.py"
 #: Where it is decided what there is afterwards: what is found is written, with how far was looked.
-DECISIVE = (f"{FOLLOWING}:_append", f"{ANNOUNCING}:announce,_add")
-EVERYWHERE = (FOLLOWING, ANNOUNCING, "services/webhooks/deliveries.py")
+DECISIVE = (f"{FOLLOWING}:_append", f"{WINDOWS}:tell_behind,_append", f"{ANNOUNCING}:announce,_add")
+EVERYWHERE = (FOLLOWING, WINDOWS, ANNOUNCING, "services/webhooks/deliveries.py")
 NAMED, RULE = "configuration.product.created", {"name": "R", "description": "", "alwaysFireEvent": True}
+BEHIND = {"eventName": "alert.readmodels.behind", "threshold": 60, "windowMinutes": 1440}
 _DELIVERED = """
 SELECT d.number, d.event_type, d.subject, d.event_id, d.delivery_id FROM store.webhook_deliveries d
 WHERE d.organization = $1 ORDER BY d.number
 """
 _ALERTS = (
     "SELECT data->>'subjectId' AS subject FROM store.events WHERE organization = $1 AND type = 'OrganizationNotified'"
+)
+_BEHIND = (
+    "SELECT data->>'arming' AS arming FROM store.events WHERE organization = $1 AND type = 'OrganizationAlertRaised'"
 )
 
 
@@ -34,6 +39,7 @@ async def told_wherever_it_is_killed(store: Store, *places: str) -> tuple[int, s
     """Something happens before each kill; what a kill left the next one goes on from. Returns the moments, and how many
     alerts and deliveries were there after each kill of those that have to be."""
     await store.create("notificationConfiguration", code="rule", eventName=NAMED, **RULE)
+    await store.create("notificationConfiguration", code="late", name="L", description="", **BEHIND)
     body = Webhook.model_validate({"name": "N", "description": "", "url": "https://a.example", "eventTypes": ["*"]})
     async with store.postgres.transaction() as connection:
         await put_destination(connection, store.organization, "hook", body)
@@ -44,15 +50,19 @@ async def told_wherever_it_is_killed(store: Store, *places: str) -> tuple[int, s
             made.append(await store.create("product", code=f"p{moment}", name=f"P{moment}"))
             was_killed = await run(moment) is None
             alerts, deliveries = len(await rows(store, _ALERTS)), len(await rows(store, _DELIVERED))
-            left.add((len(made) - alerts, 2 * len(made) - deliveries))
+            left.add((len(made) - alerts, 2 * len(made) + 1 - deliveries))
     told = await rows(store, _DELIVERED)
     assert sorted(row["subject"] for row in await rows(store, _ALERTS)) == sorted(made)
-    by_type = {name: [row["subject"] for row in told if row["event_type"] == name] for name in (NAMED, "Notification")}
+    names = (NAMED, "Notification", BEHIND["eventName"])
+    by_type = {name: [row["subject"] for row in told if row["event_type"] == name] for name in names}
+    late = [row["arming"] for row in await rows(store, _BEHIND)]
+    assert len(late) == len(set(late)) > 0, "once a window"
     assert by_type[NAMED] == made, "in their order"
     assert sorted(by_type["Notification"]) == sorted(made)
+    assert by_type[BEHIND["eventName"]] == [store.organization] * len(late)
     assert (
         len(told)
-        == 2 * len(made)
+        == 2 * len(made) + len(late)
         == len({row["event_id"] for row in told})
         == len({row["delivery_id"] for row in told})
     )

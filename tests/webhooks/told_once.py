@@ -4,7 +4,7 @@ destination wants becomes a delivery. Ends when all that there is was looked at.
 
 import asyncio
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.postgres import Role, open_postgres
@@ -24,7 +24,9 @@ async def tell(url: str, organization: str) -> None:
     async with open_postgres(url, role=Role.API) as postgres, open_postgres(url, role=Role.WATCH) as every:
         async with every.connection() as connection:
             generations = await load_generations(connection)
-        await Alerts(postgres, every, lambda: generations, wire_document, _nothing).follow()
+        alerts = Alerts(postgres, every, lambda: generations, wire_document, _nothing, _very_late)
+        await alerts.follow()
+        await alerts.tell_behind()
         announcing = asyncio.create_task(Announcer(postgres, every, lambda: generations, documents_at, encode).run())
         async with postgres.of(organization).connection() as connection:
             while not await connection.fetchval(_IS_DONE, organization):
@@ -35,6 +37,11 @@ async def tell(url: str, organization: str) -> None:
 
 async def _nothing(organization: str) -> None:
     """No automatic rule is about this."""
+
+
+async def _very_late() -> float:
+    """How late read models are, in seconds."""
+    return 86_400.0
 
 
 def tell_once(url: str, organization: str) -> Work:

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 
+from events.resources.notifications import READ_MODELS_BEHIND, USAGE_REFUSED
 from projections.readmodels import alerts_due
-from services.alerts.counting import RefusalCounter
-from services.alerts.finding import Shown
 from services.alerts.following import MOVED, WITH_RULES, EventFollower
+from services.alerts.matching import Shown
 from services.alerts.raising import AlertRaiser
+from services.alerts.windows import WindowAlerts
 from services.concurrency import first_of
 from services.failures import Passing
-from services.outage import Outage
+from services.outage import Outage, Outages
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.readside.live import reading_live
@@ -30,7 +31,8 @@ class Alerts:
     """`run` beside an API's requests. Several processes may: an alert is raised once.
 
     `every`: connections on which it is asked whose alerts are due; what is done for an organization is done on its own.
-    `act`: does what automatic rules found, for they are found in the same way.
+    `act`: does what automatic rules found, for they are found in the same way. `behind`: for how many seconds the read
+    models have not shown what was there; None if that cannot be known now.
     """
 
     def __init__(
@@ -40,17 +42,20 @@ class Alerts:
         generations: Callable[[], Generations],
         shown: Shown,
         act: Callable[[str], Awaitable[object]],
+        behind: Callable[[], Awaitable[float | None]],
     ) -> None:
-        self._every, self._act = every, act
+        self._every, self._act, self._behind = every, act, behind
         self._raiser, self._follower = AlertRaiser(postgres, generations), EventFollower(postgres, generations, shown)
-        self._counter = RefusalCounter(postgres, generations)
+        self._windows = WindowAlerts(postgres, generations)
         self._due, self._happened = asyncio.Event(), asyncio.Event()
-        self._outages: dict[str, Outage] = {}
+        self._outages = Outages("alerts_not_raised")
         self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
         #: Up to where the event store was looked at; None: not yet.
         self._looked: int | None = None
-        #: Organizations with rules about events, those of which that is not known, and who is to be seen to once more.
-        self._ruled, self._unknown, self._again = set[str](), set[str](), set[str]()
+        #: What rules wait for by their organization, but for levels; of whom that is to be read, and who is to be seen
+        #: to once more.
+        self._waited_for = dict[str, frozenset[str]]()
+        self._unknown, self._again = set[str](), set[str]()
 
     async def run(self) -> None:
         """Until cancelled; what passes by itself is waited out."""
@@ -60,6 +65,7 @@ class Alerts:
             group.create_task(self._again_and_again("alerts_not_raised", self._due, self.raise_due))
             group.create_task(self._again_and_again("events_not_followed", self._happened, self.follow))
             group.create_task(self._again_and_again("refusals_not_counted", asyncio.Event(), self.count))
+            group.create_task(self._again_and_again("lateness_not_told", asyncio.Event(), self.tell_behind))
 
     async def _again_and_again(self, event: str, woken: asyncio.Event, look: Callable[[], Awaitable[None]]) -> None:
         outage = Outage(event)
@@ -95,23 +101,32 @@ class Alerts:
                 names = {row["organization"] for row in moved}
                 self._unknown |= {row["organization"] for row in moved if row["has_new_rules"]}
                 self._looked = max((row["position"] for row in moved), default=self._looked)
-        wanted, self._again = (names & (self._ruled | self._unknown)) | self._again, set()
+        wanted, self._again = (names & (self._waited_for.keys() | self._unknown)) | self._again, set()
         await self._of_each(wanted, self._follow)
 
     async def _follow(self, organization: str) -> None:
         if organization in self._unknown:
-            if await self._follower.has_rules(organization):
-                self._ruled.add(organization)
+            if waited_for := await self._follower.waited_for(organization):
+                self._waited_for[organization] = waited_for
             else:
-                self._ruled.discard(organization)
+                self._waited_for.pop(organization, None)
             self._unknown.discard(organization)
-        if organization in self._ruled:
+        if organization in self._waited_for:
             await self._follower.follow(organization)
 
     async def count(self) -> None:
-        """Count what rules want counted."""
+        """Count the usage that was refused, where rules want it counted."""
         now = datetime.now(UTC)
-        await self._of_each(self._ruled, lambda organization: self._counter.count(organization, now))
+        await self._of_each(self._who_wait_for(USAGE_REFUSED), lambda who: self._windows.count_refused(who, now))
+
+    async def tell_behind(self) -> None:
+        """Tell how late the read models are, where rules want to be told. Nothing is measured for nobody."""
+        if (waiting := self._who_wait_for(READ_MODELS_BEHIND)) and (seconds := await self._behind()) is not None:
+            late, now = seconds, datetime.now(UTC)
+            await self._of_each(waiting, lambda who: self._windows.tell_behind(who, late, now))
+
+    def _who_wait_for(self, name: str) -> list[str]:
+        return [organization for organization, names in self._waited_for.items() if name in names]
 
     async def _of_each(self, organizations: Collection[str], work: Callable[[str], Awaitable[object]]) -> None:
         await asyncio.gather(*(self._passes(organization, work) for organization in list(organizations)))
@@ -121,10 +136,7 @@ class Alerts:
         async with self._at_once:
             try:
                 await work(organization)
+                self._outages.over(organization)
             except Passing as error:
                 self._again.add(organization)
-                outage = Outage("alerts_not_raised", organization=organization)
-                self._outages.setdefault(organization, outage).met(error)
-            else:
-                if (over := self._outages.pop(organization, None)) is not None:
-                    over.over()
+                self._outages.met(organization, error)

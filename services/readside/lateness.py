@@ -1,0 +1,62 @@
+"""For how long the read models have not shown what was there, as one process has seen it.
+
+No clock of a record would do: an event of the store has its organization's time, which may be a test clock's, and who
+publishes may say what it likes. So a process marks at each look what is there, and asks at the next ones whether it is
+shown by then. What waited before the process began counts from there.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.readside.looking import Seen
+from services.readside.targets import LogProjected, Relayed, Target, UsageProjected
+from services.store.generations import Generations
+
+#: Moments that are remembered; of more, every second one is let go.
+MARKS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What was there at a moment, in seconds of whichever clock the looks have."""
+
+    at: float
+    head: int
+    generations: Generations
+    targets: tuple[Target, ...]
+
+    def is_shown(self, seen: Seen) -> bool:
+        """Whether nothing of it is waited for: it is in the read models, or another history has taken its place."""
+        is_of_before = seen.generations != self.generations or seen.head < self.head
+        return is_of_before or all(target.reached(seen) for target in self.targets)
+
+
+class Lateness:
+    """Of one process, which notes its looks in their order."""
+
+    def __init__(self) -> None:
+        #: Oldest first: what is not shown yet.
+        self._marks = deque[_Mark]()
+
+    def note(self, seen: Seen, ends: Mapping[str, Mapping[int, int]], now: float) -> float:
+        """After a look: seconds since the oldest that is not shown was there, 0 if all is.
+
+        `ends`: of the topics by partition, taken not after `seen`; none while Kafka does not answer.
+        """
+        self._marks.append(_Mark(now, seen.head, seen.generations, targets_of(seen, ends)))
+        while self._marks and self._marks[0].is_shown(seen):
+            self._marks.popleft()
+        if len(self._marks) > MARKS_MAX:
+            self._marks = deque(list(self._marks)[::2])
+        return now - self._marks[0].at if self._marks else 0.0
+
+
+def targets_of(seen: Seen, ends: Mapping[str, Mapping[int, int]]) -> tuple[Target, ...]:
+    """What the read models show once they show all that was there at a look."""
+    if not ends:
+        return (Relayed(seen.head),)
+    log = tuple(sorted(ends[EVENTS].items()))[: seen.generations.partitions]
+    usage = tuple(sorted(ends[USAGE].items()))
+    return Relayed(seen.head), UsageProjected(usage), LogProjected(log, ends[CATALOG][0])
