@@ -31,7 +31,7 @@ from services.readside.live import create_read_models, live_schema
 from services.run.stack import Stack
 from services.store.generations import load_generations
 from tests.audit.jobs import Fails, Sum, Tripled, Waits
-from tests.projector.conftest import PARTITIONS, Place, fresh_place
+from tests.projector.conftest import PARTITIONS, Installation, fresh_installation
 from tests.projector.driving import everything, project
 from tests.projector.log import Log, days
 
@@ -92,9 +92,9 @@ async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def place(stack: Stack) -> AsyncIterator[Place]:
+async def installation(stack: Stack) -> AsyncIterator[Installation]:
     """An installation of its own, with usage in both partitions: what is compared is all of it."""
-    async with fresh_place(stack) as found:
+    async with fresh_installation(stack) as found:
         log = Log("apart", PARTITIONS, generation="first")
         log.catalog()
         log.aggregation("largest", "m", "MAX")
@@ -123,19 +123,19 @@ async def schemas(connection: Connection) -> list[str]:
 
 
 @pytest.mark.stack
-async def test_tables_are_equal_however_many_processes_filled_them(place: Place) -> None:
-    postgres, names = place.postgres, ("alone", "apart")
+async def test_tables_are_equal_however_many_processes_filled_them(installation: Installation) -> None:
+    postgres, names = installation.postgres, ("alone", "apart")
     async with postgres.transaction() as connection:
         origins = (await load_generations(connection)).origins
         for name in names:
             await create_read_models(connection, name)
-    async with LogReader(place.cluster) as reader:
+    async with LogReader(installation.cluster) as reader:
         parts = [
             Part(*partition_and_end)
             for partition_and_end in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()
         ]
     for processes, name in enumerate(names, 1):
-        filling, folded = Filling(postgres.url, None, place.cluster, name, origins), list[int]()
+        filling, folded = Filling(postgres.url, None, installation.cluster, name, origins), list[int]()
         await run_apart(filling, parts, processes, folded.append)
         assert sum(folded) == sum(part.records for part in parts) > 1_200
     async with (
@@ -150,29 +150,29 @@ async def test_tables_are_equal_however_many_processes_filled_them(place: Place)
 
 
 @pytest.mark.stack
-async def test_a_replay_in_processes_swaps_in_what_was_there(place: Place, always_apart: None) -> None:
-    before, folded = await everything(place), list[int]()
-    done = await replay(place.postgres, place.cluster, processes=2, progress=folded.append)
-    assert await everything(place) == before and sum(folded) == done.records > 1_200
+async def test_a_replay_in_processes_swaps_in_what_was_there(installation: Installation, always_apart: None) -> None:
+    before, folded = await everything(installation), list[int]()
+    done = await replay(installation.postgres, installation.cluster, processes=2, progress=folded.append)
+    assert await everything(installation) == before and sum(folded) == done.records > 1_200
 
 
 @pytest.mark.stack
-async def test_an_audit_says_the_same_and_names_the_same(place: Place, always_apart: None) -> None:
-    alone = await audit(place.postgres, place.cluster, processes=1)
-    apart = await audit(place.postgres, place.cluster, processes=2)
+async def test_an_audit_says_the_same_and_names_the_same(installation: Installation, always_apart: None) -> None:
+    alone = await audit(installation.postgres, installation.cluster, processes=1)
+    apart = await audit(installation.postgres, installation.cluster, processes=2)
     assert alone == apart and apart.passed and apart.accounts == 20
-    async with place.postgres.transaction() as connection:
+    async with installation.postgres.transaction() as connection:
         live = await live_schema(connection)
         await connection.execute(f"UPDATE {live}.usage_totals SET total = total + 1 WHERE day = '2026-01-05'")
-    wrong = await audit(place.postgres, place.cluster, processes=2)
+    wrong = await audit(installation.postgres, installation.cluster, processes=2)
     assert not wrong.passed and "usage_totals" in str(wrong.difference)
-    assert wrong == await audit(place.postgres, place.cluster, processes=1)
-    await replay(place.postgres, place.cluster, processes=2)
-    assert (await audit(place.postgres, place.cluster, processes=2)).passed
+    assert wrong == await audit(installation.postgres, installation.cluster, processes=1)
+    await replay(installation.postgres, installation.cluster, processes=2)
+    assert (await audit(installation.postgres, installation.cluster, processes=2)).passed
 
 
 @pytest.mark.stack
-async def test_an_audit_reads_the_log_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_audit_reads_the_log_once(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     read, offsets = LogReader.read, list[int]()
 
     def counting(self: LogReader, topic: str, partition: int, start: int, end: int) -> Any:
@@ -181,17 +181,17 @@ async def test_an_audit_reads_the_log_once(place: Place, monkeypatch: pytest.Mon
         return read(self, topic, partition, start, end)
 
     monkeypatch.setattr(LogReader, "read", counting)
-    report = await audit(place.postgres, place.cluster)
+    report = await audit(installation.postgres, installation.cluster)
     assert report.passed and report.events < 1.1 * sum(offsets) < 1.2 * report.events
 
 
 @pytest.mark.stack
 async def test_of_a_replay_with_a_killed_process_nothing_is_swapped(
-    place: Place, always_apart: None, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, always_apart: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with place.postgres.connection() as connection:
-        before, rows = await live_schema(connection), await everything(place)
-        work = asyncio.create_task(replay(place.postgres, place.cluster, processes=2))
+    async with installation.postgres.connection() as connection:
+        before, rows = await live_schema(connection), await everything(installation)
+        work = asyncio.create_task(replay(installation.postgres, installation.cluster, processes=2))
         ours = psutil.Process()
         async with asyncio.timeout(60):
             while not (found := [child for child in ours.children() if "spawn_main" in " ".join(child.cmdline())]):
@@ -199,8 +199,8 @@ async def test_of_a_replay_with_a_killed_process_nothing_is_swapped(
         found[0].send_signal(signal.SIGKILL)
         with pytest.raises(ProcessDiedError):
             await work
-        assert await live_schema(connection) == before and await everything(place) == rows
-    done = await replay(place.postgres, place.cluster, processes=2)
+        assert await live_schema(connection) == before and await everything(installation) == rows
+    done = await replay(installation.postgres, installation.cluster, processes=2)
     assert done.replaced == before
-    async with place.postgres.connection() as connection:
+    async with installation.postgres.connection() as connection:
         assert await schemas(connection) == [done.schema]
