@@ -21,13 +21,13 @@ Row = tuple[str, ...]
 Rows = dict[str, list[Row]]
 #: Columns that a table of commitments may have, in any choice.
 STATES: dict[str, Callable[[AgreementState], str]] = {
-    "status": lambda one: one.status,
-    "amount": lambda one: plain(one.amount),
-    "top-ups": lambda one: plain(one.top_ups),
-    "amountSpent": lambda one: plain(one.amount_spent),
-    "amountRolledOver": lambda one: plain(one.amount_rolled_over),
-    "amountLapsed": lambda one: plain(one.amount_lapsed),
-    "amountRemaining": lambda one: plain(one.amount_remaining),
+    "status": lambda state: state.status,
+    "amount": lambda state: plain(state.amount),
+    "top-ups": lambda state: plain(state.top_ups),
+    "amountSpent": lambda state: plain(state.amount_spent),
+    "amountRolledOver": lambda state: plain(state.amount_rolled_over),
+    "amountLapsed": lambda state: plain(state.amount_lapsed),
+    "amountRemaining": lambda state: plain(state.amount_remaining),
 }
 #: Lines that are told apart by what they charge for; others by their type, commitment or account alone.
 _DESCRIBED = ("USAGE", "USAGE_CREDIT")
@@ -80,9 +80,10 @@ class _Recorder(MemoryPlayer):
         states, slices = self.book.states.setdefault(label, {}), self.book.slices.setdefault(label, [])
         for root in self.roots():
             family = self.family(root)
-            held = settle(family, through=self._latest, accrued=True)
+            settlement = settle(family, through=self._latest, accrued=True)
             states.update(
-                (self._codes[state.id], state) for state in (*held.commitments.values(), *held.balances.values())
+                (self._codes[state.id], state)
+                for state in (*settlement.commitments.values(), *settlement.balances.values())
             )
             slices.extend(_slices(label, settle(family, through=self._latest, accrued=False)))
         self.book.unpriced[label] = list(self._unpriced(label))
@@ -138,9 +139,9 @@ def _bills(bills: Mapping[str, list[PlayedBill]], children: Set[str]) -> Rows:
     every = [bill for many in bills.values() for bill in many]
     accounts, currencies = {bill.account for bill in every}, {bill.currency for bill in every}
     products = {line.product for bill in every for line in bill.lines} - {None}
-    found: Rows = {}
+    stood: Rows = {}
     for label, many in bills.items():
-        rows = found.setdefault(label, [])
+        rows = stood.setdefault(label, [])
         for bill in many:
             several = len(accounts) > 1 or bill.account in children
             names = [bill.account] * several + [bill.currency] * (len(currencies) > 1)
@@ -152,7 +153,7 @@ def _bills(bills: Mapping[str, list[PlayedBill]], children: Set[str]) -> Rows:
             rows.append((where, "total", "", "", plain(bill.total)))
         if not rows:
             rows.append((label, "no bill", "", "", ""))
-    return found
+    return stood
 
 
 def _name(line: PlayedLine, products: bool) -> str:

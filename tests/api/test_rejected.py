@@ -24,17 +24,17 @@ async def on_list(http: httpx.AsyncClient, count: int, **query: Any) -> list[dic
     """The list, newest first, once it has so many entries."""
     async with asyncio.timeout(30):
         while True:
-            found: list[dict[str, Any]] = (await http.get("/usage/rejected", params=query)).json()["data"]
-            if len(found) == count:
-                return found
+            refusals: list[dict[str, Any]] = (await http.get("/usage/rejected", params=query)).json()["data"]
+            if len(refusals) == count:
+                return refusals
             await asyncio.sleep(0.1)
 
 
-async def replayed(http: httpx.AsyncClient, **asked: Any) -> dict[str, Any]:
-    answer = await http.post("/usage/rejected/replay", json=asked)
+async def replayed(http: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
+    answer = await http.post("/usage/rejected/replay", json=body)
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    outcome: dict[str, Any] = answer.json()
+    return outcome
 
 
 async def mend(http: httpx.AsyncClient, code: str) -> None:
@@ -67,10 +67,10 @@ async def test_what_is_refused_is_listed_and_counts_once_when_it_is_mended_and_s
         ]
         assert moments[0][-1] < moments[1][0]
         await mend(metered, "late")
-        one = listed[-1]["id"]
-        assert await replayed(metered, ids=[one]) == {"replayed": 1, "left": [], "more": False}
+        refused_id = listed[-1]["id"]
+        assert await replayed(metered, ids=[refused_id]) == {"replayed": 1, "left": [], "more": False}
         await on_list(metered, 29)
-        assert (await metered.get(f"/usage/rejected/{one}")).json()["replayedAt"]
+        assert (await metered.get(f"/usage/rejected/{refused_id}")).json()["replayedAt"]
         assert (await replayed(metered, reason="unknown-meter", accountCode="acme"))["replayed"] == 29
         await submitted(metered, *items)  # a client that sends again what it was told was accepted
         assert len(await counted(system, store)) == 31
@@ -125,10 +125,12 @@ async def test_the_bytes_are_those_that_came(
     async with system.worker():
         value = b'{"not": "json", \xff\x00}'
         await system.writer.append("usage", 0, [Record(key, value, [("x-own", b"1")])])
-        [one] = await on_list(metered, 1)
-        assert (one["reason"], one["accountCode"], one.get("uid")) == ("not-json", "acme", None)
-        assert (await metered.get(f"/usage/rejected/{one['id']}")).json()["payload"] == '{"not": "json", \ufffd\x00}'
-        told = await sdk.usage.get_failed_ingest_download_url(file=one["id"])
+        [refusal] = await on_list(metered, 1)
+        assert (refusal["reason"], refusal["accountCode"], refusal.get("uid")) == ("not-json", "acme", None)
+        assert (await metered.get(f"/usage/rejected/{refusal['id']}")).json()[
+            "payload"
+        ] == '{"not": "json", \ufffd\x00}'
+        told = await sdk.usage.get_failed_ingest_download_url(file=refusal["id"])
         assert told.url is not None and told.url.startswith(url)
         async with stranger() as anybody:
             answer = await anybody.get(told.url)
@@ -136,10 +138,10 @@ async def test_the_bytes_are_those_that_came(
         assert answer.headers["content-type"] == "application/octet-stream"
         assert "file: is required" in message_of(await metered.get("/measurements/failedIngest/getDownloadUrl"), 400)
         # It is sent again with key, value and headers as it came, and so it is the same record when it is refused.
-        assert (await replayed(metered, ids=[one["id"]]))["replayed"] == 1
+        assert (await replayed(metered, ids=[refusal["id"]]))["replayed"] == 1
         await system.settled()
         [again] = await on_list(metered, 1)
-        assert again["id"] == one["id"] and again["rejectedAt"] > one["rejectedAt"]
+        assert again["id"] == refusal["id"] and again["rejectedAt"] > refusal["rejectedAt"]
 
 
 async def test_a_record_of_which_the_topic_has_a_part_cannot_be_sent_again(
@@ -148,12 +150,12 @@ async def test_a_record_of_which_the_topic_has_a_part_cannot_be_sent_again(
     key = f"{store.organization}/acme".encode()
     async with system.worker():
         await system.writer.append("usage", 0, [Record(key, b"x" * 5_000_000)])
-        [one] = await on_list(metered, 1)
-        assert one["reason"] == "oversized"
+        [refusal] = await on_list(metered, 1)
+        assert refusal["reason"] == "oversized"
         assert await replayed(metered) == {"replayed": 0, "left": [], "more": False}
-        left = (await replayed(metered, ids=[one["id"]]))["left"]
-        assert left == [{"id": one["id"], "message": "the topic has only the beginning of its value: its publisher has "
-                         "to send it again"}]  # fmt: skip
+        left = (await replayed(metered, ids=[refusal["id"]]))["left"]
+        why = "the topic has only the beginning of its value: its publisher has to send it again"
+        assert left == [{"id": refusal["id"], "message": why}]
 
 
 async def test_what_is_refused_again_and_again_comes_after_all_others(

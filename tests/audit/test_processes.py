@@ -40,7 +40,7 @@ async def test_results_come_in_order_and_progress_is_that_of_all() -> None:
     told: list[int] = []
     jobs = [Sum(count) for count in (5, 0, 7, 2)]
     apart = await run_apart(Tripled(), jobs, 2, told.append)
-    assert [found for found, _ in apart] == [15, 0, 21, 6] and sum(told) == 14
+    assert [records for records, _ in apart] == [15, 0, 21, 6] and sum(told) == 14
     assert os.getpid() not in {process for _, process in apart}
     alone = await run_apart(Tripled(), jobs, 1, told.append)
     assert {process for _, process in alone} == {os.getpid()} and sum(told) == 28
@@ -61,16 +61,16 @@ async def test_a_failure_ends_all_in_its_words(
     raised: type[Exception], expected: type[Exception], passes: bool
 ) -> None:
     async with asyncio.timeout(60):
-        with pytest.raises(expected, match=r"^the log is newer$") as found:
+        with pytest.raises(expected, match=r"^the log is newer$") as caught:
             await run_apart(Fails(raised), [Sum(2), Sum(1)], 2, lambda _: None)
-    assert isinstance(found.value, Passing) is passes
+    assert isinstance(caught.value, Passing) is passes
 
 
 async def both_at_work(folder: Path) -> list[int]:
     async with asyncio.timeout(60):
-        while len(found := [int(path.name) for path in folder.iterdir()]) < 2:
+        while len(numbers := [int(path.name) for path in folder.iterdir()]) < 2:
             await asyncio.sleep(0.05)
-    return found
+    return numbers
 
 
 async def test_a_process_that_is_killed_ends_all_by_name_and_leaves_none(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def installation(stack: Stack) -> AsyncIterator[Installation]:
     """An installation of its own, with usage in both partitions: what is compared is all of it."""
-    async with fresh_installation(stack) as found:
+    async with fresh_installation(stack) as installation:
         log = Log("apart", PARTITIONS, generation="first")
         log.catalog()
         log.aggregation("largest", "m", "MAX")
@@ -106,9 +106,9 @@ async def installation(stack: Stack) -> AsyncIterator[Installation]:
         for partition in range(PARTITIONS):
             log.read(partition)
         log.tick(days(61)[-1])
-        await log.append(found.cluster)
-        await project(found)
-        yield found
+        await log.append(installation.cluster)
+        await project(installation)
+        yield installation
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def schemas(connection: Connection) -> list[str]:
-    found = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%' ORDER BY 1")
-    return [row["nspname"] for row in found]
+    schemas = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%' ORDER BY 1")
+    return [row["nspname"] for row in schemas]
 
 
 @pytest.mark.stack
@@ -139,11 +139,11 @@ async def test_tables_are_equal_however_many_processes_filled_them(installation:
         await run_apart(filling, parts, processes, folded.append)
         assert sum(folded) == sum(part.records for part in parts) > 1_200
     async with (
-        postgres.transaction(isolation="repeatable_read") as one,
+        postgres.transaction(isolation="repeatable_read") as first_read,
         postgres.transaction(isolation="repeatable_read") as other,
     ):
-        assert await first_difference(one, other, *names, range(PARTITIONS)) is None
-        assert await digest_of(one, "alone") == await digest_of(other, "apart")
+        assert await first_difference(first_read, other, *names, range(PARTITIONS)) is None
+        assert await digest_of(first_read, "alone") == await digest_of(other, "apart")
     async with postgres.connection() as connection:
         for name in names:
             await drop_schema(connection, name)
@@ -194,9 +194,9 @@ async def test_of_a_replay_with_a_killed_process_nothing_is_swapped(
         work = asyncio.create_task(replay(installation.postgres, installation.cluster, processes=2))
         ours = psutil.Process()
         async with asyncio.timeout(60):
-            while not (found := [child for child in ours.children() if "spawn_main" in " ".join(child.cmdline())]):
+            while not (children := [child for child in ours.children() if "spawn_main" in " ".join(child.cmdline())]):
                 await asyncio.sleep(0.01)
-        found[0].send_signal(signal.SIGKILL)
+        children[0].send_signal(signal.SIGKILL)
         with pytest.raises(ProcessDiedError):
             await work
         assert await live_schema(connection) == before and await everything(installation) == rows

@@ -77,19 +77,19 @@ def wrong_ports(files: Files) -> Iterator[str]:
         if ports != wanted:
             yield f"{deployment['metadata']['name']}: {ports}, not {wanted}"
         for probe in (container[name] for name in ("readinessProbe", "livenessProbe")):
-            asked = probe["httpGet"]
-            if asked["port"] not in ports or asked["path"] not in answered[asked["port"]]:
-                yield f"{deployment['metadata']['name']}: nobody answers {asked}"
+            request = probe["httpGet"]
+            if request["port"] not in ports or request["path"] not in answered[request["port"]]:
+                yield f"{deployment['metadata']['name']}: nobody answers {request}"
         annotations = deployment["spec"]["template"]["metadata"]["annotations"]
         if annotations != {"prometheus.io/scrape": "true", "prometheus.io/port": SIGHT_PORT}:
             yield f"{deployment['metadata']['name']}: Prometheus is told {annotations}"
     for service in files.of("Service"):
         for target in _selected(files, service["spec"]["selector"]):
-            known = {port["name"] for port in _containers(target)[0].get("ports", ())} - {"sight"}
+            target_ports = {port["name"] for port in _containers(target)[0].get("ports", ())} - {"sight"}
             yield from (
                 f"Service {service['metadata']['name']}: no port {port['targetPort']}"
                 for port in service["spec"]["ports"]
-                if port["targetPort"] not in known
+                if port["targetPort"] not in target_ports
             )
     if files.compose["services"]["api"]["ports"] != [f"127.0.0.1:{OPEN_PORT}:{OPEN_PORT}"]:
         yield "compose: the API's port is not published on loopback"
@@ -128,8 +128,8 @@ def wrong_selectors(files: Files) -> Iterator[str]:
         _selected(files, pod_disruption_budget["spec"]["selector"]["matchLabels"])
         for pod_disruption_budget in files.of("PodDisruptionBudget")
     ]
-    names = [deployment["metadata"]["name"] for found in kept for deployment in found]
-    if any(len(found) != 1 for found in kept):
+    names = [deployment["metadata"]["name"] for selected in kept for deployment in selected]
+    if any(len(selected) != 1 for selected in kept):
         yield "a PodDisruptionBudget selects no Deployment"
     if sorted(names) != sorted(deployment["metadata"]["name"] for deployment in files.of("Deployment")):
         yield f"PodDisruptionBudgets are for {names}"
@@ -146,11 +146,11 @@ def wrong_scaling(files: Files) -> Iterator[str]:
         return
     for name, spec in scaled.items():
         [trigger] = spec["triggers"]
-        asked = trigger["metadata"]
-        if (asked["consumerGroup"], asked["topic"]) != LAG[name]:
-            yield f"{name}: group {asked['consumerGroup']}, topic {asked['topic']}"
-        if asked["bootstrapServersFromEnv"] not in files.settings():
-            yield f"{name}: {asked['bootstrapServersFromEnv']} is no setting of its pods"
+        metadata = trigger["metadata"]
+        if (metadata["consumerGroup"], metadata["topic"]) != LAG[name]:
+            yield f"{name}: group {metadata['consumerGroup']}, topic {metadata['topic']}"
+        if metadata["bootstrapServersFromEnv"] not in files.settings():
+            yield f"{name}: {metadata['bootstrapServersFromEnv']} is no setting of its pods"
         if str(spec["maxReplicaCount"]) != files.settings()["TRUEUP_PARTITIONS"]:
             yield f"{name}: at most {spec['maxReplicaCount']} pods, but not as many partitions"
         if spec["minReplicaCount"] != files.named("Deployment", name)["spec"]["replicas"]:
@@ -162,8 +162,8 @@ def wrong_rights(files: Files) -> Iterator[str]:
     for pod in [*files.of("Deployment"), *files.of("Job")]:
         spec = pod["spec"]["template"]["spec"]
         context = spec["securityContext"]
-        asked = (context["runAsNonRoot"], context["runAsUser"], context["seccompProfile"]["type"])
-        if asked != (True, 65534, "RuntimeDefault") or spec["automountServiceAccountToken"] is not False:
+        identity = (context["runAsNonRoot"], context["runAsUser"], context["seccompProfile"]["type"])
+        if identity != (True, 65534, "RuntimeDefault") or spec["automountServiceAccountToken"] is not False:
             yield f"{pod['metadata']['name']}: {context}"
         [container] = spec["containers"]
         if container["securityContext"] != {
@@ -178,8 +178,12 @@ def wrong_rights(files: Files) -> Iterator[str]:
             yield f"{pod['metadata']['name']}: volumes and mounts differ"
     if files.instructions("USER") != ["65534:65534"]:
         yield "Dockerfile: USER"
-    for name, one in files.services().items():
-        if not one["read_only"] or one["cap_drop"] != ["ALL"] or one["security_opt"] != ["no-new-privileges:true"]:
+    for name, service in files.services().items():
+        if (
+            not service["read_only"]
+            or service["cap_drop"] != ["ALL"]
+            or service["security_opt"] != ["no-new-privileges:true"]
+        ):
             yield f"compose service {name} may do more"
 
 
@@ -187,17 +191,17 @@ def wrong_readiness(files: Files) -> Iterator[str]:
     """Who works on is ready by its own word, the API by what it can serve; whose loop goes round is alive."""
     for deployment in files.of("Deployment"):
         [container] = _containers(deployment)
-        asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
+        probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
         ready = {"path": "/ready", "port": "sight"}
         if container["args"][0] == "api":
             ready = {"path": "/health", "port": "http"}
-        if asked != {"readiness": ready, "liveness": {"path": "/live", "port": "sight"}}:
-            yield f"{deployment['metadata']['name']}: {asked}"
+        if probes != {"readiness": ready, "liveness": {"path": "/live", "port": "sight"}}:
+            yield f"{deployment['metadata']['name']}: {probes}"
     [checked] = files.instructions("HEALTHCHECK")
     if f"'http://127.0.0.1:{SIGHT_PORT}/ready'" not in checked:
         yield f"Dockerfile: {checked}"
-    for name, one in files.services().items():
-        if "healthcheck" in one and name not in ("api", "migrate"):
+    for name, service in files.services().items():
+        if "healthcheck" in service and name not in ("api", "migrate"):
             yield f"compose service {name}: has a check of its own"
 
 
@@ -214,9 +218,11 @@ def untold_secrets(files: Files) -> Iterator[str]:
     told = (KUBERNETES / "README.md").read_text()
     for pod in [*files.of("Deployment"), *files.of("Job")]:
         for variable in _containers(pod)[0]["env"]:
-            asked = variable.get("valueFrom", {}).get("secretKeyRef")
-            if asked and (f"secret generic {asked['name']} " not in told or f"--from-file={asked['key']}=" not in told):
-                yield f"{pod['metadata']['name']}: README does not make {asked}"
+            secret = variable.get("valueFrom", {}).get("secretKeyRef")
+            if secret and (
+                f"secret generic {secret['name']} " not in told or f"--from-file={secret['key']}=" not in told
+            ):
+                yield f"{pod['metadata']['name']}: README does not make {secret}"
 
 
 def wrong_optional(files: Files) -> Iterator[str]:
@@ -247,12 +253,12 @@ def wrong_optional(files: Files) -> Iterator[str]:
     if mounts.get(container["args"][-1]) not in claims:
         yield f"the archiver keeps in {container['args'][-1]}, and {mounts} are mounted"
     service = files.compose["services"]["archiver"]
-    volume, _, place = service["volumes"][0].partition(":")
-    if place != service["command"][-1] or volume not in files.compose["volumes"]:
+    volume, _, folder = service["volumes"][0].partition(":")
+    if folder != service["command"][-1] or volume not in files.compose["volumes"]:
         yield f"compose: the archiver keeps in {service['command'][-1]}, and {service['volumes']} are mounted"
     for name in OPTIONAL:
-        one = files.named("Deployment", f"trueup-{name}")["spec"]
-        if (one["replicas"], one["strategy"]) != (1, {"type": "Recreate"}):
+        spec_of_one = files.named("Deployment", f"trueup-{name}")["spec"]
+        if (spec_of_one["replicas"], spec_of_one["strategy"]) != (1, {"type": "Recreate"}):
             yield f"there may be two of {name}, which hinder each other, and a volume is one pod's"
         if files.compose["services"][name].get("profiles") != [name]:
             yield f"compose starts {name} unasked"

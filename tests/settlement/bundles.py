@@ -94,10 +94,10 @@ def plans(draw: st.DrawFn) -> list[Fields]:
         "billFrequencyInterval": draw(picked(1, 2)),
     }
     made = []
-    for place, code in enumerate(PLANS):
-        prices = [draw(pricings("mix", 10 * place + n, "compoundAggregation")) for n in range(draw(picked(0, 1, 2)))]
-        prices += [draw(pricings(code, 10 * place + 5)) for code in draw(picked([], ["a"], ["b"]))]
-        plan = draw(fees({"code": code, "product": f"product-{place}", "pricings": prices}))
+    for number, code in enumerate(PLANS):
+        prices = [draw(pricings("mix", 10 * number + n, "compoundAggregation")) for n in range(draw(picked(0, 1, 2)))]
+        prices += [draw(pricings(code, 10 * number + 5)) for code in draw(picked([], ["a"], ["b"]))]
+        plan = draw(fees({"code": code, "product": f"product-{number}", "pricings": prices}))
         made.append(plan | billed | draw(picked({}, {"standingChargeInterval": 2})))
     return made
 

@@ -163,6 +163,6 @@ def happenings(accounts: list[str]) -> st.SearchStrategy[Happening]:
         BundlePlayer.cancel: (picked("prepaid", "least"), days(), policy),
         BundlePlayer.remove: (REMOVED,),
     }
-    one = {happening.__name__: st.tuples(*arguments) for happening, arguments in takes.items()}
-    every = [st.tuples(st.just(name), arguments) for name, arguments in one.items()]
-    return st.one_of(*[st.tuples(st.just("use"), one["use"])] * 5, *every)
+    strategies = {happening.__name__: st.tuples(*arguments) for happening, arguments in takes.items()}
+    every = [st.tuples(st.just(name), arguments) for name, arguments in strategies.items()]
+    return st.one_of(*[st.tuples(st.just("use"), strategies["use"])] * 5, *every)

@@ -94,9 +94,9 @@ def document_of(kind: str, code: str, fields: dict[str, Any]) -> Document:
 def lined(value: Any) -> Any:
     """Plain dicts and floats as the YAML loader gives them."""
     if isinstance(value, dict):
-        found = Mapping(1)
-        found.update({name: lined(one) for name, one in value.items()})
-        return found
+        mapping = Mapping(1)
+        mapping.update({name: lined(member) for name, member in value.items()})
+        return mapping
     if isinstance(value, list):
         return [lined(member) for member in value]
     return _decimal_of(value) if isinstance(value, float) else value

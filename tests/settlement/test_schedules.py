@@ -44,13 +44,13 @@ few = settings(max_examples=50, deadline=None, suppress_health_check=list(Health
 @few
 @given(recurrences(), DAYS, SHORT)
 def test_days_that_are_counted_are_those_that_come_one_by_one(
-    found: tuple[Recurrence, list[date]], day: date, length: int
+    recurrence_and_days: tuple[Recurrence, list[date]], day: date, length: int
 ) -> None:
-    days, every = found
-    assert [days.at(place) for place in range(days.stop - days.first)] == every
-    assert days.by(day) == sum(one <= day for one in every)
-    asked = Period(day, day + timedelta(days=length))
-    assert list(days.within(asked)) == [day for day in every if asked.holds(day)]
+    days, every = recurrence_and_days
+    assert [days.at(number) for number in range(days.stop - days.first)] == every
+    assert days.by(day) == sum(due <= day for due in every)
+    period = Period(day, day + timedelta(days=length))
+    assert list(days.within(period)) == [day for day in every if period.holds(day)]
 
 
 @few
@@ -63,15 +63,23 @@ def test_what_can_be_drawn_on_a_day_is_the_least_that_is_there_from_then_on(
     posted: list[tuple[date, int]], scheduled: list[tuple[tuple[Recurrence, list[date]], int]], day: date
 ) -> None:
     payments = [(at, Decimal(amount)) for at, amount in posted]
-    held = paid_in(Rounding(0), payments)
-    there = [total + sum(amount * one.by(at) for (one, _), amount in scheduled) for at, total in _totals(posted)]
-    least = tuple(min(there[place:]) for place in range(len(there)))
-    found = PaidIn(held.posted, held.totals, least, tuple(Recurring(one, amount) for (one, _), amount in scheduled))
+    posted_money = paid_in(Rounding(0), payments)
+    there = [
+        total + sum(amount * recurrence.by(at) for (recurrence, _), amount in scheduled)
+        for at, total in _totals(posted)
+    ]
+    least = tuple(min(there[number:]) for number in range(len(there)))
+    money_paid_in = PaidIn(
+        posted_money.posted,
+        posted_money.totals,
+        least,
+        tuple(Recurring(recurrence, amount) for (recurrence, _), amount in scheduled),
+    )
     every = [*posted, *((at, amount) for (_, days), amount in scheduled for at in days)]
     later = {day, *(at for at, _ in every if at > day)}
-    assert found.drawable(day) == min(sum(amount for at, amount in every if at <= moment) for moment in later)
-    assert found.most == sum(amount for _, amount in every)
-    assert found.by(day) == sum(amount for _, amount in posted) + sum(
+    assert money_paid_in.drawable(day) == min(sum(amount for at, amount in every if at <= moment) for moment in later)
+    assert money_paid_in.most == sum(amount for _, amount in every)
+    assert money_paid_in.by(day) == sum(amount for _, amount in posted) + sum(
         amount for (_, days), amount in scheduled for at in days if at <= day
     )
 
@@ -137,11 +145,11 @@ def test_what_comes_after_a_day_is_told_without_what_was_long_before() -> None:
         fee = f"servicePeriodStartDate: 2024-01-03, servicePeriodEndDate: 2029-01-01, billInAdvance: {in_advance}"
         every = [part for part in days_of(fee) if not isinstance(part, Period)][5:]
         for since in (date(2024, 1, 1), date(2026, 5, 9), date(2026, 5, 10), date(2026, 5, 11), date(2028, 12, 31)):
-            found = [part for part in days_of(fee, since=since) if not isinstance(part, Period)][5:]
+            days_since = [part for part in days_of(fee, since=since) if not isinstance(part, Period)][5:]
             wanted = [day for day in every if day > since]
-            assert found[len(found) - len(wanted) :] == wanted
-            assert found[: len(found) - len(wanted)][-1:] == [day for day in every if day <= since][-1:]
-            assert len(found) <= len(wanted) + 3
+            assert days_since[len(days_since) - len(wanted) :] == wanted
+            assert days_since[: len(days_since) - len(wanted)][-1:] == [day for day in every if day <= since][-1:]
+            assert len(days_since) <= len(wanted) + 3
 
 
 LONG = """
@@ -203,7 +211,7 @@ def test_a_burn_down_has_the_day_of_each_top_up() -> None:
     assert [(day.day, day.remaining, day.lapsed) for day in days] == [
         (date(2026, 1, 1), 10, 0), (date(2026, 2, 1), 20, 0), (date(2026, 3, 1), 30, 0), (date(2026, 4, 1), 0, 30),
     ]  # fmt: skip
-    assert all(one.day < other.day for one, other in pairwise(days))
+    assert all(day.day < following.day for day, following in pairwise(days))
 
 
 BOOKED = """

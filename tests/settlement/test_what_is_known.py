@@ -67,10 +67,10 @@ def test_what_the_catalog_does_not_tell_yet_is_owed_once_it_does(
     player: MemoryPlayer, kind: str, entity: str, owed: int
 ) -> None:
     """An account's facts and the catalog's come by two topics: the account's may be read first."""
-    held: dict[str, Any] = getattr(player.resources, kind)
-    late = held.pop(entity)
+    resources: dict[str, Any] = getattr(player.resources, kind)
+    late = resources.pop(entity)
     assert total_anew(player) == owed
-    held[entity] = late
+    resources[entity] = late
     assert total_anew(player) == 80
 
 
@@ -102,11 +102,11 @@ steps:
 )
 def test_what_is_not_told_yet_of_a_formula_and_of_a_group_is_owed_once_it_is(kind: str, owed: int) -> None:
     player = play_text(GROUPED)
-    held: dict[str, Any] = getattr(player.resources, kind)
-    late = dict(held)
-    held.clear()
+    resources: dict[str, Any] = getattr(player.resources, kind)
+    late = dict(resources)
+    resources.clear()
     assert total_anew(player) == owed
-    held.update(late)
+    resources.update(late)
     assert total_anew(player) == 55
 
 

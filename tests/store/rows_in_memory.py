@@ -22,8 +22,8 @@ class Rows:
         self._held = [(kind, resource) for kind in KINDS.values() for resource in kind.held(every).values()]
         self._every = every
 
-    async def fetch(self, query: str, organization: str, *asked: str) -> list[Entity[Any]]:
-        found: dict[str, Callable[..., list[Entity[Any]]]] = {
+    async def fetch(self, query: str, organization: str, *arguments: str) -> list[Entity[Any]]:
+        answers: dict[str, Callable[..., list[Entity[Any]]]] = {
             OF_KIND: self._of_kind,
             loading._OF_ACCOUNT: self._of_account,
             loading._OF_CODE: lambda kind, code: [
@@ -34,12 +34,12 @@ class Rows:
             ],
             loading._CHILDREN: self._children,
             loading._BESIDE_GROUP: self._beside_group,
-            loading._REFERRER: lambda id: sorted(self._referring(id), key=lambda one: one.position)[:1],
+            loading._REFERRER: lambda id: sorted(self._referring(id), key=lambda entity: entity.position)[:1],
         }
-        return found[query](*asked)
+        return answers[query](*arguments)
 
     def ids(self, ids: list[str]) -> list[Entity[Any]]:
-        return [one for _, one in self._held if one.id in ids]
+        return [entity for _, entity in self._held if entity.id in ids]
 
     def same(self, kind: Kind, fields: tuple[str, ...], values: list[str]) -> list[Entity[Any]]:
         return [
@@ -49,13 +49,13 @@ class Rows:
         ]
 
     def _of_kind(self, name: str) -> list[Entity[Any]]:
-        return [one for kind, one in self._held if kind.name == name]
+        return [entity for kind, entity in self._held if kind.name == name]
 
     def _of_account(self, name: str, account_id: str) -> list[Entity[Any]]:
         return [resource for resource in self._of_kind(name) if resource.body.account_id == account_id]
 
     def _referring(self, id: str) -> list[Entity[Any]]:
-        return [one for kind, one in self._held if id in (to for _, _, to in kind.references(one.body))]
+        return [entity for kind, entity in self._held if id in (to for _, _, to in kind.references(entity.body))]
 
     def _children(self, name: str, parent: str) -> list[Entity[Any]]:
         return [resource for resource in self._of_kind(name) if resource.body.parent_account_id == parent]
@@ -77,8 +77,8 @@ def rows_are_entities(monkeypatch: pytest.MonkeyPatch) -> None:
         for fields in kind.unique:
             values = [value_of(body, field) for field in fields]
             if None not in values:
-                found = loader._connection.same(kind, fields, [str(value) for value in values])
-                put_rows(loader.resources, found)
+                same = loader._connection.same(kind, fields, [str(value) for value in values])
+                put_rows(loader.resources, same)
 
     def put_rows(resources: Resources, rows: list[Entity[Any]]) -> None:
         for row in rows:
@@ -91,6 +91,6 @@ def rows_are_entities(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def loaded(every: Resources, command: Command) -> Resources:
     """What HTTP decides the command with."""
-    found = Resources(every.organization, every.config, every.clock)
-    asyncio.run(loading.load_for(Rows(every), found, command))
-    return found
+    resources = Resources(every.organization, every.config, every.clock)
+    asyncio.run(loading.load_for(Rows(every), resources, command))
+    return resources
