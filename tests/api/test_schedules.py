@@ -1,7 +1,7 @@
 """Schedules of a balance on m3ter's wire: their life, what they give from its day on, previews, and what is refused."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -61,16 +61,25 @@ async def clocked(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
         yield held
 
 
-async def listed(clocked: Clocked, query: str = "") -> list[tuple[str, Any, str]]:
-    """Day, amount and by whom, of every transaction, newest first."""
-    found, token = [], ""
+class Moved(NamedTuple):
+    """A transaction, as it is listed."""
+
+    day: str
+    amount: Any
+    by: str
+
+
+async def listed(clocked: Clocked, query: str = "") -> list[Moved]:
+    """Every transaction, newest first."""
+    moved, token = list[Moved](), ""
     while True:
         page = await clocked.below("GET", f"transactions?pageSize=2{token}{query}")
-        found += [
-            (document["transactionDate"][:10], document["amount"], document["entityType"]) for document in page["data"]
+        moved += [
+            Moved(document["transactionDate"][:10], document["amount"], document["entityType"])
+            for document in page["data"]
         ]
         if "nextToken" not in page:
-            return found
+            return moved
         token = f"&nextToken={page['nextToken']}"
 
 
@@ -153,17 +162,17 @@ async def test_a_change_and_an_end_keep_what_came_before_their_day(clocked: Cloc
     changed = await clocked.below("PUT", path, made | {"amount": 20})
     await clocked.reach("2026-05-01")
     paid = [("2026-04-30", 20), ("2026-03-31", 20), ("2026-02-28", 10.5), ("2026-01-31", 10.5)]
-    assert [transaction[:2] for transaction in await listed(clocked)] == paid
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == paid
     await clocked.below("PUT", path, changed | {"amount": 30, "effectiveDate": "2026-04-01"})
-    assert [transaction[:2] for transaction in await listed(clocked)] == [("2026-04-30", 30), *paid[1:]]
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == [("2026-04-30", 30), *paid[1:]]
     gone = await clocked.below("DELETE", f"{path}?effectiveDate=2026-03-31")
     assert (gone["amount"], gone["version"], gone["id"]) == (30, 3, made["id"])
-    assert [transaction[:2] for transaction in await listed(clocked)] == paid[2:]
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == paid[2:]
     assert await left(clocked, "2026-05-01") == 21
     wrong = await clocked.below("POST", "balancetransactionschedules", TOP_UPS | {"code": "wrong"})
     assert len(await listed(clocked)) == 6
     await clocked.below("DELETE", f"balancetransactionschedules/{wrong['id']}?force=true")
-    assert [transaction[:2] for transaction in await listed(clocked)] == paid[2:]
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == paid[2:]
 
 
 async def test_a_preview_tells_what_would_come_and_keeps_nothing(clocked: Clocked) -> None:

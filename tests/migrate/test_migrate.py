@@ -54,9 +54,11 @@ async def settings_of(cluster: Cluster, topic: str) -> dict[str, Any]:
     await admin.start()
     try:
         [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        [resource] = answer.resources
     finally:
         await admin.close()
-    return {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
+    *_, settings = resource
+    return {name: value for name, value, *_ in settings}
 
 
 async def test_migrating_again_changes_nothing(store: Store, stack: Stack) -> None:

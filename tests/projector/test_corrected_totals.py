@@ -160,7 +160,7 @@ def lived(story: Story, cuts: Sequence[int]) -> tuple[FamilyState, Rows]:
     rows = Rows()
 
     async def written(_: Any) -> Ranges:
-        return {key: row[2] for key, row in rows.items()}
+        return {key: span for key, (_, _, span) in rows.items()}
 
     ends = sorted({cut % (len(story.records) + 1) for cut in cuts} | {len(story.records)})
     for start, end in zip([0, *ends], ends, strict=False):

@@ -70,7 +70,7 @@ class Alone(Releaser):
 
     async def _send(self, postgres: Any, organization: str, rows: Sequence[Row]) -> dict[str, int]:
         self.sent += [row.id for row in rows]
-        self.held.rows = [row for row in self.held.rows if row[1] not in rows]
+        self.held.rows = [(whose, row) for whose, row in self.held.rows if row not in rows]
         return dict.fromkeys((row.id for row in rows), in_ms(SENT))
 
 
@@ -101,7 +101,7 @@ def refusals(monkeypatch: pytest.MonkeyPatch) -> Held:
 
     async def let_go(_: Any, __: str, ids: Sequence[str]) -> None:
         refusals.let_go += ids
-        refusals.rows = [row for row in refusals.rows if row[1].id not in ids]
+        refusals.rows = [(whose, row) for whose, row in refusals.rows if row.id not in ids]
 
     async def load_config(_: Any, organization: str) -> Any:
         configured = SimpleNamespace(makes_accounts_of_held=refusals.creates)

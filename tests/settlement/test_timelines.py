@@ -79,4 +79,5 @@ def test_on_every_day_the_first_in_order_holds(told: list[Told]) -> None:
         valid = [entry for entry in listed if entry.start <= day and (entry.end is None or day < entry.end)]
         best = [max(valid, key=lambda entry: (entry.own, entry.start, entry.position)).pricing] if valid else []
         assert [name for start, end, name in spans if start <= day and (end is None or day < end)] == best
-    assert all(span[1] != following[0] or span[2] != following[2] for span, following in pairwise(spans))
+    side_by_side = ((name, following) for (_, end, name), (start, _, following) in pairwise(spans) if end == start)
+    assert all(name != following for name, following in side_by_side)

@@ -69,9 +69,8 @@ async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp
 
             async def usage(number: int) -> float:
                 # Of the records that only come once.
-                code, value = [record for record in records if records.count(record) == 1 and record[1] != b"not json"][
-                    number
-                ]
+                once = [(code, value) for code, value in records if records.count((code, value)) == 1]
+                code, value = [(code, value) for code, value in once if value != b"not json"][number]
                 count = f"SELECT coalesce(sum(records), 0) FROM {schema}.usage_totals WHERE account_id = $1"
                 before = await reading.fetchval(count, accounts[code])
                 await producer.send_and_wait(USAGE, value, usage_key("quiet", code))
