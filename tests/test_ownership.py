@@ -35,14 +35,14 @@ ALLOWED = {
 
 def own_fields(module: ast.Module) -> set[str]:
     """The attributes of the classes that a module defines."""
-    found = set()
+    names = set()
     for defined in (node for node in ast.walk(module) if isinstance(node, ast.ClassDef)):
         declared = (node.target for node in defined.body if isinstance(node, ast.AnnAssign))
-        found |= {target.id for target in declared if isinstance(target, ast.Name)}
+        names |= {target.id for target in declared if isinstance(target, ast.Name)}
         for node in ast.walk(defined):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
-                found.add(node.attr)
-    return found
+                names.add(node.attr)
+    return names
 
 
 def is_self(node: ast.expr) -> bool:
@@ -92,10 +92,12 @@ def told(path: Path) -> dict[tuple[str, str], int]:
 
 
 def test_no_module_changes_what_another_one_defines() -> None:
-    found = {place: line for room in ROOMS for path in sources(room) for place, line in told(path).items()}
-    wrong = [f"{path}:{found[path, owner]} changes {owner}" for path, owner in found if (path, owner) not in ALLOWED]
+    told_at = {where: line for room in ROOMS for path in sources(room) for where, line in told(path).items()}
+    wrong = [
+        f"{path}:{told_at[path, owner]} changes {owner}" for path, owner in told_at if (path, owner) not in ALLOWED
+    ]
     assert not wrong, "\n".join(wrong)
-    assert not ALLOWED.keys() - found.keys(), "allowed, and nobody does it any more"
+    assert not ALLOWED.keys() - told_at.keys(), "allowed, and nobody does it any more"
 
 
 def test_every_way_of_changing_an_object_is_seen() -> None:

@@ -20,8 +20,8 @@ COMMITMENT = "configuration.commitment"
 ENDINGS = ("deleted", "updated", "created")
 
 
-async def names(sdk: AsyncM3ter, **asked: Any) -> list[str]:
-    return [event.event_name async for event in sdk.events.list(**asked)]
+async def names(sdk: AsyncM3ter, **query: Any) -> list[str]:
+    return [event.event_name async for event in sdk.events.list(**query)]
 
 
 async def changed(sdk: AsyncM3ter, account: str) -> str:
@@ -99,8 +99,8 @@ async def test_filters(sdk: AsyncM3ter, account: str, store: Store) -> None:
         {"resource_id": "none"},
         {"event_name": f"{COMMITMENT}.updated", "event_type": f"{COMMITMENT}.created"},
     ]
-    for asked in nothing:
-        assert await names(sdk, **asked) == [], asked
+    for query in nothing:
+        assert await names(sdk, **query) == [], query
     assert await names(sdk, include_actioned=True) == await names(sdk, include_actioned=False)
 
 
@@ -157,15 +157,15 @@ async def test_answers_are_as_they_are_declared(http: httpx.AsyncClient, account
     ("account", "index"), [(None, "events_by_type"), ("none", "events_by_account")], ids=["all", "of an account"]
 )
 async def test_a_page_is_looked_up_and_not_searched_for(store: Store, account: str | None, index: str) -> None:
-    asked: list[tuple[str, tuple[Any, ...]]] = []
+    queries: list[tuple[str, tuple[Any, ...]]] = []
 
     class Recording:
         async def fetch(self, query: str, *arguments: Any) -> list[Any]:
-            asked.append((query, arguments))
+            queries.append((query, arguments))
             return []
 
     await positions_of(Recording(), store.organization, EventsAsked(HAPPENINGS, account, None, None, 101))
-    [(query, arguments)] = asked
+    [(query, arguments)] = queries
     async with store.postgres.transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {query}", *arguments))

@@ -28,8 +28,8 @@ ORGANIZATION = "checked"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def installation(stack: Stack) -> AsyncIterator[Installation]:
     """An installation of its own: what is written here fails audits."""
-    async with fresh_installation(stack) as found:
-        yield found
+    async with fresh_installation(stack) as fresh:
+        yield fresh
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -106,11 +106,13 @@ async def test_usage_before_it_counts_for_an_aggregation_that_came_since(
     ) == "SELECT 118"
     report = await since(installation)
     assert report.passed and report.since == checkpoint.number, report.first_lines()
-    one = SEAL.read(await stored(installation))
+    checkpoint_read = SEAL.read(await stored(installation))
     assert (await whole(installation)).passed
     other = SEAL.read(await stored(installation))
-    assert [found.mark for found in one.segments] == [found.mark for found in other.segments]
-    assert all(late.start > early.start == 0 for late, early in zip(one.segments, other.segments, strict=True))
+    assert [segment.mark for segment in checkpoint_read.segments] == [segment.mark for segment in other.segments]
+    assert all(
+        late.start > early.start == 0 for late, early in zip(checkpoint_read.segments, other.segments, strict=True)
+    )
 
 
 async def test_a_bill_that_was_settled_before_it_and_issued_after_it_is_derived(
@@ -221,7 +223,7 @@ async def test_every_checkpoint_stands_in_the_topic_too(installation: Installati
     async with LogReader(installation.cluster) as reader:
         published = await published_tokens(reader)
     assert published[-1] == await stored(installation)
-    numbers = [one.number for one in SEAL.readable(published)]
+    numbers = [readable.number for readable in SEAL.readable(published)]
     assert numbers == sorted(set(numbers)) and numbers[-1] == checkpoint.number
 
 

@@ -31,10 +31,10 @@ async def test_the_list_names_accounts_and_who_they_are_billed_with(office: Offi
 async def test_an_account_shows_what_the_api_says(office: Office, visitor: Visitor) -> None:
     id = office.ids["acme"]
     page = await visitor.see(f"/accounts/{id}")
-    [held] = (await office.api.exact("commitments", accountId=id))["data"]
+    [commitment] = (await office.api.exact("commitments", accountId=id))["data"]
     [row] = rows(page.one("section", id="commitments"))
-    [top_up] = held["topUps"]
-    assert row == [held["amount"], top_up["amount"], held["amountSpent"], held["amountRemaining"]]
+    [top_up] = commitment["topUps"]
+    assert row == [commitment["amount"], top_up["amount"], commitment["amountSpent"], commitment["amountRemaining"]]
     unbilled = await office.api.exact(f"accounts/{id}/unbilled")
     section = page.one("section", id="unbilled")
     assert sorted(row[-1] for row in rows(section)) == amounts(unbilled["lineItems"])
@@ -101,17 +101,17 @@ async def test_events_come_a_page_at_a_time(office: Office, visitor: Visitor) ->
     every = [event["usageId"] for event in (await office.api.exact(path))["events"]]
     page = await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", size="1")
     seen = []
-    for place, usage_id in enumerate(every, 1):
+    for number, usage_id in enumerate(every, 1):
         events = page.one("section", id="events")
-        assert f"Usage events {place} to {place} of {len(every)}" in events.text
+        assert f"Usage events {number} to {number} of {len(every)}" in events.text
         seen += [row.every("code")[0].text for row in events.every("th", scope="row")]
-        assert (place < len(every)) == bool(page.every("a", rel="next")), usage_id
-        if place < len(every):
+        assert (number < len(every)) == bool(page.every("a", rel="next")), usage_id
+        if number < len(every):
             page = await step(visitor, page, "next")
     assert seen == every and len(every) == 3
-    for place in (2, 1):
+    for number in (2, 1):
         page = await step(visitor, page, "prev")
-        assert f"Usage events {place} to {place} of 3" in page.text and every[place - 1] in page.text
+        assert f"Usage events {number} to {number} of 3" in page.text and every[number - 1] in page.text
     assert not page.every("a", rel="prev")
     await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", 400, events="nonsense")
 
@@ -213,8 +213,8 @@ async def test_every_page_has_the_headers_that_keep_it_to_itself(office: Office,
     ],
 )
 async def test_who_is_found_alone_is_shown(office: Office, visitor: Visitor, text: str, leads_to: str) -> None:
-    asked = office.ids[text.removesuffix("-id")] if text.endswith("-id") else text
-    answer = await visitor.get("/search", q=asked)
+    query = office.ids[text.removesuffix("-id")] if text.endswith("-id") else text
+    answer = await visitor.get("/search", q=query)
     kind, _, code = leads_to.partition("/")
     assert answer.url.path == f"{office.base}/{kind}/{office.ids[code]}"
 
@@ -246,7 +246,7 @@ async def test_charts_show_what_the_api_says_and_have_its_numbers_as_tables(offi
     expected = account.every("ul", **{"class": "told"})[0].every("li")
     told = await office.api.exact(f"commitments/{office.ids['prepaid']}/burndown")
     windows = [f"last {forecast['window']} days" for forecast in told["forecasts"]]
-    assert [window in one.text for window, one in zip(windows, expected, strict=True)] == [True] * 3
+    assert [window in paragraph.text for window, paragraph in zip(windows, expected, strict=True)] == [True] * 3
     runs_out = [forecast.get("runsOut") is not None for forecast in told["forecasts"]]
     assert ["it runs out on" in paragraph.text for paragraph in expected] == runs_out and True in runs_out
     assert account.every("g", **{"class": "chart-mark chart-mark-runs-out"})

@@ -99,8 +99,8 @@ class Alone:
     async def _answer(self, request: Request) -> Response:
         path = request.path_params["path"]
         self.asked[path] = dict(request.query_params)
-        known = path in ANSWERS and request.query_params.get("knownAt", "9") > "2026-02"
-        return JSONResponse(ANSWERS[path] if known else {"message": "nothing"}, 200 if known else 404)
+        is_there = path in ANSWERS and request.query_params.get("knownAt", "9") > "2026-02"
+        return JSONResponse(ANSWERS[path] if is_there else {"message": "nothing"}, 200 if is_there else 404)
 
     async def see(self, path: str, status: int = 200, /, **query: str) -> Element:
         self.asked.clear()
@@ -111,9 +111,9 @@ class Alone:
 
 @pytest_asyncio.fixture
 async def alone() -> AsyncIterator[Alone]:
-    found = Alone()
-    yield found
-    await found.http.aclose()
+    visitor = Alone()
+    yield visitor
+    await visitor.http.aclose()
 
 
 KNOWN, DAY, BEFORE = {"knownAt": THEN["knownAt"]}, {"asOf": "2026-01-15"}, {"billDateEnd": "2026-01-16"}
@@ -137,8 +137,8 @@ PAGES = {
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_asks_for_then_says_so_and_keeps_it_in_its_links(alone: Alone, path: str) -> None:
     page = (await alone.see(path, **THEN)).one("main")
-    for asked, query in PAGES[path].items():
-        assert query.items() <= alone.asked[asked].items(), asked
+    for path_asked, query in PAGES[path].items():
+        assert query.items() <= alone.asked[path_asked].items(), path_asked
     said = page.one("p", id="time-says").text
     assert "Not now" in said and ("15 janv. 2026" if path not in ("/bills", "/accounts") else "15 Jan 2026") in said
     assert ("Asia/Tokyo" if path not in ("/bills", "/accounts") else "UTC") in said, "the zone is named"
@@ -154,8 +154,8 @@ async def test_a_page_asks_for_then_says_so_and_keeps_it_in_its_links(alone: Alo
 async def test_now_is_now(alone: Alone, path: str) -> None:
     page = (await alone.see(path)).one("main")
     assert "Not now" not in page.text and "accounts/a/snapshot" not in alone.asked
-    for asked, query in alone.asked.items():
-        assert "knownAt" not in query and ("asOf" not in query or asked == "accounts/a/unbilled"), asked
+    for path_asked, query in alone.asked.items():
+        assert "knownAt" not in query and ("asOf" not in query or path_asked == "accounts/a/unbilled"), path_asked
     if path not in ("/bills", "/accounts"):
         assert len(page.one("form", id="time").every("input", type="range")) == 2
         assert "1 mars 2026 in Asia/Tokyo" in page.one("p", id="time-says").text

@@ -49,8 +49,8 @@ class Files:
 
     def named(self, kind: str, name: str) -> Document:
         """The one manifest with this kind and name."""
-        [found] = [document for document in self.of(kind) if document["metadata"]["name"] == name]
-        return found
+        [document] = [document for document in self.of(kind) if document["metadata"]["name"] == name]
+        return document
 
     def settings(self) -> dict[str, str]:
         """What the ConfigMap says."""
@@ -59,17 +59,17 @@ class Files:
 
     def services(self) -> dict[str, Document]:
         """What compose starts from our image."""
-        return {name: one for name, one in self.compose["services"].items() if "build" in one}
+        return {name: service for name, service in self.compose["services"].items() if "build" in service}
 
     def containers(self) -> Iterator[Container]:
         """All that run our image, of Kubernetes and of compose."""
         for pod in [*self.of("Deployment"), *self.of("Job")]:
-            for one in pod["spec"]["template"]["spec"]["containers"]:
-                given = {variable["name"]: str(variable.get("value", "")) for variable in one["env"]}
+            for container in pod["spec"]["template"]["spec"]["containers"]:
+                given = {variable["name"]: str(variable.get("value", "")) for variable in container["env"]}
                 where = f"{pod['kind']} {pod['metadata']['name']}"
-                yield Container(where, one["args"], self.settings() | given)
-        for name, one in self.services().items():
-            yield Container(f"compose service {name}", one["command"], one["environment"])
+                yield Container(where, container["args"], self.settings() | given)
+        for name, service in self.services().items():
+            yield Container(f"compose service {name}", service["command"], service["environment"])
 
     def variables_of_image(self) -> dict[str, str]:
         """What the Dockerfile says."""
@@ -101,5 +101,5 @@ def read() -> Files:
 
 def version() -> str:
     """The product's."""
-    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return found
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version

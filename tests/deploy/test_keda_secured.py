@@ -21,26 +21,26 @@ def patched(rule: Document, patch: str) -> Document:
     made = copy.deepcopy(rule)
     for operation in yaml.safe_load(patch):
         *way, last = operation["path"].strip("/").split("/")
-        place: Any = made
+        node: Any = made
         for step in way:
-            place = place[int(step) if isinstance(place, list) else step]
-        assert (operation["op"] == "replace") == (last in place), operation
-        place[last] = operation["value"]
+            node = node[int(step) if isinstance(node, list) else step]
+        assert (operation["op"] == "replace") == (last in node), operation
+        node[last] = operation["value"]
     return made
 
 
 def secured() -> dict[str, Document]:
     """What the component makes of each rule, by the Deployment that is scaled."""
     [component] = documents(SECURED / "kustomization.yaml")
-    found = {}
+    made_documents = {}
     for rule in read().scaled:
         name = rule["metadata"]["name"]
         made = rule
         for patch in component["patches"]:
             if patch["target"]["name"] in (name, "trueup-(ingest|projector)"):
                 made = patched(made, patch["patch"])
-        found[made["spec"]["scaleTargetRef"]["name"]] = made
-    return found
+        made_documents[made["spec"]["scaleTargetRef"]["name"]] = made
+    return made_documents
 
 
 def test_each_rule_enters_by_the_authentication_that_is_there() -> None:
@@ -58,9 +58,9 @@ def test_each_rule_enters_by_the_authentication_that_is_there() -> None:
 def test_each_rule_looks_at_the_whole_names_that_a_prefix_makes() -> None:
     cluster = Cluster("kafka:9092", prefix=PREFIX)
     for name, rule in secured().items():
-        asked = rule["spec"]["triggers"][0]["metadata"]
+        metadata = rule["spec"]["triggers"][0]["metadata"]
         group, topic = LAG[name]
-        assert (asked["consumerGroup"], asked["topic"]) == (cluster.group(group), cluster.topic(topic))
+        assert (metadata["consumerGroup"], metadata["topic"]) == (cluster.group(group), cluster.topic(topic))
 
 
 def test_the_component_has_all_that_its_folder_has_and_the_readme_makes_its_secret() -> None:

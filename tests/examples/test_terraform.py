@@ -47,8 +47,8 @@ def references(value: Any) -> set[Address]:
             for part in (value.values() if isinstance(value, dict) else value)
             for reference in references(part)
         }
-    found = REFERENCE.match(value) if isinstance(value, str) else None
-    return {(found[1], found[2])} if found and found[1] else set()
+    match = REFERENCE.match(value) if isinstance(value, str) else None
+    return {(match[1], match[2])} if match and match[1] else set()
 
 
 def evaluated(value: Any, ids: dict[Address, str]) -> Any:
@@ -58,15 +58,19 @@ def evaluated(value: Any, ids: dict[Address, str]) -> Any:
     if isinstance(value, list):
         return [evaluated(part, ids) for part in value]
     if isinstance(value, str) and "${" in value:
-        found = REFERENCE.match(value)
-        assert found, f"this test does not evaluate {value}"
-        return VARIABLES[found[3]] if found[3] else ids[found[1], found[2]]
+        match = REFERENCE.match(value)
+        assert match, f"this test does not evaluate {value}"
+        return VARIABLES[match[3]] if match[3] else ids[match[1], match[2]]
     return value
 
 
 def in_order() -> list[Address]:
     """What is referred to first, as Terraform applies it."""
-    return [*TopologicalSorter({one: references(attributes) for one, attributes in RESOURCES.items()}).static_order()]
+    return [
+        *TopologicalSorter(
+            {address: references(attributes) for address, attributes in RESOURCES.items()}
+        ).static_order()
+    ]
 
 
 def written(value: Any) -> Any:
@@ -103,8 +107,8 @@ async def test_applied_it_reads_as_it_is_written_and_destroyed_it_is_gone(client
         resources: Any = getattr(client, f"{address[0]}s")
         made = await resources.create(**attributes)
         ids[address] = made.id
-        held = (await resources.retrieve(made.id)).to_dict(use_api_names=False)
-        read = {name: held[name] for name in attributes}
+        read_back = (await resources.retrieve(made.id)).to_dict(use_api_names=False)
+        read = {name: read_back[name] for name in attributes}
         assert written(read) == written(attributes), f"{address}: terraform plan would propose a change for ever"
     for address in reversed(in_order()):
         resources = getattr(client, f"{address[0]}s")

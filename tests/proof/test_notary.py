@@ -30,14 +30,14 @@ async def made(stack: Stack, prefix: str, records: dict[TopicPartition, Numbered
     """Topics of their own, with these records."""
     cluster = replace(stack.endpoints.kafka, prefix=prefix)
     await make_topics(cluster, 1, MIB, {})
-    for place, numbered in records.items():
-        await append(cluster, place, [value for _, value in numbered])
+    for topic_partition, numbered in records.items():
+        await append(cluster, topic_partition, [value for _, value in numbered])
     return cluster
 
 
-async def append(cluster: Cluster, place: TopicPartition, values: Sequence[bytes | None]) -> None:
+async def append(cluster: Cluster, topic_partition: TopicPartition, values: Sequence[bytes | None]) -> None:
     async with BatchWriter(cluster) as writer:
-        await writer.append(*place, [Record(None, value or b"") for value in values])
+        await writer.append(*topic_partition, [Record(None, value or b"") for value in values])
 
 
 async def tokens_in(cluster: Cluster) -> list[str]:
@@ -64,10 +64,10 @@ class LosesAcknowledgements(BatchWriter):
 async def run(cluster: Cluster, writer: BatchWriter, *wanted: TopicPartition) -> None:
     async with LogReader(cluster) as reader, writer:
         notary = Notary(SIGNER, reader, writer)
-        for place in wanted:
-            await notary.begin(place)
-        for place in wanted:
-            await notary.step(place)
+        for topic_partition in wanted:
+            await notary.begin(topic_partition)
+        for topic_partition in wanted:
+            await notary.step(topic_partition)
 
 
 async def test_killed_anywhere_it_loses_no_head_and_makes_none_that_says_something_else(cluster: Cluster) -> None:

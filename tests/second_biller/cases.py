@@ -25,13 +25,13 @@ def cases_of(generated: Thing) -> Counter[str]:
     player = Player(scenario)
     played = played_by(player, scenario)
     world = player.world
-    found: Counter[str] = Counter(told_cases(scenario, played))
-    found.update(moment_cases(world))
-    found.update(empty_cases(world))
-    found.update(f"one-off: {'a fee' if charge.get('entity') else 'a charge'}" for charge in world.all("charges"))
+    counts: Counter[str] = Counter(told_cases(scenario, played))
+    counts.update(moment_cases(world))
+    counts.update(empty_cases(world))
+    counts.update(f"one-off: {'a fee' if charge.get('entity') else 'a charge'}" for charge in world.all("charges"))
     for root in world.roots():
-        found.update(settled_cases(world, settle(world, root, player.clock, True)))
-    return found
+        counts.update(settled_cases(world, settle(world, root, player.clock, True)))
+    return counts
 
 
 def told_cases(scenario: Thing, played: list[StepResult]) -> Iterator[str]:
@@ -55,18 +55,20 @@ def told_cases(scenario: Thing, played: list[StepResult]) -> Iterator[str]:
         yield from update_cases(step.get("update") or {}, minimums, owners)
 
 
-def made_cases(one: Thing, minimums: dict[str, Thing], counted: Counter[str]) -> Iterator[str]:
-    if is_minimum(one) and "commitmentPeriodInterval" in one:
-        minimums[str(one["code"])] = one
-        plans = ("no account plan", "one account plan", "several account plans")[min(2, counted[str(one["account"])])]
-        yield f"minimum: grid of {'a billing plan beside ' if 'billingPlan' in one else ''}{plans}"
+def made_cases(commitment: Thing, minimums: dict[str, Thing], counted: Counter[str]) -> Iterator[str]:
+    if is_minimum(commitment) and "commitmentPeriodInterval" in commitment:
+        minimums[str(commitment["code"])] = commitment
+        plans = ("no account plan", "one account plan", "several account plans")[
+            min(2, counted[str(commitment["account"])])
+        ]
+        yield f"minimum: grid of {'a billing plan beside ' if 'billingPlan' in commitment else ''}{plans}"
 
 
 def refused_cases(error: str) -> Iterator[str]:
-    known = {"commitmentPeriodInterval": "several account plans", "contract": "a contract of another account",
+    case_by_word = {"commitmentPeriodInterval": "several account plans", "contract": "a contract of another account",
              "currency": "a currency in small letters", "overageSurchargePercent is": "a discount of more than all",
              "startDate": "a start after its end"}  # fmt: skip
-    yield from (f"refused: {text}" for start, text in known.items() if error.startswith(start))
+    yield from (f"refused: {text}" for start, text in case_by_word.items() if error.startswith(start))
 
 
 def update_cases(update: Thing, minimums: dict[str, Thing], owners: dict[str, str]) -> Iterator[str]:
@@ -221,6 +223,8 @@ def drawn_twice(settled: Settlement) -> Iterator[str]:
     types: dict[tuple[Any, ...], set[str]] = {}
     for charge in settled.drawn.charges:
         for key in {key for piece in charge.slices for key in piece.draws}:
-            one = (charge.account, charge.plan, charge.item, charge.start, key)
-            types.setdefault(one, set()).add(charge.type)
-    yield from ("draws of " + " and ".join(sorted(found)) for found in types.values() if len(found) > 1)
+            series = (charge.account, charge.plan, charge.item, charge.start, key)
+            types.setdefault(series, set()).add(charge.type)
+    yield from (
+        "draws of " + " and ".join(sorted(drawing_types)) for drawing_types in types.values() if len(drawing_types) > 1
+    )

@@ -29,20 +29,20 @@ SELECT current_user::text AS who, current_setting('trueup.organization', true) A
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnedPostgres]:
-    found = OwnedPostgres(tmp_path_factory.mktemp("bounced"))
-    await found.start()
-    async with connected(found._url("trueup")) as connection:
+    server = OwnedPostgres(tmp_path_factory.mktemp("bounced"))
+    await server.start()
+    async with connected(server._url("trueup")) as connection:
         await migrate_store(connection)
         await make_roles(connection, pytest.fail)
-    yield found
-    await found.stop()
+    yield server
+    await server.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bouncer(postgres: OwnedPostgres, tmp_path: Path) -> AsyncIterator[PgBouncer]:
     tmp_path.chmod(0o755)
-    async with bouncing(tmp_path / "bouncer", postgres.socket) as found:
-        yield found
+    async with bouncing(tmp_path / "bouncer", postgres.socket) as running:
+        yield running
 
 
 async def test_each_transaction_is_its_own_organizations_whoever_shares_its_session(
@@ -55,11 +55,11 @@ async def test_each_transaction_is_its_own_organizations_whoever_shares_its_sess
             async with pool.of(organization).connection() as connection:
                 row = await connection.fetchrow(_WHO)
                 async with connection.transaction():
-                    held = await connection.fetchrow(_WHO)
+                    held_connection = await connection.fetchrow(_WHO)
                     await asyncio.sleep(0)
                     again = await connection.fetchval("SELECT current_setting('trueup.organization', true)")
-            seen.update((row["pid"], held["pid"]))
-            for backend in (row, held):
+            seen.update((row["pid"], held_connection["pid"]))
+            for backend in (row, held_connection):
                 assert (backend["who"], backend["organization"]) == ("trueup_api", organization)
             assert again == organization
 
@@ -137,8 +137,8 @@ async def test_the_story_is_billed_by_way_of_it_and_the_api_needs_it(tmp_path: P
                 left = await left_by(url, wire)
                 assert sum(Decimal(row["total"]) for row in left["usage_totals"]) == expected_calls()
                 assert left["bills"]
-                asked = [wire.ask("GET", "/products") for _ in range(3 * CONNECTIONS)]
-                assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+                requests = [wire.ask("GET", "/products") for _ in range(3 * CONNECTIONS)]
+                assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200}
                 await bouncer.stop()
                 async with stranger(system.addresses.api_url) as client:
                     await healthy(client)

@@ -27,11 +27,11 @@ PROMTOOL = shutil.which("promtool")
 
 def shown() -> dict[str, set[str]]:
     """Each sample of ours, and its labels."""
-    found: dict[str, set[str]] = {}
+    samples: dict[str, set[str]] = {}
     for _, registry in GROUPS:
         for metric, labels in described(registry):
-            found |= {metric.name + end: set(labels) for end in SAMPLES[metric.type]}
-    return found
+            samples |= {metric.name + end: set(labels) for end in SAMPLES[metric.type]}
+    return samples
 
 
 def rules() -> list[dict[str, Any]]:
@@ -60,14 +60,14 @@ def named(expression: str) -> Iterator[tuple[str, set[str]]]:
 def test_all_that_alerts_and_dashboard_ask_for_is_shown_by_some_process_with_these_labels() -> None:
     samples, seen = shown(), set[str]()
     for where, expression in asked():
-        found = list(named(expression))
-        assert found, where
-        for name, labels in found:
+        named_here = list(named(expression))
+        assert named_here, where
+        for name, labels in named_here:
             seen.add(name)
             assert name in samples or name in OF_PROCESS, f"{where}: nobody shows {name}"
             assert labels <= samples.get(name, set()) | ALWAYS, f"{where}: {name} has no label of {labels}"
         grouped = {label for text in re.findall(r"\bby \(([^)]*)\)", expression) for label in text.split(", ")}
-        having = set().union(*(samples.get(name, set()) for name, _ in found)) | ALWAYS
+        having = set().union(*(samples.get(name, set()) for name, _ in named_here)) | ALWAYS
         assert grouped <= having, f"{where}: nothing has {grouped - having}"
     assert len(seen) > 40
 
@@ -147,7 +147,7 @@ def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> Non
     expressions = [
         target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]
     ]
-    recorded = [{"record": f"it:{number}", "expr": one} for number, one in enumerate(expressions)]
+    recorded = [{"record": f"it:{number}", "expr": expression} for number, expression in enumerate(expressions)]
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": recorded}]}))
     ran = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True, timeout=60, check=False)
