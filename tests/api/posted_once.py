@@ -18,13 +18,15 @@ PLACES = (
 
 
 def post_once(database_url: str, bootstrap: str, secret: str) -> Work:
-    """Makes the API; what it answers with is the status."""
+    """Makes the API. A run's words: the organization, a path below it, an Idempotency-Key, and a body's JSON if there is
+    one; what comes of it is the status of the answer."""
     app = create_app(database_url, Cluster(bootstrap), token_secret=TOKEN_SECRET, keyring=Keyring(secret))
 
-    async def post(counted: Counted, organization: str, path: str, key: str) -> int:
+    async def post(counted: Counted, organization: str, path: str, key: str, body: str = "") -> int:
+        headers = {"Idempotency-Key": key, "content-type": "application/json"}
         async with served(app) as url, http_client(f"{url}/organizations/{organization}") as client:
             with counted():
-                answer = await client.post(path, headers={"Idempotency-Key": key})
+                answer = await client.post(path, content=body, headers=headers)
             return answer.status_code
 
     return lambda counted, /, *words: asyncio.run(post(counted, *words))
