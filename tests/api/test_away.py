@@ -105,8 +105,8 @@ async def test_while_nobody_can_be_known_nobody_is_an_operator() -> None:
 
 
 def every(kind: type[BaseException]) -> set[type[BaseException]]:
-    found = set(kind.__subclasses__())
-    return found.union(*(every(subclass) for subclass in found)) if found else found
+    subclasses = set(kind.__subclasses__())
+    return subclasses.union(*(every(subclass) for subclass in subclasses)) if subclasses else subclasses
 
 
 def test_what_names_an_address_says_what_others_are_told() -> None:

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.stack
 
 def run(store: Store, *arguments: str) -> str:
     """`trueup keys`, which must succeed."""
-    found = CliRunner().invoke(keys, arguments, env=environment(store), catch_exceptions=False)
-    assert found.exit_code == 0, found.output
-    return found.output
+    ran = CliRunner().invoke(keys, arguments, env=environment(store), catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return ran.output
 
 
 def environment(store: Store) -> dict[str, str]:
@@ -80,9 +80,9 @@ async def everything(store: Store) -> str:
 )
 async def test_what_cannot_be_is_said(store: Store, arguments: tuple[str, ...], said: str) -> None:
     def failing() -> str:
-        found = CliRunner().invoke(keys, arguments, env=environment(store))
-        assert found.exit_code != 0
-        return found.output + str(found.exception)
+        ran = CliRunner().invoke(keys, arguments, env=environment(store))
+        assert ran.exit_code != 0
+        return ran.output + str(ran.exception)
 
     assert said in await asyncio.to_thread(failing)
 

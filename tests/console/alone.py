@@ -45,8 +45,8 @@ class MadeUp:
         """Any request."""
         path = request.path_params["path"].removeprefix(f"organizations/{ORGANIZATION}/")
         self.asked.append((request.method, path, dict(request.query_params)))
-        found = self.answers.get(path, self.otherwise)
-        status, document = (found[0], {"message": found[1]}) if isinstance(found, tuple) else (200, found)
+        given = self.answers.get(path, self.otherwise)
+        status, document = (given[0], {"message": given[1]}) if isinstance(given, tuple) else (200, given)
         return answer(document, status)
 
     def bearer_of(self, _: str) -> Identity:
@@ -55,7 +55,7 @@ class MadeUp:
 
     def queries(self, path: str) -> list[dict[str, str]]:
         """What a path was asked with."""
-        return [query for _, asked, query in self.asked if asked == path]
+        return [query for _, path_asked, query in self.asked if path_asked == path]
 
 
 @dataclass(slots=True)

@@ -127,8 +127,8 @@ async def test_who_may_only_read_sees_nothing_that_writes(office: Office, visito
 
 async def test_a_link_signs_in_once(office: Office, stranger: httpx.AsyncClient) -> None:
     assert (await stranger.post("/console/links")).status_code == 401
-    asked = {"authorization": f"Bearer {token_of()}"}
-    made = await stranger.post("/console/links", data={"organization": office.api.organization}, headers=asked)
+    headers = {"authorization": f"Bearer {token_of()}"}
+    made = await stranger.post("/console/links", data={"organization": office.api.organization}, headers=headers)
     path = made.json()["path"]
     for _ in range(2):
         page = parsed((await stranger.get(path)).text)
@@ -153,24 +153,30 @@ async def test_a_link_is_good_at_any_process_and_at_all_of_them_together_once(sy
     tokens = Tokens(b"what all of them sign with, thirty-two bytes")
     who = Identity("AK-1", "org", frozenset({Scope.READ}), time.time() + 3600)
     code = link_code(tokens, who, "org")
-    found, url = entrance_of(Tokens(tokens.secret), code), system.endpoints.database_url
+    entrance, url = entrance_of(Tokens(tokens.secret), code), system.endpoints.database_url
     spent = [SpentLinks(lambda: connected(url, Role.WATCH)) for _ in range(2)]
-    assert not await spent[0].is_spent(found)
-    good = await asyncio.gather(*(each.spend(found) for each in spent))
-    assert sorted(good) == [False, True] and await spent[1].is_spent(found)
+    assert not await spent[0].is_spent(entrance)
+    good = await asyncio.gather(*(each.spend(entrance) for each in spent))
+    assert sorted(good) == [False, True] and await spent[1].is_spent(entrance)
     async with connected(url) as connection:
-        await connection.execute("UPDATE store.spent_links SET until = now() - interval '1 s' WHERE id = $1", found.id)
+        await connection.execute(
+            "UPDATE store.spent_links SET until = now() - interval '1 s' WHERE id = $1", entrance.id
+        )
     assert await spent[0].spend(entrance_of(tokens, link_code(tokens, who, "org")))
-    assert not await spent[1].is_spent(found), "what is over is not kept: its signature is good no longer"
+    assert not await spent[1].is_spent(entrance), "what is over is not kept: its signature is good no longer"
 
 
 def test_a_link_is_no_token_and_ends_by_itself() -> None:
     tokens, other = Tokens(b"secret" * 6), Tokens(b"another" * 6)
     who = Identity("AK-1", "*", frozenset({Scope.READ}), time.time() + 3600)
     code = link_code(tokens, who, "org")
-    found = entrance_of(tokens, code)
-    assert (found.identity.access_key_id, found.identity.organization, found.organization) == ("AK-1", "*", "org")
-    assert found.until <= time.time() + LINK_SECONDS + 1 and abs(found.identity.expires - who.expires) <= 1
+    entrance = entrance_of(tokens, code)
+    assert (entrance.identity.access_key_id, entrance.identity.organization, entrance.organization) == (
+        "AK-1",
+        "*",
+        "org",
+    )
+    assert entrance.until <= time.time() + LINK_SECONDS + 1 and abs(entrance.identity.expires - who.expires) <= 1
     assert re.fullmatch(r"[\w.-]+", code), "a code fits an address as it is"
     for wrong, given in (
         (other, code),

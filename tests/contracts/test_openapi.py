@@ -117,7 +117,7 @@ def test_every_post_below_an_organization_that_changes_something_may_have_a_key(
 
 def test_every_component_is_referred_to() -> None:
     referred = set(re.findall(r'"\$ref": "#/components/(\w+/[^"]+)"', json.dumps(DOCUMENT)))
-    named = {f"{group}/{name}" for group, held in DOCUMENT["components"].items() for name in held}
+    named = {f"{group}/{name}" for group, members in DOCUMENT["components"].items() for name in members}
     schemes = {name for name in named if name.startswith("securitySchemes/")}
     assert named - schemes == referred
 
@@ -133,11 +133,11 @@ def test_an_error_of_each_status_is_told_by_its_own_messages() -> None:
 
 
 def test_a_filter_of_a_list_is_said_in_words() -> None:
-    [pricings] = [one for method, path, one in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
+    [pricings] = [operation for method, path, operation in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
     words = {parameter["name"]: parameter.get("description") for parameter in pricings["parameters"]}
     assert words["aggregationId"] == "Those whose `aggregationId` is this."
     assert words["date"] == "Those that hold on this day."
-    [plans] = [one for method, path, one in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
+    [plans] = [operation for method, path, operation in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
     words = {parameter["name"]: parameter.get("description") for parameter in plans["parameters"]}
     assert words["product"] == "Those whose plan's planTemplate's `productId` is this."
     assert all(words.values())

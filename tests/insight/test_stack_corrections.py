@@ -39,13 +39,13 @@ def by_function(wire: Wire, document: Mapping[str, Any]) -> dict[str, Decimal]:
 async def issued(wire: Wire, day: str) -> Any:
     """The bill of a run with this last day."""
     bill_date = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
-    [found] = [document for document in (await wire.exact("bills"))["data"] if document["billDate"] == bill_date]
-    return await wire.exact(f"bills/{found['id']}")
+    [bill_then] = [document for document in (await wire.exact("bills"))["data"] if document["billDate"] == bill_date]
+    return await wire.exact(f"bills/{bill_then['id']}")
 
 
-async def spent(wire: Wire, **asked: Any) -> Any:
+async def spent(wire: Wire, **query: Any) -> Any:
     [id] = [id for id, name in wire.names.items() if name == "prepaid"]
-    return (await wire.exact(f"commitments/{id}/balance", **asked))["spent"]
+    return (await wire.exact(f"commitments/{id}/balance", **query))["spent"]
 
 
 async def test_what_is_corrected_after_its_bill_is_a_difference_of_the_next_one(wire: Wire, played: Played) -> None:
@@ -87,10 +87,10 @@ async def _explained(wire: Wire, first: Any, second: Any) -> None:
         told = await wire.exact(f"bills/{document['id']}/lineitems/{line['id']}/explain")
         assert_adds_up(told, line)
         assert {told_event["usageId"] for told_event in told["events"]} == ids
-        found = [
+        corrections_told = [
             (correction["usageId"], correction["status"], correction.get("reason")) for correction in told["corrected"]
         ]
-        assert found == corrected
+        assert corrections_told == corrected
         assert all(correction["createdBy"] == "USER_tests" for correction in told["corrected"])
 
 

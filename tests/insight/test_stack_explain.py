@@ -112,9 +112,9 @@ async def test_what_is_not_there_is_404(played: Played) -> None:
 
 
 async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played) -> None:
-    found = await played.get("conservation")
-    assert found["holds"] and found["unexplained"] == 0 and found["failures"] == []
-    assert found["families"] == len(ACCOUNTS) and found["commitmentsAndBalances"] == len(ACCOUNTS) + 1
+    conservation = await played.get("conservation")
+    assert conservation["holds"] and conservation["unexplained"] == 0 and conservation["failures"] == []
+    assert conservation["families"] == len(ACCOUNTS) and conservation["commitmentsAndBalances"] == len(ACCOUNTS) + 1
     assert await unexplained(played) == "0.00"
     commitment = (await played.commitments())[0]["id"]
     async with played.postgres.transaction() as connection:
@@ -123,9 +123,9 @@ async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played
             "UPDATE commitment_balances SET remaining = remaining + 0.25 WHERE commitment_id = $1", commitment
         )
     try:
-        found = await played.get("conservation")
-        assert not found["holds"]
-        [failure] = found["failures"]
+        conservation = await played.get("conservation")
+        assert not conservation["holds"]
+        [failure] = conservation["failures"]
         assert (failure["commitmentId"], failure["residue"]) == (commitment, Decimal("-0.25"))
         assert await unexplained(played) == "0.25"
     finally:
@@ -141,6 +141,6 @@ async def unexplained(played: Played) -> str:
     """As a pass over the laws of conservation finds it, and processes show it."""
     assert await pass_over_conservation(played.postgres, 0)
     async with played.postgres.connection() as connection:
-        [found] = [audit_pass for audit_pass in await read_passes(connection) if audit_pass.kind == "conservation"]
-    assert found.holds == (not found.unexplained)
-    return f"{found.unexplained:.2f}"
+        [last_pass] = [audit_pass for audit_pass in await read_passes(connection) if audit_pass.kind == "conservation"]
+    assert last_pass.holds == (not last_pass.unexplained)
+    return f"{last_pass.unexplained:.2f}"

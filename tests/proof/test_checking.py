@@ -33,11 +33,11 @@ def test_the_log_is_what_was_signed_however_it_is_read() -> None:
 
 def test_a_record_that_was_put_in_is_named_wherever_it_is() -> None:
     values = [value for _, value in RECORDS]
-    for place in range(HEADS[-1].segment.end):
-        said = str(found(renumbered([*values[:place], b"put in", *values[place:]])))
-        [size] = [head.size for head in HEADS if head.segment.start <= place < head.segment.end]
+    for index in range(HEADS[-1].segment.end):
+        said = str(found(renumbered([*values[:index], b"put in", *values[index:]])))
+        [size] = [head.size for head in HEADS if head.segment.start <= index < head.segment.end]
         assert said.startswith(f"checkpoint {size} of billing.events/0, of offsets ")
-        assert said.endswith(f"the record at offset {place} was put in; the others are those that were signed")
+        assert said.endswith(f"the record at offset {index} was put in; the others are those that were signed")
 
 
 def test_one_that_ends_a_segment_early_is_named_too() -> None:

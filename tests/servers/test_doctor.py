@@ -63,8 +63,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def servers(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    async with running_servers(secured, tmp_path_factory.mktemp("doctor")) as found:
-        yield found
+    async with running_servers(secured, tmp_path_factory.mktemp("doctor")) as running:
+        yield running
 
 
 def red(report: Report) -> list[str]:
@@ -114,11 +114,13 @@ async def test_the_command_ends_with_0_if_all_is_right(servers: Servers) -> None
 
 async def test_the_command_ends_with_1_and_says_it_in_json(servers: Servers) -> None:
     status, said, complained = await run(servers.settings("nobody"), "--json", "--as", "relay")
-    found = json.loads(said)
-    assert (status, complained, found["green"]) == (1, "", False)
-    assert {finding["check"] for finding in found["findings"] if finding["status"] == "wrong"} == {"kafka-right"}
+    report = json.loads(said)
+    assert (status, complained, report["green"]) == (1, "", False)
+    assert {finding["check"] for finding in report["findings"] if finding["status"] == "wrong"} == {"kafka-right"}
     assert all(
-        finding["mend"] and "\n" not in finding["says"] for finding in found["findings"] if finding["status"] == "wrong"
+        finding["mend"] and "\n" not in finding["says"]
+        for finding in report["findings"]
+        if finding["status"] == "wrong"
     )
 
 
@@ -229,11 +231,11 @@ async def test_the_relays_ticks_tell_of_kafkas_clock(servers: Servers, off: time
         await writer.append(CATALOG, 0, [Record(None, encode(tick))])
     await servers.broker.allow(list(everything("all", prefix)))
     report = await examine(settings=servers.settings(kafka_topic_prefix=prefix))
-    [found] = [finding for finding in report.findings if finding.check == "clock" and finding.about == "Kafka"]
+    [finding] = [finding for finding in report.findings if finding.check == "clock" and finding.about == "Kafka"]
     if TICKS[off] == "ok":
-        assert report.is_green and found.status is Status.OK, red(report)
+        assert report.is_green and finding.status is Status.OK, red(report)
     else:
-        assert red(report) == [str(found)] and re.search(TICKS[off], str(found)), red(report)
+        assert red(report) == [str(finding)] and re.search(TICKS[off], str(finding)), red(report)
 
 
 async def test_a_certificate_of_kafka_for_another_name(servers: Servers) -> None:

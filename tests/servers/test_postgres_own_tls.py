@@ -27,21 +27,21 @@ OTHER_CA = f"sslrootcert={PEM / 'other-ca.pem'}"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DebianPostgres]:
-    found = DebianPostgres(tmp_path_factory.mktemp("debian"))
-    await found.start()
-    async with connected(found._url("trueup")) as connection:
+    server = DebianPostgres(tmp_path_factory.mktemp("debian"))
+    await server.start()
+    async with connected(server._url("trueup")) as connection:
         await connection.execute("CREATE ROLE reader LOGIN PASSWORD 'reader-knows-it'")
-    yield found
-    await found.stop()
+    yield server
+    await server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DebianPostgres]:
     """Its certificate is of the same authority, for another name."""
-    found = DebianPostgres(tmp_path_factory.mktemp("elsewhere"), "elsewhere")
-    await found.start()
-    yield found
-    await found.stop()
+    server = DebianPostgres(tmp_path_factory.mktemp("elsewhere"), "elsewhere")
+    await server.start()
+    yield server
+    await server.stop()
 
 
 def at(server: DebianPostgres, parameters: str, user: str = "trueup", password: str = "") -> str:
@@ -52,9 +52,9 @@ async def test_we_prove_who_we_are_by_a_certificate_and_it_does(server: DebianPo
     url = at(server, f"sslmode=verify-full&{TRUST}&{OURS}")
     async with connected(url) as connection, open_postgres(url, most=1) as pool, pool.connection() as pooled:
         for reached in (connection, pooled):
-            found = await reached.fetchrow(_TLS)
-            assert found["ssl"] and found["version"] in ("TLSv1.2", "TLSv1.3")
-            assert found["client_dn"] == "/CN=trueup"
+            session = await reached.fetchrow(_TLS)
+            assert session["ssl"] and session["version"] in ("TLSv1.2", "TLSv1.3")
+            assert session["client_dn"] == "/CN=trueup"
 
 
 async def test_a_password_over_tls(server: DebianPostgres) -> None:
