@@ -40,6 +40,7 @@ def read_places(names: Sequence[str]) -> Places:
     places = {}
     for name in names:
         file, _, functions = name.partition(":")
+        assert (ROOT / file).is_file(), f"{file} is gone, and nothing would be killed"
         places[str(ROOT / file)] = frozenset(functions.split(",")) - {""}
     return places
 

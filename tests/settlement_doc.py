@@ -112,7 +112,7 @@ def _wrong(rule: Rule, later: Sequence[Rule]) -> Iterator[str]:
         yield f"{where}: a section without a rule"
     if rule.level >= 3:
         missing = [("a table", rule.tables), ("a module", rule.modules), ("a story", rule.stories)]
-        yield from (f"{where}: a rule without {what}" for what, found in missing if not found)
+        yield from (f"{where}: a rule without {what}" for what, is_there in missing if not is_there)
     for table in rule.tables:
         yield from _wrong_table(table)
 
@@ -125,7 +125,7 @@ def _wrong_table(table: Table) -> Iterator[str]:
     if not table.ruled:
         yield f"{where}: no ruler under its header"
         return
-    if not known(table.columns):
+    if not is_known(table.columns):
         yield f"{where}: no known table has the columns {' | '.join(table.columns)}"
         return
     path = (DOC.parent / table.story).resolve()
@@ -143,7 +143,7 @@ def _wrong_table(table: Table) -> Iterator[str]:
         yield f"{where}: {path.name} shows\n{markdown(table.columns, due)}"
 
 
-def known(columns: Row) -> bool:
+def is_known(columns: Row) -> bool:
     """Whether these are the columns of a table that can be checked."""
     if columns in (BILL, SLICES, PERIODS, UNPRICED, REFUSED):
         return True
@@ -152,15 +152,15 @@ def known(columns: Row) -> bool:
 
 def rows_of(story: Shown, columns: Row) -> Rows:
     """All rows that a table of these columns could show of the story, by label; labels without rows are left out."""
-    held = {BILL: story.bills, SLICES: story.slices, PERIODS: story.periods}
-    held |= {UNPRICED: story.unpriced, REFUSED: story.refusals}
-    found = held[columns] if columns in held else _states(story, columns[2:])
-    return {label: rows for label, rows in found.items() if rows}
+    rows_by_columns = {BILL: story.bills, SLICES: story.slices, PERIODS: story.periods}
+    rows_by_columns |= {UNPRICED: story.unpriced, REFUSED: story.refusals}
+    rows_found = rows_by_columns[columns] if columns in rows_by_columns else _states(story, columns[2:])
+    return {label: rows for label, rows in rows_found.items() if rows}
 
 
 def _states(story: Shown, columns: Row) -> Rows:
     return {
-        label: [(label, code, *(STATES[name](one) for name in columns)) for code, one in states.items()]
+        label: [(label, code, *(STATES[name](state) for name in columns)) for code, state in states.items()]
         for label, states in story.states.items()
     }
 

@@ -21,13 +21,13 @@ Row = tuple[str, ...]
 Rows = dict[str, list[Row]]
 #: Columns that a table of commitments may have, in any choice.
 STATES: dict[str, Callable[[AgreementState], str]] = {
-    "status": lambda one: one.status,
-    "amount": lambda one: plain(one.amount),
-    "top-ups": lambda one: plain(one.top_ups),
-    "amountSpent": lambda one: plain(one.amount_spent),
-    "amountRolledOver": lambda one: plain(one.amount_rolled_over),
-    "amountLapsed": lambda one: plain(one.amount_lapsed),
-    "amountRemaining": lambda one: plain(one.amount_remaining),
+    "status": lambda state: state.status,
+    "amount": lambda state: plain(state.amount),
+    "top-ups": lambda state: plain(state.top_ups),
+    "amountSpent": lambda state: plain(state.amount_spent),
+    "amountRolledOver": lambda state: plain(state.amount_rolled_over),
+    "amountLapsed": lambda state: plain(state.amount_lapsed),
+    "amountRemaining": lambda state: plain(state.amount_remaining),
 }
 #: Lines that are told apart by what they charge for; others by their type, commitment or account alone.
 _DESCRIBED = ("USAGE", "USAGE_CREDIT")
@@ -80,8 +80,11 @@ class _Recorder(MemoryPlayer):
         states, slices = self.book.states.setdefault(label, {}), self.book.slices.setdefault(label, [])
         for root in self.roots():
             family = self.family(root)
-            held = settle(family, through=self._latest, accrued=True)
-            states.update((self._codes[one.id], one) for one in (*held.commitments.values(), *held.balances.values()))
+            settlement = settle(family, through=self._latest, accrued=True)
+            states.update(
+                (self._codes[state.id], state)
+                for state in (*settlement.commitments.values(), *settlement.balances.values())
+            )
             slices.extend(_slices(label, settle(family, through=self._latest, accrued=False)))
         self.book.unpriced[label] = list(self._unpriced(label))
         return bills
@@ -98,22 +101,24 @@ class _Recorder(MemoryPlayer):
 
     def _unpriced(self, label: str) -> Iterator[Row]:
         for account in self.resources.accounts.values():
-            for one in self.unpriced(account.body.code):
-                words = filter(None, (one.account, one.aggregation, one.segment))
-                yield label, " ".join(words), plain(one.quantity), _days(*one.period)
+            for missing in self.unpriced(account.body.code):
+                words = filter(None, (missing.account, missing.aggregation, missing.segment))
+                yield label, " ".join(words), plain(missing.quantity), _days(*missing.period)
 
 
 def _slices(label: str, settlement: Settlement) -> Iterator[Row]:
     """Each slice with each commitment and balance, in the words in which a line is explained."""
     for outcome in settlement.kept.drawn.outcomes:
         charge, start = settlement.charges[outcome.piece.charge], outcome.piece.start
-        [told] = [one for one in slice_documents(settlement, charge) if one["start"] == start]
+        [told] = [
+            slice_document for slice_document in slice_documents(settlement, charge) if slice_document["start"] == start
+        ]
         about = f"{charge.type} {charge.description}" if charge.type in _DESCRIBED else charge.type
         about += f" of {charge.account.code}" if charge.account.is_child else ""
         owes = plain(told["amount"] - told["credited"])
-        for one in told["candidates"]:
-            draws = plain(one["drawn"]) if "drawn" in one else one["reason"]
-            yield label, str(start), about, owes, str(one.get("place", "")), one["code"], draws
+        for candidate in told["candidates"]:
+            draws = plain(candidate["drawn"]) if "drawn" in candidate else candidate["reason"]
+            yield label, str(start), about, owes, str(candidate.get("place", "")), candidate["code"], draws
 
 
 @lru_cache
@@ -121,10 +126,10 @@ def shown(path: Path) -> Shown:
     """Play the story. Raises: AssertionError when it does not hold, ScenarioError or OSError when it is no story."""
     recorder = _Recorder()
     played = play(read_story(path.read_bytes()), recorder)
-    assert not [one.differences for one in played if one.differences], f"{path.name} does not hold"
+    assert not [result.differences for result in played if result.differences], f"{path.name} does not hold"
     book = recorder.book
     periods = {label: list(_periods(label, states)) for label, states in book.states.items()}
-    children = {one.body.code for one in recorder.resources.accounts.values() if one.root_id != one.id}
+    children = {account.body.code for account in recorder.resources.accounts.values() if account.root_id != account.id}
     return Shown(_bills(book.bills, children), book.slices, book.states, periods, book.unpriced, _refusals(played))
 
 
@@ -134,9 +139,9 @@ def _bills(bills: Mapping[str, list[PlayedBill]], children: Set[str]) -> Rows:
     every = [bill for many in bills.values() for bill in many]
     accounts, currencies = {bill.account for bill in every}, {bill.currency for bill in every}
     products = {line.product for bill in every for line in bill.lines} - {None}
-    found: Rows = {}
+    stood: Rows = {}
     for label, many in bills.items():
-        rows = found.setdefault(label, [])
+        rows = stood.setdefault(label, [])
         for bill in many:
             several = len(accounts) > 1 or bill.account in children
             names = [bill.account] * several + [bill.currency] * (len(currencies) > 1)
@@ -148,7 +153,7 @@ def _bills(bills: Mapping[str, list[PlayedBill]], children: Set[str]) -> Rows:
             rows.append((where, "total", "", "", plain(bill.total)))
         if not rows:
             rows.append((label, "no bill", "", "", ""))
-    return found
+    return stood
 
 
 def _name(line: PlayedLine, products: bool) -> str:
@@ -167,14 +172,16 @@ def _days(start: date, end: date) -> str:
 
 def _periods(label: str, states: Mapping[str, AgreementState]) -> Iterator[Row]:
     for code, state in states.items():
-        for one in state.periods:
-            money = (plain(amount) for amount in (one.amount, one.counted, one.shortfall, one.true_up))
-            yield label, code, _days(one.start_date, one.end_date), *money, one.state
+        for period in state.periods:
+            money = (plain(amount) for amount in (period.amount, period.counted, period.shortfall, period.true_up))
+            yield label, code, _days(period.start_date, period.end_date), *money, period.state
 
 
 def _refusals(played: list[Played]) -> Rows:
     return {
-        _step(one.step): [(_step(one.step), str(one.result))] for one in played if one.step.expect_error is not None
+        _step(result.step): [(_step(result.step), str(result.result))]
+        for result in played
+        if result.step.expect_error is not None
     }
 
 

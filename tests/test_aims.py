@@ -15,13 +15,13 @@ from benchmarks.programs import PROGRAMS
 from benchmarks.runs import Ran
 from benchmarks.table import NEEDS_LARGE, NO_TIME, rows_of, run_all
 
-MOST = Row("waiting, ms", "<= 20", lambda found: found["ms"], 20, is_least=False, digits=1)
-LEAST = Row("speed", ">= 20", lambda found: found["ms"], 20)
+MOST = Row("waiting, ms", "<= 20", lambda document: document["ms"], 20, is_least=False, digits=1)
+LEAST = Row("speed", ">= 20", lambda document: document["ms"], 20)
 
 
 def ran(*milliseconds: float, large: bool = False, failure: str | None = None) -> Ran:
     program = Program("some", "--how 1", "", 10, (MOST, LEAST), large=large)
-    return Ran(program, "--how 1", [{"ms": one} for one in milliseconds], failure=failure)
+    return Ran(program, "--how 1", [{"ms": millisecond} for millisecond in milliseconds], failure=failure)
 
 
 def test_a_row_is_the_median_of_its_runs_against_its_aim() -> None:
@@ -74,21 +74,21 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     ],
 )
 def test_a_program_that_fails_keeps_no_other_from_running(
-    program: Callable[[str], None], code: str, found: list[object], failure: str | None
+    program: Callable[[str], None], code: str, documents: list[object], failure: str | None
 ) -> None:
     program(code)
-    one = ran()
-    one.run()
-    assert one.documents == found and one.failure == failure
-    assert len(one.cpu_seconds) == len(one.loads) == len(found)
+    program_run = ran()
+    program_run.run()
+    assert program_run.documents == documents and program_run.failure == failure
+    assert len(program_run.cpu_seconds) == len(program_run.loads) == len(documents)
 
 
 def test_a_program_that_takes_too_long_is_ended(program: Callable[[str], None]) -> None:
     program("time.sleep(60)")
-    one = ran()
-    one.program = replace(one.program, seconds=0.2)
-    one.run()
-    assert one.failure is not None and one.failure.startswith("not done after")
+    program_run = ran()
+    program_run.program = replace(program_run.program, seconds=0.2)
+    program_run.run()
+    assert program_run.failure is not None and program_run.failure.startswith("not done after")
 
 
 def test_what_was_measured_is_kept_when_the_time_is_up(tmp_path: Path, program: Callable[[str], None]) -> None:

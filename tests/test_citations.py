@@ -21,7 +21,7 @@ def test_rules_and_decisions_are_numbered_without_a_gap() -> None:
             section, place = number.split(".")
             sections.setdefault(section, []).append(int(place))
     assert {("rule", section) for section in sections} == {
-        one for one in TARGETS if one[0] == "rule" and "." not in one[1]
+        target for target in TARGETS if target[0] == "rule" and "." not in target[1]
     }
     for places in sections.values():
         assert sorted(places) == list(range(1, len(places) + 1))
@@ -73,4 +73,4 @@ def test_every_explanation_cites_rules() -> None:
     every = [*(row.rule for row in LINES.values()), TRUE_UP, NOTHING_DUE]
     silent = {text for text in every if not list(cited(text))}
     assert silent == {NOT_DERIVED, *(LINES[memo].rule for memo in MEMO_TYPES)}
-    assert {one for text in every for one in cited(text)} <= TARGETS
+    assert {citation for text in every for citation in cited(text)} <= TARGETS

@@ -35,14 +35,14 @@ ALLOWED = {
 
 def own_fields(module: ast.Module) -> set[str]:
     """The attributes of the classes that a module defines."""
-    found = set()
+    names = set()
     for defined in (node for node in ast.walk(module) if isinstance(node, ast.ClassDef)):
         declared = (node.target for node in defined.body if isinstance(node, ast.AnnAssign))
-        found |= {target.id for target in declared if isinstance(target, ast.Name)}
+        names |= {target.id for target in declared if isinstance(target, ast.Name)}
         for node in ast.walk(defined):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
-                found.add(node.attr)
-    return found
+                names.add(node.attr)
+    return names
 
 
 def is_self(node: ast.expr) -> bool:
@@ -64,7 +64,7 @@ def changed(tree: ast.AST) -> Iterator[ast.Attribute]:
 def foreign_names(function: ast.FunctionDef | ast.AsyncFunctionDef, classes: set[str]) -> set[str]:
     """The parameters that are of a class of another module, by their annotations."""
     arguments = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
-    noted = {one.arg: one.annotation for one in arguments if isinstance(one.annotation, ast.Name)}
+    noted = {argument.arg: argument.annotation for argument in arguments if isinstance(argument.annotation, ast.Name)}
     return {name for name, annotation in noted.items() if annotation.id not in classes}
 
 
@@ -73,29 +73,31 @@ def changes_of_others(module: ast.Module) -> Iterator[ast.Attribute]:
     classes = {node.name for node in ast.walk(module) if isinstance(node, ast.ClassDef)}
     fields = own_fields(module)
     handed_in = {
-        id(one)
+        id(change)
         for function in ast.walk(module)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and (names := foreign_names(function, classes))
-        for one in changed(function)
-        if isinstance(one.value, ast.Name) and one.value.id in names
+        for change in changed(function)
+        if isinstance(change.value, ast.Name) and change.value.id in names
     }
-    for one in changed(module):
-        is_own = is_self(one.value) or (isinstance(one.value, ast.Name) and one.value.id in classes)
-        if not is_own and (one.attr not in fields or id(one) in handed_in):
-            yield one
+    for change in changed(module):
+        is_own = is_self(change.value) or (isinstance(change.value, ast.Name) and change.value.id in classes)
+        if not is_own and (change.attr not in fields or id(change) in handed_in):
+            yield change
 
 
 def told(path: Path) -> dict[tuple[str, str], int]:
     """The changes of a file, by the object that is changed, with the line of one of them."""
     where = str(path.relative_to(ROOT))
-    return {(where, ast.unparse(one.value)): one.lineno for one in changes_of_others(parsed(path))}
+    return {(where, ast.unparse(change.value)): change.lineno for change in changes_of_others(parsed(path))}
 
 
 def test_no_module_changes_what_another_one_defines() -> None:
-    found = {place: line for room in ROOMS for path in sources(room) for place, line in told(path).items()}
-    wrong = [f"{path}:{found[path, owner]} changes {owner}" for path, owner in found if (path, owner) not in ALLOWED]
+    told_at = {where: line for room in ROOMS for path in sources(room) for where, line in told(path).items()}
+    wrong = [
+        f"{path}:{told_at[path, owner]} changes {owner}" for path, owner in told_at if (path, owner) not in ALLOWED
+    ]
     assert not wrong, "\n".join(wrong)
-    assert not ALLOWED.keys() - found.keys(), "allowed, and nobody does it any more"
+    assert not ALLOWED.keys() - told_at.keys(), "allowed, and nobody does it any more"
 
 
 def test_every_way_of_changing_an_object_is_seen() -> None:

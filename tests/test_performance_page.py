@@ -78,8 +78,13 @@ def found(one: Ran) -> Any:
 def measured() -> list[Ran]:
     """Every program has run twice."""
     ran = all_programs(quick=False)
-    for one in ran:
-        one.documents, one.seconds, one.cpu_seconds, one.loads = [found(one)] * 2, [1.0] * 2, [1.0] * 2, [0.1] * 2
+    for program in ran:
+        program.documents, program.seconds, program.cpu_seconds, program.loads = (
+            [found(program)] * 2,
+            [1.0] * 2,
+            [1.0] * 2,
+            [0.1] * 2,
+        )
     return ran
 
 
@@ -124,7 +129,7 @@ def test_a_bar_reaches_its_median_and_marks_its_aim(by_tenfold: bool) -> None:
     shown = [Bar("a <b>", [10, 30, 20], 100), Bar("c", [1_000])]
     root = ElementTree.fromstring(bars("Time", "ms", shown, id="t", by_tenfold=by_tenfold))
     name = "{http://www.w3.org/2000/svg}"
-    widths = [float(one.attrib["width"]) for one in root.findall(f"{name}rect")]
+    widths = [float(element.attrib["width"]) for element in root.findall(f"{name}rect")]
     assert widths == sorted(widths) and widths[0] < widths[1]
-    titles = [one.text for one in root.iter(f"{name}title")]
+    titles = [element.text for element in root.iter(f"{name}title")]
     assert titles == ["Time", "a <b>: 20, the aim is 100", "c: 1,000"]

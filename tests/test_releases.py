@@ -16,7 +16,7 @@ def newest() -> dict[str, str]:
     table = CHANGELOG.partition("## What needs what")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()]
     assert rows[0][-1] == version("trueup"), "the last column is of this release"
-    return {row[0]: row[-1] for row in rows[2:]}
+    return {needs: ours for needs, *_, ours in rows[2:]}
 
 
 def test_the_newest_section_is_of_this_version() -> None:

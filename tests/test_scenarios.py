@@ -59,7 +59,7 @@ def test_there_are_enough_stories() -> None:
 )
 def test_a_difference_is_named(expect: str, said: str) -> None:
     played = play(parse_story(load_yaml(WRONG.replace("EXPECT", expect))), MemoryPlayer())
-    assert said in " ".join(text for one in played for text in one.differences)
+    assert said in " ".join(text for result in played for text in result.differences)
 
 
 @pytest.mark.parametrize(

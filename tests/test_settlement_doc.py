@@ -147,7 +147,7 @@ def test_a_table_that_differs_is_found_and_told_as_it_should_be(old: str, new: s
 )
 def test_what_a_rule_needs_is_missed(old: str, new: str, said: str) -> None:
     assert old in SMALL
-    assert any(said in one for one in problems(SMALL.replace(old, new, 1)))
+    assert any(said in problem for problem in problems(SMALL.replace(old, new, 1)))
 
 
 def test_a_bill_that_was_not_issued_is_told_so() -> None:

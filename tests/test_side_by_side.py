@@ -49,8 +49,8 @@ def test_whoever_shares_a_system_of_a_folder_is_of_one_unit(request: pytest.Fixt
 
 def test_whoever_needs_the_stack_that_most_share_is_of_a_row(request: pytest.FixtureRequest) -> None:
     """Each worker starts one, while there is long work to be done on it, and none at the end for a short file."""
-    units = {unit for unit, one in fixtures_of(request) if (one.baseid, one.argname) == ("tests", "stack")}
-    assert units <= {row[0] for row in LONGEST}
+    units = {unit for unit, fixture in fixtures_of(request) if (fixture.baseid, fixture.argname) == ("tests", "stack")}
+    assert units <= {unit for unit, *_ in LONGEST}
 
 
 PROBE = """

@@ -39,8 +39,8 @@ def test_the_file_is_for_its_owners_eyes(kept: LocalKeys) -> None:
     assert stat.S_IMODE(kept.file.stat().st_mode) == 0o600
     _write(kept)  # and so is one that takes its place
     assert stat.S_IMODE(kept.file.stat().st_mode) == 0o600
-    found = read_local_keys(kept.file.parent)
-    assert found == LocalKeys(KEY, OPERATOR, kept.file)
+    local_keys = read_local_keys(kept.file.parent)
+    assert local_keys == LocalKeys(KEY, OPERATOR, kept.file)
 
 
 def test_a_damaged_file_is_named(kept: LocalKeys) -> None:
@@ -56,8 +56,8 @@ def test_tools_take_the_environments_key_before_the_homes(kept: LocalKeys, monke
     monkeypatch.setenv("TRUEUP_API_KEY", "given")
     assert credentials(load_settings(home=home)) == OPERATOR  # a key without a secret is none
     monkeypatch.setenv("TRUEUP_API_SECRET", "secret")
-    found = credentials(load_settings(home=home))
-    assert (found.access_key_id, found.api_secret) == ("given", "secret")
+    credentials_found = credentials(load_settings(home=home))
+    assert (credentials_found.access_key_id, credentials_found.api_secret) == ("given", "secret")
 
 
 def test_without_a_key_tools_say_where_they_looked(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def routes() -> list[DeclaredRoute]:
 
 
 def depended_on(route: APIRoute) -> set[object]:
-    return {one.call for one in route.dependant.dependencies}
+    return {dependency.call for dependency in route.dependant.dependencies}
 
 
 def test_every_route_below_an_organization_needs_a_scope() -> None:
@@ -29,7 +29,7 @@ def test_every_route_below_an_organization_needs_a_scope() -> None:
         assert {call_of, signed_in} <= depended_on(route), route.path
         operation = document()["paths"][route.path][route.method.lower()]
         by_link: list[dict[str, list[str]]] = (
-            [{"link": []}] if any(one["name"] == LINK for one in operation["parameters"]) else []
+            [{"link": []}] if any(parameter["name"] == LINK for parameter in operation["parameters"]) else []
         )
         assert operation["security"] == [*({"token": [scope.value]} for scope in sorted(route.needed)), *by_link]
 
@@ -77,7 +77,7 @@ def test_the_table_names_routes_that_are_there() -> None:
     ],
 )
 def test_who_may_what(method: str, path: str, needed: set[Scope]) -> None:
-    [route] = [one for one in routes() if one.path == PREFIX + path and one.method == method]
+    [route] = [route for route in routes() if route.path == PREFIX + path and route.method == method]
     assert route.needed == needed
 
 

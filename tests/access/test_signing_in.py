@@ -43,22 +43,22 @@ def database() -> Database:
 
 @pytest.fixture
 async def gate(database: Database) -> Gate:
-    found = Gate("postgresql://nobody@127.0.0.1:1/none", SECRET)
-    await found.look(database)
-    return found
+    gate = Gate("postgresql://nobody@127.0.0.1:1/none", SECRET)
+    await gate.look(database)
+    return gate
 
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The secrets that were hashed."""
-    found: list[str] = []
+    tokens: list[str] = []
 
     def comparing(hashed: str | None, secret: str) -> bool:
-        found.append(secret)
+        tokens.append(secret)
         return is_secret_of(hashed, secret)
 
     monkeypatch.setattr(signing_in, "is_secret_of", comparing)
-    return found
+    return tokens
 
 
 async def test_while_a_key_is_trusted_nobody_is_asked(gate: Gate, database: Database) -> None:

@@ -32,15 +32,15 @@ def signed(document: dict[str, Any], secret: bytes = SECRET, algorithm: str = "H
 def unsigned(document: dict[str, Any]) -> str:
     """`alg: none`, by hand: no library makes it gladly."""
     parts = ({"alg": "none", "typ": "JWT"}, document)
-    return ".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in parts) + "."
+    return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
 
 
 def test_a_token_says_whose_it_is_and_what_it_is_good_for() -> None:
-    found = TOKENS.read(TOKENS.sign("key", "acme", frozenset({Scope.AUDIT, Scope.USAGE})))
-    assert (found.access_key_id, found.organization, found.actor) == ("key", "acme", "USER_key")
-    assert found.scopes == {Scope.AUDIT, Scope.READ, Scope.USAGE}
-    assert TOKEN_SECONDS - 2 <= found.expires - time.time() <= TOKEN_SECONDS
-    assert found.is_of("acme") and not found.is_of("other") and not found.is_operators
+    identity = TOKENS.read(TOKENS.sign("key", "acme", frozenset({Scope.AUDIT, Scope.USAGE})))
+    assert (identity.access_key_id, identity.organization, identity.actor) == ("key", "acme", "USER_key")
+    assert identity.scopes == {Scope.AUDIT, Scope.READ, Scope.USAGE}
+    assert TOKEN_SECONDS - 2 <= identity.expires - time.time() <= TOKEN_SECONDS
+    assert identity.is_of("acme") and not identity.is_of("other") and not identity.is_operators
     operators = TOKENS.read(TOKENS.sign("key", EVERY, READ))
     assert operators.is_of("acme") and operators.is_of("other") and operators.is_operators
 
@@ -115,9 +115,9 @@ class Standing:
 
 @pytest.fixture
 async def gate() -> Gate:
-    found = Gate("postgresql://nobody@127.0.0.1:1/none", SECRET.decode())
-    await found.look(Standing())
-    return found
+    gate = Gate("postgresql://nobody@127.0.0.1:1/none", SECRET.decode())
+    await gate.look(Standing())
+    return gate
 
 
 async def test_a_request_bears_its_token(gate: Gate) -> None:

@@ -61,9 +61,9 @@ def bearer(organization: str, scopes: frozenset[Scope] = ALL) -> dict[str, str]:
 
 async def answers(client: httpx.AsyncClient, headers: dict[str, str], paths: Iterable[tuple[str, str]]) -> set[Any]:
     """The different answers to these requests: status, what matters of the headers, body."""
-    found = set()
+    answers_found = set()
     for method, path in paths:
         answer = await client.request(method, path, content=b"{}", headers=headers)
         kept = {name: value for name, value in answer.headers.items() if name not in _OWN_TO_EACH}
-        found.add((answer.status_code, json.dumps(kept, sort_keys=True), answer.text))
-    return found
+        answers_found.add((answer.status_code, json.dumps(kept, sort_keys=True), answer.text))
+    return answers_found

@@ -38,12 +38,16 @@ async def configured(http: httpx.AsyncClient, **more: Any) -> None:
 async def counted(system: Live, store: Store) -> list[UsageRated]:
     """The organization's usage, once all that was sent is settled."""
     log = await system.settled()
-    return [one.data for one in log if isinstance(one.data, UsageRated) and one.organization == store.organization]
+    return [
+        envelope.data
+        for envelope in log
+        if isinstance(envelope.data, UsageRated) and envelope.organization == store.organization
+    ]
 
 
 async def refused_of(system: Live, store: Store) -> list[str]:
     """The reasons of what ingest refused."""
-    return [one["reason"] for one in await system.rejected() if store.organization in one["value"]]
+    return [refusal["reason"] for refusal in await system.rejected() if store.organization in refusal["value"]]
 
 
 async def submitted(http: httpx.AsyncClient, *items: dict[str, Any], key: str | None = None) -> None:

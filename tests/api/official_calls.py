@@ -76,7 +76,7 @@ def _methods(client: M3ter, module: str) -> Iterator[tuple[str, Any]]:
 
 
 def _called(sent: _Sent, name: str, method: Any) -> Call:
-    arguments = {one: "x" for one in inspect.signature(method).parameters if one not in _OPTIONS}
+    arguments = {parameter: "x" for parameter in inspect.signature(method).parameters if parameter not in _OPTIONS}
     before = len(sent.requests)
     method(**arguments)
     [request] = sent.requests[before:]

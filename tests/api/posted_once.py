@@ -18,7 +18,8 @@ PLACES = (
 
 
 def post_once(database_url: str, bootstrap: str, secret: str) -> Work:
-    """Makes the API; what it answers with is the status."""
+    """Makes the API. What comes of a run is the status of its answer. Its words: the organization, a path below it, an
+    Idempotency-Key, and the JSON of a body if there is one."""
     app = create_app(database_url, Cluster(bootstrap), token_secret=TOKEN_SECRET, keyring=Keyring(secret))
 
     async def post(counted: Counted, organization: str, path: str, key: str, body: str = "") -> int:

@@ -44,8 +44,8 @@ def idle_app() -> FastAPI:
 @cache
 def document() -> dict[str, Any]:
     """The committed one, which costs nothing; that it is what the app says is a test of its own, tests/contracts."""
-    found: dict[str, Any] = json.loads(_COMMITTED.read_bytes())
-    return found
+    committed: dict[str, Any] = json.loads(_COMMITTED.read_bytes())
+    return committed
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -60,15 +60,15 @@ def each_operation(test: Callable[[str, str, dict[str, Any]], None]) -> Callable
     own they would take longer to be told about than to run."""
 
     def of_all() -> None:
-        found = []
+        faults_found = []
         for method, path, operation in operations():
             try:
                 test(method, path, operation)
             except AssertionError as fault:
                 fault.add_note(f"of {method} {path}")
-                found.append(fault)
-        if found:
-            raise ExceptionGroup(test.__name__, found)
+                faults_found.append(fault)
+        if faults_found:
+            raise ExceptionGroup(test.__name__, faults_found)
 
     of_all.__name__, of_all.__qualname__, of_all.__module__ = test.__name__, test.__qualname__, test.__module__
     return of_all
@@ -86,19 +86,19 @@ def placed(path: str, organization: str) -> str:
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema itself, if it is referred to."""
     while "$ref" in schema:
-        found: Any = document()
+        node: Any = document()
         for step in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        schema = found
+            node = node[step]
+        schema = node
     return schema
 
 
 def operation_of(method: str, path: str) -> dict[str, Any] | None:
     """The operation of a request; a path without a placeholder comes before one with."""
-    for known, methods in sorted(document()["paths"].items(), key=lambda item: item[0].count("{")):
-        if method.lower() in methods and re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", known), path):
-            found: dict[str, Any] = methods[method.lower()]
-            return found
+    for template, methods in sorted(document()["paths"].items(), key=lambda item: item[0].count("{")):
+        if method.lower() in methods and re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", template), path):
+            operation: dict[str, Any] = methods[method.lower()]
+            return operation
     return None
 
 
@@ -108,7 +108,7 @@ def faults(schema: dict[str, Any], value: Any, path: str = "answer") -> list[str
     unknown = schema.keys() - SPELLED - WORDS
     assert not unknown, f"{path}: nobody checks {unknown}"
     if "anyOf" in schema:
-        tried = [faults(one, value, path) for one in schema["anyOf"]]
+        tried = [faults(choice, value, path) for choice in schema["anyOf"]]
         return [] if [] in tried else min(tried, key=len)
     types = _TYPES.get(schema.get("type", ""))
     if types and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
@@ -141,20 +141,22 @@ def _members(schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
     if isinstance(value, list):
         if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
             yield f"{path}: has {len(value)} items"
-        for number, one in enumerate(value):
-            yield from faults(schema.get("items", {}), one, f"{path}[{number}]")
+        for number, item in enumerate(value):
+            yield from faults(schema.get("items", {}), item, f"{path}[{number}]")
     if isinstance(value, dict):
         if len(value) > schema.get("maxProperties", len(value)):
             yield f"{path}: has {len(value)} members"
         for name in value if "propertyNames" in schema else ():
             yield from faults(schema["propertyNames"], name, f"{path}.{name}")
-        known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        declared, others = schema.get("properties", {}), schema.get("additionalProperties", True)
         yield from (f"{path}: lacks {name}" for name in schema.get("required", ()) if name not in value)
         for name, member in value.items():
-            if name not in known and others is False:
+            if name not in declared and others is False:
                 yield f"{path}: {name} is not declared"
             else:
-                yield from faults(known.get(name, others if isinstance(others, dict) else {}), member, f"{path}.{name}")
+                yield from faults(
+                    declared.get(name, others if isinstance(others, dict) else {}), member, f"{path}.{name}"
+                )
 
 
 def check_answer(method: str, path: str, status: int, text: str) -> None:

@@ -41,7 +41,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def known(store: Store) -> list[str]:
+async def ids_there(store: Store) -> list[str]:
     """Ids of what the organization has."""
     account = await store.account()
     return [account, await store.commitment(account)]
@@ -49,39 +49,39 @@ async def known(store: Store) -> list[str]:
 
 def everywhere(organizations: list[str], ids: list[str]) -> Iterator[tuple[str, str]]:
     """A request to each route, of each organization, about each id."""
-    return (asked(route, one, id) for route in routes() for one in organizations for id in ids)
+    return (asked(route, organization, id) for route in routes() for organization in organizations for id in ids)
 
 
 async def test_without_a_token_of_ours_every_route_says_the_same(
-    client: httpx.AsyncClient, store: Store, known: list[str], monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, store: Store, ids_there: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with no_database(monkeypatch):
         for name, headers in headers_of_strangers(store.organization).items():
-            paths = everywhere([store.organization], known[:1])
+            paths = everywhere([store.organization], ids_there[:1])
             more = everywhere(["unknown"], [UNKNOWN]) if not headers else ()
             [(status, sent, text)] = await answers(client, headers, chain(paths, more))
             assert (status, list(json.loads(text))) == (401, ["message"]), name
             assert json.loads(sent)["www-authenticate"] == "Bearer", name
-            assert store.organization not in text and known[0] not in text
+            assert store.organization not in text and ids_there[0] not in text
 
 
 async def test_another_organizations_key_learns_nothing(
-    client: httpx.AsyncClient, store: Store, known: list[str], monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, store: Store, ids_there: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with no_database(monkeypatch):
-        paths = chain(everywhere([store.organization], [known[1], UNKNOWN]), everywhere(["unknown"], [UNKNOWN]))
-        odd = [("GET", f"/organizations/{one}/accounts") for one in ("*", "x" * 200, "%00")]
+        paths = chain(everywhere([store.organization], [ids_there[1], UNKNOWN]), everywhere(["unknown"], [UNKNOWN]))
+        odd = [("GET", f"/organizations/{name}/accounts") for name in ("*", "x" * 200, "%00")]
         [(status, _, text)] = await answers(client, bearer("other"), chain(paths, odd))
     assert (status, json.loads(text)) == (403, {"message": "the access key is not of this organization"})
 
 
 async def test_a_key_that_lacks_the_scope_learns_nothing(
-    client: httpx.AsyncClient, store: Store, known: list[str], monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, store: Store, ids_there: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with no_database(monkeypatch):
         for route in routes():
             headers = bearer(store.organization, lacking(route.needed))
-            paths = (asked(route, store.organization, id) for id in (known[1], UNKNOWN))
+            paths = (asked(route, store.organization, id) for id in (ids_there[1], UNKNOWN))
             [(status, _, text)] = await answers(client, headers, paths)
             needed = " or ".join(sorted(route.needed))
             message = f"the access key lacks the scope for this: {needed}"
@@ -100,16 +100,18 @@ async def test_a_key_with_the_one_scope_comes_in(
             assert answer.status_code not in (401, 403), (route.path, answer.text)
 
 
-async def test_what_was_refused_has_done_nothing(client: httpx.AsyncClient, store: Store, known: list[str]) -> None:
+async def test_what_was_refused_has_done_nothing(client: httpx.AsyncClient, store: Store, ids_there: list[str]) -> None:
     async def made() -> list[int]:
         tables = ("events", "entities", "idempotency", "bill_jobs", "refused_usage")
-        counts = [f"(SELECT count(*) FROM store.{one} WHERE organization = '{store.organization}')" for one in tables]
+        counts = [
+            f"(SELECT count(*) FROM store.{table} WHERE organization = '{store.organization}')" for table in tables
+        ]
         async with store.postgres.connection() as connection:
             return list((await connection.fetchrow(f"SELECT {', '.join(counts)}")).values())
 
     before = await made()
     for headers in (bearer("other"), bearer(store.organization, frozenset()), {}):
-        await answers(client, headers, everywhere([store.organization], known[1:]))
+        await answers(client, headers, everywhere([store.organization], ids_there[1:]))
     assert await made() == before
 
 

@@ -59,8 +59,10 @@ async def test_who_asks_again_after_a_kill_gets_what_was_done_and_undoes_nothing
     assert (other["was"], other["now"]) == ({"measure": {"calls": 4}}, {"measure": {"calls": 5}})
 
     again = [await metered.post("/usage/amend", json=four, headers=KEY) for _ in range(2)]
-    assert {one.status_code for one in again} == {200} and again[0].content == again[1].content
+    assert {answer.status_code for answer in again} == {200} and again[0].content == again[1].content
     assert (again[0].json()["was"], again[0].json()["now"]) == ({"measure": {"calls": 1}}, {"measure": {"calls": 4}})
     done = (await metered.get("/usage/corrections")).json()["data"]
-    assert [one["now"]["measure"]["calls"] for one in done] == [5, 4], "what stands is what was amended last"
+    assert [correction["now"]["measure"]["calls"] for correction in done] == [5, 4], (
+        "what stands is what was amended last"
+    )
     assert "another body" in message_of(await metered.post("/usage/amend", json=five, headers=KEY), 409)

@@ -105,18 +105,18 @@ async def test_while_nobody_can_be_known_nobody_is_an_operator() -> None:
 
 
 def every(kind: type[BaseException]) -> set[type[BaseException]]:
-    found = set(kind.__subclasses__())
-    return found.union(*(every(one) for one in found)) if found else found
+    subclasses = set(kind.__subclasses__())
+    return subclasses.union(*(every(subclass) for subclass in subclasses)) if subclasses else subclasses
 
 
 def test_what_names_an_address_says_what_others_are_told() -> None:
     """Whose message has the place of a server in it is an AddressedFailure."""
     naming = {
-        one
-        for one in every(ExpectedFailure)
-        if one.__module__.startswith(("services.postgres", "services.kafka", "services.api.health"))
-        and any(f"{{{name}}}" in (one.__doc__ or "") for name in ("url", "cluster"))
+        error
+        for error in every(ExpectedFailure)
+        if error.__module__.startswith(("services.postgres", "services.kafka", "services.api.health"))
+        and any(f"{{{name}}}" in (error.__doc__ or "") for name in ("url", "cluster"))
     }
     assert len(naming) >= 5
-    for one in naming:
-        assert issubclass(one, AddressedFailure) and one.outside and "{" not in one.outside
+    for error in naming:
+        assert issubclass(error, AddressedFailure) and error.outside and "{" not in error.outside

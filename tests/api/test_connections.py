@@ -98,7 +98,8 @@ async def test_strangers_who_sign_in_and_looks_at_the_whole_leave_a_connection_t
         async with connection.transaction():
             await connection.execute(f"LOCK TABLE {held} IN ACCESS EXCLUSIVE MODE")
             waiting = [
-                asyncio.create_task(one) for one in ([sign_in() for _ in range(10)] if strangers else [passed()])
+                asyncio.create_task(request)
+                for request in ([sign_in() for _ in range(10)] if strangers else [passed()])
             ]
             await asyncio.sleep(0.5)
             async with asyncio.timeout(30):  # half of what those that wait have

@@ -23,8 +23,8 @@ async def adjusted(store: Store) -> tuple[str, str]:
     return account, counter
 
 
-async def days(sdk: AsyncM3ter, **asked: Any) -> list[str]:
-    return [str(one.date) async for one in sdk.counter_adjustments.list(**asked)]
+async def days(sdk: AsyncM3ter, **query: Any) -> list[str]:
+    return [str(counter_adjustment.date) async for counter_adjustment in sdk.counter_adjustments.list(**query)]
 
 
 @pytest.mark.parametrize(

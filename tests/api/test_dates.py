@@ -44,7 +44,7 @@ def parameters() -> Iterator[tuple[str, Read]]:
                     request = asked(**needed, **{filter.parameter: text})
                     conditions = list_conditions(parameters_of(request), kind.filters)
                     sql = condition_of(filter.test, None).sql
-                    return next(found.value for found in conditions if found.sql == sql)
+                    return next(condition.value for condition in conditions if condition.sql == sql)
 
                 yield f"{kind.path} {filter.parameter}", listed
     for reader in bill_filters.FILTERS:
@@ -59,8 +59,8 @@ def parameters() -> Iterator[tuple[str, Read]]:
 
 def filtered(reader: Day, text: str) -> Any:
     """What a filter of bills makes of a text."""
-    found = reader.read({reader.name: [text]})
-    return found and found.isoformat()
+    condition = reader.read({reader.name: [text]})
+    return condition and condition.isoformat()
 
 
 def searched(kind: Kind | None, term: str, text: str) -> Any:
@@ -97,7 +97,7 @@ async def test_a_search_compares_instants(http: httpx.AsyncClient, store: Store)
     created = (await http.get(f"/commitments/{made}")).json()["dtCreated"]
     ahead = f"{created.removesuffix('Z')}+02:00"  # two hours before it
     day = created[:10]
-    for term, found in {
+    for term, is_found in {
         f"dtCreated:{created}": True,
         f"dtCreated>{created}": False,
         f"dtCreated>={created}": True,
@@ -110,7 +110,7 @@ async def test_a_search_compares_instants(http: httpx.AsyncClient, store: Store)
         "startDate>2026-01-01T00:00:00Z": False,
     }.items():
         listed = (await http.get("/commitments/search", params={"searchQuery": term})).json()["data"]
-        assert [one["id"] for one in listed] == ([made] if found else []), term
+        assert [document["id"] for document in listed] == ([made] if is_found else []), term
     for path in ("/commitments/search", "/bills/search"):
         refused = await http.get(path, params={"searchQuery": "dtCreated>yesterday"})
         assert message_of(refused, 400) == f"searchQuery: dtCreated {MOMENT_RULE}"

@@ -43,9 +43,9 @@ async def test_a_projected_row_is_shown_once_it_has_passed_the_last_command(
     store: Store, http: httpx.AsyncClient
 ) -> None:
     account = await store.account()
-    held = await store.commitment(account, commitmentType="MINIMUM")
-    await project(store, account, held, 2**40)
-    shown = (await http.get(f"/commitments/{held}")).json()
+    commitment = await store.commitment(account, commitmentType="MINIMUM")
+    await project(store, account, commitment, 2**40)
+    shown = (await http.get(f"/commitments/{commitment}")).json()
     assert (shown["amountSpent"], shown["amountRemaining"], shown["status"]) == (33.5, 66.5, "ACTIVE")
     assert shown["periods"][0] == {
         "startDate": "2026-01-01",
@@ -60,19 +60,19 @@ async def test_a_projected_row_is_shown_once_it_has_passed_the_last_command(
 
 async def test_a_row_that_is_behind_is_not_mixed_in(store: Store, http: httpx.AsyncClient) -> None:
     account = await store.account()
-    held = await store.commitment(account)
-    await project(store, account, held, 0)
-    shown = (await http.get(f"/commitments/{held}")).json()
+    commitment = await store.commitment(account)
+    await project(store, account, commitment, 0)
+    shown = (await http.get(f"/commitments/{commitment}")).json()
     assert (shown["amountSpent"], shown["amountRemaining"]) == (0, 100)
 
 
 async def test_a_row_is_read_where_read_models_were_moved_to(store: Store, http: httpx.AsyncClient) -> None:
     account = await store.account()
-    held = await store.commitment(account, commitmentType="MINIMUM")
-    await project(store, account, held, 2**40)
+    commitment = await store.commitment(account, commitmentType="MINIMUM")
+    await project(store, account, commitment, 2**40)
 
     async def spent() -> float:
-        return float((await http.get(f"/commitments/{held}")).json()["amountSpent"])
+        return float((await http.get(f"/commitments/{commitment}")).json()["amountSpent"])
 
     assert await spent() == 33.5
     async with store.postgres.transaction() as connection:
@@ -81,7 +81,7 @@ async def test_a_row_is_read_where_read_models_were_moved_to(store: Store, http:
         await move_live(connection, "rm_9000")
     try:
         assert await spent() == 0  # nothing is projected there yet, so it is settled
-        await project(store, account, held, 2**40)
+        await project(store, account, commitment, 2**40)
         assert await spent() == 33.5
     finally:
         async with store.postgres.transaction() as connection:
@@ -111,12 +111,12 @@ async def test_a_create_shows_what_was_made_and_settles_nothing_beside_it(
 
 async def test_what_has_drawn_is_deleted_by_force_only(store: Store, http: httpx.AsyncClient) -> None:
     account = await store.account()
-    held = await store.commitment(account, code="prepaid")
-    await project(store, account, held, 2**40)
-    refused = await http.delete(f"/commitments/{held}")
+    commitment = await store.commitment(account, code="prepaid")
+    await project(store, account, commitment, 2**40)
+    refused = await http.delete(f"/commitments/{commitment}")
     assert (refused.status_code, refused.headers["x-should-retry"]) == (409, "false")
     assert refused.json()["message"].startswith("commitment prepaid has drawn or billed")
-    assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
+    assert (await http.delete(f"/commitments/{commitment}?force=true")).status_code == 200
 
 
 def bill_with(commitments: list[str], account: str) -> BillIssued:
@@ -131,8 +131,8 @@ def bill_with(commitments: list[str], account: str) -> BillIssued:
             "dueDate": "2026-02-15", "startDate": "2026-01-01", "endDate": "2026-02-01", "billingFrequency": "MONTHLY",
             "currency": "USD", "timezone": "UTC", "total": "10",
             "lines": [
-                line | {"id": f"line-{number}", "number": number, "commitmentId": held}
-                for number, held in enumerate(commitments, 1)
+                line | {"id": f"line-{number}", "number": number, "commitmentId": commitment}
+                for number, commitment in enumerate(commitments, 1)
             ],
             "positions": {"partition": 0, "log": 1, "catalog": 1},
         }
@@ -143,16 +143,16 @@ async def test_what_is_billed_is_deleted_by_force_only_until_the_bill_is_void(
     store: Store, http: httpx.AsyncClient
 ) -> None:
     account = await store.account()
-    held = await store.commitment(account)
-    bill = bill_with([held], account)
+    commitment = await store.commitment(account)
+    bill = bill_with([commitment], account)
     void = BillVoided(bill_id=bill.bill_id, account_id=account, root_id=account)
     for version, fact, status in ((1, bill, 409), (2, void, 200)):
         async with store.postgres.transaction() as connection:
             event = NewEvent(store.organization, f"bills-{account}", version, fact, NOW, account, 0)
             await append(connection, [event], store.generations)
-        response = await http.delete(f"/commitments/{held}")
+        response = await http.delete(f"/commitments/{commitment}")
         assert response.status_code == status
-        assert held in response.text
+        assert commitment in response.text
 
 
 async def test_what_a_bill_in_parts_has_billed_is_deleted_by_force_only(store: Store, http: httpx.AsyncClient) -> None:
@@ -167,23 +167,23 @@ async def test_what_a_bill_in_parts_has_billed_is_deleted_by_force_only(store: S
             for version, fact in enumerate(parts, 1)
         ]
         await append(connection, events, store.generations)
-    statuses = [(await http.delete(f"/commitments/{held}")).status_code for held in (first, last, other)]
+    statuses = [(await http.delete(f"/commitments/{commitment}")).status_code for commitment in (first, last, other)]
     assert statuses == [409, 409, 200]
 
 
 async def test_before_a_delete_the_projection_passes_the_commands_and_bills_are_asked_for_again(
     store: Store, http: httpx.AsyncClient, waited: list[Waiter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, answers = await store.commitment(await store.account()), [False, True]
+    commitment, answers = await store.commitment(await store.account()), [False, True]
 
     async def has_billed(*_: Any) -> bool:
         return answers.pop(0)  # a bill is issued between the two questions
 
     monkeypatch.setattr("services.api.resources.has_billed", has_billed)
-    assert (await http.delete(f"/commitments/{held}")).status_code == 409
+    assert (await http.delete(f"/commitments/{commitment}")).status_code == 409
     assert len(waited) == 1 and answers == []
     monkeypatch.undo()
-    assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
+    assert (await http.delete(f"/commitments/{commitment}?force=true")).status_code == 200
 
 
 async def test_a_committed_command_answers_without_fields_that_cannot_be_derived(
@@ -191,7 +191,7 @@ async def test_a_committed_command_answers_without_fields_that_cannot_be_derived
 ) -> None:
     good, bad = await store.account(), await store.account()
     await store.commitment(good)
-    held = await store.commitment(bad)
+    commitment = await store.commitment(bad)
 
     async def settle(postgres: Postgres, organization: str, root_id: str, as_of: date | None = None) -> Any:
         if root_id == bad:
@@ -201,13 +201,14 @@ async def test_a_committed_command_answers_without_fields_that_cannot_be_derived
     monkeypatch.setattr("services.api.derived.settle_now", settle)
     body = {"amount": 5, "date": "2026-02-01", "version": 1}
     sent = [
-        await http.post(f"/commitments/{held}/topups", json=body, headers={"Idempotency-Key": "once"}) for _ in range(2)
+        await http.post(f"/commitments/{commitment}/topups", json=body, headers={"Idempotency-Key": "once"})
+        for _ in range(2)
     ]
     assert sent[0].status_code == 200 and sent[1].text == sent[0].text
     assert "amountSpent" not in sent[0].json()
-    assert (await http.get(f"/commitments/{held}")).status_code == 500
+    assert (await http.get(f"/commitments/{commitment}")).status_code == 500
     for path in ("/commitments", "/commitments/search"):
-        listed = {one["accountId"]: one for one in (await http.get(path)).json()["data"]}
+        listed = {document["accountId"]: document for document in (await http.get(path)).json()["data"]}
         assert "amountSpent" not in listed[bad] and listed[good]["amountSpent"] == 0
 
 

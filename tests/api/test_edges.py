@@ -37,8 +37,8 @@ def below(path: str, store: Store) -> str:
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(url: str, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
     """Of the whole API, not below an organization."""
-    async with http_client(url) as found:
-        yield found
+    async with http_client(url) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ async def limited(opened: Store, rates: Rates) -> AsyncIterator[httpx.AsyncClien
     """A client of an API with these rates."""
     at = (opened.endpoints.database_url, opened.endpoints.kafka)
     app = create_app(*at, rates=rates, token_secret=TOKEN_SECRET)
-    async with served(Limits(), app) as port, http_client(f"http://127.0.0.1:{port}") as found:
-        yield found
+    async with served(Limits(), app) as port, http_client(f"http://127.0.0.1:{port}") as client:
+        yield client
 
 
 async def test_a_flood_is_refused_and_costs_no_other_organization(

@@ -20,8 +20,8 @@ COMMITMENT = "configuration.commitment"
 ENDINGS = ("deleted", "updated", "created")
 
 
-async def names(sdk: AsyncM3ter, **asked: Any) -> list[str]:
-    return [event.event_name async for event in sdk.events.list(**asked)]
+async def names(sdk: AsyncM3ter, **query: Any) -> list[str]:
+    return [event.event_name async for event in sdk.events.list(**query)]
 
 
 async def changed(sdk: AsyncM3ter, account: str) -> str:
@@ -42,7 +42,7 @@ async def test_an_event_shows_the_resource_before_and_after(sdk: AsyncM3ter, acc
     id = await changed(sdk, account)
     events = [event async for event in sdk.events.list(resource_id=id)]
     assert [event.event_name for event in events] == [
-        f"{COMMITMENT}.{one}" for one in ("deleted", "updated", "created")
+        f"{COMMITMENT}.{ending}" for ending in ("deleted", "updated", "created")
     ]
     contents: list[Any] = [event.m3ter_event for event in events]
     deleted, updated, created = (content["eventData"] for content in contents)
@@ -73,11 +73,11 @@ async def test_an_event_is_found_by_its_id_alone(sdk: AsyncM3ter, account: str) 
 
 
 async def test_nobody_finds_anothers_events(sdk: AsyncM3ter, account: str, store: Store) -> None:
-    [event] = [one async for one in sdk.events.list(resource_id=account)]
+    [event] = [event async for event in sdk.events.list(resource_id=account)]
     await store.configure(f"{store.organization}-2")
     with pytest.raises(m3ter.NotFoundError):
         await sdk.events.retrieve(event.id, org_id=f"{store.organization}-2")
-    others = [one.event_name async for one in sdk.events.list(org_id=f"{store.organization}-2")]
+    others = [event.event_name async for event in sdk.events.list(org_id=f"{store.organization}-2")]
     assert others == ["configuration.organizationconfig.created"]
 
 
@@ -85,7 +85,7 @@ async def test_filters(sdk: AsyncM3ter, account: str, store: Store) -> None:
     other = await store.account("other")
     await changed(sdk, account)
     await store.create("product", code="p", name="P")
-    of_commitment = [f"{COMMITMENT}.{one}" for one in ("deleted", "updated", "created")]
+    of_commitment = [f"{COMMITMENT}.{ending}" for ending in ("deleted", "updated", "created")]
     assert await names(sdk, account_id=account) == [*of_commitment, "configuration.account.created"]
     assert await names(sdk, account_id=other) == ["configuration.account.created"]
     assert await names(sdk, event_name=f"{COMMITMENT}.updated") == [f"{COMMITMENT}.updated"]
@@ -99,8 +99,8 @@ async def test_filters(sdk: AsyncM3ter, account: str, store: Store) -> None:
         {"resource_id": "none"},
         {"event_name": f"{COMMITMENT}.updated", "event_type": f"{COMMITMENT}.created"},
     ]
-    for asked in nothing:
-        assert await names(sdk, **asked) == [], asked
+    for query in nothing:
+        assert await names(sdk, **query) == [], query
     assert await names(sdk, include_actioned=True) == await names(sdk, include_actioned=False)
 
 
@@ -111,7 +111,7 @@ async def test_everything_newest_first_page_by_page(sdk: AsyncM3ter, account: st
     whole = await names(sdk)
     assert whole == [
         *["configuration.product.created"] * 3,
-        *(f"{COMMITMENT}.{one}" for one in ("deleted", "updated", "created")),
+        *(f"{COMMITMENT}.{ending}" for ending in ("deleted", "updated", "created")),
         "configuration.account.created",
         "configuration.organizationconfig.created",
     ]
@@ -157,15 +157,15 @@ async def test_answers_are_as_they_are_declared(http: httpx.AsyncClient, account
     ("account", "index"), [(None, "events_by_type"), ("none", "events_by_account")], ids=["all", "of an account"]
 )
 async def test_a_page_is_looked_up_and_not_searched_for(store: Store, account: str | None, index: str) -> None:
-    asked: list[tuple[str, tuple[Any, ...]]] = []
+    queries: list[tuple[str, tuple[Any, ...]]] = []
 
     class Recording:
         async def fetch(self, query: str, *arguments: Any) -> list[Any]:
-            asked.append((query, arguments))
+            queries.append((query, arguments))
             return []
 
     await positions_of(Recording(), store.organization, EventsAsked(HAPPENINGS, account, None, None, 101))
-    [(query, arguments)] = asked
+    [(query, arguments)] = queries
     async with store.postgres.transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {query}", *arguments))

@@ -68,24 +68,26 @@ async def desk(store: Store) -> AsyncIterator[Desk]:
 
 
 async def test_who_comes_at_once_shares_a_transaction_of_bounded_size(desk: Desk) -> None:
-    found = await desk.do(*(desk.leave(name) for name in "abcdefghijklmnopqrst"))
-    assert list(Counter(found).values()) == [MOST, MOST, 4]
+    outcomes = await desk.do(*(desk.leave(name) for name in "abcdefghijklmnopqrst"))
+    assert list(Counter(outcomes).values()) == [MOST, MOST, 4]
     assert await desk.left() == "abcdefghijklmnopqrst"
     [later] = await desk.do(desk.leave("z"))
-    assert later not in found
+    assert later not in outcomes
 
 
 @pytest.mark.parametrize("failing", ["a", "b", "d"])
 async def test_who_fails_takes_back_its_own_work_alone(desk: Desk, failing: str) -> None:
     works = [desk.leave(name, ValueError if name == failing else None) for name in "abcd"]
-    found = await desk.do(*works)
-    assert [name for name, one in zip("abcd", found, strict=True) if isinstance(one, ValueError)] == [failing]
+    outcomes = await desk.do(*works)
+    assert [name for name, outcome in zip("abcd", outcomes, strict=True) if isinstance(outcome, ValueError)] == [
+        failing
+    ]
     assert await desk.left() == "abcd".replace(failing, "")
 
 
 async def test_a_statement_that_postgres_refuses_is_its_own_end_too(desk: Desk) -> None:
-    found = await desk.do(*(desk.leave(name) for name in "aabbc"))
-    refused = [isinstance(one, asyncpg.UniqueViolationError) for one in found]
+    outcomes = await desk.do(*(desk.leave(name) for name in "aabbc"))
+    refused = [isinstance(error, asyncpg.UniqueViolationError) for error in outcomes]
     assert refused == [False, True, False, True, False]
     assert await desk.left() == "abc"
 
@@ -95,7 +97,7 @@ async def test_a_lost_connection_fails_those_who_were_in_it_and_nobody_else(desk
         await shared.connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
 
     *lost, after = await desk.do(desk.leave("a"), desk.leave("b"), lose, desk.leave("c"))
-    assert [type(one) for one in lost] == [PostgresUnreachableError] * 3
+    assert [type(error) for error in lost] == [PostgresUnreachableError] * 3
     assert isinstance(after, str) and await desk.left() == "c"
 
 
@@ -111,7 +113,7 @@ async def test_who_has_left_is_passed_over_and_his_place_is_taken(desk: Desk) ->
 
 @pytest.mark.parametrize("leaving", ["a", "b"])
 async def test_who_leaves_in_the_midst_takes_back_its_own_work_alone(desk: Desk, leaving: str) -> None:
-    at_work, asked = asyncio.Event(), dict[str, asyncio.Task[Any]]()
+    at_work, tasks = asyncio.Event(), dict[str, asyncio.Task[Any]]()
 
     def slow(name: str) -> Work:
         async def work(shared: Shared) -> None:
@@ -123,11 +125,11 @@ async def test_who_leaves_in_the_midst_takes_back_its_own_work_alone(desk: Desk,
         return work
 
     for name in "abc":
-        asked[name] = asyncio.create_task(desk.ask(slow(name)))
+        tasks[name] = asyncio.create_task(desk.ask(slow(name)))
     await at_work.wait()
-    asked[leaving].cancel()
-    await asyncio.gather(*asked.values(), return_exceptions=True)
-    assert [name for name, task in asked.items() if task.cancelled()] == [leaving]
+    tasks[leaving].cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    assert [name for name, task in tasks.items() if task.cancelled()] == [leaving]
     assert await desk.left() == "abc".replace(leaving, "")
 
 
@@ -135,8 +137,8 @@ async def test_who_waits_too_long_is_told_so(desk: Desk, monkeypatch: pytest.Mon
     async with desk.groups.turns.turn(desk.store.organization):
         with monkeypatch.context() as patch:
             patch.setattr("services.api.grouping.WAIT_SECONDS", 0.1)
-            found = await desk.do(desk.leave("a"), desk.leave("b"))
-    assert [type(one) for one in found] == [NoTurnError, NoTurnError]
+            outcomes = await desk.do(desk.leave("a"), desk.leave("b"))
+    assert [type(error) for error in outcomes] == [NoTurnError, NoTurnError]
     [done] = await desk.do(desk.leave("c"))
     assert isinstance(done, str) and await desk.left() == "c"
 
@@ -155,11 +157,11 @@ async def test_work_is_done_in_the_context_of_its_request(desk: Desk) -> None:
 
 
 async def test_what_one_leaves_is_the_nexts_unless_work_was_taken_back(desk: Desk) -> None:
-    found = list[Any]()
+    versions = list[Any]()
 
     def leaving(name: str, *, fails: bool = False) -> Work:
         async def work(shared: Shared) -> None:
-            found.append(shared.held)
+            versions.append(shared.held)
             shared.leave(name)
             if fails:
                 raise ValueError
@@ -167,18 +169,18 @@ async def test_what_one_leaves_is_the_nexts_unless_work_was_taken_back(desk: Des
         return work
 
     await desk.do(leaving("a"), leaving("b"), leaving("c", fails=True), leaving("d"), leaving("e"))
-    assert found == [None, "a", "b", None, "d"]
+    assert versions == [None, "a", "b", None, "d"]
 
 
 async def test_a_command_sees_the_configuration_that_the_one_before_it_left(http: httpx.AsyncClient) -> None:
-    held = (await http.get("/organizationconfig")).json()
-    sent = CONFIG | {"version": held["version"]}
+    configuration = (await http.get("/organizationconfig")).json()
+    sent = CONFIG | {"version": configuration["version"]}
     answers = await asyncio.gather(
         *(http.put("/organizationconfig", json=sent | {"daysBeforeBillDue": days}) for days in range(11, 17))
     )
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 5}
     [kept] = [answer.json() for answer in answers if answer.status_code == 200]
-    assert kept["version"] == held["version"] + 1 and (await http.get("/organizationconfig")).json() == kept
+    assert kept["version"] == configuration["version"] + 1 and (await http.get("/organizationconfig")).json() == kept
 
 
 async def test_of_creates_at_once_with_one_code_one_is_made(store: Store, http: httpx.AsyncClient) -> None:
@@ -212,12 +214,12 @@ async def test_positions_follow_the_order_of_commits(store: Store, http: httpx.A
                 await asyncio.sleep(0)
 
     following = asyncio.create_task(follow())
-    paths = [f"/organizations/{one.organization}/products" for one in (store, other)]
+    paths = [f"/organizations/{of_store.organization}/products" for of_store in (store, other)]
     base = str(http.base_url).partition("/organizations/")[0]
     for burst in range(5):
         bodies = [{"code": f"q{burst}-{number}", "name": "Q"} for number in range(10)]
         made = await asyncio.gather(*(http.post(f"{base}{path}", json=body) for path in paths for body in bodies))
-        assert {one.status_code for one in made} == {200}
+        assert {answer.status_code for answer in made} == {200}
     done.set()
     await following
     async with store.postgres.connection() as connection:

@@ -30,13 +30,13 @@ async def publish(system: Live, store: Store, account: str, *values: bytes) -> N
     await system.writer.append(USAGE, partition_of(store.organization, account, system.partitions), records)
 
 
-async def held(http: httpx.AsyncClient, count: int, **query: Any) -> list[dict[str, Any]]:
+async def still_held(http: httpx.AsyncClient, count: int, **query: Any) -> list[dict[str, Any]]:
     """What is held, newest first, once it is so much."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            found: list[dict[str, Any]] = (await http.get("/usage/held", params=query)).json()["data"]
-            if len(found) == count:
-                return found
+            listed: list[dict[str, Any]] = (await http.get("/usage/held", params=query)).json()["data"]
+            if len(listed) == count:
+                return listed
             await asyncio.sleep(0.2)
 
 
@@ -49,10 +49,10 @@ async def test_what_is_held_is_seen_and_settles_by_itself_in_order_and_once(
         await publish(system, store, "late", *values, *values[:5], event(store, "e-0", "late", 99), b"{}")
         await publish(system, store, "late", event(store, "none", "never"))
         await submitted(metered, item("late", "over-http"), item("later", "m", meter="none"))
-        waiting = await held(metered, 24)
-        assert {one["reason"] for one in waiting} == {"unknown-account"}
-        assert {one["meterCode"] for one in waiting} == {"api", "none"}
-        [never] = await held(metered, 1, accountCode="never")
+        waiting = await still_held(metered, 24)
+        assert {held_usage["reason"] for held_usage in waiting} == {"unknown-account"}
+        assert {held_usage["meterCode"] for held_usage in waiting} == {"api", "none"}
+        [never] = await still_held(metered, 1, accountCode="never")
         assert never["heldUntil"] > never["arrivedAt"] and "replayedAt" not in never
         assert (await metered.get(f"/usage/rejected/{never['id']}")).json()["payload"]
         first = (await metered.get("/usage/held", params={"pageSize": 20, "accountCode": "late"})).json()
@@ -66,14 +66,14 @@ async def test_what_is_held_is_seen_and_settles_by_itself_in_order_and_once(
         for code in ("late", "later"):
             await store.account(code)
         # One lacks its meter still, and is held for that; of one id the first content counts.
-        [unmetered] = await held(metered, 1, reason="unknown-meter")
+        [unmetered] = await still_held(metered, 1, reason="unknown-meter")
         assert (unmetered["accountCode"], unmetered["meterCode"]) == ("later", "none")
         assert await on_list(metered, 1, reason="id-conflict")
         facts = await counted(system, store)
         assert [fact.usage_id for fact in facts if fact.usage_source == "/test"] == [f"e-{n}" for n in range(20)]
         assert [int(fact.measure["calls"]) for fact in facts if fact.usage_source == "/test"] == list(range(20))
         await mend(metered, "none")
-        assert [one["id"] for one in await held(metered, 1)] == [never["id"]]
+        assert [held_usage["id"] for held_usage in await still_held(metered, 1)] == [never["id"]]
         assert sorted(fact.usage_id for fact in await counted(system, store)) == sorted(
             [*(f"e-{number}" for number in range(20)), "over-http", "m"]
         )
@@ -88,23 +88,27 @@ async def test_what_is_held_for_too_long_by_its_organizations_clock_is_refused(
     async with system.worker(), http_client(f"{url}/organizations/{other.organization}") as client:
         await moved(client, clock)
         await publish(system, other, "late", event(other, "e", "late"))
-        [one] = await held(client, 1)
+        [waiting_usage] = await still_held(client, 1)
         until = clock + timedelta(days=2)
-        assert datetime.fromisoformat(one["heldUntil"]) == until
+        assert datetime.fromisoformat(waiting_usage["heldUntil"]) == until
         await moved(client, until - timedelta(seconds=1))
         await publish(system, other, "late", event(other, "another", "late"))
-        assert [row["uid"] for row in await held(client, 2)] == ["another", "e"]
+        assert [row["uid"] for row in await still_held(client, 2)] == ["another", "e"]
         await moved(client, until)
         [expired] = await on_list(client, 1)
-        assert (expired["id"], expired["reason"], "heldUntil" in expired) == (one["id"], "hold-expired", False)
+        assert (expired["id"], expired["reason"], "heldUntil" in expired) == (
+            waiting_usage["id"],
+            "hold-expired",
+            False,
+        )
         assert "is none; it was held until " in expired["message"]
-        [kept] = await held(client, 1)
+        [kept] = await still_held(client, 1)
         await other.account("late")
         # There is no such meter here, and for want of one nothing is held.
         assert [row["id"] for row in await on_list(client, 1, reason="unknown-meter")] == [kept["id"]]
-        await held(client, 0)
+        await still_held(client, 0)
         # What is over is over: whoever wants it now says so.
-        assert [row["id"] for row in await on_list(client, 1, reason="hold-expired")] == [one["id"]]
+        assert [row["id"] for row in await on_list(client, 1, reason="hold-expired")] == [waiting_usage["id"]]
 
 
 async def moved(client: httpx.AsyncClient, to: datetime) -> None:

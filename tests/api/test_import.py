@@ -63,7 +63,7 @@ async def test_a_file_is_sent_once_however_often_it_is_begun(
     async with system.worker():
         usage = await counted(system, store)
     assert len(usage) == 12_000
-    assert sum((one.measure or {})["calls"] for one in usage) == 18_000
+    assert sum((record.measure or {})["calls"] for record in usage) == 18_000
 
 
 async def test_what_is_wrong_is_told_by_line_and_the_rest_is_sent(
@@ -94,7 +94,7 @@ async def test_lines_of_json_may_have_ids_of_their_own(
     status, said = await imported(path, url, store)
     assert status == 0 and "20 sent" in said
     async with system.worker():
-        assert [str((one.measure or {})["calls"]) for one in await counted(system, store)] == ["0.1"] * 10
+        assert [str((record.measure or {})["calls"]) for record in await counted(system, store)] == ["0.1"] * 10
 
 
 async def test_an_unknown_organization_or_column_ends_it_at_once(url: str, store: Store, tmp_path: Path) -> None:

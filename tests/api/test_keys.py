@@ -57,11 +57,11 @@ async def until_refused(http: httpx.AsyncClient, store: Store, bearer: str) -> N
 
 async def test_a_key_is_exchanged_for_a_token(http: httpx.AsyncClient, store: Store) -> None:
     key = await store.key(frozenset({Scope.READ}))
-    asked = await token(http, key, scope="m3ter-resources/m3ter-scope measurements:upload")
-    assert await status(http, store, asked) == 200
-    assert await status(http, store, asked, "POST") == 403  # what it asks for does not make it good for more
+    token_asked_for = await token(http, key, scope="m3ter-resources/m3ter-scope measurements:upload")
+    assert await status(http, store, token_asked_for) == 200
+    assert await status(http, store, token_asked_for, "POST") == 403  # what it asks for does not make it good for more
     form = await http.post("/oauth/token", data=GRANT, auth=key)
-    assert form.status_code == 200 and form.json()["access_token"] == asked  # which was made a moment ago
+    assert form.status_code == 200 and form.json()["access_token"] == token_asked_for  # which was made a moment ago
 
 
 async def test_wrong_credentials_are_all_answered_alike(
@@ -77,9 +77,9 @@ async def test_wrong_credentials_are_all_answered_alike(
     monkeypatch.setattr("services.access.signing_in.is_secret_of", comparing)
     wrong = [(id, "wrong"), (id, secret + "x"), (id.upper(), secret)]
     wrong += [("nobody", secret), ("a" * 500, "x"), ("a\0", "x")]
-    answers = [await http.post("/oauth/token", json=GRANT, auth=one) for one in wrong]
+    answers = [await http.post("/oauth/token", json=GRANT, auth=key) for key in wrong]
     assert len(compared) == len(wrong)  # so that none is answered sooner
-    assert len({(one.status_code, one.text, one.headers["www-authenticate"]) for one in answers}) == 1
+    assert len({(answer.status_code, answer.text, answer.headers["www-authenticate"]) for answer in answers}) == 1
     assert (answers[0].status_code, list(answers[0].json())) == (401, ["message"])
     for header in ("", "Basic", "Basic !!", "Basic YQ==", "Basic OnM=", "Basic YTo=", "Bearer x"):
         answer = await http.post("/oauth/token", json=GRANT, headers={"authorization": header})
@@ -89,11 +89,11 @@ async def test_wrong_credentials_are_all_answered_alike(
 
 async def test_a_revoked_key_and_its_tokens_are_refused(http: httpx.AsyncClient, store: Store) -> None:
     key = await store.key()
-    held = await token(http, key)
-    assert await status(http, store, held) == 200
+    bearer = await token(http, key)
+    assert await status(http, store, bearer) == 200
     async with store.postgres.connection() as connection:
         await revoke_key(connection, key[0])
-    await until_refused(http, store, held)
+    await until_refused(http, store, bearer)
     assert (await http.post("/oauth/token", json=GRANT, auth=key)).status_code == 401
 
 
@@ -112,19 +112,19 @@ async def test_a_token_of_a_clock_that_was_ahead_does_not_outlive_its_revoked_ke
 
 async def test_a_rotated_key_goes_on_for_its_grace_and_no_longer(http: httpx.AsyncClient, store: Store) -> None:
     patient, hasty = await store.key(frozenset({Scope.READ})), await store.key(frozenset({Scope.READ}))
-    held = {key: await token(http, key) for key in (patient, hasty)}
+    bearers = {key: await token(http, key) for key in (patient, hasty)}
     async with store.postgres.connection() as connection:
         new = [await rotate_key(connection, patient[0], timedelta(hours=1))]
         new += [await rotate_key(connection, hasty[0], timedelta(0))]
-    await until_refused(http, store, held[hasty])
-    assert await status(http, store, held[patient]) == 200
+    await until_refused(http, store, bearers[hasty])
+    assert await status(http, store, bearers[patient]) == 200
     await token(http, patient)
-    for one in new:
-        assert (one.key.organization, one.key.scopes) == (store.organization, {Scope.READ})
-        assert await status(http, store, await token(http, (one.key.id, one.secret))) == 200
+    for new_key in new:
+        assert (new_key.key.organization, new_key.key.scopes) == (store.organization, {Scope.READ})
+        assert await status(http, store, await token(http, (new_key.key.id, new_key.secret))) == 200
     async with store.postgres.connection() as connection:
         await revoke_key(connection, patient[0])  # its grace is over sooner
-    await until_refused(http, store, held[patient])
+    await until_refused(http, store, bearers[patient])
 
 
 async def test_processes_take_each_others_tokens(http: httpx.AsyncClient, store: Store) -> None:

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.stack
 
 def run(store: Store, *arguments: str) -> str:
     """`trueup keys`, which must succeed."""
-    found = CliRunner().invoke(keys, arguments, env=environment(store), catch_exceptions=False)
-    assert found.exit_code == 0, found.output
-    return found.output
+    ran = CliRunner().invoke(keys, arguments, env=environment(store), catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    return ran.output
 
 
 def environment(store: Store) -> dict[str, str]:
@@ -43,7 +43,9 @@ async def test_keys_are_made_listed_rotated_and_revoked(store: Store) -> None:
     assert whole["scopes"] == [scope.value for scope in Scope]
     rotated = await said("rotate", made["accessKeyId"], "--grace-hours", "0")
     listed = await said("list", *mine)
-    assert [one["accessKeyId"] for one in listed] == [one["accessKeyId"] for one in (made, whole, rotated)]
+    assert [listed_key["accessKeyId"] for listed_key in listed] == [
+        key["accessKeyId"] for key in (made, whole, rotated)
+    ]
     assert (listed[0]["replacedBy"], listed[0]["name"]) == (rotated["accessKeyId"], listed[2]["name"])
     assert "revoked" in listed[0] and "revoked" not in listed[2] and "apiSecret" not in listed[2]
 
@@ -53,7 +55,7 @@ async def test_keys_are_made_listed_rotated_and_revoked(store: Store) -> None:
     assert table.count("revoked 20") == 2 and "in use" in table and "the gateway" in table
     plain = await asyncio.to_thread(run, store, "create", *mine)
     assert "shown this once" in plain
-    secrets = [plain.split("API secret")[1].split()[0], *(one["apiSecret"] for one in (made, whole, rotated))]
+    secrets = [plain.split("API secret")[1].split()[0], *(key["apiSecret"] for key in (made, whole, rotated))]
     assert not [secret for secret in secrets if secret in await everything(store)]
 
 
@@ -78,9 +80,9 @@ async def everything(store: Store) -> str:
 )
 async def test_what_cannot_be_is_said(store: Store, arguments: tuple[str, ...], said: str) -> None:
     def failing() -> str:
-        found = CliRunner().invoke(keys, arguments, env=environment(store))
-        assert found.exit_code != 0
-        return found.output + str(found.exception)
+        ran = CliRunner().invoke(keys, arguments, env=environment(store))
+        assert ran.exit_code != 0
+        return ran.output + str(ran.exception)
 
     assert said in await asyncio.to_thread(failing)
 
@@ -113,4 +115,4 @@ async def test_no_log_has_a_secret_or_a_token(store: Store, tmp_path: Path) -> N
             await process.wait()
     written = log.read_text()
     basic = base64.b64encode(f"{id}:{secret}".encode()).decode()
-    assert not [one for one in (secret, token, token.split(".")[2][:-2], basic) if one in written], written
+    assert not [word for word in (secret, token, token.split(".")[2][:-2], basic) if word in written], written

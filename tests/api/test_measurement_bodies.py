@@ -46,7 +46,7 @@ RULES: list[tuple[dict[str, Any], str]] = [
     ({"who": {"user": 7}}, "who.user: must be text"),
     ({"metadata": {"note": "n" * 257}}, "metadata.note: must have at most 256 characters"),
     ({"where": {"n" * 201: "x"}}, "where."),
-    ({"other": {str(place): "x" for place in range(101)}}, "other: must have at most 100 items"),
+    ({"other": {str(number): "x" for number in range(101)}}, "other: must have at most 100 items"),
     ({"colour": "red"}, "colour: is not a field of this resource"),
     ({"colour": None}, "colour: is not a field of this resource"),
 ]
@@ -70,10 +70,10 @@ def test_a_wrong_item_is_named_by_index_field_and_rule(change: dict[str, Any], r
 
 
 def test_every_wrong_item_is_named_and_the_message_tells_of_the_first() -> None:
-    items = [GOOD | ({"ts": "x"} if place % 2 else {}) for place in range(20)]
+    items = [GOOD | ({"ts": "x"} if number % 2 else {}) for number in range(20)]
     with pytest.raises(RefusedItemsError) as caught:
         read_items(body(*items))
-    assert [one["index"] for one in caught.value.refused] == list(range(1, 20, 2))
+    assert [refusal["index"] for refusal in caught.value.refused] == list(range(1, 20, 2))
     assert str(caught.value).startswith("measurements[1]: ts: must be an RFC 3339 date-time")
     assert str(caught.value).endswith("; and 5 more")
 
@@ -140,7 +140,7 @@ def events_of(items: list[Item], key: str | None = None) -> list[Any]:
 
 def test_a_number_arrives_digit_by_digit() -> None:
     numbers = "0.1000000000000000055511151231257827, 1e-7, -0.0, -123456789012345678, 1.50"
-    fields = ", ".join(f'"f{place}": {number}' for place, number in enumerate(numbers.split(", ")))
+    fields = ", ".join(f'"f{index}": {number}' for index, number in enumerate(numbers.split(", ")))
     raw = body(GOOD).replace(b'{"calls": 3}', f"{{{fields}}}".encode())
     [event] = events_of(read_items(raw))
     assert list(event.data.measure.values()) == [

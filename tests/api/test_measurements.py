@@ -87,7 +87,7 @@ async def test_what_is_wrong_is_told_by_index_and_nothing_is_taken(
     items[3] |= {"uid": "u" * 51, "ts": "today"}
     answer = await metered.post("/measurements", json=body(*items))
     assert answer.status_code == 400
-    assert [one["index"] for one in answer.json()["refused"]] == [1, 3]
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == [1, 3]
     assert answer.json()["message"].startswith("measurements[1]: meter: is required; measurements[3]: ")
     assert await system.records(USAGE) == []
     assert (await metered.get("/accounts")).json()["data"] == []
@@ -123,7 +123,7 @@ async def test_what_ingest_knows_better_is_refused_later(
 async def test_usage_brings_accounts_into_being(
     metered: httpx.AsyncClient, url: str, store: Store, system: Live
 ) -> None:
-    known = await store.account("acme")
+    account = await store.account("acme")
     items = [item(f"new-{number % 120}", f"u-{number}") for number in range(240)]
     async with system.worker(), http_client(f"{url}/organizations/{store.organization}", by=By("ada")) as ada:
         await asyncio.gather(*(submitted(ada, *items, item("acme", "u")) for _ in range(3)))
@@ -135,13 +135,13 @@ async def test_usage_brings_accounts_into_being(
             "account",
         )
     assert sorted(row["code"] for row in rows) == sorted(["acme", *(f"new-{number}" for number in range(120))])
-    [one] = [row["id"] for row in rows if row["code"] == "new-7"]
-    made = (await metered.get(f"/accounts/{one}")).json()
+    [made_id] = [row["id"] for row in rows if row["code"] == "new-7"]
+    made = (await metered.get(f"/accounts/{made_id}")).json()
     assert (made["name"], made["createdBy"], "emailAddress" in made) == ("new-7", "USER_ada", False)
     whole = made | {"emailAddress": "a@example.com"}
-    assert "emailAddress: is required" in message_of(await metered.put(f"/accounts/{one}", json=made), 400)
-    assert (await metered.put(f"/accounts/{one}", json=whole)).json()["version"] == 2
-    assert known in [row["id"] for row in rows]
+    assert "emailAddress: is required" in message_of(await metered.put(f"/accounts/{made_id}", json=made), 400)
+    assert (await metered.put(f"/accounts/{made_id}", json=whole)).json()["version"] == 2
+    assert account in [row["id"] for row in rows]
 
 
 @pytest.mark.parametrize("said", ["REFUSE", "HOLD"])
@@ -183,8 +183,8 @@ async def test_what_kafka_did_not_confirm_is_named_and_counts_once_when_it_is_se
     monkeypatch.undo()
     assert answer.status_code == 503 and answer.headers.get("x-should-retry") == again
     expected = [number for number, code in enumerate(codes) if f"{store.organization}/{code}".encode() in lost]
-    assert [one["index"] for one in answer.json()["refused"]] == expected and 0 < len(expected) < 20
-    assert all(one["message"] == "Kafka did not answer" for one in answer.json()["refused"])
+    assert [refusal["index"] for refusal in answer.json()["refused"]] == expected and 0 < len(expected) < 20
+    assert all(refusal["message"] == "Kafka did not answer" for refusal in answer.json()["refused"])
     if named:
         async with system.worker():
             await submitted(metered, *items)
@@ -197,14 +197,16 @@ async def test_the_official_clients_submit(
     many: list[Any] = [item("acme", f"a-{number}") for number in range(1500)]
     async with system.worker():
         assert (await sdk.usage.submit(measurements=many[:10])).result == "accepted"
-        told = [one.result async for one in sdk.usage.submit_all(measurements=many)]
+        told = [submitted.result async for submitted in sdk.usage.submit_all(measurements=many)]
         assert told == ["accepted"] * 2
 
         def in_turn() -> None:
             with official_blocking_client(url, store.organization, token_of()) as client:
                 more: list[Any] = [item("acme", f"s-{number}") for number in range(1, 1200)]
                 assert client.usage.submit(measurements=more[:1]).result == "accepted"
-                assert [one.result for one in client.usage.submit_all(measurements=more)] == ["accepted"] * 2
+                assert [submitted.result for submitted in client.usage.submit_all(measurements=more)] == [
+                    "accepted"
+                ] * 2
 
         await asyncio.to_thread(in_turn)
         assert len(await counted(system, store)) == 1500 + 1199

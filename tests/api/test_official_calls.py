@@ -48,7 +48,9 @@ def known(call: Call) -> dict[str, Any]:
 @pytest.mark.parametrize("module", MODULES)
 def test_the_calls_of_a_module_are_known_with_all_that_they_send(module: str) -> None:
     for call in official_calls(module):
-        parameters = {one["name"] for one in known(call).get("parameters", ()) if one["in"] == "query"}
+        parameters = {
+            parameter["name"] for parameter in known(call).get("parameters", ()) if parameter["in"] == "query"
+        }
         assert call.query <= parameters, call.name
         refused = REFUSED.get(call.name.partition(".")[0], set()) if call.body else set()
         assert call.body - members(call) - EVERYWHERE == refused, call.name

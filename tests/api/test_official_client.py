@@ -54,8 +54,8 @@ def test_every_field_that_the_client_can_send_is_a_field_of_the_model(kind: Any)
     params = getattr(module, name[0].upper() + name[1:] + "CreateParams")
     hints = typing.get_type_hints(params, include_extras=True)
     sent = {wire_name(name, hint) for name, hint in hints.items()} - {"orgId", "version"}
-    known = {field.alias for field in kind.model.model_fields.values()}
-    assert sent - known == NOT_OFFERED.get(kind.name, set()) | WRITTEN_BESIDE.get(kind.name, set())
+    aliases = {field.alias for field in kind.model.model_fields.values()}
+    assert sent - aliases == NOT_OFFERED.get(kind.name, set()) | WRITTEN_BESIDE.get(kind.name, set())
 
 
 async def a_plan(sdk: AsyncM3ter) -> tuple[str, str]:
@@ -87,7 +87,7 @@ async def test_charges_are_put_on_an_account_found_changed_and_taken_off(sdk: As
         code="f", name="F", entity_type="BALANCE", entity_id=wallet, line_item_type="BALANCE_FEE", amount=2, **common,
         bill_date="2026-03-01",
     )  # fmt: skip
-    for wanted, found in (
+    for wanted, ids_found in (
         ({"entity_type": "AD_HOC"}, [charge.id]),
         ({"entity_id": wallet}, [fee.id]),
         ({"bill_date": "2026-03-01"}, [fee.id]),
@@ -96,7 +96,7 @@ async def test_charges_are_put_on_an_account_found_changed_and_taken_off(sdk: As
         ({"schedule_id": wallet}, []),
     ):
         wanted_now: Any = wanted
-        assert [one.id async for one in sdk.charges.list(**wanted_now)] == found, wanted
+        assert [charge.id async for charge in sdk.charges.list(**wanted_now)] == ids_found, wanted
     changed = await sdk.charges.update(
         charge.id, code="a", name="A", entity_type="AD_HOC", line_item_type="AD_HOC", amount=5, version=1, **common
     )
@@ -134,11 +134,11 @@ async def test_the_whole_way_to_a_priced_account(sdk: AsyncM3ter) -> None:
     )
     assert pricing.pricing_bands is not None and pricing.pricing_bands[0].unit_price == 0.0025
     account = await sdk.accounts.create(code="acme", name="Acme", email_address="a@example.com")
-    held = await sdk.account_plans.create(account_id=account.id, plan_id=plan, start_date="2026-01-01")
+    account_plan = await sdk.account_plans.create(account_id=account.id, plan_id=plan, start_date="2026-01-01")
     listed = [entry async for entry in sdk.account_plans.list(account=account.id)]
-    assert [entry.id for entry in listed] == [held.id]
+    assert [entry.id for entry in listed] == [account_plan.id]
     assert [entry.id async for entry in sdk.plans.list(product_id=product)] == [plan]
-    assert [entry.id async for entry in sdk.account_plans.list(product=product)] == [held.id]
+    assert [entry.id async for entry in sdk.account_plans.list(product=product)] == [account_plan.id]
 
 
 async def test_a_commitment_lives_its_life(sdk: AsyncM3ter) -> None:
@@ -165,8 +165,8 @@ async def test_a_commitment_lives_its_life(sdk: AsyncM3ter) -> None:
     )
     assert (changed.version, changed.amount, changed.overage_surcharge_percent) == (2, 15000, None)
     assert (await sdk.commitments.retrieve(made.id)).to_dict() == changed.to_dict()
-    found = await sdk.commitments.search(search_query=f"startDate>2025-01-01$accountId:{account.id}")
-    assert found.data is not None and [entry.id for entry in found.data] == [made.id]
+    commitments_found = await sdk.commitments.search(search_query=f"startDate>2025-01-01$accountId:{account.id}")
+    assert commitments_found.data is not None and [entry.id for entry in commitments_found.data] == [made.id]
     gone = await sdk.commitments.delete(made.id)
     assert gone.id == made.id
     with pytest.raises(m3ter.NotFoundError, match="there is no commitment"):
@@ -219,8 +219,8 @@ async def test_balances_take_transactions(sdk: AsyncM3ter, store: Store) -> None
 
 
 async def test_the_configuration_is_read_and_replaced(sdk: AsyncM3ter) -> None:
-    held = await sdk.organization_config.retrieve()
-    assert (held.currency, held.version) == ("USD", 1)
+    configuration = await sdk.organization_config.retrieve()
+    assert (configuration.currency, configuration.version) == ("USD", 1)
     snake_config = {snake(name): value for name, value in CONFIG.items()}
     changed = await sdk.organization_config.update(**snake_config | {"currency": "EUR", "version": 1})
     assert (changed.currency, changed.version) == ("EUR", 2)

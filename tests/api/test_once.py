@@ -41,8 +41,8 @@ def crash_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_ask_again(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = await store.commitment(await store.account())
-    path = f"/commitments/{held}/topups"
+    commitment = await store.commitment(await store.account())
+    path = f"/commitments/{commitment}/topups"
     crash_before_the_answer(monkeypatch)
     assert (await http.post(path, json=TOP_UP, headers=KEY)).status_code == 500
     monkeypatch.undo()
@@ -50,7 +50,7 @@ async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_as
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert answers[0].json()["amountRemaining"] == 105
-    assert len((await http.get(f"/commitments/{held}")).json()["topUps"]) == 1
+    assert len((await http.get(f"/commitments/{commitment}")).json()["topUps"]) == 1
     assert "used before with another body" in message_of(
         await http.post(path, json=TOP_UP | {"amount": 7}, headers=KEY), 409
     )
@@ -60,17 +60,17 @@ async def test_what_changed_or_went_before_its_answer_was_made_is_answered_as_it
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = await store.account()
-    held = await store.commitment(account)
-    path = f"/commitments/{held}/topups"
+    commitment = await store.commitment(account)
+    path = f"/commitments/{commitment}/topups"
     crash_before_the_answer(monkeypatch)
     await http.post(path, json=TOP_UP, headers=KEY)
     monkeypatch.undo()
-    put = await http.put(f"/commitments/{held}", json=terms(account, amount=7, version=2))
+    put = await http.put(f"/commitments/{commitment}", json=terms(account, amount=7, version=2))
     assert put.status_code == 200
     changed = await http.post(path, json=TOP_UP, headers=KEY)
     assert "amountSpent" not in changed.json()
-    assert (changed.json()["id"], changed.json()["version"], changed.json()["amount"]) == (held, 2, 100)
-    assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
+    assert (changed.json()["id"], changed.json()["version"], changed.json()["amount"]) == (commitment, 2, 100)
+    assert (await http.delete(f"/commitments/{commitment}?force=true")).status_code == 200
     assert (await http.post(path, json=TOP_UP, headers=KEY)).content == changed.content
 
 
@@ -96,32 +96,32 @@ async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"/commitments/{await store.commitment(await store.account())}/topups"
-    asked, second_done = list[int](), asyncio.Event()
+    answered_with, second_done = list[int](), asyncio.Event()
 
     async def derived(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
-        asked.append(1)
-        number = len(asked)
+        answered_with.append(1)
+        number = len(answered_with)
         if number == 1:
             await second_done.wait()
-        found = await derived_fields(*arguments, **more)
-        return {id: fields | {"amountSpent": number} for id, fields in found.items()}
+        derived = await derived_fields(*arguments, **more)
+        return {id: fields | {"amountSpent": number} for id, fields in derived.items()}
 
     monkeypatch.setattr("services.api.derived.derived_fields", derived)
     first = asyncio.create_task(http.post(path, json=TOP_UP, headers=KEY))
-    while not asked:
+    while not answered_with:
         await asyncio.sleep(0.01)
     second = await http.post(path, json=TOP_UP, headers=KEY)
     second_done.set()
     assert (await first).content == second.content
-    assert (second.json()["amountSpent"], len(asked)) == (2, 2)
+    assert (second.json()["amountSpent"], len(answered_with)) == (2, 2)
 
 
 async def test_what_another_command_changes_meanwhile_is_not_mixed_in(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What settles behind the commit may be of later terms: then the answer shows what was done alone (decision 19)."""
-    held = await store.commitment(await store.account())
-    path = f"/commitments/{held}/topups"
+    commitment = await store.commitment(await store.account())
+    path = f"/commitments/{commitment}/topups"
 
     async def later(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
         monkeypatch.undo()
@@ -137,7 +137,7 @@ async def test_what_another_command_changes_meanwhile_is_not_mixed_in(
 
 async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     account, made = await store.account(), list[Any]()
-    held = await store.commitment(account)
+    commitment = await store.commitment(account)
 
     def counted(document: Any) -> bytes:
         made.append(document)
@@ -153,49 +153,49 @@ async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, mon
         assert (await http.post(path, json=body, headers=headers)).status_code == 200
         assert len(made) == 1, path
     made.clear()
-    assert (await http.post(f"/commitments/{held}/topups", json=TOP_UP, headers=KEY)).status_code == 200
+    assert (await http.post(f"/commitments/{commitment}/topups", json=TOP_UP, headers=KEY)).status_code == 200
     assert ["amountSpent" in document for document in made] == [False, True], "what was done, then the answer"
 
 
 @pytest.fixture
 def configurations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose configuration was read, in order."""
-    found: list[str] = []
+    loaded: list[str] = []
 
     def counting(load: Callable[..., Any]) -> Callable[..., Any]:
         async def counted(connection: Any, organization: str) -> Any:
-            found.append(organization)
+            loaded.append(organization)
             return await load(connection, organization)
 
         return counted
 
-    for place in ("services.api.calls.load_config", "services.api.commanding.load_config"):
-        monkeypatch.setattr(place, counting(load_config))
-    return found
+    for function in ("services.api.calls.load_config", "services.api.commanding.load_config"):
+        monkeypatch.setattr(function, counting(load_config))
+    return loaded
 
 
 async def test_what_is_found_is_not_asked_whose_it_is(
     http: httpx.AsyncClient, store: Store, configurations: list[str]
 ) -> None:
-    held = await store.commitment(await store.account())
-    for id, status, asked in ((held, 200, []), ("none", 404, [store.organization])):
+    commitment = await store.commitment(await store.account())
+    for id, status, organizations_asked in ((commitment, 200, []), ("none", 404, [store.organization])):
         configurations.clear()
-        assert ((await http.get(f"/commitments/{id}")).status_code, configurations) == (status, asked)
+        assert ((await http.get(f"/commitments/{id}")).status_code, configurations) == (status, organizations_asked)
 
 
 async def test_configuration_is_read_once_per_request(
     http: httpx.AsyncClient, store: Store, configurations: list[str]
 ) -> None:
     account = await store.account()
-    held = await store.commitment(account)
+    commitment = await store.commitment(account)
     for method, path, body in (
         ("GET", "/accounts", None),
         ("GET", "/bills", None),
         ("GET", "/clock", None),
         ("PUT", "/organizationconfig", CONFIG | {"version": 1}),
         ("POST", "/products", {"code": "p", "name": "P"}),
-        ("POST", f"/commitments/{held}/topups", {"amount": 1, "date": "2026-02-01", "version": 1}),
-        ("DELETE", f"/commitments/{held}", None),
+        ("POST", f"/commitments/{commitment}/topups", {"amount": 1, "date": "2026-02-01", "version": 1}),
+        ("DELETE", f"/commitments/{commitment}", None),
         ("POST", "/billjobs", {"billDate": "2026-02-01"}),
         ("POST", "/bills/approve", {"billIds": ["0" * 36]}),
     ):

@@ -33,9 +33,9 @@ def test_what_only_tells_is_there() -> None:
 @pytest.mark.parametrize("path", TOLD)
 async def test_what_only_tells_passes_every_key_over(url: str, store: Store, path: str) -> None:
     at, body = placed(path, store.organization), b'{"the": "first body"}'
-    asked = idempotency.Request(store.organization, "POST", at, "once", body)
+    request = idempotency.Request(store.organization, "POST", at, "once", body)
     async with store.postgres.transaction() as connection:
-        await idempotency.remember(connection, asked, b'{"the":"first answer"}')
+        await idempotency.remember(connection, request, b'{"the":"first answer"}')
     async with http_client(url) as client:
         client.headers["content-type"] = "application/json"
         without = await client.post(at, content=body)
@@ -68,10 +68,10 @@ async def test_a_query_is_a_part_of_what_a_key_stands_for(http: httpx.AsyncClien
     def approve(account: str) -> Awaitable[httpx.Response]:
         return http.post("/bills/approve", json={}, params={"accountIds": account}, headers=KEY)
 
-    one, other = [await store.account(code) for code in ("one", "other")]
+    first, second = [await store.account(code) for code in ("one", "other")]
     for _ in range(2):
-        assert (await approve(one)).json() == {"message": "0 bills approved"}
-    assert message_of(await approve(other), 409).endswith("another body or query")
+        assert (await approve(first)).json() == {"message": "0 bills approved"}
+    assert message_of(await approve(second), 409).endswith("another body or query")
 
 
 class Held:
@@ -94,14 +94,14 @@ async def test_while_the_first_is_at_work_another_body_is_refused_at_once(
     metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.account("acme")
-    held = Held(monkeypatch)
+    held_back = Held(monkeypatch)
     first = asyncio.create_task(metered.post("/measurements", json=body(item("acme")), headers=KEY))
-    await held.begun.wait()
+    await held_back.begun.wait()
     other = await metered.post("/measurements", json=body(item("acme"), item("acme")), headers=KEY)
     assert "another body" in message_of(other, 409)
     again = asyncio.create_task(metered.post("/measurements", json=body(item("acme")), headers=KEY))
-    held.may_go_on.set()
-    assert {(await one).status_code for one in (first, again)} == {200}
+    held_back.may_go_on.set()
+    assert {(await answering).status_code for answering in (first, again)} == {200}
     ids = {record.value for _, record in await system.records(USAGE) if store.organization.encode() in record.value}
     assert len(ids) == 1, "what was sent twice has one id"
 

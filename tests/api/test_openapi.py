@@ -38,20 +38,18 @@ def parts(value: Any) -> Iterator[dict[str, Any]]:
     """Every object in the document."""
     if isinstance(value, dict):
         yield value
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from parts(one)
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from parts(member)
 
 
 def said(schema: dict[str, Any]) -> bool:
     """Whether a schema says what it is about, or what its items are."""
-    found = resolved(schema)
+    node = resolved(schema)
     return (
-        said(found["items"])
-        if found.get("type") == "array"
+        said(node["items"])
+        if node.get("type") == "array"
         else (
-            found.get("type") == "object"
-            and bool(found.get("properties"))
-            and found.get("additionalProperties") is False
+            node.get("type") == "object" and bool(node.get("properties")) and node.get("additionalProperties") is False
         )
     )
 
@@ -73,23 +71,23 @@ def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: 
 
 @each_operation
 def test_an_operation_names_every_part_of_its_path_once(method: str, path: str, operation: dict[str, Any]) -> None:
-    named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+    named = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"]
     assert sorted(named) == sorted(re.findall(r"{([^}]+)}", path))
-    every = [(one["in"], one["name"]) for one in operation.get("parameters", ())]
+    every = [(parameter["in"], parameter["name"]) for parameter in operation.get("parameters", ())]
     assert len(set(every)) == len(every)
-    assert all("schema" in one for one in operation.get("parameters", ()))
+    assert all("schema" in parameter for parameter in operation.get("parameters", ()))
 
 
 def test_the_document_is_openapi_whose_every_reference_leads_somewhere() -> None:
-    found = document()
-    assert found["openapi"].startswith("3.1.") and found["info"].keys() >= {"title", "version"}
-    references = [part["$ref"] for part in parts(found) if "$ref" in part]
+    described = document()
+    assert described["openapi"].startswith("3.1.") and described["info"].keys() >= {"title", "version"}
+    references = [part["$ref"] for part in parts(described) if "$ref" in part]
     assert len(references) > 300
     for reference in references:
         assert resolved({"$ref": reference})
     ids = [operation["operationId"] for _, _, operation in OPERATIONS]
     assert len(set(ids)) == len(ids) > 100
-    json.dumps(found, allow_nan=False)
+    json.dumps(described, allow_nan=False)
 
 
 def test_schemas_are_spelled_as_json_schema_spells_them() -> None:
@@ -104,19 +102,21 @@ def test_schemas_are_spelled_as_json_schema_spells_them() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.single], ids=lambda kind: kind.name)
 def test_what_is_derived_is_declared_and_may_be_sent_back_unread(kind: Any) -> None:
     derived = derived_of(kind)
-    assert sorted(kind.derived) == sorted(str(one.alias) for one in derived.model_fields.values()) if derived else True
-    held = document()["components"]["schemas"]
+    assert (
+        sorted(kind.derived) == sorted(str(field.alias) for field in derived.model_fields.values()) if derived else True
+    )
+    schemas = document()["components"]["schemas"]
     for name in ("id", "dtCreated", *kind.derived):
-        assert held[kind.model.__name__]["properties"][name] == {"readOnly": True}
-    assert "version" in held[f"{kind.model.__name__}Update"]["required"]
+        assert schemas[kind.model.__name__]["properties"][name] == {"readOnly": True}
+    assert "version" in schemas[f"{kind.model.__name__}Update"]["required"]
 
 
 def test_money_is_a_number_in_bodies_and_in_answers_and_absent_is_not_null() -> None:
-    held = document()["components"]["schemas"]
-    assert held["Commitment"]["properties"]["amount"] == {"type": "number", "exclusiveMinimum": 0}
-    assert held["CommitmentAnswer"]["properties"]["amount"] == {"type": "number", "exclusiveMinimum": 0}
-    assert {"type": "null"} in held["Commitment"]["properties"]["contractId"]["anyOf"]
-    answers = [schema for name, schema in held.items() if "Answer" in name or name.endswith("-Output")]
+    schemas = document()["components"]["schemas"]
+    assert schemas["Commitment"]["properties"]["amount"] == {"type": "number", "exclusiveMinimum": 0}
+    assert schemas["CommitmentAnswer"]["properties"]["amount"] == {"type": "number", "exclusiveMinimum": 0}
+    assert {"type": "null"} in schemas["Commitment"]["properties"]["contractId"]["anyOf"]
+    answers = [schema for name, schema in schemas.items() if "Answer" in name or name.endswith("-Output")]
     assert answers and not [part for schema in answers for part in parts(schema) if part.get("type") == "null"]
 
 
@@ -206,13 +206,13 @@ async def test_commitments_balances_and_jobs_are_taken_and_answered_as_declared(
         "endDate": "2027-01-01",
     }
     fee = {"date": "2026-02-01", "amount": 50, "servicePeriodStartDate": "2026-01-01"}
-    held = (
+    fields_in_answers = (
         await checked.post(
             "/commitments", json=terms | {"feeDates": [fee | {"servicePeriodEndDate": "2026-02-01T00:00:00Z"}]}
         )
     ).json()
-    path = f"/commitments/{held['id']}"
-    assert held["amountUnscheduled"] == 50.5
+    path = f"/commitments/{fields_in_answers['id']}"
+    assert fields_in_answers["amountUnscheduled"] == 50.5
     assert (await checked.post(f"{path}/topups", json={"amount": 1, "date": "2026-02-01", "version": 1})).is_success
     assert (await checked.post(f"{path}/cancel", json={"date": "2026-03-01", "version": 2})).json()["cancellation"]
     minimum = await checked.post("/commitments", json=terms | {"commitmentType": "MINIMUM", "prorate": True})

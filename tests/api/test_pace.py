@@ -12,13 +12,13 @@ def test_the_pace_is_that_of_the_last_minute() -> None:
     assert pace.rates() is None, "too near to each other to say"
     for second in range(10, 131, 10):
         pace.note(second, {"usage": {0: 10 + second * 2, 1: 5}})
-    found = pace.rates()
-    assert found is not None and (found.seconds, found.per_second) == (60, {"usage": 2.0})
+    rates = pace.rates()
+    assert rates is not None and (rates.seconds, rates.per_second) == (60, {"usage": 2.0})
 
 
 def test_a_topic_that_was_made_anew_is_not_slower_than_standing_still() -> None:
     pace = Pace()
     pace.note(0, {"usage": {0: 1_000}})
     pace.note(10, {"usage": {0: 3}, "log": {0: 7}})
-    found = pace.rates()
-    assert found is not None and found.per_second == {"usage": 0, "log": 0}
+    rates = pace.rates()
+    assert rates is not None and rates.per_second == {"usage": 0, "log": 0}

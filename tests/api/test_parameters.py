@@ -20,7 +20,7 @@ from tests.store.kit import NOW, Store
 
 pytestmark = pytest.mark.stack
 ORGANIZATION = "/organizations/{orgId}"
-OPERATIONS = [one for one in operations() if one[1].startswith(ORGANIZATION)]
+OPERATIONS = [operation for operation in operations() if operation[1].startswith(ORGANIZATION)]
 
 
 def declared(operation: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -40,8 +40,8 @@ def test_every_path_below_an_organization_has_the_one_way_in_whatever_its_handle
     assert sum(len(route.methods or ()) for route in below if isinstance(route, APIRoute)) == len(OPERATIONS)
     for route in below:
         assert isinstance(route, APIRoute)
-        found = {one.dependency for one in route.dependencies}
-        assert found >= {require_whole, check_bounds, check_parameters, call_of}, route.path
+        dependencies = {dependency.dependency for dependency in route.dependencies}
+        assert dependencies >= {require_whole, check_bounds, check_parameters, call_of}, route.path
 
 
 async def test_who_looks_whether_the_process_lives_may_ask_as_it_likes(url: str) -> None:
@@ -53,8 +53,8 @@ async def test_no_path_takes_a_parameter_that_it_does_not_know(url: str, store: 
     async with http_client(url) as client:
         for method, path, operation in OPERATIONS:
             response = await client.request(method, placed(path, store.organization), params={"colour": "red"})
-            known = ", ".join(name for name, _ in declared(operation)) or "none"
-            told = f"colour: is not a parameter here; there are: {known}"
+            names = ", ".join(name for name, _ in declared(operation)) or "none"
+            told = f"colour: is not a parameter here; there are: {names}"
             assert message_of(response, 400) == told, f"{method} {path}"
 
 
@@ -81,8 +81,8 @@ async def test_a_choice_has_the_values_that_the_refusal_names(
 
 
 def test_the_parameters_that_are_choices_are_known_to_be() -> None:
-    found = {(path.removeprefix(ORGANIZATION), name) for method, path, name, _ in CHOICES if method == "GET"}
-    assert found == {
+    path_and_names = {(path.removeprefix(ORGANIZATION), name) for method, path, name, _ in CHOICES if method == "GET"}
+    assert path_and_names == {
         ("/accountplans", "includeall"),
         *((f"/audit/{name}", "topic") for name in ("checkpoints", "consistency", "inclusion")),
         ("/balances/{id}/transactions", "entityType"),

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.stack
 PICKLISTS = ("currencies", "credit_reasons", "debit_reasons", "transaction_types")
 
 
-async def listed(picklist: Any, **asked: Any) -> list[str]:
-    return [entry.name async for entry in picklist.list(**asked)]
+async def listed(picklist: Any, **query: Any) -> list[str]:
+    return [entry.name async for entry in picklist.list(**query)]
 
 
 @pytest.mark.parametrize("name", PICKLISTS)
@@ -69,5 +69,7 @@ async def test_a_transaction_may_name_a_type_that_is_in_no_list(sdk: AsyncM3ter,
     )
     for type_id in (kind.id, "gone"):
         await sdk.balances.transactions.create(balance.id, amount=1, transaction_type_id=type_id)
-    found = [one async for one in sdk.balances.transactions.list(balance.id, transaction_type_id=kind.id)]
-    assert len(found) == 1
+    transactions = [
+        transaction async for transaction in sdk.balances.transactions.list(balance.id, transaction_type_id=kind.id)
+    ]
+    assert len(transactions) == 1

@@ -25,6 +25,6 @@ async def test_a_query_that_forgot_its_organization_shows_nobody_elses(
 
     assert (await http.get(f"accounts/{mine}")).status_code == 200
     assert (await http.get(f"accounts/{theirs}")).status_code == 404
-    assert [one["id"] for one in (await http.get("accounts")).json()["data"]] == [mine]
+    assert [document["id"] for document in (await http.get("accounts")).json()["data"]] == [mine]
     async with store.postgres.connection() as connection:  # nothing but row security stood in its way
         assert await view.get(connection, store.organization, "account", theirs) is not None

@@ -133,9 +133,9 @@ async def test_commitments_are_listed_by_their_filters(http: httpx.AsyncClient, 
         f"ids={scoped},{linked}": [linked, scoped],
         f"ids={scoped}&ids={linked}": [linked, scoped],
     }.items():
-        found = (await http.get(f"/commitments?{query}")).json()
-        assert [entry["id"] for entry in found["data"]] == expected, query
-        assert "nextToken" not in found
+        listed = (await http.get(f"/commitments?{query}")).json()
+        assert [entry["id"] for entry in listed["data"]] == expected, query
+        assert "nextToken" not in listed
 
 
 async def test_commitments_are_searched(http: httpx.AsyncClient, store: Store, account: str) -> None:

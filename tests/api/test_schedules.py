@@ -1,7 +1,7 @@
 """Schedules of a balance on m3ter's wire: their life, what they give from its day on, previews, and what is refused."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -61,14 +61,25 @@ async def clocked(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
         yield held
 
 
-async def listed(clocked: Clocked, query: str = "") -> list[tuple[str, Any, str]]:
-    """Day, amount and by whom, of every transaction, newest first."""
-    found, token = [], ""
+class Moved(NamedTuple):
+    """A transaction, as it is listed."""
+
+    day: str
+    amount: Any
+    by: str
+
+
+async def listed(clocked: Clocked, query: str = "") -> list[Moved]:
+    """Every transaction, newest first."""
+    moved, token = list[Moved](), ""
     while True:
         page = await clocked.below("GET", f"transactions?pageSize=2{token}{query}")
-        found += [(one["transactionDate"][:10], one["amount"], one["entityType"]) for one in page["data"]]
+        moved += [
+            Moved(document["transactionDate"][:10], document["amount"], document["entityType"])
+            for document in page["data"]
+        ]
         if "nextToken" not in page:
-            return found
+            return moved
         token = f"&nextToken={page['nextToken']}"
 
 
@@ -88,15 +99,15 @@ async def test_a_schedule_lives_below_its_balance(clocked: Clocked) -> None:
         await clocked.below("PUT", f"{path}/{made['id']}", made, 409)
         await clocked.below("PUT", f"{path}/{made['id']}", sent, 400)
         other = await clocked.below("POST", path, sent | {"code": "other"})
-        assert [one["id"] for one in (await clocked.below("GET", path))["data"]] == [other["id"], made["id"]]
+        assert [document["id"] for document in (await clocked.below("GET", path))["data"]] == [other["id"], made["id"]]
         page = await clocked.below("GET", f"{path}?pageSize=1")
-        assert [one["id"] for one in page["data"]] == [other["id"]]
+        assert [document["id"] for document in page["data"]] == [other["id"]]
         page = await clocked.below("GET", f"{path}?pageSize=1&nextToken={page['nextToken']}")
-        assert [one["id"] for one in page["data"]] == [made["id"]] and "nextToken" not in page
+        assert [document["id"] for document in page["data"]] == [made["id"]] and "nextToken" not in page
         kept = await clocked.ask("DELETE", f"/balances/{clocked.balance}?force=true", None, 409)
         assert "is not deleted: balance" in kept["message"]
-        for one in (made, other):
-            assert (await clocked.below("DELETE", f"{path}/{one['id']}"))["id"] == one["id"]
+        for schedule in (made, other):
+            assert (await clocked.below("DELETE", f"{path}/{schedule['id']}"))["id"] == schedule["id"]
         await clocked.below("GET", f"{path}/{made['id']}", None, 404)
         await clocked.below("DELETE", f"{path}/{made['id']}", None, 404)
     await clocked.ask("DELETE", f"/balances/{clocked.balance}")
@@ -151,32 +162,32 @@ async def test_a_change_and_an_end_keep_what_came_before_their_day(clocked: Cloc
     changed = await clocked.below("PUT", path, made | {"amount": 20})
     await clocked.reach("2026-05-01")
     paid = [("2026-04-30", 20), ("2026-03-31", 20), ("2026-02-28", 10.5), ("2026-01-31", 10.5)]
-    assert [one[:2] for one in await listed(clocked)] == paid
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == paid
     await clocked.below("PUT", path, changed | {"amount": 30, "effectiveDate": "2026-04-01"})
-    assert [one[:2] for one in await listed(clocked)] == [("2026-04-30", 30), *paid[1:]]
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == [("2026-04-30", 30), *paid[1:]]
     gone = await clocked.below("DELETE", f"{path}?effectiveDate=2026-03-31")
     assert (gone["amount"], gone["version"], gone["id"]) == (30, 3, made["id"])
-    assert [one[:2] for one in await listed(clocked)] == paid[2:]
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == paid[2:]
     assert await left(clocked, "2026-05-01") == 21
     wrong = await clocked.below("POST", "balancetransactionschedules", TOP_UPS | {"code": "wrong"})
     assert len(await listed(clocked)) == 6
     await clocked.below("DELETE", f"balancetransactionschedules/{wrong['id']}?force=true")
-    assert [one[:2] for one in await listed(clocked)] == paid[2:]
+    assert [(moved.day, moved.amount) for moved in await listed(clocked)] == paid[2:]
 
 
 async def test_a_preview_tells_what_would_come_and_keeps_nothing(clocked: Clocked) -> None:
     path = "balancetransactionschedules/preview?pageSize=6"
     shown = await clocked.below("POST", path, TOP_UPS)
     assert TOP_UPS.items() <= shown.items() and shown["nextRun"] == "2026-01-31T00:00:00Z"
-    days = [one["transactionDate"][5:10] for one in shown["data"]]
+    days = [document["transactionDate"][5:10] for document in shown["data"]]
     rest = await clocked.below("POST", f"{path}&nextToken={shown['nextToken']}", TOP_UPS)
-    days += [one["transactionDate"][5:10] for one in rest["data"]]
+    days += [document["transactionDate"][5:10] for document in rest["data"]]
     assert days == ["01-31", "02-28", "03-31", "04-30", "05-31", "06-30", "07-31", "08-31", "09-30", "10-31", "11-30"]
-    assert "nextToken" not in rest and {one["amount"] for one in rest["data"]} == {10.5}
+    assert "nextToken" not in rest and {document["amount"] for document in rest["data"]} == {10.5}
     shown = await clocked.below("POST", "balancechargeschedules/preview?pageSize=2", FEES)
     rest = await clocked.below("POST", f"balancechargeschedules/preview?nextToken={shown['nextToken']}", FEES)
     fees = [*shown["data"], *rest["data"]]
-    assert [(one["servicePeriodStartDate"][5:10], one["billDate"][5:], one["amount"]) for one in fees] == [
+    assert [(fee["servicePeriodStartDate"][5:10], fee["billDate"][5:], fee["amount"]) for fee in fees] == [
         ("01-15", "02-01", 1), ("02-01", "03-01", 1), ("03-01", "04-01", 1),
     ]  # fmt: skip
     wanted = {"accountId": clocked.account, "entityId": clocked.balance, "units": 3, "unitPrice": 0.335}
@@ -237,7 +248,7 @@ async def test_events_tell_of_schedules(clocked: Clocked, url: str) -> None:
     made = await clocked.below("POST", "balancechargeschedules", FEES)
     await clocked.below("DELETE", f"balancechargeschedules/{made['id']}")
     async with official_client(url, clocked.organization) as sdk:
-        events = [one async for one in sdk.events.list(resource_id=made["id"])]
-    assert [one.event_name for one in events] == [
+        events = [event async for event in sdk.events.list(resource_id=made["id"])]
+    assert [event.event_name for event in events] == [
         "billing.balancechargeschedule.deleted", "billing.balancechargeschedule.created",
     ]  # fmt: skip

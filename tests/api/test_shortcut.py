@@ -29,20 +29,20 @@ def scope(method: str, path: str) -> dict[str, Any]:
     return {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
 
 
-def tried(routes: list[Any], asked: dict[str, Any]) -> Any:
+def tried(routes: list[Any], request_scope: dict[str, Any]) -> Any:
     """The first route that takes it, of all but the shortcut."""
-    matches = ((route, route.matches(asked)[0]) for route in routes if not isinstance(route, Shortcut))
+    matches = ((route, route.matches(request_scope)[0]) for route in routes if not isinstance(route, Shortcut))
     return next((route for route, match in matches if match is Match.FULL), None)
 
 
 @pytest.mark.parametrize("filled", ["x", "search", "a b", "é"])
 def test_every_route_is_found(routes: list[Any], below: list[DeclaredRoute], shortcut: Shortcut, filled: str) -> None:
     for route in below:
-        asked = scope(route.method, re.sub(r"{\w+}", filled, route.path))
-        match, found = shortcut.matches(asked)
-        wanted = tried(routes, asked)
-        assert match is Match.FULL and found["route"] is wanted, asked
-        assert found["path_params"] == wanted.matches(asked)[1]["path_params"], asked
+        request_scope = scope(route.method, re.sub(r"{\w+}", filled, route.path))
+        match, route_scope = shortcut.matches(request_scope)
+        wanted = tried(routes, request_scope)
+        assert match is Match.FULL and route_scope["route"] is wanted, request_scope
+        assert route_scope["path_params"] == wanted.matches(request_scope)[1]["path_params"], request_scope
 
 
 @pytest.mark.parametrize(

@@ -57,11 +57,11 @@ async def test_accounts_are_made_once_and_their_usage_counts_once_whoever_is_los
                 await asyncio.sleep(0.2)
             while len(refused := (await metered.get("/usage/rejected")).json()["data"]) != len(IMPOSSIBLE):
                 await asyncio.sleep(0.2)
-    assert sorted(one["code"] for one in made) == sorted(codes)
-    assert {(one["name"] == one["code"], one["createdBy"]) for one in made} == {(True, ACTOR)}
+    assert sorted(account["code"] for account in made) == sorted(codes)
+    assert {(account["name"] == account["code"], account["createdBy"]) for account in made} == {(True, ACTOR)}
     assert len(await counted(system, store)) == len(codes)
-    assert {one["reason"] for one in refused} == {"unknown-account"}
-    assert sorted(one["accountCode"] for one in refused) == sorted(["x" * 81, "x" * 81, "x\ufffdy", " x"])
+    assert {refusal["reason"] for refusal in refused} == {"unknown-account"}
+    assert sorted(refusal["accountCode"] for refusal in refused) == sorted(["x" * 81, "x" * 81, "x\ufffdy", " x"])
     assert lost
 
 
@@ -98,5 +98,5 @@ async def test_where_nothing_is_configured_it_stays_refused(
         async with asyncio.timeout(PATIENCE_S):
             while not (refused := (await metered.get("/usage/rejected")).json()["data"]):
                 await asyncio.sleep(0.1)
-    assert [one["reason"] for one in refused] == ["unknown-account"]
+    assert [refusal["reason"] for refusal in refused] == ["unknown-account"]
     assert (await metered.get("/accounts")).json()["data"] == []

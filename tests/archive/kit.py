@@ -42,4 +42,4 @@ def records(place: FilePlace, manifest: Manifest) -> Iterator[Kept]:
 
 
 def wrong(place: FilePlace) -> list[str]:
-    return [one for found in verify(place) for one in found.wrong]
+    return [fault for found in verify(place) for fault in found.wrong]

@@ -92,4 +92,4 @@ async def test_what_comes_is_kept_until_it_is_asked_to_end(stack: Stack, tmp_pat
             aside.rename(manifest)
     finally:
         await child.kill()
-    assert not [one for found in verify(place) for one in found.wrong]
+    assert not [fault for found in verify(place) for fault in found.wrong]

@@ -108,7 +108,7 @@ def test_a_kill_at_any_moment_leaves_what_was_or_what_is(
         put(place, EVENTS, 0, some(4, 8))
     cleaned = archiver._cleaned(place, EVENTS, 0)  # what was left is passed now
     assert place.names(folder_of(EVENTS, 0)) == sorted([NAME, *(piece.name for piece in cleaned.pieces)])
-    assert [one.offset for one in records(place, cleaned)] == list(range(12))
+    assert [record.offset for record in records(place, cleaned)] == list(range(12))
 
 
 def test_two_who_write_one_archive_are_told(place: FilePlace) -> None:

@@ -20,7 +20,7 @@ def test_a_name_is_there_to_stay_before_anything_else_is_done(tmp_path: Path, mo
     def synced(descriptor: int) -> None:
         sync(descriptor)
         it = os.fstat(descriptor)
-        [path] = [one for one in (tmp_path, *tmp_path.rglob("*")) if os.path.samestat(one.stat(), it)]
+        [path] = [path for path in (tmp_path, *tmp_path.rglob("*")) if os.path.samestat(path.stat(), it)]
         done.append(path.name.split(".")[0] if path.is_dir() else "file")
 
     monkeypatch.setattr(place._fs, "mv", moved)

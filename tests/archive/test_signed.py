@@ -45,7 +45,7 @@ def test_how_far_the_signature_reaches_is_told(tmp_path: Path) -> None:
     """With the newest heads cut off, whatever stands behind the others is nobody's word: it is told where that begins,
     and is wrong once the notary would have signed it."""
     place = signed_until(tmp_path, 1)
-    [reach] = next(one for one in verify(place) if one.topic == EVENTS).signed
+    [reach] = next(verdict for verdict in verify(place) if verdict.topic == EVENTS).signed
     assert 0 < reach.signed < reach.end and reach.is_late and not wrong(place), "nobody said that it is to be signed"
     forge(place, reach.signed, b"another")
     ran = CliRunner().invoke(archive, ["verify", place.url, "--key", SIGNER.key])
@@ -59,7 +59,7 @@ def test_what_was_just_appended_need_not_be_signed_yet(tmp_path: Path, minutes: 
     """The last tick is not signed, and a record came so many minutes later."""
     last = len(signed_log().records[EVENTS, 0]) - 1
     place = signed_until(tmp_path, -1, ms=lambda offset: minutes * 60_000 * (offset == last))
-    [reach] = next(one for one in verify(place, SIGNER.key) if one.topic == EVENTS).signed
+    [reach] = next(verdict for verdict in verify(place, SIGNER.key) if verdict.topic == EVENTS).signed
     assert reach.is_late == (minutes == 15)
     ran = CliRunner().invoke(archive, ["verify", place.url, "--key", SIGNER.key])
     assert ran.exit_code == (minutes == 15) and f"signed up to offset {reach.signed} of {last + 1}" in ran.output
@@ -70,7 +70,7 @@ def test_what_a_restore_has_put_where_no_record_was_is_none_of_what_was_signed(t
     place, (records, where) = FilePlace(str(tmp_path)), (signed_log().records[EVENTS, 0], (EVENTS, 0))
     partition_counts.begun(place, dict.fromkeys(COUNTS, 1))
     gap = records[len(records) // 3][0]
-    heads = tokens_of([one for one in records if one[0] != gap], where)
+    heads = tokens_of([record for record in records if record[0] != gap], where)
     put(place, TREE_HEADS, 0, [Fetched(offset, value=token.encode()) for offset, token in enumerate(heads)])
     put(place, USAGE, 0, some(0, 1))
     put(place, CATALOG, 0, some(0, 1))
@@ -83,17 +83,17 @@ def forge(place: FilePlace, number: int, value: bytes) -> None:
     """Another value in a record of the log, by somebody who writes files and manifests as we do."""
     manifest = load(place, EVENTS, 0)
     [piece] = manifest.pieces
-    forged = [Fetched(*one[:5], ()) for one in records_of(read_piece(place, manifest, piece))]
+    forged = [Fetched(*record[:5], ()) for record in records_of(read_piece(place, manifest, piece))]
     forged[number] = replace(forged[number], value=value)
     written = write_piece(place, manifest, table_of(0, forged), piece.first, piece.next)
     place.write(f"{manifest.folder}/{NAME}", seal(Manifest(EVENTS, 0, pieces=(written,))))
 
 
 def test_a_log_that_was_signed_is_what_was_signed(signed: FilePlace) -> None:
-    found = {one.topic: one for one in verify(signed, SIGNER.key)}
-    assert not [line for one in found.values() for line in one.wrong]
+    found = {verdict.topic: verdict for verdict in verify(signed, SIGNER.key)}
+    assert not [line for verdict in found.values() for line in verdict.wrong]
     assert found[EVENTS].signed == [Reach(0, 75, 76, SIGNER.key, is_late=False)]
-    assert [one.key for one in found[CATALOG].signed] == [SIGNER.key]
+    assert [reach.key for reach in found[CATALOG].signed] == [SIGNER.key]
 
 
 def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: FilePlace) -> None:
@@ -103,5 +103,5 @@ def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: FilePlac
 
 
 def test_a_key_that_has_signed_nothing_is_told(signed: FilePlace) -> None:
-    found = [line for one in verify(signed, OTHER_SIGNER.key) for line in one.wrong]
+    found = [line for verdict in verify(signed, OTHER_SIGNER.key) for line in verdict.wrong]
     assert found == [f"nothing of {topic}/0 is signed with key {OTHER_SIGNER.key}" for topic in (EVENTS, CATALOG)]

@@ -89,15 +89,17 @@ async def standing(cluster: Cluster, topic: str) -> list[list[Seen]]:
             begin = (await reader.beginning_offsets(topic, [partition]))[partition]
             found.append([])
             async for some in reader.read(topic, partition, begin, end):
-                for one in some:
-                    headers = [(bytes_of_name(name), value) for name, value in one.headers]
-                    found[-1].append(Seen(one.offset, one.timestamp, one.timestamp_type, one.key, one.value, headers))
+                for record in some:
+                    headers = [(bytes_of_name(name), value) for name, value in record.headers]
+                    found[-1].append(
+                        Seen(record.offset, record.timestamp, record.timestamp_type, record.key, record.value, headers)
+                    )
     return found
 
 
 def kept(place: FilePlace, topic: str, partition: int) -> list[Seen]:
     manifest = load(place, topic, partition)
-    return [Seen(*one[:5], list(one.headers)) for one in records(place, manifest)]
+    return [Seen(*record[:5], list(record.headers)) for record in records(place, manifest)]
 
 
 @asynccontextmanager
@@ -111,7 +113,7 @@ async def administering(cluster: Cluster) -> Any:
 
 
 def contents(seen: Sequence[Seen]) -> list[tuple[int, bytes | None, bytes | None]]:
-    return [(one.ms, one.key, one.value) for one in seen]
+    return [(record.ms, record.key, record.value) for record in seen]
 
 
 async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stack, place: FilePlace) -> None:
@@ -130,7 +132,7 @@ async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stac
             for mine, theirs in zip(kept(place, topic, partition), wanted, strict=True):
                 assert mine == theirs
     assert before[USAGE][1][-1].headers[0][0].startswith(b"\xff\xfe") and before[EVENTS][0][0].kind == 1
-    assert not [one for found in verify(place) for one in found.wrong]
+    assert not [fault for found in verify(place) for fault in found.wrong]
 
     other = cluster_of(stack, "restored")
     done = await restore(other, place, LIMIT)
@@ -138,12 +140,12 @@ async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stac
     for topic, by_partition in before.items():
         found = await standing(other, topic)
         for partition, wanted in enumerate(by_partition):
-            real = [one for one in found[partition] if (GAP_HEADER.encode(), b"") not in one.headers]
+            real = [record for record in found[partition] if (GAP_HEADER.encode(), b"") not in record.headers]
             assert contents(real) == contents(wanted), "usage of aborted transactions is nobody's"
             if topic != USAGE:
-                assert [one.offset for one in real] == [one.offset for one in wanted]
-                assert [one.offset for one in found[partition]] == list(range(len(found[partition])))
-    assert not any(one.written for one in await restore(other, place, LIMIT))
+                assert [record.offset for record in real] == [record.offset for record in wanted]
+                assert [record.offset for record in found[partition]] == list(range(len(found[partition])))
+    assert not any(partition.written for partition in await restore(other, place, LIMIT))
     async with BatchWriter(other) as writer:  # the broker stamps again
         [appended] = await writer.append(USAGE, 0, [Record(None, b"now", ms=1)])
     assert appended.ms > 1_600_000_000_000
@@ -171,7 +173,7 @@ async def test_a_restore_that_was_killed_goes_on(
     await restore(other, place, LIMIT)
     for topic in COUNTS:
         wanted, found = await standing(cluster, topic), await standing(other, topic)
-        real = [[one for one in some if (GAP_HEADER.encode(), b"") not in one.headers] for some in found]
+        real = [[record for record in some if (GAP_HEADER.encode(), b"") not in record.headers] for some in found]
         assert [contents(some) for some in real] == [contents(some) for some in wanted]
 
 
@@ -215,7 +217,7 @@ async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, 
         while counts_of(place)[USAGE] == COUNTS[USAGE]:
             await archiver.keep()
     assert load(place, USAGE, 2).pieces == ()
-    assert not [one for found in verify(place) for one in found.wrong]
+    assert not [fault for found in verify(place) for fault in found.wrong]
 
 
 async def test_what_kafka_has_deleted_before_is_a_gap_of_usage_and_stops_the_log(

@@ -37,7 +37,10 @@ def whole(tmp_path: Path) -> FilePlace:
 
 
 def test_an_archive_that_is_as_it_was_written_says_what_it_holds(whole: FilePlace) -> None:
-    assert [(one.topic, one.partitions, one.records, one.files, one.wrong, one.gaps) for one in verify(whole)] == [
+    assert [
+        (verdict.topic, verdict.partitions, verdict.records, verdict.files, verdict.wrong, verdict.gaps)
+        for verdict in verify(whole)
+    ] == [
         (TREE_HEADS, 2, 100, 4, [], []),
         (EVENTS, 2, 100, 4, [], []),
         (CATALOG, 1, 50, 2, [], []),
@@ -170,6 +173,6 @@ def test_of_usage_what_kafka_had_deleted_before_is_said_and_of_the_log_it_is_wro
         known = load(whole, topic, 0)
         piece = write_piece(whole, known, table_of(0, some(70, 5)), 70, 75)
         whole.write(f"{known.folder}/{NAME}", seal(Manifest(topic, 0, pieces=(*known.pieces, piece))))
-    found = {one.topic: one for one in verify(whole)}
+    found = {verdict.topic: verdict for verdict in verify(whole)}
     assert found[USAGE].gaps == ["usage/0 lacks offsets 50 to 69"] and not found[USAGE].wrong
     assert "has a piece" in found[EVENTS].wrong[0]

@@ -7,21 +7,21 @@ from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
 from services.readside.family_now import load_family
 from services.readside.live import live_schema, use_schema
-from tests.projector.conftest import Place
+from tests.projector.conftest import Installation
 from tests.projector.log import Log, days
 
 
-async def bill_of(place: Place, log: Log, name: str, day: date) -> BillIssued:
+async def bill_of(installation: Installation, log: Log, name: str, day: date) -> BillIssued:
     """Issue a bill as a bill run does: from the live family, with its positions."""
-    loaded = await load_family(place.postgres, log.organization, log.id(name))
+    loaded = await load_family(installation.postgres, log.organization, log.id(name))
     [draft] = draft_bills(loaded.family, date=day)
     bill_id = str(uuid5(NAMESPACE_URL, f"bill {name} {day}"))
     return issue(draft, bill_id=bill_id, positions=loaded.positions)
 
 
-async def execute(place: Place, statement: str) -> str:
+async def execute(installation: Installation, statement: str) -> str:
     """Run a statement on the live read models; returns what it did."""
-    async with place.postgres.transaction() as connection:
+    async with installation.postgres.transaction() as connection:
         await use_schema(connection, await live_schema(connection))
         done: str = await connection.execute(statement)
         return done

@@ -1,5 +1,5 @@
 """Such an installation as the projector's tests have, for this package."""
 
-from tests.projector.conftest import place
+from tests.projector.conftest import installation
 
-__all__ = ["place"]
+__all__ = ["installation"]

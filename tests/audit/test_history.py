@@ -33,7 +33,7 @@ def digests(log: Sequence[Fetched], ranges: Sequence[tuple[int, int]], cuts: Seq
     for start, end in pairwise(edges):
         history.take(log[start:end])
     history.reach(20)
-    return [history.digest(*one) for one in ranges]
+    return [history.digest(*span) for span in ranges]
 
 
 _offsets = st.integers(0, 20)
@@ -44,7 +44,9 @@ _ranges = st.lists(st.tuples(_offsets, _offsets).map(lambda pair: (min(pair), ma
 def test_overlapping_ranges_in_any_polls_are_what_each_is_by_itself(
     ranges: list[tuple[int, int]], cuts: list[int]
 ) -> None:
-    alone = [digests([one for one in LOG if start <= one.offset < end], [(start, end)])[0] for start, end in ranges]
+    alone = [
+        digests([record for record in LOG if start <= record.offset < end], [(start, end)])[0] for start, end in ranges
+    ]
     assert digests(LOG, ranges, cuts) == alone and None not in alone
 
 
@@ -65,7 +67,7 @@ def test_every_byte_and_every_place_counts() -> None:
         first._replace(key=b"record 3", value=b""),
         first._replace(key=b"record", value=b" 3"),
     ]
-    found = {digests([one], [(0, 20)])[0] for one in (first, *others)}
+    found = {digests([record], [(0, 20)])[0] for record in (first, *others)}
     assert len(found) == 1 + len(others)
     two = [Fetched(0, 0, None, b"ab"), Fetched(1, 0, None, b"c")]
     other = [Fetched(0, 0, None, b"a"), Fetched(1, 0, None, b"bc")]

@@ -31,7 +31,7 @@ from services.readside.live import create_read_models, live_schema
 from services.run.stack import Stack
 from services.store.generations import load_generations
 from tests.audit.jobs import Fails, Sum, Tripled, Waits
-from tests.projector.conftest import PARTITIONS, Place, fresh_place
+from tests.projector.conftest import PARTITIONS, Installation, fresh_installation
 from tests.projector.driving import everything, project
 from tests.projector.log import Log, days
 
@@ -40,7 +40,7 @@ async def test_results_come_in_order_and_progress_is_that_of_all() -> None:
     told: list[int] = []
     jobs = [Sum(count) for count in (5, 0, 7, 2)]
     apart = await run_apart(Tripled(), jobs, 2, told.append)
-    assert [found for found, _ in apart] == [15, 0, 21, 6] and sum(told) == 14
+    assert [records for records, _ in apart] == [15, 0, 21, 6] and sum(told) == 14
     assert os.getpid() not in {process for _, process in apart}
     alone = await run_apart(Tripled(), jobs, 1, told.append)
     assert {process for _, process in alone} == {os.getpid()} and sum(told) == 28
@@ -61,16 +61,16 @@ async def test_a_failure_ends_all_in_its_words(
     raised: type[Exception], expected: type[Exception], passes: bool
 ) -> None:
     async with asyncio.timeout(60):
-        with pytest.raises(expected, match=r"^the log is newer$") as found:
+        with pytest.raises(expected, match=r"^the log is newer$") as caught:
             await run_apart(Fails(raised), [Sum(2), Sum(1)], 2, lambda _: None)
-    assert isinstance(found.value, Passing) is passes
+    assert isinstance(caught.value, Passing) is passes
 
 
 async def both_at_work(folder: Path) -> list[int]:
     async with asyncio.timeout(60):
-        while len(found := [int(path.name) for path in folder.iterdir()]) < 2:
+        while len(numbers := [int(path.name) for path in folder.iterdir()]) < 2:
             await asyncio.sleep(0.05)
-    return found
+    return numbers
 
 
 async def test_a_process_that_is_killed_ends_all_by_name_and_leaves_none(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def place(stack: Stack) -> AsyncIterator[Place]:
+async def installation(stack: Stack) -> AsyncIterator[Installation]:
     """An installation of its own, with usage in both partitions: what is compared is all of it."""
-    async with fresh_place(stack) as found:
+    async with fresh_installation(stack) as installation:
         log = Log("apart", PARTITIONS, generation="first")
         log.catalog()
         log.aggregation("largest", "m", "MAX")
@@ -106,9 +106,9 @@ async def place(stack: Stack) -> AsyncIterator[Place]:
         for partition in range(PARTITIONS):
             log.read(partition)
         log.tick(days(61)[-1])
-        await log.append(found.cluster)
-        await project(found)
-        yield found
+        await log.append(installation.cluster)
+        await project(installation)
+        yield installation
 
 
 @pytest.fixture
@@ -118,58 +118,61 @@ def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def schemas(connection: Connection) -> list[str]:
-    found = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%' ORDER BY 1")
-    return [row["nspname"] for row in found]
+    schemas = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%' ORDER BY 1")
+    return [row["nspname"] for row in schemas]
 
 
 @pytest.mark.stack
-async def test_tables_are_equal_however_many_processes_filled_them(place: Place) -> None:
-    postgres, names = place.postgres, ("alone", "apart")
+async def test_tables_are_equal_however_many_processes_filled_them(installation: Installation) -> None:
+    postgres, names = installation.postgres, ("alone", "apart")
     async with postgres.transaction() as connection:
         origins = (await load_generations(connection)).origins
         for name in names:
             await create_read_models(connection, name)
-    async with LogReader(place.cluster) as reader:
-        parts = [Part(*one) for one in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()]
+    async with LogReader(installation.cluster) as reader:
+        parts = [
+            Part(*partition_and_end)
+            for partition_and_end in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()
+        ]
     for processes, name in enumerate(names, 1):
-        filling, folded = Filling(postgres.url, None, place.cluster, name, origins), list[int]()
+        filling, folded = Filling(postgres.url, None, installation.cluster, name, origins), list[int]()
         await run_apart(filling, parts, processes, folded.append)
         assert sum(folded) == sum(part.records for part in parts) > 1_200
     async with (
-        postgres.transaction(isolation="repeatable_read") as one,
+        postgres.transaction(isolation="repeatable_read") as first_read,
         postgres.transaction(isolation="repeatable_read") as other,
     ):
-        assert await first_difference(one, other, *names, range(PARTITIONS)) is None
-        assert await digest_of(one, "alone") == await digest_of(other, "apart")
+        assert await first_difference(first_read, other, *names, range(PARTITIONS)) is None
+        assert await digest_of(first_read, "alone") == await digest_of(other, "apart")
     async with postgres.connection() as connection:
         for name in names:
             await drop_schema(connection, name)
 
 
 @pytest.mark.stack
-async def test_a_replay_in_processes_swaps_in_what_was_there(place: Place, always_apart: None) -> None:
-    before, folded = await everything(place), list[int]()
-    done = await replay(place.postgres, place.cluster, processes=2, progress=folded.append)
-    assert await everything(place) == before and sum(folded) == done.records > 1_200
+async def test_a_replay_in_processes_swaps_in_what_was_there(installation: Installation, always_apart: None) -> None:
+    before, folded = await everything(installation), list[int]()
+    done = await replay(installation.postgres, installation.cluster, processes=2, progress=folded.append)
+    assert await everything(installation) == before and sum(folded) == done.records > 1_200
 
 
 @pytest.mark.stack
-async def test_an_audit_says_the_same_and_names_the_same(place: Place, always_apart: None) -> None:
-    alone = await audit(place.postgres, place.cluster, processes=1)
-    apart = await audit(place.postgres, place.cluster, processes=2)
+async def test_an_audit_says_the_same_and_names_the_same(installation: Installation, always_apart: None) -> None:
+    alone = await audit(installation.postgres, installation.cluster, processes=1)
+    apart = await audit(installation.postgres, installation.cluster, processes=2)
     assert alone == apart and apart.passed and apart.accounts == 20
-    async with place.postgres.transaction() as connection:
+    async with installation.postgres.transaction() as connection:
         live = await live_schema(connection)
         await connection.execute(f"UPDATE {live}.usage_totals SET total = total + 1 WHERE day = '2026-01-05'")
-    wrong = await audit(place.postgres, place.cluster, processes=2)
+    wrong = await audit(installation.postgres, installation.cluster, processes=2)
     assert not wrong.passed and "usage_totals" in str(wrong.difference)
-    assert wrong == await audit(place.postgres, place.cluster, processes=1)
-    await replay(place.postgres, place.cluster, processes=2)
-    assert (await audit(place.postgres, place.cluster, processes=2)).passed
+    assert wrong == await audit(installation.postgres, installation.cluster, processes=1)
+    await replay(installation.postgres, installation.cluster, processes=2)
+    assert (await audit(installation.postgres, installation.cluster, processes=2)).passed
 
 
 @pytest.mark.stack
-async def test_an_audit_reads_the_log_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_audit_reads_the_log_once(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     read, offsets = LogReader.read, list[int]()
 
     def counting(self: LogReader, topic: str, partition: int, start: int, end: int) -> Any:
@@ -178,26 +181,26 @@ async def test_an_audit_reads_the_log_once(place: Place, monkeypatch: pytest.Mon
         return read(self, topic, partition, start, end)
 
     monkeypatch.setattr(LogReader, "read", counting)
-    report = await audit(place.postgres, place.cluster)
+    report = await audit(installation.postgres, installation.cluster)
     assert report.passed and report.events < 1.1 * sum(offsets) < 1.2 * report.events
 
 
 @pytest.mark.stack
 async def test_of_a_replay_with_a_killed_process_nothing_is_swapped(
-    place: Place, always_apart: None, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, always_apart: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with place.postgres.connection() as connection:
-        before, rows = await live_schema(connection), await everything(place)
-        work = asyncio.create_task(replay(place.postgres, place.cluster, processes=2))
+    async with installation.postgres.connection() as connection:
+        before, rows = await live_schema(connection), await everything(installation)
+        work = asyncio.create_task(replay(installation.postgres, installation.cluster, processes=2))
         ours = psutil.Process()
         async with asyncio.timeout(60):
-            while not (found := [one for one in ours.children() if "spawn_main" in " ".join(one.cmdline())]):
+            while not (children := [child for child in ours.children() if "spawn_main" in " ".join(child.cmdline())]):
                 await asyncio.sleep(0.01)
-        found[0].send_signal(signal.SIGKILL)
+        children[0].send_signal(signal.SIGKILL)
         with pytest.raises(ProcessDiedError):
             await work
-        assert await live_schema(connection) == before and await everything(place) == rows
-    done = await replay(place.postgres, place.cluster, processes=2)
+        assert await live_schema(connection) == before and await everything(installation) == rows
+    done = await replay(installation.postgres, installation.cluster, processes=2)
     assert done.replaced == before
-    async with place.postgres.connection() as connection:
+    async with installation.postgres.connection() as connection:
         assert await schemas(connection) == [done.schema]

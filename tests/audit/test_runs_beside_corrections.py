@@ -8,7 +8,7 @@ import pytest
 from events.facts.bills import BillIssued
 from services.audit.audit import audit
 from tests.audit.billing import bill_of
-from tests.projector.conftest import Place
+from tests.projector.conftest import Installation
 from tests.projector.driving import project
 from tests.projector.log import Log, days
 from tests.projector.test_corrections import correct
@@ -22,7 +22,7 @@ def charged(bill: BillIssued) -> Decimal:
 
 @pytest.mark.parametrize("overtaken", [True, False], ids=["settled before it came", "settled with it"])
 async def test_a_correction_beside_a_bill_run_is_on_one_bill_and_all_is_derived_again(
-    place: Place, overtaken: bool
+    installation: Installation, overtaken: bool
 ) -> None:
     name = "overtaken" if overtaken else "waited-for"
     whose = f"acme-{name}"  # bills of one name are one bill to these tests
@@ -34,30 +34,30 @@ async def test_a_correction_beside_a_bill_run_is_on_one_bill_and_all_is_derived_
     log.tick(datetime(2026, 2, 2, tzinfo=UTC))
     for tokens, ts in zip((5, 9, 3), days(3), strict=True):
         log.usage(whose, "m", ts, tokens=tokens)
-    await log.append(place.cluster)
-    await project(place)
+    await log.append(installation.cluster)
+    await project(installation)
 
     async def issued(day: date) -> BillIssued:
-        bill = await bill_of(place, log, whose, day)
+        bill = await bill_of(installation, log, whose, day)
         if overtaken and day.month == 2:  # its snapshot is read; the correction is in the log before it is
-            await correct(place, log, "u0-1")
+            await correct(installation, log, "u0-1")
         log.command(bill, account=log.id(whose))
-        await log.append(place.cluster)
-        await project(place)
+        await log.append(installation.cluster)
+        await project(installation)
         return bill
 
     if not overtaken:
-        await correct(place, log, "u0-1")
-        await log.append(place.cluster)
-        await project(place)
+        await correct(installation, log, "u0-1")
+        await log.append(installation.cluster)
+        await project(installation)
     first = await issued(date(2026, 2, 1))
     assert charged(first) == (17 + 90 if overtaken else 8 + 50)
     log.usage(whose, "m", datetime(2026, 2, 3, tzinfo=UTC), tokens=1)
     log.tick(datetime(2026, 3, 2, tzinfo=UTC))
-    await log.append(place.cluster)
-    await project(place)
+    await log.append(installation.cluster)
+    await project(installation)
     second = await issued(date(2026, 3, 1))
     assert charged(first) + charged(second) == 8 + 50 + 1 + 10
-    report = await audit(place.postgres, place.cluster)
+    report = await audit(installation.postgres, installation.cluster)
     assert report.passed, report.difference
     assert report.last_line().endswith("live == replay, unexplained 0.00")

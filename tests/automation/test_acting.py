@@ -83,7 +83,7 @@ async def test_a_top_up_is_once_an_arming_whoever_is_killed(common_system: Syste
     await settled(common_system.endpoints)
     assert await customer.acts(1) == [act]
     commitment = await customer.do("GET", f"commitments/{customer.commitment}")
-    assert [one["amount"] for one in commitment["topUps"]] == [100]
+    assert [top_up["amount"] for top_up in commitment["topUps"]] == [100]
     assert commitment["lastModifiedBy"] == "RULE_refill"
 
     # Twice in the month, and no more: the third time it is told why not, once.
@@ -96,8 +96,10 @@ async def test_a_top_up_is_once_an_arming_whoever_is_killed(common_system: Syste
     await settled(common_system.endpoints)
     await customer.acts(3)
     events = (await customer.do("GET", "events", None, eventName="automatic.topup"))["data"]
-    assert [one["m3terEvent"]["eventData"]["newDto"]["outcome"] for one in events] == ["REFUSED", "DONE", "DONE"]
-    assert {one["data"]["id"] for one in await customer.notified()} == {one["id"] for one in await customer.acts(3)}
+    assert [event["m3terEvent"]["eventData"]["newDto"]["outcome"] for event in events] == ["REFUSED", "DONE", "DONE"]
+    assert {notified["data"]["id"] for notified in await customer.notified()} == {
+        act["id"] for act in await customer.acts(3)
+    }
 
     # Other terms are another rule: with room again it pays in at once.
     whole = {"name": "refill", "code": "refill", "accountId": customer.account, "currency": "USD", **body}

@@ -60,11 +60,11 @@ def test_rules_act_once_an_arming_and_within_their_bounds(used: list[tuple[int, 
     acts = player.rules.acts
     assert len({act.id for act in acts}) == len({(act.rule_id, act.arming) for act in acts}) == len(acts)
     topped_up = player.resources.commitments[id_of("commitment", "ahead")].top_ups
-    assert [(one.date, one.amount, one.rule_code) for one in topped_up] == [
+    assert [(top_up.date, top_up.amount, top_up.rule_code) for top_up in topped_up] == [
         (act.day, act.amount, "refill") for act in done(player, TOP_UP)
     ]
-    for month in {(one.date.year, one.date.month) for one in topped_up}:
-        inside = [one.amount for one in topped_up if (one.date.year, one.date.month) == month]
+    for month in {(top_up.date.year, top_up.date.month) for top_up in topped_up}:
+        inside = [top_up.amount for top_up in topped_up if (top_up.date.year, top_up.date.month) == month]
         assert len(inside) <= 3 and sum(inside) <= 80
     assert all(act.found < act.threshold for act in acts if act.event_name == TOP_UP)
     assert all(act.found > act.threshold for act in acts if act.event_name == BILL)

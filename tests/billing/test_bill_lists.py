@@ -79,7 +79,7 @@ async def test_bills_of_an_account_and_of_a_period_page_by_page(patient: Shop) -
     first, second = [await patient.account(code) for code in ("first", "second")]
     await patient.bill("2026-01-31")
     await patient.bills()  # the lists know every command now
-    of_first, of_second = [await found(patient, f"bills/accountid/{one}") for one in (first, second)]
+    of_first, of_second = [await found(patient, f"bills/accountid/{id}") for id in (first, second)]
     assert len(of_first) == len(of_second) == 1
     assert await found(patient, "bills/accountid/nobody") == []
     both = sorted(of_first + of_second)

@@ -23,14 +23,14 @@ def of(*codes: str) -> dict[str, Any]:
 
 
 async def prepaid(shop: Shop, account: str, *fees: dict[str, Any], **more: Any) -> str:
-    amount = sum(one["amount"] for one in fees)
+    amount = sum(scheduled["amount"] for scheduled in fees)
     terms = YEAR | {"currency": "USD", "amount": amount, "feeDates": list(fees)} | more
     return await shop.create("commitments", accountId=account, **terms)
 
 
 async def by_month(shop: Shop, **more: Any) -> dict[str, dict[str, float]]:
     answered = await shop.do("POST", OBLIGATIONS, YEAR | more)
-    return {one["dateMonth"]: one["obligations"] for one in answered}
+    return {month["dateMonth"]: month["obligations"] for month in answered}
 
 
 async def test_fees_are_told_by_month_until_they_are_billed(shop: Shop) -> None:
@@ -79,7 +79,7 @@ async def test_commitments_are_a_file_for_whoever_has_its_link(shop: Shop) -> No
 
         async def ids(**more: Any) -> list[str]:
             url = (await shop.do("POST", DOWNLOAD, span | more))["downloadUrl"]
-            return [one["id"] for one in (await anybody.get(url)).json()["data"]]
+            return [document["id"] for document in (await anybody.get(url)).json()["data"]]
 
         assert await ids() == [other, first]
         assert await ids(**of("acme")) == [first]
@@ -102,4 +102,4 @@ async def test_a_file_has_as_many_as_were_asked_for_the_newest_first(shop: Shop)
     acme = await shop.account("acme")
     made = [await prepaid(shop, acme, fee("2026-02-01", number + 1)) for number in range(5)]
     found = await shop.do("GET", f"{DOWNLOAD}/file", startDate="2026-01-01", endDate="2026-01-02", limit=3)
-    assert [one["id"] for one in found["data"]] == made[:1:-1]
+    assert [document["id"] for document in found["data"]] == made[:1:-1]

@@ -34,11 +34,11 @@ def environment(shop: Shop) -> dict[str, str]:
 
 async def export(shop: Shop, what: str, folder: Path, *more: str) -> Rows:
     """The rows that an export adds to the folder; none if there is nothing new."""
-    known = set(folder.rglob("*.parquet"))
+    files_before = set(folder.rglob("*.parquet"))
     arguments = ("--organization", shop.organization, "--out", str(folder), "--format", "parquet", *more)
     ran = await trueup("export", what, *arguments, environment=environment(shop))
     assert ran.status == 0, ran.err
-    return [row for path in set(folder.rglob("*.parquet")) - known for row in pq.read_table(path).to_pylist()]
+    return [row for path in set(folder.rglob("*.parquet")) - files_before for row in pq.read_table(path).to_pylist()]
 
 
 async def job(shop: Shop, source: str = "OPERATIONAL", **more: Any) -> tuple[dict[str, Any], bytes]:
@@ -74,8 +74,8 @@ def by_ledger(rows: Rows) -> dict[str, Decimal]:
 
 async def in_a_warehouse(folder: Path) -> dict[str, Decimal]:
     """What the example for DuckDB says of revenue by month; it ends with another status if a bill does not balance."""
-    asked = (sys.executable, "examples/warehouse.py", str(folder))
-    process = await asyncio.create_subprocess_exec(*asked, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    arguments = (sys.executable, "examples/warehouse.py", str(folder))
+    process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     said = (await process.communicate())[0].decode()
     assert process.returncode == 0, said
     told = [line.split() for line in said.splitlines() if line.startswith("revenue")]
@@ -179,8 +179,8 @@ async def _a_journal_over_http_is_the_commands(shop: Shop, folder: Path) -> None
 async def _a_file_that_was_kept_for_long_enough_is_gone(shop: Shop, job_id: str) -> None:
     """As the API's process would find it in a month; whoever asks is told so, and the job stays."""
     async with open_postgres(shop.system.endpoints.database_url) as postgres:
-        place = str(shop.system.settings.home / "exports")
-        await Sweeper(postgres, postgres, ExportFiles(place)).sweep(datetime.now(UTC) + timedelta(days=31))
+        folder = str(shop.system.settings.home / "exports")
+        await Sweeper(postgres, postgres, ExportFiles(folder)).sweep(datetime.now(UTC) + timedelta(days=31))
     kept = await shop.do("GET", f"dataexports/jobs/{job_id}")
     assert kept["status"] == "SUCCEEDED" and "fileRemovedAt" in kept
     for path in ("getdownloadurl", "file"):

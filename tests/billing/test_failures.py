@@ -73,7 +73,7 @@ async def test_an_account_that_fails_is_named_on_the_job_and_the_others_are_bill
     document = await carried_out(store, await job_of(store))
     assert billed == [good]
     assert (document["status"], document["total"], document["pending"]) == ("COMPLETE", 3, 0)
-    messages = {one["accountId"]: one["message"] for one in document["failures"]}
+    messages = {failure["accountId"]: failure["message"] for failure in document["failures"]}
     assert messages == {broken: BUG, refused: str(BillNotPending(id="b", rule="is moved"))}
 
 

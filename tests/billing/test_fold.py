@@ -47,11 +47,11 @@ def folded(*facts: BillFact) -> Billed:
 
 def test_a_pending_bill_bills_nothing_and_moves() -> None:
     billed = folded(golden("BillOpened"), golden("BillMoved"))
-    [held] = billed.pending.values()
-    assert (held.bill_date, held.due_date) == (date(2026, 3, 1), date(2026, 3, 15))
-    assert billed.pending_of(held.account_id) == {held.currency: held} and not billed.pending_of("another")
+    [pending] = billed.pending.values()
+    assert (pending.bill_date, pending.due_date) == (date(2026, 3, 1), date(2026, 3, 15))
+    assert billed.pending_of(pending.account_id) == {pending.currency: pending} and not billed.pending_of("another")
     assert not billed.by_key and not billed.latest and not billed.bills
-    assert billed.versions == {held.bill_id: 2}
+    assert billed.versions == {pending.bill_id: 2}
 
 
 @pytest.mark.parametrize("end", ["BillDropped", "BillIssued"])
@@ -80,8 +80,8 @@ def test_what_accounts_that_are_gone_were_billed_is_told() -> None:
 
 def test_memos_become_lines_that_no_later_bill_corrects() -> None:
     billed = folded(golden("BillOpened"), golden("MemoAdded"))
-    [held] = billed.pending.values()
-    [line] = memo_lines(held, "Europe/Berlin")
+    [pending] = billed.pending.values()
+    [line] = memo_lines(pending, "Europe/Berlin")
     assert (line.type, line.amount, line.id) == ("CREDIT_MEMO", Decimal("-12.50"), golden("MemoAdded").memo_id)
     assert (line.key.start, line.wording["period_end"]) == (date(2026, 1, 1), date(2026, 2, 1))
     changed = folded(golden("BillOpened"), golden("MemoAdded"), golden("MemoChanged"))
@@ -95,8 +95,8 @@ def test_memos_become_lines_that_no_later_bill_corrects() -> None:
 
 def test_two_memos_of_one_product_and_period_are_two_lines() -> None:
     first, second = golden("MemoAdded"), golden("MemoAdded", memoId="6b2e4d8f-0000-5f0e-9d0c-0f6c1d2e3f40")
-    [held] = folded(golden("BillOpened"), first, second).pending.values()
-    lines = memo_lines(held, "UTC")
+    [pending] = folded(golden("BillOpened"), first, second).pending.values()
+    lines = memo_lines(pending, "UTC")
     assert len({line.key for line in lines}) == 2
 
 

@@ -27,10 +27,10 @@ ACCOUNTS = 256
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def crowd(billing_system: System) -> Shop:
     """An organization with many accounts and numbered invoices, so that a job takes several pages."""
-    found = await opened_shop(billing_system, billPrefix="INV-", sequenceStartNumber=100)
+    numbered = await opened_shop(billing_system, billPrefix="INV-", sequenceStartNumber=100)
     for start in range(0, ACCOUNTS, 8):
-        await asyncio.gather(*(found.account(f"account-{number}") for number in range(start, start + 8)))
-    return found
+        await asyncio.gather(*(numbered.account(f"account-{number}") for number in range(start, start + 8)))
+    return numbered
 
 
 async def begun(shop: Shop, job: dict[str, Any]) -> dict[str, Any]:
@@ -43,16 +43,16 @@ async def begun(shop: Shop, job: dict[str, Any]) -> dict[str, Any]:
 
 async def numbers(shop: Shop) -> list[int]:
     """The invoice numbers of all bills that stand, and a check that no account has two bills of one date."""
-    found, token = [], None
+    jobs, token = [], None
     await shop.bills(pageSize=1)
     while True:
         page = await shop.do("GET", "bills", excludeLineItems="true", **({"nextToken": token} if token else {}))
-        found += page["data"]
+        jobs += page["data"]
         if (token := page.get("nextToken")) is None:
             break
-    twice = Counter((bill["accountId"], bill["billDate"]) for bill in found)
+    twice = Counter((bill["accountId"], bill["billDate"]) for bill in jobs)
     assert max(twice.values()) == 1
-    return sorted(int(bill["sequentialInvoiceNumber"].removeprefix("INV-")) for bill in found)
+    return sorted(int(bill["sequentialInvoiceNumber"].removeprefix("INV-")) for bill in jobs)
 
 
 async def test_a_cancelled_job_ends_in_mid_run_and_the_next_bills_the_rest(crowd: Shop) -> None:
@@ -93,7 +93,7 @@ async def test_runs_at_once_never_bill_twice(crowd: Shop, monkeypatch: pytest.Mo
     async with open_postgres(url) as postgres, open_watcher(url, cluster) as watcher:
 
         async def run() -> int:
-            bills = BillRun(postgres, Waiter(watcher), lambda asked: organization_time(postgres, asked))
+            bills = BillRun(postgres, Waiter(watcher), lambda organization: organization_time(postgres, organization))
             request = BillRequest(crowd.organization, date(2026, 4, 1))
             return sum(
                 [sum(isinstance(fact, BillIssued) for fact in page) async for page in bills.run(request, Selection())]

@@ -63,33 +63,38 @@ async def billed(shop: Shop) -> str:
 
 async def stored(shop: Shop, bill_id: str) -> list[str]:
     """The types of the facts about the bill, in order; none is larger than a record may be."""
-    async with open_postgres(shop.system.endpoints.database_url, most=1) as postgres, postgres.connection() as held:
-        rows = await held.fetch(_FACTS, bill_id)
+    async with (
+        open_postgres(shop.system.endpoints.database_url, most=1) as postgres,
+        postgres.connection() as connection,
+    ):
+        rows = await connection.fetch(_FACTS, bill_id)
     assert all(row["bytes"] < RECORD_BYTES_LEAST for row in rows)
     return [row["type"] for row in rows]
 
 
 async def paged(shop: Shop, bill_id: str) -> list[dict[str, Any]]:
     """The bill's lines, a page of a hundred after the other."""
-    found: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
     page: dict[str, Any] = {"nextToken": ""}
     while "nextToken" in page:
         token = {"nextToken": page["nextToken"]} if page["nextToken"] else {}
         page = await shop.do("GET", "lineitems", billId=bill_id, pageSize=100, **token)
-        found += page["data"]
-    return found
+        documents += page["data"]
+    return documents
 
 
 async def exported(shop: Shop, bill_id: str) -> list[tuple[int, str, str]]:
     """Number, id and amount of each line of the bill that invoicing was told of, in the order of its topic."""
-    found = []
+    shown_lines = []
     async with LogReader(shop.system.endpoints.kafka) as reader:
         ends = await reader.end_offsets(BILL_LINES, range(PARTITIONS))
         for partition, end in ends.items():
             async for records in reader.read(BILL_LINES, partition, 0, end):
                 lines = [json.loads(record.value) for record in records]
-                found += [(one["number"], one["id"], one["amount"]) for one in lines if one["billId"] == bill_id]
-    return found
+                shown_lines += [
+                    (line["number"], line["id"], line["amount"]) for line in lines if line["billId"] == bill_id
+                ]
+    return shown_lines
 
 
 async def check_everywhere(shop: Shop, first: date) -> None:

@@ -123,7 +123,7 @@ async def test_the_official_client_takes_a_bill_through_its_life(patient: Shop) 
             service_period_end_date="2026-02-01T00:00:00Z",
             credit_reason_id="late",
         )
-        assert [one.id async for one in sdk.bills.credit_line_items.list(bill)] == [credit.id]
+        assert [credit_line_item.id async for credit_line_item in sdk.bills.credit_line_items.list(bill)] == [credit.id]
         assert (await sdk.bills.retrieve(bill)).bill_total == 10
         with pytest.raises(m3ter.ConflictError, match="is pending"):
             await sdk.bills.lock(bill)
@@ -133,6 +133,6 @@ async def test_the_official_client_takes_a_bill_through_its_life(patient: Shop) 
         with pytest.raises(m3ter.ConflictError, match="locked"):
             await sdk.bills.delete(bill)
         await patient.bills()
-        assert [one.id async for one in sdk.bills.list(status="APPROVED", exclude_line_items=True)] == [bill]
+        assert [bill.id async for bill in sdk.bills.list(status="APPROVED", exclude_line_items=True)] == [bill]
         found = await sdk.bills.search(search_query=f"id:{bill}")
-        assert found.data is not None and [one.id for one in found.data] == [bill]
+        assert found.data is not None and [document.id for document in found.data] == [bill]

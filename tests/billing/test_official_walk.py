@@ -79,9 +79,9 @@ async def customer(walk: Walk, ids: dict[str, str]) -> None:
     account = ids["account"] = await walk.lives("accounts", keep=True, code="walked", **fields)
     await walk.lives("accounts", code="gone", **fields)
     child = await walk.call("accounts.create", code="child", parent_account_id=account, **fields)
-    assert [one.id for one in await walk.call("accounts.list_children", account)] == [child.id]
-    found = await walk.call("accounts.search", search_query="code:walked")
-    assert [one.id for one in found.data] == [account]
+    assert [listed_child.id for listed_child in await walk.call("accounts.list_children", account)] == [child.id]
+    accounts = await walk.call("accounts.search", search_query="code:walked")
+    assert [account_found.id for account_found in accounts.data] == [account]
     contract = await walk.lives("contracts", keep=True, account_id=account, name="C", **NO_DAY)
     await walk.lives("contracts", account_id=account, name="Gone", **NO_DAY)
     await walk.lives("account_plans", account_id=account, plan_id=ids["plan"], contract_id=contract, **NO_DAY)
@@ -98,8 +98,8 @@ async def customer(walk: Walk, ids: dict[str, str]) -> None:
     assert (await walk.call("balances.transactions.summary", balance)).total_credit_amount == 5
     await schedules(walk, balance)
     for module, id in (("accounts", account), ("contracts", contract)):
-        asked: dict[str, Any] = {"billing_entities": ["CONTRACT", "PREPAYMENT"], "end_date": "2026-06-01T00:00:00Z"}
-        ended = await walk.call(f"{module}.end_date_billing_entities", id, **asked)
+        query: dict[str, Any] = {"billing_entities": ["CONTRACT", "PREPAYMENT"], "end_date": "2026-06-01T00:00:00Z"}
+        ended = await walk.call(f"{module}.end_date_billing_entities", id, **query)
         assert ended.status_message == "0 updated, 0 failed"
 
 
@@ -139,7 +139,7 @@ async def billing(walk: Walk, shop: Shop) -> None:
         }
         module = f"bills.{side}_line_items"
         made = await walk.call(f"{module}.create", bill, **fields)
-        assert [one.id for one in await walk.call(f"{module}.list", bill)] == [made.id]
+        assert [listed_item.id for listed_item in await walk.call(f"{module}.list", bill)] == [made.id]
         assert (await walk.call(f"{module}.retrieve", made.id, bill_id=bill)).amount == 2
         assert (await walk.call(f"{module}.update", made.id, bill_id=bill, **fields, version=1)).version == 2
         await walk.call(f"{module}.delete", made.id, bill_id=bill)
@@ -153,36 +153,40 @@ async def billing(walk: Walk, shop: Shop) -> None:
     for call, format in (("create_csv", "csv"), ("get_csv", "csv"), ("get_json", "json")):
         assert f"format={format}" in (await walk.call(f"statements.{call}", bill)).download_url
     await shop.bills()  # lists and searches know every command now
-    assert [one.id for one in await walk.call("bills.list")] == [bill]
-    assert [one.id for one in (await walk.call("bills.search", search_query="locked:false")).data] == [bill]
+    assert [listed_bill.id for listed_bill in await walk.call("bills.list")] == [bill]
+    assert [listed_bill.id for listed_bill in (await walk.call("bills.search", search_query="locked:false")).data] == [
+        bill
+    ]
     assert (await walk.call("bills.delete", bill)).id == bill
     again = (await shop.bill("2026-01-31"))["billIds"][0]
     assert (await walk.call("bills.approve", bill_ids=[again])).message == "1 bills approved"
     assert (await walk.call("bills.lock", again)).locked
     job = await walk.call("bill_jobs.create", bill_date="2026-02-01")
     assert (await walk.call("bill_jobs.retrieve", job.id)).id == job.id
-    assert job.id in [one.id for one in await walk.call("bill_jobs.list")]
+    assert job.id in [listed_job.id for listed_job in await walk.call("bill_jobs.list")]
     await walk.call("bill_jobs.cancel", job.id)
 
 
 async def the_rest(walk: Walk, ids: dict[str, str]) -> None:
     """Configuration, events, and sums of usage."""
-    held = await walk.call("organization_config.retrieve")
+    configuration = await walk.call("organization_config.retrieve")
     names = ("timezone", "currency", "year_epoch", "month_epoch", "week_epoch", "day_epoch", "days_before_bill_due")
-    fields = {name: getattr(held, name) for name in names}
+    fields = {name: getattr(configuration, name) for name in names}
     kept = {"extra_body": {"testClock": True}}
     lock: dict[str, Any] = {"bill_lock_date": "2025-12-31"}
     assert (await walk.call("bill_config.update", **lock)).version == 1
     assert (await walk.call("bill_config.retrieve")).bill_lock_date.isoformat() == "2025-12-31"
-    assert (await walk.call("organization_config.update", **fields, version=held.version, **kept)).currency == "USD"
+    assert (
+        await walk.call("organization_config.update", **fields, version=configuration.version, **kept)
+    ).currency == "USD"
     told: dict[str, Any] = {"code": "told", "name": "Told", "description": "Of new products", "always_fire_event": True}
     await walk.lives("notification_configurations", **told, event_name="configuration.product.created")
     events = await walk.call("events.list", page_size=100)
     assert {event.event_name for event in events} <= set((await walk.call("events.get_types")).events)
     assert (await walk.call("events.retrieve", events[0].id)).id == events[0].id
     assert len((await walk.call("events.get_fields", event_name=events[0].event_name)).events) == 1
-    asked: Any = [{"field_code": "n", "field_type": "MEASURE", "function": "SUM", "meter_id": ids["meter"]}]
-    assert (await walk.call("usage.query", aggregations=asked, groups=[{"group_type": "ACCOUNT"}])).data == []
+    aggregations: Any = [{"field_code": "n", "field_type": "MEASURE", "function": "SUM", "meter_id": ids["meter"]}]
+    assert (await walk.call("usage.query", aggregations=aggregations, groups=[{"group_type": "ACCOUNT"}])).data == []
 
 
 async def usage(walk: Walk, shop: Shop) -> None:
@@ -193,7 +197,7 @@ async def usage(walk: Walk, shop: Shop) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while not (refused := (await shop.do("GET", "usage/rejected"))["data"]):
             await asyncio.sleep(0.1)
-    assert [one["uid"] for one in refused] == ["refused"]
+    assert [refusal["uid"] for refusal in refused] == ["refused"]
     link = (await walk.call("usage.get_failed_ingest_download_url", file=refused[0]["id"])).url
     async with http_client("") as client:
         assert b'"refused"' in (await client.get(link)).content
@@ -201,8 +205,8 @@ async def usage(walk: Walk, shop: Shop) -> None:
 
 async def exports(walk: Walk) -> None:
     """The lines of the bills that were issued, as a file behind a link."""
-    asked: Any = {"source_type": "OPERATIONAL", "operational_data_types": ["BILL_LINE_ITEMS"]}
-    job_id = (await walk.call("data_exports.create_adhoc", **asked)).job_id
+    export: Any = {"source_type": "OPERATIONAL", "operational_data_types": ["BILL_LINE_ITEMS"]}
+    job_id = (await walk.call("data_exports.create_adhoc", **export)).job_id
     assert job_id in [job.id for job in await walk.call("data_exports.jobs.list")]
     assert (await walk.call("data_exports.jobs.retrieve", job_id)).id == job_id
     async with asyncio.timeout(PATIENCE_S):

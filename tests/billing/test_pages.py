@@ -60,10 +60,10 @@ class Page:
 
     async def billed(self) -> Counter[tuple[str, str]]:
         """How many bills each account has of each date; their numbers follow each other without a gap."""
-        found = await self.shop.bills(pageSize=100)
-        numbers = sorted(int(bill["sequentialInvoiceNumber"].removeprefix("INV-")) for bill in found)
-        assert numbers == list(range(1, 1 + len(found)))
-        return Counter((bill["accountId"], bill["billDate"]) for bill in found)
+        bills = await self.shop.bills(pageSize=100)
+        numbers = sorted(int(bill["sequentialInvoiceNumber"].removeprefix("INV-")) for bill in bills)
+        assert numbers == list(range(1, 1 + len(bills)))
+        return Counter((bill["accountId"], bill["billDate"]) for bill in bills)
 
     def once(self, *dates: str) -> Counter[tuple[str, str]]:
         """One bill of each account and date."""
@@ -76,9 +76,9 @@ async def page(billing_system: System) -> AsyncIterator[Page]:
     roots = [await shop.account(f"account-{number}") for number in range(ACCOUNTS)]
     url, cluster = billing_system.endpoints.database_url, billing_system.endpoints.kafka
     async with open_postgres(url) as postgres, open_watcher(url, cluster) as watcher:
-        found = Page(shop, postgres, Waiter(watcher), sorted(roots))
-        await found.waiter.until_projected()
-        yield found
+        page = Page(shop, postgres, Waiter(watcher), sorted(roots))
+        await page.waiter.until_projected()
+        yield page
 
 
 async def test_a_conflict_in_a_page_settles_that_family_again_and_no_other(page: Page) -> None:
@@ -92,7 +92,7 @@ async def test_a_conflict_in_a_page_settles_that_family_again_and_no_other(page:
     settled = {bill.account_id: bill for bill in issued if isinstance(bill, BillIssued)}
     assert settled.keys() == {first, *others} and len(issued) == ACCOUNTS - 1
     assert len(settled[first].lines) == 1 and all(len(settled[root].lines) == 2 for root in others)
-    ours = {fact.bill_id for one in stale for fact in one.facts}
+    ours = {fact.bill_id for stale_bill in stale for fact in stale_bill.facts}
     assert settled[first].bill_id not in ours  # settled again, not appended again
     assert {settled[root].bill_id for root in others} <= ours
     assert await page.billed() == page.once("2026-03-01") + Counter([(first, "2026-02-01")])
@@ -120,10 +120,10 @@ async def test_a_family_that_fails_costs_no_other_of_its_page(page: Page, monkey
     broken = page.roots[3]
 
     async def append(connection: Any, settled: Sequence[Settled], *rest: Any) -> Any:
-        found = await append_page(connection, settled, *rest)
-        if broken in {one.root_id for one in settled}:
+        appended = await append_page(connection, settled, *rest)
+        if broken in {family.root_id for family in settled}:
             raise ValueError("a bill that the store refuses")
-        return found
+        return appended
 
     monkeypatch.setattr(issuing, "append_page", append)
     with pytest.raises(ValueError, match="refuses"):
@@ -169,5 +169,5 @@ async def _bill_process(page: Page) -> asyncio.subprocess.Process:
     """`trueup bill` for January."""
     endpoints = page.shop.system.endpoints
     environment = os.environ | environment_at(endpoints)
-    asked = ("bill", "--date", "2026-02-01", "--organization", page.shop.organization)
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", *asked, env=environment)
+    arguments = ("bill", "--date", "2026-02-01", "--organization", page.shop.organization)
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", *arguments, env=environment)

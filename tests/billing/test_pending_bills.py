@@ -50,7 +50,7 @@ async def test_a_bill_is_locked_only_after_its_approval_and_then_stays(patient: 
     assert locked["lockedBy"]
     assert await patient.do("PUT", f"bills/{bill['id']}/lock") == locked
     assert "locked" in await patient.refused(409, "DELETE", f"bills/{bill['id']}")
-    assert [one["id"] for one in await patient.bills(locked="true")] == [bill["id"]]
+    assert [bill["id"] for bill in await patient.bills(locked="true")] == [bill["id"]]
     assert await patient.bills(locked="false") == []
 
 
@@ -132,7 +132,7 @@ async def test_among_many_an_empty_bill_is_dropped_and_the_others_are_approved(p
     ids = (await patient.bill("2026-01-31"))["billIds"]
     account = (await patient.do("GET", f"bills/{ids[1]}"))["accountId"]
     held = (await patient.do("GET", "commitments"))["data"]
-    [gone] = [one["id"] for one in held if one["accountId"] == account]
+    [gone] = [commitment["id"] for commitment in held if commitment["accountId"] == account]
     await patient.do("DELETE", f"commitments/{gone}")
     assert (await patient.do("POST", "bills/approve", {"billIds": ids}))["message"] == "2 bills approved"
     assert {bill["id"]: bill["status"] for bill in await patient.bills()} == {ids[0]: "APPROVED", ids[2]: "APPROVED"}
@@ -165,7 +165,7 @@ async def test_bills_are_searched(patient: Shop) -> None:
         f"ids:{bill['id']}",
     ):
         found = await patient.do("GET", "bills/search", searchQuery=query, sortBy="billDate")
-        assert [one["id"] for one in found["data"]] == [bill["id"]], query
+        assert [document["id"] for document in found["data"]] == [bill["id"]], query
     assert (await patient.do("GET", "bills/search", searchQuery="billDate>2026-02-01"))["data"] == []
     answer = await patient.ask("GET", "bills/search", searchQuery="colour:red")
     assert answer.status_code == 400 and "searchQuery" in answer.json()["message"]

@@ -42,7 +42,10 @@ async def test_top_ups_and_fees_come_with_the_clock(shop: Shop) -> None:
         shown = await told(shop, "GET", path)
         assert (shown["amount"], shown["amountSpent"], summary["balanceConsumed"]) == (amount - 6, 6, 6)
         listed = (await told(shop, "GET", f"{path}/transactions"))["data"]
-        assert (len(listed), {one["entityId"] for one in listed}) == (amount / 3, {top_ups["id"]})
+        assert (len(listed), {listed_transaction["entityId"] for listed_transaction in listed}) == (
+            amount / 3,
+            {top_ups["id"]},
+        )
     await told(shop, "DELETE", f"{path}/balancetransactionschedules/{top_ups['id']}?effectiveDate=2026-01-31")
     assert (await told(shop, "GET", path))["amount"] == 3
     summary = await told(shop, "GET", f"{path}/transactions/summary")

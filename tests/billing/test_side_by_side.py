@@ -51,9 +51,9 @@ class Yard:
 
     async def status(self, job: BillJob) -> str:
         async with self.store.postgres.connection() as connection:
-            held = await BILL_JOBS.get(connection, job.organization, job.id)
-        assert held is not None
-        return held.status
+            job_read = await BILL_JOBS.get(connection, job.organization, job.id)
+        assert job_read is not None
+        return job_read.status
 
     async def until(self, holds: Callable[[], Any]) -> None:
         async with asyncio.timeout(30):
@@ -183,13 +183,13 @@ async def test_a_waiting_job_holds_no_connection_of_the_pool(yard: Yard, monkeyp
 
 
 async def test_approvals_of_one_organization_hold_up_no_other(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    queries: list[str] = []
 
     async def organizations(_: AutoApprover) -> list[str]:
         return [yard.long, yard.short]
 
     async def approve_due(_: AutoApprover, organization: str) -> int:
-        asked.append(organization)
+        queries.append(organization)
         if organization == yard.long:
             await yard.held.wait()
         return 0
@@ -199,11 +199,11 @@ async def test_approvals_of_one_organization_hold_up_no_other(yard: Yard, monkey
     monkeypatch.setattr(runner, "LOOK_SECONDS", 0.05)
 
     async def again_and_again() -> bool:
-        return asked.count(yard.short) >= 3
+        return queries.count(yard.short) >= 3
 
     async with yard.running():
         await yard.until(again_and_again)
-    assert asked.count(yard.long) == 1
+    assert queries.count(yard.long) == 1
 
 
 async def test_a_job_that_another_process_carries_out_is_left_to_it(yard: Yard) -> None:

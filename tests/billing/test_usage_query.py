@@ -67,19 +67,28 @@ class Queried:
 
     def body(self, *functions: str, field: str = "seconds", **more: Any) -> dict[str, Any]:
         kind = "MEASURE" if field == "seconds" else "DIMENSION"
-        asked = [{"fieldCode": field, "fieldType": kind, "meterId": self.meter, "function": one} for one in functions]
-        return {"aggregations": asked, **more}
+        aggregations = [
+            {"fieldCode": field, "fieldType": kind, "meterId": self.meter, "function": function}
+            for function in functions
+        ]
+        return {"aggregations": aggregations, **more}
 
     async def rows(self, *functions: str, **more: Any) -> list[Any]:
         """The rows, each as a list: first day, account and dimensions as far as they are told, then the values."""
         answer = await self.shop.do("POST", "usage/query", self.body(*functions, **more))
         codes = {id: code for code, id in self.accounts.items()}
-        found = []
+        rows_told = []
         for row in answer["data"]:
-            place = [row["startDate"]] if "startDate" in row else []
-            place += [codes[row["accountId"]]] if "accountId" in row else []
-            found.append([*place, *row.get("dimensions", {}).values(), *(one["value"] for one in row["aggregations"])])
-        return found
+            labels = [row["startDate"]] if "startDate" in row else []
+            labels += [codes[row["accountId"]]] if "accountId" in row else []
+            rows_told.append(
+                [
+                    *labels,
+                    *row.get("dimensions", {}).values(),
+                    *(aggregation["value"] for aggregation in row["aggregations"]),
+                ]
+            )
+        return rows_told
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -88,16 +97,18 @@ async def usage(billing_system: Any) -> Queried:
     await shop.configure()
     await shop.clock("2026-02-03T00:00:00Z")
     await shop.catalog()
-    found = Queried(shop)
-    await found.prepare()
-    return found
+    queried = Queried(shop)
+    await queried.prepare()
+    return queried
 
 
 def by(group_type: str, **more: str) -> dict[str, str]:
     return {"groupType": group_type, **more}
 
 
-DAILY, WEEKLY, MONTHLY, QUARTERLY = [by("TIME", frequency=one) for one in ("DAY", "WEEK", "MONTH", "QUARTER")]
+DAILY, WEEKLY, MONTHLY, QUARTERLY = [
+    by("TIME", frequency=frequency) for frequency in ("DAY", "WEEK", "MONTH", "QUARTER")
+]
 ACCOUNTS, REGIONS = by("ACCOUNT"), by("DIMENSION", fieldCode="region")
 
 
@@ -143,7 +154,7 @@ async def test_no_more_rows_than_asked_for(usage: Queried) -> None:
 async def test_m3ters_client_asks(usage: Queried) -> None:
     shop = usage.shop
     async with official_client(shop.system.addresses.api_url, shop.organization) as sdk:
-        found = await sdk.usage.query(
+        answer = await sdk.usage.query(
             account_ids=[usage.accounts["bmce"]],
             meter_ids=[usage.meter],
             aggregations=[
@@ -153,9 +164,9 @@ async def test_m3ters_client_asks(usage: Queried) -> None:
             start_date="2026-01-01T00:00:00+00:00",
             limit=10,
         )
-    assert found.has_more_data is False and found.data is not None
+    assert answer.has_more_data is False and answer.data is not None
     value = {"meterId": usage.meter, "fieldCode": "seconds", "function": "SUM", "value": 30}
-    assert found.data == [{"accountId": usage.accounts["bmce"], "accountCode": "bmce", "aggregations": [value]}]
+    assert answer.data == [{"accountId": usage.accounts["bmce"], "accountCode": "bmce", "aggregations": [value]}]
 
 
 async def test_what_no_total_tells_is_refused_in_words(usage: Queried) -> None:

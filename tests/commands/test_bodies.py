@@ -26,7 +26,7 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("product", {"code": " p"}, "code: must have no control or invisible characters and no white space at its edges"),
     *(("product", {"code": f"p{unseen}q"}, "code: must have no control or invisible characters") for unseen in UNSEEN),
     *(("product", {"name": f"P{unseen}"}, "name: must have no control or invisible characters") for unseen in UNSEEN),
-    *(("product", {"code": f"p{one}q"}, "code: must have no control or invisible characters") for one in JOINERS),
+    *(("product", {"code": f"p{joiner}q"}, "code: must have no control or invisible characters") for joiner in JOINERS),
     ("product", {"code": "p" * 81}, "code: must have at most 80 characters"),
     ("product", {"name": ""}, "name: must have at least 1 character"),
     ("account", {"emailAddress": None}, "emailAddress: is required"),

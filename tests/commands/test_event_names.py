@@ -20,7 +20,7 @@ ABOUT_RESOURCES = {name for name, fact in FACTS.items() if issubclass(fact, Reso
 
 
 def test_every_fact_about_a_resource_has_a_name() -> None:
-    assert {one.fact_type for one in HAPPENINGS} == ABOUT_RESOURCES
+    assert {happening.fact_type for happening in HAPPENINGS} == ABOUT_RESOURCES
     assert len(NAMES) == 3 * len(KINDS) + 2
 
 
@@ -66,7 +66,9 @@ def test_all_that_a_resource_is_shown_with_is_told_as_a_field(kind: str) -> None
     more = {"accountId": "@acme"} if kind in ("commitment", "balance") else {"code": "other"}
     story = given(create(kind, "it", **more))
     for entity in KINDS[kind].held(story.resources).values():
-        name = next(one.name for one in HAPPENINGS if one.fact_type == f"{KINDS[kind].model.__name__}Created")
+        name = next(
+            happening.name for happening in HAPPENINGS if happening.fact_type == f"{KINDS[kind].model.__name__}Created"
+        )
         shown = {f"new.{field}" for field in document_of(entity)}
         assert shown <= fields_of(KINDS[kind].model, name).keys()
 

@@ -27,7 +27,7 @@ ROWS = {*(f"services/commands/{name}.py" for name in TABLE), "projections/resour
 def bodies(of: type[Resource]) -> Iterator[type[Resource]]:
     """Those that no other one is a kind of."""
     below = of.__subclasses__()
-    yield from (body for one in below for body in bodies(one)) if below else (of,)
+    yield from (body for nested_type in below for body in bodies(nested_type)) if below else (of,)
 
 
 BODIES = set(bodies(Resource)) - {OrganizationConfig}
@@ -36,7 +36,7 @@ NAMES = {name for row in KINDS.values() for name in (row.name, row.attribute, ro
 
 def test_every_body_has_its_row_its_attribute_and_its_facts() -> None:
     assert {row.model for row in KINDS.values()} == ATTRIBUTES.keys() == ENTITIES.keys() == BODIES
-    assert set(ATTRIBUTES.values()) <= {one.name for one in fields(Resources)}
+    assert set(ATTRIBUTES.values()) <= {field.name for field in fields(Resources)}
     for body in BODIES:
         assert {f"{body.__name__}{ending}" for ending in ("Created", "Updated", "Deleted")} <= FACTS.keys()
 
@@ -207,5 +207,5 @@ def test_nobody_else_lists_kinds() -> None:
         if where in ROWS or where.startswith("events/resources/"):
             continue
         for members in listed(parsed(path)):
-            found = [one.value for one in members if isinstance(one, ast.Constant) and one.value in NAMES]
+            found = [member.value for member in members if isinstance(member, ast.Constant) and member.value in NAMES]
             assert len(found) < 3 or 2 * len(found) < len(members), f"{where} lists {found}: see its rows"

@@ -45,8 +45,8 @@ class MadeUp:
         """Any request."""
         path = request.path_params["path"].removeprefix(f"organizations/{ORGANIZATION}/")
         self.asked.append((request.method, path, dict(request.query_params)))
-        found = self.answers.get(path, self.otherwise)
-        status, document = (found[0], {"message": found[1]}) if isinstance(found, tuple) else (200, found)
+        given = self.answers.get(path, self.otherwise)
+        status, document = (given[0], {"message": given[1]}) if isinstance(given, tuple) else (200, given)
         return answer(document, status)
 
     def bearer_of(self, _: str) -> Identity:
@@ -55,7 +55,7 @@ class MadeUp:
 
     def queries(self, path: str) -> list[dict[str, str]]:
         """What a path was asked with."""
-        return [query for _, asked, query in self.asked if asked == path]
+        return [query for _, path_asked, query in self.asked if path_asked == path]
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ def bill(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
         **{"timezone": "UTC", "billDate": "2026-02-01", "dueDate": "2026-03-03", "startDate": "2026-01-01"},
         **{"endDate": "2026-02-01", "createdDate": "2026-02-01T00:00:00Z", "createdBy": "somebody"},
         "lastCalculatedDate": "2026-02-01T00:00:00Z",
-        "billTotal": sum((one["subtotal"] for one in lines), Decimal(0)),
+        "billTotal": sum((bill_line["subtotal"] for bill_line in lines), Decimal(0)),
         "lineItems": list(lines),
         **more,
     }
@@ -162,4 +162,4 @@ def account(**more: Any) -> dict[str, Any]:
 
 def links(page: Element) -> list[str]:
     """Where its links lead."""
-    return [one.attributes["href"] for one in page.every("a")]
+    return [link.attributes["href"] for link in page.every("a")]

@@ -57,5 +57,9 @@ async def has_no_fault(page: Page, *rules: str) -> None:
     if rules:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
     found: list[dict[str, Any]] = (await Axe().run(page, options=options)).response["violations"]
-    told = [f"{one['id']}: {node['target']} {node['html'][:150]}" for one in found for node in one["nodes"]]
+    told = [
+        f"{violation['id']}: {node['target']} {node['html'][:150]}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
     assert not told, f"{page.url}\n" + "\n".join(told)

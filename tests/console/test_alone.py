@@ -22,7 +22,7 @@ async def test_a_part_that_is_missing_is_said_where_it_would_stand() -> None:
     for path in answers.keys() - {"accounts/a", "organizationconfig"}:
         async with before(MadeUp(answers | {path: AWAY})) as visit:
             page = await visit.see("/accounts/a")
-            told = [one.text for one in page.every("p") if "could not be had now" in one.text]
+            told = [paragraph.text for paragraph in page.every("p") if "could not be had now" in paragraph.text]
             span = "Between which days there is anything to see could not be had now."
             said = {"accounts/a/outlook": [], "accounts/a/timespan": [span]}
             assert told == said.get(path, [f"This could not be had now: {AWAY[1]}"]), path
@@ -39,7 +39,7 @@ async def test_who_was_signed_in_too_long_ago_signs_in_and_comes_back() -> None:
 async def test_what_is_empty_says_so_in_each_of_its_parts() -> None:
     async with before(MadeUp(account())) as visit:
         page = await visit.see("/accounts/a")
-        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 7
+        assert len([paragraph for paragraph in page.every("p") if paragraph.attributes.get("class") == "empty"]) == 7
     quiet = {"usage/rejected": EMPTY, "billjobs": EMPTY, "audit/checkpoints": EMPTY, "health": {"status": "ok"}}
     quiet |= {"bills": EMPTY, "accounts": EMPTY, "system": {"passes": [], "usage": [], "log": []}}
     async with before(MadeUp(quiet)) as visit:
@@ -66,7 +66,7 @@ async def test_a_job_that_runs_shows_how_far_it_is_and_is_ended(status: str, may
         assert "no price" in section.text
         bar = section.one("progress").attributes
         assert (bar["max"], bar["value"]) == ("8", "5")
-        forms = [one.attributes["action"] for one in section.every("form")]
+        forms = [form.attributes["action"] for form in section.every("form")]
         assert forms == ([f"{BASE}/operations/jobs/j%201/cancel"] if may_end else [])
         answer = await visit.http.post(f"{BASE}/operations/jobs/j%201/cancel", data={})
         assert answer.status_code == 403, "without the form's token nothing is done"
@@ -130,7 +130,7 @@ async def test_an_export_is_asked_for_from_where_the_last_one_ended_and_its_file
     async with before(api) as visit:
         page = await visit.see("/exports")
         assert page.one("section", id="exports").numbers == [7]
-        since = [one.attributes["value"] for one in page.every("input", name="since")]
+        since = [field.attributes["value"] for field in page.every("input", name="since")]
         assert since == ["0a-12", ""], "the form for another file says nothing by itself"
         answer = await visit.http.get(f"{BASE}/exports/e/file")
         where = "/organizations/o/dataexports/jobs/e/file?access_token=t"
@@ -180,8 +180,8 @@ async def test_nobody_sees_a_button_that_his_key_is_not_good_for(path: str) -> N
     for scopes in (every, every - {scope}):
         async with before(MadeUp(answers, scopes=scopes)) as visit:
             page = await visit.see(path)
-            leads = [one.attributes["action"] for one in page.every("form", method="post")] + links(page)
-            found = [one for one in leads if any(part in one for part in {*wanted})]
+            leads = [form.attributes["action"] for form in page.every("form", method="post")] + links(page)
+            found = [href for href in leads if any(part in href for part in {*wanted})]
             assert len(found) == (len(wanted) if scope in scopes else 0), found
 
 
@@ -194,5 +194,5 @@ async def test_ids_and_texts_of_whatever_kind_stay_what_they_are() -> None:
         [why] = page.one("section", id="lines").every("a")
         assert why.text == HOSTILE and why.attributes["href"] == f"{BASE}{path_of('bills', ID, 'lines', f'{ID}1')}"
         assert not page.every("b") and HOSTILE in page.one("section", **{"aria-label": "Bill"}).text
-        for href in [*links(page), *(one.attributes["action"] for one in page.every("form"))]:
+        for href in [*links(page), *(form.attributes["action"] for form in page.every("form"))]:
             assert href.startswith(f"{BASE}/") and not {*"\"'<>"} & {*href}, href

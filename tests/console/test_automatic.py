@@ -54,7 +54,7 @@ async def test_a_rule_is_switched_by_the_version_that_was_seen() -> None:
     async with before(made_up) as visit:
         page = await visit.see("/accounts/a/automatic/top-up/r")
         form = page.one("form")
-        fields = {one.attributes["name"]: one.attributes["value"] for one in form.every("input")}
+        fields = {field.attributes["name"]: field.attributes["value"] for field in form.every("input")}
         assert (fields["active"], fields["version"]) == ("false", "3") and "Switch it off" in form.text
         answer = await visit.send("/accounts/a/automatic/top-up/r", active="false", version="3")
         assert answer.status_code == 303 and ("PUT", "automatictopups/r", {}) in made_up.asked

@@ -27,8 +27,8 @@ def chromium() -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def context(office: Office) -> AsyncIterator[BrowserContext]:
-    async with running_chromium() as browser, signed_in(browser, office) as found:
-        yield found
+    async with running_chromium() as browser, signed_in(browser, office) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -80,11 +80,11 @@ async def test_an_account_is_looked_at_and_asked_what_if(office: Office, page: P
     await has_no_fault(page)
     await page.get_by_label("Account, commitment, balance or bill").fill("acme")
     await page.get_by_role("button", name="Search").click()
-    held = await office.api.exact(f"commitments/{office.ids['prepaid']}")
-    assert (await numbers(page, "#commitments"))[-2:] == [held["amountSpent"], held["amountRemaining"]]
+    commitment = await office.api.exact(f"commitments/{office.ids['prepaid']}")
+    assert (await numbers(page, "#commitments"))[-2:] == [commitment["amountSpent"], commitment["amountRemaining"]]
     await has_no_fault(page)
     await page.locator("#commitments").get_by_role("link", name="prepaid").click()
-    told = await office.api.exact(f"commitments/{held['id']}/balance")
+    told = await office.api.exact(f"commitments/{commitment['id']}/balance")
     assert (await numbers(page, "#standing"))[-1] == told["remaining"]
     await page.get_by_text("As a table").first.click()
     await has_no_fault(page)
@@ -92,7 +92,7 @@ async def test_an_account_is_looked_at_and_asked_what_if(office: Office, page: P
     await page.get_by_label("Amount", exact=True).fill("1000")
     await page.get_by_role("button", name="Compare").click()
     body = {"accountId": office.ids["acme"], "commitments": [
-        (await office.api.do("GET", f"commitments/{held['id']}")) | {"amount": 1000}]}  # fmt: skip
+        (await office.api.do("GET", f"commitments/{commitment['id']}")) | {"amount": 1000}]}  # fmt: skip
     [bill] = (await office.api.do("POST", "bills/whatif", body))["bills"]
     assert (await numbers(page, "#answer tfoot"))[-1] == Decimal(str(bill["difference"])) != 0
     await has_no_fault(page)
@@ -112,8 +112,8 @@ async def test_the_sliders_are_moved_by_keys_and_the_page_follows(office: Office
     said = page.locator("#time-says")
     await expect(said).to_contain_text("Not now")
     snapshot = await office.api.exact(f"accounts/{id}/snapshot", asOf="2026-02-26")
-    [held] = snapshot["commitments"]
-    assert (await numbers(page, "#commitments"))[-2:] == [held["amountSpent"], held["amountRemaining"]]
+    [commitment] = snapshot["commitments"]
+    assert (await numbers(page, "#commitments"))[-2:] == [commitment["amountSpent"], commitment["amountRemaining"]]
     await expect(slider).to_be_focused()
     await has_no_fault(page)
     await field.fill("2026-01-15")

@@ -49,13 +49,13 @@ NAMED = {"account": "acme", "id": "u-1"}
 def borne(page: Element) -> dict[str, str]:
     """The fields of the form that does something."""
     [form] = page.every("form", method="post")
-    return {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")}
+    return {field.attributes["name"]: field.attributes.get("value", "") for field in form.every("input")}
 
 
 async def test_what_was_corrected_is_listed_with_who_when_and_why() -> None:
-    one = EVENT | {"status": "VOIDED", "correctionId": "c", "dtCreated": "2026-02-01T00:00:00Z", "createdBy": "ada"}
-    two = one | {"status": "AMENDED", "reason": HOSTILE, **AMENDED}
-    async with before(MadeUp({"usage/corrections": {"data": [one, two], "nextToken": "on"}})) as visit:
+    voided = EVENT | {"status": "VOIDED", "correctionId": "c", "dtCreated": "2026-02-01T00:00:00Z", "createdBy": "ada"}
+    two = voided | {"status": "AMENDED", "reason": HOSTILE, **AMENDED}
+    async with before(MadeUp({"usage/corrections": {"data": [voided, two], "nextToken": "on"}})) as visit:
         page = await visit.see("/corrections", of="acme")
         first, second = (row.text for row in page.one("table").every("tr")[1:])
         assert "calls 5.50, user x" in first and "Nothing" in first and "ada" in first and "Voided" in first
@@ -77,8 +77,8 @@ async def test_an_event_is_voided_with_the_amount_named() -> None:
         assert (done.status_code, done.headers["location"].rpartition("/")[2]) == (303, "corrections?done=1")
         api.answers["usage/void"] = tried("VOIDED", "-13")
         again = await visit.send("/corrections/event", **sent)
-        asked = parsed(again.text).one("main").text
-        assert again.status_code == 409 and "Nothing was done" in asked and "Void it: -$13.00" in asked
+        question = parsed(again.text).one("main").text
+        assert again.status_code == 409 and "Nothing was done" in question and "Void it: -$13.00" in question
         api.answers["usage/void"] = tried("VOIDED", correctionId="c", bills=[])
         assert (await visit.send("/corrections/event", **sent)).status_code == 303, "sent twice it is done once"
         assert "it is voided" in (await visit.see("/corrections/event", **NAMED)).text
@@ -89,7 +89,7 @@ async def test_an_event_is_changed_with_the_amount_named() -> None:
     async with before(api) as visit:
         page = await visit.see("/corrections/event", **NAMED)
         change = page.every("form")[-1]
-        fields = {one.attributes["name"]: one.attributes.get("value", "") for one in change.every("input")}
+        fields = {field.attributes["name"]: field.attributes.get("value", "") for field in change.every("input")}
         assert fields == NAMED | {
             **{"do": "amend", "field.measure.calls": "5.50", "field.who.user": "x", "field.cost.usd": ""}
         }
@@ -104,9 +104,9 @@ async def test_an_event_is_changed_with_the_amount_named() -> None:
 
 async def test_many_are_voided_with_their_number_and_amount_named() -> None:
     api = MadeUp(dict(API))
-    asked = {"accounts": "acme, other", "source": "/bulk"}
+    fields = {"accounts": "acme, other", "source": "/bulk"}
     async with before(api) as visit:
-        page = await visit.see("/corrections/matching", **asked)
+        page = await visit.see("/corrections/matching", **fields)
         [button] = page.one("form", method="post").every("button")
         assert button.text == "Void 3: -$12.50" and page.one("h1").text == "Take out 3 events?"
         assert "ask again" in page.text and len(page.every("section")) == 1

@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 async def test_what_if_shows_the_bills_side_by_side(office: Office, visitor: Visitor) -> None:
     id, commitment = office.ids["acme"], office.ids["prepaid"]
     path = f"/accounts/{id}/what-if"
-    asked = {"commitment": commitment, "commitment.amount": "1000", "commitment.overageSurchargePercent": "20",
+    fields = {"commitment": commitment, "commitment.amount": "1000", "commitment.overageSurchargePercent": "20",
              "to": "2026-02-28"}  # fmt: skip
-    page = await visitor.see(path, 200, **asked)
-    held = await office.api.do("GET", f"commitments/{commitment}")
+    page = await visitor.see(path, 200, **fields)
+    commitment_document = await office.api.do("GET", f"commitments/{commitment}")
     body = {"accountId": id, "lastDateInBillingPeriod": "2026-02-28",
-            "commitments": [held | {"amount": 1000, "overageSurchargePercent": 20}]}  # fmt: skip
+            "commitments": [commitment_document | {"amount": 1000, "overageSurchargePercent": 20}]}  # fmt: skip
     told = json.loads((await office.api.ask("POST", "bills/whatif", body)).text, parse_float=Decimal)
     [bill], section = told["bills"], page.one("section", id="answer")
     names = ("today", "supposed", "difference")
@@ -31,14 +31,14 @@ async def test_what_if_shows_the_bills_side_by_side(office: Office, visitor: Vis
     assert Decimal(str(preview["billTotal"])) == bill["today"]
     supposed = await office.api.do("POST", "bills/preview", body)
     assert Decimal(str(supposed["billTotal"])) == bill["supposed"]
-    assert await office.api.do("GET", f"commitments/{commitment}") == held, "nothing is written"
-    [form] = [one for one in page.every("form") if one.every("input", name="commitment.amount")]
+    assert await office.api.do("GET", f"commitments/{commitment}") == commitment_document, "nothing is written"
+    [form] = [form for form in page.every("form") if form.every("input", name="commitment.amount")]
     assert form.one("input", name="commitment.amount").attributes["value"] == "1000", "the address keeps the question"
     answer = await visitor.http.get(form.attributes["action"], params=filled(form) | {"to": ""})
     assert answer.status_code == 303
     kept = dict(httpx.URL(answer.headers["location"]).params)
-    del asked["to"]
-    assert kept == asked, "of what the form sends the address keeps what is changed"
+    del fields["to"]
+    assert kept == fields, "of what the form sends the address keeps what is changed"
 
 
 async def test_what_if_takes_prices_and_refuses_what_the_api_would(office: Office, visitor: Visitor) -> None:
@@ -72,10 +72,10 @@ async def test_what_if_takes_what_a_plan_charges_and_a_term_that_is_no_more(offi
     """As the same terms in the question to the API; a surcharge of 10 % is taken away, and a plan ended."""
     id, prepaid, plan = office.ids["acme"], office.ids["prepaid"], office.ids["plan-USD"]
     path = f"/accounts/{id}/what-if"
-    held = await office.api.do("GET", f"commitments/{prepaid}")
+    commitment_document = await office.api.do("GET", f"commitments/{prepaid}")
     [attached] = (await office.api.do("GET", "accountplans", account=id))["data"]
     fees = {"standingCharge": 35, "minimumSpend": 900, "effectiveDate": "2026-02-01"}
-    for asked, supposed in (
+    for fields, supposed in (
         (
             {"plan": plan} | {f"plan.{name}": f"{value}" for name, value in fees.items()},
             {"plans": [await office.api.do("GET", f"plans/{plan}") | fees]},
@@ -88,12 +88,17 @@ async def test_what_if_takes_what_a_plan_charges_and_a_term_that_is_no_more(offi
             {"commitment": prepaid, "commitment.amount": "100", "commitment.overageSurchargePercent": ""},
             {
                 "commitments": [
-                    {name: held[name] for name in held if name != "overageSurchargePercent"} | {"amount": 100}
+                    {
+                        name: commitment_document[name]
+                        for name in commitment_document
+                        if name != "overageSurchargePercent"
+                    }
+                    | {"amount": 100}
                 ]
             },
         ),
     ):
-        page = await visitor.see(path, 200, **asked, to="2026-03-31")
+        page = await visitor.see(path, 200, **fields, to="2026-03-31")
         body = {"accountId": id, "lastDateInBillingPeriod": "2026-03-31", **supposed}
         told = json.loads((await office.api.ask("POST", "bills/whatif", body)).text, parse_float=Decimal)
         numbers = page.one("section", id="answer").one("tfoot").numbers
@@ -104,12 +109,12 @@ async def test_what_if_takes_what_a_plan_charges_and_a_term_that_is_no_more(offi
 def filled(form: Element) -> dict[str, str]:
     """What a form sends as it stands."""
     chosen = {
-        one.attributes["name"]: option.attributes["value"]
-        for one in form.every("select")
-        for option in one.every("option")
+        select.attributes["name"]: option.attributes["value"]
+        for select in form.every("select")
+        for option in select.every("option")
         if "selected" in option.attributes
     }
-    return {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")} | chosen
+    return {field.attributes["name"]: field.attributes.get("value", "") for field in form.every("input")} | chosen
 
 
 async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, visitor: Visitor) -> None:
@@ -120,7 +125,7 @@ async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, vis
     [form] = confirm.every("form", method="post")
     assert "Approve $10.00" in form.text and confirm.numbers[0] == before == 10
     [ask] = [
-        one for one in (await visitor.see(f"/bills/{id}/memo", kind="credit")).every("form") if one.every("select")
+        form for form in (await visitor.see(f"/bills/{id}/memo", kind="credit")).every("form") if form.every("select")
     ]
     line = ask.one("select").every("option")[0].attributes["value"]
     for wrong in ({"amount": "no"}, {"amount": "0"}, {"amount": "1", "description": " "}):
@@ -147,13 +152,13 @@ async def test_what_was_seen_of_a_bill_has_to_be_what_it_is(office: Office, visi
     """Two look at it, and one of them acts: the other one is told so, and nothing is done for him."""
     id = await office.opened_bill()
     [line] = (await office.api.exact(f"bills/{id}"))["lineItems"]
-    asked = {"kind": "credit", "amount": "4", "description": "Sorry", "lineId": line["id"]}
-    one, other, again = [
-        (await visitor.see(f"/bills/{id}/{page}", **(asked if page == "memo" else {}))).one("form", method="post")
+    fields = {"kind": "credit", "amount": "4", "description": "Sorry", "lineId": line["id"]}
+    first, other, again = [
+        (await visitor.see(f"/bills/{id}/{page}", **(fields if page == "memo" else {}))).one("form", method="post")
         for page in ("memo", "memo", "recalculate")
     ]
     assert "Calculate $10.00 again" in again.text
-    await visitor.send(one)
+    await visitor.send(first)
     for form in (other, again):
         refused = await visitor.send(form, 409)
         [told] = refused.every("p", role="alert")
@@ -179,7 +184,7 @@ async def test_refused_usage_is_shown_byte_for_byte_and_sent_again(office: Offic
     refused = await office.api.do("GET", "usage/rejected")
     section = page.one("section", id="refused")
     assert section.every("table")[0].numbers == [Decimal(count) for count in refused["counts"].values()]
-    [conflict] = [one for one in refused["data"] if one["reason"] == "id-conflict"]
+    [conflict] = [document for document in refused["data"] if document["reason"] == "id-conflict"]
     record = await visitor.see(f"/operations/refused/{conflict['id']}")
     assert '"calls": 901' in record.one("pre").text
     answer = await visitor.get(f"/operations/refused/{conflict['id']}/bytes")

@@ -77,6 +77,6 @@ def test_the_console_asks_the_api_and_nobody_else() -> None:
                 and node.module.split(".")[0] in ("services", "events", "projections")
             ):
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
-                assert all(any(f"{name}.".startswith(f"{one}.") for one in allowed) for name in names), (
+                assert all(any(f"{name}.".startswith(f"{module}.") for module in allowed) for name in names), (
                     f"{path}: {names}"
                 )

@@ -18,7 +18,7 @@ PATH = "/accounts/a/forget"
 async def test_it_names_what_is_forgotten_and_what_is_not() -> None:
     async with before(MadeUp(HELD)) as visit:
         facts = (await visit.see(PATH)).one("dl")
-        assert [one.text.strip() for one in facts.every("dd")] == [
+        assert [cell.text.strip() for cell in facts.every("dd")] == [
             *("Acme", "ann@example.com", "1 <b>Lane</b>", "Bert", "who used it")
         ]
 
@@ -28,7 +28,7 @@ async def test_it_is_done_with_the_accounts_code_alone() -> None:
     async with before(made_up) as visit:
         refused = await visit.send(PATH, code="acm", reason="asked for")
         assert refused.status_code == 400 and "Nothing was done" in refused.text
-        assert not [one for one in made_up.asked if one[0] == "POST"]
+        assert not [request for request in made_up.asked if request[0] == "POST"]
         done = await visit.send(PATH, code=" acme ", reason="asked for")
         assert done.status_code == 303 and done.headers["location"] == f"{BASE}/accounts/a"
         assert ("POST", "accounts/a/forget", {}) in made_up.asked
@@ -51,5 +51,7 @@ async def test_only_who_may_forget_is_led_there_and_only_where_keys_are_kept() -
 async def test_an_account_that_was_forgotten_says_when() -> None:
     forgotten = PERSONAL | {"name": "[forgotten]", "forgottenAt": "2026-03-01T10:00:00Z"}
     async with before(MadeUp(HELD | {"accounts/a": forgotten})) as visit:
-        [notice] = [one for one in (await visit.see("/accounts/a")).every("p") if "was forgotten" in one.text]
+        [notice] = [
+            paragraph for paragraph in (await visit.see("/accounts/a")).every("p") if "was forgotten" in paragraph.text
+        ]
         assert notice.text.startswith("Its personal data was forgotten on 1 Mar 2026")

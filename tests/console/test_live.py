@@ -163,16 +163,16 @@ async def test_a_process_that_ends_ends_all_streams_and_begins_none() -> None:
 async def test_streams_are_bounded_for_each_visitor_and_for_all() -> None:
     world = World()
     world.streams.most, world.streams.most_each = 3, 2
-    held = [await world.events(world.visit()) for _ in range(2)]
-    for one in held:
-        await some(one, 1)
+    streams = [await world.events(world.visit()) for _ in range(2)]
+    for stream in streams:
+        await some(stream, 1)
     with pytest.raises(Refused, match="too many"):
         await world.events(world.visit())
     other = await world.events(world.visit(key="other"))
     await some(other, 1)
     with pytest.raises(Refused, match="too many"):
         await world.events(world.visit(key="third"))
-    await cast(Any, held[0]).aclose()
+    await cast(Any, streams[0]).aclose()
     await world.events(world.visit())
 
 

@@ -23,7 +23,7 @@ async def test_the_list_names_accounts_and_who_they_are_billed_with(office: Offi
     assert {code: names[code] for code in named} == named
     [child] = [row for row in page.every("tr")[1:] if row.one("th").text == "long-child"]
     assert child.every("td")[1].text == "long"
-    assert [one.attributes["href"] for one in page.every("a") if one.text == "acme"] == [
+    assert [link.attributes["href"] for link in page.every("a") if link.text == "acme"] == [
         f"{office.base}/accounts/{office.ids['acme']}"
     ]
 
@@ -31,10 +31,10 @@ async def test_the_list_names_accounts_and_who_they_are_billed_with(office: Offi
 async def test_an_account_shows_what_the_api_says(office: Office, visitor: Visitor) -> None:
     id = office.ids["acme"]
     page = await visitor.see(f"/accounts/{id}")
-    [held] = (await office.api.exact("commitments", accountId=id))["data"]
+    [commitment] = (await office.api.exact("commitments", accountId=id))["data"]
     [row] = rows(page.one("section", id="commitments"))
-    [top_up] = held["topUps"]
-    assert row == [held["amount"], top_up["amount"], held["amountSpent"], held["amountRemaining"]]
+    [top_up] = commitment["topUps"]
+    assert row == [commitment["amount"], top_up["amount"], commitment["amountSpent"], commitment["amountRemaining"]]
     unbilled = await office.api.exact(f"accounts/{id}/unbilled")
     section = page.one("section", id="unbilled")
     assert sorted(row[-1] for row in rows(section)) == amounts(unbilled["lineItems"])
@@ -82,14 +82,14 @@ async def test_each_line_says_why(office: Office, visitor: Visitor) -> None:
         path = f"bills/{bill['id']}/lineitems/{line['id']}/explain"
         page, told = await visitor.see(f"/bills/{bill['id']}/lines/{line['id']}"), await office.api.exact(path)
         assert page.one("h1").numbers == [line["subtotal"]] == [told["amount"]]
-        sums = [one for group in page.every("dl") for one in group.numbers]
+        sums = [number for group in page.every("dl") for number in group.numbers]
         parts = [
             number for part in told["parts"] for number in [*(add["amount"] for add in part["adds"]), part["amount"]]
         ]
         assert sums == [told["due"], told["billedBefore"], told["amount"], *parts]
-        slices = [one for part in told["parts"] for one in part["slices"]]
+        slices = [piece for part in told["parts"] for piece in part["slices"]]
         shown = [row.numbers[:4] for row in page.every("tr") if len(row.numbers) >= 4]
-        assert shown == [[one[name] for name in ("amount", "credited", "drawn", "uncovered")] for one in slices]
+        assert shown == [[piece[name] for name in ("amount", "credited", "drawn", "uncovered")] for piece in slices]
         assert all(event["usageId"] in page.text for event in told["events"])
     assert told["eventCount"] or line["lineItemType"] != "USAGE"
 
@@ -101,17 +101,17 @@ async def test_events_come_a_page_at_a_time(office: Office, visitor: Visitor) ->
     every = [event["usageId"] for event in (await office.api.exact(path))["events"]]
     page = await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", size="1")
     seen = []
-    for place, usage_id in enumerate(every, 1):
+    for number, usage_id in enumerate(every, 1):
         events = page.one("section", id="events")
-        assert f"Usage events {place} to {place} of {len(every)}" in events.text
+        assert f"Usage events {number} to {number} of {len(every)}" in events.text
         seen += [row.every("code")[0].text for row in events.every("th", scope="row")]
-        assert (place < len(every)) == bool(page.every("a", rel="next")), usage_id
-        if place < len(every):
+        assert (number < len(every)) == bool(page.every("a", rel="next")), usage_id
+        if number < len(every):
             page = await step(visitor, page, "next")
     assert seen == every and len(every) == 3
-    for place in (2, 1):
+    for number in (2, 1):
         page = await step(visitor, page, "prev")
-        assert f"Usage events {place} to {place} of 3" in page.text and every[place - 1] in page.text
+        assert f"Usage events {number} to {number} of 3" in page.text and every[number - 1] in page.text
     assert not page.every("a", rel="prev")
     await visitor.see(f"/bills/{bill['id']}/lines/{usage['id']}", 400, events="nonsense")
 
@@ -145,7 +145,7 @@ async def test_a_commitment_adds_up_by_eye(office: Office, visitor: Visitor, cod
 
 async def test_fees_to_come_are_those_that_the_api_would_bill(office: Office, visitor: Visitor) -> None:
     page = await visitor.see(f"/commitments/{office.ids['prepaid']}")
-    [section] = [one for one in page.every("section") if "Fees to come" in one.text]
+    [section] = [section for section in page.every("section") if "Fees to come" in section.text]
     unbilled = await office.api.exact(f"accounts/{office.ids['acme']}/unbilled", asOf="2027-01-01")
     fees = [line["subtotal"] for line in unbilled["lineItems"] if line["lineItemType"] == "COMMITMENT_FEE"]
     assert section.numbers == fees and len(fees) == 11
@@ -157,7 +157,7 @@ async def test_an_account_is_shown_as_of_a_day_and_says_so(office: Office, visit
     then = await office.api.exact(f"commitments/{office.ids['prepaid']}/balance", asOf="2026-01-15")
     [row] = rows(page.one("section", id="commitments"))
     assert row[-2:] == [then["spent"], then["remaining"]] != [Decimal(1620), Decimal(80)]
-    [link, *_] = [one for one in page.every("a") if one.text == "prepaid"]
+    [link, *_] = [link for link in page.every("a") if link.text == "prepaid"]
     assert link.attributes["href"].endswith("?asOf=2026-01-15"), "the day goes along"
     assert "Not now:" not in (await visitor.see(f"/accounts/{office.ids['acme']}")).text
 
@@ -180,7 +180,7 @@ async def test_no_name_becomes_markup(office: Office, visitor: Visitor) -> None:
 
 async def test_a_bill_is_had_as_a_file_that_the_api_writes(office: Office, visitor: Visitor) -> None:
     id = office.ids["bill-long"]
-    leads = [one.attributes["href"] for one in (await visitor.see(f"/bills/{id}")).every("a")]
+    leads = [link.attributes["href"] for link in (await visitor.see(f"/bills/{id}")).every("a")]
     files = [path.rpartition("/")[2] for path in leads if "/statement/" in path]
     assert files == ["html", "pdf", "csv", "ubl"]
     for format in ("html", "pdf", "csv"):
@@ -213,8 +213,8 @@ async def test_every_page_has_the_headers_that_keep_it_to_itself(office: Office,
     ],
 )
 async def test_who_is_found_alone_is_shown(office: Office, visitor: Visitor, text: str, leads_to: str) -> None:
-    asked = office.ids[text.removesuffix("-id")] if text.endswith("-id") else text
-    answer = await visitor.get("/search", q=asked)
+    query = office.ids[text.removesuffix("-id")] if text.endswith("-id") else text
+    answer = await visitor.get("/search", q=query)
     kind, _, code = leads_to.partition("/")
     assert answer.url.path == f"{office.base}/{kind}/{office.ids[code]}"
 
@@ -231,20 +231,22 @@ async def test_charts_show_what_the_api_says_and_have_its_numbers_as_tables(offi
     [burn_down, drawn] = page.one("section", id="charts").every("figure")
     [left, *_] = burn_down.every("table")
     assert rows(left) == [[day[name] for name in ("added", "drawn", "left", "lapsed")] for day in told["days"]]
-    assert {one.attributes["class"] for one in burn_down.every("svg")} == {"chart"} and "Inference API" in drawn.text
+    assert {drawing.attributes["class"] for drawing in burn_down.every("svg")} == {
+        "chart"
+    } and "Inference API" in drawn.text
     minimum = await visitor.see(f"/commitments/{office.ids['minimum']}")
     told = await office.api.exact(f"commitments/{office.ids['minimum']}/progress")
     [days, *_] = minimum.one("section", id="charts").every("table")
     assert rows(days) == [[day["counted"]] for day in told["days"]]
     account = await visitor.see(f"/accounts/{office.ids['acme']}")
-    assert [one.one("figcaption").text for one in account.every("figure")] == [
+    assert [figure.one("figcaption").text for figure in account.every("figure")] == [
         "What is left, and the forecast to the end",
         "What was drawn, by product",
     ]
     expected = account.every("ul", **{"class": "told"})[0].every("li")
     told = await office.api.exact(f"commitments/{office.ids['prepaid']}/burndown")
-    windows = [f"last {one['window']} days" for one in told["forecasts"]]
-    assert [window in one.text for window, one in zip(windows, expected, strict=True)] == [True] * 3
-    runs_out = [one.get("runsOut") is not None for one in told["forecasts"]]
-    assert ["it runs out on" in one.text for one in expected] == runs_out and True in runs_out
+    windows = [f"last {forecast['window']} days" for forecast in told["forecasts"]]
+    assert [window in paragraph.text for window, paragraph in zip(windows, expected, strict=True)] == [True] * 3
+    runs_out = [forecast.get("runsOut") is not None for forecast in told["forecasts"]]
+    assert ["it runs out on" in paragraph.text for paragraph in expected] == runs_out and True in runs_out
     assert account.every("g", **{"class": "chart-mark chart-mark-runs-out"})

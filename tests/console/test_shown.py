@@ -19,8 +19,8 @@ async def test_a_bill_of_very_many_lines_comes_a_part_at_a_time(monkeypatch: pyt
         shown, path = list[str](), "/bills/b"
         while path:
             page = await visit.see(path)
-            shown += [one.attributes["id"] for one in page.every("tr") if one.attributes.get("id")]
-            following = [one.attributes["href"] for one in page.every("a") if one.text == "Next lines"]
+            shown += [row.attributes["id"] for row in page.every("tr") if row.attributes.get("id")]
+            following = [link.attributes["href"] for link in page.every("a") if link.text == "Next lines"]
             path = following[0].removeprefix(BASE) if following else ""
             assert bool(page.every("tfoot")) == (not path), "the total stands below the last of them"
         assert shown == [f"line-{number}" for number in range(1, 122)]
@@ -42,27 +42,27 @@ async def test_very_many_lines_that_are_not_billed_come_in_parts_and_their_total
 
 async def test_zero_negative_and_yen_are_told_apart_from_each_other() -> None:
     lines = line(1, "0"), line(2, "-3", lineItemType="COMMITMENT_CONSUMED", chargeType="USAGE"), line(3, "1200")
-    yen = bill(*(one | {"currency": "JPY"} for one in lines), currency="JPY", billTotal=Decimal(1197))
+    yen = bill(*(line | {"currency": "JPY"} for line in lines), currency="JPY", billTotal=Decimal(1197))
     async with before(MadeUp({"bills/b": yen, "accounts/a": ACCOUNT, "organizationconfig": CONFIG})) as visit:
         page = await visit.see("/bills/b")
         shown = [page.one("tr", id=f"line-{number}").every("data")[-1] for number in (1, 2, 3)]
-        assert [one.text for one in shown] == ["¥0", "-¥3", "¥1,200"]
-        assert [one.attributes["class"] for one in shown] == ["amount zero", "amount negative", "amount"]
+        assert [amount.text for amount in shown] == ["¥0", "-¥3", "¥1,200"]
+        assert [amount.attributes["class"] for amount in shown] == ["amount zero", "amount negative", "amount"]
 
 
 async def test_the_list_of_bills_has_each_with_its_account_its_days_and_its_total() -> None:
-    held = [
+    prepayments = [
         bill(line(1, "5"), id="b1", sequentialInvoiceNumber="INV-1", status="APPROVED", locked=True),
         bill(line(1, "-7"), id="b2", accountId="a2", accountCode="other"),
     ]
-    api = MadeUp({"bills": {"data": held, "nextToken": "more"}})
+    api = MadeUp({"bills": {"data": prepayments, "nextToken": "more"}})
     async with before(api) as visit:
         page = await visit.see("/bills", status="PENDING", nextToken="there")
         assert api.queries("bills")[0].items() >= {"status": "PENDING", "nextToken": "there"}.items()
         assert api.queries("bills")[0]["excludeLineItems"] == "true"
         told = [
-            (one.one("th").every("a")[0].text, one.every("td")[0].text, one.every("td")[3].text, one.numbers)
-            for one in page.every("tr")[1:]
+            (row.one("th").every("a")[0].text, row.every("td")[0].text, row.every("td")[3].text, row.numbers)
+            for row in page.every("tr")[1:]
         ]
         assert told == [("INV-1", "acme", "Approved Locked", [5]), ("b2", "other", "Pending", [-7])]
         assert {f"{BASE}/bills/b1", f"{BASE}/bills/b2", f"{BASE}/accounts/a", f"{BASE}/accounts/a2"} <= {*links(page)}
@@ -106,7 +106,7 @@ async def test_the_overview_has_what_is_at_stake_in_the_apis_order() -> None:
         at_stake, lapsing = page.one("section", id="stake-USD"), page.one("section", id="lapsing-USD")
         assert at_stake.numbers == [940, 41, 3, 9, 70, 3, 9, 50, 3, 9, 20, 3, 0, 10, 3, 0, 5]
         assert lapsing.numbers == [33, 1, 3, 9, 33]
-        names = [one.every("a")[0].attributes["href"].removeprefix(BASE) for one in at_stake.every("tr")[1:]]
+        names = [row.every("a")[0].attributes["href"].removeprefix(BASE) for row in at_stake.every("tr")[1:]]
         assert names == ["/commitments/m", "/commitments/p", "/balances/x", "/commitments/u", "/balances/n"]
         assert f"{BASE}/accounts/a" in links(at_stake) and HOSTILE in at_stake.text
         assert "falls short on 31 Dec 2026" in at_stake.text and "runs out on 4 Mar 2026" in at_stake.text
@@ -122,7 +122,7 @@ async def test_the_overview_has_what_is_at_stake_in_the_apis_order() -> None:
 
 
 async def test_a_balance_has_its_transactions_and_what_became_of_it() -> None:
-    one = {
+    prepayment = {
         **{"id": "x", "name": "Goodwill", "code": "goodwill", "accountId": "a", "currency": "USD", "status": "ACTIVE"},
         **{"startDate": "2026-01-01", "endDate": "2027-01-01"},
     }
@@ -137,7 +137,7 @@ async def test_a_balance_has_its_transactions_and_what_became_of_it() -> None:
     ]
     api = MadeUp(
         {
-            **{"balances/x": one | amounts, "accounts/a": ACCOUNT, "balances/x/transactions/summary": summary},
+            **{"balances/x": prepayment | amounts, "accounts/a": ACCOUNT, "balances/x/transactions/summary": summary},
             "balances/x/transactions": {"data": put, "nextToken": "more"},
         }
     )
@@ -164,15 +164,15 @@ async def test_an_account_leads_to_its_parent_its_children_and_older_ones() -> N
 
 
 async def test_of_very_many_commitments_the_one_with_most_at_stake_is_drawn() -> None:
-    def one(id: str, status: str = "ACTIVE") -> dict[str, Any]:
+    def commitment_of(id: str, status: str = "ACTIVE") -> dict[str, Any]:
         term = {"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD", "amount": Decimal(1)}
         return {"id": id, "status": status, **term}
 
-    few = [one("ended", "ENDED"), one("first"), one("second")]
-    many = [one(f"c-{number}") for number in range(40)]
-    for held, wanted in ((few, ["second", "first"]), (many, ["c-30"])):
+    few = [commitment_of("ended", "ENDED"), commitment_of("first"), commitment_of("second")]
+    many = [commitment_of(f"c-{number}") for number in range(40)]
+    for commitments, wanted in ((few, ["second", "first"]), (many, ["c-30"])):
         stakes = {"data": [{"id": wanted[0]}, {"id": "gone"}]}
-        api = MadeUp(account(**{"commitments": {"data": held}, "accounts/a/outlook": stakes}))
+        api = MadeUp(account(**{"commitments": {"data": commitments}, "accounts/a/outlook": stakes}))
         async with before(api) as visit:
             await visit.see("/accounts/a")
             drawn = [path.split("/")[1] for _, path, _ in api.asked if path.endswith("/burndown")]
@@ -196,13 +196,13 @@ async def test_how_a_fund_stands_is_said_in_words() -> None:
 
 
 async def test_a_ledger_names_bills_by_their_numbers() -> None:
-    held = {
+    shown_documents = {
         **{"id": "c", "code": "pre", "accountId": "a", "amount": 10, "currency": "USD"},
         **{"startDate": "2026-01-01", "endDate": "2027-01-01"},
     }
     lines = [line(1, "-5", billId="numbered"), line(2, "-6", billId="without-a-number")]
     numbered = {"data": [{"id": "numbered", "sequentialInvoiceNumber": "INV-7"}, {"id": "without-a-number"}]}
-    api = MadeUp(account(**{"commitments/c": held, "lineitems": {"data": lines}, "bills": numbered}))
+    api = MadeUp(account(**{"commitments/c": shown_documents, "lineitems": {"data": lines}, "bills": numbered}))
     async with before(api) as visit:
         page = await visit.see("/commitments/c")
         to_bills = [link.text for link in page.every("a") if "/bills/" in link.attributes["href"]]

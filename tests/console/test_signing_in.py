@@ -43,7 +43,7 @@ async def test_who_is_not_signed_in_is_led_to_the_door_and_back(office: Office, 
     assert door.status_code == 303 and door.headers["location"].startswith("/console/sign-in?next=%2Fconsole%2F")
     page = parsed((await stranger.get(door.headers["location"])).text)
     [form] = page.every("form")
-    given = {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")}
+    given = {field.attributes["name"]: field.attributes.get("value", "") for field in form.every("input")}
     id, secret = office.keys["all"]
     entered = await stranger.post(form.attributes["action"], data=given | {"key": id, "secret": secret})
     assert (entered.status_code, entered.headers["location"]) == (303, wanted)
@@ -80,8 +80,8 @@ async def test_another_organization_is_refused(visitor: Visitor) -> None:
 
 async def test_signing_out_takes_the_cookie_away(office: Office) -> None:
     async with visiting(office, "reader") as guest:
-        [form] = [one for one in parsed((await guest.get("/accounts")).text).every("form") if "Sign out" in one.text]
-        given = {one.attributes["name"]: one.attributes["value"] for one in form.every("input")}
+        [form] = [form for form in parsed((await guest.get("/accounts")).text).every("form") if "Sign out" in form.text]
+        given = {field.attributes["name"]: field.attributes["value"] for field in form.every("input")}
         assert (await guest.http.post("/console/sign-out", data={})).status_code == 403
         assert "Max-Age=0" in cookie_of(await guest.http.post("/console/sign-out", data=given))
         assert (await guest.http.get(f"{office.base}/accounts")).status_code == 303
@@ -108,18 +108,18 @@ async def test_only_forms_of_this_session_and_this_site_change_anything(office: 
 async def test_a_link_from_elsewhere_leads_on_from_here(office: Office, stranger: httpx.AsyncClient) -> None:
     wanted = f"{office.base}/accounts"
     page = await stranger.get(wanted, headers={"sec-fetch-site": "cross-site"})
-    assert page.status_code == 200 and wanted in [one.attributes["href"] for one in parsed(page.text).every("a")]
+    assert page.status_code == 200 and wanted in [link.attributes["href"] for link in parsed(page.text).every("a")]
 
 
 async def test_who_may_only_read_sees_nothing_that_writes(office: Office, visitor: Visitor, reader: Visitor) -> None:
     paths = ("/operations", f"/bills/{office.ids['pending']}", f"/commitments/{office.ids['prepaid']}")
     pages = [await reader.see(path) for path in paths]
     assert not [form for page in pages for form in page.every("form", method="post")]
-    assert not [one for page in pages for one in page.every("a") if "…" in one.text]
+    assert not [link for page in pages for link in page.every("a") if "…" in link.text]
     assert "takes scope usage or audit" in pages[0].text and "takes scope audit" in pages[2].text
-    assert [one for one in (await visitor.see(paths[1])).every("a") if "…" in one.text]
+    assert [link for link in (await visitor.see(paths[1])).every("a") if "…" in link.text]
     form = (await visitor.see(f"{paths[1]}/approve")).one("form", method="post")
-    seen = {one.attributes["name"]: one.attributes["value"] for one in form.every("input")}
+    seen = {field.attributes["name"]: field.attributes["value"] for field in form.every("input")}
     approve = seen | {FORM_TOKEN: await reader.form_token()}
     answer = await reader.http.post(f"{office.base}{paths[1]}/approve", data=approve)
     assert answer.status_code == 403 and "lacks the scope" in parsed(answer.text).text
@@ -127,8 +127,8 @@ async def test_who_may_only_read_sees_nothing_that_writes(office: Office, visito
 
 async def test_a_link_signs_in_once(office: Office, stranger: httpx.AsyncClient) -> None:
     assert (await stranger.post("/console/links")).status_code == 401
-    asked = {"authorization": f"Bearer {token_of()}"}
-    made = await stranger.post("/console/links", data={"organization": office.api.organization}, headers=asked)
+    headers = {"authorization": f"Bearer {token_of()}"}
+    made = await stranger.post("/console/links", data={"organization": office.api.organization}, headers=headers)
     path = made.json()["path"]
     for _ in range(2):
         page = parsed((await stranger.get(path)).text)
@@ -153,24 +153,30 @@ async def test_a_link_is_good_at_any_process_and_at_all_of_them_together_once(sy
     tokens = Tokens(b"what all of them sign with, thirty-two bytes")
     who = Identity("AK-1", "org", frozenset({Scope.READ}), time.time() + 3600)
     code = link_code(tokens, who, "org")
-    found, url = entrance_of(Tokens(tokens.secret), code), system.endpoints.database_url
+    entrance, url = entrance_of(Tokens(tokens.secret), code), system.endpoints.database_url
     spent = [SpentLinks(lambda: connected(url, Role.WATCH)) for _ in range(2)]
-    assert not await spent[0].is_spent(found)
-    good = await asyncio.gather(*(each.spend(found) for each in spent))
-    assert sorted(good) == [False, True] and await spent[1].is_spent(found)
+    assert not await spent[0].is_spent(entrance)
+    good = await asyncio.gather(*(each.spend(entrance) for each in spent))
+    assert sorted(good) == [False, True] and await spent[1].is_spent(entrance)
     async with connected(url) as connection:
-        await connection.execute("UPDATE store.spent_links SET until = now() - interval '1 s' WHERE id = $1", found.id)
+        await connection.execute(
+            "UPDATE store.spent_links SET until = now() - interval '1 s' WHERE id = $1", entrance.id
+        )
     assert await spent[0].spend(entrance_of(tokens, link_code(tokens, who, "org")))
-    assert not await spent[1].is_spent(found), "what is over is not kept: its signature is good no longer"
+    assert not await spent[1].is_spent(entrance), "what is over is not kept: its signature is good no longer"
 
 
 def test_a_link_is_no_token_and_ends_by_itself() -> None:
     tokens, other = Tokens(b"secret" * 6), Tokens(b"another" * 6)
     who = Identity("AK-1", "*", frozenset({Scope.READ}), time.time() + 3600)
     code = link_code(tokens, who, "org")
-    found = entrance_of(tokens, code)
-    assert (found.identity.access_key_id, found.identity.organization, found.organization) == ("AK-1", "*", "org")
-    assert found.until <= time.time() + LINK_SECONDS + 1 and abs(found.identity.expires - who.expires) <= 1
+    entrance = entrance_of(tokens, code)
+    assert (entrance.identity.access_key_id, entrance.identity.organization, entrance.organization) == (
+        "AK-1",
+        "*",
+        "org",
+    )
+    assert entrance.until <= time.time() + LINK_SECONDS + 1 and abs(entrance.identity.expires - who.expires) <= 1
     assert re.fullmatch(r"[\w.-]+", code), "a code fits an address as it is"
     for wrong, given in (
         (other, code),

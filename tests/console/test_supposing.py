@@ -60,10 +60,10 @@ def test_a_commitment_is_asked_for_the_terms_that_its_type_has() -> None:
 
 def test_a_day_is_the_one_that_is_meant() -> None:
     """Midnight UTC is that calendar day in every zone; another instant is the day there (rules 2.7)."""
-    held = {"id": "a-1", "startDate": "2026-01-01T00:00:00Z", "endDate": "2026-06-01T02:00:00Z"}
-    subject = asked("accountPlan", held, "America/New_York", startDate="2026-01-01", endDate="2026-05-31")
-    assert not subject.changed and subject.document() == held
-    assert asked("accountPlan", held, "UTC", endDate="2026-05-31").document()["endDate"] == "2026-05-31"
+    account_plan = {"id": "a-1", "startDate": "2026-01-01T00:00:00Z", "endDate": "2026-06-01T02:00:00Z"}
+    subject = asked("accountPlan", account_plan, "America/New_York", startDate="2026-01-01", endDate="2026-05-31")
+    assert not subject.changed and subject.document() == account_plan
+    assert asked("accountPlan", account_plan, "UTC", endDate="2026-05-31").document()["endDate"] == "2026-05-31"
 
 
 def test_bands_are_changed_added_and_taken_away() -> None:

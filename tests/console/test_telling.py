@@ -64,7 +64,7 @@ async def test_the_page_shows_rules_what_they_found_and_who_is_told() -> None:
     nothing = {"notifications/configurations": EMPTY, "events": EMPTY, HOOKS: EMPTY}
     async with before(MadeUp(nothing)) as visit:
         page = await visit.see("/alerts")
-        assert len([one for one in page.every("p") if one.attributes.get("class") == "empty"]) == 3
+        assert len([paragraph for paragraph in page.every("p") if paragraph.attributes.get("class") == "empty"]) == 3
 
 
 async def test_what_a_key_is_not_good_for_is_said_and_the_rest_stands() -> None:
@@ -83,8 +83,8 @@ async def test_deliveries_say_how_they_stand_and_are_asked_for_by_status() -> No
         rows = [row.text for row in page.one("section", id="deliveries").every("tr")[1:]]
         assert "Pending" in rows[0] and "Given up" in rows[1] and "it answered 500" in rows[1]
         assert "good until" in page.text and HOSTILE in page.text
-        one = await visit.see("/alerts/webhooks/w/deliveries/msg_1")
-        assert '{"type": "<b>"}' in one.text and "Given up" in one.text
+        delivery_page = await visit.see("/alerts/webhooks/w/deliveries/msg_1")
+        assert '{"type": "<b>"}' in delivery_page.text and "Given up" in delivery_page.text
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ async def test_who_may_not_write_sees_no_button(path: str, wanted: list[str]) ->
     for scopes in (frozenset(Scope), frozenset(Scope) - {Scope.WRITE}):
         async with before(MadeUp(answers(), scopes=scopes)) as visit:
             forms = (await visit.see(path)).every("form", method="post")
-            found = [one.attributes["action"] for one in forms]
-            assert found == ([f"{BASE}{one}" for one in wanted] if Scope.WRITE in scopes else [])
+            actions = [form.attributes["action"] for form in forms]
+            assert actions == ([f"{BASE}{path}" for path in wanted] if Scope.WRITE in scopes else [])
 
 
 async def test_what_was_given_up_is_sent_once_more_by_a_form_of_this_session_alone() -> None:
@@ -107,8 +107,8 @@ async def test_what_was_given_up_is_sent_once_more_by_a_form_of_this_session_alo
     async with before(api) as visit:
         at = f"{BASE}/alerts/webhooks/w"
         assert (await visit.http.post(f"{at}/replay", data={})).status_code == 403
-        one = await visit.send("/alerts/webhooks/w/replay", delivery="msg_1", once="x")
-        assert one.headers["location"] == f"{at}/deliveries/msg_1"
+        replayed = await visit.send("/alerts/webhooks/w/replay", delivery="msg_1", once="x")
+        assert replayed.headers["location"] == f"{at}/deliveries/msg_1"
         every = await visit.send("/alerts/webhooks/w/replay", once="y")
         assert every.headers["location"] == f"{at}?replayed=1"
         tried = await visit.send("/alerts/webhooks/w/test", once="z")

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 def links(page: Element) -> list[tuple[str, dict[str, list[str]]]]:
     """Where its links lead: path and query."""
-    parts = [urlsplit(one.attributes["href"]) for one in page.every("a")]
+    parts = [urlsplit(link.attributes["href"]) for link in page.every("a")]
     return [(part.path, parse_qs(part.query)) for part in parts]
 
 
@@ -24,9 +24,9 @@ async def test_an_account_is_seen_as_it_was_known_before_its_bills(office: Offic
     assert said.startswith("Not now: this page shows how things stand as of 20 Jan 2026 , as known at ")
     assert " UTC" in said, "a moment names its zone"
     snapshot = await api.exact(f"accounts/{id}/snapshot", **then)
-    [held] = snapshot["commitments"]
+    [commitment] = snapshot["commitments"]
     [row] = rows(page.one("section", id="commitments"))
-    assert row[-2:] == [held["amountSpent"], held["amountRemaining"]] and held["amountSpent"] > 0
+    assert row[-2:] == [commitment["amountSpent"], commitment["amountRemaining"]] and commitment["amountSpent"] > 0
     not_billed, arrived = snapshot["unbilled"], await api.exact(f"accounts/{id}/unbilled", **then)
     assert page.one("section", id="unbilled").one("tfoot").numbers == [not_billed["billTotal"]]
     lines = rows(page.one("section", id="unbilled"))
@@ -36,7 +36,7 @@ async def test_an_account_is_seen_as_it_was_known_before_its_bills(office: Offic
     assert "There was no bill yet." in page.one("section", id="bills").text
     assert rows(page.one("section", id="plans")) == [[0, 0, Decimal("0.5")], [1000, 0, Decimal("0.25")]]
     told = await api.exact(f"commitments/{office.ids['prepaid']}/burndown", **then)
-    [left, *_] = page.one("section", id=f"chart-of-{held['id']}").every("table")
+    [left, *_] = page.one("section", id=f"chart-of-{commitment['id']}").every("table")
     assert rows(left) == [[day[name] for name in ("added", "drawn", "left", "lapsed")] for day in told["days"]]
     inside = [query for path, query in links(page) if "/commitments/" in path or "/accounts" in path]
     kept = {name: [text] for name, text in then.items()}
@@ -89,10 +89,10 @@ async def test_a_commitment_has_its_terms_its_ledger_and_its_history_of_then(off
     balance = await office.api.exact(f"commitments/{id}/balance", **then)
     assert page.one("section", id="standing").numbers == [balance["amount"]]
     assert "No issued bill has a line of it yet." in page.text
-    assert [one.text.split()[0] for one in page.every("ol", **{"class": "terms"})[0].every("strong")] == ["Created"]
+    assert [term.text.split()[0] for term in page.every("ol", **{"class": "terms"})[0].every("strong")] == ["Created"]
     now = await visitor.see(f"/commitments/{office.ids['prepaid']}")
     ledger = await office.api.exact("lineitems", commitmentId=office.ids["prepaid"])
-    [shown] = [one for one in now.every("section") if one.attributes.get("aria-labelledby") == "h-ledger"]
+    [shown] = [section for section in now.every("section") if section.attributes.get("aria-labelledby") == "h-ledger"]
     assert len(rows(shown)) == len(ledger["data"]) > 0
     earlier = await visitor.see(f"/commitments/{office.ids['prepaid']}", asOf="2026-01-31")
     assert "No issued bill has a line of it yet." in earlier.text and "has no service day" in earlier.text
@@ -102,8 +102,8 @@ async def test_a_balance_has_what_had_been_put_on_it(office: Office, visitor: Vi
     id, then = office.ids["balance"], {"asOf": "2026-01-15", "knownAt": office.moments["used"]}
     page = await visitor.see(f"/balances/{id}", **then)
     snapshot = await office.api.exact(f"accounts/{office.ids['hostile']}/snapshot", **then)
-    [found] = [one for one in snapshot["balances"] if one["id"] == id]
-    assert page.one("section", id="standing").numbers[0] == found["amount"] and "Not now:" in page.text
+    [shown_balance] = [balance for balance in snapshot["balances"] if balance["id"] == id]
+    assert page.one("section", id="standing").numbers[0] == shown_balance["amount"] and "Not now:" in page.text
     for path in ("transactions", "transactions/summary"):
         assert await office.api.exact(f"balances/{id}/{path}", **then)
 
@@ -113,10 +113,10 @@ async def test_the_sliders_work_without_script(office: Office, visitor: Visitor)
     page = await visitor.see(path)
     span = await office.api.exact(f"accounts/{office.ids['acme']}/timespan")
     form = page.one("form", id="time")
-    day, known = form.every("input", type="range")
+    day, moments = form.every("input", type="range")
     assert span["firstDay"] == "2026-01-01" and span["lastDay"] == "2026-12-31", "the prepayment's term"
     assert (day.attributes["min"], day.attributes["max"]) == ("20454", "20818")
-    assert int(known.attributes["min"]) < int(known.attributes["max"]) == int(known.attributes["value"])
+    assert int(moments.attributes["min"]) < int(moments.attributes["max"]) == int(moments.attributes["value"])
     assert "this page shows how things stand today" in page.text.lower() and "1 Mar 2026" in page.text
     moved = await visitor.send(form, asOfSlider="20468", now="")
     assert "as of 15 Jan 2026" in moved.text

@@ -99,8 +99,8 @@ class Alone:
     async def _answer(self, request: Request) -> Response:
         path = request.path_params["path"]
         self.asked[path] = dict(request.query_params)
-        known = path in ANSWERS and request.query_params.get("knownAt", "9") > "2026-02"
-        return JSONResponse(ANSWERS[path] if known else {"message": "nothing"}, 200 if known else 404)
+        is_there = path in ANSWERS and request.query_params.get("knownAt", "9") > "2026-02"
+        return JSONResponse(ANSWERS[path] if is_there else {"message": "nothing"}, 200 if is_there else 404)
 
     async def see(self, path: str, status: int = 200, /, **query: str) -> Element:
         self.asked.clear()
@@ -111,9 +111,9 @@ class Alone:
 
 @pytest_asyncio.fixture
 async def alone() -> AsyncIterator[Alone]:
-    found = Alone()
-    yield found
-    await found.http.aclose()
+    visitor = Alone()
+    yield visitor
+    await visitor.http.aclose()
 
 
 KNOWN, DAY, BEFORE = {"knownAt": THEN["knownAt"]}, {"asOf": "2026-01-15"}, {"billDateEnd": "2026-01-16"}
@@ -137,13 +137,13 @@ PAGES = {
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_asks_for_then_says_so_and_keeps_it_in_its_links(alone: Alone, path: str) -> None:
     page = (await alone.see(path, **THEN)).one("main")
-    for asked, query in PAGES[path].items():
-        assert query.items() <= alone.asked[asked].items(), asked
+    for path_asked, query in PAGES[path].items():
+        assert query.items() <= alone.asked[path_asked].items(), path_asked
     said = page.one("p", id="time-says").text
     assert "Not now" in said and ("15 janv. 2026" if path not in ("/bills", "/accounts") else "15 Jan 2026") in said
     assert ("Asia/Tokyo" if path not in ("/bills", "/accounts") else "UTC") in said, "the zone is named"
-    inside = [one.attributes["href"] for one in page.every("a") if "/organizations/" in one.attributes["href"]]
-    back = [one.attributes["href"] for one in page.every("a") if one.text == "Back to now"]
+    inside = [link.attributes["href"] for link in page.every("a") if "/organizations/" in link.attributes["href"]]
+    back = [link.attributes["href"] for link in page.every("a") if link.text == "Back to now"]
     assert back == [BASE + path]
     kept = "asOf=2026-01-15&knownAt=2026-02-28T12%3A00%3A00Z"
     assert [href for href in inside if kept not in href and href not in back] == []
@@ -154,8 +154,8 @@ async def test_a_page_asks_for_then_says_so_and_keeps_it_in_its_links(alone: Alo
 async def test_now_is_now(alone: Alone, path: str) -> None:
     page = (await alone.see(path)).one("main")
     assert "Not now" not in page.text and "accounts/a/snapshot" not in alone.asked
-    for asked, query in alone.asked.items():
-        assert "knownAt" not in query and ("asOf" not in query or asked == "accounts/a/unbilled"), asked
+    for path_asked, query in alone.asked.items():
+        assert "knownAt" not in query and ("asOf" not in query or path_asked == "accounts/a/unbilled"), path_asked
     if path not in ("/bills", "/accounts"):
         assert len(page.one("form", id="time").every("input", type="range")) == 2
         assert "1 mars 2026 in Asia/Tokyo" in page.one("p", id="time-says").text
@@ -173,12 +173,12 @@ async def test_what_was_not_known_says_so_and_leads_back(alone: Alone) -> None:
     for path in ("/accounts/a", "/commitments/c", "/balances/b", "/bills/i", "/bills/i/lines/l"):
         page = (await alone.see(path, 404, knownAt="2020-01-01T00:00:00Z")).one("main")
         assert "Nothing was known of it then" in page.text
-        assert BASE + path in [one.attributes["href"] for one in page.every("a")]
+        assert BASE + path in [link.attributes["href"] for link in page.every("a")]
 
 
 async def test_the_form_leads_to_an_address_that_says_the_day_alone(alone: Alone) -> None:
     form = (await alone.see("/accounts/a")).one("form", id="time")
-    given = {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")}
+    given = {field.attributes["name"]: field.attributes.get("value", "") for field in form.every("input")}
     answer = await alone.http.get(form.attributes["action"], params=given | {"asOfSlider": "20468"})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/accounts/a?asOf=2026-01-15")
     assert form.every("button")[0].attributes.get("name") is None, "the enter key does not press a button for now"
@@ -186,7 +186,7 @@ async def test_the_form_leads_to_an_address_that_says_the_day_alone(alone: Alone
 
 async def test_a_search_leads_to_then(alone: Alone) -> None:
     form = (await alone.see("/accounts", **THEN)).one("form", role="search")
-    given = {one.attributes["name"]: one.attributes["value"] for one in form.every("input")}
+    given = {field.attributes["name"]: field.attributes["value"] for field in form.every("input")}
     answer = await alone.http.get(form.attributes["action"], params=given | {"q": "acme"})
     assert answer.headers["location"].startswith(f"{BASE}/accounts/a?asOf=2026-01-15&knownAt=2026-02-28")
 

@@ -19,9 +19,9 @@ def sent(moment: dict[str, str], **changed: str) -> dict[str, str]:
     bar = time_bar(SPAN, moment)
     assert bar is not None
     form: dict[str, str] = {}
-    for one in (bar.days, bar.moments):
-        form |= {one.name: one.exact, f"{one.name}Before": one.in_address, one.slider: str(one.value)}
-        form |= {f"{one.slider}Before": str(one.value), f"{one.slider}High": str(one.high)}
+    for track in (bar.days, bar.moments):
+        form |= {track.name: track.exact, f"{track.name}Before": track.in_address, track.slider: str(track.value)}
+        form |= {f"{track.slider}Before": str(track.value), f"{track.slider}High": str(track.high)}
     return form | changed
 
 

@@ -30,18 +30,18 @@ class Element:
 
     def every(self, tag: str, **attributes: str) -> list["Element"]:
         """All below with this tag and these attributes, in order."""
-        found = []
+        elements = []
         for child in self.children:
             if isinstance(child, Element):
                 if child.tag == tag and attributes.items() <= child.attributes.items():
-                    found.append(child)
-                found += child.every(tag, **attributes)
-        return found
+                    elements.append(child)
+                elements += child.every(tag, **attributes)
+        return elements
 
     def one(self, tag: str, **attributes: str) -> "Element":
         """The only one."""
-        [found] = self.every(tag, **attributes)
-        return found
+        [element] = self.every(tag, **attributes)
+        return element
 
     @property
     def numbers(self) -> list[Decimal]:
@@ -105,17 +105,20 @@ class Visitor:
 
     async def send(self, form: Element, status: int = 200, /, **fields: str) -> Element:
         """Send a form of a page, with these fields changed."""
-        given = {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")} | fields
+        given = {
+            given_field.attributes["name"]: given_field.attributes.get("value", "")
+            for given_field in form.every("input")
+        } | fields
         method = form.attributes.get("method", "get").upper()
-        asked = {"params": given} if method == "GET" else {"data": given}
-        answer = await self.http.request(method, form.attributes["action"], follow_redirects=True, **asked)  # type: ignore[arg-type]
+        sent = {"params": given} if method == "GET" else {"data": given}
+        answer = await self.http.request(method, form.attributes["action"], follow_redirects=True, **sent)  # type: ignore[arg-type]
         assert answer.status_code == status, f"{form.attributes}: {answer.status_code} {answer.text[:2000]}"
         return parsed(answer.text).one("main")
 
     async def form_token(self) -> str:
         """What the forms of this session bear."""
         page = parsed((await self.get("/accounts")).text)
-        return next(one.attributes["value"] for one in page.every("input", name=FORM_TOKEN))
+        return next(hidden.attributes["value"] for hidden in page.every("input", name=FORM_TOKEN))
 
 
 @asynccontextmanager

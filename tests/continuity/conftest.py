@@ -31,23 +31,23 @@ async def breakable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def home(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
-    async with fresh_home(stack, tmp_path_factory.mktemp("home")) as found:
-        yield found
+    async with fresh_home(stack, tmp_path_factory.mktemp("home")) as home:
+        yield home
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def breaking_home(breakable: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
     """For modules whose `home` it is, because they break the broker."""
-    async with fresh_home(breakable, tmp_path_factory.mktemp("home")) as found:
-        yield found
+    async with fresh_home(breakable, tmp_path_factory.mktemp("home")) as home:
+        yield home
 
 
 @asynccontextmanager
 async def fresh_home(stack: Stack, folder: Path) -> AsyncIterator[Home]:
     """An installation on the stack, migrated; nothing runs."""
-    found = Home(load_settings(home=folder, partitions=PARTITIONS), stack, await installation(stack.endpoints))
-    await found.migrate()
+    home = Home(load_settings(home=folder, partitions=PARTITIONS), stack, await installation(stack.endpoints))
+    await home.migrate()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(guard, "CHECK_SECONDS", CHECK_SECONDS)
-        yield found
-        await found.stop()
+        yield home
+        await home.stop()

@@ -191,7 +191,9 @@ class Home:
 
     async def make_topic(self, topic: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
         """As an operator makes it by hand, with our settings if no others are given."""
-        ours = config_of(next(one for one in TOPICS if one.name == topic), 1, self.settings.max_record_bytes)
+        ours = config_of(
+            next(declared for declared in TOPICS if declared.name == topic), 1, self.settings.max_record_bytes
+        )
         new = NewTopic(
             self.cluster.topic(topic), partitions or self.settings.partitions, 1, topic_configs=config or ours
         )

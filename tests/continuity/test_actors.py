@@ -32,28 +32,28 @@ def hands(document: dict[str, Any]) -> tuple[str, str]:
 
 async def in_the_log(home: Home) -> dict[str, set[str | None]]:
     """Who did the facts of each type, as the log has it."""
-    found = defaultdict(set)
+    hands_by_kind = defaultdict(set)
     for values in (await home.values(EVENTS)).values():
         for document in map(json.loads, values):
-            found[document["type"]].add(document.get("actor"))
-    return found
+            hands_by_kind[document["type"]].add(document.get("actor"))
+    return hands_by_kind
 
 
 async def in_the_read_models(home: Home) -> dict[str, set[str | None]]:
     """The same by table `facts`."""
-    found = defaultdict(set)
+    hands_by_kind = defaultdict(set)
     async with open_postgres(home.database_url, most=2) as postgres, reading_live(postgres) as connection:
         for row in await connection.fetch("SELECT record FROM facts"):
             envelope = decode(bytes(row["record"]))
-            found[envelope.type].add(envelope.actor)
-    return found
+            hands_by_kind[envelope.type].add(envelope.actor)
+    return hands_by_kind
 
 
 async def shown(home: Home, account: str, commitment: str) -> dict[str, tuple[str, str]]:
     """Who did it, as the API tells it."""
-    found = {path: hands(await ask(home, "zoe", "GET", path)) for path in (f"accounts/{account}", commitment)}
+    hands_by_path = {path: hands(await ask(home, "zoe", "GET", path)) for path in (f"accounts/{account}", commitment)}
     bills = (await ask(home, "zoe", "GET", "bills?pageSize=100"))["data"]
-    return found | {f"bills/{bill['id']}": hands(bill) for bill in bills}
+    return hands_by_path | {f"bills/{bill['id']}": hands(bill) for bill in bills}
 
 
 async def test_what_is_derived_from_the_log_says_who_did_it(home: Home) -> None:

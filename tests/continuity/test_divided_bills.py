@@ -70,14 +70,14 @@ class Held:
 
     async def facts(self, organization: str) -> dict[str, list[tuple[int, str]]]:
         """Position and type of the facts that issue bills, by bill."""
-        found: dict[str, list[tuple[int, str]]] = {}
+        parts_by_bill: dict[str, list[tuple[int, str]]] = {}
         for row in await self.fetch(
             "SELECT position, type, data->>'billId' AS bill_id FROM store.events WHERE organization = $1"
             " AND type IN ('BillLinesIssued', 'BillIssued') ORDER BY position",
             organization,
         ):
-            found.setdefault(row["bill_id"], []).append((row["position"], row["type"]))
-        return found
+            parts_by_bill.setdefault(row["bill_id"], []).append((row["position"], row["type"]))
+        return parts_by_bill
 
     async def forget_behind(self, position: int) -> list[str]:
         """Take out all events behind this one; nobody may be at work. Returns them, for `give_back`."""
@@ -115,27 +115,30 @@ async def billed_unrelayed(home: Home, store: Held, wire: Wire) -> dict[str, lis
     await home.start("api", "ingest", "projector")
     await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     async with asyncio.timeout(PATIENCE_S):
-        while len(found := await store.facts(wire.organization)) < len(ACCOUNTS):
+        while len(logged := await store.facts(wire.organization)) < len(ACCOUNTS):
             await asyncio.sleep(0.1)
     await home.stop()
-    return found
+    return logged
 
 
 async def bills_shown(wire: Wire) -> list[Any]:
     """Every bill with its lines, as the API shows it."""
     bills = (await wire.do("GET", "bills?pageSize=100"))["data"]
-    return sorted(bills, key=lambda one: str(one["accountId"]))
+    return sorted(bills, key=lambda shown_bill: str(shown_bill["accountId"]))
 
 
 async def commands(home: Home) -> dict[int, list[bytes]]:
     """What the log holds of the store, by partition; ticks and usage go on after a rebuild as before it."""
     values = await home.values(EVENTS)
-    return {place: [one for one in held if b'"source":"commands/' in one] for place, held in values.items()}
+    return {
+        partition: [value for value in logged if b'"source":"commands/' in value]
+        for partition, logged in values.items()
+    }
 
 
 async def lines_once(home: Home) -> dict[int, list[bytes]]:
     """The lines of bills for invoicing as a consumer keeps them, which drops what is written again."""
-    return {place: list(dict.fromkeys(held)) for place, held in (await home.values(BILL_LINES)).items()}
+    return {partition: list(dict.fromkeys(logged)) for partition, logged in (await home.values(BILL_LINES)).items()}
 
 
 async def check_audit(home: Home) -> None:
@@ -158,8 +161,8 @@ async def test_a_lost_postgres_is_refilled_with_divided_bills_exactly(home: Home
     await wire.do("PUT", f"bills/{first}/creditlineitems/{kept['id']}", memo | {"amount": 6, "version": 1})
     dropped = await wire.do("POST", f"bills/{first}/debitlineitems", memo)
     await wire.do("DELETE", f"bills/{first}/debitlineitems/{dropped['id']}")
-    for one in (first, second, *others):
-        await wire.do("PUT", f"bills/{one}/status", {"status": "APPROVED"})
+    for bill_id in (first, second, *others):
+        await wire.do("PUT", f"bills/{bill_id}/status", {"status": "APPROVED"})
     await wire.do("PUT", f"bills/{second}/lock")
     await home.settled()
     shown, issued = await bills_shown(wire), await store.facts("divided")
@@ -199,12 +202,14 @@ async def test_a_bill_whose_end_is_in_no_log_is_named_and_billed_again(home: Hom
     assert {**after, "invoice_numbers": None} == {**before, "invoice_numbers": None}
     await home.start()
     await home.settled()
-    assert halved not in [one["id"] for one in await bills_shown(wire)]
+    assert halved not in [shown_bill["id"] for shown_bill in await bills_shown(wire)]
     await check_audit(home)
     await bill(wire)
     shown = await bills_shown(wire)
-    assert len(shown) == len(ACCOUNTS) and halved not in [one["id"] for one in shown]
-    assert sorted(one["sequentialInvoiceNumber"] for one in shown) == [f"HALF-{n + 1}" for n in range(len(ACCOUNTS))]
+    assert len(shown) == len(ACCOUNTS) and halved not in [shown_bill["id"] for shown_bill in shown]
+    assert sorted(shown_bill["sequentialInvoiceNumber"] for shown_bill in shown) == [
+        f"HALF-{n + 1}" for n in range(len(ACCOUNTS))
+    ]
     await check_audit(home)
     assert not await home.stop()
     status, said = await home.trueup("rebuild-store")

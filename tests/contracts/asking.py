@@ -77,8 +77,8 @@ def nowhere(id: str) -> str:
 
 def named_in(path: str) -> dict[str, str]:
     """What each part of the path names that is an id."""
-    found = re.findall(r"(\w+)/{(\w+)}", path.removeprefix(PREFIX))
-    return {part: IN_PATHS[segment] for segment, part in found if segment != "billingperiod"}
+    parts_and_kinds = re.findall(r"(\w+)/{(\w+)}", path.removeprefix(PREFIX))
+    return {part: IN_PATHS[segment] for segment, part in parts_and_kinds if segment != "billingperiod"}
 
 
 def placed(path: str, ids: dict[str, str]) -> str:
@@ -102,7 +102,7 @@ def _about(value: Any, own: Belongings) -> Any:
     if isinstance(value, dict):
         return {name: own.of[NAMED[name]] if name in NAMED and isinstance(member, str) else _about(member, own)
                 for name, member in value.items()}  # fmt: skip
-    return [_about(one, own) for one in value] if isinstance(value, list) else value
+    return [_about(member, own) for member in value] if isinstance(value, list) else value
 
 
 def in_paths(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
@@ -110,19 +110,21 @@ def in_paths(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
     for method, path, operation in OPERATIONS:
         parts = named_in(path)
         for chosen in product((own, foreign), repeat=len(parts)):
-            ids = {part: one.of[name] for (part, name), one in zip(parts.items(), chosen, strict=True)}
-            asked = tuple(ids[part] for part, one in zip(parts, chosen, strict=True) if one is foreign)
-            if asked:
+            ids = {part: belongings.of[name] for (part, name), belongings in zip(parts.items(), chosen, strict=True)}
+            foreign_ids = tuple(
+                ids[part] for part, belongings in zip(parts, chosen, strict=True) if belongings is foreign
+            )
+            if foreign_ids:
                 # What is one's own below what is another's is not looked for in the other's place, or before it.
                 told = "ID" if chosen[-1] is foreign else ""
-                yield Ask(method, placed(path, ids), asked, {}, body_of(operation, own)[1], told)
+                yield Ask(method, placed(path, ids), foreign_ids, {}, body_of(operation, own)[1], told)
 
 
 def in_queries(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
     """Each parameter that may name something, alone; and searches for what is theirs."""
     for method, path, told in OPERATIONS:
         at = placed(path, {part: own.of[name] for part, name in named_in(path).items()})
-        for name in (one["name"] for one in told.get("parameters", ()) if one["in"] == "query"):
+        for name in (parameter["name"] for parameter in told.get("parameters", ()) if parameter["in"] == "query"):
             kind = IN_PATHS.get(path.rpartition("/")[2]) if name == "ids" else NAMED.get(name)
             if kind is not None:
                 yield Ask(method, at, (foreign.of[kind],), {name: foreign.of[kind]}, body_of(told, own)[1])
@@ -144,10 +146,19 @@ def in_bodies(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
         for name, member in schema["properties"].items():
             if name in NAMED and name not in FREE and not member.get("readOnly"):
                 id = foreign.of[NAMED[name]]
-                many = "array" in json.dumps(member.get("type", [one.get("type") for one in member.get("anyOf", ())]))
+                many = "array" in json.dumps(
+                    member.get("type", [choice.get("type") for choice in member.get("anyOf", ())])
+                )
                 beside = INSTEAD.get((title.removesuffix("Update"), name), {})
                 wrong = {**body, **fresh, **beside, name: [id] if many else id}
-                yield Ask(method, at, (id,), {}, {key: one for key, one in wrong.items() if one is not None}, name)
+                yield Ask(
+                    method,
+                    at,
+                    (id,),
+                    {},
+                    {key: member_value for key, member_value in wrong.items() if member_value is not None},
+                    name,
+                )
     yield from _deep(own, foreign)
 
 
@@ -164,12 +175,12 @@ def _deep(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
             "planId": own.of["plan"], "aggregationId": own.of["aggregation"], "pricingBands": flat(1)}]}),
     ):  # fmt: skip
         yield Ask("POST", preview, (id,), {}, {"accountId": mine} | supposed, "ID")
-    asked = {"fieldCode": "calls", "fieldType": "MEASURE", "function": "SUM", "meterId": own.of["meter"]}
+    aggregation = {"fieldCode": "calls", "fieldType": "MEASURE", "function": "SUM", "meterId": own.of["meter"]}
     for more in (
-        {"aggregations": [asked | {"meterId": meter}]},
+        {"aggregations": [aggregation | {"meterId": meter}]},
         {"groups": [{"groupType": "DIMENSION", "fieldCode": "calls", "meterId": meter}]},
         {"dimensionFilters": [{"fieldCode": "calls", "values": ["x"], "meterId": meter}]},
     ):
-        yield Ask("POST", "/usage/query", (meter,), {}, {"aggregations": [asked]} | more, "meterId")
+        yield Ask("POST", "/usage/query", (meter,), {}, {"aggregations": [aggregation]} | more, "meterId")
     refusal = foreign.of["refusal"]
     yield Ask("POST", "/usage/rejected/replay", (refusal,), {}, {"ids": [refusal]}, "ID")

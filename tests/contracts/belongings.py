@@ -43,31 +43,31 @@ async def belongings(system: System) -> Belongings:
     await shop.configure(**GRACE, allowOverlappingPlans=True)
     await shop.clock("2026-02-01T00:00:00Z")
     async with http_client(f"{system.addresses.api_url}/organizations/{shop.organization}") as http:
-        found = await one_of_each(http)
-    shop.product = found["product"]
-    linked = [await _linked(shop, found, *one) for one in LINKED]
-    amount = {"amount": 5, "transactionTypeId": found["transactionType"]}
-    top_up = await shop.do("POST", f"balances/{found['balance']}/transactions", amount)
-    [issued] = (await shop.bill("2026-01-31", accountIds=[found["account"]]))["billIds"]
+        ids = await one_of_each(http)
+    shop.product = ids["product"]
+    linked = [await _linked(shop, ids, *link) for link in LINKED]
+    amount = {"amount": 5, "transactionTypeId": ids["transactionType"]}
+    top_up = await shop.do("POST", f"balances/{ids['balance']}/transactions", amount)
+    [issued] = (await shop.bill("2026-01-31", accountIds=[ids["account"]]))["billIds"]
     await shop.do("PUT", f"bills/{issued}/status", {"status": "APPROVED"})
-    job = await shop.bill("2026-02-28", accountIds=[found["account"]])
+    job = await shop.bill("2026-02-28", accountIds=[ids["account"]])
     [bill] = job["billIds"]
     for type in ("credit", "debit"):
         made = await shop.do("POST", f"bills/{bill}/{type}lineitems", memo(shop, bill, 1))
-        found[f"{type}Memo"] = made["id"]
+        ids[f"{type}Memo"] = made["id"]
     await shop.bills()  # the read models know them all now
-    lines = [(await shop.do("GET", f"bills/{one}/lineitems"))["data"] for one in (issued, bill)]
+    lines = [(await shop.do("GET", f"bills/{id}/lineitems"))["data"] for id in (issued, bill)]
     refusal = await _refused(shop)
-    events = [one["id"] for one in await _all(shop, "events")]
-    webhook = f"integrationdestinations/webhooks/{found['webhook']}"
-    found["delivery"] = (await shop.do("POST", f"{webhook}/test"))["id"]
-    found["secret"] = (await shop.do("GET", f"{webhook}/secrets"))["data"][0]["id"]
-    found |= {"bill": bill, "line": lines[1][0]["id"], "job": job["id"], "refusal": refusal, "event": events[-1]}
+    events = [event["id"] for event in await _all(shop, "events")]
+    webhook = f"integrationdestinations/webhooks/{ids['webhook']}"
+    ids["delivery"] = (await shop.do("POST", f"{webhook}/test"))["id"]
+    ids["secret"] = (await shop.do("GET", f"{webhook}/secrets"))["data"][0]["id"]
+    ids |= {"bill": bill, "line": lines[1][0]["id"], "job": job["id"], "refusal": refusal, "event": events[-1]}
     export = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]}
-    found["exportJob"] = (await shop.do("POST", "dataexports/adhoc", export))["jobId"]
-    found |= {"issued": issued, "issuedLine": lines[0][0]["id"], "topUp": top_up["id"]}
-    more = [one["id"] for some in lines for one in some if "id" in one]
-    return Belongings(shop, found, frozenset([*found.values(), *linked, *events, *more]))
+    ids["exportJob"] = (await shop.do("POST", "dataexports/adhoc", export))["jobId"]
+    ids |= {"issued": issued, "issuedLine": lines[0][0]["id"], "topUp": top_up["id"]}
+    more = [line["id"] for lines_of_bill in lines for line in lines_of_bill if "id" in line]
+    return Belongings(shop, ids, frozenset([*ids.values(), *linked, *events, *more]))
 
 
 async def _linked(

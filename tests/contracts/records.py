@@ -18,8 +18,8 @@ def parts(value: Any) -> Iterator[dict[str, Any]]:
     """Every object in the document."""
     if isinstance(value, dict):
         yield value
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from parts(one)
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from parts(member)
 
 
 @cache

@@ -39,8 +39,12 @@ def test_every_topic_is_a_channel_with_its_settings_and_an_operation() -> None:
         kept = kafka["topicConfiguration"]
         assert str(kept["retention.ms"]) == topic.config["retention.ms"]
         assert kept["cleanup.policy"] == [topic.config["cleanup.policy"]]
-    asked = {one["channel"]["$ref"]: one["action"] for one in DOCUMENT["operations"].values()}
-    assert asked == {f"#/channels/{topic.name}": "receive" if topic.name == USAGE else "send" for topic in TOPICS}
+    action_by_channel = {
+        operation["channel"]["$ref"]: operation["action"] for operation in DOCUMENT["operations"].values()
+    }
+    assert action_by_channel == {
+        f"#/channels/{topic.name}": "receive" if topic.name == USAGE else "send" for topic in TOPICS
+    }
 
 
 def test_every_fact_is_a_message_of_the_topics_that_the_relay_puts_it_into() -> None:
@@ -55,9 +59,9 @@ def test_what_is_referred_to_is_there_and_every_message_says_what_it_is() -> Non
     references = [part["$ref"] for part in parts(DOCUMENT) if isinstance(part.get("$ref"), str)]
     assert len(references) > 200
     for reference in references:
-        found: Any = DOCUMENT
+        node: Any = DOCUMENT
         for step in reference.removeprefix("#/").split("/"):
-            found = found[step]
+            node = node[step]
     assert DOCUMENT["asyncapi"] == "3.0.0" and DOCUMENT["info"].keys() >= {"title", "version"}
     used = {name for topic in TOPICS for name in messages_of(topic.name)}
     assert used == DOCUMENT["components"]["messages"].keys()
@@ -123,5 +127,5 @@ def test_a_refused_record_has_the_headers_that_the_document_names(size: int) -> 
     record = rejected(came, 3, Refused(Reason.NOT_JSON, "must be JSON"), 1, 8000)
     headers = record.headers or ()
     assert faults_of("RefusedUsage", b"", headers) == []
-    assert faults_of("RefusedUsage", b"", [one for one in headers if one[0] != "trueup-reason"])
+    assert faults_of("RefusedUsage", b"", [header for header in headers if header[0] != "trueup-reason"])
     assert messages_of(USAGE_REJECTED) == ["RefusedUsage"] and messages_of(BILL_LINES) == ["BillLineItem"]

@@ -18,7 +18,7 @@ STORED = DOCUMENT["components"]["schemas"]
 def member(schemas: dict[str, Any], schema: str, name: str) -> dict[str, Any]:
     """The schema of a member, without its null."""
     found = schemas[schema]["properties"][name]
-    return next((one for one in found.get("anyOf", ()) if one.get("type") != "null"), found)
+    return next((choice for choice in found.get("anyOf", ()) if choice.get("type") != "null"), found)
 
 
 @pytest.mark.parametrize(

@@ -55,28 +55,28 @@ async def theirs(system: System) -> Belongings:
     return await belongings(system)
 
 
-def client_of(one: Belongings) -> httpx.AsyncClient:
+def client_of(belongings: Belongings) -> httpx.AsyncClient:
     """Below the organization, with a key of it."""
-    url = f"{one.shop.system.addresses.api_url}/organizations/{one.shop.organization}"
-    return http_client(url, by=By("own", one.shop.organization))
+    url = f"{belongings.shop.system.addresses.api_url}/organizations/{belongings.shop.organization}"
+    return http_client(url, by=By("own", belongings.shop.organization))
 
 
 def sent(value: Any) -> Iterator[str]:
     """Names of all members that a body may have, at any depth."""
     if isinstance(value, dict):
         value = resolved(value)
-        yield from (name for name, one in value.get("properties", {}).items() if not one.get("readOnly"))
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from sent(one)
+        yield from (name for name, member in value.get("properties", {}).items() if not member.get("readOnly"))
+    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from sent(member)
 
 
 async def answered(client: httpx.AsyncClient, ask: Ask, ids: Iterable[str]) -> tuple[int, dict[str, str], str]:
     """Status, headers and body, to the question about these ids in the place of its own; each reads `ID` in them."""
-    asked, told = json.dumps([ask.path, dict(ask.query), ask.body]), []
+    request, told = json.dumps([ask.path, dict(ask.query), ask.body]), []
     for own, id in zip(ask.ids, ids, strict=True):
-        asked = asked.replace(own, id)
+        request = request.replace(own, id)
         told.append(id)
-    path, query, body = json.loads(asked)
+    path, query, body = json.loads(request)
     answer = await client.request(ask.method, path, params=query or None, json=body)
     headers = {name: value for name, value in answer.headers.items() if name not in OWN_TO_EACH}
     shown = re.sub("|".join(map(re.escape, told)), "ID", json.dumps([headers, answer.text]))
@@ -102,23 +102,23 @@ async def test_what_is_anothers_is_answered_as_if_it_were_nowhere(
                 wrong.append(f"{ask}: {foreign} but {unknown}")
             if [id for id in theirs.every if id in foreign[2]]:
                 wrong.append(f"{ask}: {foreign} tells of theirs")
-            if not any(one in foreign[2] for one in (ask.told, "ID", *NOTHING)):
+            if not any(word in foreign[2] for word in (ask.told, "ID", *NOTHING)):
                 wrong.append(f"{ask}: {foreign} does not say that it was looked for")
     assert wrong == [], "\n".join(wrong)
     assert len(routes) > {in_paths: 120, in_queries: 30, in_bodies: 40}[asks]
 
 
 async def test_what_is_anothers_is_in_no_answer_about_what_is_ones_own(mine: Belongings, theirs: Belongings) -> None:
-    found: dict[str, str] = {}
-    for one in (theirs, mine):
-        async with client_of(one) as client:
+    differences: dict[str, str] = {}
+    for answers in (theirs, mine):
+        async with client_of(answers) as client:
             for method, path, _ in OPERATIONS:
                 if method == "GET":
-                    at = placed(path, {part: one.of[name] for part, name in named_in(path).items()})
+                    at = placed(path, {part: answers.of[name] for part, name in named_in(path).items()})
                     text = (await client.get(at)).text
-                    found[one.shop.organization] = found.get(one.shop.organization, "") + text
-    assert [id for id in theirs.every if id in found[mine.shop.organization]] == []
-    assert [id for id in theirs.every if id not in found[theirs.shop.organization]] == []
+                    differences[answers.shop.organization] = differences.get(answers.shop.organization, "") + text
+    assert [id for id in theirs.every if id in differences[mine.shop.organization]] == []
+    assert [id for id in theirs.every if id not in differences[theirs.shop.organization]] == []
 
 
 async def test_whose_it_is_finds_it(theirs: Belongings) -> None:
@@ -127,8 +127,8 @@ async def test_whose_it_is_finds_it(theirs: Belongings) -> None:
     async with client_of(theirs) as client:
         for ask in in_queries(theirs, theirs):
             if ask.method == "GET":
-                found, unknown = await both(client, ask)
-                if found == unknown:
+                foreign, unknown = await both(client, ask)
+                if foreign == unknown:
                     blind.append(f"{ask.path} {sorted(ask.query)}")
     assert blind == BLIND, "\n".join(blind)
 
@@ -136,7 +136,7 @@ async def test_whose_it_is_finds_it(theirs: Belongings) -> None:
 def test_whatever_ends_like_an_id_is_asked_about_or_free() -> None:
     names: set[str] = set()
     for _, _, told in OPERATIONS:
-        names |= {one["name"] for one in told.get("parameters", ()) if one["in"] == "query"}
+        names |= {parameter["name"] for parameter in told.get("parameters", ()) if parameter["in"] == "query"}
         names |= {name for content in told.get("requestBody", {}).get("content", {}).values() for name in sent(content)}
     ending = {name for name in names if re.search(r"(Id|Ids|^id|^ids)$", name)}
     answered_alone = {name for name in ending if name not in NAMED and name not in FREE}

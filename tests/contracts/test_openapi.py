@@ -82,19 +82,21 @@ def test_an_operation_names_its_refusals(method: str, path: str, operation: dict
 def test_an_example_stands_beside_every_body_and_answer_and_is_what_the_schema_says(
     method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    own = [one for one in operation["responses"].values() if "$ref" not in one]
-    assert own and not [fault for one in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(one)]
+    own = [response for response in operation["responses"].values() if "$ref" not in response]
+    assert own and not [
+        fault for described in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(described)
+    ]
 
 
 def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
     """What in the examples of a body or an answer its schema forbids."""
     for kind, media in holder.get("content", {}).items():
         if kind != BYTES and media["schema"].get("format") != "binary":
-            many = [resolved(one)["value"] for one in media.get("examples", {}).values()]
+            many = [resolved(example)["value"] for example in media.get("examples", {}).values()]
             shown = [media["example"]] if "example" in media else many
             schema = {"components": DOCUMENT["components"], **media["schema"]}
             check = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-            yield from (fault.message for one in shown for fault in check.iter_errors(one))
+            yield from (fault.message for example in shown for fault in check.iter_errors(example))
             if not shown:
                 yield f"{kind} has no example"
 
@@ -102,9 +104,11 @@ def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
 def test_every_post_below_an_organization_that_changes_something_may_have_a_key() -> None:
     keyed = 0
     for method, path, operation in OPERATIONS:
-        sent = [one for one in operation.get("parameters", ()) if one["in"] == "header"]
+        sent = [parameter for parameter in operation.get("parameters", ()) if parameter["in"] == "header"]
         changes = method == "POST" and (method, path.removeprefix("/organizations/{orgId}")) not in TELLING
-        assert [one["name"] for one in sent] == (["Idempotency-Key"] if changes and "{orgId}" in path else []), path
+        assert [parameter["name"] for parameter in sent] == (
+            ["Idempotency-Key"] if changes and "{orgId}" in path else []
+        ), path
         for key in sent:
             assert key["schema"] == {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX}
             keyed += 1
@@ -113,7 +117,7 @@ def test_every_post_below_an_organization_that_changes_something_may_have_a_key(
 
 def test_every_component_is_referred_to() -> None:
     referred = set(re.findall(r'"\$ref": "#/components/(\w+/[^"]+)"', json.dumps(DOCUMENT)))
-    named = {f"{group}/{name}" for group, held in DOCUMENT["components"].items() for name in held}
+    named = {f"{group}/{name}" for group, members in DOCUMENT["components"].items() for name in members}
     schemes = {name for name in named if name.startswith("securitySchemes/")}
     assert named - schemes == referred
 
@@ -129,11 +133,11 @@ def test_an_error_of_each_status_is_told_by_its_own_messages() -> None:
 
 
 def test_a_filter_of_a_list_is_said_in_words() -> None:
-    [pricings] = [one for method, path, one in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
-    words = {one["name"]: one.get("description") for one in pricings["parameters"]}
+    [pricings] = [operation for method, path, operation in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
+    words = {parameter["name"]: parameter.get("description") for parameter in pricings["parameters"]}
     assert words["aggregationId"] == "Those whose `aggregationId` is this."
     assert words["date"] == "Those that hold on this day."
-    [plans] = [one for method, path, one in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
-    words = {one["name"]: one.get("description") for one in plans["parameters"]}
+    [plans] = [operation for method, path, operation in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
+    words = {parameter["name"]: parameter.get("description") for parameter in plans["parameters"]}
     assert words["product"] == "Those whose plan's planTemplate's `productId` is this."
     assert all(words.values())

@@ -26,7 +26,7 @@ MOST = 50
 async def records_of(cluster: Cluster, topic: str) -> list[FetchedRecord]:
     found: list[FetchedRecord] = []
     async with LogReader(cluster) as reader:
-        partitions = range(next(one.partitions for one in TOPICS if one.name == topic) or 2)
+        partitions = range(next(declared.partitions for declared in TOPICS if declared.name == topic) or 2)
         for partition, end in (await reader.end_offsets(topic, partitions)).items():
             async for records in reader.read(topic, partition, 0, end):
                 found += records

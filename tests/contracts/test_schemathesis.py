@@ -70,7 +70,7 @@ def about(case: Any, organization: str, ids: Mapping[str, str]) -> Any:
 def not_as_it_may_be(operation: Any) -> st.SearchStrategy[Any] | None:
     """Requests with something that the document does not allow; None if nothing that is asked could be wrong."""
     given_ids = {"orgId": "any"} if "{orgId}" in operation.path else {}
-    names = {one.name for one in operation.path_parameters} - {*given_ids}
+    names = {path_parameter.name for path_parameter in operation.path_parameters} - {*given_ids}
     if operation.query or operation.body:
         mode, id = GenerationMode.NEGATIVE, MAY_BE | TOO_LONG
     elif names:
@@ -97,9 +97,12 @@ def try_all(client: httpx.AsyncClient, organization: str, ids: Mapping[str, str]
         for found in schema.get_all_operations():
             assert isinstance(found, Ok)
             operation = found.ok()
-            examples = [(one, 1) for one in operation.get_strategies_from_examples()]
+            examples = [(strategy, 1) for strategy in operation.get_strategies_from_examples()]
             drawn = (operation.as_strategy(GenerationMode.POSITIVE), not_as_it_may_be(operation))
-            for strategy, times in [*examples, *((one, count) for one in drawn if one is not None)]:
+            for strategy, times in [
+                *examples,
+                *((strategy_drawn, count) for strategy_drawn in drawn if strategy_drawn is not None),
+            ]:
                 try:
                     settings(_SETTINGS, max_examples=times)(given(strategy)(ask))()
                 except (FailureGroup, requests.Timeout) as fault:

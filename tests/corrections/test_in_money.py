@@ -47,7 +47,7 @@ def told(mode: str, account: str, uid: str) -> dict[str, Decimal]:
     """The difference of each account's bill that is told."""
     names = {id_of("account", code): code for code in ("acme", "kid", "alone")}
     moved = moved_bills(family(mode), family(mode, (account, uid)), id_of("account", account), THROUGH)
-    return {names[one.account_id]: one.bill.amounts[2] for one in moved}
+    return {names[change.account_id]: change.bill.amounts[2] for change in moved}
 
 
 @pytest.mark.parametrize(

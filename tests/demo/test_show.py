@@ -147,7 +147,7 @@ async def test_the_last_look_at_the_balances_comes_after_all_usage_has_arrived()
             return PREPAID | {"amountSpent": Decimal("15.00" if self.looks > 8 else "0.25")}
 
     client: Any = Late()
-    customers = {one.code: (one.code, "c" if one in (ACORN, BIRCH) else None) for one in CUSTOMERS}
+    customers = {customer.code: (customer.code, "c" if customer in (ACORN, BIRCH) else None) for customer in CUSTOMERS}
     with burn_down(make_console(io.StringIO())) as shown:
         shown.at(datetime(2026, 10, 31, tzinfo=UTC), 40)
         await shown.until_all_arrived(client, customers)

@@ -23,7 +23,10 @@ OPEN_PORT, SIGHT_PORT = "8000", "9464"
 
 def unknown_variables(files: Files) -> Iterator[str]:
     """Every TRUEUP_ variable is a setting, and has a value that the setting takes."""
-    given = [*((one.where, one.variables) for one in files.containers()), ("Dockerfile", files.variables_of_image())]
+    given = [
+        *((container.where, container.variables) for container in files.containers()),
+        ("Dockerfile", files.variables_of_image()),
+    ]
     for where, variables in given:
         ours = {name: value for name, value in variables.items() if name.startswith(PREFIX)}
         fields = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
@@ -41,31 +44,31 @@ def wrong_commands(files: Files) -> Iterator[str]:
     if files.instructions("ENTRYPOINT") != ['["trueup"]']:
         yield "Dockerfile: the entry point is not the command"
     group = click.Context(trueup)
-    for one in files.containers():
-        command = trueup.get_command(group, one.arguments[0])
+    for container in files.containers():
+        command = trueup.get_command(group, container.arguments[0])
         if command is None:
-            yield f"{one.where}: there is no command {one.arguments[0]}"
+            yield f"{container.where}: there is no command {container.arguments[0]}"
             continue
         try:
-            given = command.make_context(one.arguments[0], list(one.arguments[1:]))
+            given = command.make_context(container.arguments[0], list(container.arguments[1:]))
             if isinstance(command, click.Group):
-                name, inner, rest = command.resolve_command(given, list(one.arguments[1:]))
+                name, inner, rest = command.resolve_command(given, list(container.arguments[1:]))
                 assert inner is not None
                 inner.make_context(name, rest, parent=given)
         except click.UsageError as error:
-            yield f"{one.where}: {error.message}"
+            yield f"{container.where}: {error.message}"
 
 
 def wrong_ports(files: Files) -> Iterator[str]:
     """A port is one that something listens on; what is asked over HTTP is a path that is answered there."""
     if files.instructions("EXPOSE") != [f"{OPEN_PORT} {SIGHT_PORT}"]:
         yield "Dockerfile: EXPOSE"
-    for one in files.containers():
-        if one.arguments[0] == "api" and one.variables.get("TRUEUP_API_PORT") != OPEN_PORT:
-            yield f"{one.where}: listens elsewhere"
-        told = {**files.variables_of_image(), **one.variables}
+    for described in files.containers():
+        if described.arguments[0] == "api" and described.variables.get("TRUEUP_API_PORT") != OPEN_PORT:
+            yield f"{described.where}: listens elsewhere"
+        told = {**files.variables_of_image(), **described.variables}
         if (told.get("TRUEUP_SIGHT_HOST"), told.get("TRUEUP_SIGHT_PORT")) != ("0.0.0.0", SIGHT_PORT):
-            yield f"{one.where}: metrics and probes are elsewhere"
+            yield f"{described.where}: metrics and probes are elsewhere"
     answered = {"http": set(json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]), "sight": set(PATHS)}
     for deployment in files.of("Deployment"):
         [container] = _containers(deployment)
@@ -74,19 +77,19 @@ def wrong_ports(files: Files) -> Iterator[str]:
         if ports != wanted:
             yield f"{deployment['metadata']['name']}: {ports}, not {wanted}"
         for probe in (container[name] for name in ("readinessProbe", "livenessProbe")):
-            asked = probe["httpGet"]
-            if asked["port"] not in ports or asked["path"] not in answered[asked["port"]]:
-                yield f"{deployment['metadata']['name']}: nobody answers {asked}"
+            request = probe["httpGet"]
+            if request["port"] not in ports or request["path"] not in answered[request["port"]]:
+                yield f"{deployment['metadata']['name']}: nobody answers {request}"
         annotations = deployment["spec"]["template"]["metadata"]["annotations"]
         if annotations != {"prometheus.io/scrape": "true", "prometheus.io/port": SIGHT_PORT}:
             yield f"{deployment['metadata']['name']}: Prometheus is told {annotations}"
     for service in files.of("Service"):
         for target in _selected(files, service["spec"]["selector"]):
-            known = {port["name"] for port in _containers(target)[0].get("ports", ())} - {"sight"}
+            target_ports = {port["name"] for port in _containers(target)[0].get("ports", ())} - {"sight"}
             yield from (
                 f"Service {service['metadata']['name']}: no port {port['targetPort']}"
                 for port in service["spec"]["ports"]
-                if port["targetPort"] not in known
+                if port["targetPort"] not in target_ports
             )
     if files.compose["services"]["api"]["ports"] != [f"127.0.0.1:{OPEN_PORT}:{OPEN_PORT}"]:
         yield "compose: the API's port is not published on loopback"
@@ -98,7 +101,11 @@ def wrong_images(files: Files) -> Iterator[str]:
     if (image["name"], image["newTag"]) != (IMAGE, version()):
         yield f"kustomization: {image}"
     for pod in [*files.of("Deployment"), *files.of("Job")]:
-        yield from (f"{pod['metadata']['name']}: {one['image']}" for one in _containers(pod) if one["image"] != IMAGE)
+        yield from (
+            f"{pod['metadata']['name']}: {container['image']}"
+            for container in _containers(pod)
+            if container["image"] != IMAGE
+        )
     for name, service in files.services().items():
         extras = service["build"]["args"]["EXTRAS"] if isinstance(service["build"], dict) else ""
         if service["command"][0] == "archive" and extras != "archive":
@@ -109,35 +116,41 @@ def wrong_images(files: Files) -> Iterator[str]:
 
 def wrong_selectors(files: Files) -> Iterator[str]:
     """A Deployment selects its own pods; services and budgets one Deployment each, and each Deployment has a budget."""
-    for one in files.of("Deployment"):
-        labels, spec = one["spec"]["template"]["metadata"]["labels"], one["spec"]["template"]["spec"]
+    for deployment in files.of("Deployment"):
+        labels, spec = deployment["spec"]["template"]["metadata"]["labels"], deployment["spec"]["template"]["spec"]
         spread = [rule["labelSelector"] for rule in spec.get("topologySpreadConstraints", ())]
-        if any(selector["matchLabels"] != labels for selector in [one["spec"]["selector"], *spread]):
-            yield f"Deployment {one['metadata']['name']} does not select its own pods"
-    for one in files.of("Service"):
-        if len(_selected(files, one["spec"]["selector"])) != 1:
-            yield f"Service {one['metadata']['name']} selects no Deployment"
-    kept = [_selected(files, one["spec"]["selector"]["matchLabels"]) for one in files.of("PodDisruptionBudget")]
-    names = [one["metadata"]["name"] for found in kept for one in found]
-    if any(len(found) != 1 for found in kept):
+        if any(selector["matchLabels"] != labels for selector in [deployment["spec"]["selector"], *spread]):
+            yield f"Deployment {deployment['metadata']['name']} does not select its own pods"
+    for service in files.of("Service"):
+        if len(_selected(files, service["spec"]["selector"])) != 1:
+            yield f"Service {service['metadata']['name']} selects no Deployment"
+    kept = [
+        _selected(files, pod_disruption_budget["spec"]["selector"]["matchLabels"])
+        for pod_disruption_budget in files.of("PodDisruptionBudget")
+    ]
+    names = [deployment["metadata"]["name"] for selected in kept for deployment in selected]
+    if any(len(selected) != 1 for selected in kept):
         yield "a PodDisruptionBudget selects no Deployment"
-    if sorted(names) != sorted(one["metadata"]["name"] for one in files.of("Deployment")):
+    if sorted(names) != sorted(deployment["metadata"]["name"] for deployment in files.of("Deployment")):
         yield f"PodDisruptionBudgets are for {names}"
 
 
 def wrong_scaling(files: Files) -> Iterator[str]:
     """KEDA looks at the groups and topics of the code, and never starts more pods than there are partitions."""
-    scaled = {one["spec"]["scaleTargetRef"]["name"]: one["spec"] for one in files.of("ScaledObject")}
+    scaled = {
+        scaled_object["spec"]["scaleTargetRef"]["name"]: scaled_object["spec"]
+        for scaled_object in files.of("ScaledObject")
+    }
     if scaled.keys() != LAG.keys():
         yield f"scaled are {sorted(scaled)}"
         return
     for name, spec in scaled.items():
         [trigger] = spec["triggers"]
-        asked = trigger["metadata"]
-        if (asked["consumerGroup"], asked["topic"]) != LAG[name]:
-            yield f"{name}: group {asked['consumerGroup']}, topic {asked['topic']}"
-        if asked["bootstrapServersFromEnv"] not in files.settings():
-            yield f"{name}: {asked['bootstrapServersFromEnv']} is no setting of its pods"
+        metadata = trigger["metadata"]
+        if (metadata["consumerGroup"], metadata["topic"]) != LAG[name]:
+            yield f"{name}: group {metadata['consumerGroup']}, topic {metadata['topic']}"
+        if metadata["bootstrapServersFromEnv"] not in files.settings():
+            yield f"{name}: {metadata['bootstrapServersFromEnv']} is no setting of its pods"
         if str(spec["maxReplicaCount"]) != files.settings()["TRUEUP_PARTITIONS"]:
             yield f"{name}: at most {spec['maxReplicaCount']} pods, but not as many partitions"
         if spec["minReplicaCount"] != files.named("Deployment", name)["spec"]["replicas"]:
@@ -149,8 +162,8 @@ def wrong_rights(files: Files) -> Iterator[str]:
     for pod in [*files.of("Deployment"), *files.of("Job")]:
         spec = pod["spec"]["template"]["spec"]
         context = spec["securityContext"]
-        asked = (context["runAsNonRoot"], context["runAsUser"], context["seccompProfile"]["type"])
-        if asked != (True, 65534, "RuntimeDefault") or spec["automountServiceAccountToken"] is not False:
+        identity = (context["runAsNonRoot"], context["runAsUser"], context["seccompProfile"]["type"])
+        if identity != (True, 65534, "RuntimeDefault") or spec["automountServiceAccountToken"] is not False:
             yield f"{pod['metadata']['name']}: {context}"
         [container] = spec["containers"]
         if container["securityContext"] != {
@@ -159,12 +172,18 @@ def wrong_rights(files: Files) -> Iterator[str]:
             "capabilities": {"drop": ["ALL"]},
         }:
             yield f"{pod['metadata']['name']}: {container['securityContext']}"
-        if {one["name"] for one in container["volumeMounts"]} != {one["name"] for one in spec["volumes"]}:
+        if {volume_mount["name"] for volume_mount in container["volumeMounts"]} != {
+            volume["name"] for volume in spec["volumes"]
+        }:
             yield f"{pod['metadata']['name']}: volumes and mounts differ"
     if files.instructions("USER") != ["65534:65534"]:
         yield "Dockerfile: USER"
-    for name, one in files.services().items():
-        if not one["read_only"] or one["cap_drop"] != ["ALL"] or one["security_opt"] != ["no-new-privileges:true"]:
+    for name, service in files.services().items():
+        if (
+            not service["read_only"]
+            or service["cap_drop"] != ["ALL"]
+            or service["security_opt"] != ["no-new-privileges:true"]
+        ):
             yield f"compose service {name} may do more"
 
 
@@ -172,17 +191,17 @@ def wrong_readiness(files: Files) -> Iterator[str]:
     """Who works on is ready by its own word, the API by what it can serve; whose loop goes round is alive."""
     for deployment in files.of("Deployment"):
         [container] = _containers(deployment)
-        asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
+        probes = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
         ready = {"path": "/ready", "port": "sight"}
         if container["args"][0] == "api":
             ready = {"path": "/health", "port": "http"}
-        if asked != {"readiness": ready, "liveness": {"path": "/live", "port": "sight"}}:
-            yield f"{deployment['metadata']['name']}: {asked}"
+        if probes != {"readiness": ready, "liveness": {"path": "/live", "port": "sight"}}:
+            yield f"{deployment['metadata']['name']}: {probes}"
     [checked] = files.instructions("HEALTHCHECK")
     if f"'http://127.0.0.1:{SIGHT_PORT}/ready'" not in checked:
         yield f"Dockerfile: {checked}"
-    for name, one in files.services().items():
-        if "healthcheck" in one and name not in ("api", "migrate"):
+    for name, service in files.services().items():
+        if "healthcheck" in service and name not in ("api", "migrate"):
             yield f"compose service {name}: has a check of its own"
 
 
@@ -199,16 +218,20 @@ def untold_secrets(files: Files) -> Iterator[str]:
     told = (KUBERNETES / "README.md").read_text()
     for pod in [*files.of("Deployment"), *files.of("Job")]:
         for variable in _containers(pod)[0]["env"]:
-            asked = variable.get("valueFrom", {}).get("secretKeyRef")
-            if asked and (f"secret generic {asked['name']} " not in told or f"--from-file={asked['key']}=" not in told):
-                yield f"{pod['metadata']['name']}: README does not make {asked}"
+            secret = variable.get("valueFrom", {}).get("secretKeyRef")
+            if secret and (
+                f"secret generic {secret['name']} " not in told or f"--from-file={secret['key']}=" not in told
+            ):
+                yield f"{pod['metadata']['name']}: README does not make {secret}"
 
 
 def wrong_optional(files: Files) -> Iterator[str]:
     """The notary has what it signs with, from nowhere but a secret; the archiver a place that outlives its pod."""
     [notary] = _containers(files.named("Deployment", "trueup-notary"))
-    signs_with = [one for one in notary["env"] if one["name"] == "TRUEUP_CHECKPOINT_SECRET"]
-    if [one.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for one in signs_with] != ["checkpoint-secret"]:
+    signs_with = [variable for variable in notary["env"] if variable["name"] == "TRUEUP_CHECKPOINT_SECRET"]
+    if [variable.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for variable in signs_with] != [
+        "checkpoint-secret"
+    ]:
         yield f"the notary signs with {signs_with}"
     service = files.compose["services"]["notary"]
     [secret] = service["secrets"]
@@ -218,18 +241,24 @@ def wrong_optional(files: Files) -> Iterator[str]:
         yield f"compose: there is no secret {secret}"
     archiver = files.named("Deployment", "trueup-archiver")
     [container], volumes = _containers(archiver), archiver["spec"]["template"]["spec"]["volumes"]
-    kept = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one}
-    mounts = {one["mountPath"]: kept.get(one["name"]) for one in container["volumeMounts"]}
-    claims = {one["metadata"]["name"] for one in files.of("PersistentVolumeClaim")}
+    kept = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in volumes
+        if "persistentVolumeClaim" in volume
+    }
+    mounts = {volume_mount["mountPath"]: kept.get(volume_mount["name"]) for volume_mount in container["volumeMounts"]}
+    claims = {
+        persistent_volume_claim["metadata"]["name"] for persistent_volume_claim in files.of("PersistentVolumeClaim")
+    }
     if mounts.get(container["args"][-1]) not in claims:
         yield f"the archiver keeps in {container['args'][-1]}, and {mounts} are mounted"
     service = files.compose["services"]["archiver"]
-    volume, _, place = service["volumes"][0].partition(":")
-    if place != service["command"][-1] or volume not in files.compose["volumes"]:
+    volume, _, folder = service["volumes"][0].partition(":")
+    if folder != service["command"][-1] or volume not in files.compose["volumes"]:
         yield f"compose: the archiver keeps in {service['command'][-1]}, and {service['volumes']} are mounted"
     for name in OPTIONAL:
-        one = files.named("Deployment", f"trueup-{name}")["spec"]
-        if (one["replicas"], one["strategy"]) != (1, {"type": "Recreate"}):
+        spec_of_one = files.named("Deployment", f"trueup-{name}")["spec"]
+        if (spec_of_one["replicas"], spec_of_one["strategy"]) != (1, {"type": "Recreate"}):
             yield f"there may be two of {name}, which hinder each other, and a volume is one pod's"
         if files.compose["services"][name].get("profiles") != [name]:
             yield f"compose starts {name} unasked"
@@ -241,7 +270,11 @@ def _containers(pod: Document) -> list[Document]:
 
 def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
     deployments = files.of("Deployment")
-    return [one for one in deployments if selector.items() <= one["spec"]["template"]["metadata"]["labels"].items()]
+    return [
+        deployment
+        for deployment in deployments
+        if selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    ]
 
 
 CHECKS = (

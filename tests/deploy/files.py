@@ -45,12 +45,12 @@ class Files:
 
     def of(self, kind: str) -> list[Document]:
         """The manifests of a kind."""
-        return [one for one in [*self.resources, *self.scaled, *self.optional] if one["kind"] == kind]
+        return [document for document in [*self.resources, *self.scaled, *self.optional] if document["kind"] == kind]
 
     def named(self, kind: str, name: str) -> Document:
         """The one manifest with this kind and name."""
-        [found] = [one for one in self.of(kind) if one["metadata"]["name"] == name]
-        return found
+        [document] = [document for document in self.of(kind) if document["metadata"]["name"] == name]
+        return document
 
     def settings(self) -> dict[str, str]:
         """What the ConfigMap says."""
@@ -59,17 +59,17 @@ class Files:
 
     def services(self) -> dict[str, Document]:
         """What compose starts from our image."""
-        return {name: one for name, one in self.compose["services"].items() if "build" in one}
+        return {name: service for name, service in self.compose["services"].items() if "build" in service}
 
     def containers(self) -> Iterator[Container]:
         """All that run our image, of Kubernetes and of compose."""
         for pod in [*self.of("Deployment"), *self.of("Job")]:
-            for one in pod["spec"]["template"]["spec"]["containers"]:
-                given = {variable["name"]: str(variable.get("value", "")) for variable in one["env"]}
+            for container in pod["spec"]["template"]["spec"]["containers"]:
+                given = {variable["name"]: str(variable.get("value", "")) for variable in container["env"]}
                 where = f"{pod['kind']} {pod['metadata']['name']}"
-                yield Container(where, one["args"], self.settings() | given)
-        for name, one in self.services().items():
-            yield Container(f"compose service {name}", one["command"], one["environment"])
+                yield Container(where, container["args"], self.settings() | given)
+        for name, service in self.services().items():
+            yield Container(f"compose service {name}", service["command"], service["environment"])
 
     def variables_of_image(self) -> dict[str, str]:
         """What the Dockerfile says."""
@@ -83,7 +83,7 @@ class Files:
 
 def documents(path: Path) -> list[Document]:
     """Of one YAML file."""
-    return [one for one in yaml.safe_load_all(path.read_text()) if one is not None]
+    return [document for document in yaml.safe_load_all(path.read_text()) if document is not None]
 
 
 def read() -> Files:
@@ -91,9 +91,9 @@ def read() -> Files:
     [kustomization] = documents(KUBERNETES / "kustomization.yaml")
     return Files(
         kustomization,
-        [one for name in kustomization["resources"] for one in documents(KUBERNETES / name)],
+        [document for name in kustomization["resources"] for document in documents(KUBERNETES / name)],
         documents(KUBERNETES / "keda" / "scaled-objects.yaml"),
-        [one for name in OPTIONAL for one in documents(KUBERNETES / name / f"{name}.yaml")],
+        [document for name in OPTIONAL for document in documents(KUBERNETES / name / f"{name}.yaml")],
         documents(ROOT / "compose.yaml")[0],
         (ROOT / "Dockerfile").read_text(),
     )
@@ -101,5 +101,5 @@ def read() -> Files:
 
 def version() -> str:
     """The product's."""
-    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return found
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version

@@ -8,32 +8,32 @@ from tests.deploy.files import Document, Files
 
 def container(files: Files, name: str) -> Document:
     """Of a Deployment."""
-    [one] = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]["containers"]
-    found: Document = one
-    return found
+    [container] = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]["containers"]
+    document: Document = container
+    return document
 
 
 def pod(files: Files, name: str) -> Document:
     """Of a Deployment."""
-    found: Document = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]
-    return found
+    document: Document = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]
+    return document
 
 
 def trigger(files: Files, name: str) -> Document:
     """What KEDA looks at."""
-    found: Document = files.named("ScaledObject", f"trueup-{name}")["spec"]["triggers"][0]["metadata"]
-    return found
+    document: Document = files.named("ScaledObject", f"trueup-{name}")["spec"]["triggers"][0]["metadata"]
+    return document
 
 
 def service(files: Files, name: str) -> Document:
     """Of compose."""
-    found: Document = files.compose["services"][name]
-    return found
+    document: Document = files.compose["services"][name]
+    return document
 
 
-def put(place: Any, key: Any, value: Any) -> None:
+def put(container: Any, key: Any, value: Any) -> None:
     """So that a lambda may assign."""
-    place[key] = value
+    container[key] = value
 
 
 def in_dockerfile(files: Files, old: str, new: str) -> Files:

@@ -209,5 +209,5 @@ HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
 def test_what_does_not_fit_is_found(name: str, harm: Callable[[Files], Any]) -> None:
     files = FILES.copy()
     changed = harm(files)
-    [check] = [one for one in CHECKS if one.__name__ == name]
+    [check] = [check for check in CHECKS if check.__name__ == name]
     assert list(check(changed if isinstance(changed, Files) else files))

@@ -19,34 +19,34 @@ PREFIX = "acme."
 def patched(rule: Document, patch: str) -> Document:
     """A ScaledObject with these operations of RFC 6902 done; of members and of list's places, as they are used here."""
     made = copy.deepcopy(rule)
-    for one in yaml.safe_load(patch):
-        *way, last = one["path"].strip("/").split("/")
-        place: Any = made
+    for operation in yaml.safe_load(patch):
+        *way, last = operation["path"].strip("/").split("/")
+        node: Any = made
         for step in way:
-            place = place[int(step) if isinstance(place, list) else step]
-        assert (one["op"] == "replace") == (last in place), one
-        place[last] = one["value"]
+            node = node[int(step) if isinstance(node, list) else step]
+        assert (operation["op"] == "replace") == (last in node), operation
+        node[last] = operation["value"]
     return made
 
 
 def secured() -> dict[str, Document]:
     """What the component makes of each rule, by the Deployment that is scaled."""
     [component] = documents(SECURED / "kustomization.yaml")
-    found = {}
+    made_documents = {}
     for rule in read().scaled:
         name = rule["metadata"]["name"]
         made = rule
         for patch in component["patches"]:
             if patch["target"]["name"] in (name, "trueup-(ingest|projector)"):
                 made = patched(made, patch["patch"])
-        found[made["spec"]["scaleTargetRef"]["name"]] = made
-    return found
+        made_documents[made["spec"]["scaleTargetRef"]["name"]] = made
+    return made_documents
 
 
 def test_each_rule_enters_by_the_authentication_that_is_there() -> None:
     [authentication] = documents(SECURED / "trigger-authentication.yaml")
     assert authentication["kind"] == "TriggerAuthentication"
-    assert {one["parameter"] for one in authentication["spec"]["secretTargetRef"]} <= PARAMETERS
+    assert {secret["parameter"] for secret in authentication["spec"]["secretTargetRef"]} <= PARAMETERS
     rules = secured()
     assert rules.keys() == LAG.keys()
     for name, rule in rules.items():
@@ -58,9 +58,9 @@ def test_each_rule_enters_by_the_authentication_that_is_there() -> None:
 def test_each_rule_looks_at_the_whole_names_that_a_prefix_makes() -> None:
     cluster = Cluster("kafka:9092", prefix=PREFIX)
     for name, rule in secured().items():
-        asked = rule["spec"]["triggers"][0]["metadata"]
+        metadata = rule["spec"]["triggers"][0]["metadata"]
         group, topic = LAG[name]
-        assert (asked["consumerGroup"], asked["topic"]) == (cluster.group(group), cluster.topic(topic))
+        assert (metadata["consumerGroup"], metadata["topic"]) == (cluster.group(group), cluster.topic(topic))
 
 
 def test_the_component_has_all_that_its_folder_has_and_the_readme_makes_its_secret() -> None:
@@ -69,5 +69,5 @@ def test_the_component_has_all_that_its_folder_has_and_the_readme_makes_its_secr
     assert {*component["resources"], "kustomization.yaml"} == {path.name for path in SECURED.iterdir()}
     told = (KUBERNETES / "README.md").read_text()
     [authentication] = documents(SECURED / "trigger-authentication.yaml")
-    for one in authentication["spec"]["secretTargetRef"]:
-        assert f"secret generic {one['name']} " in told and f"--from-file={one['key']}=" in told
+    for secret in authentication["spec"]["secretTargetRef"]:
+        assert f"secret generic {secret['name']} " in told and f"--from-file={secret['key']}=" in told

@@ -35,12 +35,12 @@ def test_a_golden_file_decodes_and_encodes_to_itself(file: Path) -> None:
 
 def test_a_draw_of_version_1_pays_usage_where_its_prices_are_an_aggregations() -> None:
     document = json.loads((GOLDEN / "BillIssued.1.json").read_text())
-    [line] = [one for one in document["data"]["lines"] if one["type"] == "COMMITMENT_CONSUMED"]
+    [line] = [line for line in document["data"]["lines"] if line["type"] == "COMMITMENT_CONSUMED"]
     plans_own = {name: value for name, value in line.items() if name not in ("aggregationId", "pricingId")}
     document["data"]["lines"] = [line | {"aggregationId": "a" * 36}, plans_own]
     bill = decode(json.dumps(document).encode()).data
     assert isinstance(bill, BillIssued)
-    assert [one.charge_type for one in bill.lines] == ["USAGE", None]
+    assert [line.charge_type for line in bill.lines] == ["USAGE", None]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_draw_of_version_1_pays_usage_where_its_prices_are_an_aggregations() -
 )
 def test_a_draw_of_version_1_pays_what_alone_stands_on_its_bill_for_the_same(charges: list[str], pays: str) -> None:
     document = json.loads((GOLDEN / "BillIssued.1.json").read_text())
-    [line] = [one for one in document["data"]["lines"] if one["type"] == "COMMITMENT_CONSUMED"]
+    [line] = [line for line in document["data"]["lines"] if line["type"] == "COMMITMENT_CONSUMED"]
     draw = {name: value for name, value in line.items() if name not in ("aggregationId", "pricingId")}
     charge = {name: value for name, value in draw.items() if name != "commitmentId"} | {"amount": "3.00"}
     elsewhere = charge | {"type": "MINIMUM_SPEND", "periodStart": "2025-12-01"}

@@ -28,23 +28,23 @@ class Block:
     @property
     def only_reads(self) -> bool:
         """Whether it may be asked again, until everything that was sent before has arrived."""
-        return all(one.startswith("api ") and "--" not in one for one in self.commands.splitlines())
+        return all(line.startswith("api ") and "--" not in line for line in self.commands.splitlines())
 
 
 def blocks_of(page: Path, section: str = "") -> list[Block]:
     """In order; of a section only, which is the last one, if its heading is given."""
     text = page.read_text(encoding="utf-8")
     begins = text.index(section)
-    fenced = [(text[: one.start()].count("\n") + 1, one[1], one[2]) for one in _FENCED.finditer(text, begins)]
-    found: list[Block] = []
+    fenced = [(text[: match.start()].count("\n") + 1, match[1], match[2]) for match in _FENCED.finditer(text, begins)]
+    blocks: list[Block] = []
     for line, kind, content in fenced:
         if kind == "sh":
-            found.append(Block(line, content, None, ""))
+            blocks.append(Block(line, content, None, ""))
         else:
-            asked = found.pop()
-            assert kind in ("json", "text") and asked.kind is None, f"{page.name}:{line}: an answer to nothing"
-            found.append(Block(asked.line, asked.commands, kind, content))
-    return found
+            typed = blocks.pop()
+            assert kind in ("json", "text") and typed.kind is None, f"{page.name}:{line}: an answer to nothing"
+            blocks.append(Block(typed.line, typed.commands, kind, content))
+    return blocks
 
 
 def fits(block: Block, said: str) -> bool:
@@ -65,14 +65,14 @@ def exact(text: str) -> Any:
     return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
-def holds(told: Any, found: Any) -> bool:
+def holds(told: Any, answered: Any) -> bool:
     """Whether a document has all that is told of it; a list is told whole."""
     if told == ANYTHING:
         return True
     if isinstance(told, dict):
-        return isinstance(found, dict) and all(
-            name in found and holds(part, found[name]) for name, part in told.items()
+        return isinstance(answered, dict) and all(
+            name in answered and holds(part, answered[name]) for name, part in told.items()
         )
     if isinstance(told, list):
-        return isinstance(found, list) and len(told) == len(found) and all(map(holds, told, found))
-    return type(told) is type(found) and bool(told == found)
+        return isinstance(answered, list) and len(told) == len(answered) and all(map(holds, told, answered))
+    return type(told) is type(answered) and bool(told == answered)

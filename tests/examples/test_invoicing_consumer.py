@@ -32,12 +32,12 @@ async def database(customer: Reader) -> AsyncIterator[Any]:
 
 async def topic(customer: Reader) -> dict[int, list[str]]:
     """The ids of all lines that were published, by partition."""
-    found = {}
+    lines_by_partition = {}
     async with LogReader(customer.system.endpoints.kafka) as reader:
         for partition, end in (await reader.end_offsets(BILL_LINES, range(2))).items():
             polls = [records async for records in reader.read(BILL_LINES, partition, 0, end)]
-            found[partition] = [json.loads(record.value)["id"] for records in polls for record in records]
-    return found
+            lines_by_partition[partition] = [json.loads(record.value)["id"] for records in polls for record in records]
+    return lines_by_partition
 
 
 async def invoiced(database: Any, customer: Reader) -> list[tuple[str, str, Decimal]]:
@@ -83,8 +83,8 @@ async def test_late_usage_comes_as_further_lines_and_a_restart_reads_on(customer
 
 async def test_of_several_at_once_one_reads_and_the_others_stand_by(customer: Reader, database: Any) -> None:
     await customer.until_projected()
-    async with AsyncExitStack() as held:
-        started = [await held.enter_async_context(customer.starts("python", CONSUMER, "--once")) for _ in range(3)]
+    async with AsyncExitStack() as runs:
+        started = [await runs.enter_async_context(customer.starts("python", CONSUMER, "--once")) for _ in range(3)]
         said = [(await process.communicate())[0].decode() for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], said
     assert sum("lines, up to offset" in text for text in said) == 1, said
@@ -97,7 +97,7 @@ async def test_of_several_at_once_one_reads_and_the_others_stand_by(customer: Re
 async def test_who_was_overtaken_stores_nothing(customer: Reader, database: Any) -> None:
     """A process that slept while another one read on still believes that it stands at the beginning."""
     await customer.runs("python", CONSUMER, "--once")
-    [partition, *_] = [one for one, offset in (await progress(database)).items() if offset]
+    [partition, *_] = [number for number, offset in (await progress(database)).items() if offset]
     line = {"id": "late", "organization": customer.organization, "billId": "b", "billAccountId": "a"}
     line |= {"billDate": "2026-02-01", "type": "USAGE", "description": "", "currency": "USD", "amount": "1"}
     record = SimpleNamespace(offset=0, value=json.dumps(line))

@@ -24,11 +24,13 @@ Address = tuple[str, str]
 def module() -> tuple[dict[str, Any], dict[Address, dict[str, Any]]]:
     """The defaults of the variables, and the attributes of the resources as they are written."""
     document = hcl2.loads((ROOT / "examples/terraform/main.tf").read_text(), serialization_options=PLAIN)
-    variables = {name: block["default"] for one in document["variable"] for name, block in one.items()}
+    variables = {
+        name: block["default"] for block_by_name in document["variable"] for name, block in block_by_name.items()
+    }
     resources = {
         (type_.removeprefix("m3ter_"), name): attributes
-        for one in document["resource"]
-        for type_, named in one.items()
+        for by_name in document["resource"]
+        for type_, named in by_name.items()
         for name, attributes in named.items()
     }
     return variables, resources
@@ -40,9 +42,13 @@ VARIABLES, RESOURCES = module()
 def references(value: Any) -> set[Address]:
     """The resources that an expression names."""
     if isinstance(value, dict | list):
-        return {one for part in (value.values() if isinstance(value, dict) else value) for one in references(part)}
-    found = REFERENCE.match(value) if isinstance(value, str) else None
-    return {(found[1], found[2])} if found and found[1] else set()
+        return {
+            reference
+            for part in (value.values() if isinstance(value, dict) else value)
+            for reference in references(part)
+        }
+    match = REFERENCE.match(value) if isinstance(value, str) else None
+    return {(match[1], match[2])} if match and match[1] else set()
 
 
 def evaluated(value: Any, ids: dict[Address, str]) -> Any:
@@ -52,15 +58,19 @@ def evaluated(value: Any, ids: dict[Address, str]) -> Any:
     if isinstance(value, list):
         return [evaluated(part, ids) for part in value]
     if isinstance(value, str) and "${" in value:
-        found = REFERENCE.match(value)
-        assert found, f"this test does not evaluate {value}"
-        return VARIABLES[found[3]] if found[3] else ids[found[1], found[2]]
+        match = REFERENCE.match(value)
+        assert match, f"this test does not evaluate {value}"
+        return VARIABLES[match[3]] if match[3] else ids[match[1], match[2]]
     return value
 
 
 def in_order() -> list[Address]:
     """What is referred to first, as Terraform applies it."""
-    return [*TopologicalSorter({one: references(attributes) for one, attributes in RESOURCES.items()}).static_order()]
+    return [
+        *TopologicalSorter(
+            {address: references(attributes) for address, attributes in RESOURCES.items()}
+        ).static_order()
+    ]
 
 
 def written(value: Any) -> Any:
@@ -85,7 +95,7 @@ def test_it_has_a_resource_of_each_kind_that_a_commitment_needs() -> None:
     kinds = {kind for kind, _ in RESOURCES}
     catalog = {"product", "meter", "aggregation", "plan_template", "plan", "pricing"}
     assert kinds == catalog | {"account", "account_plan", "commitment"}
-    assert {one for attributes in RESOURCES.values() for one in references(attributes)} <= RESOURCES.keys()
+    assert {reference for attributes in RESOURCES.values() for reference in references(attributes)} <= RESOURCES.keys()
 
 
 @pytest.mark.stack
@@ -97,8 +107,8 @@ async def test_applied_it_reads_as_it_is_written_and_destroyed_it_is_gone(client
         resources: Any = getattr(client, f"{address[0]}s")
         made = await resources.create(**attributes)
         ids[address] = made.id
-        held = (await resources.retrieve(made.id)).to_dict(use_api_names=False)
-        read = {name: held[name] for name in attributes}
+        read_back = (await resources.retrieve(made.id)).to_dict(use_api_names=False)
+        read = {name: read_back[name] for name in attributes}
         assert written(read) == written(attributes), f"{address}: terraform plan would propose a change for ever"
     for address in reversed(in_order()):
         resources = getattr(client, f"{address[0]}s")

@@ -34,30 +34,30 @@ class Exports:
     async def journal(self) -> ExportJob:
         """A job whose range is empty: what it writes is headings."""
         begin = Watermark(self.store.generations.commands, 0)
-        asked = Range(begin, begin._replace(closed=date(2026, 1, 31)))
+        span = Range(begin, begin._replace(closed=date(2026, 1, 31)))
         request = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["JOURNAL"]}
         async with self.postgres.transaction() as connection:
             now, of = datetime.now(UTC), self.store.organization
-            return await create_export(connection, of, str(uuid4()), request, asked, now, None)
+            return await create_export(connection, of, str(uuid4()), request, span, now, None)
 
     async def get(self, job: ExportJob) -> ExportJob:
         async with self.postgres.connection() as connection:
-            found = await EXPORT_JOBS.get(connection, job.organization, job.id)
-        assert found is not None
-        return found
+            job_read = await EXPORT_JOBS.get(connection, job.organization, job.id)
+        assert job_read is not None
+        return job_read
 
     async def ended(self, job: ExportJob, *runners: ExportRunner) -> ExportJob:
         """The job once these have ended it."""
         running = [asyncio.create_task(runner.run()) for runner in runners]
         try:
             async with asyncio.timeout(60):
-                while (found := await self.get(job)).status in ("PENDING", "RUNNING"):
+                while (job_read := await self.get(job)).status in ("PENDING", "RUNNING"):
                     await asyncio.sleep(0.05)
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-        return found
+        return job_read
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 import pytest
 
@@ -19,6 +20,21 @@ from tests.store.kit import NOW, Store
 pytestmark = pytest.mark.stack
 NAMES = [column.name for column in JOURNAL]
 YEAR_END = date(2026, 12, 31)
+
+
+class Closing(NamedTuple):
+    """A row of a journal that closes, as text."""
+
+    commitment_id: str
+    date: str
+    ledger_account: str
+    debit: str
+    credit: str
+
+    @property
+    def entry(self) -> tuple[str, str, str]:
+        """What is put to which account of the ledger."""
+        return self.ledger_account, self.debit, self.credit
 
 
 class Books:
@@ -46,8 +62,8 @@ class Books:
         async with self.store.postgres.transaction() as connection:
             await append(connection, events, self.store.generations)
 
-    async def closes(self, day: date) -> list[tuple[str, str, str, str, str]]:
-        """The rows of the next journal that close: commitment, day, account of the ledger, debit, credit."""
+    async def closes(self, day: date) -> list[Closing]:
+        """The rows of the next journal that close."""
         async with self.store.postgres.connection() as connection:
             until = self.mark._replace(position=await head(connection), closed=day)
         connect, asked = self.store.postgres.connection, Range(self.mark, until)
@@ -55,8 +71,7 @@ class Books:
         rows = [row async for some in closing_rows(connect, self.store.organization, asked, Chart()) for row in some]
         told = [dict(zip(NAMES, row, strict=True)) for row in rows]
         assert sum(row["debit"] - row["credit"] for row in told) == 0  # type: ignore[operator,misc]
-        names = ("commitment_id", "date", "ledger_account", "debit", "credit")
-        return [tuple(str(row[name]) for name in names) for row in told]  # type: ignore[misc]
+        return [Closing(*(str(row[name]) for name in Closing._fields)) for row in told]
 
 
 @pytest.fixture
@@ -77,13 +92,16 @@ async def test_what_is_left_is_closed_once_and_what_comes_later_by_its_differenc
         (fund, "2027-02-01", "2410", "0", "10.00"),
     ]
     await books.append([void_of(late)])
-    assert [row[2:] for row in await books.closes(date(2027, 2, 2))] == [("2410", "10.00", "0"), ("4900", "0", "10.00")]
+    assert [row.entry for row in await books.closes(date(2027, 2, 2))] == [
+        ("2410", "10.00", "0"),
+        ("4900", "0", "10.00"),
+    ]
 
 
 async def test_what_was_drawn_and_never_billed_comes_from_elsewhere(books: Books) -> None:
     fund = await books.store.commitment(books.account, amountPrePaid=100)
     await books.issued(("COMMITMENT_CONSUMED", "-25.00", fund))
-    assert [row[2:] for row in await books.closes(YEAR_END)] == [("4950", "25.00", "0"), ("2410", "0", "25.00")]
+    assert [row.entry for row in await books.closes(YEAR_END)] == [("4950", "25.00", "0"), ("2410", "0", "25.00")]
 
 
 async def test_a_prepayment_ends_with_its_rollover_its_cancel_or_its_deletion(books: Books) -> None:

@@ -88,10 +88,10 @@ def test_csv_has_no_formula_and_tells_months() -> None:
 
 def test_what_was_voided_is_every_number_the_other_way_and_another_row() -> None:
     before, after = line_rows(issued()), line_rows(issued(voided=True))
-    places = [place for place, column in enumerate(LINES) if column.kind in ("MONEY", "NUMBER")]
-    for one, other in zip(before, after, strict=True):
-        for place in places:
-            amount, back = one[place], other[place]
+    places = [column_number for column_number, column in enumerate(LINES) if column.kind in ("MONEY", "NUMBER")]
+    for line_row, other in zip(before, after, strict=True):
+        for column_number in places:
+            amount, back = line_row[column_number], other[column_number]
             assert isinstance(amount, Decimal) and amount == -back  # type: ignore[operator]
     ids = [row[0] for row in (*before, *after)]
     assert len(set(ids)) == len(ids) == 6 and after == line_rows(issued(voided=True))
@@ -127,7 +127,7 @@ def test_a_killed_export_leaves_no_file_and_the_next_one_goes_on_from_where_file
     with folder.file_of(Range(MARK._replace(position=5), RANGE.until), "csv") as (file, second):
         file.write(b"whole, too")
     assert folder.newest() == RANGE.until
-    assert [Path(one).read_bytes() for one in (first, second)] == [b"whole", b"whole, too"]
+    assert [Path(id).read_bytes() for id in (first, second)] == [b"whole", b"whole, too"]
     with pytest.raises(GapError, match="0a1b2c3d-12"):
         folder.since(MARK)
 

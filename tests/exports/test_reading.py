@@ -29,8 +29,8 @@ def between(store: Store, since: int, until: int) -> Range:
 
 
 async def read(store: Store, since: int, until: int) -> list[Issued]:
-    asked = between(store, since, until)
-    return [issued async for issued in read_issued(store.postgres.connection, store.organization, asked)]
+    span = between(store, since, until)
+    return [issued async for issued in read_issued(store.postgres.connection, store.organization, span)]
 
 
 async def now(store: Store) -> int:
@@ -89,7 +89,7 @@ async def test_a_voided_bill_comes_again_with_what_it_was_called_then(store: Sto
     assert (issued.position, issued.voided, voided.position, voided.voided) == (issued_at, False, voided_at, True)
     assert issued.lines == voided.lines == bill.lines and issued.codes == voided.codes
     assert issued.codes[account] == "acme" and issued.codes[product] == "api"
-    assert [one.position for one in await read(store, issued_at, voided_at)] == [voided_at]
+    assert [happened.position for happened in await read(store, issued_at, voided_at)] == [voided_at]
     assert not await read(store, voided_at, voided_at + 1)
 
 
@@ -99,8 +99,8 @@ async def test_a_divided_bill_is_read_part_by_part_and_parts_that_nothing_follow
     assert len(parts) > 3
     torn = await issue(store, "root", 1, *parts[:2])
     end = await issue(store, "root", 3, *parts, void_of(whole))
-    for found in (False, True):
-        read_parts = [issued for issued in await read(store, 0, end) if issued.voided == found]
+    for is_voided in (False, True):
+        read_parts = [issued for issued in await read(store, 0, end) if issued.voided == is_voided]
         assert len(read_parts) == len(parts)
         assert [line for issued in read_parts for line in issued.lines] == list(whole.lines)
         assert {issued.bill.total for issued in read_parts} == {Decimal(100)}
@@ -112,8 +112,8 @@ async def test_nobody_reads_another_organizations_lines(store: Store, opened: St
     async with open_postgres(store.endpoints.database_url, role=Role.API) as postgres:
         for organization, rows in ((store.organization, 1), (opened.organization, 0)):
             connect = postgres.of(organization).connection
-            found = [one async for one in read_issued(connect, store.organization, between(store, 0, end))]
-            assert len(found) == rows
+            issued_bills = [issued async for issued in read_issued(connect, store.organization, between(store, 0, end))]
+            assert len(issued_bills) == rows
 
 
 async def test_an_export_ends_where_kafka_has_acknowledged(store: Store) -> None:

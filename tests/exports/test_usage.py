@@ -37,11 +37,11 @@ class Kept(Sheet):
         """Nothing is left."""
 
 
-async def exported(store: Store, asked: UsageAsked) -> list[dict[str, object]]:
+async def exported(store: Store, wanted: UsageAsked) -> list[dict[str, object]]:
     """As the API's process reads them."""
     sheet = Kept()
     async with open_postgres(store.endpoints.database_url, role=Role.API) as postgres:
-        written = await export_usage(postgres.of(store.organization), store.organization, asked, sheet)
+        written = await export_usage(postgres.of(store.organization), store.organization, wanted, sheet)
     assert written == len(sheet.rows)
     return sheet.rows
 
@@ -51,15 +51,15 @@ async def test_every_total_is_told_once(store: Store) -> None:
     meter = await store.create("meter", **METER)
     aggregation = await store.create("aggregation", meterId=meter, **SUM_OF_CALLS)
     accounts = sorted([await store.account() for _ in range(25)])
-    days = {account: 1_203 if place == 3 else 2 for place, account in enumerate(accounts)}
+    days = {account: 1_203 if number == 3 else 2 for number, account in enumerate(accounts)}
     async with store.postgres.connection() as connection:
         schema = await connection.fetchval("SELECT name FROM store.live_schema")
         for account, count in days.items():
             await connection.execute(_TOTALS.format(schema=schema), store.organization, account, aggregation, count)
     rows = await exported(store, UsageAsked(EARLIEST, LATEST))
-    found = [(row["account_id"], row["day"]) for row in rows]
-    assert len(found) == len(set(found)) == sum(days.values())
-    assert {account: sum(one == account for one, _ in found) for account in accounts} == days
+    accounts_and_days = [(row["account_id"], row["day"]) for row in rows]
+    assert len(accounts_and_days) == len(set(accounts_and_days)) == sum(days.values())
+    assert {account: sum(of_row == account for of_row, _ in accounts_and_days) for account in accounts} == days
     assert {row["quantity"] for row in rows} == {Decimal(number) for number in range(1_203)}
     assert {(row["function"], row["aggregation_code"], row["meter_id"]) for row in rows} == {("SUM", "calls", meter)}
     some = await exported(store, UsageAsked(date(2020, 1, 2), date(2020, 1, 3), tuple(accounts[:2]), (meter,)))

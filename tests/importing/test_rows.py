@@ -42,15 +42,17 @@ def test_a_row_says_its_fields_by_column() -> None:
 def test_columns_are_mapped_left_out_and_fixed() -> None:
     layout = Layout({"when": "ts", "n": "measure.calls", "junk": ""}, {"meter": "api", "who.user": "ada", "uid": "x"})
     row = {"when": "2026-01-01T00:00:00Z", "n": "3", "junk": "1", "who.user": "bob", "uid": "mine"}
-    found = measurement_of(row, layout, "id-7")
-    assert found["uid"] == "mine" and found["meter"] == "api" and found["who"] == {"user": "bob"}
-    assert found["measure"] == {"calls": Decimal(3)} and "junk" not in found
+    measurement = measurement_of(row, layout, "id-7")
+    assert measurement["uid"] == "mine" and measurement["meter"] == "api" and measurement["who"] == {"user": "bob"}
+    assert measurement["measure"] == {"calls": Decimal(3)} and "junk" not in measurement
 
 
 def test_a_json_row_may_have_maps_of_its_own() -> None:
     row = {"account": "acme", "measure": {"calls": Decimal("0.1"), "bytes": 7}, "other.x": "y"}
-    found = measurement_of(row, Layout(), "id-7")
-    assert found["measure"] == {"calls": Decimal("0.1"), "bytes": Decimal(7)} and found["other"] == {"x": "y"}
+    measurement = measurement_of(row, Layout(), "id-7")
+    assert measurement["measure"] == {"calls": Decimal("0.1"), "bytes": Decimal(7)} and measurement["other"] == {
+        "x": "y"
+    }
 
 
 @pytest.mark.parametrize("text", ["1,000", "three", "NaN", "1e30"])
@@ -112,18 +114,18 @@ def test_requests_have_at_most_a_thousand_items_and_less_bytes_than_m3ter_takes(
 def test_what_is_no_utf8_is_told_by_line(tmp_path: Path) -> None:
     path = tmp_path / "u.csv"
     path.write_bytes(b"account\nacme\n\xff\n")
-    found = [
+    positions = [
         (line, measurement_of(row, Layout(), "i")) for line, row in rows_of(path, Layout()) if isinstance(row, dict)
     ]
-    assert [part.line for part in requests_of(found) if isinstance(part, Wrong)] == [3]
+    assert [part.line for part in requests_of(positions) if isinstance(part, Wrong)] == [3]
 
 
 def test_a_position_is_of_one_file_and_one_organization(tmp_path: Path) -> None:
     path = tmp_path / "u.csv"
     path.write_text("account\nacme\n")
     digest = size_of(path).digest
-    one, other = Position(path, digest, "org"), Position(path, digest, "other")
-    one.reach(1)
+    position, other = Position(path, digest, "org"), Position(path, digest, "other")
+    position.reach(1)
     other.go_on()
     again = Position(path, digest, "org")
     again.go_on()

@@ -26,7 +26,7 @@ def sender(answer: Callable[[list[int]], httpx.Response], patience_s: float = 60
     seen = list[list[int]]()
 
     def handler(request: httpx.Request) -> httpx.Response:
-        seen.append([one["n"] for one in json.loads(request.content)["measurements"]])
+        seen.append([measurement["n"] for measurement in json.loads(request.content)["measurements"]])
         return answer(seen[-1])
 
     patience = replace(PATIENCE, seconds=patience_s)
@@ -41,8 +41,8 @@ def test_what_is_wrong_is_left_out_and_the_rest_is_sent() -> None:
         refused = [{"index": items.index(1), "message": "ts: is required"}]
         return httpx.Response(400, json={"message": "no", "refused": refused})
 
-    one, seen = sender(answer)
-    assert one.send(PART, 10) == [Wrong(12, "ts: is required")]
+    sending, seen = sender(answer)
+    assert sending.send(PART, 10) == [Wrong(12, "ts: is required")]
     assert seen == [[0, 1, 2], [0, 2]]
 
 
@@ -58,8 +58,8 @@ def test_a_server_that_is_away_is_asked_again(slept: list[float]) -> None:
             case _:
                 return httpx.Response(200, json={"result": "accepted"})
 
-    one, seen = sender(answer)
-    assert one.send(PART, 10) == []
+    sending, seen = sender(answer)
+    assert sending.send(PART, 10) == []
     assert seen == [[0, 1, 2]] * 3
     assert slept == list(PAUSES_S[:2])
 
@@ -75,14 +75,14 @@ def lost(_: list[int]) -> httpx.Response:
 def test_one_that_stays_away_ends_the_import_with_the_line_it_came_to(
     answer: Callable[[list[int]], httpx.Response], why: str
 ) -> None:
-    one, _ = sender(answer, patience_s=0)
+    sending, _ = sender(answer, patience_s=0)
     with pytest.raises(ImportStoppedError, match=rf"{why}.*goes on after line 10"):
-        one.send(PART, 10)
+        sending.send(PART, 10)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_what_is_refused_as_a_whole_ends_the_import(status: int) -> None:
-    one, seen = sender(lambda _: httpx.Response(status, json={"message": "organization org is unknown"}))
+    sending, seen = sender(lambda _: httpx.Response(status, json={"message": "organization org is unknown"}))
     with pytest.raises(ImportRefusedError, match=f"answered {status}: organization org is unknown"):
-        one.send(PART, 10)
+        sending.send(PART, 10)
     assert len(seen) == 1

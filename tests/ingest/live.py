@@ -70,23 +70,23 @@ class Live:
     async def records(self, topic: str) -> list[tuple[int, FetchedRecord]]:
         """Every record since `begin` with its partition, partition after partition."""
         ends = await self.reader.end_offsets(topic, range(self.partitions))
-        found = []
+        placed = []
         for partition, end in ends.items():
             async for records in self.reader.read(topic, partition, self.starts[topic][partition], end):
-                found += [(partition, record) for record in records]
-        return found
+                placed += [(partition, record) for record in records]
+        return placed
 
     async def log(self) -> list[Envelope]:
         """The facts of `billing.events` since `begin` by the sequence rule, as any reader applies them."""
         last: dict[tuple[int, str], int] = {}
-        found = []
+        envelopes = []
         for partition, record in await self.records(EVENTS):
             envelope = decode(record.value)
-            place = (partition, envelope.source)
-            if envelope.sequence > last.get(place, -1):
-                last[place] = envelope.sequence
-                found.append(envelope)
-        return found
+            partition_and_source = (partition, envelope.source)
+            if envelope.sequence > last.get(partition_and_source, -1):
+                last[partition_and_source] = envelope.sequence
+                envelopes.append(envelope)
+        return envelopes
 
     async def settled(self) -> list[Envelope]:
         """The log, once every record that stands in `usage` is settled. Raises: TimeoutError."""
@@ -104,13 +104,15 @@ class Live:
 
     async def rejected(self) -> list[dict[str, str]]:
         """What was refused, once per coordinates: the headers, and the value under `value`."""
-        found = {}
+        offsets = {}
         for _, record in await self.records(USAGE_REJECTED):
             headers = {
                 name.removeprefix("trueup-"): (value or b"").decode(errors="replace") for name, value in record.headers
             }
-            found[headers["partition"], headers["offset"]] = headers | {"value": record.value.decode(errors="replace")}
-        return list(found.values())
+            offsets[headers["partition"], headers["offset"]] = headers | {
+                "value": record.value.decode(errors="replace")
+            }
+        return list(offsets.values())
 
     @contextlib.asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:

@@ -26,6 +26,6 @@ def test_a_record_runs_into_the_prices_of_its_own_aggregation_alone() -> None:
     terms = play_text(STORY).family(id_of("account", "acme")).terms
     account = id_of("account", "acme")
     readers = terms.readers[account, id_of("aggregation", "units"), ""]
-    assert {one.series.compound_id for one in readers} == {None, id_of("compoundAggregation", "double")}
+    assert {reader.series.compound_id for reader in readers} == {None, id_of("compoundAggregation", "double")}
     applied, _ = applied_on(readers, account, date(2026, 1, 5))
-    assert [one.pricing.code for one in applied] == ["plain"]
+    assert [reading.pricing.code for reading in applied] == ["plain"]

@@ -23,8 +23,8 @@ ARRIVED = int(NOW.timestamp() * 1000)
 
 def held_until(outcome: Outcome) -> list[int | None]:
     """Of each refused record."""
-    found: list[dict[str, Any]] = [dict(record.headers) for record in outcome.rejected]
-    return [int(headers["trueup-held-until"]) if "trueup-held-until" in headers else None for headers in found]
+    by_header: list[dict[str, Any]] = [dict(record.headers) for record in outcome.rejected]
+    return [int(headers["trueup-held-until"]) if "trueup-held-until" in headers else None for headers in by_header]
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_what_is_held_counts_as_if_its_account_had_been_there(sent: list[bytes],
     for values in (again[:twice], again, sent[early:]):
         counted += rated(late.take(*values)) if values else []
     assert named(counted) == named(at_once)
-    assert {(account, one.usage_id): one.measure for account, one in counted} == {
-        (account, one.usage_id): one.measure for account, one in at_once
+    assert {(account, usage.usage_id): usage.measure for account, usage in counted} == {
+        (account, usage.usage_id): usage.measure for account, usage in at_once
     }
 
 
@@ -124,8 +124,8 @@ def test_what_is_held_counts_once_in_whatever_order_it_meets_what_comes_after(
     late = Bench(WORLD)
     before = late.take(*sent[:early])
     late.learn(WORLD.account("late"))
-    held = held_of(before)
-    mixed = data.draw(st.permutations([*held, *held, *sent[early:]]), "in this order")
+    held_before = held_of(before)
+    mixed = data.draw(st.permutations([*held_before, *held_before, *sent[early:]]), "in this order")
     counted = rated(before) + (rated(late.take(*mixed)) if mixed else [])
     assert named(counted) == sorted(
         {(WORLD.account_id(event["subject"]), event["id"]) for event in map(json.loads, sent)}

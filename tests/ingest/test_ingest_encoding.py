@@ -123,10 +123,10 @@ def test_along_a_stretch_of_its_price_c_is_a_line(
     price = price_of(bands, cumulative=cumulative)
     series: Any = SimpleNamespace(function="SUM", rounding="NONE", quantity_per_unit=Fraction(per))
     pricing: Any = SimpleNamespace(price=price)
-    found = stretches_of(series, pricing)
-    assert (found is None) == (per == "3")
-    if found is not None:
-        line = found.around(quantity)
+    stretches = stretches_of(series, pricing)
+    assert (stretches is None) == (per == "3")
+    if stretches is not None:
+        line = stretches.around(quantity)
         other = min(max(line.lower + Decimal("0.001"), quantity - 7), line.upper)
         assert line.lower < quantity <= line.upper
         gained = price.charge(Fraction(quantity) / Fraction(per)) - price.charge(Fraction(other) / Fraction(per))
@@ -228,8 +228,8 @@ def test_ids_with_equal_first_bytes_are_told_apart() -> None:
     for last in range(5):
         seen.remember(bytes(11) + bytes([last]) + bytes([last] * 4), 100)
     seen._flush(100)
-    asked = [bytes(11) + bytes([last]) + b"zzzz" for last in range(7)]
-    assert seen.contents_of(asked, 100) == {bytes(11) + bytes([last]): bytes([last] * 4) for last in range(5)}
+    ids = [bytes(11) + bytes([last]) + b"zzzz" for last in range(7)]
+    assert seen.contents_of(ids, 100) == {bytes(11) + bytes([last]): bytes([last] * 4) for last in range(5)}
 
 
 def test_an_id_costs_under_twenty_bytes_and_runs_stay_few() -> None:
@@ -239,5 +239,5 @@ def test_an_id_costs_under_twenty_bytes_and_runs_stay_few() -> None:
         for start in range(0, len(block), 16):
             seen.remember(block[start : start + 16], 100)
         seen.compact(100)
-    held = sum(run.high.nbytes + run.low.nbytes + run.content.nbytes + run.day.nbytes for run in seen._runs)
-    assert len(seen) == 40 * RECENT_IDS and held / len(seen) < 20 and len(seen._runs) < 8
+    bytes_held = sum(run.high.nbytes + run.low.nbytes + run.content.nbytes + run.day.nbytes for run in seen._runs)
+    assert len(seen) == 40 * RECENT_IDS and bytes_held / len(seen) < 20 and len(seen._runs) < 8

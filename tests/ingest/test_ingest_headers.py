@@ -20,7 +20,7 @@ async def test_a_header_without_a_value_stops_nothing(system: Live) -> None:
         await system.publish(here, [world.usage("a", code)])
         log = await system.settled()
     assert sorted(fact.usage_id for fact in usages(log)) == ["a", "s"]
-    assert [one["reason"] for one in await system.rejected()] == ["not-json"]
+    assert [refusal["reason"] for refusal in await system.rejected()] == ["not-json"]
 
 
 async def test_a_header_whose_name_is_not_utf8_stops_nothing(system: Live) -> None:
@@ -35,4 +35,4 @@ async def test_a_header_whose_name_is_not_utf8_stops_nothing(system: Live) -> No
         await system.publish(here, [world.usage("after", code)])
         log = await system.settled()
     assert sorted(fact.usage_id for fact in usages(log)) == ["after", "before", "odd"]
-    assert [one["reason"] for one in await system.rejected()] == ["not-json"]
+    assert [refusal["reason"] for refusal in await system.rejected()] == ["not-json"]

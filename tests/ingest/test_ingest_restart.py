@@ -84,7 +84,7 @@ async def test_a_worker_starts_from_the_projectors_snapshot(system: Live) -> Non
     found = usages(log)
     assert [fact.usage_id for fact in found] == ["a", "b", "c"]
     assert found[-1].charges[0].amount == Decimal("0.01")
-    assert [one["reason"] for one in await system.rejected()] == ["id-conflict"]
+    assert [refusal["reason"] for refusal in await system.rejected()] == ["id-conflict"]
 
 
 async def test_a_log_that_is_shorter_than_the_snapshot_stops_the_worker_by_name(system: Live) -> None:
@@ -169,7 +169,7 @@ async def test_polls_that_were_judged_while_one_before_them_failed_are_judged_ag
         await asyncio.wait_for(failed.wait(), PATIENCE_S)
         log = await system.settled()
     assert [fact.usage_id for fact in usages(log)] == ["a", "b", "c"]
-    assert [one["reason"] for one in await system.rejected()] == ["not-json"]
+    assert [refusal["reason"] for refusal in await system.rejected()] == ["not-json"]
 
 
 async def test_a_record_of_many_megabytes_is_refused_and_kept(system: Live) -> None:
@@ -181,7 +181,7 @@ async def test_a_record_of_many_megabytes_is_refused_and_kept(system: Live) -> N
         log = await system.settled()
     assert [fact.usage_id for fact in usages(log)] == ["a"]
     refused = await system.rejected()
-    assert [(one["reason"], len(one["value"])) for one in refused] == [
+    assert [(refusal["reason"], len(refusal["value"])) for refusal in refused] == [
         ("oversized", system.generations.record_bytes // 2)
     ]
 

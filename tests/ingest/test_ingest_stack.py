@@ -47,11 +47,11 @@ async def test_usage_is_rated_refused_dropped_or_carried_and_the_partition_goes_
         data = json.dumps(event.pop("data")).encode()
         await system.publish(here, [data], [(f"ce_{name}", text.encode()) for name, text in event.items()])
         log = await system.settled()
-    found = usages(log)
-    assert Counter(fact.usage_id for fact in found) == Counter(["a", "s", "b", "binary"])
-    charges = {fact.usage_id: [charge.amount for charge in fact.charges] for fact in found}
+    facts = usages(log)
+    assert Counter(fact.usage_id for fact in facts) == Counter(["a", "s", "b", "binary"])
+    charges = {fact.usage_id: [charge.amount for charge in fact.charges] for fact in facts}
     assert charges["a"] == [Decimal("6.25")] and charges["b"] == [Decimal("0.05")]
-    refused = Counter(one["reason"] for one in await system.rejected())
+    refused = Counter(refusal["reason"] for refusal in await system.rejected())
     assert refused == {"not-json": 1, "id-conflict": 1, "unknown-account": 1, "oversized": 1}
     reads = [envelope.data for envelope in log if isinstance(envelope.data, UsageRead)]
     assert (sum(fact.duplicate for fact in reads), sum(fact.rerouted for fact in reads)) == (1, 1)
@@ -78,10 +78,10 @@ async def test_split_shuffled_and_repeated_usage_adds_up_to_the_same(system: Liv
     async with system.worker():
         for start in range(0, len(shuffled), 500):
             partition = dice.randrange(system.partitions)
-            await system.publish(partition, [world.usage(*one) for one in shuffled[start : start + 500]])
+            await system.publish(partition, [world.usage(*use) for use in shuffled[start : start + 500]])
         log = await system.settled()
-    found = usages(log)
-    assert sorted(fact.usage_id for fact in found) == sorted(usage_id for usage_id, _, _ in sent)
+    facts = usages(log)
+    assert sorted(fact.usage_id for fact in facts) == sorted(usage_id for usage_id, _, _ in sent)
     for code in world.codes:
         total = sum(tokens for _, owner, tokens in sent if owner == code)
         amounts = [
@@ -103,8 +103,8 @@ async def test_a_restarted_worker_knows_what_was_accepted(system: Live) -> None:
     await system.publish(here, [world.usage("a", tokens=99), world.usage("b", tokens=2)])
     async with system.worker():
         log = await system.settled()
-    found = {fact.usage_id: fact for fact in usages(log)}
-    assert len(usages(log)) == 2 and found["b"].charges[0].amount == Decimal("5.015")
+    facts_by_id = {fact.usage_id: fact for fact in usages(log)}
+    assert len(usages(log)) == 2 and facts_by_id["b"].charges[0].amount == Decimal("5.015")
 
 
 async def test_a_second_writer_is_noticed_and_the_log_decides(system: Live) -> None:
@@ -133,10 +133,10 @@ async def test_a_second_writer_is_noticed_and_the_log_decides(system: Live) -> N
         await system.settled()
         await system.publish(here, [world.usage("after", tokens=50)])
         log = await system.settled()
-    found = [fact for fact in usages(log)]
-    assert [fact.usage_id for fact in found] == ["a", "z", "after"]
+    facts = [fact for fact in usages(log)]
+    assert [fact.usage_id for fact in facts] == ["a", "z", "after"]
     # 10 + 50 were before: the last 50 reach the second band, so the memory was folded from the log.
-    assert found[-1].charges[0].amount == Decimal("5.45")
+    assert facts[-1].charges[0].amount == Decimal("5.45")
 
 
 @pytest.mark.long
@@ -154,7 +154,7 @@ async def test_kill_minus_nine_in_mid_load_loses_and_doubles_nothing(system: Liv
     async with asyncio.timeout(PATIENCE_S):
         assert await process.stop() == 0
     assert Counter(fact.usage_id for fact in usages(log)) == Counter(good)
-    assert sorted(one["value"] for one in await system.rejected()) == sorted(bad)
+    assert sorted(refusal["value"] for refusal in await system.rejected()) == sorted(bad)
 
 
 async def _load(system: Live, world: World) -> tuple[list[str], list[str]]:

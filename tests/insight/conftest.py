@@ -47,12 +47,12 @@ class Played:
         await settled(self.system.endpoints)
 
     async def bills(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.wire.do("GET", "bills"))["data"]
-        return found
+        bills: list[dict[str, Any]] = (await self.wire.do("GET", "bills"))["data"]
+        return bills
 
     async def commitments(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.wire.do("GET", "commitments"))["data"]
-        return found
+        commitments: list[dict[str, Any]] = (await self.wire.do("GET", "commitments"))["data"]
+        return commitments
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -66,6 +66,6 @@ async def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Asyn
         open_postgres(system.endpoints.database_url, most=6) as postgres,
     ):
         wire = Wire(lambda: system.addresses.api_url, "insight")
-        found = Played(system, postgres, wire, {})
-        await play_story(found)
-        yield found
+        played = Played(system, postgres, wire, {})
+        await play_story(played)
+        yield played

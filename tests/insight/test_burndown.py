@@ -18,10 +18,10 @@ def test_each_day_stands_as_settled_on_its_own(data: st.DataObject, family: Rand
     player = play_terms(family)
     for record in data.draw(st.lists(usage(accounts_of(family)), min_size=2, max_size=10)):
         player.usage(record)
-    held = family_of(player)
-    settlement = as_of_day(held, last)
+    account_family = family_of(player)
+    settlement = as_of_day(account_family, last)
     for id in [*settlement.commitments, *settlement.balances][:2]:
-        entries = list(burn_down(held, id, settlement))
+        entries = list(burn_down(account_family, id, settlement))
         day = entries[0].day
         while day <= last:
             shown = [entry for entry in entries if entry.day <= day][-1]
@@ -43,9 +43,9 @@ steps:
 
 
 def test_a_one_off_charge_burns_on_the_day_on_which_it_is_due() -> None:
-    held, wallet = family_of(play_text(ONE_OFF)), id_of("balance", "wallet")
-    entries = burn_down(held, wallet, as_of_day(held, date(2026, 2, 1)))
-    assert [(one.day, one.spent, one.remaining) for one in entries] == [
+    account_family, wallet = family_of(play_text(ONE_OFF)), id_of("balance", "wallet")
+    entries = burn_down(account_family, wallet, as_of_day(account_family, date(2026, 2, 1)))
+    assert [(entry.day, entry.spent, entry.remaining) for entry in entries] == [
         (date(2026, 1, 1), 0, 50),
         (date(2026, 1, 10), 20, 30),
     ]
@@ -57,8 +57,8 @@ def test_it_ends_at_the_whole_settlement(data: st.DataObject, family: Random) ->
     player = play_terms(family)
     for record in data.draw(st.lists(usage(accounts_of(family)), min_size=2, max_size=10)):
         player.usage(record)
-    held = family_of(player)
-    settlement = settle(held, through=START + timedelta(days=50), accrued=True)
+    account_family = family_of(player)
+    settlement = settle(account_family, through=START + timedelta(days=50), accrued=True)
     for id, state in {**settlement.commitments, **settlement.balances}.items():
-        last = list(burn_down(held, id, settlement))[-1]
+        last = list(burn_down(account_family, id, settlement))[-1]
         assert (last.spent, last.remaining) == (state.amount_spent, state.amount_remaining)

@@ -31,15 +31,15 @@ def test_a_lost_draw_is_named(data: st.DataObject, family: Random) -> None:
         player.usage(record)
     settlement = settle(family_of(player), through=date(2026, 6, 1), accrued=True)
     outcomes = settlement.kept.drawn.outcomes
-    for place, one in enumerate(outcomes):
-        if one.taken:
-            outcomes[place] = one._replace(taken=one.taken[1:])
-            found = list(residues(settlement))
-            fund = settlement.terms.funds[one.taken[0].fund]
-            lost = fund.rounding.decimal(one.taken[0].amount)
-            assert [(each.agreement_id, each.residue) for each in found if each.agreement_id] == [(fund.id, lost)]
-            account = settlement.charges[one.piece.charge].account.id
-            assert {each.account_id for each in found if each.account_id} == {account}
+    for number, outcome in enumerate(outcomes):
+        if outcome.taken:
+            outcomes[number] = outcome._replace(taken=outcome.taken[1:])
+            left_over = list(residues(settlement))
+            fund = settlement.terms.funds[outcome.taken[0].fund]
+            lost = fund.rounding.decimal(outcome.taken[0].amount)
+            assert [(each.agreement_id, each.residue) for each in left_over if each.agreement_id] == [(fund.id, lost)]
+            account = settlement.charges[outcome.piece.charge].account.id
+            assert {each.account_id for each in left_over if each.account_id} == {account}
             return
 
 
@@ -51,7 +51,7 @@ def test_each_law_of_a_commitment_is_told_apart() -> None:
         replace(state, amount_lapsed=Decimal(-1), amount_remaining=Decimal(66)), *[Decimal(40)] * 2
     )
     assert (lost.law, lost.residue) == ("nothing is overdrawn", Decimal(-1))
-    [one, two] = agreement_residues(state, Decimal(39), Decimal(40))
-    assert {one.residue, two.residue} == {Decimal(1), Decimal(-1)}
+    [first, second] = agreement_residues(state, Decimal(39), Decimal(40))
+    assert {first.residue, second.residue} == {Decimal(1), Decimal(-1)}
     [short] = agreement_residues(replace(state, amount=Decimal(101)), Decimal(40), Decimal(40))
     assert (short.agreement_id, short.residue) == ("c", Decimal(1))

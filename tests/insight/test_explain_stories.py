@@ -34,7 +34,7 @@ def test_every_line_of_the_story_adds_up(path: Path) -> None:
 
 
 def test_the_stories_have_lines_of_every_type() -> None:
-    types = {one.line.type for path in STORIES for one in explained(path)}
+    types = {explanation.line.type for path in STORIES for explanation in explained(path)}
     assert types == {row.type for row in LINES.values() if row.rule != NOT_DERIVED and not row.memo}
 
 
@@ -56,6 +56,6 @@ def test_every_line_of_random_families_adds_up(data: st.DataObject, family: Rand
 def test_a_charge_follows_its_account_plan_its_plan_and_their_template() -> None:
     player = ExplainingPlayer()
     play(read_story((FOLDER / "a-standing-charge-every-third-bill.yaml").read_bytes()), player)
-    [told] = {one.resources for one in player.explained if one.line.type == "STANDING_CHARGE"}
+    [told] = {explanation.resources for explanation in player.explained if explanation.line.type == "STANDING_CHARGE"}
     held = player.resources
     assert told == {*held.account_plans, *held.plans, *held.plan_templates}

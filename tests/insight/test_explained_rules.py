@@ -25,7 +25,7 @@ def told(story: str, line_type: str) -> list[Explanation]:
     """The explanations of a story's lines of a type, in the order of their bills."""
     player = ExplainingPlayer()
     play(read_story((ROOT / "tests" / "scenarios" / f"{story}.yaml").read_bytes()), player)
-    return [one for one in player.explained if one.line.type == line_type]
+    return [explanation for explanation in player.explained if explanation.line.type == line_type]
 
 
 def inputs(explanation: Explanation) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def inputs(explanation: Explanation) -> dict[str, Any]:
 
 def adds(explanation: Explanation) -> list[tuple[str, Decimal]]:
     [part] = explanation.document()["parts"]
-    return [(one["what"], one["amount"]) for one in part["adds"]]
+    return [(addend["what"], addend["amount"]) for addend in part["adds"]]
 
 
 def headline(explanation: Explanation) -> str:
@@ -46,7 +46,7 @@ def headline(explanation: Explanation) -> str:
 
 def test_a_draw_tells_which_charge_it_pays() -> None:
     draws = told("a-draw-for-each-charge", "COMMITMENT_CONSUMED")
-    assert [(one.document()["chargeType"], one.line.amount) for one in draws] == [
+    assert [(draw.document()["chargeType"], draw.line.amount) for draw in draws] == [
         ("STANDING_CHARGE", -30),
         ("USAGE", -40),
         ("MINIMUM_SPEND", -60),
@@ -64,18 +64,18 @@ def test_a_charge_pays_nothing() -> None:
 
 def test_a_fee_tells_from_when_on_its_amount_holds() -> None:
     fees = told("a-dearer-plan-fee-holds-from-its-day-on", "STANDING_CHARGE")
-    found = [(inputs(one)["price"]["standingCharge"], inputs(one)["price"].get("holdsFrom")) for one in fees]
+    found = [(inputs(fee)["price"]["standingCharge"], inputs(fee)["price"].get("holdsFrom")) for fee in fees]
     assert found == [*[(100, None)] * 6, (200, date(2026, 7, 1)), *[(150, date(2026, 7, 1))] * 2]
 
 
 def test_a_minimum_tells_from_when_on_its_amount_holds() -> None:
     story = "a-change-of-a-template-reaches-the-plans-without-a-fee-of-their-own"
-    prices = [inputs(one)["price"] for one in told(story, "MINIMUM_SPEND")]
-    found = [(one["minimumSpend"], one.get("holdsFrom")) for one in prices]
+    prices = [inputs(explanation)["price"] for explanation in told(story, "MINIMUM_SPEND")]
+    found = [(price["minimumSpend"], price.get("holdsFrom")) for price in prices]
     assert found == [(40, None), (30, date(2026, 2, 1))] * 2
-    fees = [inputs(one)["price"] for one in told(story, "STANDING_CHARGE")]
+    fees = [inputs(explanation)["price"] for explanation in told(story, "STANDING_CHARGE")]
     # The template's change is none of the plan that has 15 of its own.
-    assert [(one["standingCharge"], one.get("holdsFrom")) for one in fees] == [
+    assert [(fee["standingCharge"], fee.get("holdsFrom")) for fee in fees] == [
         (10, None),
         (20, date(2026, 2, 1)),
         (15, None),
@@ -91,7 +91,7 @@ def test_a_fee_of_several_periods_tells_what_it_covers() -> None:
 
 def test_a_peak_under_two_prices_tells_its_share_of_the_period() -> None:
     peaks = told("a-peak-under-two-prices-is-paid-by-days", "USAGE")
-    assert [inputs(one)["shareOfPeriod"] for one in peaks] == ["15/31", "15/31", "16/31", "16/31"]
+    assert [inputs(peak)["shareOfPeriod"] for peak in peaks] == ["15/31", "15/31", "16/31", "16/31"]
 
 
 def test_a_price_of_the_whole_period_tells_no_share() -> None:
@@ -149,7 +149,7 @@ steps:
 
 def test_a_true_up_that_goes_back_says_that_its_period_has_not_ended() -> None:
     player = ExplainingPlayer()
-    assert not [one.differences for one in play(parse_story(load_yaml(LONGER)), player) if one.differences]
+    assert not [result.differences for result in play(parse_story(load_yaml(LONGER)), player) if result.differences]
     assert adds(player.explained[-1]) == [("what the commitment period owes", 100), ("the period has not ended", -100)]
 
 
@@ -168,8 +168,8 @@ def test_a_formula_tells_what_went_in() -> None:
     assert inputs(first)["calculation"] == {"values": {"units": 100, "peak": 10}, "value": 200}
     assert inputs(second)["calculation"] == {"values": {"units": 150, "peak": 10}, "value": 250}
     assert inputs(late)["calculation"] == {"values": {"units": 100, "peak": 12}, "value": 220}
-    assert [one["code"] for one in inputs(first)["aggregation"]["aggregations"]] == ["units", "peak"]
-    assert [(one["values"], "onlyFillsTiers" in one) for one in inputs(second)["days"]] == [
+    assert [aggregation["code"] for aggregation in inputs(first)["aggregation"]["aggregations"]] == ["units", "peak"]
+    assert [(day["values"], "onlyFillsTiers" in day) for day in inputs(second)["days"]] == [
         ({"units": 100, "peak": 10}, True),
         ({"units": 50, "peak": 8}, False),
     ]
@@ -198,7 +198,7 @@ steps:
 """
     player = ExplainingPlayer()
     play(parse_story(load_yaml(story)), player)
-    _, second = (one for one in player.explained if one.line.type == "USAGE")
+    _, second = (explanation for explanation in player.explained if explanation.line.type == "USAGE")
     assert inputs(second)["calculation"] == {
         "values": {"hits": 30, "requests": 0}, "value": 0, "undefined": "it divides by 0",
     }  # fmt: skip

@@ -21,7 +21,7 @@ def lines_of(story: str) -> list[dict[str, Any]]:
     drafts = draft_bills(family_of(player), date=date(2027, 1, 1))
     facts = [issue(draft, bill_id=bill_id_of(number), positions=NOWHERE) for number, draft in enumerate(drafts)]
     found = [json.loads(fact.model_dump_json(by_alias=True, exclude_unset=True)) for fact in facts]
-    return [line for one in found for line in one["lines"]]
+    return [line for bill in found for line in bill["lines"]]
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,14 @@ def explained() -> list[Explanation]:
 
 def reasons(month: int) -> dict[str, Any]:
     """Of the usage line of a month: what each commitment gave, or why it gave nothing."""
-    [line] = [one for one in explained() if one.line.type == "USAGE" and one.line.period_start.month == month]
+    [line] = [
+        explanation
+        for explanation in explained()
+        if explanation.line.type == "USAGE" and explanation.line.period_start.month == month
+    ]
     [part] = line.parts
     [slice] = part.slices
-    return {one["code"]: one.get("reason") or str(one["drawn"]) for one in slice["candidates"]}
+    return {candidate["code"]: candidate.get("reason") or str(candidate["drawn"]) for candidate in slice["candidates"]}
 
 
 NEVER = {
@@ -117,7 +121,7 @@ steps:
 def test_a_slice_that_a_credit_pays_whole() -> None:
     player = ExplainingPlayer()
     play(parse_story(load_yaml(CREDITED)), player)
-    [line] = [one for one in player.explained if one.line.type == "USAGE"]
+    [line] = [explanation for explanation in player.explained if explanation.line.type == "USAGE"]
     [slice] = line.parts[0].slices
     assert (slice["amount"], slice["credited"], slice["drawn"]) == (20, 20, 0)
     [pre] = slice["candidates"]

@@ -35,7 +35,10 @@ steps:
 def test_earlier_days_of_the_plans_life_are_behind_the_charge() -> None:
     player = ExplainingPlayer()
     play(parse_story(load_yaml(STORY)), player)
-    days = {one.line.period_start: [day for ref in one.usage for day in ref.days] for one in player.explained}
+    days = {
+        explanation.line.period_start: [day for ref in explanation.usage for day in ref.days]
+        for explanation in player.explained
+    }
     january, early, late = date(2026, 1, 5), date(2026, 2, 5), date(2026, 2, 20)
     assert days[date(2026, 1, 1)] == [january]
     assert days[date(2026, 2, 15)] == [january, early, late]

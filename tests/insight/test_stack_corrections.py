@@ -39,13 +39,13 @@ def by_function(wire: Wire, document: Mapping[str, Any]) -> dict[str, Decimal]:
 async def issued(wire: Wire, day: str) -> Any:
     """The bill of a run with this last day."""
     bill_date = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
-    [found] = [one for one in (await wire.exact("bills"))["data"] if one["billDate"] == bill_date]
-    return await wire.exact(f"bills/{found['id']}")
+    [bill_then] = [document for document in (await wire.exact("bills"))["data"] if document["billDate"] == bill_date]
+    return await wire.exact(f"bills/{bill_then['id']}")
 
 
-async def spent(wire: Wire, **asked: Any) -> Any:
+async def spent(wire: Wire, **query: Any) -> Any:
     [id] = [id for id, name in wire.names.items() if name == "prepaid"]
-    return (await wire.exact(f"commitments/{id}/balance", **asked))["spent"]
+    return (await wire.exact(f"commitments/{id}/balance", **query))["spent"]
 
 
 async def test_what_is_corrected_after_its_bill_is_a_difference_of_the_next_one(wire: Wire, played: Played) -> None:
@@ -82,14 +82,16 @@ async def _explained(wire: Wire, first: Any, second: Any) -> None:
         (first, {"a", "b", "c"}, []),
         (second, {"a", "c"}, [("b", "VOIDED", "sent by a test"), ("c", "AMENDED", None)]),
     ):
-        [line] = [one for one in document["lineItems"] if wire.names.get(one.get("aggregationId")) == "SUM"
-                  and one["lineItemType"] == "USAGE"]  # fmt: skip
+        of_usage = [line for line in document["lineItems"] if line["lineItemType"] == "USAGE"]
+        [line] = [line for line in of_usage if wire.names.get(line.get("aggregationId")) == "SUM"]
         told = await wire.exact(f"bills/{document['id']}/lineitems/{line['id']}/explain")
         assert_adds_up(told, line)
-        assert {one["usageId"] for one in told["events"]} == ids
-        found = [(one["usageId"], one["status"], one.get("reason")) for one in told["corrected"]]
-        assert found == corrected
-        assert all(one["createdBy"] == "USER_tests" for one in told["corrected"])
+        assert {told_event["usageId"] for told_event in told["events"]} == ids
+        corrections_told = [
+            (correction["usageId"], correction["status"], correction.get("reason")) for correction in told["corrected"]
+        ]
+        assert corrections_told == corrected
+        assert all(correction["createdBy"] == "USER_tests" for correction in told["corrected"])
 
 
 async def _verified(played: Played, wire: Wire, *bills: Any) -> None:
@@ -113,7 +115,7 @@ async def test_an_id_that_was_voided_stays_used(wire: Wire) -> None:
     async with asyncio.timeout(30):
         while not (refused := (await wire.do("GET", "usage/rejected"))["data"]):
             await asyncio.sleep(0.1)
-    assert [(one["uid"], one["reason"]) for one in refused] == [("v", "id-conflict")]
+    assert [(refusal["uid"], refusal["reason"]) for refusal in refused] == [("v", "id-conflict")]
 
 
 @pytest.mark.parametrize("path", ["usage/void", "usage/amend"])

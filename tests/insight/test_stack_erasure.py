@@ -189,7 +189,7 @@ async def test_what_is_sealed_is_not_searched(wire: Wire) -> None:
         assert answer.status_code == 400 and "is sealed" in answer.json()["message"]
     assert len((await wire.do("GET", "accounts/search", searchQuery="code:acme"))["data"]) == 1
     assert (await wire.do("GET", "find", query="e"))["data"] == []
-    assert [one["code"] for one in (await wire.do("GET", "find", query="acm"))["data"]] == ["acme"]
+    assert [document["code"] for document in (await wire.do("GET", "find", query="acm"))["data"]] == ["acme"]
 
 
 async def test_it_is_decided_with_the_organization(wire: Wire, played: Played) -> None:

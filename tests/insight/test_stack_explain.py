@@ -78,13 +78,13 @@ async def test_a_draw_names_every_candidate(played: Played) -> None:
         for line in bill["lineItems"]:
             if line["lineItemType"] == "COMMITMENT_CONSUMED":
                 told = await played.get(f"bills/{bill['id']}/lineitems/{line['id']}/explain", limit=0)
-                slices = [one for part in told["parts"] for one in part["slices"]]
-                assert all(one["candidates"] for one in slices)
-                for one in slices:
-                    drawn = sum(candidate.get("drawn", 0) for candidate in one["candidates"])
-                    assert drawn == one["drawn"] == one["amount"] - one["credited"] - one["uncovered"]
-                    assert all(("reason" in each) != ("drawn" in each) for each in one["candidates"])
-                    seen.add(len(one["candidates"]))
+                slices = [piece for part in told["parts"] for piece in part["slices"]]
+                assert all(piece["candidates"] for piece in slices)
+                for piece in slices:
+                    drawn = sum(candidate.get("drawn", 0) for candidate in piece["candidates"])
+                    assert drawn == piece["drawn"] == piece["amount"] - piece["credited"] - piece["uncovered"]
+                    assert all(("reason" in each) != ("drawn" in each) for each in piece["candidates"])
+                    seen.add(len(piece["candidates"]))
     assert seen == {1, 2}
 
 
@@ -112,9 +112,9 @@ async def test_what_is_not_there_is_404(played: Played) -> None:
 
 
 async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played) -> None:
-    found = await played.get("conservation")
-    assert found["holds"] and found["unexplained"] == 0 and found["failures"] == []
-    assert found["families"] == len(ACCOUNTS) and found["commitmentsAndBalances"] == len(ACCOUNTS) + 1
+    conservation = await played.get("conservation")
+    assert conservation["holds"] and conservation["unexplained"] == 0 and conservation["failures"] == []
+    assert conservation["families"] == len(ACCOUNTS) and conservation["commitmentsAndBalances"] == len(ACCOUNTS) + 1
     assert await unexplained(played) == "0.00"
     commitment = (await played.commitments())[0]["id"]
     async with played.postgres.transaction() as connection:
@@ -123,9 +123,9 @@ async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played
             "UPDATE commitment_balances SET remaining = remaining + 0.25 WHERE commitment_id = $1", commitment
         )
     try:
-        found = await played.get("conservation")
-        assert not found["holds"]
-        [failure] = found["failures"]
+        conservation = await played.get("conservation")
+        assert not conservation["holds"]
+        [failure] = conservation["failures"]
         assert (failure["commitmentId"], failure["residue"]) == (commitment, Decimal("-0.25"))
         assert await unexplained(played) == "0.25"
     finally:
@@ -141,6 +141,6 @@ async def unexplained(played: Played) -> str:
     """As a pass over the laws of conservation finds it, and processes show it."""
     assert await pass_over_conservation(played.postgres, 0)
     async with played.postgres.connection() as connection:
-        [found] = [one for one in await read_passes(connection) if one.kind == "conservation"]
-    assert found.holds == (not found.unexplained)
-    return f"{found.unexplained:.2f}"
+        [last_pass] = [audit_pass for audit_pass in await read_passes(connection) if audit_pass.kind == "conservation"]
+    assert last_pass.holds == (not last_pass.unexplained)
+    return f"{last_pass.unexplained:.2f}"

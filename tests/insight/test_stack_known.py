@@ -21,30 +21,30 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 async def test_the_balance_without_parameters_is_the_commitments_own(played: Played) -> None:
     for commitment in await played.commitments():
-        found = await played.get(f"commitments/{commitment['id']}/balance")
+        balance = await played.get(f"commitments/{commitment['id']}/balance")
         exact = {name: Decimal(str(commitment[name])) for name in ("amountSpent", "amountRemaining")}
-        assert found["spent"] == exact["amountSpent"]
-        assert found["remaining"] == exact["amountRemaining"]
-        assert found["status"] == commitment["status"]
-        assert found["days"][-1]["spent"] == found["spent"]
-        drawn = 0 if commitment.get("commitmentType") == "MINIMUM" else found["spent"]
-        assert drawn == sum(draw["amount"] for draw in found["draws"])
-        assert drawn == sum(one["amount"] for draw in found["draws"] for one in draw["slices"])
+        assert balance["spent"] == exact["amountSpent"]
+        assert balance["remaining"] == exact["amountRemaining"]
+        assert balance["status"] == commitment["status"]
+        assert balance["days"][-1]["spent"] == balance["spent"]
+        drawn = 0 if commitment.get("commitmentType") == "MINIMUM" else balance["spent"]
+        assert drawn == sum(draw["amount"] for draw in balance["draws"])
+        assert drawn == sum(piece["amount"] for draw in balance["draws"] for piece in draw["slices"])
 
 
 async def test_as_of_a_day_is_where_the_burn_down_stood(played: Played) -> None:
-    [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [commitment] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     whole = await played.get(f"commitments/{commitment['id']}/balance")
     assert len(whole["days"]) > 5
     for entry in whole["days"][:: max(1, len(whole["days"]) // 5)]:
-        found = await played.get(f"commitments/{commitment['id']}/balance", asOf=entry["day"])
-        assert (found["spent"], found["remaining"]) == (entry["spent"], entry["remaining"])
-        assert found["asOf"] == entry["day"]
+        balance = await played.get(f"commitments/{commitment['id']}/balance", asOf=entry["day"])
+        assert (balance["spent"], balance["remaining"]) == (entry["spent"], entry["remaining"])
+        assert balance["asOf"] == entry["day"]
 
 
 async def test_as_known_at_equals_a_replay_cut_there(played: Played) -> None:
     """Moments between the story's steps, and moments in the middle of the log."""
-    commitments = {one["id"]: one for one in await played.commitments()}
+    commitments = {commitment["id"]: commitment for commitment in await played.commitments()}
     moments = [*played.moments, *await _log_times(played)]
     seen = set()
     for moment in moments:
@@ -54,32 +54,32 @@ async def test_as_known_at_equals_a_replay_cut_there(played: Played) -> None:
             if id not in rows:
                 assert (await played.wire.ask("GET", path, knownAt=moment.isoformat())).status_code == 404
                 continue
-            found = await played.get(path, knownAt=moment.isoformat())
+            answer = await played.get(path, knownAt=moment.isoformat())
             row = rows[id]
-            assert (found["spent"], found["remaining"], found["status"]) == (
+            assert (answer["spent"], answer["remaining"], answer["status"]) == (
                 row["spent"],
                 row["remaining"],
                 row["status"],
             )
             # Nothing of a minimum rolls over or lapses, and its balance speaks of neither.
             beside = (row["rolled_over"], row["lapsed"]) if row["kind"] != "MINIMUM" else (None, None)
-            assert (found.get("rolledOver"), found.get("lapsed")) == beside
-            assert found["asOf"] == row["as_of"].isoformat()
-            counted = [period["counted"] for period in found.get("periods", ())]
+            assert (answer.get("rolledOver"), answer.get("lapsed")) == beside
+            assert answer["asOf"] == row["as_of"].isoformat()
+            counted = [period["counted"] for period in answer.get("periods", ())]
             assert counted == [Decimal(period["counted"]) for period in json.loads(row["periods"])]
-            seen.add((id, found["spent"], sum(counted)))
+            seen.add((id, answer["spent"], sum(counted)))
     assert len(seen) > 2 * len(commitments), "the moments differ"
 
 
 async def _log_times(played: Played) -> list[datetime]:
     """The log time of a record in the middle of the first partition."""
-    found = []
+    moments = []
     async with LogReader(played.cluster) as reader:
         end = (await reader.end_offsets(EVENTS, [0]))[0]
         for at in (end // 2,):
             async for [record] in reader.read(EVENTS, 0, at, at + 1):
-                found.append(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp))
-    return found
+                moments.append(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp))
+    return moments
 
 
 async def _replay_cut_at(played: Played, moment: datetime) -> dict[str, Any]:
@@ -108,9 +108,9 @@ async def _replay_cut_at(played: Played, moment: datetime) -> dict[str, Any]:
 async def _first_after(reader: LogReader, topic: str, partition: int, moment: datetime) -> int:
     """Offset of the first record later than the moment, found by reading them all."""
     end = (await reader.end_offsets(topic, [partition]))[partition]
-    found = end
+    first_offset = end
     async for records in reader.read(topic, partition, 0, end):
         for record in records:
             if datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp) > moment:
-                found = min(found, int(record.offset))
-    return found
+                first_offset = min(first_offset, int(record.offset))
+    return first_offset

@@ -42,38 +42,38 @@ async def use(patient: Played, *parts: int) -> None:
 async def patient(played: Played) -> Played:
     """Another organization on the same system, with usage of January and a pending bill of each account."""
     wire = Wire(lambda: played.system.addresses.api_url, "patient")
-    found = Played(played.system, played.postgres, wire, {})
-    found.accounts.update(await set_up(wire))
+    waiting = Played(played.system, played.postgres, wire, {})
+    waiting.accounts.update(await set_up(wire))
     await wire.do("PUT", "organizationconfig", CONFIG | GRACE | {"version": 1})
     # The account's commitment is a MINIMUM, which pays for nothing: the balance does.
-    balance = await wire.make("balances", "credit", accountId=found.accounts[ACCOUNTS[1]], **CREDIT)
+    balance = await wire.make("balances", "credit", accountId=waiting.accounts[ACCOUNTS[1]], **CREDIT)
     for amount in (30, -2, 5):
         await wire.do("POST", f"balances/{balance}/transactions", {"amount": amount, "transactionDate": "2026-01-01"})
-    await use(found, 0, 1, 2, 3)
+    await use(waiting, 0, 1, 2, 3)
     await bill(wire, "2026-01-31")
     [product] = (await wire.do("GET", "products"))["data"]
-    [one, *_] = await found.bills()
+    [first_bill, *_] = await waiting.bills()
     memo = MEMO | {"productId": product["id"], "accountingProductId": product["id"]}
-    memo |= {"referencedBillId": one["id"], "referencedLineItemId": one["id"]}
-    await wire.do("POST", f"bills/{one['id']}/creditlineitems", memo)
-    await found.settled()
-    return found
+    memo |= {"referencedBillId": first_bill["id"], "referencedLineItemId": first_bill["id"]}
+    await wire.do("POST", f"bills/{first_bill['id']}/creditlineitems", memo)
+    await waiting.settled()
+    return waiting
 
 
 async def explained(patient: Played) -> dict[str, dict[str, Any]]:
     """By line, the explanation of every line of every bill that is pending; each adds up to its line."""
-    found = {}
-    for one in await patient.bills():
-        for line in one["lineItems"] if one["status"] == "PENDING" else ():
-            told = await patient.get(f"bills/{one['id']}/lineitems/{line['id']}/explain", limit=10_000)
-            assert told["status"] == "PENDING" and told["billId"] == one["id"]
+    explained_lines = {}
+    for issued in await patient.bills():
+        for line in issued["lineItems"] if issued["status"] == "PENDING" else ():
+            told = await patient.get(f"bills/{issued['id']}/lineitems/{line['id']}/explain", limit=10_000)
+            assert told["status"] == "PENDING" and told["billId"] == issued["id"]
             assert_adds_up(told, line)
-            found[line["id"]] = told
-    return found
+            explained_lines[line["id"]] = told
+    return explained_lines
 
 
-def types(found: dict[str, dict[str, Any]]) -> set[str]:
-    return {told["lineItemType"] for told in found.values()}
+def types(explained_lines: dict[str, dict[str, Any]]) -> set[str]:
+    return {told["lineItemType"] for told in explained_lines.values()}
 
 
 async def test_a_pending_line_is_explained_as_of_the_projected_positions(patient: Played) -> None:
@@ -92,20 +92,20 @@ async def test_a_pending_line_is_explained_as_of_the_projected_positions(patient
 
 
 async def test_trueup_explain_tells_a_pending_line(patient: Played) -> None:
-    one = (await patient.bills())[0]
+    first_bill = (await patient.bills())[0]
     run = partial(run_explain, patient.system.endpoints)
-    status, out, err = await run(one["id"], "1", "--limit", "2")
+    status, out, err = await run(first_bill["id"], "1", "--limit", "2")
     assert status == 0, err
     assert "\npending: as of offset" in out and "docs/rules.md" in out
-    status, out, _ = await run(one["id"], one["lineItems"][0]["id"], "--json")
+    status, out, _ = await run(first_bill["id"], first_bill["lineItems"][0]["id"], "--json")
     assert status == 0 and json.loads(out)["addsUp"]
-    status, _, err = await run(one["id"], "99")
+    status, _, err = await run(first_bill["id"], "99")
     assert status == 1 and "no line item" in err
 
 
 async def test_approval_changes_no_explanation(patient: Played) -> None:
     pending = await explained(patient)
-    ids = [one["id"] for one in await patient.bills()]
+    ids = [issued["id"] for issued in await patient.bills()]
     assert (await patient.get("lineitems"))["data"] == [], "a ledger has what is issued"
     await patient.wire.do("POST", "bills/approve", {"billIds": ids})
     # Asked for at once: what is committed is explained, whether or not it is projected yet.
@@ -113,7 +113,7 @@ async def test_approval_changes_no_explanation(patient: Played) -> None:
     told = await patient.get(f"bills/{first['billId']}/lineitems/{first['lineId']}/explain")
     assert told["status"] == "APPROVED"
     await patient.settled()
-    issued = [line for one in await patient.bills() for line in one["lineItems"]]
+    issued = [line for issued in await patient.bills() for line in issued["lineItems"]]
     assert {line["id"] for line in issued} == set(pending)
     moving = ("status", "positions")
     for id, before in pending.items():
@@ -129,8 +129,8 @@ async def test_late_usage_is_explained_as_a_difference_on_the_next_pending_bill(
     await use(patient, 8, 9, 10, 11)
     await bill(patient.wire, "2026-02-28")
     await patient.settled()
-    found = await explained(patient)
-    late = [told for told in found.values() if told["lineItemType"] == "USAGE" and told["billedBefore"]]
+    explained_lines = await explained(patient)
+    late = [told for told in explained_lines.values() if told["lineItemType"] == "USAGE" and told["billedBefore"]]
     assert len(late) == len(ACCOUNTS)
     assert all(told["due"] > told["billedBefore"] and told["earlier"] for told in late)
 
@@ -141,11 +141,11 @@ async def test_a_summary_of_a_balance_says_where_all_of_it_went(patient: Played)
     async with official_client(url, "patient") as sdk:
         told = await sdk.balances.transactions.summary(balance["id"])
     assert (told.initial_credit_amount, told.total_credit_amount, told.total_debit_amount) == (30, 35, 2)
-    found = await patient.get(f"balances/{balance['id']}/transactions/summary")
-    assert found["rolloverConsumed"] == 4
-    assert found["balanceConsumed"] + found["rolloverConsumed"] == balance["amountSpent"]
-    assert found["expiredBalanceAmount"] == balance["amountLapsed"] > 0
-    assert found["balanceConsumed"] + found["rolloverConsumed"] + found["expiredBalanceAmount"] == Decimal(33)
+    summary = await patient.get(f"balances/{balance['id']}/transactions/summary")
+    assert summary["rolloverConsumed"] == 4
+    assert summary["balanceConsumed"] + summary["rolloverConsumed"] == balance["amountSpent"]
+    assert summary["expiredBalanceAmount"] == balance["amountLapsed"] > 0
+    assert summary["balanceConsumed"] + summary["rolloverConsumed"] + summary["expiredBalanceAmount"] == Decimal(33)
 
 
 async def test_lines_of_a_voided_bill_are_in_no_ledger(patient: Played) -> None:

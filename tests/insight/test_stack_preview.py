@@ -10,18 +10,18 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 async def test_a_preview_of_other_terms_is_the_preview_under_them(played: Played) -> None:
     """Last, because it amends: the preview with a supposed amount equals the one once it is commanded."""
-    [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [commitment] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     account = commitment["accountId"]
-    asked = {"accountId": account, "lastDateInBillingPeriod": "2026-03-31"}
-    before = await played.wire.do("POST", "bills/preview", asked)
-    supposed = await played.wire.do("POST", "bills/preview", {**asked, "commitments": [{**commitment, "amount": 900}]})
+    query = {"accountId": account, "lastDateInBillingPeriod": "2026-03-31"}
+    before = await played.wire.do("POST", "bills/preview", query)
+    supposed = await played.wire.do("POST", "bills/preview", {**query, "commitments": [{**commitment, "amount": 900}]})
     assert supposed["billTotal"] != before["billTotal"]
-    assert await played.wire.do("POST", "bills/preview", asked) == before, "nothing is stored"
+    assert await played.wire.do("POST", "bills/preview", query) == before, "nothing is stored"
     terms = {name: value for name, value in commitment.items() if name not in ("version",)}
     await played.wire.do(
         "PUT", f"commitments/{commitment['id']}", {**terms, "amount": 900, "version": commitment["version"]}
     )
-    assert await played.wire.do("POST", "bills/preview", asked) == supposed
+    assert await played.wire.do("POST", "bills/preview", query) == supposed
 
 
 async def test_a_preview_of_the_close_is_the_bill(played: Played) -> None:
@@ -29,10 +29,10 @@ async def test_a_preview_of_the_close_is_the_bill(played: Played) -> None:
         code: await played.wire.do("POST", "bills/preview", {"accountId": id, "lastDateInBillingPeriod": "2026-03-31"})
         for code, id in played.accounts.items()
     }
-    known = {one["id"] for one in await played.bills()}
+    issued_ids = {issued["id"] for issued in await played.bills()}
     await bill(played.wire, "2026-03-31")
     await played.settled()
-    issued = {one["accountCode"]: one for one in await played.bills() if one["id"] not in known}
+    issued = {issued["accountCode"]: issued for issued in await played.bills() if issued["id"] not in issued_ids}
     for code, preview in previews.items():
         assert preview["billTotal"] == issued[code]["billTotal"]
         fields = ("lineItemType", "subtotal", "quantity", "units", "description", "servicePeriodStartDate")
@@ -43,15 +43,15 @@ async def test_a_preview_of_the_close_is_the_bill(played: Played) -> None:
 
 async def test_an_aggregation_changed_since_leaves_the_past_as_it_was(played: Played) -> None:
     """Last: the aggregation now counts records instead of summing calls, and all totals are derived anew."""
-    [first, *_] = sorted(await played.bills(), key=lambda one: str(one["billDate"]))
-    [line] = [one for one in first["lineItems"] if one["lineItemType"] == "USAGE"]
+    [first, *_] = sorted(await played.bills(), key=lambda issued: str(issued["billDate"]))
+    [line] = [line_item for line_item in first["lineItems"] if line_item["lineItemType"] == "USAGE"]
     path = f"bills/{first['id']}/lineitems/{line['id']}/explain"
     [*_, commitment] = await played.commitments()
     balance, known_at = f"commitments/{commitment['id']}/balance", played.moments[2].isoformat()
-    told, known = await played.get(path, limit=10_000), await played.get(balance, knownAt=known_at)
+    told, balance_then = await played.get(path, limit=10_000), await played.get(balance, knownAt=known_at)
     [aggregation] = (await played.wire.do("GET", "aggregations"))["data"]
     await played.wire.do("PUT", f"aggregations/{aggregation['id']}", {**aggregation, "aggregation": "COUNT"})
     await played.settled()
     assert await played.get(path, limit=10_000) == told
-    assert await played.get(balance, knownAt=known_at) == known
+    assert await played.get(balance, knownAt=known_at) == balance_then
     assert (await played.get("conservation"))["holds"]

@@ -14,25 +14,32 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 def bare(documents: list[dict[str, Any]], *beside: str) -> list[dict[str, Any]]:
     """Without these members: names of the wire."""
-    return [{name: value for name, value in one.items() if name not in beside} for one in documents]
+    return [{name: value for name, value in document.items() if name not in beside} for document in documents]
 
 
 async def test_a_snapshot_is_what_the_other_paths_say_of_that_moment(played: Played) -> None:
     id, seen = played.accounts[ACCOUNTS[0]], []
-    for moment in (played.moments[place].isoformat() for place in (0, 3, -1)):
+    for moment in (played.moments[number].isoformat() for number in (0, 3, -1)):
         for as_of in (None, "2026-01-20"):
             then: dict[str, str] = {"knownAt": moment} | ({"asOf": as_of} if as_of else {})
-            found = await played.get(f"accounts/{id}/snapshot", **then)
-            assert found["account"] == await played.get(f"accounts/{id}", knownAt=moment)
-            for one in found["commitments"]:
-                balance = await played.get(f"commitments/{one['id']}/balance", **then)
-                stood = (one["amountSpent"], one["amountRemaining"], one["status"], one["version"])
+            snapshot = await played.get(f"accounts/{id}/snapshot", **then)
+            assert snapshot["account"] == await played.get(f"accounts/{id}", knownAt=moment)
+            for commitment in snapshot["commitments"]:
+                balance = await played.get(f"commitments/{commitment['id']}/balance", **then)
+                stood = (
+                    commitment["amountSpent"],
+                    commitment["amountRemaining"],
+                    commitment["status"],
+                    commitment["version"],
+                )
                 assert stood == tuple(balance[name] for name in ("spent", "remaining", "status", "version"))
-                assert one == await played.get(f"commitments/{one['id']}", **then)
-            seen.append(len(found["commitments"]))
+                assert commitment == await played.get(f"commitments/{commitment['id']}", **then)
+            seen.append(len(snapshot["commitments"]))
     now = await played.get(f"accounts/{id}/snapshot")
-    held = (await played.get("commitments", accountId=id))["data"]
-    assert bare(now["commitments"]) == bare(held) and [one["planId"] for one in now["accountPlans"]]
+    commitments = (await played.get("commitments", accountId=id))["data"]
+    assert bare(now["commitments"]) == bare(commitments) and [
+        account_plan["planId"] for account_plan in now["accountPlans"]
+    ]
     assert {price["id"] for price in now["pricings"]} == {
         price["id"] for plan in now["plans"] for price in (await played.get("pricings", planId=plan["id"]))["data"]
     } | {
@@ -59,16 +66,19 @@ async def test_bills_and_their_lines_are_those_that_were_issued_by_then(played: 
     bills = {bill["id"]: bill for bill in (await played.get("bills"))["data"]}
     counts = []
     for moment in (at.isoformat() for at in played.moments):
-        found = (await played.get("bills", knownAt=moment))["data"]
+        bills_then = (await played.get("bills", knownAt=moment))["data"]
         lines = (await played.get("lineitems", knownAt=moment, pageSize=100))["data"]
-        assert {line["billId"] for line in lines} <= {bill["id"] for bill in found}
-        assert sum(line["subtotal"] for line in lines) == sum(bill["billTotal"] for bill in found) or len(lines) == 100
-        assert found == [bills[bill["id"]] for bill in found]
-        for bill in found[:2]:
+        assert {line["billId"] for line in lines} <= {bill["id"] for bill in bills_then}
+        assert (
+            sum(line["subtotal"] for line in lines) == sum(bill["billTotal"] for bill in bills_then)
+            or len(lines) == 100
+        )
+        assert bills_then == [bills[bill["id"]] for bill in bills_then]
+        for bill in bills_then[:2]:
             assert bill == await played.get(f"bills/{bill['id']}", knownAt=moment)
-        for id in sorted(bills.keys() - {bill["id"] for bill in found})[:2]:
+        for id in sorted(bills.keys() - {bill["id"] for bill in bills_then})[:2]:
             assert (await played.wire.ask("GET", f"bills/{id}", knownAt=moment)).status_code == 404
-        counts.append(len(found))
+        counts.append(len(bills_then))
     assert counts[:3] == [0, 0, 0] and 0 < counts[3] == counts[4] < counts[5] <= len(bills)
     refused = await played.wire.ask("GET", "bills", knownAt=played.moments[0].isoformat(), status="PENDING")
     assert refused.status_code == 400
@@ -91,7 +101,7 @@ async def test_what_is_not_billed_was_more_before_the_bill(played: Played) -> No
 async def test_what_happened_is_what_had_happened(played: Played) -> None:
     every = (await played.get("events", pageSize=100))["data"]
     earlier = (await played.get("events", knownAt=played.moments[0].isoformat(), pageSize=100))["data"]
-    [second] = [one for one in await played.commitments() if one.get("code") == "second"]
+    [second] = [commitment for commitment in await played.commitments() if commitment.get("code") == "second"]
     assert earlier and earlier == every[-len(earlier) :] and len(earlier) < len(every)
     of_second = [await played.get("events", resourceId=second["id"], knownAt=at.isoformat()) for at in played.moments]
     assert [len(page["data"]) for page in of_second] == [0, 0, 0, 0, 1, 1]

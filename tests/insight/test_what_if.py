@@ -24,29 +24,29 @@ def test_a_preview_of_the_close_is_the_bill(data: st.DataObject, family: Random)
     """Whatever was billed before, true-ups and differences included; supposing what holds already changes nothing."""
     player = played(data, family)
     day = data.draw(days(30))
-    same = [wire(one) for one in player.resources.commitments.values() if one.cancellation is None]
-    prices = [wire(one) for one in player.resources.pricings.values()]
+    same = [wire(commitment) for commitment in player.resources.commitments.values() if commitment.cancellation is None]
+    prices = [wire(pricing) for pricing in player.resources.pricings.values()]
     before = [player.preview(code, day) for code in accounts_of(family)]
     assert shown(draft_bills(suppose(player, same, prices), date=day)) == shown(
         draft_bills(family_of(player), date=day)
     )
     bills = player.bill(day, None)
-    assert sorted((one for many in before for one in many), key=repr) == sorted(bills, key=repr)
+    assert sorted((document for many in before for document in many), key=repr) == sorted(bills, key=repr)
 
 
 @laws
 @given(st.data(), families(), st.integers(1, 400))
 def test_an_amended_commitment_bills_as_supposed(data: st.DataObject, family: Random, amount: int) -> None:
     player = played(data, family)
-    held = player.resources.commitments.get(id_of("commitment", "commitment-0"))
-    assume(held is not None and held.cancellation is None)
-    assert held is not None
-    assume(not held.body.amount_pre_paid)
-    supposed = shown(draft_bills(suppose(player, [wire(held, amount=amount)], []), date=END))
+    commitment = player.resources.commitments.get(id_of("commitment", "commitment-0"))
+    assume(commitment is not None and commitment.cancellation is None)
+    assert commitment is not None
+    assume(not commitment.body.amount_pre_paid)
+    supposed = shown(draft_bills(suppose(player, [wire(commitment, amount=amount)], []), date=END))
     before = shown(draft_bills(family_of(player), date=END))
     player.update("commitment", "commitment-0", {"amount": Decimal(amount)})
     assert shown(draft_bills(family_of(player), date=END)) == supposed
-    assert held.body.amount != amount or supposed == before
+    assert commitment.body.amount != amount or supposed == before
 
 
 @laws
@@ -79,36 +79,38 @@ def test_a_new_price_and_a_new_commitment_bill_as_supposed(data: st.DataObject, 
 def _lined(fields: dict[str, Any]) -> Any:
     from services.simulate.yaml_lines import Mapping
 
-    found = Mapping(1)
-    found.update(fields)
-    return found
+    mapping = Mapping(1)
+    mapping.update(fields)
+    return mapping
 
 
 def test_what_is_supposed_is_checked_as_commands_are() -> None:
     player = world()
-    held = player.resources.commitments[id_of("commitment", "one")]
+    commitment = player.resources.commitments[id_of("commitment", "one")]
     with pytest.raises(InvalidBody, match=r"commitments\[0\]: .*amount"):
-        suppose(player, [wire(held, amount=-1)], [])
+        suppose(player, [wire(commitment, amount=-1)], [])
     with pytest.raises(InvalidBody, match=r"commitments\[1\]: .*nonsense"):
-        suppose(player, [wire(held), wire(held, nonsense=1)], [])
+        suppose(player, [wire(commitment), wire(commitment, nonsense=1)], [])
     with pytest.raises(InvalidBody, match=r"pricings\[0\]"):
         suppose(player, [], [3])
     with pytest.raises(UnknownResource):
-        suppose(player, [wire(held, id="nobody")], [])
+        suppose(player, [wire(commitment, id="nobody")], [])
     with pytest.raises(InvalidBody, match=r"commitments\[0\]: billingPlanId: there is no plan with id nowhere"):
-        suppose(player, [wire(held, billingPlanId="nowhere")], [])
+        suppose(player, [wire(commitment, billingPlanId="nowhere")], [])
     player.cancel("one", START, None)
     with pytest.raises(AlreadyCancelled):
-        suppose(player, [wire(held)], [])
+        suppose(player, [wire(commitment)], [])
 
 
 def test_nothing_is_stored() -> None:
     player = world()
     before = {kind: dict(kind.held(player.resources)) for kind in KINDS.values()}
-    held = player.resources.commitments[id_of("commitment", "one")]
+    commitment = player.resources.commitments[id_of("commitment", "one")]
     [plan], [attached] = player.resources.plans.values(), player.resources.account_plans.values()
     more = {"plans": [wire(plan, standingCharge=30)], "accountPlans": [wire(attached, endDate="2026-06-01")]}
-    suppose_all(player, commitments=[wire(held, amount=99), {**wire(held), "id": None, "code": "two"}], **more)
+    suppose_all(
+        player, commitments=[wire(commitment, amount=99), {**wire(commitment), "id": None, "code": "two"}], **more
+    )
     assert {kind: kind.held(player.resources) for kind in KINDS.values()} == before
 
 
@@ -119,9 +121,9 @@ def test_bills_side_by_side_differ_by_what_their_totals_and_lines_do(
 ) -> None:
     """Every line of either side stands there once, and the differences of lines add up to the bill's."""
     player = played(data, family)
-    held = player.resources.commitments.get(id_of("commitment", "commitment-0"))
-    assume(held is not None and held.cancellation is None and not held.body.amount_pre_paid)
-    changed = suppose(player, [wire(held, amount=amount)], [])
+    commitment = player.resources.commitments.get(id_of("commitment", "commitment-0"))
+    assume(commitment is not None and commitment.cancellation is None and not commitment.body.amount_pre_paid)
+    changed = suppose(player, [wire(commitment, amount=amount)], [])
     for account in family_of(player).terms.accounts:
         today = draft_bills(family_of(player), date=END, account_id=account)
         supposed = draft_bills(changed, date=END, account_id=account)

@@ -156,7 +156,7 @@ def _wheel(name: str) -> bytes:
         for path, text in (
             ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 9999\n"),
             ("WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
-            ("RECORD", "".join(f"{about}/{one},,\n" for one in ("METADATA", "WHEEL", "RECORD"))),
+            ("RECORD", "".join(f"{about}/{file},,\n" for file in ("METADATA", "WHEEL", "RECORD"))),
         ):
             wheel.writestr(zipfile.ZipInfo(f"{about}/{path}"), text)
     return file.getvalue()

@@ -24,7 +24,7 @@ def asked_for() -> tuple[set[str], set[str]]:
     """Names of what the product itself asks for, and of what its development does."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lists = project["dependencies"], project["optional-dependencies"]["dev"]
-    product, development = ({normal(re.split(r"[^\w.-]", one)[0]) for one in asked} for asked in lists)
+    product, development = ({normal(re.split(r"[^\w.-]", requirement)[0]) for requirement in asked} for asked in lists)
     return product, development
 
 

@@ -41,8 +41,8 @@ async def test_a_record_larger_than_a_fetch_is_read_whole(stack: Stack, topic: s
     cluster, records = stack.endpoints.kafka, incompressible(size)
     async with BatchWriter(cluster) as writer, LogReader(cluster) as reader:
         await writer.append(topic, 0, records)
-        found = [record.value async for polled in reader.read(topic, 0, 0, 3) for record in polled]
-    assert found == [record.value for record in records]
+        values = [record.value async for polled in reader.read(topic, 0, 0, 3) for record in polled]
+    assert values == [record.value for record in records]
 
 
 @pytest.mark.stack
@@ -60,15 +60,15 @@ async def test_large_records_of_several_partitions_do_not_hide_each_other(stack:
     try:
         places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
         consumer.assign(places)
-        for place in places:
-            consumer.seek(place, 0)
-        found: dict[TopicPartition, list[bytes]] = {place: [] for place in places}
-        while any(len(values) < len(records) for values in found.values()):
-            for place, polled in (await consumer.getmany(timeout_ms=10_000)).items():
-                found[place] += [record.value for record in polled]
+        for topic_partition in places:
+            consumer.seek(topic_partition, 0)
+        received: dict[TopicPartition, list[bytes]] = {topic_partition: [] for topic_partition in places}
+        while any(len(values) < len(records) for values in received.values()):
+            for topic_partition, polled in (await consumer.getmany(timeout_ms=10_000)).items():
+                received[topic_partition] += [record.value for record in polled]
     finally:
         await consumer.stop()
-    assert all(values == [record.value for record in records] for values in found.values())
+    assert all(values == [record.value for record in records] for values in received.values())
 
 
 @pytest.mark.parametrize(

@@ -51,14 +51,17 @@ def read(stored: bytes, start: int, most: int, *, raw: bool) -> Read:
     records = RawRecords if raw else fetcher.PartitionRecords
     state = SimpleNamespace(paused=False, position=start)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
-    assignment = SimpleNamespace(active=True, state_value=lambda place: state)
-    held = records(PLACE, MemoryRecords(stored), [], start, None, None, True, 0)
-    result = fetcher.FetchResult(PLACE, assignment=assignment, partition_records=held, backoff=0)
-    found, positions = list[tuple[Any, ...]](), list[int]()
+    assignment = SimpleNamespace(active=True, state_value=lambda topic_partition: state)
+    fetched = records(PLACE, MemoryRecords(stored), [], start, None, None, True, 0)
+    result = fetcher.FetchResult(PLACE, assignment=assignment, partition_records=fetched, backoff=0)
+    read_records, positions = list[tuple[Any, ...]](), list[int]()
     while result.has_more():
-        found += [(one.offset, one.timestamp, one.key, one.value, list(one.headers)) for one in result.getall(most)]
+        read_records += [
+            (record.offset, record.timestamp, record.key, record.value, list(record.headers))
+            for record in result.getall(most)
+        ]
         positions.append(state.position)
-    return Read(found, positions)
+    return Read(read_records, positions)
 
 
 @pytest.mark.parametrize("most", [1, 7, 43, 86, 1000])
@@ -88,9 +91,9 @@ def test_a_corrupt_batch_is_refused_and_what_was_before_it_is_read_again() -> No
 
 
 def test_a_batch_filled_at_once_holds_what_one_filled_record_by_record_holds() -> None:
-    one, other = batch_of(RECORDS, 100), batch_of(RECORDS, 100, at_once=False)
-    now, before = read(one, 100, 1000, raw=False), read(other, 100, 1000, raw=False)
-    without_time = [[(offset, *rest) for offset, _, *rest in found.records] for found in (now, before)]
+    whole, in_pieces = batch_of(RECORDS, 100), batch_of(RECORDS, 100, at_once=False)
+    now, before = read(whole, 100, 1000, raw=False), read(in_pieces, 100, 1000, raw=False)
+    without_time = [[(offset, *rest) for offset, _, *rest in reading.records] for reading in (now, before)]
     assert without_time[0] == without_time[1] and len(without_time[0]) == len(RECORDS)
     assert all(abs(a[1] - b[1]) < 60_000 for a, b in zip(now.records, before.records, strict=True))
 
@@ -106,10 +109,10 @@ def test_what_a_broker_tells_of_a_partition_is_read_in_every_version_of_its_answ
     told = {4: [140, aborted, stored], 5: [140, 0, aborted, stored], 11: [140, 0, aborted, -1, stored]}[version]
     state = SimpleNamespace(paused=False, position=100)
     assignment = SimpleNamespace(active=True, state_value=lambda _: state)
-    asked: Any = SimpleNamespace(
+    consumer: Any = SimpleNamespace(
         _records={}, _parser=MemoryRecords, _check_crcs=True, _isolation_level=0, _prefetch_backoff=0
     )
-    assert RawFetcher._keep(asked, PLACE, assignment, 143, *told)
-    records = asked._records[PLACE]._partition_records
+    assert RawFetcher._keep(consumer, PLACE, assignment, 143, *told)
+    records = consumer._records[PLACE]._partition_records
     assert (state.highwater, state.lso, records._aborted_transactions) == (143, 140, aborted)
     assert [record.offset for record in records] == list(range(100, 143))

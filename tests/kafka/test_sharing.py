@@ -34,11 +34,11 @@ async def test_all_that_is_appended_at_once_is_there_once(opened: Store) -> None
     start = await end(cluster)
     async with SharedWriter(cluster) as writer:
         await asyncio.gather(*(writer.append(TOPIC, 0, records(f"w{number}")) for number in range(30)))
-    found = await values(cluster, start)
-    assert sorted(found) == sorted(f"w{number}-{place}" for number in range(30) for place in range(20))
+    written = await values(cluster, start)
+    assert sorted(written) == sorted(f"w{number}-{index}" for number in range(30) for index in range(20))
     for number in range(30):
-        theirs = [value for value in found if value.startswith(f"w{number}-")]
-        assert theirs == [f"w{number}-{place}" for place in range(20)], "in order"
+        theirs = [value for value in written if value.startswith(f"w{number}-")]
+        assert theirs == [f"w{number}-{index}" for index in range(20)], "in order"
 
 
 async def test_a_failure_costs_one_producer_and_nobody_elses_batch(

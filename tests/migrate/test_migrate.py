@@ -54,9 +54,11 @@ async def settings_of(cluster: Cluster, topic: str) -> dict[str, Any]:
     await admin.start()
     try:
         [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        [resource] = answer.resources
     finally:
         await admin.close()
-    return {entry[0]: entry[1] for resource in answer.resources for entry in resource[4]}
+    *_, settings = resource
+    return {name: value for name, value, *_ in settings}
 
 
 async def test_migrating_again_changes_nothing(store: Store, stack: Stack) -> None:
@@ -89,8 +91,8 @@ async def test_read_models_of_another_version_stay_and_are_told_in_one_line(own_
 
 
 async def test_the_recorded_partition_count_holds_whatever_is_asked_for(store: Store, stack: Stack) -> None:
-    asked = load_settings(partitions=store.generations.partitions + 1)
-    assert await migrate(asked, stack.endpoints) == store.generations
+    settings = load_settings(partitions=store.generations.partitions + 1)
+    assert await migrate(settings, stack.endpoints) == store.generations
 
 
 async def test_a_strange_topic_of_another_partition_count_is_named(store: Store) -> None:
@@ -131,9 +133,9 @@ async def test_a_lost_log_is_never_made_anew(store: Store, monkeypatch: pytest.M
 async def test_a_topic_takes_records_of_the_setting_and_stands_on_the_brokers_there_are(
     store: Store, topic: str
 ) -> None:
-    found = await settings_of(store.endpoints.kafka, topic)
-    assert (found["max.message.bytes"], found["min.insync.replicas"]) == (str(LIMIT), "1")
-    assert {name: found[name] for name in BY_NAME[topic].config} == BY_NAME[topic].config
+    topic_settings = await settings_of(store.endpoints.kafka, topic)
+    assert (topic_settings["max.message.bytes"], topic_settings["min.insync.replicas"]) == (str(LIMIT), "1")
+    assert {name: topic_settings[name] for name in BY_NAME[topic].config} == BY_NAME[topic].config
 
 
 async def test_a_topic_that_takes_smaller_records_is_named_with_what_to_do(store: Store) -> None:
@@ -150,8 +152,8 @@ async def test_topics_that_take_larger_records_are_kept_and_the_setting_holds(st
     try:
         lowered = await migrate(load_settings(max_record_bytes=RECORD_BYTES_LEAST), stack.endpoints)
         assert lowered.record_bytes == RECORD_BYTES_LEAST
-        found = await settings_of(store.endpoints.kafka, EVENTS)
-        assert found["max.message.bytes"] == str(LIMIT)
+        topic_settings = await settings_of(store.endpoints.kafka, EVENTS)
+        assert topic_settings["max.message.bytes"] == str(LIMIT)
     finally:
         await migrate(load_settings(), stack.endpoints)
     async with store.postgres.connection() as connection:
@@ -184,9 +186,9 @@ async def test_a_cluster_that_lets_nobody_set_how_many_brokers_hold_a_record_has
     [line] = [line for line in lines if line["event"] == "min_in_sync_refused"]
     assert line["topic"] == name and "min.insync.replicas" in line["cause"]
     async with asyncio.timeout(10):
-        while (found := await settings_of(cluster, name)).get("retention.ms") != "-1":
+        while (topic_settings := await settings_of(cluster, name)).get("retention.ms") != "-1":
             await asyncio.sleep(0.1)
-    assert (found["max.message.bytes"], found["min.insync.replicas"]) == (str(LIMIT), "1")
+    assert (topic_settings["max.message.bytes"], topic_settings["min.insync.replicas"]) == (str(LIMIT), "1")
     await make_topics(cluster, 1, LIMIT, {name: 1})
 
 

@@ -24,8 +24,8 @@ def played(data: st.DataObject, family: Random) -> Family:
     return family_of(player)
 
 
-def funds_of(held: Family) -> list[str]:
-    return [fund.id for fund in held.terms.funds][:3]
+def funds_of(account_family: Family) -> list[str]:
+    return [fund.id for fund in account_family.terms.funds][:3]
 
 
 @laws
@@ -33,14 +33,18 @@ def funds_of(held: Family) -> list[str]:
 def test_it_adds_up_on_each_day_and_ends_at_the_balance(
     data: st.DataObject, family: Random, through: date, with_later_usage: bool
 ) -> None:
-    held = played(data, family)
-    last = settle(held, through=through, accrued=True) if with_later_usage else as_of_day(held, through)
-    for id in funds_of(held):
-        shown, state = burn_down(held, id, last, through - DAY), state_of(last, id)
+    account_family = played(data, family)
+    last = (
+        settle(account_family, through=through, accrued=True)
+        if with_later_usage
+        else as_of_day(account_family, through)
+    )
+    for id in funds_of(account_family):
+        shown, state = burn_down(account_family, id, last, through - DAY), state_of(last, id)
         assert state is not None
         drawn = Decimal(0)
         for day in shown.days:
-            drawn += sum((one.amount for one in day.products), Decimal(0))
+            drawn += sum((product.amount for product in day.products), Decimal(0))
             assert day.added == day.drawn + day.left + day.lapsed and day.drawn == drawn
             assert day.left >= 0 and day.lapsed >= 0
         end = shown.days[-1]
@@ -54,10 +58,10 @@ def test_it_adds_up_on_each_day_and_ends_at_the_balance(
 def test_as_of_an_earlier_day_it_is_the_beginning_of_the_later_one(
     data: st.DataObject, family: Random, earlier: date, more: int
 ) -> None:
-    held = played(data, family)
-    for fund in held.terms.funds[:3]:
+    account_family = played(data, family)
+    for fund in account_family.terms.funds[:3]:
         before, after = (
-            burn_down(held, fund.id, as_of_day(held, day), day).days
+            burn_down(account_family, fund.id, as_of_day(account_family, day), day).days
             for day in (earlier, earlier + timedelta(days=more))
         )
         # The last day is always listed, changed or not, and before the term there is no other.
@@ -69,10 +73,13 @@ def test_as_of_an_earlier_day_it_is_the_beginning_of_the_later_one(
 @laws
 @given(st.data(), families(), days(20, DAYS), st.integers(1, 6))
 def test_fewer_days_are_the_last_of_all(data: st.DataObject, family: Random, through: date, most: int) -> None:
-    held = played(data, family)
-    last = as_of_day(held, through)
-    for id in funds_of(held):
-        every, fewer = burn_down(held, id, last, through), burn_down(held, id, last, through, most=most)
+    account_family = played(data, family)
+    last = as_of_day(account_family, through)
+    for id in funds_of(account_family):
+        every, fewer = (
+            burn_down(account_family, id, last, through),
+            burn_down(account_family, id, last, through, most=most),
+        )
         assert every.days[-len(fewer.days) :] == fewer.days
         assert fewer.forecasts == every.forecasts and fewer.marks == every.marks
 
@@ -82,13 +89,15 @@ def test_fewer_days_are_the_last_of_all(data: st.DataObject, family: Random, thr
 def test_what_is_used_is_what_was_drawn_and_what_found_nothing_left(
     data: st.DataObject, family: Random, through: date
 ) -> None:
-    held = played(data, family)
-    last = as_of_day(held, through)
-    each = [use_of(last, number).total for number in range(len(held.terms.funds))]
+    account_family = played(data, family)
+    last = as_of_day(account_family, through)
+    each = [use_of(last, number).total for number in range(len(account_family.terms.funds))]
     assert each == used_of_all(last)
     outcomes = last.kept.drawn.outcomes
-    bare = sum(one.uncovered for one in outcomes if last_in_turn(held.terms, one.piece) is not None)
-    assert sum(each) == bare + sum(draw.amount for one in outcomes for draw in one.taken)
+    bare = sum(
+        outcome.uncovered for outcome in outcomes if last_in_turn(account_family.terms, outcome.piece) is not None
+    )
+    assert sum(each) == bare + sum(draw.amount for outcome in outcomes for draw in outcome.taken)
 
 
 @laws
@@ -96,10 +105,10 @@ def test_what_is_used_is_what_was_drawn_and_what_found_nothing_left(
 def test_days_settled_one_after_the_other_are_as_settled_each_on_its_own(
     data: st.DataObject, family: Random, through: date
 ) -> None:
-    held = played(data, family)
+    account_family = played(data, family)
     wanted = [START + timedelta(days=number) for number in range(0, (through - START).days + 1, 5)]
-    kept = list(settled_on(held, wanted))
+    kept = list(settled_on(account_family, wanted))
     for day, settlement in zip(wanted, kept, strict=True):
-        alone = as_of_day(held, day)
+        alone = as_of_day(account_family, day)
         assert settlement.states() == alone.states() and settlement.draws == alone.draws
         assert settlement.unpriced == alone.unpriced

@@ -12,7 +12,7 @@ from projections.outlook.forecast import Addition, course
 from projections.outlook.pace import Pace, paces, sampled
 
 PACES = st.builds(
-    lambda amounts: Pace(30, len(amounts), sum(amounts), sum(one**2 for one in amounts)),
+    lambda amounts: Pace(30, len(amounts), sum(amounts), sum(amount**2 for amount in amounts)),
     st.lists(st.integers(-20, 60), min_size=1, max_size=30),
 )
 
@@ -21,16 +21,16 @@ PACES = st.builds(
 def test_it_is_what_day_by_day_comes_to(pace: Pace, left: int, added: dict[int, int], data: st.DataObject) -> None:
     use = data.draw(st.sampled_from([pace.use, pace.most]))
     last = data.draw(st.integers(max(added, default=0), 60))
-    found = course(left, [Addition(*one) for one in sorted(added.items())], last, use)
-    held, uncovered, runs_out = left, 0, None
+    computed = course(left, [Addition(*day_and_amount) for day_and_amount in sorted(added.items())], last, use)
+    remaining, uncovered, runs_out = left, 0, None
     for day in range(1, last + 1):
-        there = held + added.get(day, 0)
-        held = there - (use(day) - use(day - 1))
-        uncovered, held = uncovered + max(0, -held), max(0, held)
-        runs_out = day if runs_out is None and there and not held else runs_out
-        assert found.left_on(day) == held
-    assert (found.left, found.uncovered, found.runs_out) == (held, uncovered, runs_out)
-    assert found.covered == use(last) - uncovered and found.left_on(0) == left
+        there = remaining + added.get(day, 0)
+        remaining = there - (use(day) - use(day - 1))
+        uncovered, remaining = uncovered + max(0, -remaining), max(0, remaining)
+        runs_out = day if runs_out is None and there and not remaining else runs_out
+        assert computed.left_on(day) == remaining
+    assert (computed.left, computed.uncovered, computed.runs_out) == (remaining, uncovered, runs_out)
+    assert computed.covered == use(last) - uncovered and computed.left_on(0) == left
 
 
 def test_what_is_used_up_runs_out_only_after_something_is_added() -> None:
@@ -55,7 +55,7 @@ def test_windows_look_at_the_days_of_the_term_alone() -> None:
     week, month, quarter = paces(used, date(2025, 1, 1), last)
     assert (week.days, week.total) == (7, sum(range(10, 17)))
     assert (month.days, quarter.days, quarter.total) == (30, 90, sum(range(10, 100)))
-    assert [one.days for one in paces(used, last - timedelta(days=9), last)] == [7, 10, 10]
+    assert [pace.days for pace in paces(used, last - timedelta(days=9), last)] == [7, 10, 10]
     assert paces(used, last + timedelta(days=1), last) == []
 
 
@@ -69,5 +69,5 @@ def test_a_pace_is_shown_with_two_digits_more_than_can_be_paid() -> None:
 
 def test_points_are_few_and_hold_what_is_asked_for() -> None:
     assert sampled(0, {5}) == [0]
-    found = sampled(1000, {17, 2000})
-    assert found[0] == 0 and found[-1] == 1000 and 17 in found and 2000 not in found and len(found) <= 34
+    samples = sampled(1000, {17, 2000})
+    assert samples[0] == 0 and samples[-1] == 1000 and 17 in samples and 2000 not in samples and len(samples) <= 34

@@ -34,7 +34,7 @@ COMPUTE, STORAGE = id_of("product", "compute"), id_of("product", "storage")
 def test_what_is_left_falls_by_what_each_product_draws() -> None:
     family = told(PREPAID, used(JANUARY[:3], 10) + used(JANUARY[1:2], 5, "b"))
     shown = burn_down(family, PAID, as_of_day(family, JANUARY[5]), JANUARY[5])
-    assert [(one.day.day, one.added, one.drawn, one.left) for one in shown.days] == [
+    assert [(day.day.day, day.added, day.drawn, day.left) for day in shown.days] == [
         (1, 300, 10, 290), (2, 300, 25, 275), (3, 300, 35, 265), (6, 300, 35, 265),
     ]  # fmt: skip
     assert shown.days[1].products == tuple(sorted([ProductDrawn(COMPUTE, D(10)), ProductDrawn(STORAGE, D(5))]))
@@ -139,7 +139,7 @@ def test_a_term_over_all_days_is_forecast_ten_years_ahead() -> None:
         last = settle(family, through=day, accrued=True)
         shown = burn_down(family, PAID, last, day - timedelta(days=1))
         assert (shown.until, shown.forecasts[0].points[-1].day) == (until, until)
-        assert {one.id: one.until for one in outlooks(last, used_before(last))}[PAID] == until
+        assert {outlook.id: outlook.until for outlook in outlooks(last, used_before(last))}[PAID] == until
 
 
 def test_marks_tell_what_happened() -> None:
@@ -170,11 +170,19 @@ def test_what_rolled_over_is_left_until_its_end() -> None:
 
 def test_a_month_of_a_minimum_is_counted_by_day_and_trued_up_by_its_pace() -> None:
     family = told(FLOOR, used(JANUARY[:10], 2))
-    found = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])
-    assert found is not None
-    assert (found.start, found.end, found.owed, found.counted) == (JANUARY[0], date(2026, 2, 1), 100, 20)
-    assert [(one.day.day, one.counted) for one in found.days] == [*((day, 2 * day) for day in range(1, 11)), (11, 20)]
-    for forecast in found.forecasts:
+    told_progress = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])
+    assert told_progress is not None
+    assert (told_progress.start, told_progress.end, told_progress.owed, told_progress.counted) == (
+        JANUARY[0],
+        date(2026, 2, 1),
+        100,
+        20,
+    )
+    assert [(day.day.day, day.counted) for day in told_progress.days] == [
+        *((day, 2 * day) for day in range(1, 11)),
+        (11, 20),
+    ]
+    for forecast in told_progress.forecasts:
         assert (forecast.per_day, forecast.counted, forecast.reached) == (2, 60, None)
         assert (forecast.true_up, forecast.true_up_low, forecast.true_up_high) == (40, 40, 40)
 
@@ -183,43 +191,51 @@ def test_a_window_reaches_back_over_periods_but_not_before_the_term() -> None:
     """2 a day in January, nothing then, 3 a day in May: on 11 May, 10 days of May and 80 before."""
     may = [date(2026, 5, 1) + timedelta(days=number) for number in range(10)]
     family = told(FLOOR.replace("2026-04-01", "2026-12-01"), used(JANUARY, 2) + used(may, 3))
-    found = progress(family, LEAST, settle(family, through=date(2026, 5, 11), accrued=True), may[-1])
-    assert found is not None and (found.start, found.counted) == (may[0], 30)
-    week, month, quarter = found.forecasts
+    told_progress = progress(family, LEAST, settle(family, through=date(2026, 5, 11), accrued=True), may[-1])
+    assert told_progress is not None and (told_progress.start, told_progress.counted) == (may[0], 30)
+    week, month, quarter = told_progress.forecasts
     assert (week.per_day, month.per_day, quarter.per_day) == (3, 1, D("0.3333"))
     assert (week.counted, month.counted, quarter.counted) == (90, 50, D("36.67"))
     early = progress(family, LEAST, settle(family, through=date(2026, 3, 1), accrued=True), date(2026, 2, 28))
-    assert early is not None and [(one.days, one.per_day) for one in early.forecasts][2] == (59, D("1.0508"))
+    assert early is not None and [(forecast.days, forecast.per_day) for forecast in early.forecasts][2] == (
+        59,
+        D("1.0508"),
+    )
 
 
 def test_a_minimum_that_is_reached_in_time_has_no_true_up() -> None:
     family = told(FLOOR, used(JANUARY[:10], 5))
-    found = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])
-    assert found is not None
-    assert [(one.reached, one.true_up) for one in found.forecasts] == [(JANUARY[20], 0)] * 3
+    told_progress = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])
+    assert told_progress is not None
+    assert [(forecast.reached, forecast.true_up) for forecast in told_progress.forecasts] == [(JANUARY[20], 0)] * 3
 
 
 def test_a_period_that_is_over_has_its_true_up_and_no_forecast() -> None:
     family = told(FLOOR, used(JANUARY[:10], 2))
-    found = progress(family, LEAST, as_of_day(family, date(2026, 4, 5)), date(2026, 4, 5))
-    assert found is not None
-    assert (found.start, found.state, found.true_up, found.forecasts) == (date(2026, 3, 1), "ENDED", 100, ())
-    assert [(one.day, one.counted) for one in found.days][-1] == (date(2026, 4, 5), 0)
+    told_progress = progress(family, LEAST, as_of_day(family, date(2026, 4, 5)), date(2026, 4, 5))
+    assert told_progress is not None
+    assert (told_progress.start, told_progress.state, told_progress.true_up, told_progress.forecasts) == (
+        date(2026, 3, 1),
+        "ENDED",
+        100,
+        (),
+    )
+    assert [(day.day, day.counted) for day in told_progress.days][-1] == (date(2026, 4, 5), 0)
 
 
 def test_before_the_term_nothing_is_forecast() -> None:
     family = told(FLOOR + PREPAID.replace("commitments:\n", ""), used(JANUARY[:10], 2))
     early = date(2025, 12, 20)
-    found = progress(family, LEAST, as_of_day(family, early), early)
-    assert found is not None and (found.state, found.forecasts) == ("UPCOMING", ())
+    told_progress = progress(family, LEAST, as_of_day(family, early), early)
+    assert told_progress is not None and (told_progress.state, told_progress.forecasts) == ("UPCOMING", ())
     shown = burn_down(family, PAID, as_of_day(family, early), early)
-    assert shown.forecasts == () and [(one.left, one.ahead) for one in shown.days] == [(0, 300)]
+    assert shown.forecasts == () and [(day.left, day.ahead) for day in shown.days] == [(0, 300)]
 
 
 def test_a_waived_period_lacks_nothing() -> None:
     family = told(FLOOR, used(JANUARY[:5], 2) + "  - cancel: {commitment: floor, date: 2026-01-20, policy: WAIVE}\n")
-    found = progress(family, LEAST, as_of_day(family, JANUARY[9]), JANUARY[9])
-    assert found is not None and (found.end, found.forecasts) == (JANUARY[19], ())
+    told_progress = progress(family, LEAST, as_of_day(family, JANUARY[9]), JANUARY[9])
+    assert told_progress is not None and (told_progress.end, told_progress.forecasts) == (JANUARY[19], ())
 
 
 def test_an_empty_term_has_no_progress() -> None:

@@ -74,7 +74,7 @@ class Database:
 async def row_of(connection: Any, table: str, organization: str) -> str:
     """The INSERT of a row of the organization, of a shape that the table takes."""
     columns = await connection.fetch(_COLUMNS, table)
-    values = [f"'{organization}'" if one["name"] == "organization" else _value(one["type"]) for one in columns]
+    values = [f"'{organization}'" if column["name"] == "organization" else _value(column["type"]) for column in columns]
     return f"INSERT INTO {table} ({', '.join(one['name'] for one in columns)}) VALUES ({', '.join(values)})"
 
 

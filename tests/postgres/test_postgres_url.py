@@ -18,7 +18,7 @@ HOSTS = {
 
 @pytest.mark.parametrize("text", HOSTS)
 def test_hosts_and_their_ports(text: str) -> None:
-    assert list(PostgresUrl.of(text).hosts) == [Host(*one) for one in HOSTS[text]]
+    assert list(PostgresUrl.of(text).hosts) == [Host(*host_and_port) for host_and_port in HOSTS[text]]
 
 
 WRONG = {

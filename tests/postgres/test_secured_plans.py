@@ -74,8 +74,8 @@ class Explaining:
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
         explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}"
         await self._connection.fetchval(explained, *arguments)  # what this session has to learn once
-        [found] = json.loads(await self._connection.fetchval(explained, *arguments))
-        top = found["Plan"]
+        [plan] = json.loads(await self._connection.fetchval(explained, *arguments))
+        top = plan["Plan"]
         self.pages += top["Shared Hit Blocks"] + top["Shared Read Blocks"]
         self.plans.append(json.dumps(top, indent=1))
         return []
@@ -152,13 +152,13 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("asked", ASKED)
-async def test_a_look_up_touches_few_pages(database: Database, asked: str) -> None:
+async def test_a_look_up_touches_few_pages(database: Database, question: str) -> None:
     async with (
         open_postgres(database.url, role=Role.API, most=1) as postgres,
         postgres.of("a").connection() as connection,
     ):
         explaining = Explaining(connection)
         with suppress(UnknownResource, TypeError):  # nothing is found, which not all can go on from
-            await ASKED[asked](explaining)
+            await ASKED[question](explaining)
     assert explaining.plans
     assert explaining.pages <= PAGES_MAX * len(explaining.plans), "\n".join(explaining.plans)

@@ -14,8 +14,10 @@ pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 async def whose(postgres: Postgres, organization: str) -> tuple[int, str | None]:
     """Which session serves the organization, and whose rows it shows."""
     async with postgres.of(organization).connection() as connection:
-        row = await connection.fetchrow("SELECT pg_backend_pid(), (SELECT max(organization) FROM store.entities)")
-        return row[0], row[1]
+        row = await connection.fetchrow(
+            "SELECT pg_backend_pid() AS session, (SELECT max(organization) FROM store.entities) AS shown"
+        )
+        return row["session"], row["shown"]
 
 
 async def test_a_session_shows_each_organization_its_own_rows_whatever_ended_the_last_use(

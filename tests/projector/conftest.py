@@ -11,7 +11,7 @@ from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Endpoints, Stack
-from tests.system.sharing import installation
+from tests.system import sharing
 
 PARTITIONS = 2
 #: Names under which tests write the log: what comes under any other is a stranger's.
@@ -39,7 +39,7 @@ GENERATIONS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class Installation:
     """Where the package's installation answers."""
 
     endpoints: Endpoints
@@ -51,18 +51,18 @@ class Place:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def place(stack: Stack) -> AsyncIterator[Place]:
-    async with fresh_place(stack) as found:
-        yield found
+async def installation(stack: Stack) -> AsyncIterator[Installation]:
+    async with fresh_installation(stack) as fresh:
+        yield fresh
 
 
 @asynccontextmanager
-async def fresh_place(stack: Stack) -> AsyncIterator[Place]:
+async def fresh_installation(stack: Stack) -> AsyncIterator[Installation]:
     """An installation on the stack, migrated, that knows the names under which tests write."""
-    endpoints = await installation(stack.endpoints)
+    endpoints = await sharing.installation(stack.endpoints)
     await migrate(load_settings(partitions=PARTITIONS), endpoints)
     async with open_postgres(endpoints.database_url, most=6) as postgres:
         async with postgres.connection() as connection:
             for generation in GENERATIONS:
                 await connection.execute("INSERT INTO store.past_generations VALUES ('test', $1)", generation)
-        yield Place(endpoints, postgres)
+        yield Installation(endpoints, postgres)

@@ -9,7 +9,7 @@ from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget, Target
 from services.readside.live import live_schema, use_schema
 from services.store.generations import load_generations
-from tests.projector.conftest import PARTITIONS, Place
+from tests.projector.conftest import PARTITIONS, Installation
 
 TABLES = {
     "usage_totals": "account_id, aggregation_id, segment, day, records, total, state::text, first_offset, last_offset",
@@ -27,13 +27,17 @@ TABLES = {
 
 
 async def project(
-    place: Place, *, target: Target | None = None, cut: int = 1_000_000, partitions: Iterable[int] = range(PARTITIONS)
+    installation: Installation,
+    *,
+    target: Target | None = None,
+    cut: int = 1_000_000,
+    partitions: Iterable[int] = range(PARTITIONS),
 ) -> None:
     """Fold whatever is in the log beyond the positions, in polls of at most `cut` records, until nothing is due."""
-    async with place.postgres.connection() as connection:
+    async with installation.postgres.connection() as connection:
         origins = (await load_generations(connection)).origins
-    async with LogReader(place.cluster) as reader, LogReader(place.cluster) as log:
-        projection = Projection(target or LiveTarget(place.postgres), reader, origins)
+    async with LogReader(installation.cluster) as reader, LogReader(installation.cluster) as log:
+        projection = Projection(target or LiveTarget(installation.postgres), reader, origins)
         await projection.load(list(partitions))
         ends = await log.end_offsets(EVENTS, partitions)
         for partition in partitions:
@@ -49,22 +53,22 @@ async def project(
 Row = dict[str, Any]
 
 
-async def rows(place: Place, table: str, where: str = "true") -> list[Row]:
+async def rows(installation: Installation, table: str, where: str = "true") -> list[Row]:
     """Rows of a live table, ordered."""
-    async with place.postgres.transaction() as connection:
+    async with installation.postgres.transaction() as connection:
         await use_schema(connection, await live_schema(connection))
         found = await connection.fetch(f"SELECT {TABLES[table]} FROM {table} WHERE {where}")
     return sorted(map(dict, found), key=repr)
 
 
-async def everything(place: Place) -> dict[str, list[Row]]:
+async def everything(installation: Installation) -> dict[str, list[Row]]:
     """All live rows."""
-    return {table: await rows(place, table) for table in TABLES if table != "bills"}
+    return {table: await rows(installation, table) for table in TABLES if table != "bills"}
 
 
-async def empty(place: Place) -> None:
+async def empty(installation: Installation) -> None:
     """Empty the live tables, as if nothing had been projected."""
-    async with place.postgres.transaction() as connection:
+    async with installation.postgres.transaction() as connection:
         await use_schema(connection, await live_schema(connection))
         names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
         await connection.execute("TRUNCATE " + ", ".join(row["tablename"] for row in names))

@@ -119,8 +119,12 @@ class Log:
         """Write what is pending, `billing.events` first."""
         async with BatchWriter(cluster) as writer:
             for topic in only:
-                for place in sorted(place for place in self.pending if place[0] == topic):
-                    await writer.append(*place, [Record(None, value) for value in self.pending.pop(place)])
+                for topic_partition in sorted(
+                    topic_partition for topic_partition in self.pending if topic_partition[0] == topic
+                ):
+                    await writer.append(
+                        *topic_partition, [Record(None, value) for value in self.pending.pop(topic_partition)]
+                    )
 
     # What a price needs.
 

@@ -42,6 +42,9 @@ def test_the_place_is_named(records: list[bytes], told: str) -> None:
     family = new_family(envelopes[0].organization, fact.root_id, 3)
     cache.add(family)
     cache.root_of[fact.account_id] = fact.root_id
-    facts = [(40 + place, 0, one, record) for place, (one, record) in enumerate(zip(envelopes, records, strict=True))]
+    facts = [
+        (40 + number, 0, envelope, record)
+        for number, (envelope, record) in enumerate(zip(envelopes, records, strict=True))
+    ]
     with pytest.raises(BrokenLogError, match=f"^billing.events/3 at {told}"):
         apply_facts(new_partition(Position(3), {}), Decoded(facts=facts), cache)

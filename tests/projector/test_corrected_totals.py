@@ -40,8 +40,8 @@ AGGREGATIONS = [
 PLANS = {
     "m": MeterPlan(
         (("SUM", "n"),),
-        tuple(one for one in AGGREGATIONS if one.id != "SUM"),
-        {one.id: one.function for one in AGGREGATIONS},
+        tuple(aggregation for aggregation in AGGREGATIONS if aggregation.id != "SUM"),
+        {aggregation.id: aggregation.function for aggregation in AGGREGATIONS},
     )
 }
 ORIGINS = Origins(frozenset({"g"}))
@@ -133,7 +133,10 @@ class Story:
 
 #: As much as `FamilyState.add_to_total` asks of the organization's.
 CATALOG = SimpleNamespace(
-    aggregations={one.id: SimpleNamespace(body=SimpleNamespace(aggregation=one.function)) for one in AGGREGATIONS}
+    aggregations={
+        aggregation.id: SimpleNamespace(body=SimpleNamespace(aggregation=aggregation.function))
+        for aggregation in AGGREGATIONS
+    }
 )
 
 
@@ -157,7 +160,7 @@ def lived(story: Story, cuts: Sequence[int]) -> tuple[FamilyState, Rows]:
     rows = Rows()
 
     async def written(_: Any) -> Ranges:
-        return {key: row[2] for key, row in rows.items()}
+        return {key: span for key, (_, _, span) in rows.items()}
 
     ends = sorted({cut % (len(story.records) + 1) for cut in cuts} | {len(story.records)})
     for start, end in zip([0, *ends], ends, strict=False):

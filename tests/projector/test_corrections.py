@@ -12,16 +12,18 @@ from events.facts.usage import UsageRated
 from events.topics import EVENTS
 from services.commands.correction_rules import LoggedUsage, amend, void
 from services.kafka import LogReader
-from tests.projector.conftest import Place
+from tests.projector.conftest import Installation
 from tests.projector.driving import empty, everything, project, rows
 from tests.projector.log import Log, days
 
 pytestmark = pytest.mark.stack
 
 
-async def correct(place: Place, log: Log, usage_id: str, *, before: Envelope | None = None, **now: str) -> None:
+async def correct(
+    installation: Installation, log: Log, usage_id: str, *, before: Envelope | None = None, **now: str
+) -> None:
     """Void the account's event, or amend its tokens, as the API would: over what stands in the log by then."""
-    usage = await logged(place, log, usage_id)
+    usage = await logged(installation, log, usage_id)
     stands: UsageFields | None = usage.fields
     if before is not None:
         assert isinstance(before.data, UsageAmended)
@@ -36,9 +38,9 @@ async def correct(place: Place, log: Log, usage_id: str, *, before: Envelope | N
     log.command(fact, account=usage.account_id)
 
 
-async def logged(place: Place, log: Log, usage_id: str) -> LoggedUsage:
+async def logged(installation: Installation, log: Log, usage_id: str) -> LoggedUsage:
     """The event where it stands first."""
-    async with LogReader(place.cluster) as reader:
+    async with LogReader(installation.cluster) as reader:
         end = (await reader.end_offsets(EVENTS, [0]))[0]
         async for records in reader.read(EVENTS, 0, 0, end):
             for record in records:
@@ -50,16 +52,16 @@ async def logged(place: Place, log: Log, usage_id: str) -> LoggedUsage:
     raise AssertionError(f"{usage_id} is not in the log")
 
 
-async def totals_of(place: Place, log: Log) -> dict[tuple[str, int], tuple[int, Decimal, str | None]]:
+async def totals_of(installation: Installation, log: Log) -> dict[tuple[str, int], tuple[int, Decimal, str | None]]:
     """By aggregation and day of January: records, number, the rest of the state."""
     names = {log.id(name): name for name in ("tokens", "largest", "last", "users", "late")}
-    found = await rows(place, "usage_totals", f"account_id = '{log.id('acme')}'")
+    found = await rows(installation, "usage_totals", f"account_id = '{log.id('acme')}'")
     return {
         (names[row["aggregation_id"]], row["day"].day): (row["records"], row["total"], row["state"]) for row in found
     }
 
 
-async def test_corrected_usage_is_in_the_tables_as_if_it_had_come_so(place: Place) -> None:
+async def test_corrected_usage_is_in_the_tables_as_if_it_had_come_so(installation: Installation) -> None:
     log = Log("amended", 2, generation="amended")
     log.catalog()
     for name, function, target in (
@@ -73,20 +75,20 @@ async def test_corrected_usage_is_in_the_tables_as_if_it_had_come_so(place: Plac
     for number, ts in enumerate(days(6)):
         for hour, tokens in enumerate((10, 40, 20)):
             log.usage("acme", "m", ts + timedelta(hours=hour), repeat=number % 2 == 0, tokens=f"{tokens + number}.50")
-    await log.append(place.cluster)
-    await project(place)
-    as_sent = await totals_of(place, log)
+    await log.append(installation.cluster)
+    await project(installation)
+    as_sent = await totals_of(installation, log)
     assert as_sent["largest", 1] == (3, Decimal("40.50"), None)
 
     # The peak of the 1st is taken out, that of the 2nd falls, all of the 3rd goes; the 4th has a new peak.
-    await correct(place, log, "u0-1")
-    await correct(place, log, "u0-4", tokens="1", user="u9")
+    await correct(installation, log, "u0-1")
+    await correct(installation, log, "u0-4", tokens="1", user="u9")
     for usage_id in ("u0-6", "u0-7", "u0-8"):
-        await correct(place, log, usage_id)
-    await correct(place, log, "u0-9", tokens="99", user="u1")
-    await log.append(place.cluster)
-    await project(place, cut=2)
-    after = await totals_of(place, log)
+        await correct(installation, log, usage_id)
+    await correct(installation, log, "u0-9", tokens="99", user="u1")
+    await log.append(installation.cluster)
+    await project(installation, cut=2)
+    after = await totals_of(installation, log)
     assert after["tokens", 1] == (2, Decimal("31.00"), None) and after["largest", 1] == (2, Decimal("20.50"), None)
     assert after["largest", 2][:2] == (3, Decimal("21.50")) and '"u9"' in str(after["users", 2][2])
     assert {name: after[name, 3][0] for name in ("tokens", "largest", "last", "users")} == dict.fromkeys(
@@ -96,19 +98,19 @@ async def test_corrected_usage_is_in_the_tables_as_if_it_had_come_so(place: Plac
     assert {key: total for key, total in after.items() if key[1] > 4} == {
         key: total for key, total in as_sent.items() if key[1] > 4
     }
-    [balance] = await rows(place, "commitment_balances", "organization = 'amended'")
+    [balance] = await rows(installation, "commitment_balances", "organization = 'amended'")
     assert balance["spent"] == sum(after["tokens", day][1] for day in range(1, 7)) / 100
 
     # An aggregation that comes now counts what stands, and so does who begins anew.
     log.aggregation("late", "m", "MAX")
     log.usage("acme", "m", days(3)[2], tokens="7")
-    await log.append(place.cluster)
-    await project(place)
-    late = await totals_of(place, log)
+    await log.append(installation.cluster)
+    await project(installation)
+    late = await totals_of(installation, log)
     assert {day: late["late", day] for day in range(1, 7)} == {day: late["largest", day] for day in range(1, 7)}
     assert late["tokens", 3] == (1, Decimal("7.00"), None) and late["largest", 3] == (1, Decimal(7), None)
-    piecemeal = await everything(place)
+    piecemeal = await everything(installation)
     for cut in (1, 1_000_000):
-        await empty(place)
-        await project(place, cut=cut)
-        assert await everything(place) == piecemeal
+        await empty(installation)
+        await project(installation, cut=cut)
+        assert await everything(installation) == piecemeal

@@ -50,19 +50,19 @@ class Tables:
             self.balances = {id: row for id, row in self.balances.items() if id in arguments[1]}
         elif statement == balances.UPSERT:
             self._put(self.balances, arguments, 0)
-        for table, held in self.numbered.items():
+        for table, rows in self.numbered.items():
             if statement == table.DROP_EXCESS:
-                self.numbered[table] = {number: row for number, row in held.items() if number <= arguments[1][0]}
+                self.numbered[table] = {number: row for number, row in rows.items() if number <= arguments[1][0]}
             elif statement == table.UPSERT:
-                self._put(held, arguments, 1)
+                self._put(rows, arguments, 1)
 
-    def _put(self, held: dict[Any, tuple[Any, ...]], arguments: Any, key: int) -> None:
+    def _put(self, rows: dict[Any, tuple[Any, ...]], arguments: Any, key: int) -> None:
         for row in zip(*arguments, strict=True):
-            held[row[key]] = row
+            rows[row[key]] = row
             self.written += 1
 
     def rows(self) -> SettledRows:
-        behind = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
+        behind = (tuple(rows[number] for number in sorted(rows)) for rows in self.numbered.values())
         return SettledRows(tuple(sorted(self.balances.values())), *behind)  # type: ignore[arg-type]
 
 
@@ -74,7 +74,7 @@ class Living:
         every = self.player.resources
         nothing: dict[str, Any] = {name: {} for name in OWN}
         self._catalog = Resources(every.organization, config=every.config)
-        for name in (one for one in Resources.__slots__ if one not in ("organization", "config", "clock", *OWN)):
+        for name in (slot for slot in Resources.__slots__ if slot not in ("organization", "config", "clock", *OWN)):
             setattr(self._catalog, name, getattr(every, name))
         own = Resources(every.organization, **{name: getattr(every, name) for name in nothing})
         zone = every.accounts[ROOT].timezone
@@ -103,8 +103,8 @@ class Living:
 
     def used(self) -> None:
         """Usage came: the totals that it changed."""
-        for key, held in self.player.used.totals.items():
-            for day, state in held.items():
+        for key, by_day in self.player.used.totals.items():
+            for day, state in by_day.items():
                 if self.family.totals.get(key, {}).get(day) != state:
                     self.family.put_total((*key, day), state, (0, 0))
 
@@ -131,9 +131,9 @@ class Living:
         return new_partition(Position(0, tick=datetime.combine(day, time(12), UTC)), {})
 
     def from_scratch(self, day: date) -> SettledRows:
-        held = apart_of(self.player)
-        through = held.billed.through(self.family.today(self._catalog, self.partition(day).position.tick))
-        settlement = settle(held, through=through, accrued=True)
+        family = apart_of(self.player)
+        through = family.billed.through(self.family.today(self._catalog, self.partition(day).position.tick))
+        settlement = settle(family, through=through, accrued=True)
         return settled_rows(settlement, unbilled_of(settlement), self.family.own, ROOT, through)
 
 
@@ -149,8 +149,8 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
     living.changed()
     day = data.draw(days(0, DAYS // 2))
     used = writes(accounts).map(lambda listed: [("use", (records,)) for records in listed])
-    one = happenings(accounts).map(lambda step: [step])
-    for step in (step for steps in data.draw(st.lists(used | one, min_size=3, max_size=6)) for step in steps):
+    single = happenings(accounts).map(lambda step: [step])
+    for step in (step for steps in data.draw(st.lists(used | single, min_size=3, max_size=6)) for step in steps):
         happened = living.player.happen(step)
         if step[0] == "use":
             living.used()

@@ -33,8 +33,8 @@ LINK: dict[str, Any] = {"planGroupId": "@empty", "planId": "@other-plan"}
 def touched(command: Command) -> set[str]:
     """By the names of the tests' resources; as the projection reads it from the log."""
     story, log, sequence = Story(), CatalogLog(ORIGINS), 0
-    for one in (*GIVEN, command):
-        for fact in decide(story.resources, one, 8):
+    for envelope in (*GIVEN, command):
+        for fact in decide(story.resources, envelope, 8):
             story.apply([fact])
             sequence += 1
             sealed = seal(fact, source="commands/here", sequence=sequence, organization="org", time=NOW)

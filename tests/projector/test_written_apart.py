@@ -12,7 +12,7 @@ from services.kafka import LogReader, Polled
 from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget
 from services.readside.family_cache import FamilyCache
-from tests.projector.conftest import GENERATIONS, Place
+from tests.projector.conftest import GENERATIONS, Installation
 from tests.projector.driving import empty, everything, project
 from tests.projector.log import Log, days
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_partitions_written_in_any_order_give_what_they_give_together(
-    place: Place, seed: int, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an aggregation, its price and a new day that come meanwhile, and no room for families that are written."""
     monkeypatch.setattr("services.projection.projection.FamilyCache", partial(FamilyCache, max_families=1))
@@ -31,9 +31,9 @@ async def test_partitions_written_in_any_order_give_what_they_give_together(
     log.catalog()
     for number, account in enumerate(accounts):
         log.account(account, number % 2, prepaid="100")
-    await log.append(place.cluster)
-    async with LogReader(place.cluster) as reader, LogReader(place.cluster) as ahead:
-        projection = Projection(LiveTarget(place.postgres), reader, ORIGINS)
+    await log.append(installation.cluster)
+    async with LogReader(installation.cluster) as reader, LogReader(installation.cluster) as ahead:
+        projection = Projection(LiveTarget(installation.postgres), reader, ORIGINS)
         await projection.load([0, 1])
         for step in range(4):
             if step == 1:
@@ -44,14 +44,14 @@ async def test_partitions_written_in_any_order_give_what_they_give_together(
             for ts in days(5):
                 for number, account in enumerate(accounts):
                     log.usage(account, "m", ts, number % 2, repeat=True, tokens=chance.randrange(100))
-            await log.append(place.cluster)
+            await log.append(installation.cluster)
             await _fold_in_turns(projection, ahead, chance)
         while await projection.write():
             pass
-    piecemeal = await everything(place)
-    await empty(place)
-    await project(place)
-    assert await everything(place) == piecemeal
+    piecemeal = await everything(installation)
+    await empty(installation)
+    await project(installation)
+    assert await everything(installation) == piecemeal
     mine = [row for row in piecemeal["usage_totals"] if row["aggregation_id"] == log.id("late")]
     assert sum(row["records"] for row in mine) == 4 * 5 * len(accounts)
 
@@ -59,7 +59,9 @@ async def test_partitions_written_in_any_order_give_what_they_give_together(
 async def _fold_in_turns(projection: Projection, log: LogReader, chance: Random) -> None:
     """Polls of either partition, and writes of one, the other or both between them."""
     ends = await log.end_offsets(EVENTS, [0, 1])
-    while left := [one for one in (0, 1) if projection.partitions[one].position.next_offset < ends[one]]:
+    while left := [
+        partition for partition in (0, 1) if projection.partitions[partition].position.next_offset < ends[partition]
+    ]:
         partition = chance.choice(left)
         start = projection.partitions[partition].position.next_offset
         until = min(ends[partition], start + chance.randint(1, 9))

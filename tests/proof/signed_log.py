@@ -33,9 +33,9 @@ class SignedLog:
     records: dict[TopicPartition, Numbered]
     bill: BillIssued
 
-    def heads(self, place: TopicPartition, signer: Signer = SIGNER) -> list[Published]:
+    def heads(self, topic_partition: TopicPartition, signer: Signer = SIGNER) -> list[Published]:
         """What a notary has published of a partition."""
-        return series_of(tokens_of(self.records[place], place, signer), place)
+        return series_of(tokens_of(self.records[topic_partition], topic_partition, signer), topic_partition)
 
     def export(self) -> BillExport:
         """The bill, shown as it was issued."""
@@ -49,17 +49,17 @@ class SignedLog:
             catalog=self.proved(SHARED, OfCatalog(ORIGINS, ORGANIZATION, self.bill)),
         )
 
-    def proved(self, place: TopicPartition, wants: Wants) -> PartitionProof:
+    def proved(self, topic_partition: TopicPartition, wants: Wants) -> PartitionProof:
         """What is wanted of a partition."""
-        heads, collector = self.heads(place), Collector(place, wants)
-        collector.take(self.records[place])
-        assert collector.segments == [one.head.segment.segment for one in heads]
+        heads, collector = self.heads(topic_partition), Collector(topic_partition, wants)
+        collector.take(self.records[topic_partition])
+        assert collector.segments == [head.head.segment.segment for head in heads]
         return collector.proof(heads[-1].token, len(heads))
 
 
-def tokens_of(records: Numbered, place: TopicPartition, signer: Signer = SIGNER) -> list[str]:
+def tokens_of(records: Numbered, topic_partition: TopicPartition, signer: Signer = SIGNER) -> list[str]:
     """The tokens of these records' heads."""
-    tree, tokens = Tree(*place), []
+    tree, tokens = Tree(*topic_partition), []
     for cut in Cutter(0).take(records):
         tree = tree.grown(cut.segment)
         tokens.append(sign_head(signer, head_of(tree, cut.segment)))
@@ -74,9 +74,9 @@ def signed_log() -> SignedLog:
     """January of `acme`, and of another organization's account in the same partition, over four quarter hours."""
     log, others = Log(ORGANIZATION, 1, generation=ORGANIZATION), Log(OTHERS, 1, generation=OTHERS)
     others.pending = log.pending
-    for one, name in ((log, "acme"), (others, "bolt")):
-        one.catalog()
-        one.account(name, prepaid="3")
+    for logged, name in ((log, "acme"), (others, "bolt")):
+        logged.catalog()
+        logged.account(name, prepaid="3")
     for number, ts in enumerate(days(31)):
         if number % 8 == 7:
             log.tick(quarter(number // 8))
@@ -88,17 +88,23 @@ def signed_log() -> SignedLog:
     log.usage("acme", "m", days(1)[0], tokens=999)
     log.tick(quarter(9))
     log.usage("acme", "m", days(1)[0], tokens=1)
-    records = {place: list[tuple[int, bytes | None]](enumerate(values)) for place, values in log.pending.items()}
+    records = {
+        topic_partition: list[tuple[int, bytes | None]](enumerate(values))
+        for topic_partition, values in log.pending.items()
+    }
     return SignedLog(records, bill)
 
 
 def _bill(log: Log) -> BillIssued:
     """As a bill run would issue it, of all that stands in the log."""
-    records = {place: list(map(Logged, range(len(values)), values)) for place, values in log.pending.items()}
+    records = {
+        topic_partition: list(map(Logged, range(len(values)), values))
+        for topic_partition, values in log.pending.items()
+    }
     positions = Positions(partition=0, log=len(records[LOG]), catalog=len(records[SHARED]))
     account = log.id("acme")
-    own = [one for one in records[LOG] if decode(one.value).account == account]
-    shared = [one for one in records[SHARED] if decode(one.value).organization == ORGANIZATION]
+    own = [record for record in records[LOG] if decode(record.value).account == account]
+    shared = [record for record in records[SHARED] if decode(record.value).organization == ORGANIZATION]
     family = family_at(ORGANIZATION, account, positions, shared, own)
     [draft] = draft_bills(family, date=date(2026, 2, 1))
     return issue(draft, bill_id=BILL, positions=positions)

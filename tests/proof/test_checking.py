@@ -12,7 +12,7 @@ from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_l
 
 SIGNED = signed_log()
 RECORDS = SIGNED.records[LOG]
-HEADS = [one.head for one in SIGNED.heads(LOG)]
+HEADS = [head.head for head in SIGNED.heads(LOG)]
 
 
 def found(records: Numbered, heads: list[Head] = HEADS, at_once: int = 7) -> str | None:
@@ -33,11 +33,11 @@ def test_the_log_is_what_was_signed_however_it_is_read() -> None:
 
 def test_a_record_that_was_put_in_is_named_wherever_it_is() -> None:
     values = [value for _, value in RECORDS]
-    for place in range(HEADS[-1].segment.end):
-        said = str(found(renumbered([*values[:place], b"put in", *values[place:]])))
-        [size] = [head.size for head in HEADS if head.segment.start <= place < head.segment.end]
+    for index in range(HEADS[-1].segment.end):
+        said = str(found(renumbered([*values[:index], b"put in", *values[index:]])))
+        [size] = [head.size for head in HEADS if head.segment.start <= index < head.segment.end]
         assert said.startswith(f"checkpoint {size} of billing.events/0, of offsets ")
-        assert said.endswith(f"the record at offset {place} was put in; the others are those that were signed")
+        assert said.endswith(f"the record at offset {index} was put in; the others are those that were signed")
 
 
 def test_one_that_ends_a_segment_early_is_named_too() -> None:
@@ -74,9 +74,9 @@ def test_heads_that_come_twice_or_from_others_are_passed_over() -> None:
     """Whatever a crash leaves behind, and whoever else writes there."""
     tokens, theirs = tokens_of(RECORDS, LOG), tokens_of([(0, b"x"), *RECORDS[2:]], LOG, OTHER_SIGNER)
     mixed = [tokens[0], theirs[0], tokens[0], "no token", tokens[1], tokens[0], tokens[1], tokens[3], *tokens[2:]]
-    assert [one.token for one in series_of(mixed, LOG)] == tokens
-    assert [one.token for one in series_of(mixed, LOG, SIGNER.key)] == tokens
-    assert [one.token for one in series_of(mixed, LOG, OTHER_SIGNER.key)] == theirs[:1]
+    assert [head.token for head in series_of(mixed, LOG)] == tokens
+    assert [head.token for head in series_of(mixed, LOG, SIGNER.key)] == tokens
+    assert [head.token for head in series_of(mixed, LOG, OTHER_SIGNER.key)] == theirs[:1]
     assert series_of(tokens, ("billing.events", 1)) == [] and series_of([], LOG) == []
 
 
@@ -94,7 +94,7 @@ def test_a_head_in_the_operators_name_neither_counts_nor_holds_up_his_own() -> N
         segment = Segment(tree.end, tree.end + 9, 9, bytes(32), None)
         false = in_the_name_of(SIGNER.key, head_of(tree.grown(segment), segment))
         for key in (SIGNER.key, None):
-            assert [one.token for one in series_of([*tokens[:at], false, *tokens[at:]], LOG, key)] == tokens
+            assert [head.token for head in series_of([*tokens[:at], false, *tokens[at:]], LOG, key)] == tokens
 
 
 def test_whoever_signs_the_same_log_signs_the_same_texts() -> None:
@@ -106,5 +106,5 @@ def test_whoever_signs_the_same_log_signs_the_same_texts() -> None:
         for cut in cutter.take(RECORDS[head.tree.end :]):
             tree = tree.grown(cut.segment)
             again.append(tree.root)
-        assert again == [one.root for one in HEADS[head.size :]]
+        assert again == [later.root for later in HEADS[head.size :]]
     assert tokens == tokens_of(RECORDS, LOG)

@@ -20,12 +20,12 @@ def a_log_with(usage: Callable[[str], str]) -> tuple[PartitionProof, int]:
     own = next(value for value in values if b'"tokens":"300"' in value)
     at = values.index(own) + 1
     # In the place of a record of others, so that positions of the bill stand.
-    at = next(place for place in range(at, len(values)) if OTHERS.encode() in values[place])
+    at = next(index for index in range(at, len(values)) if OTHERS.encode() in values[index])
     values[at] = usage(own.decode()).encode()
     account = SIGNED.bill.account_id.encode()
     signed = SignedLog(SIGNED.records | {LOG: list(enumerate(values))}, SIGNED.bill)
-    wanted = {place for place, value in enumerate(values[: SIGNED.bill.positions.log]) if account in value}
-    wanted |= {place for place, value in enumerate(values) if b'"BillIssued"' in value}
+    wanted = {index for index, value in enumerate(values[: SIGNED.bill.positions.log]) if account in value}
+    wanted |= {index for index, value in enumerate(values) if b'"BillIssued"' in value}
     return signed.proved(LOG, Exactly(wanted)), at
 
 

@@ -38,18 +38,18 @@ class Chosen:
 
 
 def part(document: dict[str, Any], chosen: Chosen) -> dict[str, Any]:
-    found: dict[str, Any] = document[chosen.of(["log", "catalog"])]
-    return found
+    part: dict[str, Any] = document[chosen.of(["log", "catalog"])]
+    return part
 
 
 def a_list(document: dict[str, Any], chosen: Chosen) -> list[Any]:
     """Segments, records, hashes or lines."""
     proof = part(document, chosen)
     segment = chosen.of(proof["segments"])
-    found: list[Any] = chosen.of(
+    series: list[Any] = chosen.of(
         [proof["segments"], segment["records"], segment["hashes"], proof["hashes"], document["lines"]]
     )
-    return found
+    return series
 
 
 def duplicate(document: dict[str, Any], chosen: Chosen) -> None:
@@ -94,8 +94,8 @@ def invent_segment(document: dict[str, Any], chosen: Chosen) -> None:
     at = chosen.number(len(segments))
     made = deepcopy(segments[at])
     made["records"] = [
-        invented(record, max(record["offset"] - 1, 0)) | {"place": place}
-        for place, record in enumerate(made["records"])
+        invented(record, max(record["offset"] - 1, 0)) | {"place": number}
+        for number, record in enumerate(made["records"])
     ]
     root = root_of([bytes.fromhex(record["leaf"]) for record in made["records"]])
     made["segment"] |= {"records": len(made["records"]), "root": root.hex(), "start": 0}
@@ -150,13 +150,13 @@ def test_what_is_proved_stands_in_the_log(steps: list[tuple[Change, list[int]]])
     made = made_of(steps)
     if made is None:
         return
-    for name, place in PLACES.items():
+    for name, where in PLACES.items():
         verdict = Verdict()
-        proved = proved_records(verdict, getattr(made, name), place, SIGNER.key)
+        proved = proved_records(verdict, getattr(made, name), where, SIGNER.key)
         assert (proved is None) is bool(verdict.wrong)
-        records, there = proved.records if proved else [], dict(SIGNED.records[place])
-        assert all(there.get(one.offset) == one.value for one in records)
-        assert [one.offset for one in records] == sorted({one.offset for one in records})
+        records, there = proved.records if proved else [], dict(SIGNED.records[where])
+        assert all(there.get(record.offset) == record.value for record in records)
+        assert [record.offset for record in records] == sorted({record.offset for record in records})
     if not verify(made, SIGNER.key).wrong:
         assert made.lines == SIGNED.bill.lines and made.total == SIGNED.bill.total
 

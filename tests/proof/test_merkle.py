@@ -101,25 +101,25 @@ def test_one_bit_anywhere_and_nothing_is_proved(data: st.DataObject) -> None:
     leaves, bit = leaves_of(size), data.draw(st.integers(0, 255), label="bit")
     root, index = root_of(leaves), data.draw(st.integers(0, size - 1), label="index")
     path, wrong = inclusion(leaves, index), flipped(leaves[index], bit)
-    place = data.draw(st.integers(0, len(path) - 1), label="place")
+    step = data.draw(st.integers(0, len(path) - 1), label="place")
     assert not leads(wrong, index, size, path, root)
-    assert not leads(leaves[index], index, size, changed(path, place, bit), root)
-    assert not leads(leaves[index], index, size, path[:place] + path[place + 1 :], root)
+    assert not leads(leaves[index], index, size, changed(path, step, bit), root)
+    assert not leads(leaves[index], index, size, path[:step] + path[step + 1 :], root)
     assert not leads(leaves[index], index, size, [*path, root], root)
     assert not leads(leaves[index], size, size, path, root)
 
     first = data.draw(st.integers(1, size - 1), label="first")
     beginning, proof = root_of(leaves[:first]), consistency(leaves, first)
-    place = data.draw(st.integers(0, len(proof) - 1), label="place")
+    step = data.draw(st.integers(0, len(proof) - 1), label="place")
     assert not is_consistent(first, flipped(beginning, bit), size, root, proof)
     assert not is_consistent(first, beginning, size, flipped(root, bit), proof)
-    assert not is_consistent(first, beginning, size, root, changed(proof, place, bit))
+    assert not is_consistent(first, beginning, size, root, changed(proof, step, bit))
     assert not is_consistent(first, beginning, size, root, proof[:-1])
     assert not is_consistent(first, beginning, size, root, [*proof, root])
 
 
-def changed(path: Sequence[Hash], place: int, bit: int) -> list[Hash]:
-    return [flipped(hash, bit) if number == place else hash for number, hash in enumerate(path)]
+def changed(path: Sequence[Hash], index: int, bit: int) -> list[Hash]:
+    return [flipped(hash, bit) if number == index else hash for number, hash in enumerate(path)]
 
 
 @given(st.data())
@@ -128,23 +128,26 @@ def test_several_leaves_are_proved_by_what_lies_between_them(data: st.DataObject
     kept = sorted(data.draw(st.sets(st.integers(0, size - 1)), label="kept"))
     leaves = leaves_of(size)
     root, hashes = root_of(leaves), pruned(leaves, kept)
-    held = [(place, leaves[place]) for place in kept]
-    assert root_by_pruned(held, size, hashes) == root
+    kept_leaves = [(index, leaves[index]) for index in kept]
+    assert root_by_pruned(kept_leaves, size, hashes) == root
     bit = data.draw(st.integers(0, 255), label="bit")
-    for at, (place, leaf) in enumerate(held):
-        assert root_by_pruned([*held[:at], (place, flipped(leaf, bit)), *held[at + 1 :]], size, hashes) != root
-        for more in ((place, flipped(leaf, bit)), (place, leaf)):
+    for at, (index, leaf) in enumerate(kept_leaves):
+        assert (
+            root_by_pruned([*kept_leaves[:at], (index, flipped(leaf, bit)), *kept_leaves[at + 1 :]], size, hashes)
+            != root
+        )
+        for more in ((index, flipped(leaf, bit)), (index, leaf)):
             for where in (at, at + 1):
                 with pytest.raises(UnprovenError, match="each once"):
-                    root_by_pruned([*held[:where], more, *held[where:]], size, hashes)
-    if len(held) > 1:
+                    root_by_pruned([*kept_leaves[:where], more, *kept_leaves[where:]], size, hashes)
+    if len(kept_leaves) > 1:
         with pytest.raises(UnprovenError):
-            root_by_pruned(held[::-1], size, hashes)
-    for place in range(len(hashes)):
-        assert root_by_pruned(held, size, changed(hashes, place, bit)) != root
+            root_by_pruned(kept_leaves[::-1], size, hashes)
+    for index in range(len(hashes)):
+        assert root_by_pruned(kept_leaves, size, changed(hashes, index, bit)) != root
     for wrong in (hashes[:-1] if hashes else [root], [*hashes, root]):
         with pytest.raises(UnprovenError):
-            root_by_pruned(held, size, wrong)
+            root_by_pruned(kept_leaves, size, wrong)
     with pytest.raises(UnprovenError):
         root_by_pruned([(size, root)], size, hashes)
 

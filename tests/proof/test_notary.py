@@ -30,21 +30,21 @@ async def made(stack: Stack, prefix: str, records: dict[TopicPartition, Numbered
     """Topics of their own, with these records."""
     cluster = replace(stack.endpoints.kafka, prefix=prefix)
     await make_topics(cluster, 1, MIB, {})
-    for place, numbered in records.items():
-        await append(cluster, place, [value for _, value in numbered])
+    for topic_partition, numbered in records.items():
+        await append(cluster, topic_partition, [value for _, value in numbered])
     return cluster
 
 
-async def append(cluster: Cluster, place: TopicPartition, values: Sequence[bytes | None]) -> None:
+async def append(cluster: Cluster, topic_partition: TopicPartition, values: Sequence[bytes | None]) -> None:
     async with BatchWriter(cluster) as writer:
-        await writer.append(*place, [Record(None, value or b"") for value in values])
+        await writer.append(*topic_partition, [Record(None, value or b"") for value in values])
 
 
 async def tokens_in(cluster: Cluster) -> list[str]:
     """What the topic of heads holds, as it stands."""
     async with LogReader(cluster) as reader:
         [end] = (await reader.end_offsets(TREE_HEADS, [0])).values()
-        return [one.value.decode() async for polled in reader.read(TREE_HEADS, 0, 0, end) for one in polled]
+        return [record.value.decode() async for polled in reader.read(TREE_HEADS, 0, 0, end) for record in polled]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -64,10 +64,10 @@ class LosesAcknowledgements(BatchWriter):
 async def run(cluster: Cluster, writer: BatchWriter, *wanted: TopicPartition) -> None:
     async with LogReader(cluster) as reader, writer:
         notary = Notary(SIGNER, reader, writer)
-        for place in wanted:
-            await notary.begin(place)
-        for place in wanted:
-            await notary.step(place)
+        for topic_partition in wanted:
+            await notary.begin(topic_partition)
+        for topic_partition in wanted:
+            await notary.step(topic_partition)
 
 
 async def test_killed_anywhere_it_loses_no_head_and_makes_none_that_says_something_else(cluster: Cluster) -> None:
@@ -88,7 +88,7 @@ async def test_killed_anywhere_it_loses_no_head_and_makes_none_that_says_somethi
         await fast.step(LOG)
         await slow.step(LOG)
         assert await tokens_in(cluster) == [*wanted, *wanted[1:]]
-        assert [one.token for one in await all_heads(reader, LOG)] == wanted
+        assert [head.token for head in await all_heads(reader, LOG)] == wanted
         newest = await newest_head(reader, LOG, SIGNER.key)
         assert newest is not None and newest.size == len(wanted)
         assert await newest_head(reader, LOG, OTHER_SIGNER.key) is None
@@ -109,7 +109,7 @@ async def test_the_process_signs_every_partition_and_ends_when_it_is_asked_to(
             await asyncio.sleep(0.1)
         stop.set()
         await running
-        assert [one.token for one in await all_heads(reader, SHARED)] == wanted
+        assert [head.token for head in await all_heads(reader, SHARED)] == wanted
 
 
 async def test_a_record_and_a_checkpoint_are_proved_from_the_log(cluster: Cluster) -> None:

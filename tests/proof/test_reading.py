@@ -38,7 +38,10 @@ class Reader:
         return dict.fromkeys(partitions, 0)
 
     async def end_offsets(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        return {one: max((record.offset + 1 for record in self.held[topic, one]), default=0) for one in partitions}
+        return {
+            partition: max((record.offset + 1 for record in self.held[topic, partition]), default=0)
+            for partition in partitions
+        }
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Any]]:
         yield [record for record in self.held[topic, partition] if start <= record.offset < end]
@@ -58,9 +61,9 @@ def begin(reader: LogReader) -> None:
 
 
 def test_what_is_restored_in_the_place_of_no_record_is_no_record() -> None:
-    restored = [record(*one) for one in WITH_A_GAP]
+    restored = [record(*row) for row in WITH_A_GAP]
     restored.insert(GAP, record(GAP, b"", GAP_HEADER))
-    assert [one.offset for one in restored] == list(range(len(restored)))
+    assert [record_restored.offset for record_restored in restored] == list(range(len(restored)))
     assert numbered(restored) == WITH_A_GAP
     reader = reader_of(restored, tokens_of(WITH_A_GAP, LOG))
     begin(reader)
@@ -72,7 +75,7 @@ def test_what_is_restored_in_the_place_of_no_record_is_no_record() -> None:
 
 
 def test_a_partition_that_was_restored_behind_its_signatures_is_told_with_what_mends_it() -> None:
-    tokens, fewer = tokens_of(RECORDS, LOG), [record(*one) for one in RECORDS[:30]]
+    tokens, fewer = tokens_of(RECORDS, LOG), [record(*row) for row in RECORDS[:30]]
     mends = "keep a copy of acme.billing.tree-heads, delete it and run `trueup migrate`"
     with pytest.raises(SignedBeyondError, match=f"ends at offset 30, but is signed up to offset .*{mends}"):
         begin(reader_of(fewer, tokens))
@@ -98,7 +101,7 @@ def test_what_takes_long_is_computed_in_a_thread_and_for_the_operators_key(monke
     for module, name in ((heads_topic, "series_of"), (exporting, "_included"), (exporting, "_consistent")):
         noted(module, name)
     theirs = tokens_of(RECORDS[:30], LOG, OTHER_SIGNER)
-    reader = reader_of([record(*one) for one in RECORDS], [*tokens_of(RECORDS, LOG), *theirs])
+    reader = reader_of([record(*row) for row in RECORDS], [*tokens_of(RECORDS, LOG), *theirs])
 
     async def ask() -> None:
         assert len(await all_heads(reader, LOG, SIGNER.key, "proved")) == 4
@@ -132,12 +135,12 @@ def test_a_page_of_checkpoints_is_read_backwards(most: int) -> None:
     sizes = [4, 3, 2, 1]
 
     async def page(size: int | None) -> list[int]:
-        return [one.head.size for one in await heads_before(reader, LOG, SIGNER.key, size, most, "proved")]
+        return [head.head.size for head in await heads_before(reader, LOG, SIGNER.key, size, most, "proved")]
 
     async def ask() -> None:
         assert await page(None) == sizes[:most]
         for size in range(1, 7):
-            assert await page(size) == [one for one in sizes if one < size][:most]
+            assert await page(size) == [smaller for smaller in sizes if smaller < size][:most]
         assert await heads_before(reader, ("billing.events", 0), "no key", None, most, "proved") == []
 
     asyncio.run(ask())
@@ -154,6 +157,6 @@ def test_the_notary_needs_kafka_alone_and_the_least_there(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("services.run.process.known_kafka", known_kafka)
     run_on_kafka(body)
-    assert [one.kafka for one in begun] == [kafka]
+    assert [begun_log.kafka for begun_log in begun] == [kafka]
     rights = {(right.operation.name, right.name) for right in rights_of("notary")}
     assert rights == {("READ", EVENTS), ("READ", CATALOG), ("READ", TREE_HEADS), ("WRITE", TREE_HEADS)}

@@ -27,29 +27,35 @@ LOG = tuple(enumerate([b"a", b"b", tick(1), b"c", tick(2), None, tick(2, "sandbo
 
 def cut(records: tuple[tuple[int, bytes | None], ...], start: int = 0, at_once: int = 100) -> list[Cut]:
     cutter = Cutter(start)
-    return [one for at in range(0, len(records), at_once) for one in cutter.take(records[at : at + at_once])]
+    return [closed for at in range(0, len(records), at_once) for closed in cutter.take(records[at : at + at_once])]
 
 
 def tree_of(cuts: list[Cut], tree: Tree | None = None) -> Tree:
     tree = tree or Tree("t", 0)
-    for one in cuts:
-        tree = tree.grown(one.segment)
+    for segment in cuts:
+        tree = tree.grown(segment.segment)
     return tree
 
 
 def test_a_quarter_hour_ends_a_segment_and_a_test_clock_does_not() -> None:
-    found = [one.segment for one in cut(LOG)]
-    assert [(one.start, one.end, one.records) for one in found] == [(0, 3, 3), (3, 5, 2), (5, 8, 3)]
-    assert [one.tick for one in found] == [NEW_YEAR + number * timedelta(minutes=15) for number in (1, 2, 3)]
-    assert found[1]._replace(tick=None).leaf("t", 0) != found[1].leaf("t", 0)
-    assert found[1].root == root_of([record_leaf(3, b"c"), record_leaf(4, tick(2))])
+    cut_segments = [closed.segment for closed in cut(LOG)]
+    assert [(segment.start, segment.end, segment.records) for segment in cut_segments] == [
+        (0, 3, 3),
+        (3, 5, 2),
+        (5, 8, 3),
+    ]
+    assert [segment.tick for segment in cut_segments] == [
+        NEW_YEAR + number * timedelta(minutes=15) for number in (1, 2, 3)
+    ]
+    assert cut_segments[1]._replace(tick=None).leaf("t", 0) != cut_segments[1].leaf("t", 0)
+    assert cut_segments[1].root == root_of([record_leaf(3, b"c"), record_leaf(4, tick(2))])
 
 
 def test_one_that_is_full_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments, "MOST", 2)
-    found = [one.segment for one in cut(LOG)]
-    assert [(one.start, one.end) for one in found] == [(0, 2), (2, 3), (3, 5), (5, 7), (7, 8)]
-    assert [one.tick is None for one in found] == [True, False, False, True, False]
+    cut_segments = [closed.segment for closed in cut(LOG)]
+    assert [(segment.start, segment.end) for segment in cut_segments] == [(0, 2), (2, 3), (3, 5), (5, 7), (7, 8)]
+    assert [segment.tick is None for segment in cut_segments] == [True, False, False, True, False]
 
 
 @given(st.integers(1, 10), st.integers(0, 3))
@@ -64,15 +70,15 @@ def test_whoever_goes_on_from_any_segment_gets_the_same_tree(at_once: int, resum
 def test_another_byte_record_order_or_place_is_another_root(data: st.DataObject) -> None:
     root = tree_of(cut(LOG)).root
     values = [value for _, value in LOG]
-    place = data.draw(st.integers(0, 7), label="place")
-    value = values[place] or b""
+    index = data.draw(st.integers(0, 7), label="place")
+    value = values[index] or b""
     byte = data.draw(st.integers(0, max(len(value) - 1, 0)), label="byte")
     changed = value[:byte] + bytes([value[byte] ^ 1]) + value[byte + 1 :] if value else b"x"
     for other in (
-        [*values[:place], changed, *values[place + 1 :]],
-        [*values[:place], b"inserted", *values[place:]],
-        [*values[:place], *values[place + 1 :]],
-        [*values[:place], values[place + 1], values[place], *values[place + 2 :]],
+        [*values[:index], changed, *values[index + 1 :]],
+        [*values[:index], b"inserted", *values[index:]],
+        [*values[:index], *values[index + 1 :]],
+        [*values[:index], values[index + 1], values[index], *values[index + 2 :]],
     ):
         assert tree_of(cut(tuple(enumerate(other)))).root != root
     shifted = tuple((offset + 1, value) for offset, value in LOG)

@@ -74,7 +74,7 @@ def test_no_other_customer_is_in_it_and_nothing_that_came_later() -> None:
     # Names of generations are the system's; here one is called as an organization is.
     text = EXPORT.model_copy(update={"generations": ()}).model_dump_json(by_alias=True)
     assert OTHERS not in text and "bolt" not in text and '\\"999\\"' not in text
-    kept = sum(len(one.records) for one in EXPORT.log.segments)
+    kept = sum(len(segment.records) for segment in EXPORT.log.segments)
     assert kept == 3 + 31 + 1 and len(SIGNED.records[LOG]) == 2 * (3 + 31) + 3 + 1 + 1 + 3
 
 
@@ -91,11 +91,11 @@ def with_record(proof: PartitionProof, segment: int, record: int, **update: obje
 
 
 def test_one_byte_of_a_record_and_the_record_is_named() -> None:
-    held = EXPORT.log.segments[1].records[2]
-    value = held.value.replace('"tokens":"90"', '"tokens":"80"')
-    assert value != held.value
+    record = EXPORT.log.segments[1].records[2]
+    value = record.value.replace('"tokens":"90"', '"tokens":"80"')
+    assert value != record.value
     verdict = verify(changed("log", lambda log: with_record(log, 1, 2, value=value)))
-    named = f"billing.events/0: the record at offset {held.offset} is not the one that was signed"
+    named = f"billing.events/0: the record at offset {record.offset} is not the one that was signed"
     assert verdict.wrong == [named, "no line is derived, for the records are not proved"]
 
 
@@ -117,9 +117,9 @@ def test_a_proof_that_does_not_lead_to_its_segment_is_named(
 
 
 def test_a_record_at_another_offset_is_named() -> None:
-    held = EXPORT.log.segments[1].records[2]
-    verdict = verify(changed("log", lambda log: with_record(log, 1, 2, offset=held.offset + 1)))
-    assert f"the record at offset {held.offset + 1} is not the one that was signed" in verdict.wrong[0]
+    record = EXPORT.log.segments[1].records[2]
+    verdict = verify(changed("log", lambda log: with_record(log, 1, 2, offset=record.offset + 1)))
+    assert f"the record at offset {record.offset + 1} is not the one that was signed" in verdict.wrong[0]
 
 
 def test_segments_that_are_not_those_of_the_checkpoint_are_named() -> None:
@@ -234,7 +234,7 @@ def test_a_bill_that_was_voided_later_is_told() -> None:
 
 def test_a_later_checkpoint_goes_on_from_an_earlier_one() -> None:
     heads = SIGNED.heads(LOG)
-    leaves = [one.head.segment.segment.leaf(*LOG) for one in heads]
+    leaves = [head.head.segment.segment.leaf(*LOG) for head in heads]
     for second in range(1, len(heads) + 1):
         for first in range(1, second + 1):
             path = tuple(consistency(leaves[:second], first))

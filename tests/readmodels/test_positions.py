@@ -28,7 +28,11 @@ def test_positions_move_from_where_they_are_stored_sorted_by_partition() -> None
 def test_a_position_is_read_back_as_it_was_written() -> None:
     held = Position(3, 42, 7, LastSequences({"a": 1}), AT, AT, 12, {"meter": 40}, MARK, stored=42)
     written = dict(
-        zip(COLUMNS, (one[0] if isinstance(one, list) else one for one in move_arguments([held])), strict=True)
+        zip(
+            COLUMNS,
+            (argument[0] if isinstance(argument, list) else argument for argument in move_arguments([held])),
+            strict=True,
+        )
     )
     assert position_of(written) == held
 

@@ -68,20 +68,20 @@ def test_of_a_partition_that_is_dropped_nobody_stays_in_use_or_at_rest(partition
 
 def test_where_all_families_of_a_partition_are_to_change_those_at_rest_are_forgotten() -> None:
     cache = crowded(max_resting_bytes=10**6)
-    assert [one.root_id for one in cache.in_use(1)] == [] and cache.get("b") is not None
+    assert [in_use.root_id for in_use in cache.in_use(1)] == [] and cache.get("b") is not None
     cache.shrink(1)
-    assert {one.root_id for one in cache.in_use(0)} == {"b", "c"} and cache.get("a") is None
+    assert {in_use.root_id for in_use in cache.in_use(0)} == {"b", "c"} and cache.get("a") is None
     assert {"b", "c"} == cache.root_of.keys()
 
 
 def test_totals_are_bounded_also_when_families_grow_that_are_in_memory() -> None:
     cache = FamilyCache(max_totals=100)
-    held = {name: family(name, 30) for name in ("a", "b", "c")}
-    for one in held.values():
-        cache.add(one)
+    families = {name: family(name, 30) for name in ("a", "b", "c")}
+    for cached in families.values():
+        cache.add(cached)
     cache.shrink(0)
     assert names(cache) == ["a", "b", "c"]
-    touch(held["c"], 30, 50)
+    touch(families["c"], 30, 50)
     cache.shrink(20)
     assert names(cache) == ["b", "c"]
 
@@ -97,22 +97,22 @@ def test_whoever_is_touched_often_is_counted_anew_before_anybody_goes() -> None:
 
 def test_whoever_is_added_again_counts_once() -> None:
     cache = FamilyCache(max_totals=100)
-    one = family("a", 60)
+    first = family("a", 60)
     for _ in range(5):
-        cache.add(one)
+        cache.add(first)
     assert cache._totals_at_most == 60
 
 
 def test_what_was_used_until_yesterday_holds_until_something_comes_for_a_day_that_is_over() -> None:
-    one, week_ago, yesterday = family("a", 0), FIRST, FIRST + timedelta(days=7)
+    first, week_ago, yesterday = family("a", 0), FIRST, FIRST + timedelta(days=7)
     used = UsedBefore(yesterday, {week_ago: Used([1], []), yesterday: Used([2], [])})
-    one.note_used(used)
-    touch(one, 8, 9)
-    assert one.used is used
-    touch(one, 7, 8)
-    assert one.used is not None and one.used.by_day == {week_ago: Used([1], [])}
-    touch(one, 0, 1)
-    assert one.used.by_day == {}
-    one.note_used(used)
-    one.keep(None)
-    assert one.used is None
+    first.note_used(used)
+    touch(first, 8, 9)
+    assert first.used is used
+    touch(first, 7, 8)
+    assert first.used is not None and first.used.by_day == {week_ago: Used([1], [])}
+    touch(first, 0, 1)
+    assert first.used.by_day == {}
+    first.note_used(used)
+    first.keep(None)
+    assert first.used is None

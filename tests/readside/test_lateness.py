@@ -37,7 +37,7 @@ class World:
         return Seen(self.there["store"], self.shown["store"], progress, self.generations, self.outdated)
 
     def ends(self) -> dict[str, dict[int, int]]:
-        usage, log = (dict.fromkeys(range(PARTITIONS), self.there[place]) for place in ("usage", "log"))
+        usage, log = (dict.fromkeys(range(PARTITIONS), self.there[topic]) for topic in ("usage", "log"))
         return {USAGE: usage, EVENTS: log, CATALOG: {0: self.there["catalog"]}}
 
 

@@ -24,7 +24,7 @@ def source(made: Mapping[str, Mapping[str, Any]], function: Any, *by: str, field
 @pytest.mark.parametrize("function", TOLD_BY)
 def test_the_very_function_comes_first(function: Any) -> None:
     field = "zone" if function == "UNIQUE" else "n"
-    made = {str(one): {"targetField": field, "aggregation": one} for one in reversed(TOLD_BY[function])}
+    made = {str(telling): {"targetField": field, "aggregation": telling} for telling in reversed(TOLD_BY[function])}
     assert source(made, function, field=field) == function
 
 

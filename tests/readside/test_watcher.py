@@ -44,7 +44,7 @@ class World:
         if self.error is not None:
             raise self.error
         offsets = dict.fromkeys(range(PARTITIONS), self.folded)
-        read = {one: {read_source("g", one): self.read} for one in range(PARTITIONS)}
+        read = {partition: {read_source("g", partition): self.read} for partition in range(PARTITIONS)}
         return Seen(self.head, self.relayed, Progress(offsets, offsets, read), GENERATIONS)
 
     def ends_of(self, topic: str) -> TopicEnds:

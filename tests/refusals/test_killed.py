@@ -47,7 +47,7 @@ class Waiting:
             [end] = (await reader.end_offsets(USAGE, [self.partition])).values()
             async for records in reader.read(USAGE, self.partition, since, end):
                 found += [json.loads(record.value or b"{}") for record in records]
-        return [one["id"] for one in found if one.get("organization") == self.store.organization]
+        return [event["id"] for event in found if event.get("organization") == self.store.organization]
 
     async def left(self) -> list[str]:
         """The ids that are still to be sent, as the list says."""

@@ -61,7 +61,7 @@ def test_a_record_is_known_again_by_what_came_and_by_nothing_else() -> None:
     ids = {id_of(refused(value, offset=offset, rule=rule)) for offset, rule in ((7, "no"), (8, "no"), (9, "yes"))}
     assert len(ids) == 1
     others = [refused(value + b" "), refused(value, b"j"), refused(value, headers=[("a", b"")]), refused(value, None)]
-    assert len(ids | {id_of(one) for one in others}) == 5
+    assert len(ids | {id_of(other) for other in others}) == 5
 
 
 @given(st.binary(max_size=60), st.one_of(st.none(), st.binary(max_size=20)))

@@ -59,24 +59,29 @@ class Log:
 
     async def _ends(self) -> dict[Place, int]:
         places = [*log_partitions(self._store.generations.partitions)]
-        return {place: (await self._reader.end_offsets(place[0], [place[1]]))[place[1]] for place in places}
+        return {
+            topic_partition: (await self._reader.end_offsets(topic_partition[0], [topic_partition[1]]))[
+                topic_partition[1]
+            ]
+            for topic_partition in places
+        }
 
     async def written(self) -> dict[Place, list[Envelope]]:
         """Every record, repeats included."""
-        found: dict[Place, list[Envelope]] = defaultdict(list)
+        written: dict[Place, list[Envelope]] = defaultdict(list)
         for (topic, partition), end in (await self._ends()).items():
             async for records in self._reader.read(topic, partition, self._starts[topic, partition], end):
-                found[topic, partition] += [decode(record.value) for record in records]
-        return found
+                written[topic, partition] += [decode(record.value) for record in records]
+        return written
 
     async def read(self, source: str) -> dict[Place, list[Envelope]]:
         """What a reader applies of a source: a record only if its sequence is greater than the last it applied."""
         applied: dict[Place, list[Envelope]] = defaultdict(list)
-        for place, envelopes in (await self.written()).items():
+        for topic_partition, envelopes in (await self.written()).items():
             last = -1
             for envelope in envelopes:
                 if envelope.source == source and envelope.sequence > last:
-                    applied[place].append(envelope)
+                    applied[topic_partition].append(envelope)
                     last = envelope.sequence
         return applied
 
@@ -115,8 +120,12 @@ async def commands(store: Store, count: int) -> None:
 
 async def check_nothing_lost_or_doubled(store: Store, log: Log, after: int) -> None:
     read = await log.read(commands_source(store.generations.commands))
-    sequences = {place: [envelope.sequence for envelope in envelopes] for place, envelopes in read.items()}
-    assert {place: found for place, found in sequences.items() if found} == await expected(store, after)
+    sequences = {
+        topic_partition: [envelope.sequence for envelope in envelopes] for topic_partition, envelopes in read.items()
+    }
+    assert {topic_partition: numbers for topic_partition, numbers in sequences.items() if numbers} == await expected(
+        store, after
+    )
 
 
 async def caught_up_head(store: Store) -> int:

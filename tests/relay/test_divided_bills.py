@@ -105,10 +105,14 @@ async def test_a_relay_that_ends_between_the_parts_exports_every_line_once(
         written = await lines_since(reader, start)
         logged = (await log.written())[EVENTS, PARTITION]
     assert not failing
-    assert [one.data for one in logged if isinstance(one.data, BillFact)] == facts  # a tail holds what stands there
+    assert [
+        envelope.data for envelope in logged if isinstance(envelope.data, BillFact)
+    ] == facts  # a tail holds what stands there
     expected = line_records(envelopes[-1], bill)
     assert len(written) == 2 * LINES and len(expected) == LINES
-    assert [(one.value, list(one.headers)) for one in once(written)] == [(one.value, one.headers) for one in expected]
+    assert [(record.value, list(record.headers)) for record in once(written)] == [
+        (record.value, record.headers) for record in expected
+    ]
 
 
 async def test_lines_that_were_lost_are_written_again_as_the_relay_wrote_them(store: Store) -> None:
@@ -127,8 +131,8 @@ async def test_lines_that_were_lost_are_written_again_as_the_relay_wrote_them(st
             count, mark = await write_lines(connection, writer, *place)
         again = (await lines_since(reader, start))[len(relayed) :]
     assert count == len(relayed) == 2 * LINES
-    assert [(one.key, one.value, one.headers) for one in again] == [
-        (one.key, one.value, one.headers) for one in relayed
+    assert [(record.key, record.value, record.headers) for record in again] == [
+        (record.key, record.value, record.headers) for record in relayed
     ]
     assert mark is not None and mark.offset == again[-1].offset
 

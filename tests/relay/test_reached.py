@@ -39,7 +39,7 @@ async def test_what_others_write_is_not_read_again_by_the_next_relay(
 
     async def known() -> Known:
         async with connected(store.endpoints.database_url) as connection:
-            return {(one.topic, one.partition): one for one in await written(connection)}[place]
+            return {(reached.topic, reached.partition): reached for reached in await written(connection)}[place]
 
     began = time.time()
     async with log_of(store) as log:

@@ -113,9 +113,13 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
         await until(lambda: relayed_all(store))
         await check_nothing_lost_or_doubled(store, log, after)
         written = await log.written()
-    for place, envelopes in written.items():
-        mine = [one.sequence for one in envelopes if one.source == commands_source(store.generations.commands)]
-        assert mine == sorted(set(mine)), f"{place} was told twice although its tail said so"
+    for topic_partition, envelopes in written.items():
+        mine = [
+            envelope.sequence
+            for envelope in envelopes
+            if envelope.source == commands_source(store.generations.commands)
+        ]
+        assert mine == sorted(set(mine)), f"{topic_partition} was told twice although its tail said so"
 
 
 async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_path: Path) -> None:
@@ -157,17 +161,20 @@ async def told(store: Store, log: Log, moments: Sequence[float]) -> dict[Place, 
             await until(lambda: relayed_all(store))
     source, written = clock_source(store.generations.commands), await log.written()
     places = log_partitions(store.generations.partitions)
-    return {place: [envelope for envelope in written[place] if envelope.source == source] for place in places}
+    return {
+        topic_partition: [envelope for envelope in written[topic_partition] if envelope.source == source]
+        for topic_partition in places
+    }
 
 
 async def test_every_partition_is_told_each_quarter_hour_once(store: Store) -> None:
     quarter = int(time.time() // QUARTER_S) - 100
     async with log_of(store) as log:
-        found = await told(
+        ticks_told = await told(
             store, log, [quarter * QUARTER_S + 7.0, quarter * QUARTER_S + 9.0, (quarter + 2) * QUARTER_S]
         )
-    for place, ticks in found.items():
-        assert [tick.time.timestamp() / QUARTER_S for tick in ticks] == [quarter, quarter + 2], place
+    for topic_partition, ticks in ticks_told.items():
+        assert [tick.time.timestamp() / QUARTER_S for tick in ticks] == [quarter, quarter + 2], topic_partition
         assert ticks[1].sequence == ticks[0].sequence + 1 and ticks[0].organization == ""
 
 
@@ -175,14 +182,16 @@ async def test_a_host_a_year_ahead_tells_what_postgres_says_and_the_clocks_are_n
     now = time.time()
     with structlog.testing.capture_logs() as lines:
         async with log_of(store) as log:
-            found = await told(store, log, [now - 50 * QUARTER_S, now + 365 * 86400.0, now - 30 * QUARTER_S])
-    for place, ticks in found.items():
+            ticks_told = await told(store, log, [now - 50 * QUARTER_S, now + 365 * 86400.0, now - 30 * QUARTER_S])
+    for topic_partition, ticks in ticks_told.items():
         quarters = [int(tick.time.timestamp()) // QUARTER_S for tick in ticks]
-        assert quarters == [int(now // QUARTER_S) - 50, quarters[1], int(now // QUARTER_S) - 30], place
+        assert quarters == [int(now // QUARTER_S) - 50, quarters[1], int(now // QUARTER_S) - 30], topic_partition
         assert abs(quarters[1] - now // QUARTER_S) <= 1
         assert [tick.sequence - ticks[0].sequence for tick in ticks] == [0, 1, 2]
-    said = [one for line in lines if line["event"] == "clocks_differ" for one in line["found"]]
-    assert any(re.fullmatch(r"the clock of this host is 3153\d{4} s ahead of that of Kafka", one) for one in said), said
+    said = [difference for line in lines if line["event"] == "clocks_differ" for difference in line["found"]]
+    assert any(
+        re.fullmatch(r"the clock of this host is 3153\d{4} s ahead of that of Kafka", difference) for difference in said
+    ), said
 
 
 async def test_lines_of_an_issued_bill_go_to_invoicing(store: Store) -> None:

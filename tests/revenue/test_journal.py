@@ -28,10 +28,10 @@ def balances(entries: Iterable[Entry]) -> dict[str, Decimal]:
 @given(st.lists(lines(), min_size=1, max_size=6), days)
 def test_a_bill_is_what_is_owed_and_balances(given: list[tuple[BillLine, str]], bill_date: date) -> None:
     currency = given[0][1]
-    bill = [one for one, its in given if its == currency]
-    entries = [entry for one in bill for entry in entries_of(one, bill_date, currency, None, CHART)]
+    bill = [line for line, its in given if its == currency]
+    entries = [entry for line in bill for entry in entries_of(line, bill_date, currency, None, CHART)]
     left = balances(entries)
-    assert left.pop(CHART.receivables, Decimal(0)) == sum(one.amount for one in bill)
+    assert left.pop(CHART.receivables, Decimal(0)) == sum(line.amount for line in bill)
     assert not {CHART.contract_asset, CHART.deferred_revenue} & left.keys(), "by the end all is earned"
     for day in {entry.day for entry in entries}:
         assert not sum(balances(entry for entry in entries if entry.day == day).values())
@@ -39,9 +39,9 @@ def test_a_bill_is_what_is_owed_and_balances(given: list[tuple[BillLine, str]], 
 
 @given(lines(), days)
 def test_a_voided_line_leaves_nothing_on_any_day(given: tuple[BillLine, str], bill_date: date) -> None:
-    one, currency = given
+    bill, currency = given
     entries = [
-        entry for void in (False, True) for entry in entries_of(one, bill_date, currency, "api", CHART, voided=void)
+        entry for void in (False, True) for entry in entries_of(bill, bill_date, currency, "api", CHART, voided=void)
     ]
     for day in {entry.day for entry in entries}:
         assert not balances(entry for entry in entries if entry.day == day)
@@ -51,8 +51,8 @@ def test_a_voided_line_leaves_nothing_on_any_day(given: tuple[BillLine, str], bi
 def test_contract_assets_stand_before_the_bill_and_deferred_revenue_from_then_on(
     given: tuple[BillLine, str], bill_date: date
 ) -> None:
-    one, currency = given
-    for entry in entries_of(one, bill_date, currency, None, CHART):
+    bill, currency = given
+    for entry in entries_of(bill, bill_date, currency, None, CHART):
         if entry.month is not None:
             between = CHART.contract_asset if entry.day < bill_date else CHART.deferred_revenue
             assert between in (entry.debit, entry.credit)
@@ -62,12 +62,12 @@ def test_contract_assets_stand_before_the_bill_and_deferred_revenue_from_then_on
 def test_a_fund_that_is_over_owes_nothing_however_often_it_is_closed(moves: list[tuple[int, bool]], over: int) -> None:
     """Fees and draws, some of them after its end: each closing closes what came since the one before."""
     entries, left, closed = list[Entry](), Decimal(0), Decimal(0)
-    for place, (cents, is_fee) in enumerate(moves):
+    for number, (cents, is_fee) in enumerate(moves):
         amount = Decimal(cents).scaleb(-2)
         type: LineType = "COMMITMENT_FEE" if is_fee else "COMMITMENT_CONSUMED"
         entries += entries_of(line(type, amount, JANUARY, FEBRUARY), FEBRUARY, "USD", None, CHART)
         left += amount
-        if place >= over:
+        if number >= over:
             entries += closing_of(left, closed, MARCH, CHART)
             closed = left
     entries += closing_of(left, closed, MARCH, CHART)

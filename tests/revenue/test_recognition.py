@@ -42,42 +42,42 @@ def lines(draw: st.DrawFn) -> tuple[BillLine, str]:
 
 @given(lines())
 def test_the_months_of_a_line_sum_to_it(given: tuple[BillLine, str]) -> None:
-    one, currency = given
-    parts = parts_of(one, currency)
-    expected = Decimal(0) if recognition_of(one) == "PREPAYMENT" else one.amount
+    bill, currency = given
+    parts = parts_of(bill, currency)
+    expected = Decimal(0) if recognition_of(bill) == "PREPAYMENT" else bill.amount
     assert sum((part.amount for part in parts), Decimal(0)) == expected
 
 
 @given(lines())
 def test_a_part_is_in_its_month_and_its_service_and_no_finer_than_money(given: tuple[BillLine, str]) -> None:
-    one, currency = given
-    parts = parts_of(one, currency)
+    bill, currency = given
+    parts = parts_of(bill, currency)
     assert [part.month for part in parts] == sorted({part.month for part in parts})
     for part in parts:
         assert part.amount and part.month == part.day.replace(day=1)
-        assert one.period_start <= part.day <= max(one.period_start, one.period_end - timedelta(days=1))
+        assert bill.period_start <= part.day <= max(bill.period_start, bill.period_end - timedelta(days=1))
         assert part.amount == part.amount.quantize(Decimal(1).scaleb(-minor_digits(currency)))
-        assert (part.amount < 0) == (one.amount < 0)
+        assert (part.amount < 0) == (bill.amount < 0)
 
 
 @given(lines())
 def test_what_is_taken_back_is_taken_back_month_by_month(given: tuple[BillLine, str]) -> None:
-    one, currency = given
-    back = one.model_copy(update={"amount": -one.amount})
+    bill, currency = given
+    back = bill.model_copy(update={"amount": -bill.amount})
     undone = [(part.month, -part.amount) for part in parts_of(back, currency)]
-    assert [(part.month, part.amount) for part in parts_of(one, currency)] == undone
+    assert [(part.month, part.amount) for part in parts_of(bill, currency)] == undone
 
 
 @given(lines())
 def test_no_month_is_a_minor_unit_or_more_from_its_share(given: tuple[BillLine, str]) -> None:
-    one, currency = given
-    if one.true_up or one.period_end <= one.period_start:
+    bill, currency = given
+    if bill.true_up or bill.period_end <= bill.period_start:
         return
     unit = Decimal(1).scaleb(-minor_digits(currency))
-    length = (one.period_end - one.period_start).days
-    for part in parts_of(one, currency):
-        in_month = (part.day - max(part.month, one.period_start)).days + 1
-        assert abs(part.amount * length - one.amount * in_month) < unit * length
+    length = (bill.period_end - bill.period_start).days
+    for part in parts_of(bill, currency):
+        in_month = (part.day - max(part.month, bill.period_start)).days + 1
+        assert abs(part.amount * length - bill.amount * in_month) < unit * length
 
 
 @pytest.mark.parametrize(

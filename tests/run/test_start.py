@@ -62,11 +62,11 @@ def imported(module: str) -> frozenset[str]:
 
 def _imports(statements: list[ast.stmt]) -> Iterator[str]:
     """Those of functions are not, nor those that are there for types alone."""
-    for one in statements:
-        if isinstance(one, ast.Import):
-            names = [alias.name for alias in one.names]
-        elif isinstance(one, ast.ImportFrom):
-            names = [f"{one.module}.{alias.name}" for alias in one.names]
+    for statement in statements:
+        if isinstance(statement, ast.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom):
+            names = [f"{statement.module}.{alias.name}" for alias in statement.names]
         else:
             continue
         for name in names:

@@ -37,30 +37,30 @@ def disagreements(scenario: Thing, folder: Path) -> list[str]:
     path.write_text(text, encoding="utf-8")
     gone = {str(step["delete"].get("commitment")) for step in scenario["steps"] if "delete" in step}
     made = [*scenario.get("commitments", []), *(c for s in scenario["steps"] for c in created(s))]
-    minimums = {one["code"] for one in made if one.get("commitmentType") == "MINIMUM"}
+    minimums = {commitment["code"] for commitment in made if commitment.get("commitmentType") == "MINIMUM"}
     theirs, ours = results_of_product(path), results_of_second(text)
-    found = []
+    differences = []
     for number, step in enumerate(scenario["steps"]):
         kind = next(iter(step))
-        known = {"gone": gone, "minimums": minimums, "split": split(theirs[number]) | split(ours[number])}
-        product, second = simple(kind, step, theirs[number], known), simple(kind, step, ours[number], known)
+        about_both = {"gone": gone, "minimums": minimums, "split": split(theirs[number]) | split(ours[number])}
+        product, second = simple(kind, step, theirs[number], about_both), simple(kind, step, ours[number], about_both)
         if product != second:
-            found.append(f"step {number} {kind} {as_text(step[kind])}\n" + explain(product, second))
-    return found
+            differences.append(f"step {number} {kind} {as_text(step[kind])}\n" + explain(product, second))
+    return differences
 
 
 def created(step: Thing) -> list[Thing]:
     return list(step.get("create", {}).get("commitments", []))
 
 
-def simple(kind: str, step: Thing, result: Any, known: dict[str, set[str]]) -> Any:
+def simple(kind: str, step: Thing, result: Any, about_both: dict[str, set[str]]) -> Any:
     """What must agree of a step's result."""
     if isinstance(result, str):
         return "refused"
     if kind in {"bill", "preview", "unbilled"}:
-        return bills(result, known["gone"], known["split"])
+        return bills(result, about_both["gone"], about_both["split"])
     if kind == "commitment":
-        return commitment(result, step[kind] in known["minimums"])
+        return commitment(result, step[kind] in about_both["minimums"])
     return None
 
 
@@ -72,7 +72,7 @@ def split(result: Any) -> set[str]:
 
 def bills(result: list[Thing], gone: set[str], apart: set[str]) -> Counter[Any]:
     """Every line that is not 0, with its bill's account; `apart` as `split` has them."""
-    found: Counter[Any] = Counter()
+    counts: Counter[Any] = Counter()
     for bill in result:
         separated = bill["account"] in apart
         total = sum((Fraction(line["amount"]) for line in bill["lines"]), Fraction(0))
@@ -80,8 +80,8 @@ def bills(result: list[Thing], gone: set[str], apart: set[str]) -> Counter[Any]:
         for line in bill["lines"]:
             if Fraction(line["amount"]):
                 amount = show_number(Fraction(line["amount"]))
-                found[bill["account"], *line_fields(line, separated, gone), amount] += 1
-    return found
+                counts[bill["account"], *line_fields(line, separated, gone), amount] += 1
+    return counts
 
 
 def line_fields(line: Thing, separated: bool, gone: set[str]) -> tuple[Any, ...]:

@@ -25,13 +25,13 @@ def cases_of(generated: Thing) -> Counter[str]:
     player = Player(scenario)
     played = played_by(player, scenario)
     world = player.world
-    found: Counter[str] = Counter(told_cases(scenario, played))
-    found.update(moment_cases(world))
-    found.update(empty_cases(world))
-    found.update(f"one-off: {'a fee' if one.get('entity') else 'a charge'}" for one in world.all("charges"))
+    counts: Counter[str] = Counter(told_cases(scenario, played))
+    counts.update(moment_cases(world))
+    counts.update(empty_cases(world))
+    counts.update(f"one-off: {'a fee' if charge.get('entity') else 'a charge'}" for charge in world.all("charges"))
     for root in world.roots():
-        found.update(settled_cases(world, settle(world, root, player.clock, True)))
-    return found
+        counts.update(settled_cases(world, settle(world, root, player.clock, True)))
+    return counts
 
 
 def told_cases(scenario: Thing, played: list[StepResult]) -> Iterator[str]:
@@ -39,34 +39,36 @@ def told_cases(scenario: Thing, played: list[StepResult]) -> Iterator[str]:
     minimums: dict[str, Thing] = {}
     owners = {str(p["code"]): str(a["code"]) for a in scenario["accounts"] for p in a.get("plans") or []}
     counted: Counter[str] = Counter(owners.values())
-    for one in scenario.get("commitments") or []:
-        yield from made_cases(one, minimums, counted)
+    for commitment in scenario.get("commitments") or []:
+        yield from made_cases(commitment, minimums, counted)
     for step, result in zip(scenario["steps"], played, strict=True):
         if result.error is not None:
             yield from refused_cases(result.error)
             continue
-        for one in (step.get("create") or {}).get("commitments") or []:
-            yield from made_cases(one, minimums, counted)
-        for one in (step.get("create") or {}).get("accountPlans") or []:
-            owners[str(one["code"])] = str(one["account"])
-            counted[str(one["account"])] += 1
-            if any(m["account"] == one["account"] for m in minimums.values()):
+        for commitment in (step.get("create") or {}).get("commitments") or []:
+            yield from made_cases(commitment, minimums, counted)
+        for account_plan in (step.get("create") or {}).get("accountPlans") or []:
+            owners[str(account_plan["code"])] = str(account_plan["account"])
+            counted[str(account_plan["account"])] += 1
+            if any(m["account"] == account_plan["account"] for m in minimums.values()):
                 yield "minimum: account plan attached later"
         yield from update_cases(step.get("update") or {}, minimums, owners)
 
 
-def made_cases(one: Thing, minimums: dict[str, Thing], counted: Counter[str]) -> Iterator[str]:
-    if is_minimum(one) and "commitmentPeriodInterval" in one:
-        minimums[str(one["code"])] = one
-        plans = ("no account plan", "one account plan", "several account plans")[min(2, counted[str(one["account"])])]
-        yield f"minimum: grid of {'a billing plan beside ' if 'billingPlan' in one else ''}{plans}"
+def made_cases(commitment: Thing, minimums: dict[str, Thing], counted: Counter[str]) -> Iterator[str]:
+    if is_minimum(commitment) and "commitmentPeriodInterval" in commitment:
+        minimums[str(commitment["code"])] = commitment
+        plans = ("no account plan", "one account plan", "several account plans")[
+            min(2, counted[str(commitment["account"])])
+        ]
+        yield f"minimum: grid of {'a billing plan beside ' if 'billingPlan' in commitment else ''}{plans}"
 
 
 def refused_cases(error: str) -> Iterator[str]:
-    known = {"commitmentPeriodInterval": "several account plans", "contract": "a contract of another account",
+    case_by_word = {"commitmentPeriodInterval": "several account plans", "contract": "a contract of another account",
              "currency": "a currency in small letters", "overageSurchargePercent is": "a discount of more than all",
              "startDate": "a start after its end"}  # fmt: skip
-    yield from (f"refused: {text}" for start, text in known.items() if error.startswith(start))
+    yield from (f"refused: {text}" for start, text in case_by_word.items() if error.startswith(start))
 
 
 def update_cases(update: Thing, minimums: dict[str, Thing], owners: dict[str, str]) -> Iterator[str]:
@@ -88,14 +90,14 @@ def update_cases(update: Thing, minimums: dict[str, Thing], owners: dict[str, st
 
 def moment_cases(world: World) -> Iterator[str]:
     for kind in ("accountPlans", "balances", "pricings"):
-        for one in world.all(kind):
-            account = str(one.get("account") or "acme")
-            for value in (one.get("startDate"), one.get("endDate")):
+        for thing in world.all(kind):
+            account = str(thing.get("account") or "acme")
+            for value in (thing.get("startDate"), thing.get("endDate")):
                 if not absent(value) and len(str(value)) > len("2026-01-01"):
                     yield f"moment: {kind}, {moment_of(world, account, value)}"
-    for one in world.all("commitments"):
-        for fee in one.get("feeDates") or []:
-            yield f"moment: fees, {moment_of(world, str(one['account']), fee['servicePeriodStartDate'])}"
+    for commitment in world.all("commitments"):
+        for fee in commitment.get("feeDates") or []:
+            yield f"moment: fees, {moment_of(world, str(commitment['account']), fee['servicePeriodStartDate'])}"
 
 
 def moment_of(world: World, account: str, value: object) -> str:
@@ -109,8 +111,8 @@ def moment_of(world: World, account: str, value: object) -> str:
 
 def empty_cases(world: World) -> Iterator[str]:
     for kind in ("commitments", "balances", "accountPlans", "pricings", "contracts"):
-        for one in world.all(kind):
-            if not absent(one.get("endDate")) and one.get("startDate") == one.get("endDate"):
+        for thing in world.all(kind):
+            if not absent(thing.get("endDate")) and thing.get("startDate") == thing.get("endDate"):
                 yield f"empty: {kind}"
 
 
@@ -213,7 +215,7 @@ def nested_cases(settled: Settlement) -> Iterator[str]:
         for other in settled.spends:
             of_one = spend.charge.account_plan is other.charge.account_plan and spend.ends == other.ends
             if of_one and not spend.charge.item and other.charge.item and spend.shortfall and other.shortfall:
-                modes = ("in advance" if one.advance else "in arrears" for one in (spend, other))
+                modes = ("in advance" if terms.advance else "in arrears" for terms in (spend, other))
                 yield "nested minimum spends: plan's {}, pricing's {}".format(*modes)
 
 
@@ -221,6 +223,8 @@ def drawn_twice(settled: Settlement) -> Iterator[str]:
     types: dict[tuple[Any, ...], set[str]] = {}
     for charge in settled.drawn.charges:
         for key in {key for piece in charge.slices for key in piece.draws}:
-            one = (charge.account, charge.plan, charge.item, charge.start, key)
-            types.setdefault(one, set()).add(charge.type)
-    yield from ("draws of " + " and ".join(sorted(found)) for found in types.values() if len(found) > 1)
+            series = (charge.account, charge.plan, charge.item, charge.start, key)
+            types.setdefault(series, set()).add(charge.type)
+    yield from (
+        "draws of " + " and ".join(sorted(drawing_types)) for drawing_types in types.values() if len(drawing_types) > 1
+    )

@@ -43,7 +43,7 @@ def attached_to_billing_plan(world: World, commitment: Thing) -> list[Thing]:
     account, term = str(commitment["account"]), (day(commitment["startDate"]), day(commitment["endDate"]))
     own = world.account_plans_of(account)
     found = own + [ap for ap in world.account_plans_of(world.root_of(account)) if ap not in own]
-    mine = [ap for ap in found if commitment["billingPlan"] in [one["plan"] for one in world.attached(ap)]]
+    mine = [ap for ap in found if commitment["billingPlan"] in [plan["plan"] for plan in world.attached(ap)]]
     return [ap for ap in mine if overlap(world.term_of(ap), term)]
 
 

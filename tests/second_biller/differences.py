@@ -32,7 +32,7 @@ def given_back(due: Due, was: Line, now: Line | None, key: Key) -> Line:
     """
     account_plans = was.account_plans | (now.account_plans if now else set())
     held = [Held(account_plan, key.item, key.start, key.of_standing_charge) for account_plan in account_plans]
-    ends = [due.ends[one] for one in held if one in due.ends]
+    ends = [due.ends[code] for code in held if code in due.ends]
     end = was.end if was.end in ends else max(ends, default=was.end)
     return Line(end, extra=was.extra, account_plans=account_plans)
 

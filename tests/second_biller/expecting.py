@@ -22,27 +22,27 @@ def differences(step: Thing, result: StepResult) -> list[str]:
     return bills_that_differ(expected or [], result.result)
 
 
-def same(expected: Any, found: Any) -> bool:
+def same(expected: Any, actual: Any) -> bool:
     if isinstance(expected, dict):
-        return isinstance(found, dict) and not fields_that_differ(expected, found)
+        return isinstance(actual, dict) and not fields_that_differ(expected, actual)
     if isinstance(expected, list):
-        return isinstance(found, list) and len(found) == len(expected) and all(map(same, expected, found))
-    if isinstance(found, bool) or isinstance(expected, bool):
-        return flag(expected) == flag(found)
-    if absent(expected) or absent(found):
-        return absent(expected) and absent(found)
+        return isinstance(actual, list) and len(actual) == len(expected) and all(map(same, expected, actual))
+    if isinstance(actual, bool) or isinstance(expected, bool):
+        return flag(expected) == flag(actual)
+    if absent(expected) or absent(actual):
+        return absent(expected) and absent(actual)
     try:
-        return Fraction(str(expected)) == Fraction(str(found))
+        return Fraction(str(expected)) == Fraction(str(actual))
     except ValueError:
-        return str(expected) == str(found)
+        return str(expected) == str(actual)
 
 
-def fields_that_differ(expected: Thing, found: Thing) -> list[str]:
-    return [f"{n}: expected {v}, got {found.get(n)}" for n, v in expected.items() if not same(v, found.get(n))]
+def fields_that_differ(expected: Thing, actual: Thing) -> list[str]:
+    return [f"{n}: expected {v}, got {actual.get(n)}" for n, v in expected.items() if not same(v, actual.get(n))]
 
 
 def bills_that_differ(expected: list[Thing], bills: list[Thing]) -> list[str]:
-    found: list[str] = []
+    wrong: list[str] = []
     left = [bill for bill in bills if any(Fraction(line["amount"]) for line in bill["lines"])]
     for wanted in expected:
         named: Thing = {name: wanted[name] for name in ("account", "currency") if name in wanted}
@@ -51,10 +51,10 @@ def bills_that_differ(expected: list[Thing], bills: list[Thing]) -> list[str]:
         lines = [line for bill in mine for line in bill["lines"]]
         total = sum((Fraction(bill["total"]) for bill in mine), Fraction(0))
         if "total" in wanted and total != Fraction(str(wanted["total"])):
-            found.append(f"{wanted['account']}: total {wanted['total']} expected, got {float(total)}")
+            wrong.append(f"{wanted['account']}: total {wanted['total']} expected, got {float(total)}")
         if "lines" in wanted:
-            found += lines_that_differ(wanted, lines)
-    return found + [f"a bill for {bill['account']} that is not expected: {bill}" for bill in left]
+            wrong += lines_that_differ(wanted, lines)
+    return wrong + [f"a bill for {bill['account']} that is not expected: {bill}" for bill in left]
 
 
 def lines_that_differ(wanted: Thing, lines: list[Thing]) -> list[str]:
@@ -62,16 +62,18 @@ def lines_that_differ(wanted: Thing, lines: list[Thing]) -> list[str]:
     taken: dict[int, int] = {}
 
     def pair(number: int, tried: set[int]) -> bool:
-        for place, line in enumerate(lines):
-            if place not in tried and not fields_that_differ(wanted["lines"][number], line):
-                tried.add(place)
-                if place not in taken or pair(taken[place], tried):
-                    taken[place] = number
+        for line_number, line in enumerate(lines):
+            if line_number not in tried and not fields_that_differ(wanted["lines"][number], line):
+                tried.add(line_number)
+                if line_number not in taken or pair(taken[line_number], tried):
+                    taken[line_number] = number
                     return True
         return False
 
-    found = [f"no line {wanted['lines'][n]} among {lines}" for n in range(len(wanted["lines"])) if not pair(n, set())]
+    wrong = [f"no line {wanted['lines'][n]} among {lines}" for n in range(len(wanted["lines"])) if not pair(n, set())]
     if not flag(wanted.get("partial")):
-        extra = [line for place, line in enumerate(lines) if place not in taken and Fraction(line["amount"])]
-        found += [f"a line that is not expected: {line}" for line in extra]
-    return found
+        extra = [
+            line for line_number, line in enumerate(lines) if line_number not in taken and Fraction(line["amount"])
+        ]
+        wrong += [f"a line that is not expected: {line}" for line in extra]
+    return wrong

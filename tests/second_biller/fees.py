@@ -28,7 +28,7 @@ def outstanding(commitment: Thing) -> Fraction:
 def unscheduled(commitment: Thing) -> Fraction:
     """What of it the fee dates do not bill; 0 where there are none."""
     dates = commitment.get("feeDates")
-    return outstanding(commitment) - sum((num(one["amount"]) for one in dates), Fraction(0)) if dates else Fraction(0)
+    return outstanding(commitment) - sum((num(fee["amount"]) for fee in dates), Fraction(0)) if dates else Fraction(0)
 
 
 def fees_of(world: World, commitment: Thing) -> list[Fee]:

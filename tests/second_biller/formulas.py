@@ -35,8 +35,8 @@ class Formula:
 
     @property
     def named(self) -> list[Thing]:
-        nodes = [one for one in ast.walk(self.tree) if isinstance(one, ast.Attribute)]
-        codes = [one.attr for one in nodes if isinstance(one.value, ast.Name) and one.value.id == "aggregation"]
+        nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)]
+        codes = [node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == "aggregation"]
         return [self.aggregations[code] for code in dict.fromkeys(codes)]
 
     def of(self, records: Sequence[Record]) -> Fraction:
@@ -47,16 +47,16 @@ class Formula:
             return Fraction(0)
 
     def strictly(self, records: Sequence[Record]) -> Fraction:
-        if not any(used(one, records) for one in self.named):
+        if not any(used(node, records) for node in self.named):
             return Fraction(0)
         values = {}
-        for one in self.named:
-            if used(one, records):
-                values[str(one["code"])] = aggregate(one, [r for r in records if r.meter == one["meter"]])
-            elif not absent(one.get("defaultValue")):
-                values[str(one["code"])] = num(one["defaultValue"])
+        for node in self.named:
+            if used(node, records):
+                values[str(node["code"])] = aggregate(node, [r for r in records if r.meter == node["meter"]])
+            elif not absent(node.get("defaultValue")):
+                values[str(node["code"])] = num(node["defaultValue"])
             elif flag(self.compound.get("evaluateNullAggregations")):
-                values[str(one["code"])] = Fraction(0)
+                values[str(node["code"])] = Fraction(0)
             else:
                 raise NoValue("nothing was used")
         found = worked_out(self.tree, values)
@@ -91,7 +91,7 @@ def worked_out(node: ast.expr, values: dict[str, Fraction]) -> Fraction:
         case ast.BinOp(left=left, op=sign, right=right):
             return SIGNS[type(sign)](worked_out(left, values), worked_out(right, values))
         case ast.Call(func=ast.Attribute(attr=name), args=given):
-            return FUNCTIONS[name]([worked_out(one, values) for one in given])
+            return FUNCTIONS[name]([worked_out(argument, values) for argument in given])
     raise AssertionError(ast.dump(node))
 
 

@@ -20,19 +20,23 @@ TYPES = ["USAGE", "STANDING_CHARGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHA
 
 
 def organization(c: Choices, currency: str) -> Thing:
-    found: Thing = {"currency": currency}
+    terms_of_organization: Thing = {"currency": currency}
     if c.chance(2):
-        found["timezone"] = c.pick(["America/New_York", "Asia/Tokyo", "Pacific/Auckland", "Asia/Beirut"])
+        terms_of_organization["timezone"] = c.pick(
+            ["America/New_York", "Asia/Tokyo", "Pacific/Auckland", "Asia/Beirut"]
+        )
     if c.chance(3):
-        found["roundingMode"] = "HALF_UP"
+        terms_of_organization["roundingMode"] = "HALF_UP"
     if c.chance(4):
-        found["creditApplicationOrder"] = c.pick([["BALANCE", "PREPAYMENT"], ["PREPAYMENT"], ["BALANCE"]])
+        terms_of_organization["creditApplicationOrder"] = c.pick(
+            [["BALANCE", "PREPAYMENT"], ["PREPAYMENT"], ["BALANCE"]]
+        )
     for name in ("standingChargeBillInAdvance", "minimumSpendBillInAdvance", "commitmentFeeBillInAdvance"):
         if c.chance(6):
-            found[name] = True
+            terms_of_organization[name] = True
     if c.chance(6):
-        found["monthEpoch"] = c.pick([date(2020, 1, 15), date(2019, 12, 31)])
-    return found
+        terms_of_organization["monthEpoch"] = c.pick([date(2020, 1, 15), date(2019, 12, 31)])
+    return terms_of_organization
 
 
 def term(c: Choices) -> tuple[date, date]:
@@ -44,77 +48,79 @@ def term(c: Choices) -> tuple[date, date]:
 
 
 def scope(c: Choices, contracts: list[str]) -> Thing:
-    found: Thing = {}
+    limits: Thing = {}
     if c.chance(4):
-        found["products"] = [c.pick(["alpha", "beta"])]
+        limits["products"] = [c.pick(["alpha", "beta"])]
     if c.chance(4):
-        found["lineItemTypes"] = c.some(TYPES) or ["USAGE"]
+        limits["lineItemTypes"] = c.some(TYPES) or ["USAGE"]
     if contracts and c.chance(2):
-        found["contract"] = c.pick(contracts)
-    return found
+        limits["contract"] = c.pick(contracts)
+    return limits
 
 
 def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], contracts: bool, first: bool) -> Thing:
     """`first`: it stands in the head of the story, where nothing may be refused."""
     start, end = term(c)
     account = c.pick(people)
-    found: Thing = {"code": code, "account": account["code"], "amount": c.money(20, 900)}
-    found |= {"startDate": start, "endDate": end}
-    found |= scope(c, contracts_for(account) if contracts else [])
+    commitment: Thing = {"code": code, "account": account["code"], "amount": c.money(20, 900)}
+    commitment |= {"startDate": start, "endDate": end}
+    commitment |= scope(c, contracts_for(account) if contracts else [])
     if len(people) > 1 and c.chance(3):
-        found["childBillingMode"] = c.pick(MODES[1:])
+        commitment["childBillingMode"] = c.pick(MODES[1:])
     if c.chance(8):
-        found["billEpoch"] = c.pick([date(2026, 1, 10), start])
+        commitment["billEpoch"] = c.pick([date(2026, 1, 10), start])
     if c.decimals == 2 and c.chance(10):
-        found["currency"] = "EUR"
+        commitment["currency"] = "EUR"
     if c.chance(3):
-        return found | minimum(c, plans, not first or grid_is_clear(account, people))
+        return commitment | minimum(c, plans, not first or grid_is_clear(account, people))
     if c.chance(4):
-        found["priority"] = c.number(1, 3)
+        commitment["priority"] = c.number(1, 3)
     if c.chance(2):
-        found["amount"] = c.money(5, 150)
+        commitment["amount"] = c.money(5, 150)
         terms: list[Thing] = [{"overageSurchargePercent": 10}, {"separateOverageUsage": True}]
         with_bands = any("overagePricingBands" in price for plan in plans for price in plan["pricings"])
-        found |= c.pick([*terms, *terms[1:] * (3 if with_bands else 0), {"overageSurchargePercent": Decimal("-7.5")}])
+        commitment |= c.pick(
+            [*terms, *terms[1:] * (3 if with_bands else 0), {"overageSurchargePercent": Decimal("-7.5")}]
+        )
     if c.chance(4):
-        found["rolloverEndDate"] = end + timedelta(days=c.number(1, 90))
+        commitment["rolloverEndDate"] = end + timedelta(days=c.number(1, 90))
         if c.chance(2):
-            found["rolloverPercent"] = c.pick([100, 50, Decimal("33.3"), 0])
+            commitment["rolloverPercent"] = c.pick([100, 50, Decimal("33.3"), 0])
         if c.chance(3):
-            found["rolloverAmount"] = c.money(1, 200)
+            commitment["rolloverAmount"] = c.money(1, 200)
         if c.chance(3):
-            found["rolloverOrder"] = "LAST"
-    return found | fees(c, found, plans)
+            commitment["rolloverOrder"] = "LAST"
+    return commitment | fees(c, commitment, plans)
 
 
 def minimum(c: Choices, plans: list[Thing], without_plan: bool) -> Thing:
     """`without_plan`: it may count billing periods without a plan to bill by."""
-    found: Thing = {"commitmentType": "MINIMUM"}
+    minimum: Thing = {"commitmentType": "MINIMUM"}
     if c.chance(2):
-        found["billingPlan"] = c.pick(plans)["code"]
-    if c.chance(2) and (without_plan or "billingPlan" in found):
-        found["commitmentPeriodInterval"] = c.number(1, 3)
+        minimum["billingPlan"] = c.pick(plans)["code"]
+    if c.chance(2) and (without_plan or "billingPlan" in minimum):
+        minimum["commitmentPeriodInterval"] = c.number(1, 3)
     if c.chance(2):
-        found["prorate"] = True
-    return found
+        minimum["prorate"] = True
+    return minimum
 
 
 def fees(c: Choices, made: Thing, plans: list[Thing]) -> Thing:
-    found: Thing = {}
+    billing: Thing = {}
     kind = c.pick(["none", "plan", "plan", "schedule"])
     if c.chance(3):
-        found["amountPrePaid"] = min(made["amount"], c.money(0, 300))
+        billing["amountPrePaid"] = min(made["amount"], c.money(0, 300))
     if kind == "plan":
-        found["billingPlan"] = c.pick(plans)["code"]
-        found |= {"billingInterval": c.number(2, 3)} if c.chance(4) else {}
-        found |= {"billingOffset": c.number(1, 3)} if c.chance(4) else {}
-        owed = made["amount"] - found.get("amountPrePaid", 0)
+        billing["billingPlan"] = c.pick(plans)["code"]
+        billing |= {"billingInterval": c.number(2, 3)} if c.chance(4) else {}
+        billing |= {"billingOffset": c.number(1, 3)} if c.chance(4) else {}
+        owed = made["amount"] - billing.get("amountPrePaid", 0)
         if c.chance(4) and owed > 1:
-            found["amountFirstBill"] = min(owed, c.money(1, 100))
-        found |= {"commitmentFeeBillInAdvance": True} if c.chance(3) else {}
+            billing["amountFirstBill"] = min(owed, c.money(1, 100))
+        billing |= {"commitmentFeeBillInAdvance": True} if c.chance(3) else {}
     if kind == "schedule":
-        found["feeDates"] = [fee_date(c) for _ in range(c.number(1, 3))]
-    return found
+        billing["feeDates"] = [fee_date(c) for _ in range(c.number(1, 3))]
+    return billing
 
 
 def fee_date(c: Choices) -> Thing:
@@ -129,24 +135,24 @@ def fee_date(c: Choices) -> Thing:
 def balance(c: Choices, number: int, people: list[Thing], contracts: bool) -> Thing:
     start, end = term(c)
     account = c.pick(people)
-    found: Thing = {"code": f"b{number}", "account": account["code"], "startDate": start, "endDate": end}
-    found |= scope(c, contracts_for(account)[:1] if contracts else [])
+    balance: Thing = {"code": f"b{number}", "account": account["code"], "startDate": start, "endDate": end}
+    balance |= scope(c, contracts_for(account)[:1] if contracts else [])
     if c.chance(4):
-        found["overageSurchargePercent"] = c.pick([5, Decimal("-2.5")])
+        balance["overageSurchargePercent"] = c.pick([5, Decimal("-2.5")])
     if start < end and c.chance(4):
-        found["rolloverEndDate"] = end + timedelta(days=c.number(1, 90))
-        found["rolloverAmount"] = c.money(1, 200)
-    return found
+        balance["rolloverEndDate"] = end + timedelta(days=c.number(1, 90))
+        balance["rolloverAmount"] = c.money(1, 200)
+    return balance
 
 
 def charge(c: Choices, number: int, people: list[Thing], balances: list[Thing], contracts: bool) -> Thing:
     """A one-off charge, or a fee for a balance."""
     start = c.day(0, 150)
-    found: Thing = {"code": f"x{number}", "servicePeriodStartDate": start}
-    found["servicePeriodEndDate"] = start + timedelta(days=c.number(0, 40))
+    charge_made: Thing = {"code": f"x{number}", "servicePeriodStartDate": start}
+    charge_made["servicePeriodEndDate"] = start + timedelta(days=c.number(0, 40))
     if balances and c.chance(3):
         of = c.pick(balances)
-        found |= {
+        charge_made |= {
             "account": of["account"],
             "entity": of["code"],
             "entityType": "BALANCE",
@@ -154,42 +160,42 @@ def charge(c: Choices, number: int, people: list[Thing], balances: list[Thing], 
         }
     else:
         account = c.pick(people)
-        found["account"] = account["code"]
+        charge_made["account"] = account["code"]
         if contracts and c.chance(3):
-            found["contract"] = c.pick(contracts_for(account))
+            charge_made["contract"] = c.pick(contracts_for(account))
     if c.chance(3):
-        found |= {"units": c.number(0, 9), "unitPrice": c.pick([Decimal("0.335"), Decimal("12.5"), 7])}
+        charge_made |= {"units": c.number(0, 9), "unitPrice": c.pick([Decimal("0.335"), Decimal("12.5"), 7])}
     else:
-        found["amount"] = c.money(0, 120)
+        charge_made["amount"] = c.money(0, 120)
     if c.chance(2):
-        found["billDate"] = c.day(0, 180)
-    return found
+        charge_made["billDate"] = c.day(0, 180)
+    return charge_made
 
 
 def make(c: Choices) -> Thing:
     currency = c.pick(["USD", "USD", "USD", "JPY", "KWD"])
     c.decimals = decimals_of(currency)
-    found: Thing = {"scenario": "generated", "source": "hypothesis", "organization": organization(c, currency)}
+    scenario: Thing = {"scenario": "generated", "source": "hypothesis", "organization": organization(c, currency)}
     family = c.number(1, 5) > 3
     plans, parts = catalog(c, family)
-    found |= parts
+    scenario |= parts
     contracts = c.chance(2 if family else 4)
     people = accounts(c, plans, contracts, family)
     if contracts:
-        found["contracts"] = [contract(c, one) for one in people]
-    found["accounts"] = people
-    bundle(c, found, plans, contracts)
+        scenario["contracts"] = [contract(c, person) for person in people]
+    scenario["accounts"] = people
+    bundle(c, scenario, plans, contracts)
     made = [commitment(c, f"c{number}", people, plans, contracts, True) for number in range(c.number(int(family), 4))]
     balances = [balance(c, number, people, contracts) for number in range(c.pick([0, 0, 0, 1, 2]))]
     if made:
-        found["commitments"] = made
+        scenario["commitments"] = made
     if balances:
-        found["balances"] = balances
-    found["steps"] = steps(c, found, lambda code: commitment(c, code, people, plans, contracts, False), contracts)
-    tell_in_moments(c, found)
+        scenario["balances"] = balances
+    scenario["steps"] = steps(c, scenario, lambda code: commitment(c, code, people, plans, contracts, False), contracts)
+    tell_in_moments(c, scenario)
     if c.chance(3):
-        found["charges"] = [charge(c, number, people, balances, contracts) for number in range(c.number(1, 3))]
-    return found
+        scenario["charges"] = [charge(c, number, people, balances, contracts) for number in range(c.number(1, 3))]
+    return scenario
 
 
 @st.composite

@@ -54,12 +54,12 @@ def compounds(c: Choices) -> list[Thing]:
             "Math.round(aggregation.sums / 9) + Math.floor(aggregation.odd / 4) - Math.ceil(aggregation.back / 6)",
         ]
     )
-    found: Thing = {"code": "mix", "calculation": calculation}
+    compound: Thing = {"code": "mix", "calculation": calculation}
     if c.chance(2):
-        found["evaluateNullAggregations"] = True
+        compound["evaluateNullAggregations"] = True
     if c.chance(4):
-        found |= {"quantityPerUnit": c.pick([10, 7, 2]), "rounding": c.pick(["UP", "DOWN", "NEAREST", "NONE"])}
-    return [found]
+        compound |= {"quantityPerUnit": c.pick([10, 7, 2]), "rounding": c.pick(["UP", "DOWN", "NEAREST", "NONE"])}
+    return [compound]
 
 
 def bands(c: Choices) -> Thing:
@@ -82,7 +82,7 @@ def bands(c: Choices) -> Thing:
 
 def pricings(c: Choices, plan: str, nested: bool, family: bool) -> list[Thing]:
     """`nested`: the plan has a minimum spend, in which those of its prices lie."""
-    found: list[Thing] = []
+    prices: list[Thing] = []
     for aggregation in [*(["sums"] if c.chance(3) else ["sums", "odd"]), *(["mix"] if c.chance(3) else [])]:
         priced = {"compoundAggregation" if aggregation == "mix" else "aggregation": aggregation}
         price: Thing = {"code": f"{plan}-{aggregation}", **priced, "startDate": FIRST} | bands(c)
@@ -94,46 +94,46 @@ def pricings(c: Choices, plan: str, nested: bool, family: bool) -> list[Thing]:
         if c.chance(3 if nested else 8):
             price["minimumSpend"] = c.money(5, 90)
             price |= {"minimumSpendBillInAdvance": True} if c.chance(2) else {}
-        found.append(price)
+        prices.append(price)
         if c.chance(5 if aggregation == "sums" else 2):
             change = FIRST + timedelta(days=c.number(10, 80))
             if c.chance(2):
                 price["endDate"] = change
             new: Thing = {"code": f"{plan}-{aggregation}-new", **priced, "startDate": change}
             new |= {"endDate": change} if c.chance(8) else {}
-            found.append(new | bands(c))
+            prices.append(new | bands(c))
     if c.chance(6):
         kind = c.pick(["PRODUCT_CREDIT", "GLOBAL_CREDIT"])
-        found.append({"code": f"{plan}-back", "aggregation": "back", "startDate": FIRST, "type": kind} | bands(c))
+        prices.append({"code": f"{plan}-back", "aggregation": "back", "startDate": FIRST, "type": kind} | bands(c))
     if c.chance(6):
-        found += [
+        prices += [
             {"code": f"{plan}-{region}", "aggregation": "parts", "segment": {"region": region}, "startDate": FIRST}
             | bands(c)
             for region in ("eu", "us")
         ]
-    return found
+    return prices
 
 
 def plan(c: Choices, number: int, family: bool) -> Thing:
     code = f"p{number}"
-    found: Thing = {"code": code, "product": c.pick(["alpha", "beta", "gamma"])}
-    found["billFrequency"] = c.pick(["MONTHLY", "MONTHLY", "MONTHLY", "WEEKLY", "DAILY", "ANNUALLY"])
-    if found["billFrequency"] == "DAILY":
-        found["billFrequencyInterval"] = c.number(5, 20)
+    plan_made: Thing = {"code": code, "product": c.pick(["alpha", "beta", "gamma"])}
+    plan_made["billFrequency"] = c.pick(["MONTHLY", "MONTHLY", "MONTHLY", "WEEKLY", "DAILY", "ANNUALLY"])
+    if plan_made["billFrequency"] == "DAILY":
+        plan_made["billFrequencyInterval"] = c.number(5, 20)
     elif c.chance(5):
-        found["billFrequencyInterval"] = c.number(2, 3)
+        plan_made["billFrequencyInterval"] = c.number(2, 3)
     if c.decimals == 2 and c.chance(10):
-        found["currency"] = "EUR"
+        plan_made["currency"] = "EUR"
     if c.chance(3):
-        found["standingCharge"] = c.money(1, 60)
-        found |= {"standingChargeInterval": c.number(2, 4)} if c.chance(3) else {}
-        found |= {"standingChargeOffset": c.number(1, 2)} if c.chance(5) else {}
-        found |= {"standingChargeBillInAdvance": c.chance(2)} if c.chance(2) else {}
+        plan_made["standingCharge"] = c.money(1, 60)
+        plan_made |= {"standingChargeInterval": c.number(2, 4)} if c.chance(3) else {}
+        plan_made |= {"standingChargeOffset": c.number(1, 2)} if c.chance(5) else {}
+        plan_made |= {"standingChargeBillInAdvance": c.chance(2)} if c.chance(2) else {}
     if c.chance(4):
-        found["minimumSpend"] = c.money(10, 200)
-        found |= {"minimumSpendBillInAdvance": c.chance(2)} if c.chance(2) else {}
-    found["pricings"] = pricings(c, code, "minimumSpend" in found, family)
-    return found
+        plan_made["minimumSpend"] = c.money(10, 200)
+        plan_made |= {"minimumSpendBillInAdvance": c.chance(2)} if c.chance(2) else {}
+    plan_made["pricings"] = pricings(c, code, "minimumSpend" in plan_made, family)
+    return plan_made
 
 
 def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]:
@@ -141,24 +141,26 @@ def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]
     code = f"t-{plan['code']}"
     only = ("currency", "billFrequency", "billFrequencyInterval", "standingChargeInterval", "standingChargeOffset")
     moved = [name for name in (*only, "standingCharge", "minimumSpend") if name in plan]
-    found: Thing = {"code": code, "product": plan["product"]} | {name: plan[name] for name in moved}
+    template_made: Thing = {"code": code, "product": plan["product"]} | {name: plan[name] for name in moved}
     for name in moved:
         if name in only or c.chance(2):
             del plan[name]
     plan["planTemplate"] = code
     if c.chance(2):
         plan["pricings"] = [p for p in plan["pricings"] if p.get("aggregation") != "odd"]
-    prices = pricings(c, plan["code"], "minimumSpend" in {*found, *plan}, family)
-    return found, [{**p, "planTemplate": code, "code": f"{code}-{p['code']}"} for p in prices]
+    prices = pricings(c, plan["code"], "minimumSpend" in {*template_made, *plan}, family)
+    return template_made, [{**p, "planTemplate": code, "code": f"{code}-{p['code']}"} for p in prices]
 
 
 def catalog(c: Choices, family: bool) -> tuple[list[Thing], Thing]:
     plans = [plan(c, number, family) for number in range(c.number(1, 3))]
-    templates = [template(c, one, family) for one in plans if c.chance(3)]
+    templates = [template(c, terms, family) for terms in plans if c.chance(3)]
     parts: Thing = {"meters": [METER], "aggregations": aggregations(c), "compoundAggregations": compounds(c)}
-    parts["plans"] = [{k: v for k, v in one.items() if k != "product" or "planTemplate" not in one} for one in plans]
+    parts["plans"] = [
+        {k: v for k, v in terms.items() if k != "product" or "planTemplate" not in terms} for terms in plans
+    ]
     if templates:
-        parts["planTemplates"] = [one for one, _ in templates]
+        parts["planTemplates"] = [template_terms for template_terms, _ in templates]
         parts["pricings"] = [price for _, prices in templates for price in prices]
     if c.chance(4):
         parts["counters"] = [{"code": "seats", "unit": "seat"}]

@@ -42,7 +42,7 @@ def bundle(c: Choices, scenario: Thing, plans: list[Thing], contracts: bool) -> 
 
 def alike(scenario: Thing, plan: Thing) -> tuple[Any, ...]:
     """Frequency, interval and currency: a plan's, or its template's."""
-    templates = {one["code"]: one for one in scenario.get("planTemplates", [])}
+    templates = {plan_template["code"]: plan_template for plan_template in scenario.get("planTemplates", [])}
     owner = templates.get(plan.get("planTemplate"), plan)
     return tuple(owner.get(name) for name in BILLED)
 

@@ -26,7 +26,7 @@ class Late:
         self.prices += scenario.get("pricings", [])
         self.plans = scenario["plans"]
         self.templates = scenario.get("planTemplates", [])
-        self.terms = {one["code"]: dict(one) for one in [*self.plans, *self.templates]}
+        self.terms = {terms["code"]: dict(terms) for terms in [*self.plans, *self.templates]}
         self.made = 0
 
     def kinds(self) -> list[Callable[[], Thing | None]]:
@@ -84,8 +84,8 @@ class Late:
         """A plan that is attached late, perhaps from long ago; no two of a product hold at a time."""
         account, plan = self.c.pick(self.people), self.c.pick(self.plans)
         mine = account.setdefault("plans", [])
-        taken = [one for one in lasting(mine) if self.product(plan["code"]) in self.products(one)]
-        first = max((one.get("endDate", FAR) for one in taken), default=FIRST - timedelta(days=90))
+        taken = [attached for attached in lasting(mine) if self.product(plan["code"]) in self.products(attached)]
+        first = max((attached.get("endDate", FAR) for attached in taken), default=FIRST - timedelta(days=90))
         if first == FAR:
             return None
         self.made += 1
@@ -104,7 +104,7 @@ class Late:
         return str(terms.get("product") or self.terms[terms["planTemplate"]]["product"])
 
     def sub(self) -> Thing | None:
-        subs = [one for account in self.people for one in account.get("plans", [])]
+        subs = [plan for account in self.people for plan in account.get("plans", [])]
         return self.c.pick(subs) if subs else None
 
     def end(self) -> Thing | None:

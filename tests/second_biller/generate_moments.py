@@ -17,10 +17,10 @@ def tell_in_moments(c: Choices, story: Thing) -> None:
         return
     told = every(story)
     plans_of = Counter(owner for kind, owner, _ in told if kind == "accountPlans")
-    for kind, owner, one in told:
+    for kind, owner, entity in told:
         # An account's plans follow one another: none may move into its neighbour, nor past what a counter was told.
         still = kind == "accountPlans" and (plans_of[owner] > 1 or "counters" in story)
-        stamp(c, one, (MIDNIGHT,) if still else (MIDNIGHT, *OTHERS, *OTHERS))
+        stamp(c, entity, (MIDNIGHT,) if still else (MIDNIGHT, *OTHERS, *OTHERS))
 
 
 def every(story: Thing) -> list[tuple[str, str, Thing]]:
@@ -28,19 +28,21 @@ def every(story: Thing) -> list[tuple[str, str, Thing]]:
     groups = [(kind, made) for step in story["steps"] for kind, made in step.get("create", {}).items()]
     groups += [(kind, story.get(kind, [])) for kind in DATED]
     groups += [("pricings", plan.get("pricings", [])) for plan in story["plans"]]
-    found = [(kind, str(one.get("account", "")), one) for kind, made in groups if kind in DATED for one in made]
-    inner = [(str(a["code"]), one) for a in story["accounts"] for one in a.get("plans", [])]
-    return found + [("accountPlans", account, one) for account, one in inner]
+    entities = [
+        (kind, str(entity.get("account", "")), entity) for kind, made in groups if kind in DATED for entity in made
+    ]
+    inner = [(str(a["code"]), plan) for a in story["accounts"] for plan in a.get("plans", [])]
+    return entities + [("accountPlans", account, entity) for account, entity in inner]
 
 
-def stamp(c: Choices, one: Thing, times: tuple[str, ...]) -> None:
+def stamp(c: Choices, entity: Thing, times: tuple[str, ...]) -> None:
     """An empty term keeps one moment; a short one keeps its days."""
-    start, end = one["startDate"], one.get("endDate")
+    start, end = entity["startDate"], entity.get("endDate")
     if start == FIRST or (end is not None and (end - start).days < 3):
         times = (MIDNIGHT,)
     if c.chance(2):
-        one["startDate"] = Stamp(f"{start}{c.pick(times)}")
+        entity["startDate"] = Stamp(f"{start}{c.pick(times)}")
     if end == start:
-        one["endDate"] = one["startDate"]
+        entity["endDate"] = entity["startDate"]
     elif end is not None and c.chance(2):
-        one["endDate"] = Stamp(f"{end}{c.pick(times)}")
+        entity["endDate"] = Stamp(f"{end}{c.pick(times)}")

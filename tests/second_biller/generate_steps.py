@@ -89,114 +89,116 @@ class Story:
         free = [x for x in self.commitments if x["code"] not in self.cancelled]
         return self.c.pick(free) if free else None
 
-    def in_term(self, one: Thing) -> date:
+    def in_term(self, commitment: Thing) -> date:
         """In an empty term, where there is no such day, the one on which it starts and ends."""
-        start: date = one["startDate"]
-        return start + timedelta(days=self.c.number(0, max(0, (one["endDate"] - start).days - 1)))
+        start: date = commitment["startDate"]
+        return start + timedelta(days=self.c.number(0, max(0, (commitment["endDate"] - start).days - 1)))
 
     def top_up(self) -> None:
-        one = self.open_commitment()
-        if one is None:
+        commitment = self.open_commitment()
+        if commitment is None:
             return
-        self.dated.add(one["code"])
-        body = {"commitment": one["code"], "amount": self.c.money(1, 200), "date": self.in_term(one)}
-        if one.get("commitmentType") == "MINIMUM" and self.c.chance(2):
+        self.dated.add(commitment["code"])
+        body = {"commitment": commitment["code"], "amount": self.c.money(1, 200), "date": self.in_term(commitment)}
+        if commitment.get("commitmentType") == "MINIMUM" and self.c.chance(2):
             body["recurring"] = True
         self.steps.append({"topUp": body})
 
     def cancel(self) -> None:
-        one = self.open_commitment()
-        if one is None:
+        commitment = self.open_commitment()
+        if commitment is None:
             return
-        minimum = one.get("commitmentType") == "MINIMUM"
-        body = {"commitment": one["code"], "date": self.in_term(one)}
+        minimum = commitment.get("commitmentType") == "MINIMUM"
+        body = {"commitment": commitment["code"], "date": self.in_term(commitment)}
         if self.c.chance(2):
             allowed = ["TRUE_UP", "PRORATE", "WAIVE"] if minimum else ["ACCELERATE", "KEEP", "WAIVE"]
             body["policy"] = self.c.pick(allowed)
-        if one["startDate"] < one["endDate"]:
-            self.cancelled.add(one["code"])
+        if commitment["startDate"] < commitment["endDate"]:
+            self.cancelled.add(commitment["code"])
         self.steps.append({"cancel": body})
 
     def amend(self) -> None:
-        one = self.open_commitment()
-        if one is None:
+        commitment = self.open_commitment()
+        if commitment is None:
             return
-        change: Thing = self.c.pick([{"amount": one["amount"] + 100}, {"amount": one["amount"] + 37}])
-        if self.c.chance(2 if "commitmentPeriodInterval" in one else 4):
-            change = self.other_grid(one)
-        elif one.get("commitmentType") != "MINIMUM" and self.c.chance(2):
+        change: Thing = self.c.pick([{"amount": commitment["amount"] + 100}, {"amount": commitment["amount"] + 37}])
+        if self.c.chance(2 if "commitmentPeriodInterval" in commitment else 4):
+            change = self.other_grid(commitment)
+        elif commitment.get("commitmentType") != "MINIMUM" and self.c.chance(2):
             change = self.c.pick([{"overageSurchargePercent": 5, "separateOverageUsage": False}, {"priority": 1}])
         elif self.c.chance(3):
-            change = {"endDate": one["endDate"] + timedelta(days=31)}
-            if "rolloverEndDate" in one:
-                change["rolloverEndDate"] = one["rolloverEndDate"] + timedelta(days=31)
-        changed = {**one, **change}
+            change = {"endDate": commitment["endDate"] + timedelta(days=31)}
+            if "rolloverEndDate" in commitment:
+                change["rolloverEndDate"] = commitment["rolloverEndDate"] + timedelta(days=31)
+        changed = {**commitment, **change}
         if not (FIXING & change.keys() and self.refused(changed)):
-            self.commitments[self.commitments.index(one)] = changed
-        self.steps.append({"update": {"commitment": one["code"], "set": change}})
+            self.commitments[self.commitments.index(commitment)] = changed
+        self.steps.append({"update": {"commitment": commitment["code"], "set": change}})
 
-    def other_grid(self, one: Thing) -> Thing:
+    def other_grid(self, commitment: Thing) -> Thing:
         """Another plan to bill by, another epoch, another start."""
         c = self.c
-        changes: list[Thing] = [{"billEpoch": c.pick([date(2026, 1, 10), date(2025, 12, 31), one["startDate"]])}]
-        if "billingPlan" in one:
+        changes: list[Thing] = [{"billEpoch": c.pick([date(2026, 1, 10), date(2025, 12, 31), commitment["startDate"]])}]
+        if "billingPlan" in commitment:
             changes.append({"billingPlan": c.pick(self.plans)["code"]})
-        if one["code"] not in self.dated:
-            changes.append({"startDate": min(one["endDate"], one["startDate"] + timedelta(days=c.number(-20, 20)))})
+        if commitment["code"] not in self.dated:
+            changes.append(
+                {"startDate": min(commitment["endDate"], commitment["startDate"] + timedelta(days=c.number(-20, 20)))}
+            )
         return c.pick(changes)
 
-    def refused(self, one: Thing) -> bool:
+    def refused(self, commitment: Thing) -> bool:
         """A minimum that counts billing periods of which of several account plans it does not say."""
-        counts = one.get("commitmentType") == "MINIMUM" and "commitmentPeriodInterval" in one
-        [account] = [account for account in self.people if account["code"] == one["account"]]
-        return counts and "billingPlan" not in one and len(lasting(account.get("plans", []))) > 1
+        counts = commitment.get("commitmentType") == "MINIMUM" and "commitmentPeriodInterval" in commitment
+        [account] = [account for account in self.people if account["code"] == commitment["account"]]
+        return counts and "billingPlan" not in commitment and len(lasting(account.get("plans", []))) > 1
 
     def wrong(self) -> None:
         """What may be refused: both must refuse the same."""
         c = self.c
         if not self.commitments:
             return
-        one = c.pick(self.commitments)
-        code, finer = one["code"], Decimal(1).scaleb(-c.decimals - 1)
-        free = {**one, "code": f"free-{len(self.steps)}"}
-        outside = one["endDate"] + timedelta(days=c.number(0, 3))
+        commitment = c.pick(self.commitments)
+        code, finer = commitment["code"], Decimal(1).scaleb(-c.decimals - 1)
+        free = {**commitment, "code": f"free-{len(self.steps)}"}
+        outside = commitment["endDate"] + timedelta(days=c.number(0, 3))
         steps: list[Thing] = [
             {"topUp": {"commitment": code, "amount": 5, "date": outside}},
-            {"topUp": {"commitment": code, "amount": finer, "date": one["startDate"]}},
+            {"topUp": {"commitment": code, "amount": finer, "date": commitment["startDate"]}},
             {"cancel": {"commitment": code, "date": outside}},
-            {"cancel": {"commitment": code, "date": one["startDate"] - timedelta(days=1)}},
-            {"update": {"commitment": code, "set": {"amountPrePaid": one["amount"] + 1}}},
+            {"cancel": {"commitment": code, "date": commitment["startDate"] - timedelta(days=1)}},
+            {"update": {"commitment": code, "set": {"amountPrePaid": commitment["amount"] + 1}}},
             {"create": {"commitments": [{**free, "currency": "usd"}]}},
-            {"create": {"commitments": [{**free, "endDate": one["startDate"] - timedelta(days=1)}]}},
+            {"create": {"commitments": [{**free, "endDate": commitment["startDate"] - timedelta(days=1)}]}},
             {"create": {"commitments": [{**free, "overageSurchargePercent": -150}]}},
         ]
-        others = [a["code"] for a in self.accounts if a["code"] not in {one["account"], "acme"}]
+        others = [a["code"] for a in self.accounts if a["code"] not in {commitment["account"], "acme"}]
         if others and "contracts" in self.scenario:
             steps.append({"create": {"commitments": [{**free, "contract": f"deal-{c.pick(others)}"}]}})
         if code in self.cancelled:
-            steps.append({"topUp": {"commitment": code, "amount": 5, "date": one["startDate"]}})
-            steps.append({"cancel": {"commitment": code, "date": one["startDate"]}})
-            steps.append({"update": {"commitment": code, "set": {"amount": one["amount"] + 1}}})
+            steps.append({"topUp": {"commitment": code, "amount": 5, "date": commitment["startDate"]}})
+            steps.append({"cancel": {"commitment": code, "date": commitment["startDate"]}})
+            steps.append({"update": {"commitment": code, "set": {"amount": commitment["amount"] + 1}}})
         self.steps.append(c.pick(steps))
 
     def create(self) -> None:
         """A commitment that is told late."""
         self.made += 1
-        one = self.new(f"late-{self.made}")
-        if not self.refused(one):
-            self.commitments.append(one)
-        self.steps.append({"create": {"commitments": [one]}})
+        commitment = self.new(f"late-{self.made}")
+        if not self.refused(commitment):
+            self.commitments.append(commitment)
+        self.steps.append({"create": {"commitments": [commitment]}})
 
     def remove(self) -> None:
         if self.commitments and self.c.chance(2):
-            one = self.c.pick(self.commitments)
-            self.commitments.remove(one)
-            self.steps.append({"delete": {"commitment": one["code"], "force": True}})
+            commitment = self.c.pick(self.commitments)
+            self.commitments.remove(commitment)
+            self.steps.append({"delete": {"commitment": commitment["code"], "force": True}})
 
     def transaction(self) -> None:
         if self.balances:
-            one = self.c.pick(self.balances)
-            body = {"balance": one["code"], "amount": self.c.money(5, 300), "date": self.in_term(one)}
+            balance = self.c.pick(self.balances)
+            body = {"balance": balance["code"], "amount": self.c.money(5, 300), "date": self.in_term(balance)}
             if self.c.chance(5):
                 body["amount"] = -body["amount"]
             self.steps.append({"transaction": body})
@@ -232,6 +234,6 @@ def steps(c: Choices, scenario: Thing, new: Callable[[str], Thing], contracts: b
         else:
             c.pick(kinds)()
     story.steps.append({"bill": {"date": max(story.billed, date(2026, 7, 1)) + timedelta(days=c.number(0, 60))}})
-    story.steps += [{"commitment": one["code"]} for one in story.commitments]
+    story.steps += [{"commitment": commitment["code"]} for commitment in story.commitments]
     story.steps.append({"unbilled": {"account": "acme", "date": story.billed + timedelta(days=90)}})
     return story.steps

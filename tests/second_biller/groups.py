@@ -24,8 +24,8 @@ def group_minimum(
         owed = money_or_zero(world.term_on(group, "minimumSpend", period.start)) * period.share
         usage = [p.amount for p in priced if not is_credit(p.pricing) and period.start <= p.period.start < period.end]
         nested = [spend for of, spend in spends if period.start <= begins(world, of, spend) < period.end]
-        counted = sum(usage, Fraction(0)) + sum((one.shortfall for one in nested), Fraction(0))
-        before = sum((one.prorated for one in nested), Fraction(0))
+        counted = sum(usage, Fraction(0)) + sum((inner.shortfall for inner in nested), Fraction(0))
+        before = sum((inner.prorated for inner in nested), Fraction(0))
         found.append(make(world, ap, "", period, period.end, owed, counted, before, advance))
     return found
 

@@ -73,7 +73,7 @@ class Holder:
 
     def reserved(self, at: date) -> Fraction:
         """What is taken out later is reserved: the least that is there from this day on."""
-        return min(self.available(one) for one in [at, *(since for since, _ in self.added if since > at)])
+        return min(self.available(moment) for moment in [at, *(since for since, _ in self.added if since > at)])
 
     def available(self, at: date) -> Fraction:
         """What is paid in by this day."""
@@ -117,7 +117,7 @@ def eligible(world: World, thing: Thing, charge: Charge) -> bool:
     """All of 4.3 but the dates."""
     products, types = texts(thing.get("products")), texts(thing.get("lineItemTypes"))
     if not types:
-        is_balance = any(thing is one for one in world.all("balances"))
+        is_balance = any(thing is balance for balance in world.all("balances"))
         types = [*OF_COMMITMENTS, "AD_HOC"] if is_balance else OF_COMMITMENTS
     return (
         str(thing["account"]) in {charge.account, world.root_of(charge.account)}

@@ -17,15 +17,15 @@ def pool_of(world: World, account_plan: Thing) -> list[Record]:
     """The records an account plan rates: its account's own, and its pooled children's."""
     account = str(account_plan["account"])
     start, end = world.term_of(account_plan)
-    found = [r for r in world.records if r.account == account and start <= r.day < end]
+    records = [r for r in world.records if r.account == account and start <= r.day < end]
     for child in world.children_of(account):
         until = min(end, world.first_own_day(child))
-        found += [r for r in world.records if r.account == child and start <= r.day < until]
-    return sorted(found, key=lambda r: (r.day, r.at))
+        records += [r for r in world.records if r.account == child and start <= r.day < until]
+    return sorted(records, key=lambda r: (r.day, r.at))
 
 
 def of_aggregations(records: list[Record], aggregations: list[Thing], segment: Thing) -> list[Record]:
-    mine = [r for r in records if r.meter in {one["meter"] for one in aggregations}]
+    mine = [r for r in records if r.meter in {aggregation["meter"] for aggregation in aggregations}]
     return [r for r in mine if all(r.text(name) == str(value) for name, value in segment.items())]
 
 
@@ -37,18 +37,18 @@ def validity(world: World, account: str, pricing: Thing) -> tuple[date, date]:
 
 def holder(world: World, account_plan: Thing, candidates: list[Thing], at: date) -> Thing | None:
     """The pricing that holds on a day: the plan's own first, the one that starts last, created last."""
-    held = []
+    holders = []
     for pricing in candidates:
         start, end = validity(world, str(account_plan["account"]), pricing)
         if start <= at < end:
             own = pricing.get("plan") == account_plan["plan"]
-            held.append(((own, start, pricing["_created"]), pricing))
-    return max(held, key=lambda pair: pair[0])[1] if held else None
+            holders.append(((own, start, pricing["_created"]), pricing))
+    return max(holders, key=lambda pair: pair[0])[1] if holders else None
 
 
 def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]:
     """Prices that compete: of one aggregation (or compound one), segment and type of its plan or its template."""
-    found: dict[tuple[str, str, str], list[Thing]] = {}
+    by_key: dict[tuple[str, str, str], list[Thing]] = {}
     for pricing in world.all("pricings"):
         mine = pricing.get("plan") == plan["code"]
         templates = not absent(plan.get("planTemplate")) and pricing.get("planTemplate") == plan["planTemplate"]
@@ -56,8 +56,8 @@ def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]
             segment = json.dumps(pricing.get("segment") or {}, sort_keys=True)
             priced = pricing.get("aggregation") or f"{COMPOUND}{pricing['compoundAggregation']}"
             key = (str(priced), segment, str(pricing.get("type") or "DEBIT"))
-            found.setdefault(key, []).append(pricing)
-    return found
+            by_key.setdefault(key, []).append(pricing)
+    return by_key
 
 
 def stretches(
@@ -70,9 +70,9 @@ def stretches(
             if period.start < edge < period.end:
                 points.add(edge)
     edges = sorted(points)
-    found = []
+    holders = []
     for a, b in pairwise(edges):
-        held = holder(world, account_plan, candidates, a)
-        if held is not None:
-            found.append((a, b, held))
-    return found
+        holder_made = holder(world, account_plan, candidates, a)
+        if holder_made is not None:
+            holders.append((a, b, holder_made))
+    return holders

@@ -60,21 +60,21 @@ def standing_charges(world: World, ap: Thing, until: date) -> list[Charge]:
     offset = whole(world.plan_term(plan, "standingChargeOffset"), 0)
     advance = world.in_advance("standingChargeBillInAdvance", plan, world.template_of(plan))
     grid, term = world.grid_of(ap), world.term_of(ap)
-    found = []
+    charges = []
     for riding in periods(grid, *term, until):
         if riding.number < offset or (riding.number - offset) % interval:
             continue
         covered = joined(grid, riding, interval, *term)
         price = money_or_zero(world.term_on(plan, "standingCharge", covered.start))
         due = riding.start if advance else riding.end
-        found.append(other(world, ap, "STANDING_CHARGE", "", covered, due, rounded(world, ap, price * covered.share)))
-    return found
+        charges.append(other(world, ap, "STANDING_CHARGE", "", covered, due, rounded(world, ap, price * covered.share)))
+    return charges
 
 
 def value_on(world: World, account: str, counter: str, at: date) -> Fraction:
     """A counter's value at the end of a day."""
-    known = [d for d in world.adjustments[(account, counter)] if d <= at]
-    return num(world.adjustments[(account, counter)][max(known)]["value"]) if known else Fraction(0)
+    adjusted_days = [d for d in world.adjustments[(account, counter)] if d <= at]
+    return num(world.adjustments[(account, counter)][max(adjusted_days)]["value"]) if adjusted_days else Fraction(0)
 
 
 def counter_charges(world: World, ap: Thing, until: date) -> tuple[list[Charge], list[Credit]]:
@@ -83,9 +83,9 @@ def counter_charges(world: World, ap: Thing, until: date) -> tuple[list[Charge],
     for counter in world.all("counters"):
         candidates = counter_pricings(world, ap, str(counter["code"]))
         for period in periods(world.grid_of(ap), *world.term_of(ap), until):
-            held = stretches(world, ap, candidates, period)
-            for code in dict.fromkeys(str(p["code"]) for _, _, p in held):
-                runs = [(a, b) for a, b, p in held if p["code"] == code]
+            held_stretches = stretches(world, ap, candidates, period)
+            for code in dict.fromkeys(str(p["code"]) for _, _, p in held_stretches):
+                runs = [(a, b) for a, b, p in held_stretches if p["code"] == code]
                 made, credit = counter_period(world, ap, world.get("counterPricings", code), period, runs)
                 charges += made
                 credits += [credit] if credit else []
@@ -110,17 +110,19 @@ def counter_period(
     world: World, ap: Thing, pricing: Thing, period: Period, runs: list[tuple[date, date]]
 ) -> tuple[list[Charge], Credit | None]:
     account, counter, code = str(ap["account"]), str(pricing["counter"]), str(pricing["counter"])
-    held = replace(period, start=runs[0][0], end=runs[-1][1])
-    value = value_on(world, account, counter, held.start)
-    share = share_from(runs, held.start, period) if flag(pricing.get("proRateRunningTotal"), True) else Fraction(1)
+    period_held = replace(period, start=runs[0][0], end=runs[-1][1])
+    value = value_on(world, account, counter, period_held.start)
+    share = (
+        share_from(runs, period_held.start, period) if flag(pricing.get("proRateRunningTotal"), True) else Fraction(1)
+    )
     advance = flag(pricing.get("runningTotalBillInAdvance"), True)
     total = rounded(world, ap, price_of(pricing, value) * share)
-    due = held.start if advance else period.end
-    charges = [other(world, ap, "COUNTER_RUNNING_TOTAL_CHARGE", code, held, due, total)]
+    due = period_held.start if advance else period.end
+    charges = [other(world, ap, "COUNTER_RUNNING_TOTAL_CHARGE", code, period_held, due, total)]
     charges[0].quantity = value
     debit, credit = Fraction(0), Fraction(0)
     for at in sorted(world.adjustments[(account, counter)]):
-        if not held.start < at < held.end:
+        if not period_held.start < at < period_held.end:
             continue
         new = value_on(world, account, counter, at)
         change = price_of(pricing, new) - price_of(pricing, value)
@@ -131,14 +133,14 @@ def counter_period(
             credit -= change * (left if flag(pricing.get("proRateAdjustmentCredit"), True) else 1)
         value = new
     debit, credit = rounded(world, ap, debit), rounded(world, ap, credit)
-    charges.append(other(world, ap, "COUNTER_ADJUSTMENT_DEBIT", code, held, period.end, debit))
+    charges.append(other(world, ap, "COUNTER_ADJUSTMENT_DEBIT", code, period_held, period.end, debit))
     if not credit:
         return charges, None
     plan = world.get("plans", ap["plan"])
     product = world.product_of(plan)
     return charges, Credit(
-        0, account, ap, str(plan["code"]), product, product, code, world.plan_currency(plan), held.start, held.end,
-        period.end, credit,
+        0, account, ap, str(plan["code"]), product, product, code, world.plan_currency(plan),
+        period_held.start, period_held.end, period.end, credit,
     )  # fmt: skip
 
 

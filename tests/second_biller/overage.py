@@ -76,7 +76,7 @@ def beyond_in(whole: PricedPeriod, parts: list[Charge], number: int) -> Fraction
     covered += sum((p.amount for p in charged), Fraction(0)) - sum(uncovered, Fraction(0))
     # What later slices take away is not there to be beyond: units go as the slices' amounts do.
     ends = [end, *(p.start for p in parts[0].slices[number + 2 :]), whole.end]
-    kept = min(edge(whole.steps, one)[0] - whole.units_given_back(one) for one in ends)
+    kept = min(edge(whole.steps, end)[0] - whole.units_given_back(end) for end in ends)
     given = whole.units_given_back(end)
     exhausted = whole.exhausted_at(covered + whole.given_back(end), kept + given) - given
     return max(Fraction(0), kept - max(first[0] - whole.units_given_back(start), exhausted))

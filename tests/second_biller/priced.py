@@ -181,23 +181,23 @@ def priced_periods(world: World, account_plan: Thing, until: date) -> list[Price
     plan = world.get("plans", account_plan["plan"])
     start, end = world.term_of(account_plan)
     pool = pool_of(world, account_plan)
-    found = []
+    prices = []
     for (aggregation_code, segment, _), candidates in groups(world, plan).items():
         aggregation, formula = quantity_named(world, aggregation_code)
         records = of_aggregations(pool, formula.named if formula else [aggregation], json.loads(segment))
         for period in periods(world.grid_of(account_plan), start, end, until):
-            held = stretches(world, account_plan, candidates, period)
-            codes = list(dict.fromkeys(str(p["code"]) for _, _, p in held))
+            held_stretches = stretches(world, account_plan, candidates, period)
+            codes = list(dict.fromkeys(str(p["code"]) for _, _, p in held_stretches))
             for code in codes:
-                mine = [(a, b) for a, b, p in held if p["code"] == code]
+                mine = [(a, b) for a, b, p in held_stretches if p["code"] == code]
                 share = Fraction(1)
                 if len(codes) > 1 and str(aggregation.get("aggregation")) in NOT_ADDING_UP:
                     share = Fraction(sum((b - a).days for a, b in mine), period.days)
                 pricing = world.get("pricings", code)
-                found.append(
+                prices.append(
                     price_period(world, account_plan, pricing, aggregation, formula, period, mine, share, records)
                 )
-    return found
+    return prices
 
 
 def price_period(

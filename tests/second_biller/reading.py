@@ -18,10 +18,10 @@ _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 
 def load_text(text: str) -> Thing:
     """Every scalar comes as text, so no number passes through float."""
-    found = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
-    if not isinstance(found, dict):
+    document = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+    if not isinstance(document, dict):
         raise ValueError("a scenario is a mapping")
-    return found
+    return document
 
 
 def load_file(path: Path) -> Thing:
@@ -81,12 +81,12 @@ def day_named(value: object, zone: ZoneInfo) -> date:
 
 def instant(value: object) -> datetime:
     if isinstance(value, datetime):
-        found = value
+        moment = value
     elif isinstance(value, date):
-        found = datetime(value.year, value.month, value.day)
+        moment = datetime(value.year, value.month, value.day)
     else:
-        found = datetime.fromisoformat(str(value).replace(" ", "T"))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(str(value).replace(" ", "T"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def dates_in(value: object) -> Iterator[date]:

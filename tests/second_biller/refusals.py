@@ -103,12 +103,12 @@ def check_link(world: World, link: Thing) -> None:
 
 def check_formula(world: World, compound: Thing) -> None:
     text = str(compound["calculation"])
-    if found := STRANGE.search(text):
-        raise Refused(f"must not have '{found[0]}' at character {found.start() + 1}")
-    for found in NAMED.finditer(text):
-        if not found[0].startswith("aggregation.") and found[0] not in MATH:
-            raise Refused(f"names {found[0]} at character {found.start() + 1}")
-    codes = [found[0].removeprefix("aggregation.") for found in NAMED.finditer(text) if found[0] not in MATH]
+    if match := STRANGE.search(text):
+        raise Refused(f"must not have '{match[0]}' at character {match.start() + 1}")
+    for match in NAMED.finditer(text):
+        if not match[0].startswith("aggregation.") and match[0] not in MATH:
+            raise Refused(f"names {match[0]} at character {match.start() + 1}")
+    codes = [match[0].removeprefix("aggregation.") for match in NAMED.finditer(text) if match[0] not in MATH]
     if not codes:
         raise Refused("must name an aggregation")
     for code in codes:
@@ -118,8 +118,8 @@ def check_formula(world: World, compound: Thing) -> None:
 
 def check_not_named(world: World, code: str, words: str) -> None:
     """No formula names the aggregation, which is to go or to be called otherwise."""
-    for one in world.all("compoundAggregations"):
-        if re.search(rf"aggregation\.{code}\b", str(one["calculation"])):
+    for compound_aggregation in world.all("compoundAggregations"):
+        if re.search(rf"aggregation\.{code}\b", str(compound_aggregation["calculation"])):
             raise Refused(words)
 
 
@@ -197,8 +197,8 @@ def check_transaction(world: World, body: Thing) -> None:
     ]
     at = told[-1][0]
     told += top_ups(world, balance)
-    for since in [one for one, _ in sorted(told) if amount < 0 and one >= at]:
-        if sum((paid for one, paid in told if one <= since), Fraction(0)) < 0:
+    for since in [moment for moment, _ in sorted(told) if amount < 0 and moment >= at]:
+        if sum((paid for moment, paid in told if moment <= since), Fraction(0)) < 0:
             raise Refused(f"amount {amount} must not take out more than is paid in")
 
 
@@ -210,7 +210,7 @@ def check_covered(world: World, balance: Thing) -> None:
 def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date) -> None:
     if name == "aggregation":
         check_not_named(world, code, "a compoundAggregation refers to it")
-    if name == "balance" and any(one["balance"] == code for kind in TERM for one in world.all(kind)):
+    if name == "balance" and any(thing["balance"] == code for kind in TERM for thing in world.all(kind)):
         raise Refused(f"balance {code} is not deleted: a schedule refers to it")
     if name != "commitment" or flag(body.get("force")):
         return

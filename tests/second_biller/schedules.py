@@ -28,24 +28,26 @@ class Told:
     end: date = FAR
 
     def holds(self, thing: Thing, at: date) -> bool:
-        return at < self.end and [one for since, one in self.terms if since <= at][-1] is thing
+        return at < self.end and [terms for since, terms in self.terms if since <= at][-1] is thing
 
 
 def told_of(world: World, kind: str, balance: str) -> list[Told]:
-    return [one for one in world.schedules if one.kind == kind and one.terms[0][1]["balance"] == balance]
+    return [
+        schedule for schedule in world.schedules if schedule.kind == kind and schedule.terms[0][1]["balance"] == balance
+    ]
 
 
 def changed(world: World, kind: str, code: str, since: date, thing: Thing | None, force: bool = False) -> list[Told]:
     """The world's schedules with this one changed or, without a thing, ended."""
-    found = []
-    for one in world.schedules:
-        if (one.kind, one.code, one.end) != (kind, code, FAR):
-            found.append(one)
+    schedules = []
+    for schedule in world.schedules:
+        if (schedule.kind, schedule.code, schedule.end) != (kind, code, FAR):
+            schedules.append(schedule)
         elif thing is not None:
-            found.append(Told(kind, code, [*one.terms, (since, thing)]))
+            schedules.append(Told(kind, code, [*schedule.terms, (since, thing)]))
         elif not force:
-            found.append(Told(kind, code, one.terms, since))
-    return found
+            schedules.append(Told(kind, code, schedule.terms, since))
+    return schedules
 
 
 def term_of(world: World, kind: str, thing: Thing) -> tuple[date, date]:
@@ -90,7 +92,7 @@ def lacking(world: World, balance: Thing) -> Fraction:
     account = str(balance["account"])
     told = [(world.day_of(account, t["date"]), num(t["amount"])) for t in world.transactions[str(balance["code"])]]
     told += top_ups(world, balance)
-    there = (sum((paid for one, paid in told if one <= at), Fraction(0)) for at, _ in told)
+    there = (sum((paid for moment, paid in told if moment <= at), Fraction(0)) for at, _ in told)
     return max((-paid for paid in there), default=Fraction(0))
 
 

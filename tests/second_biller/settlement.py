@@ -51,7 +51,7 @@ def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
     ends: dict[Held, date] = {}
     of_plan: dict[str, tuple[list[PricedPeriod], list[tuple[Thing, MinimumSpend]]]] = {}
     every = [ap for member in members for ap in world.account_plans_of(member)]
-    for account_plan in [one for ap in every for one in world.attached(ap)]:
+    for account_plan in [plan for ap in every for plan in world.attached(ap)]:
         grouped = "plan" in account_plan and str(account_plan["plan"]).startswith(GROUP)
         mine = [] if grouped else priced_periods(world, account_plan, until)
         priced += [p for p in mine if not is_credit(p.pricing)]

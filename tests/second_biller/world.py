@@ -141,8 +141,10 @@ class World:
 
     def plans_in(self, group: object) -> list[str]:
         """As they were linked."""
-        links = [one for one in self.all("planGroupLinks") if one["planGroup"] == group]
-        return [str(one["plan"]) for one in sorted(links, key=lambda one: one["_created"])]
+        links = [
+            plan_group_link for plan_group_link in self.all("planGroupLinks") if plan_group_link["planGroup"] == group
+        ]
+        return [str(link["plan"]) for link in sorted(links, key=lambda link: link["_created"])]
 
     def group_as_plan(self, code: str) -> Thing:
         """What a group charges itself: under no product, by the billing periods of its first plan."""
@@ -221,8 +223,8 @@ class World:
     # Commitments
 
     def commitments_of(self, members: list[str], kind: str) -> list[Thing]:
-        found = [c for c in self.all("commitments") if c["account"] in members]
-        return [c for c in found if (c.get("commitmentType") or "PREPAYMENT") == kind]
+        commitments = [c for c in self.all("commitments") if c["account"] in members]
+        return [c for c in commitments if (c.get("commitmentType") or "PREPAYMENT") == kind]
 
     def balances_of(self, members: list[str]) -> list[Thing]:
         return [b for b in self.all("balances") if b["account"] in members]
@@ -232,17 +234,17 @@ class World:
 
     def cuts(self, members: list[str]) -> set[date]:
         """The days on which slices are cut: everything that changes what could be drawn."""
-        found: set[date] = set()
+        edges: set[date] = set()
         for holder in [*self.commitments_of(members, "PREPAYMENT"), *self.balances_of(members)]:
             named = (holder.get(name) for name in ("startDate", "endDate", "rolloverEndDate"))
-            found |= {self.day_of(str(holder["account"]), value) for value in named if not absent(value)}
+            edges |= {self.day_of(str(holder["account"]), value) for value in named if not absent(value)}
         for commitment in self.commitments_of(members, "PREPAYMENT"):
             code = str(commitment["code"])
-            found |= {day(top_up["date"]) for top_up in self.top_ups[code]}
+            edges |= {day(top_up["date"]) for top_up in self.top_ups[code]}
             if code in self.cancels:
-                found.add(day(self.cancels[code]["date"]))
+                edges.add(day(self.cancels[code]["date"]))
         for balance in self.balances_of(members):
             told = self.transactions[str(balance["code"])]
-            found |= {self.day_of(str(balance["account"]), t["date"]) for t in told}
-            found |= {at for at, _ in top_ups(self, balance)}
-        return found
+            edges |= {self.day_of(str(balance["account"]), t["date"]) for t in told}
+            edges |= {at for at, _ in top_ups(self, balance)}
+        return edges

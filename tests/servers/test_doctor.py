@@ -53,18 +53,18 @@ from tests.servers.broken import (
     wrong_password,
 )
 from tests.servers.owned_postgres import OWNERS_PASSWORD
-from tests.servers.place import GREEN, LIMIT, PARTITIONS, Place, placed
 from tests.servers.rights import everything
 from tests.servers.secured_kafka import SecuredKafka, password_of
+from tests.servers.sound_servers import GREEN, LIMIT, PARTITIONS, Servers, running_servers
 from tests.servers.test_entering import pretender
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def place(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    async with placed(secured, tmp_path_factory.mktemp("doctor")) as found:
-        yield found
+async def servers(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    async with running_servers(secured, tmp_path_factory.mktemp("doctor")) as running:
+        yield running
 
 
 def red(report: Report) -> list[str]:
@@ -72,8 +72,8 @@ def red(report: Report) -> list[str]:
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-async def test_green_for_each_process_with_no_more_rights_than_it_needs(place: Place, process: str) -> None:
-    report = await examine([process], settings=place.settings(process))
+async def test_green_for_each_process_with_no_more_rights_than_it_needs(servers: Servers, process: str) -> None:
+    report = await examine([process], settings=servers.settings(process))
     assert report.is_green, red(report)
     assert {finding.status for finding in report.findings} <= {Status.OK, Status.NOT_TRIED}
     # Only who makes topics may see their settings, and no relay has ticked yet.
@@ -84,16 +84,20 @@ async def test_green_for_each_process_with_no_more_rights_than_it_needs(place: P
 
 
 @pytest.mark.parametrize("process", sorted(KAFKA_ALONE))
-async def test_who_asks_kafka_alone_needs_no_postgres(place: Place, process: str) -> None:
-    report = await examine([process], settings=place.settings(process, database_url=None, database_password_file=None))
+async def test_who_asks_kafka_alone_needs_no_postgres(servers: Servers, process: str) -> None:
+    report = await examine(
+        [process], settings=servers.settings(process, database_url=None, database_password_file=None)
+    )
     assert report.is_green, red(report)
-    assert not [one for one in report.findings if one.check.startswith("postgres") and one.status is Status.OK]
+    assert not [
+        finding for finding in report.findings if finding.check.startswith("postgres") and finding.status is Status.OK
+    ]
 
 
-async def test_without_a_secret_for_checkpoints_all_else_is_green(place: Place) -> None:
-    report = await examine(settings=place.settings(checkpoint_secret_file=None))
+async def test_without_a_secret_for_checkpoints_all_else_is_green(servers: Servers) -> None:
+    report = await examine(settings=servers.settings(checkpoint_secret_file=None))
     assert report.is_green, red(report)
-    [noted] = [one for one in report.findings if one.status is Status.NOTE]
+    [noted] = [finding for finding in report.findings if finding.status is Status.NOTE]
     assert noted.about == "TRUEUP_CHECKPOINT_SECRET"
 
 
@@ -101,19 +105,23 @@ async def run(settings: Settings, *options: str) -> tuple[int, str, str]:
     return await trueup("doctor", *options, environment=environment_of(settings, told_endpoints(settings)))
 
 
-async def test_the_command_ends_with_0_if_all_is_right(place: Place) -> None:
-    status, said, complained = await run(place.settings("all"))
+async def test_the_command_ends_with_0_if_all_is_right(servers: Servers) -> None:
+    status, said, complained = await run(servers.settings("all"))
     assert (status, complained) == (0, ""), said
     assert said.splitlines()[-1] == "green: nothing is wrong"
     assert all(secret not in said for secret in (OWNERS_PASSWORD, password_of("all")))
 
 
-async def test_the_command_ends_with_1_and_says_it_in_json(place: Place) -> None:
-    status, said, complained = await run(place.settings("nobody"), "--json", "--as", "relay")
-    found = json.loads(said)
-    assert (status, complained, found["green"]) == (1, "", False)
-    assert {one["check"] for one in found["findings"] if one["status"] == "wrong"} == {"kafka-right"}
-    assert all(one["mend"] and "\n" not in one["says"] for one in found["findings"] if one["status"] == "wrong")
+async def test_the_command_ends_with_1_and_says_it_in_json(servers: Servers) -> None:
+    status, said, complained = await run(servers.settings("nobody"), "--json", "--as", "relay")
+    report = json.loads(said)
+    assert (status, complained, report["green"]) == (1, "", False)
+    assert {finding["check"] for finding in report["findings"] if finding["status"] == "wrong"} == {"kafka-right"}
+    assert all(
+        finding["mend"] and "\n" not in finding["says"]
+        for finding in report["findings"]
+        if finding["status"] == "wrong"
+    )
 
 
 BROKEN: dict[Break, tuple[str, str]] = {
@@ -193,9 +201,9 @@ AS: dict[Break, list[str]] = {
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
-async def test_red_with_the_right_word(place: Place, broken: Break) -> None:
+async def test_red_with_the_right_word(servers: Servers, broken: Break) -> None:
     word, says = BROKEN[broken]
-    settings, now = await broken(place)
+    settings, now = await broken(servers)
     report = await examine(AS.get(broken, PROCESSES), now, settings)
     assert set(report.wrong_checks()) == {word}, red(report)
     [line] = red(report)
@@ -212,35 +220,35 @@ TICKS = {
 
 
 @pytest.mark.parametrize("off", TICKS, ids=str)
-async def test_the_relays_ticks_tell_of_kafkas_clock(place: Place, off: timedelta) -> None:
+async def test_the_relays_ticks_tell_of_kafkas_clock(servers: Servers, off: timedelta) -> None:
     prefix = f"ticks{off.total_seconds():.0f}."
-    cluster = Cluster(place.broker.setting_up.bootstrap, prefix=prefix)
+    cluster = Cluster(servers.broker.setting_up.bootstrap, prefix=prefix)
     await make_topics(cluster, PARTITIONS, int(LIMIT), {})
     now = datetime.now(UTC) + off
     quarter = datetime.fromtimestamp(now.timestamp() // 900 * 900, UTC)
     tick = seal(ClockTicked(now=quarter), source="clock/x", sequence=1, organization="", time=quarter, actor=RELAY)
     async with BatchWriter(cluster) as writer:
         await writer.append(CATALOG, 0, [Record(None, encode(tick))])
-    await place.broker.allow(list(everything("all", prefix)))
-    report = await examine(settings=place.settings(kafka_topic_prefix=prefix))
-    [found] = [one for one in report.findings if one.check == "clock" and one.about == "Kafka"]
+    await servers.broker.allow(list(everything("all", prefix)))
+    report = await examine(settings=servers.settings(kafka_topic_prefix=prefix))
+    [finding] = [finding for finding in report.findings if finding.check == "clock" and finding.about == "Kafka"]
     if TICKS[off] == "ok":
-        assert report.is_green and found.status is Status.OK, red(report)
+        assert report.is_green and finding.status is Status.OK, red(report)
     else:
-        assert red(report) == [str(found)] and re.search(TICKS[off], str(found)), red(report)
+        assert red(report) == [str(finding)] and re.search(TICKS[off], str(finding)), red(report)
 
 
-async def test_a_certificate_of_kafka_for_another_name(place: Place) -> None:
+async def test_a_certificate_of_kafka_for_another_name(servers: Servers) -> None:
     async with pretender("elsewhere") as address:
-        report = await examine(settings=place.settings(kafka_bootstrap=address))
+        report = await examine(settings=servers.settings(kafka_bootstrap=address))
     [line] = red(report)
     assert line.startswith("wrong     kafka-tls") and "IP address mismatch" in line, line
 
 
 async def test_a_secret_that_cannot_be_read_is_a_finding_like_any_other(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in environment_of(place.settings(), told_endpoints(place.settings())).items():
+    for name, value in environment_of(servers.settings(), told_endpoints(servers.settings())).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TRUEUP_KAFKA_PASSWORD_FILE", "/nowhere/secret")
     [line] = red(await examine())

@@ -72,7 +72,10 @@ async def use(cluster: Cluster, broker: SecuredKafka) -> None:
             await writer.append(topic, 0, [Record(None, b"one"), Record(None, b"two")])
         async with LogReader(cluster) as reader:
             assert (await reader.end_offsets(topic, [0])) == {0: 2}
-            assert [one.value async for polled in reader.read(topic, 0, 0, 2) for one in polled] == [b"one", b"two"]
+            assert [record.value async for polled in reader.read(topic, 0, 0, 2) for record in polled] == [
+                b"one",
+                b"two",
+            ]
         async with NoteWriter(cluster, f"notes-of-{topic}", topic) as notes:
             await notes.write(Note(7, "seven"))
         assert await asking.read_note(f"notes-of-{topic}", topic) == Note(7, "seven")
@@ -96,7 +99,7 @@ async def by_group(cluster: Cluster, topic: str) -> None:
     async with consuming(cluster, topic, f"group-of-{topic}", Assigned(), 6_000, 10) as fetching:
         fetching.seek({0: 0})
         polled = await fetching.fetch(10.0, {0: 0})
-        assert [one.value for one in polled[0].records] == [b"one", b"two"]
+        assert [record.value for record in polled[0].records] == [b"one", b"two"]
 
 
 @pytest.fixture(autouse=True, scope="module")

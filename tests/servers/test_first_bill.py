@@ -58,7 +58,7 @@ async def from_nothing_to_a_bill(installation: Installation, doctors: Sequence[s
     """The page's steps. Returns what stands in the read models then."""
     before = await examined(installation, "migrate")
     # Only what the migration is about to make is missing.
-    missing = {one.check for one in before.findings if one.status is Status.WRONG}
+    missing = {finding.check for finding in before.findings if finding.status is Status.WRONG}
     assert missing and missing <= {Check.STORE, Check.READ_MODELS, Check.KAFKA_TOPIC}, red(before)
     await installation.migrate()
     for process in doctors:

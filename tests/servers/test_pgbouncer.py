@@ -29,20 +29,20 @@ SELECT current_user::text AS who, current_setting('trueup.organization', true) A
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OwnedPostgres]:
-    found = OwnedPostgres(tmp_path_factory.mktemp("bounced"))
-    await found.start()
-    async with connected(found._url("trueup")) as connection:
+    server = OwnedPostgres(tmp_path_factory.mktemp("bounced"))
+    await server.start()
+    async with connected(server._url("trueup")) as connection:
         await migrate_store(connection)
         await make_roles(connection, pytest.fail)
-    yield found
-    await found.stop()
+    yield server
+    await server.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bouncer(postgres: OwnedPostgres, tmp_path: Path) -> AsyncIterator[PgBouncer]:
     tmp_path.chmod(0o755)
-    async with bouncing(tmp_path / "bouncer", postgres.socket) as found:
-        yield found
+    async with bouncing(tmp_path / "bouncer", postgres.socket) as running:
+        yield running
 
 
 async def test_each_transaction_is_its_own_organizations_whoever_shares_its_session(
@@ -55,12 +55,12 @@ async def test_each_transaction_is_its_own_organizations_whoever_shares_its_sess
             async with pool.of(organization).connection() as connection:
                 row = await connection.fetchrow(_WHO)
                 async with connection.transaction():
-                    held = await connection.fetchrow(_WHO)
+                    held_connection = await connection.fetchrow(_WHO)
                     await asyncio.sleep(0)
                     again = await connection.fetchval("SELECT current_setting('trueup.organization', true)")
-            seen.update((row["pid"], held["pid"]))
-            for one in (row, held):
-                assert (one["who"], one["organization"]) == ("trueup_api", organization)
+            seen.update((row["pid"], held_connection["pid"]))
+            for backend in (row, held_connection):
+                assert (backend["who"], backend["organization"]) == ("trueup_api", organization)
             assert again == organization
 
     async with open_postgres(postgres._url("trueup"), role=Role.API, most=10, pooler=bouncer.url) as pool:
@@ -95,11 +95,11 @@ async def test_the_doctor_says_that_what_needs_sessions_has_none(
 ) -> None:
     told = {"home": tmp_path, "kafka_bootstrap": "127.0.0.1:1"}
     report = await examine(settings=load_settings(**told, database_url=bouncer.url))
-    [line] = [str(one) for one in report.findings if one.check == "postgres-session"]
+    [line] = [str(finding) for finding in report.findings if finding.check == "postgres-session"]
     assert line.startswith("wrong") and "gives each transaction another session; set its pool_mode to session" in line
     async with bouncing(tmp_path / "by-session", postgres.socket, "session", 10) as by_session:
         report = await examine(settings=load_settings(**told, database_url=by_session.url))
-    [line] = [str(one) for one in report.findings if one.check == "postgres-session"]
+    [line] = [str(finding) for finding in report.findings if finding.check == "postgres-session"]
     assert line.startswith("ok"), line
 
 
@@ -109,7 +109,7 @@ async def test_the_doctor_knows_where_a_pooler_leads(
     async def about(pooler: str, database: str) -> str:
         told = {"home": tmp_path, "kafka_bootstrap": "127.0.0.1:1", "database_url": postgres._url(database)}
         report = await examine(settings=load_settings(**told, database_pooler_url=pooler))
-        return "".join(str(one) for one in report.findings if one.about == "TRUEUP_DATABASE_POOLER_URL")
+        return "".join(str(finding) for finding in report.findings if finding.about == "TRUEUP_DATABASE_POOLER_URL")
 
     assert (await about(bouncer.url, "trueup")).startswith("ok        postgres-pooler")
     assert "reaches another database; have it pool for" in await about(bouncer.url, "postgres")
@@ -137,8 +137,8 @@ async def test_the_story_is_billed_by_way_of_it_and_the_api_needs_it(tmp_path: P
                 left = await left_by(url, wire)
                 assert sum(Decimal(row["total"]) for row in left["usage_totals"]) == expected_calls()
                 assert left["bills"]
-                asked = [wire.ask("GET", "/products") for _ in range(3 * CONNECTIONS)]
-                assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+                requests = [wire.ask("GET", "/products") for _ in range(3 * CONNECTIONS)]
+                assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200}
                 await bouncer.stop()
                 async with stranger(system.addresses.api_url) as client:
                     await healthy(client)

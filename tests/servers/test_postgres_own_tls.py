@@ -27,21 +27,21 @@ OTHER_CA = f"sslrootcert={PEM / 'other-ca.pem'}"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DebianPostgres]:
-    found = DebianPostgres(tmp_path_factory.mktemp("debian"))
-    await found.start()
-    async with connected(found._url("trueup")) as connection:
+    server = DebianPostgres(tmp_path_factory.mktemp("debian"))
+    await server.start()
+    async with connected(server._url("trueup")) as connection:
         await connection.execute("CREATE ROLE reader LOGIN PASSWORD 'reader-knows-it'")
-    yield found
-    await found.stop()
+    yield server
+    await server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DebianPostgres]:
     """Its certificate is of the same authority, for another name."""
-    found = DebianPostgres(tmp_path_factory.mktemp("elsewhere"), "elsewhere")
-    await found.start()
-    yield found
-    await found.stop()
+    server = DebianPostgres(tmp_path_factory.mktemp("elsewhere"), "elsewhere")
+    await server.start()
+    yield server
+    await server.stop()
 
 
 def at(server: DebianPostgres, parameters: str, user: str = "trueup", password: str = "") -> str:
@@ -51,10 +51,10 @@ def at(server: DebianPostgres, parameters: str, user: str = "trueup", password: 
 async def test_we_prove_who_we_are_by_a_certificate_and_it_does(server: DebianPostgres) -> None:
     url = at(server, f"sslmode=verify-full&{TRUST}&{OURS}")
     async with connected(url) as connection, open_postgres(url, most=1) as pool, pool.connection() as pooled:
-        for one in (connection, pooled):
-            found = await one.fetchrow(_TLS)
-            assert found["ssl"] and found["version"] in ("TLSv1.2", "TLSv1.3")
-            assert found["client_dn"] == "/CN=trueup"
+        for reached in (connection, pooled):
+            session = await reached.fetchrow(_TLS)
+            assert session["ssl"] and session["version"] in ("TLSv1.2", "TLSv1.3")
+            assert session["client_dn"] == "/CN=trueup"
 
 
 async def test_a_password_over_tls(server: DebianPostgres) -> None:
@@ -128,7 +128,7 @@ async def test_the_name_counts_also_where_several_hosts_are_given(
         assert await connection.fetchval("SHOW port") == str(server.port), "the one whose name is right"
     report = Report()
     assert await examine_hosts(report, url)
-    [line] = [str(one) for one in report.findings if one.status == "wrong"]
+    [line] = [str(finding) for finding in report.findings if finding.status == "wrong"]
     assert line.startswith(f"wrong     postgres-tls       127.0.0.1:{elsewhere.port}: shows a certificate")
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
         await asyncpg.connect(at(server, "sslmode=disable"))

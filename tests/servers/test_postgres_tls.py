@@ -35,8 +35,8 @@ async def test_a_server_that_is_trusted_is_spoken_to(stack: Stack, parameters: s
             open_postgres(url, most=1) as postgres,
             postgres.connection() as pooled,
         ):
-            for one in (connection, pooled):
-                assert await one.fetchval("SELECT current_setting('application_name')") == "trueup-tests"
+            for reached in (connection, pooled):
+                assert await reached.fetchval("SELECT current_setting('application_name')") == "trueup-tests"
 
 
 async def test_a_certificate_of_ours_is_shown(stack: Stack) -> None:

@@ -48,7 +48,7 @@ def bundles(draw: st.DrawFn) -> Random:
         "counterPricings": [draw(seat_prices())],
         "accounts": accounts,
         "commitments": draw(commitments(contract)),
-        "balances": [draw(balances(code, [one["code"] for one in accounts], contract)) for code in BALANCES],
+        "balances": [draw(balances(code, [account["code"] for account in accounts], contract)) for code in BALANCES],
     }
     lists |= draw(schedules(lists["balances"]))
     organization = {
@@ -94,10 +94,10 @@ def plans(draw: st.DrawFn) -> list[Fields]:
         "billFrequencyInterval": draw(picked(1, 2)),
     }
     made = []
-    for place, code in enumerate(PLANS):
-        prices = [draw(pricings("mix", 10 * place + n, "compoundAggregation")) for n in range(draw(picked(0, 1, 2)))]
-        prices += [draw(pricings(code, 10 * place + 5)) for code in draw(picked([], ["a"], ["b"]))]
-        plan = draw(fees({"code": code, "product": f"product-{place}", "pricings": prices}))
+    for number, code in enumerate(PLANS):
+        prices = [draw(pricings("mix", 10 * number + n, "compoundAggregation")) for n in range(draw(picked(0, 1, 2)))]
+        prices += [draw(pricings(code, 10 * number + 5)) for code in draw(picked([], ["a"], ["b"]))]
+        plan = draw(fees({"code": code, "product": f"product-{number}", "pricings": prices}))
         made.append(plan | billed | draw(picked({}, {"standingChargeInterval": 2})))
     return made
 
@@ -134,8 +134,8 @@ def balances(draw: st.DrawFn, code: str, accounts: list[str], contract: Fields) 
 def schedules(draw: st.DrawFn, wallets: list[Fields]) -> dict[str, list[Fields]]:
     """Of each balance one of either kind, from a day of its term on."""
     top_ups, charges = [], []
-    for one in wallets:
-        code, first, end = one["code"], date.fromisoformat(one["startDate"]), one["endDate"]
+    for wallet in wallets:
+        code, first, end = wallet["code"], date.fromisoformat(wallet["startDate"]), wallet["endDate"]
         start = (first + timedelta(days=draw(st.integers(0, (date.fromisoformat(end) - first).days)))).isoformat()
         top_up = {"code": f"refill-{code}", "balance": code, "amount": draw(st.integers(1, 20)), "startDate": start}
         how = {"frequency": draw(picked("DAILY", "WEEKLY", "MONTHLY")), "frequencyInterval": draw(st.integers(1, 9))}

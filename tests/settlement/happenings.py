@@ -19,7 +19,7 @@ AMOUNTS = st.integers(0, 90).map(Decimal)
 SCHEDULES = st.sampled_from(["balanceTransactionSchedule", "balanceChargeSchedule"])
 #: Kind, code and fields.
 CHANGES = st.sampled_from([
-    *(("compoundAggregation", "mix", {"calculation": one.format(one="b", other="a")}) for one in FORMULAS),
+    *(("compoundAggregation", "mix", {"calculation": formula.format(one="b", other="a")}) for formula in FORMULAS),
     ("compoundAggregation", "mix", {"rounding": "DOWN", "quantityPerUnit": 2}),
     ("aggregation", "a", {"defaultValue": 3}),
     ("aggregation", "b", {"quantityPerUnit": 2, "rounding": "UP"}),
@@ -163,6 +163,6 @@ def happenings(accounts: list[str]) -> st.SearchStrategy[Happening]:
         BundlePlayer.cancel: (picked("prepaid", "least"), days(), policy),
         BundlePlayer.remove: (REMOVED,),
     }
-    one = {happening.__name__: st.tuples(*arguments) for happening, arguments in takes.items()}
-    every = [st.tuples(st.just(name), arguments) for name, arguments in one.items()]
-    return st.one_of(*[st.tuples(st.just("use"), one["use"])] * 5, *every)
+    strategies = {happening.__name__: st.tuples(*arguments) for happening, arguments in takes.items()}
+    every = [st.tuples(st.just(name), arguments) for name, arguments in strategies.items()]
+    return st.one_of(*[st.tuples(st.just("use"), strategies["use"])] * 5, *every)

@@ -26,8 +26,8 @@ OWN = tuple(kind.attribute for kind in KINDS.values() if kind.owner != "catalog"
 def play_text(text: str) -> MemoryPlayer:
     """A player that played the story; whatever this expects holds."""
     player = MemoryPlayer()
-    for one in play(parse_story(load_yaml(text)), player):
-        assert not one.differences, one.differences
+    for result in play(parse_story(load_yaml(text)), player):
+        assert not result.differences, result.differences
     return player
 
 
@@ -94,11 +94,11 @@ def document_of(kind: str, code: str, fields: dict[str, Any]) -> Document:
 def lined(value: Any) -> Any:
     """Plain dicts and floats as the YAML loader gives them."""
     if isinstance(value, dict):
-        found = Mapping(1)
-        found.update({name: lined(one) for name, one in value.items()})
-        return found
+        mapping = Mapping(1)
+        mapping.update({name: lined(member) for name, member in value.items()})
+        return mapping
     if isinstance(value, list):
-        return [lined(one) for one in value]
+        return [lined(member) for member in value]
     return _decimal_of(value) if isinstance(value, float) else value
 
 

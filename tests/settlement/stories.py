@@ -44,7 +44,7 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def pricings(draw: st.DrawFn, aggregation: str, place: int, named: str = "aggregation") -> dict[str, Any]:
+def pricings(draw: st.DrawFn, aggregation: str, number: int, named: str = "aggregation") -> dict[str, Any]:
     limits = [0, *sorted(draw(st.sets(st.integers(1, 60), max_size=2)))]
     cumulative = draw(st.booleans())
     spans = draw(st.booleans()) and draw(st.booleans())
@@ -53,7 +53,7 @@ def pricings(draw: st.DrawFn, aggregation: str, place: int, named: str = "aggreg
         for limit in limits
     ]
     pricing = {
-        "code": f"price-{place}",
+        "code": f"price-{number}",
         named: aggregation,
         "cumulative": cumulative,
         "tiersSpanPlan": spans,
@@ -69,11 +69,11 @@ def pricings(draw: st.DrawFn, aggregation: str, place: int, named: str = "aggreg
 
 
 @st.composite
-def commitments(draw: st.DrawFn, place: int, plans: list[str]) -> dict[str, Any]:
+def commitments(draw: st.DrawFn, number: int, plans: list[str]) -> dict[str, Any]:
     start = draw(days(0, 60))
     end = start + timedelta(days=draw(st.integers(2, 80)))
     fields: dict[str, Any] = {
-        "code": f"commitment-{place}",
+        "code": f"commitment-{number}",
         "account": draw(st.sampled_from(["acme", "acme", "kid"])),
         "amount": draw(st.integers(1, 300)),
         "startDate": start.isoformat(),
@@ -127,18 +127,18 @@ def schedule_changes() -> st.SearchStrategy[tuple[str, str, date, int | None]]:
     """Another amount from a day on, or the end."""
     kinds = st.sampled_from([("balanceTransactionSchedule", "refill"), ("balanceChargeSchedule", "fee")])
     amounts = st.one_of(st.none(), st.integers(1, 30), st.integers(1, 30))
-    return st.tuples(kinds, days(5, 90), amounts).map(lambda one: (*one[0], *one[1:]))
+    return st.tuples(kinds, days(5, 90), amounts).map(lambda parts: (*parts[0], *parts[1:]))
 
 
 @st.composite
 def families(draw: st.DrawFn) -> Random:
     """A parent with two children: one of its own plan from some day on, one pooled for ever."""
     plans, aggregations = [], []
-    for place in range(draw(st.integers(1, 2))):
-        code = f"plan-{place}"
+    for plan_number in range(draw(st.integers(1, 2))):
+        code = f"plan-{plan_number}"
         priced = []
         for number in range(draw(st.integers(1, 2))):
-            aggregation = f"sum_{place}_{number}"
+            aggregation = f"sum_{plan_number}_{number}"
             function = draw(st.sampled_from(FUNCTIONS))
             rounding = draw(st.sampled_from(["NONE", "UP", "DOWN", "NEAREST"]))
             per_unit = draw(st.sampled_from([1, 1, 3]))
@@ -153,9 +153,9 @@ def families(draw: st.DrawFn) -> Random:
                 }
             )
             for again in range(draw(st.integers(1, 2))):
-                priced.append(draw(pricings(aggregation, place * 100 + number * 10 + again)))
+                priced.append(draw(pricings(aggregation, plan_number * 100 + number * 10 + again)))
         for again in range(draw(st.integers(0, 2))):
-            priced.append(draw(pricings("mix", place * 100 + 50 + again, "compoundAggregation")))
+            priced.append(draw(pricings("mix", plan_number * 100 + 50 + again, "compoundAggregation")))
         plan = {
             "code": code,
             "product": draw(st.sampled_from(["alpha", "beta"])),
@@ -189,19 +189,19 @@ def families(draw: st.DrawFn) -> Random:
             {"code": "kid", "parentAccount": "acme", "plans": draw(st.sampled_from([own, []]))},
             {"code": "pooled", "parentAccount": "acme"},
         ]
-    terms = [draw(commitments(place, codes)) for place in range(draw(st.integers(0, 3)))]
+    terms = [draw(commitments(number, codes)) for number in range(draw(st.integers(0, 3)))]
     if len(accounts) == 1:
-        terms = [{**one, "account": "acme"} for one in terms]
+        terms = [{**term, "account": "acme"} for term in terms]
     lists: dict[str, list[dict[str, Any]]] = {
         "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
         "aggregations": aggregations,
         "compoundAggregations": [
             {
                 "code": "mix",
-                "calculation": draw(st.sampled_from(FORMULAS)).format(one=one["code"], other=other["code"]),
+                "calculation": draw(st.sampled_from(FORMULAS)).format(one=first["code"], other=other["code"]),
                 "evaluateNullAggregations": draw(st.booleans()),
             }
-            for one, other in [(aggregations[0], aggregations[-1])]
+            for first, other in [(aggregations[0], aggregations[-1])]
         ],
         "plans": plans,
         **grouped,
@@ -224,8 +224,8 @@ def families(draw: st.DrawFn) -> Random:
         bands = [{"lowerLimit": 0, "unitPrice": draw(st.integers(1, 5))}]
         price = {"code": "seat-price", "counter": "seats", "plan": codes[0], "startDate": "2026-01-01"}
         lists["counterPricings"] = [price | {"pricingBands": bands}]
-        one = st.tuples(st.just("acme"), days(0, 100), st.integers(0, 9))
-        adjustments = draw(st.lists(one, max_size=4, unique_by=lambda item: item[1]))
+        adjustment = st.tuples(st.just("acme"), days(0, 100), st.integers(0, 9))
+        adjustments = draw(st.lists(adjustment, max_size=4, unique_by=lambda item: item[1]))
     top_ups = draw(st.lists(st.tuples(st.just("commitment-0"), st.integers(1, 90), days()), max_size=2))
     policies = st.sampled_from([None, "WAIVE", "KEEP", "PRORATE"])
     cancels = draw(st.lists(st.tuples(st.just("commitment-1"), days(), policies), max_size=1))

@@ -31,8 +31,8 @@ numbers = st.decimals(-1000, 1000, places=3)
 
 def state_of(function: AggregationFunction, number: Decimal, minute: int) -> DayState:
     aggregation = MeterAggregation("a", function, "q", ())
-    [found] = contributions([aggregation], {"q": number}, {}, START + timedelta(minutes=minute), f"id-{minute}")
-    return found.value
+    [contribution] = contributions([aggregation], {"q": number}, {}, START + timedelta(minutes=minute), f"id-{minute}")
+    return contribution.value
 
 
 @given(st.sampled_from(FUNCTIONS), st.lists(numbers, min_size=1, max_size=8), st.data())
@@ -87,8 +87,10 @@ def test_a_record_without_the_field_or_with_a_text_for_a_number_adds_nothing() -
 
 def test_a_segment_has_one_text() -> None:
     aggregation = MeterAggregation("a", "SUM", "q", ("region", "tier"))
-    [one] = contributions([aggregation], {"q": Decimal(1), "tier": Decimal("2.0")}, {"region": "eu"}, START, "x")
-    assert one.segment == segment_text({"tier": "2", "region": "eu"}) == '{"region":"eu","tier":"2"}'
+    [contribution] = contributions(
+        [aggregation], {"q": Decimal(1), "tier": Decimal("2.0")}, {"region": "eu"}, START, "x"
+    )
+    assert contribution.segment == segment_text({"tier": "2", "region": "eu"}) == '{"region":"eu","tier":"2"}'
     assert segment_text({}) == ""
 
 

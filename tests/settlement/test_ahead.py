@@ -21,10 +21,10 @@ laws = settings(max_examples=20, deadline=None, suppress_health_check=list(Healt
 
 def bill_ahead(player: MemoryPlayer, account: str | None, day: date) -> int:
     """Bill all usage that has arrived; returns how many bills that was. Each is derived again as it was issued."""
-    held = family_of(player)
-    ids = [id for id, one in held.terms.accounts.items() if account in (None, one.code)]
-    drafts = [draft for id in ids for draft in draft_bills(held, date=day, account_id=id, accrued=True)]
-    before = replace(held, billed=deepcopy(held.billed))
+    account_family = family_of(player)
+    ids = [id for id, account_terms in account_family.terms.accounts.items() if account in (None, account_terms.code)]
+    drafts = [draft for id in ids for draft in draft_bills(account_family, date=day, account_id=id, accrued=True)]
+    before = replace(account_family, billed=deepcopy(account_family.billed))
     for draft in drafts:
         bill = player.issue_draft(draft)
         again = draft_again(before, bill)
@@ -47,10 +47,12 @@ def test_bills_ahead_add_up_to_what_one_bill_would_have_been(data: st.DataObject
         else:
             player.bill(day, account)
     player.bill(END, None)
-    held = family_of(player)
-    due = {key: one.money for key, one in settle(held, through=END, accrued=False).lines.items() if one.amount}
-    assert {key: one.amount for key, one in held.billed.by_key.items() if one.amount} == due
-    assert draft_bills(held, date=END) == []
+    account_family = family_of(player)
+    due = {
+        key: line.money for key, line in settle(account_family, through=END, accrued=False).lines.items() if line.amount
+    }
+    assert {key: billed.amount for key, billed in account_family.billed.by_key.items() if billed.amount} == due
+    assert draft_bills(account_family, date=END) == []
 
 
 @laws
@@ -61,12 +63,14 @@ def test_what_was_billed_ahead_is_not_given_back_on_the_way(data: st.DataObject,
         player.usage(record)
     while bill_ahead(player, None, day):
         pass
-    held = family_of(player)
-    assert draft_bills(held, date=day) == []
+    account_family = family_of(player)
+    assert draft_bills(account_family, date=day) == []
     # Nor is anything drawn twice: what bills drew is what all usage draws.
-    drawn = sum((line.amount for key, line in held.billed.by_key.items() if key.pays), Decimal(0))
-    through = held.billed.through(day)
-    assert -drawn == sum((draw.amount for draw in settle(held, through=through, accrued=True).draws), Decimal(0))
+    drawn = sum((line.amount for key, line in account_family.billed.by_key.items() if key.pays), Decimal(0))
+    through = account_family.billed.through(day)
+    assert -drawn == sum(
+        (draw.amount for draw in settle(account_family, through=through, accrued=True).draws), Decimal(0)
+    )
 
 
 @laws
@@ -82,6 +86,6 @@ def test_a_voided_bill_ahead_leaves_all_as_it_was(data: st.DataObject, family: R
         billed.evolve(BillVoided(bill_id=bill.bill_id, account_id=bill.account_id, root_id=bill.root_id))
     assert billed.ahead_until is None
     after = draft_bills(family_of(player), date=END)
-    assert [(one.account_id, one.currency, one.total) for one in after] == [
-        (one.account_id, one.currency, one.total) for one in before
+    assert [(outlook.account_id, outlook.currency, outlook.total) for outlook in after] == [
+        (outlook.account_id, outlook.currency, outlook.total) for outlook in before
     ]

@@ -15,25 +15,25 @@ from services.simulate.naming import SOURCE, id_of
 from services.simulate.player import UsageRecord
 from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
 from tests.settlement.stories import DAYS, START, Random, days, families, usage
-from tests.settlement.test_laws import known
+from tests.settlement.test_laws import amounts_of
 
 laws = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def taken(totals: Totals) -> Totals:
     """The totals as they are, whatever is added to them later."""
-    return {key: dict(held) for key, held in totals.items()}
+    return {key: dict(days) for key, days in totals.items()}
 
 
 def moved_between(before: Totals, now: Totals) -> Moved:
     """The days of totals that differ."""
-    found = {}
+    family_lists = {}
     for key in before.keys() | now.keys():
         old, new = before.get(key, {}), now.get(key, {})
         changed = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
         if changed:
-            found[key] = changed
-    return found
+            family_lists[key] = changed
+    return family_lists
 
 
 def by_change(settlement: Settlement, kept: Kept | None) -> bool:
@@ -47,9 +47,9 @@ def usual(family: Random) -> Random:
 
     def plain(fields: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in fields.items() if name not in unusual}
-        return {**kept, "pricings": [plain(one) for one in kept["pricings"]]} if "pricings" in kept else kept
+        return {**kept, "pricings": [plain(pricing) for pricing in kept["pricings"]]} if "pricings" in kept else kept
 
-    of_plans = {name: [plain(one) for one in family.lists.get(name, [])] for name in ("plans", "planGroups")}
+    of_plans = {name: [plain(document) for document in family.lists.get(name, [])] for name in ("plans", "planGroups")}
     without_counters: dict[str, list[dict[str, Any]]] = {"counters": [], "counterPricings": []}
     return replace(family, lists={**family.lists, **of_plans, **without_counters}, adjustments=[])
 
@@ -60,8 +60,8 @@ def writes(draw: st.DrawFn, accounts: list[str]) -> list[list[UsageRecord]]:
     given_at = draw(st.lists(days(0, DAYS), min_size=1, max_size=4))
     records = draw(st.lists(usage(accounts), min_size=3, max_size=10))
     placed = [
-        replace(one, ts=one.ts + timedelta(days=(draw(st.sampled_from(given_at)) - one.ts.date()).days))
-        for one in records
+        replace(record, ts=record.ts + timedelta(days=(draw(st.sampled_from(given_at)) - record.ts.date()).days))
+        for record in records
     ]
     cuts = sorted(draw(st.sets(st.integers(1, len(placed) - 1), max_size=4)))
     return [placed[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(placed)], strict=True)]
@@ -83,7 +83,7 @@ def test_settlement_by_change_equals_settlement_from_scratch(
         moved = moved_between(before, now.totals)
         through = data.draw(st.sampled_from([through, through, through, through + timedelta(days=9)]))
         lived = settle(Family(terms, now.totals, now.billed), through=through, accrued=accrued, kept=kept, moved=moved)
-        assert known(lived) == known(settle(now, through=through, accrued=accrued))
+        assert amounts_of(lived) == amounts_of(settle(now, through=through, accrued=accrued))
         assert lived.states() == lived.commitments | lived.balances
         same_day = kept is not None and kept.through == through
         assert by_change(lived, kept) == (same_day and not lived.credits) or not is_usual
@@ -101,14 +101,14 @@ def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject
         player.usage(record)
     before = taken(player.used.totals)
     kept = settle(Family(terms, before, family_of(player).billed), through=START, accrued=True).kept
-    for record in (one for write in later for one in write):
+    for record in (record for write in later for record in write):
         player.usage(record)
     now = Family(terms, family_of(player).totals, family_of(player).billed)
     for _ in range(2):
         lived = settle(now, through=START, accrued=True, kept=kept, moved=moved_between(before, now.totals))
-        assert known(lived) == known(settle(now, through=START, accrued=True))
+        assert amounts_of(lived) == amounts_of(settle(now, through=START, accrued=True))
     again = settle(Family(terms, before, now.billed), through=START, accrued=True, kept=kept, moved={})
-    assert known(again) == known(settle(Family(terms, before, now.billed), through=START, accrued=True))
+    assert amounts_of(again) == amounts_of(settle(Family(terms, before, now.billed), through=START, accrued=True))
 
 
 #: A tiered price, a prepayment for the whole year and one that cuts January, and usage before and behind the cut.
@@ -163,15 +163,17 @@ def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> 
             **{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", "function": "SUM", **parts}
         )
     )
-    held = player.family(ACME)
-    before = Family(held.terms, taken(held.totals), held.billed)
+    account_family = player.family(ACME)
+    before = Family(account_family.terms, taken(account_family.totals), account_family.billed)
     kept = settle(before, through=THROUGH, accrued=True).kept
     for record in records:
         player.usage(record)
     now = player.family(ACME)
     moved = moved_between(before.totals, now.totals)
-    lived = settle(Family(held.terms, now.totals, now.billed), through=through, accrued=True, kept=kept, moved=moved)
-    assert known(lived) == known(settle(now, through=through, accrued=True))
+    lived = settle(
+        Family(account_family.terms, now.totals, now.billed), through=through, accrued=True, kept=kept, moved=moved
+    )
+    assert amounts_of(lived) == amounts_of(settle(now, through=through, accrued=True))
     return lived, kept
 
 
@@ -199,12 +201,12 @@ def test_a_slice_that_is_gone_gives_back_what_it_drew() -> None:
 @pytest.mark.parametrize("day", [date(2026, 1, 10), date(2026, 2, 10)])
 def test_a_day_that_is_gone_is_settled_as_if_it_had_never_been(day: date) -> None:
     lived, _ = after_more(usage_on(date(2026, 1, 18)))
-    held, key = lived.family, (ACME, id_of("aggregation", "units"), "")
-    without = {one: state for one, state in held.totals[key].items() if one != day}
-    fewer = Family(held.terms, {**held.totals, key: without}, held.billed)
+    account_family, key = lived.family, (ACME, id_of("aggregation", "units"), "")
+    without = {total_day: state for total_day, state in account_family.totals[key].items() if total_day != day}
+    fewer = Family(account_family.terms, {**account_family.totals, key: without}, account_family.billed)
     again = settle(fewer, through=THROUGH, accrued=True, kept=lived.kept, moved={key: {day}})
     assert by_change(again, lived.kept)
-    assert known(again) == known(settle(fewer, through=THROUGH, accrued=True))
+    assert amounts_of(again) == amounts_of(settle(fewer, through=THROUGH, accrued=True))
 
 
 def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None:
@@ -215,14 +217,22 @@ def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None
 
 def test_a_charge_of_another_period_is_neither_rated_nor_drawn_again() -> None:
     lived, kept = after_more(usage_on(date(2026, 3, 3)))
-    assert all(any(one is held for held in lived.kept.rated.usage.values()) for one in kept.rated.usage.values())
-    assert all(one is held for one, held in zip(lived.kept.drawn.outcomes, kept.drawn.outcomes, strict=False))
+    assert all(
+        any(rated is rated_before for rated_before in lived.kept.rated.usage.values())
+        for rated in kept.rated.usage.values()
+    )
+    assert all(
+        outcome is outcome_before
+        for outcome, outcome_before in zip(lived.kept.drawn.outcomes, kept.drawn.outcomes, strict=False)
+    )
 
 
 def test_a_slice_before_what_moved_is_neither_rated_nor_drawn_again() -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 18)))
-    [first] = [one for one in lived.usage if one.pool.start == date(2026, 1, 1)]
-    [before] = [one for many in kept.rated.usage.values() for one in many if one.pool.start == date(2026, 1, 1)]
+    [first] = [charge for charge in lived.usage if charge.pool.start == date(2026, 1, 1)]
+    [before] = [
+        charge for charges in kept.rated.usage.values() for charge in charges if charge.pool.start == date(2026, 1, 1)
+    ]
     assert first.steps[0] is before.steps[0] and first.steps[1] != before.steps[1]
     assert lived.kept.drawn.outcomes[0] is kept.drawn.outcomes[0]
 
@@ -246,5 +256,5 @@ def test_usage_under_a_credit_settles_all_of_it_whatever_made_the_credit() -> No
 
 def test_a_balance_that_did_not_move_is_told_by_the_same_state() -> None:
     lived, kept = after_more(usage_on(date(2026, 2, 10)), amount=20)
-    [state] = [one for one in lived.commitments.values() if one.amount == 20]
+    [state] = [commitment for commitment in lived.commitments.values() if commitment.amount == 20]
     assert kept.fund_state(0) is state  # January exhausted it

@@ -92,7 +92,7 @@ def test_years_from_a_leap_day_start_on_the_last_of_february(interval: int, year
 def test_a_day_lasts_from_its_midnight_to_the_next(zone: str, inside: date, part: int) -> None:
     """Of 23 hours, 25 or any other number: every instant between two midnights lies in the first one's day."""
     opens, closes = (
-        datetime.combine(one, time(), time_zone(zone)).astimezone(UTC) for one in (inside, inside + timedelta(days=1))
+        datetime.combine(day, time(), time_zone(zone)).astimezone(UTC) for day in (inside, inside + timedelta(days=1))
     )
     assert local_day(opens + (closes - opens) * part / 10_000, zone) == inside
     assert local_day(closes, zone) == inside + timedelta(days=1)

@@ -70,9 +70,9 @@ def test_a_refused_fund_says_why() -> None:
     player = played(f"currency: EUR, amount: 100, amountPrePaid: 100, {YEAR}", USE)
     settlement = settle(player.family(id_of("account", "acme")), through=date(2026, 2, 1), accrued=False)
     [charge] = [key for key in settlement.charges if key.type == "USAGE"]
-    [one] = settlement.considered(charge, date(2026, 1, 1))
-    assert one.place is None
-    assert one.reason == "it is in EUR, the charge in USD"
+    [considered] = settlement.considered(charge, date(2026, 1, 1))
+    assert considered.place is None
+    assert considered.reason == "it is in EUR, the charge in USD"
 
 
 def test_a_scheduled_fee_alone_makes_an_ad_hoc_bill() -> None:
@@ -131,12 +131,12 @@ def test_unpriced_usage_is_kept_and_shown() -> None:
         f"amount: 20, {YEAR}", USE + "  - usage: {account: acme, meter: m, ts: 2025-12-31T00:00:00Z, measure: {q: 5}}\n"
     )
     family = player.family(id_of("account", "acme"))
-    [one] = settle(family, through=date(2026, 2, 1), accrued=True).unpriced
-    assert one.days == (date(2025, 12, 31),)
+    [unpriced] = settle(family, through=date(2026, 2, 1), accrued=True).unpriced
+    assert unpriced.days == (date(2025, 12, 31),)
     [document] = unpriced_documents(family, player.resources, id_of("account", "acme"))
     assert document == {
         "accountId": id_of("account", "acme"),
-        "aggregationId": one.aggregation_id,
+        "aggregationId": unpriced.aggregation_id,
         "meterId": id_of("meter", "m"),
         "quantity": Decimal(5),
         "from": "2025-12-31",
@@ -148,4 +148,4 @@ def test_unpriced_usage_is_kept_and_shown() -> None:
 def test_stories_play_the_same_twice() -> None:
     for path in sorted(SETTLED.glob("*.yaml"))[:5]:
         first, second = (play(read_story(path.read_bytes()), MemoryPlayer()) for _ in range(2))
-        assert [one.result for one in first] == [one.result for one in second]
+        assert [result.result for result in first] == [result.result for result in second]

@@ -24,7 +24,7 @@ JANUARY, MARCH, JULY = date(2026, 1, 1), date(2026, 3, 1), date(2026, 7, 1)
 def plan(standing: str | None, minimum: str | None = None) -> Plan:
     given = {"standingCharge": standing, "minimumSpend": minimum}
     body = {"code": "basic", "name": "basic", "planTemplateId": id_of("planTemplate", "basic")}
-    return Plan.model_validate(body | {name: Decimal(one) for name, one in given.items() if one is not None})
+    return Plan.model_validate(body | {name: Decimal(amount) for name, amount in given.items() if amount is not None})
 
 
 def updated(
@@ -46,31 +46,33 @@ MADE = PlanCreated(id="p", version=1, body=plan("100"))
 
 
 def test_a_new_plans_amounts_hold_always() -> None:
-    held = folded(MADE)
-    assert held.standing_charges == (Dated(ALWAYS, Decimal(100)),)
-    assert held.minimum_spends == (Dated(ALWAYS, None),)
+    folded_plan = folded(MADE)
+    assert folded_plan.standing_charges == (Dated(ALWAYS, Decimal(100)),)
+    assert folded_plan.minimum_spends == (Dated(ALWAYS, None),)
 
 
 def test_a_dated_change_stands_behind_what_was() -> None:
-    held = folded(MADE, updated(plan("200", "50"), 2, standing_from=JULY, minimum_from=MARCH))
-    assert held.standing_charges == (Dated(ALWAYS, Decimal(100)), Dated(JULY, Decimal(200)))
-    assert held.minimum_spends == (Dated(ALWAYS, None), Dated(MARCH, Decimal(50)))
+    folded_plan = folded(MADE, updated(plan("200", "50"), 2, standing_from=JULY, minimum_from=MARCH))
+    assert folded_plan.standing_charges == (Dated(ALWAYS, Decimal(100)), Dated(JULY, Decimal(200)))
+    assert folded_plan.minimum_spends == (Dated(ALWAYS, None), Dated(MARCH, Decimal(50)))
 
 
 def test_what_an_update_leaves_as_it_was_keeps_its_days() -> None:
-    held = folded(MADE, updated(plan("200"), 2, standing_from=JULY), updated(plan("200", "50"), 3, minimum_from=JULY))
-    assert held.standing_charges == (Dated(ALWAYS, Decimal(100)), Dated(JULY, Decimal(200)))
+    folded_plan = folded(
+        MADE, updated(plan("200"), 2, standing_from=JULY), updated(plan("200", "50"), 3, minimum_from=JULY)
+    )
+    assert folded_plan.standing_charges == (Dated(ALWAYS, Decimal(100)), Dated(JULY, Decimal(200)))
 
 
 def test_a_change_without_a_day_is_as_if_it_had_always_been_so() -> None:
     """As facts told it before they named days."""
-    held = folded(MADE, updated(plan("200"), 2, standing_from=JULY), updated(plan("150"), 3))
-    assert held.standing_charges == (Dated(ALWAYS, Decimal(150)),)
+    folded_plan = folded(MADE, updated(plan("200"), 2, standing_from=JULY), updated(plan("150"), 3))
+    assert folded_plan.standing_charges == (Dated(ALWAYS, Decimal(150)),)
 
 
 def test_an_amount_that_is_taken_out_is_the_templates_from_its_day_on() -> None:
-    held = folded(MADE, updated(plan(None), 2, standing_from=JULY))
-    assert held.standing_charges == (Dated(ALWAYS, Decimal(100)), Dated(JULY, None))
+    folded_plan = folded(MADE, updated(plan(None), 2, standing_from=JULY))
+    assert folded_plan.standing_charges == (Dated(ALWAYS, Decimal(100)), Dated(JULY, None))
 
 
 def test_what_is_no_fact_about_a_resource_leaves_all_as_it_was() -> None:
@@ -78,7 +80,7 @@ def test_what_is_no_fact_about_a_resource_leaves_all_as_it_was() -> None:
 
 
 def recurring(*amounts: tuple[date, int]) -> Recurring:
-    return Recurring(tuple((day, Decimal(one)) for day, one in amounts), False, "", None)
+    return Recurring(tuple((day, Decimal(amount)) for day, amount in amounts), False, "", None)
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ def test_a_difference_puts_one_state_in_the_place_of_another(
     function: AggregationFunction, measured: Sequence[Decimal]
 ) -> None:
     before, after, *others = (state_of(function, number, minute) for minute, number in enumerate(measured))
-    found = difference(function, before, after)
+    change = difference(function, before, after)
     if function in {"SUM", "COUNT", "MEAN"}:
-        assert found is not None
+        assert change is not None
         total = merge_all(function, [before, *others])
         assert total is not None
-        assert merge(function, total, found) == merge_all(function, [after, *others])
+        assert merge(function, total, change) == merge_all(function, [after, *others])
     else:
-        assert found is None, "what was the greatest, least, latest or one of many cannot be told from a total"
+        assert change is None, "what was the greatest, least, latest or one of many cannot be told from a total"
 
 
 @pytest.mark.parametrize("function", ["COUNT", "MIN", "MAX", "MEAN", "LATEST", "UNIQUE"])

@@ -19,7 +19,7 @@ from tests.settlement.happenings import BundlePlayer, Happening, happenings
 from tests.settlement.playing import accounts_of, apart_of, family_of
 from tests.settlement.stories import DAYS, START, Random, days, usage
 from tests.settlement.test_by_change import moved_between, taken
-from tests.settlement.test_laws import END, known
+from tests.settlement.test_laws import END, amounts_of
 
 Law = Callable[[st.DataObject, Random], None]
 
@@ -43,13 +43,13 @@ class MarkingPlayer(BundlePlayer):
             assert self._plans() & (marked | again), fact
 
     def _owed(self) -> list[Any]:
-        return [known(settle(family_of(self), through=END, accrued=one)) for one in (True, False)]
+        return [amounts_of(settle(family_of(self), through=END, accrued=accrued_too)) for accrued_too in (True, False)]
 
     def _plans(self) -> set[str | None]:
         """What the projection marks a family by."""
-        attached = [one.body for one in self.resources.account_plans.values()]
-        billing = {one.body.billing_plan_id for one in self.resources.commitments.values()}
-        return billing | {id for one in attached for id in (one.plan_id, one.plan_group_id)}
+        attached = [account_plan.body for account_plan in self.resources.account_plans.values()]
+        billing = {commitment.body.billing_plan_id for commitment in self.resources.commitments.values()}
+        return billing | {id for account_plan in attached for id in (account_plan.plan_id, account_plan.plan_group_id)}
 
 
 def begun(family: Random, draw: Any) -> MarkingPlayer:
@@ -68,15 +68,15 @@ def lives_on(player: MarkingPlayer, data: st.DataObject, happening: Happening, l
     """
     name, _ = happening
     now = family_of(player)
-    held, kept, moved, as_before = Family(now.terms, taken(now.totals), now.billed), None, None, []
+    account_family, kept, moved, as_before = Family(now.terms, taken(now.totals), now.billed), None, None, []
     if lived is not None and name in ("use", "bill"):
-        held, kept = Family(lived.terms, held.totals, held.billed), lived.kept
-        moved, as_before = moved_between(lived.family.totals, held.totals), [(kept.through, kept.accrued)]
+        account_family, kept = Family(lived.terms, account_family.totals, account_family.billed), lived.kept
+        moved, as_before = moved_between(lived.family.totals, account_family.totals), [(kept.through, kept.accrued)]
     drawn = data.draw(st.lists(days(0, DAYS), min_size=1, max_size=2))
     for through, accrued in [*as_before, *((day, accrued) for day in drawn for accrued in (True, False))]:
-        lived = settle(held, through=through, accrued=accrued, kept=kept, moved=moved)
+        lived = settle(account_family, through=through, accrued=accrued, kept=kept, moved=moved)
         kept, moved = lived.kept, {}
-        assert known(lived) == known(settle(apart_of(player), through=through, accrued=accrued))
+        assert amounts_of(lived) == amounts_of(settle(apart_of(player), through=through, accrued=accrued))
         assert not list(residues(lived))
     assert lived is not None
     return lived
@@ -90,17 +90,19 @@ def all_laws(data: st.DataObject, family: Random) -> None:
     previewed = player.preview("acme", END)
     billed = player.bill(END, None)
     assert [bill for bill in billed if bill.account == "acme"] == previewed
-    held = family_of(player)
-    due = {key: one.money for key, one in settle(held, through=END, accrued=False).lines.items() if one.amount}
-    assert {key: one.amount for key, one in held.billed.by_key.items() if one.amount} == due
-    assert draft_bills(held, date=END) == unbilled(held, as_of=END) == []
+    account_family = family_of(player)
+    due = {
+        key: line.money for key, line in settle(account_family, through=END, accrued=False).lines.items() if line.amount
+    }
+    assert {key: line.amount for key, line in account_family.billed.by_key.items() if line.amount} == due
+    assert draft_bills(account_family, date=END) == unbilled(account_family, as_of=END) == []
     for explanation in player.explained:
         assert explanation.adds_up, explanation.document()
 
 
 def usage_may_come_before_all_that_happens(data: st.DataObject, family: Random) -> None:
     records = data.draw(st.lists(usage(accounts_of(family)), max_size=12))
-    kinds = happenings(accounts_of(family)).filter(lambda one: one[0] not in ("bill", "use"))
+    kinds = happenings(accounts_of(family)).filter(lambda happening: happening[0] not in ("bill", "use"))
     steps = data.draw(st.lists(kinds, min_size=2, max_size=8))
     links = data.draw(st.permutations(PLANS))[:2]
     first, last = BundlePlayer(family), BundlePlayer(family)
@@ -113,8 +115,8 @@ def usage_may_come_before_all_that_happens(data: st.DataObject, family: Random) 
     last.use(records)
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            one, other = (settle(family_of(held), through=through, accrued=accrued) for held in (first, last))
-            assert known(one) == known(other)
+            early, late = (settle(family_of(player), through=through, accrued=accrued) for player in (first, last))
+            assert amounts_of(early) == amounts_of(late)
 
 
 few = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

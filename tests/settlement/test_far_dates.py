@@ -37,9 +37,9 @@ def test_a_commitment_to_the_last_day_settles(frequency: str, start: str, end: s
     [played] = play(parse_story(load_yaml(text)), player)
     assert [bill.total for bill in played.result] == [Decimal(100_000)]
     family = player.family(id_of("account", "acme"))
-    found = family.terms.prepayments[0].fees
-    assert len(found) == fees
-    assert (found[0].start, found[-1].end) == (date.fromisoformat(start), date.fromisoformat(end))
+    fees_due = family.terms.prepayments[0].fees
+    assert len(fees_due) == fees
+    assert (fees_due[0].start, fees_due[-1].end) == (date.fromisoformat(start), date.fromisoformat(end))
     settle(family, through=date(2200, 1, 1), accrued=True)
 
 

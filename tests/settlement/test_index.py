@@ -45,28 +45,28 @@ def pricing(owner: dict[str, str]) -> Pricing:
     )
 
 
-def owned(held: Held, kind: str, field: str, owner: str) -> list[str]:
-    resources, index = held
-    return [one.id for one in index.owned(resources, kind, field, owner)]
+def owned(folded_facts: Held, kind: str, field: str, owner: str) -> list[str]:
+    resources, index = folded_facts
+    return [entity.id for entity in index.owned(resources, kind, field, owner)]
 
 
 def test_what_an_account_owns_is_told_oldest_first() -> None:
-    held = folded(commitment("second", ACME), commitment("first", ACME), commitment("other", BETA))
-    assert owned(held, "commitments", "account_id", ACME) == ["second", "first"]
-    assert owned(held, "commitments", "account_id", UNITS) == []
+    folded_facts = folded(commitment("second", ACME), commitment("first", ACME), commitment("other", BETA))
+    assert owned(folded_facts, "commitments", "account_id", ACME) == ["second", "first"]
+    assert owned(folded_facts, "commitments", "account_id", UNITS) == []
 
 
 def test_what_is_deleted_is_owned_no_more() -> None:
-    held = folded(commitment("pre", ACME), commitment("next", ACME), CommitmentDeleted(id="pre", version=2))
-    assert owned(held, "commitments", "account_id", ACME) == ["next"]
+    folded_facts = folded(commitment("pre", ACME), commitment("next", ACME), CommitmentDeleted(id="pre", version=2))
+    assert owned(folded_facts, "commitments", "account_id", ACME) == ["next"]
 
 
 def test_what_moves_to_another_owner_is_the_others() -> None:
     made = PricingCreated(id="p", version=1, body=pricing({"planId": PLAN}))
     moved = PricingUpdated(id="p", version=2, body=pricing({"planTemplateId": TEMPLATE}))
-    held = folded(made, moved)
-    assert owned(held, "pricings", "plan_id", PLAN) == []
-    assert owned(held, "pricings", "plan_template_id", TEMPLATE) == ["p"]
+    folded_facts = folded(made, moved)
+    assert owned(folded_facts, "pricings", "plan_id", PLAN) == []
+    assert owned(folded_facts, "pricings", "plan_template_id", TEMPLATE) == ["p"]
 
 
 def test_what_is_compiled_of_the_catalog_is_shared_until_the_catalog_changes() -> None:

@@ -31,9 +31,9 @@ laws = settings(max_examples=40, deadline=None, suppress_health_check=list(Healt
 END = LAST + timedelta(days=70)
 
 
-def known(settlement: Settlement) -> Any:
+def amounts_of(settlement: Settlement) -> Any:
     """Everything that a settlement says."""
-    lines = {key: (one.amount, one.quantity, one.units, one.end) for key, one in settlement.lines.items()}
+    lines = {key: (line.amount, line.quantity, line.units, line.end) for key, line in settlement.lines.items()}
     return lines, settlement.draws, settlement.commitments, settlement.balances, settlement.unpriced
 
 
@@ -44,14 +44,14 @@ def test_incremental_settlement_equals_settlement_from_scratch(
 ) -> None:
     player = play_terms(family)
     kept: Kept | None = None
-    held = family_of(player)
+    account_family = family_of(player)
     for _ in range(4):
         for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=5)):
             player.usage(record)
-        held = Family(held.terms, player.used.totals, held.billed)
+        account_family = Family(account_family.terms, player.used.totals, account_family.billed)
         through = data.draw(days(0, DAYS))
-        incremental = settle(held, through=through, accrued=accrued, kept=kept)
-        assert known(incremental) == known(settle(family_of(player), through=through, accrued=accrued))
+        incremental = settle(account_family, through=through, accrued=accrued, kept=kept)
+        assert amounts_of(incremental) == amounts_of(settle(family_of(player), through=through, accrued=accrued))
         kept = incremental.kept
 
 
@@ -63,10 +63,10 @@ def test_a_family_is_the_same_put_together_of_its_own_and_the_catalog(
     player = play_terms(family)
     for record in data.draw(st.lists(usage(accounts_of(family)), max_size=6)):
         player.usage(record)
-    whole, found = family_of(player), apart_of(player)
+    whole, assembled = family_of(player), apart_of(player)
     for accrued in (True, False):
-        apart = settle(found, through=through, accrued=accrued)
-        assert known(apart) == known(settle(whole, through=through, accrued=accrued))
+        apart = settle(assembled, through=through, accrued=accrued)
+        assert amounts_of(apart) == amounts_of(settle(whole, through=through, accrued=accrued))
 
 
 @laws
@@ -74,13 +74,13 @@ def test_a_family_is_the_same_put_together_of_its_own_and_the_catalog(
 def test_what_was_just_made_stands_as_a_settlement_without_any_charge_says(family: Random, through: date) -> None:
     played = play_terms(family).resources
     # What was just made has no schedule yet, nor one that ended.
-    balances = {id: replace(one, schedules=()) for id, one in played.balances.items()}
+    balances = {id: replace(balance, schedules=()) for id, balance in played.balances.items()}
     without: dict[str, Any] = {KINDS[name].attribute: {} for name in SCHEDULES}
     resources = replace(played, account_plans={}, counter_adjustments={}, balances=balances, **without)
-    held = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
-    settlement = settle(held, through=through, accrued=True)
+    account_family = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
+    settlement = settle(account_family, through=through, accrued=True)
     made: list[CommitmentEntity | BalanceEntity] = [*resources.commitments.values(), *balances.values()]
-    assert {one.id: undrawn(resources, one, through) for one in made} == {
+    assert {commitment.id: undrawn(resources, commitment, through) for commitment in made} == {
         **settlement.commitments, **settlement.balances,
     }  # fmt: skip
 
@@ -96,15 +96,17 @@ def test_order_and_duplicates_of_usage_change_nothing(data: st.DataObject, famil
         shuffled.usage(record)
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            first, second = (settle(family_of(one), through=through, accrued=accrued) for one in (ordered, shuffled))
-            assert known(first) == known(second)
+            first, second = (
+                settle(family_of(player), through=through, accrued=accrued) for player in (ordered, shuffled)
+            )
+            assert amounts_of(first) == amounts_of(second)
 
 
 @laws
 @given(st.data(), families())
 def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, family: Random) -> None:
     """One usage of a quantity, or several at the same instant that add up to it: the same lines, draws and states."""
-    summed = [{**one, "aggregation": "SUM"} for one in family.lists["aggregations"]]
+    summed = [{**aggregation, "aggregation": "SUM"} for aggregation in family.lists["aggregations"]]
     family = replace(family, lists={**family.lists, "aggregations": summed})
     records = data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=8))
     whole, split = play_terms(family), play_terms(family)
@@ -115,8 +117,8 @@ def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, famil
             split.usage(replace(record, uid=f"{record.uid}-{number}", values={"measure": {"q": part}}))
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            first, second = (settle(family_of(one), through=through, accrued=accrued) for one in (whole, split))
-            assert known(first) == known(second)
+            first, second = (settle(family_of(player), through=through, accrued=accrued) for player in (whole, split))
+            assert amounts_of(first) == amounts_of(second)
     assert whole.bill(END, None) == split.bill(END, None)
 
 
@@ -125,8 +127,11 @@ def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, famil
 def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Random) -> None:
     """Usage may move to any instant of its day in the account's zone, on days of 23 and 25 hours too: only LATEST sees
     it."""
-    held = family.lists["aggregations"]
-    seen = [{**one, "aggregation": "MAX" if one["aggregation"] == "LATEST" else one["aggregation"]} for one in held]
+    aggregations = family.lists["aggregations"]
+    seen = [
+        {**aggregation, "aggregation": "MAX" if aggregation["aggregation"] == "LATEST" else aggregation["aggregation"]}
+        for aggregation in aggregations
+    ]
     family = replace(family, lists={**family.lists, "aggregations": seen})
     zone = time_zone(family.organization["timezone"])
     there, moved = play_terms(family), play_terms(family)
@@ -137,8 +142,8 @@ def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Rando
         second = data.draw(st.integers(0, int((closes - opens).total_seconds()) - 1))
         moved.usage(replace(record, ts=opens + timedelta(seconds=second)))
     for accrued in (True, False):
-        early, late = (settle(family_of(one), through=END, accrued=accrued) for one in (there, moved))
-        assert known(early) == known(late)
+        early, late = (settle(family_of(player), through=END, accrued=accrued) for player in (there, moved))
+        assert amounts_of(early) == amounts_of(late)
 
 
 @laws
@@ -154,11 +159,15 @@ def test_bills_along_the_way_add_up_to_what_is_due(data: st.DataObject, family: 
     before = player.preview("acme", END)
     bills = player.bill(END, None)
     assert [bill for bill in bills if bill.account == "acme"] == before
-    held = family_of(player)
-    due = {key: one.money for key, one in settle(held, through=END, accrued=False).lines.items() if one.amount}
-    billed = {key: one.amount for key, one in held.billed.by_key.items() if one.amount}
+    account_family = family_of(player)
+    due = {
+        key: line.money for key, line in settle(account_family, through=END, accrued=False).lines.items() if line.amount
+    }
+    billed = {
+        key: billed_line.amount for key, billed_line in account_family.billed.by_key.items() if billed_line.amount
+    }
     assert billed == due
-    assert draft_bills(held, date=END) == []
+    assert draft_bills(account_family, date=END) == []
 
 
 @laws
@@ -169,19 +178,19 @@ def test_nothing_of_a_commitment_or_balance_is_lost(data: st.DataObject, family:
         player.usage(record)
     for accrued in (True, False):
         settlement = settle(family_of(player), through=as_of, accrued=accrued)
-        for one in (*settlement.commitments.values(), *settlement.balances.values()):
-            used = one.amount_spent + one.amount_rolled_over + one.amount_lapsed + one.amount_remaining
-            if one.kind == "MINIMUM":
-                assert one.amount_spent == sum_of(period.counted for period in one.periods)
+        for state in (*settlement.commitments.values(), *settlement.balances.values()):
+            used = state.amount_spent + state.amount_rolled_over + state.amount_lapsed + state.amount_remaining
+            if state.kind == "MINIMUM":
+                assert state.amount_spent == sum_of(period.counted for period in state.periods)
                 assert all(
-                    held.amount == min(held.counted, held.amount) + held.shortfall
-                    for held in one.periods
-                    if not held.waived
+                    period.amount == min(period.counted, period.amount) + period.shortfall
+                    for period in state.periods
+                    if not period.waived
                 )
             else:
-                assert one.amount + one.top_ups == used
-            assert min(one.amount_spent, one.amount_rolled_over, one.amount_lapsed, one.amount_remaining) >= 0
-            assert one.drawn == sum_of(draw.amount for draw in settlement.draws if draw.agreement_id == one.id)
+                assert state.amount + state.top_ups == used
+            assert min(state.amount_spent, state.amount_rolled_over, state.amount_lapsed, state.amount_remaining) >= 0
+            assert state.drawn == sum_of(draw.amount for draw in settlement.draws if draw.agreement_id == state.id)
 
 
 @laws
@@ -193,13 +202,13 @@ def test_a_charge_is_drawn_credited_or_payable(data: st.DataObject, family: Rand
     settlement = settle(family_of(player), through=through, accrued=False)
     for key, charge in settlement.charges.items():
         outcomes = settlement.outcomes.get(key, [])
-        assert sum(one.amount for one in charge.slices) == charge.amount or not charge.slices
+        assert sum(piece.amount for piece in charge.slices) == charge.amount or not charge.slices
         for one in outcomes:
             taken = sum(part.amount for part in one.taken)
             assert taken + one.uncovered == max(0, one.piece.amount)
             assert one.piece.amount + one.piece.credited in {part.amount for part in charge.slices}
-    total = sum_of(one.money for one in settlement.lines.values())
-    drawn = sum_of(one.money for key, one in settlement.lines.items() if key.type.endswith("_CONSUMED"))
+    total = sum_of(charge_line.money for charge_line in settlement.lines.values())
+    drawn = sum_of(line.money for key, line in settlement.lines.items() if key.type.endswith("_CONSUMED"))
     assert -drawn == sum_of(draw.amount for draw in settlement.draws)
     assert total == round(total, settlement.terms.plans[0].rounding.digits)
 
@@ -212,9 +221,11 @@ def test_fees_by_plan_sum_to_what_is_outstanding(family: Random, top_up: bool) -
         body, cancelled = entity.body, entity.cancellation is not None
         if body.kind == "MINIMUM" or body.billing_plan_id is None or cancelled:
             continue
-        [prepayment] = [one for one in family_of(player).terms.prepayments if one.fund.id == entity.id]
+        [prepayment] = [
+            prepayment for prepayment in family_of(player).terms.prepayments if prepayment.fund.id == entity.id
+        ]
         paid = prepayment.fund.rounding.decimal(sum(fee.amount for fee in prepayment.fees))
-        assert paid == body.outstanding + sum_of(one.amount for one in entity.top_ups)
+        assert paid == body.outstanding + sum_of(top_up.amount for top_up in entity.top_ups)
         assert all(fee.amount >= 0 and body.start_date <= fee.due <= body.end_date for fee in prepayment.fees)
 
 

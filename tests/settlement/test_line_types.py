@@ -17,7 +17,7 @@ def test_every_type_of_line_and_charge_has_its_row() -> None:
 
 
 def test_what_a_commitment_may_restrict_itself_to_is_what_draws() -> None:
-    of_plans = {one for one in DRAW_RANK if not CHARGES[one].one_off}
+    of_plans = {charge_type for charge_type in DRAW_RANK if not CHARGES[charge_type].one_off}
     assert of_plans == set(get_args(DrawableType))
 
 
@@ -27,7 +27,7 @@ def test_only_a_credit_is_paid_out() -> None:
 
 def test_a_balance_that_names_no_types_is_drawn_on_for_all_that_it_may_name() -> None:
     named = str(Balance.model_fields["line_item_types"].annotation)
-    assert {one for one in CHARGES if f"'{one}'" in named} == OF_BALANCES
+    assert {charge_type for charge_type in CHARGES if f"'{charge_type}'" in named} == OF_BALANCES
 
 
 def test_every_type_of_line_is_explained_in_one_way() -> None:

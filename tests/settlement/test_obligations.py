@@ -21,10 +21,10 @@ NEVER = LAST + timedelta(days=4000)
 
 def summed(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
     """By currency, without zeros."""
-    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    owed: defaultdict[str, Decimal] = defaultdict(Decimal)
     for currency, amount in amounts:
-        found[currency] += amount
-    return {currency: amount for currency, amount in found.items() if amount}
+        owed[currency] += amount
+    return {currency: amount for currency, amount in owed.items() if amount}
 
 
 def billed_at(family: Family, day: date) -> dict[str, Decimal]:
@@ -39,7 +39,9 @@ def billed_at(family: Family, day: date) -> dict[str, Decimal]:
 
 
 def due_until(family: Family, day: date, today: date) -> dict[str, Decimal]:
-    return summed((one.currency, one.amount) for one in obligations(family, today) if one.due <= day)
+    return summed(
+        (obligation.currency, obligation.amount) for obligation in obligations(family, today) if obligation.due <= day
+    )
 
 
 @laws
@@ -49,7 +51,7 @@ def test_what_is_due_until_a_day_is_what_its_bill_charges(data: st.DataObject, f
     for _ in range(data.draw(st.integers(0, 2))):
         today = max(today, data.draw(days(0, DAYS)))
         player.bill(today, data.draw(st.sampled_from([None, *accounts_of(family)])))
-        for code in [one["code"] for one in family.lists["commitments"]]:
+        for code in [commitment["code"] for commitment in family.lists["commitments"]]:
             with suppress(RefusedError):
                 match data.draw(st.sampled_from(["keep", "amount", "currency", "delete"])):
                     case "amount":
@@ -58,9 +60,9 @@ def test_what_is_due_until_a_day_is_what_its_bill_charges(data: st.DataObject, f
                         player.update("commitment", code, {"currency": "EUR"}, None)
                     case "delete":
                         player.delete("commitment", code, True)
-    held = family_of(player)
+    account_family = family_of(player)
     for day in (today, today + timedelta(days=data.draw(st.integers(0, 60))), NEVER):
-        assert due_until(held, day, today) == billed_at(held, day)
+        assert due_until(account_family, day, today) == billed_at(account_family, day)
     player.bill(NEVER, None)
     assert not due_until(family_of(player), NEVER, today)
 
@@ -68,10 +70,12 @@ def test_what_is_due_until_a_day_is_what_its_bill_charges(data: st.DataObject, f
 @laws
 @given(families())
 def test_of_chosen_accounts_there_is_what_is_theirs(family: Random) -> None:
-    held = family_of(play_terms(family))
-    whole = list(obligations(held, START))
-    for account in held.terms.accounts:
-        assert list(obligations(held, START, {account})) == [one for one in whole if one.account_id == account]
+    account_family = family_of(play_terms(family))
+    whole = list(obligations(account_family, START))
+    for account in account_family.terms.accounts:
+        assert list(obligations(account_family, START, {account})) == [
+            obligation for obligation in whole if obligation.account_id == account
+        ]
 
 
 def test_what_was_billed_before_it_became_a_minimum_is_given_back() -> None:

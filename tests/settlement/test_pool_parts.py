@@ -31,7 +31,7 @@ def billed(steps: str, *, price: str = "pricingBands: [{unitPrice: 1}]", per: in
     story = STORY.replace("PRICE", price).replace("PER", str(per)).replace("STEPS", steps)
     family = family_of(play_text(story.replace("COMMITMENTS", commitments)))
     [bill] = draft_bills(family, date=date(2026, 2, 1))
-    codes = {one.id: one.code for one in family.terms.accounts.values()}
+    codes = {account.id: account.code for account in family.terms.accounts.values()}
     return {(codes[line.key.owner_id], line.type): line.amount for line in bill.lines}
 
 

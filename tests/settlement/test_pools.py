@@ -33,9 +33,11 @@ def test_a_child_that_leaves_the_pool_takes_its_seats_with_it() -> None:
     [bill] = draft_bills(player.family(id_of("account", "acme")), date=date(2026, 2, 1))
     acme, kid = id_of("account", "acme"), id_of("account", "kid")
     middle, end = date(2026, 1, 16), date(2026, 2, 1)
-    found = {(line.key.owner_id, line.type, line.key.start, line.wording["period_end"]): line for line in bill.lines}
+    lines_by_key = {
+        (line.key.owner_id, line.type, line.key.start, line.wording["period_end"]): line for line in bill.lines
+    }
     start = date(2026, 1, 1)
-    assert {key: (line.amount, line.quantity) for key, line in found.items()} == {
+    assert {key: (line.amount, line.quantity) for key, line in lines_by_key.items()} == {
         (acme, "COUNTER_RUNNING_TOTAL_CHARGE", start, end): (Decimal(186), 6),
         (kid, "COUNTER_RUNNING_TOTAL_CHARGE", start, end): (Decimal(124), 4),
         (kid, "COUNTER_ADJUSTMENT_CREDIT", start, end): (Decimal(-64), 4),

@@ -13,7 +13,7 @@ meters:
   - {{code: m, dataFields: [{{code: q, category: MEASURE, unit: "1"}}, {{code: k, category: WHO}}]}}
 aggregations:
   - {{code: units, meter: m, targetField: q, aggregation: SUM, segmentedFields: [k],
-     segments: [{", ".join(f"{{k: {one}}}" for one in SEGMENTS)}]}}
+     segments: [{", ".join(f"{{k: {code}}}" for code in SEGMENTS)}]}}
 plans:
   - code: basic
     product: base
@@ -22,16 +22,16 @@ plans:
 {
     "".join(
         f'''
-      - {{code: p{9 - place}, aggregation: units, startDate: 2026-01-01, segment: {{k: {one}}},
+      - {{code: p{9 - number}, aggregation: units, startDate: 2026-01-01, segment: {{k: {code}}},
          pricingBands: [{{unitPrice: 1}}]}}'''
-        for place, one in enumerate(SEGMENTS)
+        for number, code in enumerate(SEGMENTS)
     )
 }
 {
     "".join(
         f'''
-  - {{code: {one}, product: of-{one}, billFrequency: MONTHLY, standingCharge: 7, standingChargeDescription: Fee}}'''
-        for one in PLANS
+  - {{code: {code}, product: of-{code}, billFrequency: MONTHLY, standingCharge: 7, standingChargeDescription: Fee}}'''
+        for code in PLANS
     )
 }
 accounts:
@@ -41,16 +41,16 @@ accounts:
 {
     "".join(
         f'''
-      - {{plan: {one}, startDate: 2026-01-01}}'''
-        for one in PLANS
+      - {{plan: {code}, startDate: 2026-01-01}}'''
+        for code in PLANS
     )
 }
 steps:
 {
     "".join(
         f'''
-  - usage: {{account: acme, meter: m, ts: 2026-01-11T00:00:00Z, measure: {{q: 1}}, who: {{k: {one}}}}}'''
-        for one in SEGMENTS
+  - usage: {{account: acme, meter: m, ts: 2026-01-11T00:00:00Z, measure: {{q: 1}}, who: {{k: {code}}}}}'''
+        for code in SEGMENTS
     )
 }
 """
@@ -61,21 +61,21 @@ planTemplates:
 {
     "".join(
         f'''
-  - {{code: t-{one}, product: old-{one}, billFrequency: MONTHLY, standingCharge: 7}}'''
-        for one in PLANS
+  - {{code: t-{code}, product: old-{code}, billFrequency: MONTHLY, standingCharge: 7}}'''
+        for code in PLANS
     )
 }
-products: [{", ".join(f"{{code: {age}-{one}}}" for one in PLANS for age in ("old", "new"))}]
-plans: [{", ".join(f"{{code: {one}, planTemplate: t-{one}}}" for one in PLANS)}]
+products: [{", ".join(f"{{code: {age}-{code}}}" for code in PLANS for age in ("old", "new"))}]
+plans: [{", ".join(f"{{code: {code}, planTemplate: t-{code}}}" for code in PLANS)}]
 accounts:
-  - {{code: acme, plans: [{", ".join(f"{{plan: {one}, startDate: 2026-01-01}}" for one in PLANS)}]}}
+  - {{code: acme, plans: [{", ".join(f"{{plan: {code}, startDate: 2026-01-01}}" for code in PLANS)}]}}
 steps:
   - bill: {{date: 2026-02-01}}
 {
     "".join(
         f'''
-  - update: {{planTemplate: t-{one}, set: {{product: new-{one}}}}}'''
-        for one in PLANS
+  - update: {{planTemplate: t-{code}, set: {{product: new-{code}}}}}'''
+        for code in PLANS
     )
 }
 """
@@ -87,15 +87,17 @@ def lines(story: str = STORY) -> list[DraftLine]:
 
 
 def test_segments_stand_in_the_order_of_what_they_say() -> None:
-    found = [line.wording["segment"] for line in lines() if line.key.type == "USAGE"]
-    assert found == sorted(found) and len(found) == len(SEGMENTS)
+    segments = [line.wording["segment"] for line in lines() if line.key.type == "USAGE"]
+    assert segments == sorted(segments) and len(segments) == len(SEGMENTS)
 
 
 def test_plans_stand_in_the_order_of_their_codes() -> None:
-    found = [line.key.plan_id for line in lines() if line.key.type == "STANDING_CHARGE"]
-    assert found == [id_of("plan", code) for code in PLANS]
+    plans = [line.key.plan_id for line in lines() if line.key.type == "STANDING_CHARGE"]
+    assert plans == [id_of("plan", code) for code in PLANS]
 
 
 def test_what_is_given_back_stands_before_what_is_due_instead() -> None:
-    found = [(line.key.plan_id, line.key.product_id) for line in lines(MOVED)]
-    assert found == [(id_of("plan", one), id_of("product", f"{age}-{one}")) for one in PLANS for age in ("old", "new")]
+    plans_and_products = [(line.key.plan_id, line.key.product_id) for line in lines(MOVED)]
+    assert plans_and_products == [
+        (id_of("plan", plan), id_of("product", f"{age}-{plan}")) for plan in PLANS for age in ("old", "new")
+    ]

@@ -31,10 +31,10 @@ def recurrences(draw: st.DrawFn) -> tuple[Recurrence, list[date]]:
     window = Period(start, start + timedelta(days=draw(SHORT)))
     if frequency in ("DAILY", "WEEKLY"):
         step = interval * (1 if frequency == "DAILY" else 7)
-        every = [epoch + timedelta(days=step * one) for one in range(-1400 // step, 1400 // step)]
+        every = [epoch + timedelta(days=step * number) for number in range(-1400 // step, 1400 // step)]
     else:
         step = interval * (1 if frequency == "MONTHLY" else 12)
-        every = [add_months(epoch, step * one) for one in range(-60, 60)]
+        every = [add_months(epoch, step * number) for number in range(-60, 60)]
     return recurrence(grid(frequency, interval, epoch), window), [day for day in every if window.holds(day)]
 
 
@@ -44,13 +44,13 @@ few = settings(max_examples=50, deadline=None, suppress_health_check=list(Health
 @few
 @given(recurrences(), DAYS, SHORT)
 def test_days_that_are_counted_are_those_that_come_one_by_one(
-    found: tuple[Recurrence, list[date]], day: date, length: int
+    recurrence_and_days: tuple[Recurrence, list[date]], day: date, length: int
 ) -> None:
-    days, every = found
-    assert [days.at(place) for place in range(days.stop - days.first)] == every
-    assert days.by(day) == sum(one <= day for one in every)
-    asked = Period(day, day + timedelta(days=length))
-    assert list(days.within(asked)) == [one for one in every if asked.holds(one)]
+    days, every = recurrence_and_days
+    assert [days.at(number) for number in range(days.stop - days.first)] == every
+    assert days.by(day) == sum(due <= day for due in every)
+    period = Period(day, day + timedelta(days=length))
+    assert list(days.within(period)) == [day for day in every if period.holds(day)]
 
 
 @few
@@ -63,15 +63,23 @@ def test_what_can_be_drawn_on_a_day_is_the_least_that_is_there_from_then_on(
     posted: list[tuple[date, int]], scheduled: list[tuple[tuple[Recurrence, list[date]], int]], day: date
 ) -> None:
     payments = [(at, Decimal(amount)) for at, amount in posted]
-    held = paid_in(Rounding(0), payments)
-    there = [total + sum(amount * one.by(at) for (one, _), amount in scheduled) for at, total in _totals(posted)]
-    least = tuple(min(there[place:]) for place in range(len(there)))
-    found = PaidIn(held.posted, held.totals, least, tuple(Recurring(one, amount) for (one, _), amount in scheduled))
+    posted_money = paid_in(Rounding(0), payments)
+    there = [
+        total + sum(amount * recurrence.by(at) for (recurrence, _), amount in scheduled)
+        for at, total in _totals(posted)
+    ]
+    least = tuple(min(there[number:]) for number in range(len(there)))
+    money_paid_in = PaidIn(
+        posted_money.posted,
+        posted_money.totals,
+        least,
+        tuple(Recurring(recurrence, amount) for (recurrence, _), amount in scheduled),
+    )
     every = [*posted, *((at, amount) for (_, days), amount in scheduled for at in days)]
     later = {day, *(at for at, _ in every if at > day)}
-    assert found.drawable(day) == min(sum(amount for at, amount in every if at <= one) for one in later)
-    assert found.most == sum(amount for _, amount in every)
-    assert found.by(day) == sum(amount for _, amount in posted) + sum(
+    assert money_paid_in.drawable(day) == min(sum(amount for at, amount in every if at <= moment) for moment in later)
+    assert money_paid_in.most == sum(amount for _, amount in every)
+    assert money_paid_in.by(day) == sum(amount for _, amount in posted) + sum(
         amount for (_, days), amount in scheduled for at in days if at <= day
     )
 
@@ -99,8 +107,10 @@ def days_of(fee: str = FEE, top_up: str = TOP_UP, zone: str = "UTC", since: date
     [schedule] = player.resources.balance_charge_schedules.values()
     balance = player.resources.balances[id_of("balance", "wallet")].body
     fees = fee_periods(player.resources, schedule, balance, zone, since)
-    paid = [day for one in fund.paid_in.top_ups for day in one.days.within(Period(date(2024, 1, 1), date(2030, 1, 1)))]
-    return [*paid, *(part for one in fees for part in (one.period, one.due))]
+    paid = [
+        day for top_up in fund.paid_in.top_ups for day in top_up.days.within(Period(date(2024, 1, 1), date(2030, 1, 1)))
+    ]
+    return [*paid, *(part for fee in fees for part in (fee.period, fee.due))]
 
 
 def test_a_leap_day_comes_again_on_the_last_of_february() -> None:
@@ -115,7 +125,7 @@ def test_fees_follow_the_organizations_epoch_where_the_schedule_has_none() -> No
     in_advance = [part for start, end in periods for part in (Period(start, end), start)]
     assert days_of(top_up=no_days) == in_advance
     assert days_of(FEE.replace("true", "false"), no_days) == [
-        part for one in periods for part in (Period(*one), one[1])
+        part for period in periods for part in (Period(*period), period[1])
     ]
     own = days_of(f"{FEE}, billEpoch: 2023-12-31, billFrequencyInterval: 2", no_days)
     assert own == [Period(date(2024, 1, 15), date(2024, 2, 29)), date(2024, 1, 15),
@@ -133,13 +143,13 @@ def test_what_comes_after_a_day_is_told_without_what_was_long_before() -> None:
     """The last one by the day is there as well: it is the schedule's previous run."""
     for in_advance in ("true", "false"):
         fee = f"servicePeriodStartDate: 2024-01-03, servicePeriodEndDate: 2029-01-01, billInAdvance: {in_advance}"
-        every = [one for one in days_of(fee) if not isinstance(one, Period)][5:]
+        every = [part for part in days_of(fee) if not isinstance(part, Period)][5:]
         for since in (date(2024, 1, 1), date(2026, 5, 9), date(2026, 5, 10), date(2026, 5, 11), date(2028, 12, 31)):
-            found = [one for one in days_of(fee, since=since) if not isinstance(one, Period)][5:]
+            days_since = [part for part in days_of(fee, since=since) if not isinstance(part, Period)][5:]
             wanted = [day for day in every if day > since]
-            assert found[len(found) - len(wanted) :] == wanted
-            assert found[: len(found) - len(wanted)][-1:] == [day for day in every if day <= since][-1:]
-            assert len(found) <= len(wanted) + 3
+            assert days_since[len(days_since) - len(wanted) :] == wanted
+            assert days_since[: len(days_since) - len(wanted)][-1:] == [day for day in every if day <= since][-1:]
+            assert len(days_since) <= len(wanted) + 3
 
 
 LONG = """
@@ -198,10 +208,10 @@ def test_what_is_not_due_counts_as_far_as_a_later_charge_has_drawn_it() -> None:
 def test_a_burn_down_has_the_day_of_each_top_up() -> None:
     family = family_of(play_text(AHEAD.replace("amount: 25", "amount: 0")))
     days = list(burn_down(family, id_of("balance", "wallet"), settle(family, through=date(2026, 5, 1), accrued=True)))
-    assert [(one.day, one.remaining, one.lapsed) for one in days] == [
+    assert [(day.day, day.remaining, day.lapsed) for day in days] == [
         (date(2026, 1, 1), 10, 0), (date(2026, 2, 1), 20, 0), (date(2026, 3, 1), 30, 0), (date(2026, 4, 1), 0, 30),
     ]  # fmt: skip
-    assert all(one.day < other.day for one, other in pairwise(days))
+    assert all(day.day < following.day for day, following in pairwise(days))
 
 
 BOOKED = """

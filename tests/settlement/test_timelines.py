@@ -68,7 +68,7 @@ def test_a_price_that_comes_back_is_one_charge_of_two_runs() -> None:
             st.sampled_from("abcdef"), st.integers(-5, 40), st.one_of(st.none(), st.integers(-5, 45)), st.booleans()
         ),
         max_size=6,
-        unique_by=lambda one: one[0],
+        unique_by=lambda entry: entry[0],
     )
 )
 def test_on_every_day_the_first_in_order_holds(told: list[Told]) -> None:
@@ -76,7 +76,8 @@ def test_on_every_day_the_first_in_order_holds(told: list[Told]) -> None:
     listed = candidates(told)
     spans = timeline(listed, START, END)
     for day in days_of(Period(START, END)):
-        valid = [one for one in listed if one.start <= day and (one.end is None or day < one.end)]
-        best = [max(valid, key=lambda one: (one.own, one.start, one.position)).pricing] if valid else []
+        valid = [entry for entry in listed if entry.start <= day and (entry.end is None or day < entry.end)]
+        best = [max(valid, key=lambda entry: (entry.own, entry.start, entry.position)).pricing] if valid else []
         assert [name for start, end, name in spans if start <= day and (end is None or day < end)] == best
-    assert all(one[1] != two[0] or one[2] != two[2] for one, two in pairwise(spans))
+    side_by_side = ((name, following) for (_, end, name), (start, _, following) in pairwise(spans) if end == start)
+    assert all(name != following for name, following in side_by_side)

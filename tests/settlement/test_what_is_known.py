@@ -67,10 +67,10 @@ def test_what_the_catalog_does_not_tell_yet_is_owed_once_it_does(
     player: MemoryPlayer, kind: str, entity: str, owed: int
 ) -> None:
     """An account's facts and the catalog's come by two topics: the account's may be read first."""
-    held: dict[str, Any] = getattr(player.resources, kind)
-    late = held.pop(entity)
+    resources: dict[str, Any] = getattr(player.resources, kind)
+    late = resources.pop(entity)
     assert total_anew(player) == owed
-    held[entity] = late
+    resources[entity] = late
     assert total_anew(player) == 80
 
 
@@ -102,11 +102,11 @@ steps:
 )
 def test_what_is_not_told_yet_of_a_formula_and_of_a_group_is_owed_once_it_is(kind: str, owed: int) -> None:
     player = play_text(GROUPED)
-    held: dict[str, Any] = getattr(player.resources, kind)
-    late = dict(held)
-    held.clear()
+    resources: dict[str, Any] = getattr(player.resources, kind)
+    late = dict(resources)
+    resources.clear()
     assert total_anew(player) == owed
-    held.update(late)
+    resources.update(late)
     assert total_anew(player) == 55
 
 
@@ -119,7 +119,7 @@ def test_what_was_settled_under_other_terms_is_not_gone_on_from(player: MemoryPl
 
 def test_usage_of_a_deleted_child_waits_for_no_price(player: MemoryPlayer) -> None:
     family = player.family(ACME)
-    assert [one.account_id for one in unpriced(family.terms, player.used.totals)] == [KID]
+    assert [missing.account_id for missing in unpriced(family.terms, player.used.totals)] == [KID]
     player.delete("account", "kid", False)
     terms = player.family(ACME).terms
     assert unpriced(terms, player.used.totals) == []
@@ -131,7 +131,7 @@ def test_of_two_bills_the_voided_one_is_due_again_and_the_other_stands(player: M
     billed = player.family(ACME).billed
     [first] = billed.bills
     player.bill(date(2026, 3, 1), "acme")
-    standing = [billed.bills[one] for one in billed.bills if one != first]
+    standing = [billed.bills[bill] for bill in billed.bills if bill != first]
     assert [bill.total for bill in standing] == [30]
     billed.evolve(BillVoided(bill_id=first, account_id=ACME, root_id=ACME))
     assert list(billed.bills.values()) == standing

@@ -58,11 +58,18 @@ def collecting() -> Iterator[Collector]:
 
 def _spans(sent: ExportTraceServiceRequest) -> Iterator[Span]:
     for resource in sent.resource_spans:
-        [service] = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
+        [service] = [
+            attribute.value.string_value
+            for attribute in resource.resource.attributes
+            if attribute.key == "service.name"
+        ]
         for scope in resource.scope_spans:
             for span in scope.spans:
                 links = frozenset((link.trace_id.hex(), link.span_id.hex()) for link in span.links)
-                told = {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
+                told = {
+                    attribute.key: attribute.value.string_value or attribute.value.int_value
+                    for attribute in span.attributes
+                }
                 yield Span(
                     service, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), links, told
                 )

@@ -27,11 +27,11 @@ PROMTOOL = shutil.which("promtool")
 
 def shown() -> dict[str, set[str]]:
     """Each sample of ours, and its labels."""
-    found: dict[str, set[str]] = {}
+    samples: dict[str, set[str]] = {}
     for _, registry in GROUPS:
         for metric, labels in described(registry):
-            found |= {metric.name + end: set(labels) for end in SAMPLES[metric.type]}
-    return found
+            samples |= {metric.name + end: set(labels) for end in SAMPLES[metric.type]}
+    return samples
 
 
 def rules() -> list[dict[str, Any]]:
@@ -39,13 +39,13 @@ def rules() -> list[dict[str, Any]]:
 
 
 def panels() -> list[dict[str, Any]]:
-    return [one for one in json.loads(DASHBOARD.read_text())["panels"] if one["type"] != "row"]
+    return [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
 
 
 def asked() -> Iterator[tuple[str, str]]:
     """Every expression, and where it stands."""
     yield from ((f"alert {rule['alert']}", rule["expr"]) for rule in rules())
-    yield from ((f"panel {one['title']}", target["expr"]) for one in panels() for target in one["targets"])
+    yield from ((f"panel {panel['title']}", target["expr"]) for panel in panels() for target in panel["targets"])
 
 
 NAME = r"\b((?:trueup|process)_[a-z_]+)\b"
@@ -60,14 +60,14 @@ def named(expression: str) -> Iterator[tuple[str, set[str]]]:
 def test_all_that_alerts_and_dashboard_ask_for_is_shown_by_some_process_with_these_labels() -> None:
     samples, seen = shown(), set[str]()
     for where, expression in asked():
-        found = list(named(expression))
-        assert found, where
-        for name, labels in found:
+        named_here = list(named(expression))
+        assert named_here, where
+        for name, labels in named_here:
             seen.add(name)
             assert name in samples or name in OF_PROCESS, f"{where}: nobody shows {name}"
             assert labels <= samples.get(name, set()) | ALWAYS, f"{where}: {name} has no label of {labels}"
         grouped = {label for text in re.findall(r"\bby \(([^)]*)\)", expression) for label in text.split(", ")}
-        having = set().union(*(samples.get(name, set()) for name, _ in found)) | ALWAYS
+        having = set().union(*(samples.get(name, set()) for name, _ in named_here)) | ALWAYS
         assert grouped <= having, f"{where}: nothing has {grouped - having}"
     assert len(seen) > 40
 
@@ -104,8 +104,17 @@ def test_every_alert_says_who_is_woken_and_what_it_is_about() -> None:
 
 
 def test_every_alert_is_tried_with_what_has_to_raise_it() -> None:
-    tried = [one for test in yaml.safe_load(TRIED.read_text())["tests"] for one in test["promql_expr_test"]]
-    raised = {name for one in tried if one["exp_samples"] for name in re.findall(r'alertname="(\w+)"', one["expr"])}
+    tried = [
+        tried_expression
+        for test in yaml.safe_load(TRIED.read_text())["tests"]
+        for tried_expression in test["promql_expr_test"]
+    ]
+    raised = {
+        name
+        for tried_expression in tried
+        if tried_expression["exp_samples"]
+        for name in re.findall(r'alertname="(\w+)"', tried_expression["expr"])
+    }
     assert raised == {rule["alert"] for rule in rules()}
 
 
@@ -135,8 +144,10 @@ def test_promtool_finds_the_rules_right_and_raises_each_as_it_should(words: tupl
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is in Debian's package prometheus")
 def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> None:
     assert PROMTOOL is not None
-    expressions = [target["expr"].replace("$__rate_interval", "5m") for one in panels() for target in one["targets"]]
-    recorded = [{"record": f"it:{number}", "expr": one} for number, one in enumerate(expressions)]
+    expressions = [
+        target["expr"].replace("$__rate_interval", "5m") for panel in panels() for target in panel["targets"]
+    ]
+    recorded = [{"record": f"it:{number}", "expr": expression} for number, expression in enumerate(expressions)]
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": recorded}]}))
     ran = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True, timeout=60, check=False)

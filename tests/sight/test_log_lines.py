@@ -62,7 +62,7 @@ async def refuse_some(seen: Seen, organization: str) -> None:
     async with BatchWriter(seen.system.endpoints.kafka) as writer:
         [(base, _, _)] = await writer.append(USAGE, here, [usage_record(event)] * 3)
     await settled(seen.system.endpoints)
-    [line] = [one for one in lines_of(seen, "ingest") if one.get("organization") == organization]
+    [line] = [line for line in lines_of(seen, "ingest") if line.get("organization") == organization]
     assert (line["event"], line["reason"], line["count"]) == ("usage_rejected", "bad-time", 3)
     assert (line["partition"], line["offset"], line["to_offset"]) == (here, base, base + 2)
 

@@ -124,7 +124,7 @@ def test_only_an_outage_of_what_a_process_is_for_keeps_it_from_being_ready(pulse
 def read_waits(what: str) -> float:
     """How often this has begun to be waited out."""
     [metric] = WAITS.collect()
-    return sum(one.value for one in metric.samples if one.labels == {"what": what})
+    return sum(sample.value for sample in metric.samples if sample.labels == {"what": what})
 
 
 def lag_of(lags: Lags) -> dict[str, float]:
@@ -164,7 +164,9 @@ def test_partitions_of_another_worker_have_no_lag_here() -> None:
     lags.note("usage", {0, 1}, {0: 3, 1: 4}, {})
     lags.note("billing.events", {5}, {5: 1}, {})
     lags.note("usage", {1}, {}, {})
-    held = {(one.labels["topic"], one.labels["partition"]) for metric in lags.collect() for one in metric.samples}
+    held = {
+        (sample.labels["topic"], sample.labels["partition"]) for metric in lags.collect() for sample in metric.samples
+    }
     assert held == {("usage", "1"), ("billing.events", "5")}
 
 

@@ -26,9 +26,9 @@ def another(number: int, flags: str = "01") -> bytes:
 def exporter(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     """Traces are on, in this process."""
     monkeypatch.delenv("OTEL_TRACES_SAMPLER", raising=False)
-    found = InMemorySpanExporter()
-    TRACES.begin("tests", found)
-    yield found
+    kept_spans = InMemorySpanExporter()
+    TRACES.begin("tests", kept_spans)
+    yield kept_spans
     TRACES.end()
 
 
@@ -80,7 +80,7 @@ def test_a_publishers_context_goes_into_the_log_with_its_record_alone(exporter: 
     ]
     outcome: Outcome = bench.settle(records, traced_poll(records))
     assert [list(record.headers) for record in outcome.records] == [[("traceparent", SAMPLED)], [], [], []]
-    logged = [a_record(record.value, 40 + place, record.headers) for place, record in enumerate(outcome.records)]
+    logged = [a_record(record.value, 40 + number, record.headers) for number, record in enumerate(outcome.records)]
     assert traced_records(logged) == traced_log(logged).contexts == {40: SAMPLED}
 
 
@@ -109,11 +109,11 @@ def test_a_request_is_a_part_of_its_clients_trace_and_what_it_publishes_of_it(ex
     assert TRACES.here() == []
     with TRACES.work("bill job", {}, asked_as="job"):
         pass
-    asked, job = exporter.get_finished_spans()
-    assert (name, told) == ("traceparent", f"00-{TRACE}-{asked.context.span_id:016x}-01".encode())
-    assert asked.parent is not None and f"{asked.parent.span_id:016x}" == SPAN
-    assert (asked.name, asked.status.status_code) == ("POST /billjobs", StatusCode.ERROR)
-    assert [link.context.span_id for link in job.links] == [asked.context.span_id]
+    asking_span, job = exporter.get_finished_spans()
+    assert (name, told) == ("traceparent", f"00-{TRACE}-{asking_span.context.span_id:016x}-01".encode())
+    assert asking_span.parent is not None and f"{asking_span.parent.span_id:016x}" == SPAN
+    assert (asking_span.name, asking_span.status.status_code) == ("POST /billjobs", StatusCode.ERROR)
+    assert [link.context.span_id for link in job.links] == [asking_span.context.span_id]
 
 
 def test_a_request_that_its_client_does_not_sample_is_not_followed(exporter: InMemorySpanExporter) -> None:

@@ -89,8 +89,12 @@ async def test_usage_is_followed_from_its_publisher_to_the_line_of_a_bill(seen: 
     assert page.attributes["trueup.families"] == len(ACCOUNTS)
     assert all(PASSED_ON not in {trace for trace, _ in span.links} for span in collector.spans)
 
-    [bill] = [one for one in (await wire.do("GET", "bills"))["data"] if one["accountId"] == accounts[ACCOUNTS[0]]]
-    [line] = [one for one in bill["lineItems"] if one["lineItemType"] == "USAGE"]
+    [bill] = [
+        document
+        for document in (await wire.do("GET", "bills"))["data"]
+        if document["accountId"] == accounts[ACCOUNTS[0]]
+    ]
+    [line] = [line_item for line_item in bill["lineItems"] if line_item["lineItemType"] == "USAGE"]
     explained = await wire.do("GET", f"bills/{bill['id']}/lineitems/{line['id']}/explain")
     assert {event["usageId"]: event.get("traceparent") for event in explained["events"]} == {
         "header": traceparent(HEADER),

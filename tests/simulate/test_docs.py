@@ -21,13 +21,13 @@ commitments: [{code: ahead, account: acme, amount: 100, startDate: 2026-01-01, e
 
 def held(text: str) -> list[Played]:
     found = play(parse_story(load_yaml(text)), MemoryPlayer())
-    assert not [one.differences for one in found if one.differences]
+    assert not [result.differences for result in found if result.differences]
     return found
 
 
 def test_the_stories_of_the_docs_hold() -> None:
     whole, alerts, waits, filed = (part.split("```")[0] for part in DOCS.read_text().split("```yaml\n")[1:])
-    assert sum(one.step.expect is not None for one in held(whole)) == 2
-    assert [one.step.kind for one in held(GIVEN + alerts)] == ["usage", "alerts"]
-    assert [one.step.kind for one in held(f"{GIVEN}steps:\n{waits}")] == ["usage", "held", "create", "held"]
-    assert [one.step.kind for one in held(filed)] == ["bill", "journal"]
+    assert sum(check.step.expect is not None for check in held(whole)) == 2
+    assert [check.step.kind for check in held(GIVEN + alerts)] == ["usage", "alerts"]
+    assert [check.step.kind for check in held(f"{GIVEN}steps:\n{waits}")] == ["usage", "held", "create", "held"]
+    assert [check.step.kind for check in held(filed)] == ["bill", "journal"]

@@ -54,16 +54,18 @@ def test_what_differs_of_a_bill_as_a_file_is_named(expected: str, said: tuple[st
 
 
 def test_a_line_that_is_not_expected_tells_its_months() -> None:
-    found = last(BILL.replace("partial: true, EXPECT", "lines: [{type: USAGE, recognition: REVENUE}]")).differences
-    assert found == (
+    differences = last(
+        BILL.replace("partial: true, EXPECT", "lines: [{type: USAGE, recognition: REVENUE}]")
+    ).differences
+    assert differences == (
         "acme: the line COMMITMENT_CONSUMED -30.00 ahead api 2026-01-01 to 2026-02-01, RELEASE 2026-01=-30.00 is not"
         " expected",
     )
 
 
 def test_where_there_is_no_bill_there_is_no_statement() -> None:
-    found = last("  - bill: {date: 2026-01-01}\n    expect: [{account: acme, statement: {net: 0}}]\n").differences
-    assert found == ("acme: there is no bill, and so no statement",)
+    differences = last("  - bill: {date: 2026-01-01}\n    expect: [{account: acme, statement: {net: 0}}]\n").differences
+    assert differences == ("acme: there is no bill, and so no statement",)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +113,13 @@ def test_a_configuration_of_statements_that_is_refused_is_named(config: str, sai
 def test_a_journal_closes_what_was_drawn_and_never_billed(deleted: bool) -> None:
     """Also of what was deleted: its draws are taken back by the next bill, and then nothing is left to be closed."""
     steps = BILL.replace(", EXPECT", "") + "  - journal: {date: 2026-02-01}\n"
-    told = {one["ledger"]: str(one["balance"]) for one in last(steps).result}
+    told = {entry["ledger"]: str(entry["balance"]) for entry in last(steps).result}
     assert told == {"1200": "0", "1250": "0", "2410": "0", "4000": "-30", "4950": "30"}
     if deleted:
         steps += "  - delete: {commitment: ahead, force: true}\n  - bill: {date: 2026-03-01}\n"
         told = {
-            one["ledger"]: str(one["balance"]) for one in last(f"{steps}  - journal: {{date: 2026-03-01}}\n").result
+            entry["ledger"]: str(entry["balance"])
+            for entry in last(f"{steps}  - journal: {{date: 2026-03-01}}\n").result
         }
         assert told == {"1200": "30", "1250": "0", "2410": "0", "4000": "-30", "4950": "0"}
 
@@ -133,8 +136,8 @@ def test_a_ledger_whose_debits_are_not_its_credits_differs_by_itself() -> None:
 
 def test_it_is_printed_where_it_is_expected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "filed.yaml"
-    asked = "statement: {net: 0}, lines: [{type: USAGE, recognition: REVENUE}]"
-    path.write_text(GIVEN + BILL.replace("EXPECT", asked) + "  - journal: {date: 2026-01-31}\n")
+    expected_of_it = "statement: {net: 0}, lines: [{type: USAGE, recognition: REVENUE}]"
+    path.write_text(GIVEN + BILL.replace("EXPECT", expected_of_it) + "  - journal: {date: 2026-01-31}\n")
     assert run_files([path], json=False, live=None) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for text in (

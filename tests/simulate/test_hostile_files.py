@@ -95,7 +95,7 @@ def outcome(text: str, compose: Callable[[str], Any]) -> str:
 def placed(value: Any) -> Any:
     if isinstance(value, Mapping):
         return value.line, value.lines, {key: placed(one) for key, one in value.items()}
-    return [placed(one) for one in value] if isinstance(value, list) else value
+    return [placed(member) for member in value] if isinstance(value, list) else value
 
 
 SCENARIOS = [path.read_text() for path in sorted((Path(__file__).parent.parent / "scenarios").rglob("*.yaml"))]
@@ -231,7 +231,7 @@ def test_a_reference_that_is_no_code_is_refused_in_an_update_too() -> None:
 
 def test_a_plan_whose_template_is_null_gets_one_of_its_own() -> None:
     story = parse_story(load_yaml("plans: [{code: p, planTemplate: null}]\nsteps: [{bill: {date: 2026-02-01}}]"))
-    assert [(one.kind, one.code) for one in story.documents if one.kind.startswith("plan")] == [
+    assert [(document.kind, document.code) for document in story.documents if document.kind.startswith("plan")] == [
         ("planTemplate", "p"),
         ("plan", "p"),
     ]

@@ -121,8 +121,8 @@ def difference(path: Path, player: Player) -> str | None:
 async def assert_alike(live: Live, stories: Iterable[Path]) -> None:
     def play_all() -> list[str]:
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            found = pool.map(lambda path: difference(path, live.players.player()), stories)
-            return [text for text in found if text is not None]
+            by_story = pool.map(lambda path: difference(path, live.players.player()), stories)
+            return [text for text in by_story if text is not None]
 
     differences = await live.played(play_all)
     assert not differences, "\n".join(differences)
@@ -140,12 +140,12 @@ async def test_all_other_stories_are_live_what_they_are_in_memory(live: Live) ->
 async def both(live: Live, text: str, compared: slice) -> list[Played]:
     """The story holds live, and these steps gave what they give in memory."""
     story = parse_story(load_yaml(text))
-    found = await live.played(lambda: play(story, live.players.player()))
-    for one in found:
-        assert not one.differences, f"step {one.step.index}: {one.differences}"
-    for lived, remembered in list(zip(found, play(story, MemoryPlayer()), strict=True))[compared]:
+    results = await live.played(lambda: play(story, live.players.player()))
+    for result in results:
+        assert not result.differences, f"step {result.step.index}: {result.differences}"
+    for lived, remembered in list(zip(results, play(story, MemoryPlayer()), strict=True))[compared]:
         assert (lived.result, lived.unpriced) == (remembered.result, remembered.unpriced)
-    return found
+    return results
 
 
 async def test_refusals_repeats_children_and_views(live: Live) -> None:
@@ -153,8 +153,10 @@ async def test_refusals_repeats_children_and_views(live: Live) -> None:
 
 
 async def test_currencies_zones_and_a_uid_used_again(live: Live) -> None:
-    found = await both(live, CURRENCIES, slice(None))
-    assert [str(usage.quantity) for one in found for usage in one.unpriced] == ["4.5", "4.5"], "preview and unbilled"
+    results = await both(live, CURRENCIES, slice(None))
+    assert [str(usage.quantity) for result in results for usage in result.unpriced] == ["4.5", "4.5"], (
+        "preview and unbilled"
+    )
 
 
 async def test_the_projected_row_says_what_a_settlement_as_of_the_clock_says(live: Live) -> None:
@@ -192,10 +194,10 @@ async def test_exit_statuses(live: Live, tmp_path: Path) -> None:
         (wrong, 2, "aggregation units"),
         (tmp_path / "absent.yaml", 2, "absent.yaml"),
     ):
-        found, output = await asyncio.to_thread(run, live, str(path))
-        assert (found, said in " ".join(output.split())) == (status, True), output
-    found, output = await asyncio.to_thread(run, live, "--json", str(right), str(wrong))
-    assert found == 2
+        ended, output = await asyncio.to_thread(run, live, str(path))
+        assert (ended, said in " ".join(output.split())) == (status, True), output
+    ended, output = await asyncio.to_thread(run, live, "--json", str(right), str(wrong))
+    assert ended == 2
     assert [json.loads(line)["ok"] for line in output.splitlines()] == [True, False]
 
 

@@ -114,6 +114,6 @@ BILLED = """
 
 async def test_they_are_refused_in_the_same_words_and_billed_alike(live: Live) -> None:
     found = await alike(live, GIVEN + REFUSED + BILLED)
-    told = [text for one in found for text in one.differences]
+    told = [text for result in found for text in result.differences]
     assert len(told) == len(found) - 5, told[-2:]
     assert not [text for text in told if re.search("[0-9a-f]{8}-|Id\\b", text)]

@@ -15,7 +15,7 @@ async def test_a_uid_used_again_with_other_content(live: Live) -> None:
     taken = usage("ts: 2026-01-10T00:00:00Z, uid: r-2, measure: {n: 1}")
     repeated = usage("ts: 2026-01-01T00:00:00Z, uid: r, repeat: {every: 1d, until: 2026-01-04}, measure: {n: 1}")
     other = usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")
-    found = await alike(
+    results = await alike(
         live,
         story(
             FIRST,
@@ -26,19 +26,19 @@ async def test_a_uid_used_again_with_other_content(live: Live) -> None:
             "bill: {date: 2026-02-01}\n    expect: [{account: acme, total: 8.00}]",
         ),
     )
-    assert [one.differences for one in found] == [()] * 6
+    assert [result.differences for result in results] == [()] * 6
 
 
 async def test_usage_that_is_refused_after_the_last_step_is_told(live: Live) -> None:
-    found = await alike(live, story(FIRST, usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")))
-    assert [one.differences for one in found] == [(), (f"was refused: {CONFLICT}",)]
+    results = await alike(live, story(FIRST, usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")))
+    assert [result.differences for result in results] == [(), (f"was refused: {CONFLICT}",)]
 
 
 async def test_an_end_of_usage(live: Live) -> None:
     ended = usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-10T02:00:00Z, uid: u, measure: {n: 5}")
     backwards = usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-09T00:00:00Z, measure: {n: 5}")
     hourly = "ets: 2026-01-01T01:00:00Z, repeat: {every: 1d, until: 2026-01-04}, measure: {n: 1}"
-    found = await alike(
+    results = await alike(
         live,
         story(
             ended,
@@ -49,12 +49,12 @@ async def test_an_end_of_usage(live: Live) -> None:
             "bill: {date: 2026-02-01}\n    expect: [{account: acme, total: 8.00}]",
         ),
     )
-    assert [one.differences for one in found] == [()] * 6
+    assert [result.differences for result in results] == [()] * 6
 
 
 async def test_what_has_no_code_or_uid_of_its_own(live: Live) -> None:
     for text in (COMMITMENTS, story(*USAGE, "bill: {date: 2026-02-01}"), WAITER):
-        assert [one.differences for one in await alike(live, text) if one.differences] == []
+        assert [result.differences for result in await alike(live, text) if result.differences] == []
 
 
 #: Of what refers to the product, the account and the plan, what was created first is of a kind that stands last.
@@ -76,7 +76,7 @@ steps:
 
 
 async def test_of_all_that_refers_to_what_is_deleted_the_first_is_named(live: Live) -> None:
-    assert [one.differences for one in await alike(live, REFERRED) if one.differences] == []
+    assert [result.differences for result in await alike(live, REFERRED) if result.differences] == []
 
 
 #: Steps that were to be refused and were not have made what later ones want to make.
@@ -98,10 +98,10 @@ steps:
 
 
 async def test_a_code_that_is_taken_is_named_as_it_was_written(live: Live) -> None:
-    found = await alike(live, TAKEN)
+    results = await alike(live, TAKEN)
     passed = "was taken, but an error was expected: nobody"
     same_day = "account, counter, date: acme, seats, 2026-01-05 is taken by counterAdjustment of line 11"
-    assert [text for one in found for text in one.differences] == [
+    assert [text for result in results for text in result.differences] == [
         passed,
         "was refused: code: c is taken by commitment c",
         passed,
@@ -149,7 +149,7 @@ steps:
 
 
 async def test_every_kind_of_step_is_refused_in_the_same_words(live: Live) -> None:
-    found = await alike(live, WRONG)
-    told = [text for one in found for text in one.differences]
-    assert len(told) == len(found) - 4
+    results = await alike(live, WRONG)
+    told = [text for result in results for text in result.differences]
+    assert len(told) == len(results) - 4
     assert not [text for text in told if re.search("[0-9a-f]{8}-|Id\\b", text)]

@@ -40,7 +40,7 @@ def test_a_commitment_without_a_code_is_called_by_its_line() -> None:
     assert (unknown.differences, known.differences) == ((), ())
     assert bill.notes == ()
     assert unknown.notes == ("commitment of line 4: its feeDates bill 4 of the 100 USD outstanding: 96 is on no date",)
-    [[line]] = [one.lines for one in bill.result]
+    [[line]] = [issued.lines for issued in bill.result]
     assert line.commitment == "commitment of line 4"
 
 

@@ -13,8 +13,8 @@ SHORT = "commitment c: its feeDates bill 4 of the 5 USD outstanding: 1 is on no 
 def _notes(*steps: str) -> list[tuple[str, ...]]:
     text = "accounts: [{code: acme}]\nsteps:\n" + "".join(f"  - {step}\n" for step in steps)
     found = play(parse_story(load_yaml(text)), MemoryPlayer())
-    assert not [one.differences for one in found if one.differences]
-    return [one.notes for one in found]
+    assert not [result.differences for result in found if result.differences]
+    return [result.notes for result in found]
 
 
 def test_a_schedule_that_leaves_something_out_is_told() -> None:

@@ -37,7 +37,7 @@ FIRST = usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 5}")
 
 def test_a_uid_used_again_with_the_same_content_is_dropped() -> None:
     again = usage("ts: 2026-01-10T01:00:00+01:00, uid: u, measure: {n: 5.00}")
-    assert [one.differences for one in played(FIRST, again)] == [(), ()]
+    assert [result.differences for result in played(FIRST, again)] == [(), ()]
     assert billed(FIRST, again) == "5.00"
 
 
@@ -46,7 +46,7 @@ def test_a_uid_used_again_with_other_content_is_refused() -> None:
         again = usage(f"uid: u, {other}")
         assert played(FIRST, again)[1].differences == (f"was refused: {CONFLICT}",)
         assert billed(FIRST, again) == "5.00"
-        assert [one.differences for one in played(FIRST, f"{again}\n    expectError: other content")] == [(), ()]
+        assert [result.differences for result in played(FIRST, f"{again}\n    expectError: other content")] == [(), ()]
 
 
 def test_of_repeated_usage_what_is_not_refused_counts() -> None:
@@ -59,7 +59,7 @@ def test_of_repeated_usage_what_is_not_refused_counts() -> None:
 
 def test_an_end_is_part_of_what_usage_says() -> None:
     ended = usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-10T02:00:00Z, uid: u, measure: {n: 5}")
-    assert [one.differences for one in played(ended, ended)] == [(), ()]
+    assert [result.differences for result in played(ended, ended)] == [(), ()]
     assert played(ended, FIRST)[1].differences == (f"was refused: {CONFLICT}",)
 
 

@@ -83,16 +83,16 @@ def statement(issued: BillIssued, configured: StatementConfig | None, **account:
     ],
 )
 def test_tax_is_rounded_once_on_the_sum(amounts: tuple[str, ...], rate: str, tax: str, total: str) -> None:
-    one = statement(bill(*amounts), config(taxRate=rate))
-    assert one.tax is not None
-    assert (one.tax.amount, one.total) == (Decimal(tax), Decimal(total))
-    assert one.net == sum(map(Decimal, amounts))
+    document = statement(bill(*amounts), config(taxRate=rate))
+    assert document.tax is not None
+    assert (document.tax.amount, document.total) == (Decimal(tax), Decimal(total))
+    assert document.net == sum(map(Decimal, amounts))
 
 
 def test_without_a_rate_no_tax_is_named() -> None:
-    one = statement(bill("10.00"), config())
-    assert one.tax is None
-    assert spelled(one).sums == [("Total", "$10.00")]
+    document = statement(bill("10.00"), config())
+    assert document.tax is None
+    assert spelled(document).sums == [("Total", "$10.00")]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_pieces_times_price_is_the_amount(amount: str, units: str, pieces: str, 
 
 def test_numbers_and_days_have_the_accounts_form() -> None:
     configured = config(taxRate=19)
-    one = statement(bill("1234.50"), configured, customFields={"locale": "de-DE", "taxNumber": "FR99"})
-    shown = spelled(one)
+    document = statement(bill("1234.50"), configured, customFields={"locale": "de-DE", "taxNumber": "FR99"})
+    shown = spelled(document)
     assert shown.sums == [("Sum", "1.234,50\xa0$"), ("VAT 19 %", "234,56\xa0$"), ("Total", "1.469,06\xa0$")]
     assert ("Date", "01.02.2026") in shown.facts
     assert "Tax number FR99" in shown.buyer
@@ -126,21 +126,23 @@ def test_numbers_and_days_have_the_accounts_form() -> None:
 
 
 def test_no_text_is_markup_formula_or_code() -> None:
-    one = statement(bill("10.00", description=HOSTILE), config(note=HOSTILE, taxRate=19), name="=cmd|' /C calc'!A0")
-    page = page_of(one).decode()
+    document = statement(
+        bill("10.00", description=HOSTILE), config(note=HOSTILE, taxRate=19), name="=cmd|' /C calc'!A0"
+    )
+    page = page_of(document).decode()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
-    [heading, row] = csv.reader(StringIO(table_of(one).decode().removeprefix("\ufeff")))
+    [heading, row] = csv.reader(StringIO(table_of(document).decode().removeprefix("\ufeff")))
     assert row[heading.index("description")] == HOSTILE
-    [name] = ET.fromstring(ubl_of(one)).iterfind("cac:InvoiceLine/cac:Item/cbc:Name", NAMES)
+    [name] = ET.fromstring(ubl_of(document)).iterfind("cac:InvoiceLine/cac:Item/cbc:Name", NAMES)
     assert name.text == HOSTILE.replace("\x01", "\ufffd")
-    assert paper_of(one).startswith(b"%PDF")
+    assert paper_of(document).startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
 def test_no_text_of_a_line_is_a_formula_to_a_spreadsheet(text: str) -> None:
-    one = statement(bill("-2", description=text, unit=text, commitment_id=text, balance_id=text, id=text), None)
-    headings, cells = csv.reader(StringIO(table_of(one).decode().lstrip("\ufeff"), newline=""))
+    document = statement(bill("-2", description=text, unit=text, commitment_id=text, balance_id=text, id=text), None)
+    headings, cells = csv.reader(StringIO(table_of(document).decode().lstrip("\ufeff"), newline=""))
     told = dict(zip(headings, cells, strict=True))
     assert told["amount"] == "-2", "a number below zero is one"
     names = ("description", "unit", "line id", "commitment id", "balance id")
@@ -148,8 +150,8 @@ def test_no_text_of_a_line_is_a_formula_to_a_spreadsheet(text: str) -> None:
 
 
 def test_the_same_statement_is_the_same_paper() -> None:
-    one = statement(bill("10.00"), config(logo=PNG, note="Thank you."))
-    assert paper_of(one) == paper_of(one) != paper_of(replace(one, number="other"))
+    document = statement(bill("10.00"), config(logo=PNG, note="Thank you."))
+    assert paper_of(document) == paper_of(document) != paper_of(replace(document, number="other"))
 
 
 def test_a_logo_that_is_none_is_named() -> None:
@@ -166,8 +168,8 @@ def sums(written: bytes) -> dict[str, str]:
 
 
 def test_an_electronic_invoice_adds_up() -> None:
-    one = statement(bill("10.00", "-2.50", "0.05"), config(taxRate=19))
-    written = ubl_of(one)
+    document = statement(bill("10.00", "-2.50", "0.05"), config(taxRate=19))
+    written = ubl_of(document)
     root = ET.fromstring(written)
     assert sums(written) == {
         "LineExtensionAmount": "7.55",

@@ -80,8 +80,8 @@ async def test_two_writers_with_one_version_are_one_winner(store: Store) -> None
     assert sorted(type(result).__name__ for result in results) == ["Executed", "VersionConflict"]
     assert any(isinstance(result, VersionConflict) for result in results)
     async with store.postgres.connection() as connection:
-        held = await get(connection, store.organization, "product", id)
-        assert held is not None and held.version == 2
+        product = await get(connection, store.organization, "product", id)
+        assert product is not None and product.version == 2
         events = await read_stream(connection, store.organization, f"product-{id}", "g")
     assert [version for version, _ in events] == [1, 2]
 
@@ -112,12 +112,12 @@ async def test_a_record_over_the_limit_is_refused_before_commit(store: Store) ->
 
 
 async def test_an_idempotency_key_gives_the_first_answer_and_refuses_another_body(store: Store) -> None:
-    asked = idempotency.Request(store.organization, "POST", "/x", "key", b"body")
+    request = idempotency.Request(store.organization, "POST", "/x", "key", b"body")
     async with store.postgres.transaction() as connection:
-        assert await idempotency.find(connection, asked) is None
-        await idempotency.remember(connection, asked, b"answer")
+        assert await idempotency.find(connection, request) is None
+        await idempotency.remember(connection, request, b"answer")
     async with store.postgres.transaction() as connection:
-        assert await idempotency.find(connection, asked) == Kept(b"answer", whole=True)
+        assert await idempotency.find(connection, request) == Kept(b"answer", whole=True)
         elsewhere = idempotency.Request(store.organization, "POST", "/y", "key", b"other")
         assert await idempotency.find(connection, elsewhere) is None
         with pytest.raises(KeyReusedError, match="another body"):
@@ -125,14 +125,14 @@ async def test_an_idempotency_key_gives_the_first_answer_and_refuses_another_bod
 
 
 async def test_an_idempotency_key_is_forgotten_after_35_days(store: Store) -> None:
-    asked = idempotency.Request(store.organization, "POST", "/x", "old", b"body")
+    request = idempotency.Request(store.organization, "POST", "/x", "old", b"body")
     async with store.postgres.transaction() as connection:
-        await idempotency.remember(connection, asked, b"answer")
+        await idempotency.remember(connection, request, b"answer")
         await connection.execute(
             "UPDATE store.idempotency SET made_at = now() - interval '36 days' WHERE organization = $1",
             store.organization,
         )
-        assert await idempotency.find(connection, asked) is None
+        assert await idempotency.find(connection, request) is None
 
 
 async def test_an_absent_postgres_is_named_with_the_address_that_was_tried() -> None:

@@ -23,7 +23,7 @@ def test_a_schedule_is_the_same_from_its_row() -> None:
         assert terms_in(json.loads(json.dumps(extra_of_terms(held))), kind.model) == held.terms
         story.given(delete(kind.name, "it", effective=date(2026, 5, 1)))
         left = story.resources.balances[id_of("wallet")].schedules
-        assert [one.terms for one in left] == [held.terms]
+        assert [schedule.terms for schedule in left] == [held.terms]
         assert schedules_in(json.loads(json.dumps(extra_of_schedules(left)))) == left
 
 

@@ -127,7 +127,7 @@ MADE: dict[str, tuple[tuple[str, ...], dict[str, tuple[Any, ...]]]] = {
 REFUSED = {"OverlappingPlan", "NotUnique", "Referenced", "DebitUncovered", "InvalidField", "UnknownReference"}
 
 
-def command_of(random: Random, held: dict[str, int]) -> Command | None:
+def command_of(random: Random, versions: dict[str, int]) -> Command | None:
     """Any command; changes are of the version that is there. None where no body can be read."""
     kind = random.choice([*MADE])
     names, options = MADE[kind]
@@ -141,7 +141,7 @@ def command_of(random: Random, held: dict[str, int]) -> Command | None:
             return delete(kind, name, effective=effective)
         case _:
             fields = {field: random.choice(values) for field, values in options.items()}
-            version = held.get(id_of(name))
+            version = versions.get(id_of(name))
             with suppress(InvalidBody):
                 return create(kind, name, **fields) if version is None else update(kind, name, version, **fields)
             return None
@@ -151,10 +151,12 @@ def refusals(seed: int) -> set[str]:
     """Decide a hundred commands by what is loaded and by everything; returns who refused any of them."""
     random = Random(seed)
     story = Story().given(*GIVEN, configure(1, allowOverlappingPlans=random.random() < 0.2))
-    found = set()
+    kinds_tried = set()
     for _ in range(100):
-        held = {one.id: one.version for kind in KINDS.values() for one in kind.held(story.resources).values()}
-        command = command_of(random, held)
+        versions = {
+            resource.id: resource.version for kind in KINDS.values() for resource in kind.held(story.resources).values()
+        }
+        command = command_of(random, versions)
         if command is None:
             continue
         expected = outcome(story.resources, command)
@@ -162,8 +164,8 @@ def refusals(seed: int) -> set[str]:
         if expected[0] == "facts":
             story.apply(expected[1])
         else:
-            found.add(expected[0])
-    return found
+            kinds_tried.add(expected[0])
+    return kinds_tried
 
 
 def test_a_command_is_decided_by_what_is_loaded_as_by_everything() -> None:

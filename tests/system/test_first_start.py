@@ -76,7 +76,7 @@ async def test_the_first_start_prints_a_key_that_works_and_keeps_it(home: Path) 
         status, output = await said(home, *trueup("simulate", "--live", up.addresses["api_url"], str(STORY)))
         assert status == 0, output
         status, output = await said(home, *trueup("keys", "list", "--json"))
-        assert {one["organizationId"] for one in json.loads(output)} == {"local", "*"}
+        assert {key["organizationId"] for key in json.loads(output)} == {"local", "*"}
         made_now = await said(home, *trueup("keys", "create", "--organization", "acme", "--json"))
         assert json.loads(made_now[1])["organizationId"] == "acme"
 

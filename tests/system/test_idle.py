@@ -22,11 +22,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def cpu_seconds(up: Up) -> dict[int, float]:
     """User and system time of every process of the tree, by pid, as /proc has it."""
-    found = {}
+    counters = {}
     for process in [psutil.Process(up.process.pid), *up.children()]:
         times = process.cpu_times()
-        found[process.pid] = times.user + times.system
-    return found
+        counters[process.pid] = times.user + times.system
+    return counters
 
 
 async def share_of_a_core(up: Up, settle_s: float, measure_s: float) -> float:
@@ -69,7 +69,8 @@ async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp
 
             async def usage(number: int) -> float:
                 # Of the records that only come once.
-                code, value = [one for one in records if records.count(one) == 1 and one[1] != b"not json"][number]
+                once = [(code, value) for code, value in records if records.count((code, value)) == 1]
+                code, value = [(code, value) for code, value in once if value != b"not json"][number]
                 count = f"SELECT coalesce(sum(records), 0) FROM {schema}.usage_totals WHERE account_id = $1"
                 before = await reading.fetchval(count, accounts[code])
                 await producer.send_and_wait(USAGE, value, usage_key("quiet", code))
@@ -84,20 +85,20 @@ async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp
         async def product(number: int) -> float:
             """A fact of the catalog alone: it brings no record to any partition of the log."""
             id = await wire.make("products", f"product-{number}", code=f"p{number}", name=f"P{number}")
-            known = f"SELECT count(*) FROM {schema}.facts WHERE resource_id = $1"
+            count_of_facts = f"SELECT count(*) FROM {schema}.facts WHERE resource_id = $1"
 
             async def seen() -> bool:
-                return bool(await reading.fetchval(known, id))
+                return bool(await reading.fetchval(count_of_facts, id))
 
             return await seconds_until(seen)
 
         assert await spread(product) < 0.5
         assert len(accounts) == len(ACCOUNTS)
         await reading.close()
-        asked = time.monotonic()
+        asked_at = time.monotonic()
         up.process.terminate()
         assert (await up.ended())[0] == 0
-        assert time.monotonic() - asked < 15
+        assert time.monotonic() - asked_at < 15
 
 
 @pytest.mark.long

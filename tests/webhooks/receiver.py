@@ -48,7 +48,7 @@ class Receiver:
     _serving: list[asyncio.Task[None]] = field(default_factory=list)
 
     def at(self, path: str) -> list[Got]:
-        return [one for one in self.got if one.path == path]
+        return [delivery for delivery in self.got if delivery.path == path]
 
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):

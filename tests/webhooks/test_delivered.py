@@ -31,18 +31,20 @@ async def test_what_happens_is_sent_signed_and_in_order(
     await workers.start()
     await workers.start()
     await receiver.until(lambda: len(receiver.got) >= 6)
-    updated = [one.said["data"]["m3terEvent"]["eventData"] for one in receiver.got if "updated" in one.body]
-    assert [one["newDto"]["name"] for one in updated] == [f"N{version}" for version in range(1, 6)]
-    for one in receiver.got:
-        assert Webhook(secret).verify(one.body, one.headers)["type"].startswith("configuration.product.")
-        event = await org.do("GET", f"events/{one.said['data']['id']}")
-        assert one.said["data"] == event and one.said["timestamp"] == event["eventTime"]
+    updated = [
+        delivery.said["data"]["m3terEvent"]["eventData"] for delivery in receiver.got if "updated" in delivery.body
+    ]
+    assert [event["newDto"]["name"] for event in updated] == [f"N{version}" for version in range(1, 6)]
+    for delivery in receiver.got:
+        assert Webhook(secret).verify(delivery.body, delivery.headers)["type"].startswith("configuration.product.")
+        event = await org.do("GET", f"events/{delivery.said['data']['id']}")
+        assert delivery.said["data"] == event and delivery.said["timestamp"] == event["eventTime"]
     await until(lambda: _stand(org, made["id"], {"DELIVERED": 6}))
     assert await org.deliveries(other["id"]) == []
 
     tried = await org.do("POST", f"{HOOKS}/{other['id']}/test")
     assert (tried["eventType"], tried["status"]) == ("webhook.test", "PENDING")
-    await receiver.until(lambda: [one.id for one in receiver.at("/other")] == [tried["id"]])
+    await receiver.until(lambda: [delivery.id for delivery in receiver.at("/other")] == [tried["id"]])
     await until(lambda: _stand(org, other["id"], {"DELIVERED": 1}))
     shown = await org.do("GET", f"{HOOKS}/{other['id']}/deliveries/{tried['id']}")
     assert (shown["lastStatus"], shown["attempts"], shown["body"]) == (204, 1, receiver.at("/other")[0].body)
@@ -81,7 +83,7 @@ async def test_a_slow_or_hostile_receiver_delays_no_other(
         await org.product(f"p{number}")
     await workers.start()
     await receiver.until(lambda: len(receiver.at("/ok")) == 8)
-    assert len({one.id for one in receiver.at("/ok")}) == 8
+    assert len({delivery.id for delivery in receiver.at("/ok")}) == 8
     # An answer is its status: what follows it is not waited for. All else is tried again, and says why.
     await until(lambda: _stand(org, good, {"DELIVERED": 8}))
     await until(lambda: _stand(org, hostile["endless"], {"DELIVERED": 8}))
@@ -94,13 +96,15 @@ async def test_a_slow_or_hostile_receiver_delays_no_other(
     }
     for path, told in why.items():
         await until(lambda path=path: _is_tried(org, hostile[path]))  # type: ignore[misc]
-        tried = [one for one in await org.deliveries(hostile[path]) if "lastError" in one]
-        assert {(one.get("lastStatus"), one["lastError"]) for one in tried} == {told}
-        assert {one["status"] for one in tried} == {"PENDING"}
+        tried = [delivery for delivery in await org.deliveries(hostile[path]) if "lastError" in delivery]
+        assert {(delivery.get("lastStatus"), delivery["lastError"]) for delivery in tried} == {told}
+        assert {delivery["status"] for delivery in tried} == {"PENDING"}
     # Who asks for time has it: nothing but what was on its way already has come since.
     assert len(receiver.at("/busy")) <= 4
-    for one in tried:
-        next_attempt, last_attempt = (datetime.fromisoformat(str(one[f"{which}Attempt"])) for which in ("next", "last"))
+    for delivery in tried:
+        next_attempt, last_attempt = (
+            datetime.fromisoformat(str(delivery[f"{which}Attempt"])) for which in ("next", "last")
+        )
         assert next_attempt - last_attempt > timedelta(minutes=59)
 
 
@@ -117,10 +121,10 @@ async def test_none_is_lost_whoever_is_killed(org: Organization, receiver: Recei
     await workers.start()
     await until(lambda: _stand(org, webhook, {"DELIVERED": 30}))
     ids = defaultdict(set)
-    for one in receiver.got:
-        ids[one.said["data"]["id"]].add(one.id)
+    for delivery in receiver.got:
+        ids[delivery.said["data"]["id"]].add(delivery.id)
     assert len(ids) == 30 and all(len(same) == 1 for same in ids.values())
-    assert len({one.id for one in receiver.got}) == 30 < len(receiver.got)
+    assert len({delivery.id for delivery in receiver.got}) == 30 < len(receiver.got)
 
 
 async def test_a_secret_is_replaced_while_both_are_good(
@@ -161,7 +165,7 @@ async def test_what_was_given_up_is_sent_again_when_asked_for(
     again = await org.do("POST", f"{HOOKS}/{webhook}/deliveries/{dead}/replay")
     assert again["status"] == "PENDING"
     await until(lambda: _stand(org, webhook, {"DEAD": 2, "DELIVERED": 1}))
-    assert [one.id for one in receiver.got].count(dead) == 2
+    assert [delivery.id for delivery in receiver.got].count(dead) == 2
     assert await org.do("POST", f"{HOOKS}/{webhook}/deliveries/replay") == {"replayed": 2, "more": False}
     await until(lambda: _stand(org, webhook, {"DELIVERED": 3}))
 
@@ -179,10 +183,10 @@ async def test_what_was_given_up_is_sent_again_when_asked_for(
 
 async def _stand(org: Organization, webhook: object, wanted: dict[str, int]) -> bool:
     found: dict[str, int] = defaultdict(int)
-    for one in await org.deliveries(webhook):
-        found[str(one["status"])] += 1
+    for delivery in await org.deliveries(webhook):
+        found[str(delivery["status"])] += 1
     return found == wanted
 
 
 async def _is_tried(org: Organization, webhook: object) -> bool:
-    return any("lastError" in one for one in await org.deliveries(webhook))
+    return any("lastError" in delivery for delivery in await org.deliveries(webhook))

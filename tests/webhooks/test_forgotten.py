@@ -44,7 +44,7 @@ async def test_it_is_sent_as_it_is_read_kept_sealed_and_sent_again_as_a_tombston
     id = await org.create("accounts", **ACCOUNT)
 
     async def is_refused() -> bool:
-        return [one.get("lastError") for one in await org.deliveries(hook)] == [
+        return [delivery.get("lastError") for delivery in await org.deliveries(hook)] == [
             "what is personal in it cannot be opened: have the operator set the key"
         ]
 
@@ -80,8 +80,8 @@ async def test_it_is_sent_as_it_is_read_kept_sealed_and_sent_again_as_a_tombston
     again = await org.ask("POST", f"{deliveries}/{waiting['id']}/replay", key="again")
     await receiver.until(lambda: len(receiver.got) == 4)
     assert receiver.got[3].id == receiver.got[0].id == waiting["id"]
-    for one in receiver.got[2:]:
-        assert told(one) == ACCOUNT | dict.fromkeys(("name", "emailAddress"), TOMBSTONE)
+    for delivery in receiver.got[2:]:
+        assert told(delivery) == ACCOUNT | dict.fromkeys(("name", "emailAddress"), TOMBSTONE)
     assert json.loads(again.json()["body"]) == receiver.got[3].said
     assert "Ann" not in json.dumps(await org.deliveries(hook))
 

@@ -22,7 +22,7 @@ NO_ANSWER, DELIVERED, GONE = Outcome(None, "no"), Outcome(204, None), Outcome(41
 async def queued(org: Organization, store: Store, *subjects: str) -> tuple[str, str]:
     """A destination with a delivery for each of these subjects, called after their places."""
     webhook = str((await org.destination("http://127.0.0.1:9/x", "configuration.plan.*"))["id"])
-    deliveries = [New(str(place), None, "t", subject, "{}") for place, subject in enumerate(subjects)]
+    deliveries = [New(str(number), None, "t", subject, "{}") for number, subject in enumerate(subjects)]
     async with store.postgres.transaction() as connection:
         await add(connection, store.organization, webhook, deliveries)
     return store.organization, webhook
@@ -41,8 +41,8 @@ async def test_a_claim_is_one_processs_until_it_ends_and_what_ends_late_says_not
         await short.end(lost, GONE)
         await long.end(again, DELIVERED)
     async with store.postgres.connection() as connection:
-        found = await get_delivery(connection, *key, "0")
-    assert found is not None and (found.status, found.last_status, found.attempts) == ("DELIVERED", 204, 2)
+        delivery = await get_delivery(connection, *key, "0")
+    assert delivery is not None and (delivery.status, delivery.last_status, delivery.attempts) == ("DELIVERED", 204, 2)
 
 
 async def test_of_one_subject_the_next_waits_until_the_one_before_has_ended(org: Organization, store: Store) -> None:
@@ -70,7 +70,7 @@ async def test_several_who_share_the_work_take_each_delivery_once(org: Organizat
     key = await queued(org, store, *map(str, range(40)))
     async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
         claims = [Claims(postgres, timedelta(minutes=1)) for _ in range(8)]
-        taken = await asyncio.gather(*(one.take(key, 7) for one in claims))
+        taken = await asyncio.gather(*(claim.take(key, 7) for claim in claims))
         rest = await claims[0].take(key, 40)
     assert sorted(claim.id for some in (*taken, rest) for claim in some) == sorted(map(str, range(40)))
 
@@ -86,8 +86,8 @@ async def test_an_event_becomes_one_delivery_however_many_look(org: Organization
             await org.product(f"p{number}")
         async with every.connection() as connection:
             until = await head(connection)
-        await asyncio.gather(*(one.announce(store.organization, until) for one in lookers))
+        await asyncio.gather(*(looker.announce(store.organization, until) for looker in lookers))
         assert await lookers[0].announce(store.organization, until) == 0
-    found = await org.deliveries(webhook)
-    assert len(found) == 3 == len({one["eventId"] for one in found})
-    assert await org.do("GET", f"events/{found[0]['eventId']}")
+    deliveries = await org.deliveries(webhook)
+    assert len(deliveries) == 3 == len({delivery["eventId"] for delivery in deliveries})
+    assert await org.do("GET", f"events/{deliveries[0]['eventId']}")

@@ -37,7 +37,7 @@ def test_a_copy_has_all_that_was_made_and_ids_of_its_own(kept: Path, tmp_path: P
     of_each = [told(folder) for folder in (kept, first, second)]
     for name in OWN:
         assert len({properties[name] for properties in of_each}) == 3
-    assert len({tuple(value for name, value in one.items() if name not in OWN) for one in of_each}) == 1
+    assert len({tuple(value for name, value in document.items() if name not in OWN) for document in of_each}) == 1
 
 
 def test_the_first_one_stays_and_nothing_lies_about(kept: Path, tmp_path: Path) -> None:

@@ -67,12 +67,12 @@ async def supervisor() -> AsyncIterator[Supervisor]:
 
 
 async def test_what_is_killed_runs_again_and_the_others_run_on(supervisor: Supervisor, tmp_path: Path) -> None:
-    one, other = Sleeper(supervisor, "relay", tmp_path), Sleeper(supervisor, "api", tmp_path)
-    await one.start()
+    sleeper, other = Sleeper(supervisor, "relay", tmp_path), Sleeper(supervisor, "api", tmp_path)
+    await sleeper.start()
     await other.start()
-    keeping = asyncio.ensure_future(keep_all([Keeper(one, patience=QUICK), Keeper(other, patience=QUICK)]))
+    keeping = asyncio.ensure_future(keep_all([Keeper(sleeper, patience=QUICK), Keeper(other, patience=QUICK)]))
     with structlog.testing.capture_logs() as said:
-        await one.killed(said)
+        await sleeper.killed(said)
     assert [(line["event"], line["name"]) for line in said] == [
         ("process_ended", "relay"),
         ("process_runs_again", "relay"),
@@ -85,17 +85,17 @@ async def test_what_is_killed_runs_again_and_the_others_run_on(supervisor: Super
 
 
 async def test_the_pause_grows_and_is_short_again_after_a_healthy_while(supervisor: Supervisor, tmp_path: Path) -> None:
-    one = Sleeper(supervisor, "ingest", tmp_path)
-    await one.start()
-    keeping = asyncio.ensure_future(Keeper(one, patience=QUICK).keep())
+    sleeper = Sleeper(supervisor, "ingest", tmp_path)
+    await sleeper.start()
+    keeping = asyncio.ensure_future(Keeper(sleeper, patience=QUICK).keep())
     with structlog.testing.capture_logs() as said:
         for _ in range(4):
-            await one.killed(said)
+            await sleeper.killed(said)
         await asyncio.sleep(1.2)
-        await one.killed(said)
+        await sleeper.killed(said)
     pauses = [line["again_in_seconds"] for line in said if line["event"] == "process_ended"]
     assert pauses == [0.01, 0.2, 0.4, 0.4, 0.01]
-    gaps = [after - before for before, after in zip(one.starts[1:4], one.starts[2:5], strict=True)]
+    gaps = [after - before for before, after in zip(sleeper.starts[1:4], sleeper.starts[2:5], strict=True)]
     assert all(gap >= pause for gap, pause in zip(gaps, (0.2, 0.4, 0.4), strict=True))
     keeping.cancel()
 
@@ -103,11 +103,11 @@ async def test_the_pause_grows_and_is_short_again_after_a_healthy_while(supervis
 async def test_what_cannot_start_any_more_is_named_with_its_status_and_the_end_of_its_log(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
-    one, other = Sleeper(supervisor, "relay", tmp_path), Sleeper(supervisor, "api", tmp_path)
-    await one.start()
+    sleeper, other = Sleeper(supervisor, "relay", tmp_path), Sleeper(supervisor, "api", tmp_path)
+    await sleeper.start()
     await other.start()
-    keeping = asyncio.ensure_future(keep_all([Keeper(other, patience=QUICK), Keeper(one, patience=QUICK)]))
-    one.argv = [sys.executable, "-c", "print('the log went back'); raise SystemExit(3)"]
+    keeping = asyncio.ensure_future(keep_all([Keeper(other, patience=QUICK), Keeper(sleeper, patience=QUICK)]))
+    sleeper.argv = [sys.executable, "-c", "print('the log went back'); raise SystemExit(3)"]
     await supervisor.kill("relay")
     with pytest.raises(CannotStart) as raised:
         async with asyncio.timeout(20):
@@ -117,15 +117,19 @@ async def test_what_cannot_start_any_more_is_named_with_its_status_and_the_end_o
         "relay cannot be started: 3 starts in a row failed; the last one: relay ended by itself with status 3"
     )
     assert "the log went back" in told
-    assert len(one.starts) == 1 + 3
+    assert len(sleeper.starts) == 1 + 3
 
 
 async def test_failed_starts_count_only_in_a_row(supervisor: Supervisor, tmp_path: Path) -> None:
-    one = Sleeper(supervisor, "relay", tmp_path)
-    await one.start()
+    sleeper = Sleeper(supervisor, "relay", tmp_path)
+    await sleeper.start()
     # Two starts of three fail.
-    one.argv = ["sh", "-c", f"echo x >> {tmp_path}/n; [ $(($(wc -l < {tmp_path}/n) % 3)) = 0 ] || exit 1; {READY[2]}"]
-    keeping = asyncio.ensure_future(Keeper(one, patience=QUICK).keep())
+    sleeper.argv = [
+        "sh",
+        "-c",
+        f"echo x >> {tmp_path}/n; [ $(($(wc -l < {tmp_path}/n) % 3)) = 0 ] || exit 1; {READY[2]}",
+    ]
+    keeping = asyncio.ensure_future(Keeper(sleeper, patience=QUICK).keep())
     with structlog.testing.capture_logs() as said:
         for times in (1, 2):
             await supervisor.kill("relay")

@@ -26,7 +26,7 @@ RETENTION = {topic.name: topic.config["retention.ms"] for topic in TOPICS}
 
 
 @dataclass
-class Place:
+class Servers:
     """Servers on which everything is right, and how they are reached."""
 
     broker: SecuredKafka
@@ -82,7 +82,7 @@ class Place:
 
 
 @asynccontextmanager
-async def placed(secured: SecuredKafka, home: Path) -> AsyncIterator[Place]:
+async def running_servers(secured: SecuredKafka, home: Path) -> AsyncIterator[Servers]:
     """The servers, migrated."""
     postgres = OwnedPostgres(home / "postgres")
     await postgres.start()
@@ -92,7 +92,7 @@ async def placed(secured: SecuredKafka, home: Path) -> AsyncIterator[Place]:
         await secured.allow([*documented(GREEN), *everything("all", GREEN)])
         socket = str(postgres.socket)
         async with terminated(socket) as port, terminated(socket, "elsewhere") as other:
-            found = Place(secured, postgres, port, other, home)
+            found = Servers(secured, postgres, port, other, home)
             settings = found.settings("migrate")
             await migrate(settings, told_endpoints(settings))
             yield found
