@@ -1,4 +1,4 @@
-"""Work for organizations, side by side: what one of them has to be done, waits for, or fails at is in no other's way."""
+"""Work for organizations, side by side: what one has to be done, waits for, or fails at is in no other's way."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
