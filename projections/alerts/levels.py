@@ -106,11 +106,13 @@ def armed_to_bill(billed: Billed, account_id: str, currency: str) -> str:
 
 def armed(fund: Fund, own: Resources, through: date) -> str:
     """What was agreed, and how often something was paid in: a top-up arms every rule of it anew, and so does an
-    amendment of its amount."""
+    amendment of its amount. To an amount that was agreed before belongs how often it was."""
     scheduled = sum(series.days.by(through) for series in fund.paid_in.top_ups)
     commitment = own.commitments.get(fund.id)
     if commitment is not None:
-        return f"{plain(commitment.body.amount)}/{len(commitment.top_ups) + scheduled}"
+        amount = commitment.body.amount
+        before = commitment.amounts.count(amount)
+        return f"{plain(amount)}/{len(commitment.top_ups) + scheduled}" + (f"/{before}" if before else "")
     paid_in = sum(transaction.amount > 0 for transaction in own.balances[fund.id].transactions)
     return f"0/{paid_in + scheduled}"
 
