@@ -1,6 +1,7 @@
 """A row holds of a commitment all that the facts said."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 from services.store.view import _STAMPS, _extra, entity_of
@@ -17,4 +18,4 @@ def test_a_commitment_that_was_amended_is_the_same_from_its_row() -> None:
     row |= {"kind": "commitment", "body": held.body.model_dump_json(by_alias=True, exclude_unset=True)}
     assert entity_of(row | {"extra": json.dumps(_extra(held))}) == held
     of_before = json.dumps({name: value for name, value in _extra(held).items() if name != "amounts"})
-    assert entity_of(row | {"extra": of_before}).amounts == ()
+    assert replace(held, amounts=()) == entity_of(row | {"extra": of_before})
