@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from services.failures import Passing
-from services.outage import Outage
+from services.outage import Outages
 from services.sight.metrics import WAITS
 
 log = structlog.get_logger(__name__)
@@ -29,8 +29,8 @@ class SideBySide:
         self._queue = asyncio.Queue[str]()
         #: Who waits, is seen to or rests; of these, who was asked for since, and of whom a part is done.
         self._taken, self._asked, self._amid = set[str](), set[str](), set[str]()
-        #: What organizations wait for, from the first failure until it is over; and when those that rest are woken.
-        self._outages, self._resting = dict[str, Outage](), dict[str, asyncio.TimerHandle]()
+        #: What organizations wait for, and when those that rest are woken.
+        self._outages, self._resting = Outages(event), dict[str, asyncio.TimerHandle]()
 
     def ask(self, organizations: Iterable[str]) -> None:
         """There is, or may be, something to do for these."""
@@ -61,16 +61,14 @@ class SideBySide:
         try:
             has_more = await self._work(organization)
         except Passing as error:
-            outage = self._outages.setdefault(organization, Outage(self._event, organization=organization))
-            self._rest(organization, outage.met(error))
+            self._rest(organization, self._outages.met(organization, error))
             return
         except Exception:
             WAITS.labels(self._event).inc()
             log.exception(self._event, organization=organization)
             self._rest(organization, REST_SECONDS)
             return
-        if (outage_over := self._outages.pop(organization, None)) is not None:
-            outage_over.over()
+        self._outages.over(organization)
         if has_more:
             self._amid.add(organization)
         else:

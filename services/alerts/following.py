@@ -18,7 +18,7 @@ from events.facts.bills import BillIssued
 from events.resources.notifications import OF_WINDOWS
 from projections.alerts.happenings import FACTS_OF
 from projections.entities import AccountEntity, Entity
-from services.alerts.finding import (
+from services.alerts.matching import (
     Event,
     Rule,
     Shown,
@@ -32,9 +32,9 @@ from services.alerts.finding import (
 from services.commands.event_names import HAPPENINGS, NAMES
 from services.concurrency import compute
 from services.postgres import Postgres
+from services.store.conditions import is_rule_waiting_for
 from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
 from services.store.execute import lock_organization
-from services.store.finding import is_rule_waiting_for
 from services.store.generations import Generations
 from services.store.happened import History, event_id_of, happened, read_history
 from services.store.listing import named
@@ -105,7 +105,7 @@ class EventFollower:
         page = await self._page(organization)
         if page is None:
             return False
-        found = await compute(organization, _found, page, self._generations().commands, self._shown)
+        found = await compute(organization, _matches, page, self._generations().commands, self._shown)
         if raised := await self._append(organization, page, found):
             log.info("alerts_raised", organization=organization, alerts=raised)
         return page.is_full
@@ -127,8 +127,8 @@ class EventFollower:
             rules = await active_rules(connection, organization, since.keys() & happened_names)
             owners = {account_id for event in events if (account_id := event.envelope.account) is not None}
             accounts = await named(connection, organization, "account", sorted(owners))
-            asked = {rule.body.event_name for rule in rules if is_conditional(rule)}
-            wanted = [event.envelope.sequence for event in events if event.names & asked]
+            event_names = {rule.body.event_name for rule in rules if is_conditional(rule)}
+            wanted = [event.envelope.sequence for event in events if event.names & event_names]
             history = await read_history(connection, organization, wanted)
         return _Page(rules, events, accounts, history, rows[-1]["position"], len(rows) == PAGE)
 
@@ -156,7 +156,7 @@ class EventFollower:
         return len(new)
 
 
-def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
+def _matches(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
     """Which rules have waited for which events."""
     documents = _documents(page, generation, shown)
     return [
@@ -180,15 +180,15 @@ def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str
 def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
     """Beside what it follows from, if that is an account's."""
     account = accounts.get(cause.account or "") if isinstance(fact, AccountNotified) else None
-    place = account if isinstance(account, AccountEntity) else None
+    owner = account if isinstance(account, AccountEntity) else None
     return NewEvent(
         organization,
         stream_of(fact),
         1,
         fact,
         cause.time,
-        account=None if place is None else place.id,
-        partition=None if place is None else place.partition,
+        account=None if owner is None else owner.id,
+        partition=None if owner is None else owner.partition,
         causation=str(cause.id),
         actor=ALERTS,
     )

@@ -78,20 +78,20 @@ class Claim:
 class Outcome:
     """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
 
-    `is_final`: the receiver says that it wants it no more; `asked`: that nothing is to come for so long.
+    `is_final`: the receiver says that it wants it no more; `retry_after`: that nothing is to come for so long.
     """
 
     status: int | None
     error: str | None
     is_final: bool = False
-    asked: timedelta | None = None
+    retry_after: timedelta | None = None
 
 
 def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
     """The delivery's status after an attempt, and how long until the next, if there is one."""
     if outcome.error is None:
         return "DELIVERED", None
-    pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.asked)
+    pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.retry_after)
     return ("DEAD" if pause is None else "PENDING"), pause
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.alerts import running
+from services.alerts import alerter
+from services.alerts.alerter import Alerts
 from services.alerts.following import EventFollower
 from services.alerts.raising import AlertRaiser
-from services.alerts.running import Alerts
 from services.automation import acting
 from services.automation.acting import RuleActor
 from services.automation.acts import Due
@@ -60,10 +60,10 @@ async def alerts(act: Act, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["as
     async def behind() -> None:
         return None
 
-    monkeypatch.setattr(running, "reading_live", Live().reading)
-    monkeypatch.setattr(running, "ring_when_told", never)
-    monkeypatch.setattr(running, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(running, "GATHER_SECONDS", 0.0)
+    monkeypatch.setattr(alerter, "reading_live", Live().reading)
+    monkeypatch.setattr(alerter, "ring_when_told", never)
+    monkeypatch.setattr(alerter, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(alerter, "GATHER_SECONDS", 0.0)
     monkeypatch.setattr(Alerts, "follow", nothing)
     task = asyncio.create_task(Alerts(NOWHERE, NOWHERE, UNUSED, UNUSED, act, behind).run())
     try:

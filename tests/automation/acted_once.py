@@ -1,15 +1,11 @@
 """What rules of an organization find is raised and done, as by an API's process: an alert, a top-up and a bill, for the
-arming that holds now. Where nobody is killed, both acts of the arming before are tried once more, as by one who comes
-second.
+arming that holds now; `again`: before it both acts of the arming before once more, as by one who comes second. For
+`tests/killing.py`.
 
 What a projector would find is worked out of the event store here, and what is unbilled is the same each time.
-
-    TRUEUP_DATABASE_URL=... python tests/automation/acted_once.py ORGANIZATION
 """
 
 import asyncio
-import os
-import sys
 from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
@@ -30,6 +26,7 @@ from services.store.events import read_stream
 from services.store.generations import Generations, load_generations
 from services.store.view import OF_KIND, entity_of, load_config
 from tests.exports.issuing import bill_of
+from tests.killing import Counted, Work
 
 DAY = date(2026, 2, 1)
 
@@ -50,8 +47,8 @@ def row_of(rule: Rule, subject: Any, account: Any, arming: str) -> dict[str, Any
     }  # fmt: skip
 
 
-async def act(postgres: Postgres, organization: str, generations: Generations) -> None:
-    """All that is due."""
+async def act(postgres: Postgres, organization: str, generations: Generations, before: int) -> None:
+    """All that is due, of so many armings before, too."""
     async with postgres.of(organization).connection() as connection:
         account = await held(connection, organization, "account")
         fund = await held(connection, organization, "commitment")
@@ -63,7 +60,6 @@ async def act(postgres: Postgres, organization: str, generations: Generations) -
     raiser = AlertRaiser(postgres, lambda: generations)
     times = len(fund.top_ups)
     await raiser._raise(postgres.of(organization), organization, [row_of(alerting, fund, account, f"100/{times}")])
-    before = 1 if sys.gettrace() is None else 0
     for arming in range(max(0, times - before), times + 1):
         due = Due.of(row_of(topping_up, fund, account, f"100/{arming}"))
         await TopUps(postgres, lambda: generations).act(organization, due)
@@ -99,18 +95,20 @@ def stand_in(organization: str, account: Any, billed: Billed, resources: Any, co
     ).model_copy(update={"account_id": account.id})
 
 
-async def acted(organization: str) -> None:
+async def acted(url: str, organization: str, before: int) -> None:
     """By a process of its own."""
-    async with open_postgres(os.environ["TRUEUP_DATABASE_URL"], role=Role.API) as postgres:
+    async with open_postgres(url, role=Role.API) as postgres:
         async with postgres.of(organization).connection() as connection:
             generations = await load_generations(connection)
-        await act(postgres, organization, generations)
+        await act(postgres, organization, generations, before)
 
 
-def main() -> None:
-    """Of the organization that is named."""
-    asyncio.run(acted(sys.argv[1]))
+def act_once(url: str, organization: str) -> Work:
+    """Of the organization that is named; nothing comes of it but what it does."""
 
+    def work(counted: Counted, /, *words: str) -> int:
+        with counted():
+            asyncio.run(acted(url, organization, before=len(words)))
+        return 0
 
-if __name__ == "__main__":
-    main()
+    return work

@@ -7,6 +7,7 @@ import pytest
 
 from events.resources.automation import ACTS
 from events.resources.notifications import LEFT
+from tests.automation.acted_once import act_once
 from tests.killing import forks
 from tests.store.kit import Store
 
@@ -33,14 +34,13 @@ async def test_an_act_stands_beside_what_it_did_and_nothing_is_done_twice(store:
     told = {"name": "L", "description": "", "eventName": LEFT, "threshold": 20}
     await store.create("notificationConfiguration", code="left", **told)
     moment, left, is_over = 0, set[int](), False
-    script, url = "tests/automation/acted_once.py", store.endpoints.database_url
-    places = (RAISING, TOPPING_UP, BILLING_AHEAD)
-    async with forks(script, store.organization, places=places, TRUEUP_DATABASE_URL=url) as run:
+    places, url = (RAISING, TOPPING_UP, BILLING_AHEAD), store.endpoints.database_url
+    async with forks(act_once, url, store.organization, places=places, most_turns=1) as run:
         while not is_over:
             moment += 1
-            is_over = not await run(moment)
+            is_over = await run(moment) is not None
             if is_over:
-                await run(0)
+                await run(0, "again")
             found = await facts(store)
             acts = [row for row in found if row["type"] == "AutomaticRuleActed"]
             assert all(act["outcome"] == "DONE" for act in acts)

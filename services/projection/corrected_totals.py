@@ -22,7 +22,7 @@ from services.kafka import LogReader
 from services.projection.taking import Decoded
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
-from services.readside.past.usage import usage_between
+from services.readside.past.logged_usage import usage_between
 
 
 def corrections_in(decoded: Decoded) -> list[Envelope]:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.kafka import Cluster
 from services.run.stack.child import Child, log_tail
-from services.run.stack.errors import NotOurs
+from services.run.stack.faults import NotOurs
 
 #: A given address that does not answer is an error within this time; yours may be just starting too.
 GIVEN_SECONDS = 8.0

@@ -1,14 +1,14 @@
-"""Decides a correction of an event in one transaction, and appends its fact to the event's own stream; and what was
+"""Corrections of an event, in a stream of its own: read, and appended to behind what was read; and what was
 corrected of an organization's usage, newest first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from events.envelope import Envelope
-from events.facts.corrections import UsageCorrection, UsageFields
-from services.commands.correction_rules import LoggedUsage, latest, stands_of, stream_of_usage
+from events.facts.corrections import UsageCorrection
+from services.commands.correction_rules import LoggedUsage, latest, stream_of_usage
 from services.store.events import NewEvent, append, read_stream
 from services.store.generations import Generations
 from services.store.listing import Condition, all_placed
@@ -17,8 +17,6 @@ from services.store.rows import COLUMNS, envelope_of
 #: The status that a correction gives its event -> the fact's type.
 TYPES = {"VOIDED": "UsageVoided", "AMENDED": "UsageAmended"}
 _OF_TYPE = f"SELECT {COLUMNS} FROM store.events e WHERE e.organization = $1 AND e.type = "
-#: What is to be appended to an event that stands as it is given here (None: voided); None: nothing, it stands as asked.
-Decide = Callable[[UsageFields | None], UsageCorrection | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +29,18 @@ class Author:
 
 
 async def correct(
-    connection: Any, usage: LoggedUsage, decide: Decide, author: Author, generations: Generations
+    connection: Any,
+    usage: LoggedUsage,
+    earlier: Sequence[Envelope],
+    fact: UsageCorrection | None,
+    author: Author,
+    generations: Generations,
 ) -> Envelope | None:
-    """Append what is decided, and return the event's last correction: this one, or where nothing was left to do the one
-    that had done it before; None of an event that came as it is to be.
+    """Append what was decided over the `earlier` corrections, and return the event's last one: this, or where nothing
+    was left to do (`fact` is None) the one that had done it before; None of an event that came as it is to be.
 
-    In a transaction under the organization's lock. Raises: UsageIsVoided, StreamMovedError, RecordTooLargeError.
+    In a transaction under the organization's lock. Raises: StreamMovedError, RecordTooLargeError.
     """
-    earlier = await corrections_of(connection, usage, generations)
-    fact = decide(stands_of(usage, earlier))
     if fact is None:
         return latest(earlier)
     correction = NewEvent(

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.codec import NewerRecordError
-from services.access.errors import ForbiddenError, NotSignedInError
+from services.access.denials import ForbiddenError, NotSignedInError
 from services.access.gate import Gate
 from services.api.edges.bodies import (
     BodyTooLargeError,
@@ -29,15 +29,15 @@ from services.api.edges.bodies import (
 from services.api.edges.edge import allow_header
 from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
-from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillMoved, BillNotPending, BillStillPending
-from services.commands import errors as refused
+from services.commands import refused
 from services.commands.bill_rules import BillsPending
-from services.exports.jobs import ExportNotReadyError, ExportRemovedError, TooManyExportsError
+from services.exports.jobs import ExportNotReadyError, ExportRemovedError
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
+from services.jobs.table import TooManyJobsError
 from services.outage import Outage
 from services.proof.exporting import NoCheckpointError, NotSignedYetError
-from services.proof.keeping import NoHeadsError
+from services.proof.heads_topic import NoHeadsError
 from services.statement.paper import UnreadableLogo
 from services.statement.ubl import NotForUbl
 from services.store.events import RecordTooLargeError, StreamMovedError
@@ -112,7 +112,6 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (PayloadTooLargeError, 403),
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
-    (TooManyExportsError, 429),
     (ExportNotReadyError, 409),
     (ExportRemovedError, 404),
     (TooManyRequestsError, 429),

@@ -129,8 +129,10 @@ class CatalogLog(CatalogFold):
 
     def resources(self, organization: str) -> Resources:
         """The organization's part of the catalog; empty while nothing is known of it."""
-        known = self.organizations.get(organization)
-        return known if known is not None else self.organizations.setdefault(organization, Resources(organization))
+        resources = self.organizations.get(organization)
+        return (
+            resources if resources is not None else self.organizations.setdefault(organization, Resources(organization))
+        )
 
     def index(self, organization: str) -> FamilyIndex:
         """The index of the organization's part of the catalog."""

@@ -37,21 +37,21 @@ async def listing(visit: Visit) -> Response:
 async def page(visit: Visit) -> Response:
     """A bill with its lines, as known at the moment that the address says."""
     bill = await visit.asking.get("bills", visit.request.path_params["bill"], knownAt=visit.known_at)
-    asked = await together(
+    answers = await together(
         account=or_missing(visit.asking.get("accounts", bill["accountId"], knownAt=visit.known_at)),
         span=visit.span(bill["accountId"]),
         config=or_missing(visit.asking.get("organizationconfig")),
     )
     lines, every = bill["lineItems"], "lines" in visit.query
-    first = 0 if every else _place(visit.query.get("from"))
+    first = 0 if every else _number_of(visit.query.get("from"))
     shown = lines if every else lines[first : first + LINES]
     following = None if every or first + LINES >= len(lines) else first + LINES
     return await visit.page(
-        "bill.html", bill=bill, groups=grouped(shown), following=following, first=first, count=len(lines), **asked
+        "bill.html", bill=bill, groups=grouped(shown), following=following, first=first, count=len(lines), **answers
     )
 
 
-def _place(text: str | None) -> int:
+def _number_of(text: str | None) -> int:
     return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 
@@ -60,14 +60,16 @@ def grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     keep their order, which has draws behind what they pay."""
     groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for line in lines:
-        section = next((place for place, types in enumerate(_SECTIONS.values(), 1) if line["lineItemType"] in types), 0)
+        section = next(
+            (number for number, types in enumerate(_SECTIONS.values(), 1) if line["lineItemType"] in types), 0
+        )
         account = line.get("childAccountCode", "")
         product = line.get("productName", "") if section == 0 else ""
         groups.setdefault((section, account, product), []).append(line)
     titles = ["", "Commitments", "Added by hand"]
     return [
-        {"title": product or titles[section] or "Account", "account": account, "lines": found}
-        for (section, account, product), found in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1]))
+        {"title": product or titles[section] or "Account", "account": account, "lines": lines}
+        for (section, account, product), lines in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1]))
     ]
 
 

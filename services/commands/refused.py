@@ -1,4 +1,4 @@
-"""Why a command is refused. Each docstring is the message; the HTTP status is chosen in `services/api/errors.py`."""
+"""Why a command is refused. Each docstring is the message; the HTTP status is chosen in `services/api/statuses.py`."""
 
 from services.failures import Worded
 

@@ -17,7 +17,7 @@ from projections.outlook.forecast import AHEAD
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
@@ -25,9 +25,9 @@ from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_positions, read_roots
 from services.readside.past.family import load_past
-from services.readside.progress import Waiter
 from services.readside.recalled import recall_family
-from services.store.finding import is_of_account
+from services.readside.waiter import Waiter
+from services.store.conditions import is_of_account
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 _NAME = b'{"type":"ClockTicked"'

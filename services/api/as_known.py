@@ -11,12 +11,12 @@ from services.api.calls import Call
 from services.api.funds import standing_of
 from services.api.parameters import Day, Instant
 from services.api.wire import document_of
-from services.commands.errors import InvalidField, UnknownResource
 from services.commands.kind import Kind
+from services.commands.refused import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.readside.bill_rows import HAS_STATUS, IS_UNLOCKED_UNLESS
 from services.readside.past.cut import EVENT_IS_KNOWN, Cut, cut_at, events_known
-from services.readside.past.known import KnownFamily, load_known
+from services.readside.past.known_family import KnownFamily, load_known
 from services.store.listing import Condition
 
 AS_OF, KNOWN_AT = Day("asOf"), Instant("knownAt")
@@ -36,8 +36,8 @@ async def were_known(call: Call, at: datetime) -> Condition:
 
     Raises: UnknownOrganization, ProjectionStalledError.
     """
-    known = await events_known(call.postgres, call.organization, await cut_of(call, at))
-    return Condition(EVENT_IS_KNOWN, list(known.positions))
+    past_events = await events_known(call.postgres, call.organization, await cut_of(call, at))
+    return Condition(EVENT_IS_KNOWN, list(past_events.positions))
 
 
 async def family_known(call: Call, kind: str, id: str, as_of: date | None, at: datetime | None) -> KnownFamily:
@@ -47,9 +47,9 @@ async def family_known(call: Call, kind: str, id: str, as_of: date | None, at: d
     """
     async with call.reading():
         pass
-    known = await load_known(call.postgres, call.api.cluster, call.waiter, call.organization, kind, id, at)
-    known.check(as_of)
-    return known
+    family = await load_known(call.postgres, call.api.cluster, call.waiter, call.organization, kind, id, at)
+    family.check(as_of)
+    return family
 
 
 async def document_known(call: Call, kind: Kind, id: str, as_of: date | None, at: datetime) -> dict[str, Any]:
@@ -57,26 +57,26 @@ async def document_known(call: Call, kind: Kind, id: str, as_of: date | None, at
 
     Raises: UnknownOrganization, UnknownResource, InvalidField.
     """
-    known = await family_known(call, kind.name, id, as_of, at)
-    entity = kind.held(known.resources).get(id)
+    family = await family_known(call, kind.name, id, as_of, at)
+    entity = kind.held(family.resources).get(id)
     if entity is None:  # its family was known, and it was not
         raise UnknownResource(kind=kind.name, id=id)
-    [document] = await compute(call.organization, documents_known, known, [entity], as_of)
+    [document] = await compute(call.organization, documents_known, family, [entity], as_of)
     return document
 
 
-def documents_known(known: KnownFamily, entities: Sequence[Entity[Any]], as_of: date | None) -> list[dict[str, Any]]:
+def documents_known(family: KnownFamily, entities: Sequence[Entity[Any]], as_of: date | None) -> list[dict[str, Any]]:
     """Resources of a family as the wire shows them, with what one settlement as of the day derives for them."""
-    return documents_settled(known, entities, known.settled(as_of))
+    return documents_settled(family, entities, family.settled(as_of))
 
 
 def documents_settled(
-    known: KnownFamily, entities: Sequence[Entity[Any]], settlement: Settlement
+    family: KnownFamily, entities: Sequence[Entity[Any]], settlement: Settlement
 ) -> list[dict[str, Any]]:
     """The same, of a settlement that is there."""
-    resources = known.resources
-    standing = balances_shown(settlement, resources, known.root_id, settlement.through, {})
-    derived = {id: standing_of(one.row._asdict()) for id, one in standing.items()}
+    resources = family.resources
+    standing = balances_shown(settlement, resources, family.root_id, settlement.through, {})
+    derived = {id: standing_of(fund.row._asdict()) for id, fund in standing.items()}
     return [document_of(entity, derived.get(entity.id)) for entity in entities]
 
 

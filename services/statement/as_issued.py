@@ -13,7 +13,7 @@ from services.personal.keyring import Keyring
 from services.personal.opening import opened_documents
 from services.statement.making import statement_of
 from services.statement.statement import Statement
-from services.store.finding import OF_BILL
+from services.store.conditions import OF_BILL
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import CONFIG
 

@@ -23,7 +23,7 @@ from services.sight.metrics import ATTEMPT, DELIVERED_AFTER, OPEN, SENDING
 from services.sight.pulse import PULSE
 from services.webhooks.claims import Claim, Claims, Key, Outcome
 from services.webhooks.destinations import CHANNEL
-from services.webhooks.keeping import good_secrets
+from services.webhooks.kept_secrets import good_secrets
 from services.webhooks.rules import WebhookRules
 from services.webhooks.sealing import CannotOpenError
 from services.webhooks.sending import Sender
@@ -160,8 +160,8 @@ class Webhooks:
             SENDING.dec()
         if lane.width:
             lane.width = AT_ONCE if outcome.error is None else AT_ONCE_FAILING
-        if outcome.asked:
-            self._rests[claim.key] = time.monotonic() + min(outcome.asked.total_seconds(), REST_SECONDS)
+        if outcome.retry_after:
+            self._rests[claim.key] = time.monotonic() + min(outcome.retry_after.total_seconds(), REST_SECONDS)
         became = await self._say(claim, outcome)
         ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
         about = {"organization": claim.key[0], "webhook": claim.key[1], "delivery": claim.id}

@@ -9,7 +9,7 @@ from services.api.calls import Caller, organization_router
 from services.api.parameters import Text, Whole
 from services.api.shown import Shown
 from services.api.wire import answer
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.readside.named_things import find_called
 
 router = organization_router("find")

@@ -16,12 +16,12 @@ import pyarrow as pa
 import structlog
 
 from events.topics import USAGE
-from services.archive.counting import begun, ended, put_counts
-from services.archive.errors import AnotherArchiverError, AnotherTopicError
+from services.archive.defects import AnotherArchiverError, AnotherTopicError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, is_passed, part_of, seal
+from services.archive.partition_counts import begun, ended, put_counts
 from services.archive.pieces import read_piece, table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import Cluster, KafkaAdmin, LogReader, mark_of
 
@@ -70,48 +70,48 @@ class Archiver:
     async def _keep(self, reader: LogReader, topic: str, partition: int, begin: int, end: int) -> int:
         """Keep a partition up to `end`; returns how many records came."""
         is_first = (topic, partition) not in self._known
-        known = await self._found(topic, partition)
+        manifest = await self._manifest_of(topic, partition)
         if topic != USAGE and begin:
             raise LogCutError(self._cluster, topic, partition, begin)
-        if end == known.next and not is_first:
+        if end == manifest.next and not is_first:
             return 0
-        await self._check_same(reader, known, begin, end)
-        if known.pieces and begin > known.next:
+        await self._check_same(reader, manifest, begin, end)
+        if manifest.pieces and begin > manifest.next:
             shown = self._cluster.topic(topic)
-            _log.warning("deleted_before_it_was_kept", topic=shown, partition=partition, start=known.next, end=begin)
-        first, tables, size, before = max(known.next, begin), list[pa.Table](), 0, known.records
+            _log.warning("deleted_before_it_was_kept", topic=shown, partition=partition, start=manifest.next, end=begin)
+        first, tables, size, before = max(manifest.next, begin), list[pa.Table](), 0, manifest.records
         async with aclosing(reader.read(topic, partition, first, end)) as lists:
             async for records in lists:
                 tables.append(table_of(partition, records))
                 size += tables[-1].nbytes
                 if size >= self._piece_bytes:
-                    known = await self._put(known, tables, first, records[-1].offset + 1)
-                    first, tables, size = known.next, [], 0
+                    manifest = await self._put(manifest, tables, first, records[-1].offset + 1)
+                    first, tables, size = manifest.next, [], 0
         if tables:
-            known = await self._put(known, tables, first, end)
-        return known.records - before
+            manifest = await self._put(manifest, tables, first, end)
+        return manifest.records - before
 
-    async def _found(self, topic: str, partition: int) -> Manifest:
+    async def _manifest_of(self, topic: str, partition: int) -> Manifest:
         """What is kept of a partition; at the first time what nobody needs is removed."""
         if (topic, partition) not in self._known:
             self._known[topic, partition] = await asyncio.to_thread(_cleaned, self._place, topic, partition)
         return self._known[topic, partition]
 
-    async def _put(self, known: Manifest, tables: list[pa.Table], first: int, end: int) -> Manifest:
+    async def _put(self, manifest: Manifest, tables: list[pa.Table], first: int, end: int) -> Manifest:
         made = await asyncio.to_thread(
-            _put, self._place, known, pa.concat_tables(tables), first, end, self._piece_bytes
+            _put, self._place, manifest, pa.concat_tables(tables), first, end, self._piece_bytes
         )
-        self._known[known.topic, known.partition] = made
+        self._known[manifest.topic, manifest.partition] = made
         return made
 
-    async def _check_same(self, reader: LogReader, known: Manifest, begin: int, end: int) -> None:
+    async def _check_same(self, reader: LogReader, manifest: Manifest, begin: int, end: int) -> None:
         """The last record that is kept stands where it stood, unless it was deleted by its age."""
-        topic, partition, shown = known.topic, known.partition, self._cluster.topic(known.topic)
-        if end < known.next:
-            raise AnotherTopicError(shown, partition, f"it ends at offset {end}, and {known.next} are kept")
-        if not known.pieces or known.pieces[-1].last_offset < begin:
+        topic, partition, shown = manifest.topic, manifest.partition, self._cluster.topic(manifest.topic)
+        if end < manifest.next:
+            raise AnotherTopicError(shown, partition, f"it ends at offset {end}, and {manifest.next} are kept")
+        if not manifest.pieces or manifest.pieces[-1].last_offset < begin:
             return
-        mark, there = known.pieces[-1].mark, None
+        mark, there = manifest.pieces[-1].mark, None
         async for records in reader.read(topic, partition, mark.offset, mark.offset + 1):
             there = mark_of(records[0])
         if there != mark:
@@ -135,23 +135,23 @@ def _clean(place: FilePlace, manifest: Manifest) -> None:
             place.remove(f"{manifest.folder}/{name}")
 
 
-def _put(place: FilePlace, known: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
+def _put(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
     """Write a piece, then the manifest that names it.
 
     Pieces at the end that are no larger are taken in: so there are few, and a record is written again only as often as
     its piece doubles. They are there until the next time: another one may name them that has compared, and not yet
     written, when this one writes.
     """
-    _check_known(place, known)
-    _clean(place, known)
-    pieces = list(known.pieces)
+    _check_known(place, manifest)
+    _clean(place, manifest)
+    pieces = list(manifest.pieces)
     while pieces and pieces[-1].next == first and pieces[-1].size <= min(table.nbytes, most - table.nbytes):
         last = pieces.pop()
-        table = pa.concat_tables([read_piece(place, known, last), table])
+        table = pa.concat_tables([read_piece(place, manifest, last), table])
         first = last.first
-    pieces.append(write_piece(place, known, table, first, end))
-    made = Manifest(known.topic, known.partition, pieces=tuple(pieces))
-    _check_known(place, known)
+    pieces.append(write_piece(place, manifest, table, first, end))
+    made = Manifest(manifest.topic, manifest.partition, pieces=tuple(pieces))
+    _check_known(place, manifest)
     _write(place, made)
     _check_known(place, made)
     if not {piece.name for piece in pieces} <= set(place.names(made.folder)):
@@ -159,10 +159,10 @@ def _put(place: FilePlace, known: Manifest, table: pa.Table, first: int, end: in
     return made
 
 
-def _check_known(place: FilePlace, known: Manifest) -> None:
+def _check_known(place: FilePlace, manifest: Manifest) -> None:
     """The manifest is the one that this archiver knows. Raises: AnotherArchiverError."""
-    if load(place, known.topic, known.partition) != known:
-        raise AnotherArchiverError(path=place.shown(f"{known.folder}/{NAME}"))
+    if load(place, manifest.topic, manifest.partition) != manifest:
+        raise AnotherArchiverError(path=place.shown(f"{manifest.folder}/{NAME}"))
 
 
 def _write(place: FilePlace, manifest: Manifest) -> None:

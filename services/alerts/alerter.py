@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from events.resources.notifications import READ_MODELS_BEHIND, USAGE_REFUSED
 from projections.readmodels import alerts_due
-from services.alerts.finding import Shown
 from services.alerts.following import MOVED, WITH_RULES, EventFollower
+from services.alerts.matching import Shown
 from services.alerts.raising import AlertRaiser
 from services.alerts.windows import WindowAlerts
 from services.concurrency import first_of

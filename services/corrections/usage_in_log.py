@@ -20,14 +20,14 @@ from events.sources import ID_HASH_BYTES, WINDOW_DAYS, Origins
 from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
 from services.commands.correction_rules import LoggedUsage
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
-from services.readside.past.usage import Logged, usage_between
+from services.readside.past.logged_usage import Logged, usage_between
 from services.readside.usage_sums import read_range
-from services.store.finding import has_code
+from services.store.conditions import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, entity_of
 

@@ -90,7 +90,7 @@ class Wanted:
     """What topics must be: partitions by name, those that the store has recorded as made, and the largest record."""
 
     partitions: Mapping[str, int]
-    known: frozenset[str]
+    made: frozenset[str]
     record_bytes: int
 
 
@@ -101,7 +101,7 @@ async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metad
         if topic.name in metadata.hidden:
             continue  # a right is missing; that is said where rights are
         if topic.name not in metadata.topics:
-            lost = topic.name in wanted.known
+            lost = topic.name in wanted.made
             says = "does not exist, but it did" if lost else "does not exist"
             mend = 'see docs/operation.md, "What to do", before you make it anew' if lost else _MAKES_IT
             report.wrong(Check.KAFKA_TOPIC, f"topic {name}", says, mend)
@@ -113,7 +113,7 @@ async def _examine(
     report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: TopicSeen, wanted: Wanted
 ) -> None:
     about, count, is_right = f"topic {cluster.topic(topic.name)}", wanted.partitions[topic.name], True
-    if seen.partitions > count and topic.name in wanted.known:
+    if seen.partitions > count and topic.name in wanted.made:
         says = f"has {seen.partitions} partitions, {count} for life: somebody added some"
         report.note(Check.KAFKA_TOPIC, about, says, "tell publishers the right count; nothing is lost")
     elif seen.partitions != count:
@@ -134,7 +134,7 @@ async def _examine(
 
 
 def _partitions_mend(topic: Topic, wanted: Wanted) -> str:
-    if topic.name in wanted.known:
+    if topic.name in wanted.made:
         return 'it was made anew: see docs/operation.md, "What to do"'
     if topic.partitions is not None:
         return "delete it if nothing is in it, and run `trueup migrate`"

@@ -1,8 +1,8 @@
 """The manifests of an archive, read back."""
 
-from services.archive.counting import counts_of, partitions
-from services.archive.errors import BrokenArchiveError
+from services.archive.defects import BrokenArchiveError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, manifest_of
+from services.archive.partition_counts import counts_of, partitions
 from services.archive.place import FilePlace
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.webhooks.sealing import Sealer
 from services.webhooks.signing import digest_of
 

@@ -6,7 +6,7 @@ from one that there never was; and topics that are restored have their partition
 
 from collections.abc import Mapping
 
-from services.archive.errors import AnotherTopicError, BrokenArchiveError, NoArchiveError
+from services.archive.defects import AnotherTopicError, BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS, Sealed, folder_of, seal, unseal
 from services.archive.place import FilePlace
 

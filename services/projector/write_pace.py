@@ -134,8 +134,8 @@ class Rounds:
         count = sum(totals.values())
         if count:
             of_total = max(seconds - LEAST_S, 0.0) / count
-            known = self._cost_of_total
-            self._cost_of_total = of_total if not known else known + NEWEST * (of_total - known)
+            cost = self._cost_of_total
+            self._cost_of_total = of_total if not cost else cost + NEWEST * (of_total - cost)
 
     def forget(self, partitions: Iterable[int]) -> None:
         """They are somebody else's now."""

@@ -85,7 +85,7 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
     organization = _organization(said, record.key)
     if organization is None:
         return None
-    arrival, held = headers.get(ARRIVAL_HEADER, b""), headers.get(HELD_HEADER, b"")
+    arrival, until = headers.get(ARRIVAL_HEADER, b""), headers.get(HELD_HEADER, b"")
     return Row(
         organization=organization,
         id=id_of(record),
@@ -99,7 +99,7 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
         refused=from_ms(record.timestamp),
         partition=partition,
         log_offset=record.offset,
-        held_until=_held_until(held),
+        held_until=_held_until(until),
     )
 
 

@@ -20,15 +20,15 @@ from services.commands.bodies import effective_date_of, parse_body
 from services.commands.catalog_rules import DATED
 from services.commands.checks import existing
 from services.commands.decide import decide
-from services.commands.errors import (
+from services.commands.kind import Kind
+from services.commands.messages import CreateResource, UpdateResource
+from services.commands.refused import (
     InvalidBody,
     InvalidField,
     OverlappingPlan,
     TooFineAmount,
     UnknownReference,
 )
-from services.commands.kind import Kind
-from services.commands.messages import CreateResource, UpdateResource
 from services.commands.table import KINDS
 
 #: What may be supposed, by the list of a body that has it; each behind what it refers to.

@@ -22,7 +22,7 @@ from projections.usage import details_of
 from services.concurrency import compute
 from services.kafka import POLL_RECORDS, LogReader
 from services.readside.past import PastFamily
-from services.readside.past.usage import Logged, usage_between
+from services.readside.past.logged_usage import Logged, usage_between
 
 Document = dict[str, Any]
 
@@ -125,9 +125,9 @@ def corrected_usage(past: PastFamily, line: BillLine, refs: Sequence[UsageRef]) 
     An event of which nothing stands is behind no total any more, so what they name is not enough to find it.
     """
     accounts = {line.account_id, *(ref.account_id for ref in refs)}
-    known = past.resources.aggregations
+    aggregations = past.resources.aggregations
     named = {line.aggregation_id, *(ref.aggregation_id for ref in refs)}
-    meters = {known[id].body.meter_id for id in named if id is not None and id in known}
+    meters = {aggregations[id].body.meter_id for id in named if id is not None and id in aggregations}
     for offset, event in sorted(past.state.corrections.items()):
         day = local_day(event.ts, past.state.timezone)
         if event.account in accounts and event.meter_id in meters and line.period_start <= day < line.period_end:

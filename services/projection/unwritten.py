@@ -17,7 +17,7 @@ from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
 from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
 from projections.usage import Cell, CellKey, MeterPlan, fold_usage
-from services.projection.catalog import CatalogChange
+from services.projection.catalog_fold import CatalogChange
 from services.projection.taking import Decoded
 
 
