@@ -11,7 +11,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from events.facts.bills import Positions
+from events.facts.bills import BillIssued, Positions
 from projections.alerts.due import alert_id
 from projections.alerts.levels import armed_to_bill
 from projections.alerts.rules import Rule, billing_rule, rule_of, top_up_rule
@@ -69,10 +69,8 @@ async def act(postgres: Postgres, organization: str, generations: Generations, b
         for _, envelope in issued[:count]:
             billed.evolve(envelope.data)
         stand_in(organization, account, billed, resources, count)
-        arming = armed_to_bill(billed, account.id, "USD")
-        await BillerAhead(postgres, lambda: generations).act(
-            organization, Due.of(row_of(billing, account, account, arming))
-        )
+        due = Due.of(row_of(billing, account, account, armed_to_bill(billed, account.id, "USD")))
+        await BillerAhead(postgres, lambda: generations).act(organization, due)
 
 
 def stand_in(organization: str, account: Any, billed: Billed, resources: Any, count: int) -> None:
@@ -88,11 +86,10 @@ def stand_in(organization: str, account: Any, billed: Billed, resources: Any, co
     async def load_page(*_: Any) -> dict[str, Any]:
         return {account.id: loaded}
 
-    billing_ahead.load_page = load_page  # type: ignore[assignment]
-    billing_ahead.draft_ahead = lambda *_: draft  # type: ignore[assignment,return-value]
-    billing_ahead.issued_bill = lambda *_: bill_of(  # type: ignore[assignment]
-        root=account.id
-    ).model_copy(update={"account_id": account.id})
+    def issued_bill(*_: Any) -> BillIssued:
+        return bill_of(root=account.id).model_copy(update={"account_id": account.id})
+
+    vars(billing_ahead).update(load_page=load_page, draft_ahead=lambda *_: draft, issued_bill=issued_bill)
 
 
 async def acted(url: str, organization: str, before: int) -> None:
