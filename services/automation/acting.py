@@ -19,6 +19,7 @@ from services.automation.topping_up import TopUps
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.live import reading_live
+from services.sight.metrics import WAITS
 from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class RuleActor:
         except Passing:
             raise
         except Exception:
+            WAITS.labels("rule_not_acted").inc()
             log.exception("rule_not_acted", organization=organization, rule=due.rule_id, act=due.id)
             self._resting[due.id] = asyncio.get_running_loop().time() + REST_SECONDS
 
