@@ -12,6 +12,7 @@ from events.facts.commitments import (
     CommitmentCancelled,
     CommitmentCreated,
     CommitmentToppedUp,
+    CommitmentUpdated,
 )
 from events.facts.resources import (
     AccountCreated,
@@ -123,11 +124,19 @@ def _changed(
 
 @dataclass(frozen=True, slots=True)
 class CommitmentEntity(Entity[Commitment]):
-    """A commitment with its top-ups (oldest first), its cancellation, and, of a MINIMUM, its fact's billing grid."""
+    """A commitment with its top-ups, its cancellation, of a MINIMUM its fact's billing grid, and the amounts that were
+    agreed before they were amended; top-ups and amounts oldest first."""
 
     top_ups: tuple[CommitmentToppedUp, ...] = ()
     cancellation: CommitmentCancelled | None = None
     grid: BillingGrid | None = None
+    amounts: tuple[Decimal, ...] = ()
+
+    def amended(self, fact: CommitmentUpdated) -> "CommitmentEntity":
+        """What an update makes of it."""
+        before = self.body.amount
+        amounts = self.amounts if fact.body.amount == before else (*self.amounts, before)
+        return replace(self, body=fact.body, grid=fact.grid, amounts=amounts)
 
     @classmethod
     def beginning(cls, fact: CommitmentCreated) -> dict[str, Any]:

@@ -150,8 +150,7 @@ class Resources:
                 plans = self._of(fact)
                 plans[fact.id] = touched(plans[fact.id], envelope).with_fees(fact)
             case CommitmentUpdated() as fact:
-                commitment = touched(self.commitments[fact.id], envelope)
-                self.commitments[fact.id] = replace(commitment, body=fact.body, grid=fact.grid)
+                self.commitments[fact.id] = touched(self.commitments[fact.id], envelope).amended(fact)
             case (BalanceScheduleUpdated() | BalanceScheduleDeleted()) as fact:
                 self._change_schedule(envelope, fact)
             case ResourceUpdated() as fact:

@@ -127,7 +127,7 @@ async def test_a_day_of_deletion_is_the_accounts(books: Books) -> None:
     await western.issued(("COMMITMENT_FEE", "10.00", fund))
     await store.run(DeleteResource("commitment", fund, force=True, drawn=True, now=NOW))
     assert datetime(2026, 1, 1, tzinfo=UTC) == NOW, "the evening before, in New York"
-    assert {row[:2] for row in await western.closes(YEAR_END)} == {(fund, "2025-12-30")}
+    assert {(row.commitment_id, row.date) for row in await western.closes(YEAR_END)} == {(fund, "2025-12-30")}
 
 
 async def test_without_a_day_nothing_is_closed(books: Books) -> None:
