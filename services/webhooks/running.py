@@ -186,8 +186,12 @@ class Webhooks:
             return Outcome(None, "what is personal in it cannot be opened: have the operator set the key")
         if not secrets:
             return Outcome(None, "it has no secret: rotate it")
-        headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
-        return await self._sender.attempt(claim.url, headers, body)
+        try:
+            headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
+            return await self._sender.attempt(claim.url, headers, body)
+        except Exception as error:  # whatever a receiver makes of an attempt ends that attempt, and no other
+            log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
+            return Outcome(None, f"the attempt broke off here: {type(error).__name__}")
 
     async def _say(self, claim: Claim, outcome: Outcome) -> str:
         """What it came to, again and again while Postgres is away, as long as the claim may be ours."""
