@@ -92,3 +92,44 @@ async def test_an_attempt_that_breaks_off_is_tried_again_and_delays_nobody(store
         await until(is_over)
     [(status, attempts, error)] = await standing(store, "breaks")
     assert (status, attempts) == ("PENDING", 1) and error == "the attempt broke off here: ZeroDivisionError"
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_what_cannot_be_signed_waits_and_uses_up_no_attempt(store: Store, lost: bool) -> None:
+    sealed = Sealer("the operator's key")
+    await queue(store, "sealed", 3, sealed)
+    async with store.postgres.connection() as connection:
+        if lost:
+            await connection.execute("DELETE FROM store.webhook_secrets WHERE organization = $1", store.organization)
+        # As if it had come to this for three days: the last attempt is still to come.
+        await connection.execute(
+            "UPDATE store.webhook_deliveries SET attempts = 12 WHERE organization = $1", store.organization
+        )
+    sender = Scripted(sealed=Outcome(204, None))
+
+    async def is_told() -> bool:
+        return any(error for *_, error in await standing(store, "sealed"))
+
+    async with Running(store, sender):
+        await until(is_told)
+    why = "it has no secret: rotate it" if lost else (
+        "its secret cannot be opened: rotate it, or have the operator set the key"
+    )  # fmt: skip
+    assert {(status, attempts) for status, attempts, _ in await standing(store, "sealed")} == {("PENDING", 12)}
+    assert {error for *_, error in await standing(store, "sealed")} <= {why, None}
+    assert sender.got == []
+    async with store.postgres.transaction() as connection:
+        await replace_secret(connection, store.organization, "sealed", secret_of(b"n" * 32), sealed, "test", OVERLAP)
+        await connection.execute(
+            "UPDATE store.webhook_destinations SET rests_until = now() WHERE organization = $1", store.organization
+        )
+        await connection.execute(
+            "UPDATE store.webhook_deliveries SET next_attempt = now() WHERE organization = $1", store.organization
+        )
+
+    async def is_over() -> bool:
+        return {status for status, *_ in await standing(store, "sealed")} == {"DELIVERED"}
+
+    async with Running(store, sender, sealed):
+        await until(is_over)
+    assert {attempts for _, attempts, _ in await standing(store, "sealed")} == {13}
