@@ -1,5 +1,5 @@
 """Claims: a process takes deliveries for an attempt each, for so long; what it did not say anything about by then is
-anybody's again. So a process that was killed costs a moment, and several share the work.
+anybody's again. So a process that was killed costs a moment and no attempt, and several share the work.
 
 What an attempt came to is written only by whose claim it still is. A receiver may be sent the same delivery twice,
 under the same id, and never is told that something was delivered that was not.
@@ -40,14 +40,14 @@ WITH taken AS MATERIALIZED (
         AND w.active AND w.rests_until <= now()
     ORDER BY p.next_attempt, p.number LIMIT $3 FOR UPDATE OF p SKIP LOCKED
 )
-UPDATE store.webhook_deliveries d SET attempts = d.attempts + 1, claim = $4,
-    next_attempt = clock_timestamp() + $5, last_attempt = clock_timestamp()
+UPDATE store.webhook_deliveries d SET
+    claim = $4, next_attempt = clock_timestamp() + $5, last_attempt = clock_timestamp()
 FROM taken WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = taken.delivery_id
 RETURNING d.delivery_id, d.subject, d.attempts, d.body, d.made_at, taken.url
 """
 _END = """
 UPDATE store.webhook_deliveries SET status = $5, last_status = $6, last_error = $7, claim = NULL,
-    next_attempt = clock_timestamp() + $8::interval, attempts = attempts - $9,
+    next_attempt = clock_timestamp() + $8::interval, attempts = attempts + $9,
     ended_at = CASE WHEN $5 = 'PENDING' THEN NULL ELSE clock_timestamp() END
 WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4 AND status = 'PENDING'
 RETURNING delivery_id
@@ -150,7 +150,7 @@ class Claims:
             rows = await connection.fetch(_CLAIM, *key, most, token, self._lease)
         return [
             Claim(
-                key, token, row["delivery_id"], row["subject"], row["attempts"], row["url"], row["body"],
+                key, token, row["delivery_id"], row["subject"], row["attempts"] + 1, row["url"], row["body"],
                 row["made_at"].timestamp(),
             )
             for row in rows
@@ -161,7 +161,7 @@ class Claims:
         status, pause = _after(claim, outcome)
         async with self._postgres.transaction() as connection:
             await lock_queue(connection, *claim.key)
-            values = (claim.id, claim.token, status, outcome.status, outcome.error, pause, int(outcome.is_ours))
+            values = (claim.id, claim.token, status, outcome.status, outcome.error, pause, int(not outcome.is_ours))
             ended = await connection.fetchval(_END, *claim.key, *values)
             behind = 0
             if ended is not None and status == "DEAD":
