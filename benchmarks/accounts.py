@@ -71,11 +71,14 @@ def _kinds_of(customers: Mapping[str, Customer], plan: str, prepaid: int) -> Seq
     attached = {"planId": plan, "startDate": TERM["startDate"]}
     return (
         [
-            ("account", one.account, {"code": code, "name": code, "emailAddress": f"{code}@example.com"})
-            for code, one in customers.items()
+            ("account", customer.account, {"code": code, "name": code, "emailAddress": f"{code}@example.com"})
+            for code, customer in customers.items()
         ],
-        [("accountPlan", str(uuid4()), {"accountId": one.account, **attached}) for one in customers.values()],
-        [("commitment", one.prepayment, {"accountId": one.account, **terms}) for one in customers.values()],
+        [("accountPlan", str(uuid4()), {"accountId": customer.account, **attached}) for customer in customers.values()],
+        [
+            ("commitment", customer.prepayment, {"accountId": customer.account, **terms})
+            for customer in customers.values()
+        ],
     )
 
 

@@ -61,15 +61,15 @@ def fresh(what: str, p50: float, p99: float) -> tuple[Row, Row]:
 
 def at(*path: str | int) -> Value:
     """What stands there in a program's answer."""
-    return lambda measured: float(reduce(lambda found, step: found[step], path, measured))
+    return lambda measured: float(reduce(lambda document, step: document[step], path, measured))
 
 
 def per_core(kind: str) -> Value:
     """Events a second and core, of the most processes that were tried."""
 
     def value(measured: Any) -> float:
-        runs = [one for one in measured if one["name"] == kind]
-        widest = max(runs, key=lambda one: one["processes"])
+        runs = [run for run in measured if run["name"] == kind]
+        widest = max(runs, key=lambda run: run["processes"])
         return float(widest["events_per_second"] / widest["processes"])
 
     return value
@@ -109,7 +109,7 @@ def _others(which: str, part: str) -> Value:
     """How many times as long the other accounts' usage takes beside an account that costs more."""
 
     def value(measured: Any) -> float:
-        beside = next(one for one in measured["others"] if one["beside"] == which)
+        beside = next(freshness for freshness in measured["others"] if freshness["beside"] == which)
         return float(beside[part] / measured[part])
 
     return value
@@ -163,10 +163,10 @@ def exported(lines: str) -> tuple[Row, Row, Row]:
     begins = f"export of {lines} bill lines"
 
     def rows(name: str) -> Value:
-        return lambda found: next(one["rows_per_second"] for one in found if one["name"].startswith(name))
+        return lambda exports: next(export["rows_per_second"] for export in exports if export["name"].startswith(name))
 
-    def memory(found: Any) -> float:
-        return max(_flat(one) for one in found)
+    def memory(exports: Any) -> float:
+        return max(_flat(export) for export in exports)
 
     return (
         Row(f"{begins}, Parquet: rows/s", ">= 10,000", rows("bill-lines, parquet"), 10_000),
@@ -178,8 +178,8 @@ def exported(lines: str) -> tuple[Row, Row, Row]:
 def held_usage(records: str) -> tuple[Row, Row]:
     """So many records that came before their accounts."""
 
-    def more(found: Any) -> float:
-        return max(most - before for before, most in found["rss_mb"].values())
+    def more(measured: Any) -> float:
+        return max(most - before for before, most in measured["rss_mb"].values())
 
     begins = f"{records} held records"
     return (
@@ -191,8 +191,8 @@ def held_usage(records: str) -> tuple[Row, Row]:
 def found_by_id(ids: str) -> tuple[Row]:
     """Among so many ids of a partition, whichever is looked for."""
 
-    def slowest(found: Any) -> float:
-        return float(max(one["ms"] for one in found["found"]))
+    def slowest(measured: Any) -> float:
+        return float(max(lookup["ms"] for lookup in measured["found"]))
 
     return (most(f"an event found by its id among {ids} of its partition, ms", "<= 250", 250, slowest),)
 
@@ -201,8 +201,8 @@ def scaled(pairs: int, brokers: int) -> Row:
     """Of `benchmarks.scaling`; it is only told."""
 
     def value(measured: Any) -> float:
-        of = next(one for one in measured if (one["pairs"], one["brokers"]) == (pairs, brokers))
-        return float(of["events_per_second"] / measured[0]["events_per_second"])
+        scaled_run = next(scaling for scaling in measured if (scaling["pairs"], scaling["brokers"]) == (pairs, brokers))
+        return float(scaled_run["events_per_second"] / measured[0]["events_per_second"])
 
     processes = f"{2 * pairs} worker processes, {'one broker' if brokers == 1 else f'{brokers} brokers'}"
     return Row(f"throughput with {processes}, of that with 2 and one", "", value, 0.0, digits=2)

@@ -16,7 +16,7 @@ CLIENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """One kind of request: what is sent, and which bare request it is compared with."""
 
     name: str
@@ -27,32 +27,32 @@ class Asked:
     bare: str = "get"
 
 
-def send(port: int, asked: Asked, times: int) -> None:
+def send(port: int, request: Request, times: int) -> None:
     """So many requests over one connection, one after the other. Raises: RefusedRequestError."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    body = None if asked.body is None else json.dumps(asked.body).encode()
-    headers = {"content-type": "application/json", **dict(asked.headers)}
+    body = None if request.body is None else json.dumps(request.body).encode()
+    headers = {"content-type": "application/json", **dict(request.headers)}
     for _ in range(times):
-        connection.request(asked.method, asked.path, body, headers)
+        connection.request(request.method, request.path, body, headers)
         answer = connection.getresponse()
         said = answer.read()
         if answer.status != 200:
-            raise RefusedRequestError(f"{asked.method} {asked.path}", answer.status, said)
+            raise RefusedRequestError(f"{request.method} {request.path}", answer.status, said)
     connection.close()
 
 
 class RefusedRequestError(ExpectedFailure):
     """A request of the load was not answered with 200."""
 
-    def __init__(self, asked: str, status: int, said: bytes) -> None:
-        super().__init__(f"{asked}: {status} {said[:300].decode('utf-8', 'replace')}")
+    def __init__(self, request: str, status: int, said: bytes) -> None:
+        super().__init__(f"{request}: {status} {said[:300].decode('utf-8', 'replace')}")
 
 
-async def per_second(port: int, asked: Asked, requests: int) -> float:
+async def per_second(port: int, request: Request, requests: int) -> float:
     """Requests a second of several clients at once."""
     started = time.perf_counter()
     each = requests // CLIENTS
-    await asyncio.gather(*(asyncio.to_thread(send, port, asked, each) for _ in range(CLIENTS)))
+    await asyncio.gather(*(asyncio.to_thread(send, port, request, each) for _ in range(CLIENTS)))
     return each * CLIENTS / (time.perf_counter() - started)
 
 

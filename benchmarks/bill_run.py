@@ -114,10 +114,10 @@ async def _run(system: System, folder: Path, accounts: int, processes: int) -> B
         if child.returncode != 0:
             raise NotFinishedError("the bill run", seconds, f"status {child.returncode}{log_tail(log)}")
     tenth, half, end = (
-        next((one.memory_mb for one in seen if one.bills >= share * accounts and one.memory_mb), 0.0)
+        next((look.memory_mb for look in seen if look.bills >= share * accounts and look.memory_mb), 0.0)
         for share in (0.1, 0.5, 0.98)
     )
-    cpu = max(one.cpu_seconds for one in seen) * 1000 / accounts
+    cpu = max(look.cpu_seconds for look in seen) * 1000 / accounts
     speed = round(seconds, 2), round(accounts / seconds, 1), round(cpu, 2)
     return BillRunResult(accounts, processes, *speed, (tenth, half, end))
 

@@ -26,9 +26,9 @@ from benchmarks.workload import Load
 from projections.readmodels.positions import Position
 from services.kafka import LogReader
 from services.postgres import open_postgres
-from services.projection.catalog import CatalogLog
-from services.projection.partition import new_partition
+from services.projection.catalog_fold import CatalogLog
 from services.projection.settling import Settler
+from services.projection.unwritten import new_partition
 from services.readside.family_state import FamilyState, Root
 from services.readside.loading import families_of, read_families
 from services.readside.resting import RestingFamilies
@@ -95,20 +95,20 @@ async def _load(system: System, connection: Any) -> Cold:
     families: list[FamilyState] = []
     before, started, cpu, reading = _memory(), time.monotonic(), time.process_time(), [0.0, 0.0]
     for first in range(0, len(roots), TOGETHER):
-        asked = time.monotonic(), time.process_time()
+        began = time.monotonic(), time.process_time()
         rows = await read_families(connection, roots[first : first + TOGETHER])
-        reading = [reading[0] + time.monotonic() - asked[0], reading[1] + time.process_time() - asked[1]]
+        reading = [reading[0] + time.monotonic() - began[0], reading[1] + time.process_time() - began[1]]
         families += families_of(rows)
     seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
     del rows
     measured.note("families", seconds - reading[0], cpu_seconds - reading[1], before)
     measured.note("rows", reading[0], reading[1], _memory())
     state = new_partition(Position(0, tick=datetime(2026, 2, 1, tzinfo=UTC)), {})
-    settler, held = Settler(catalog), catalog.resources(ORGANIZATION)
+    settler, resources = Settler(catalog), catalog.resources(ORGANIZATION)
 
     def compile_terms() -> None:
         for family in families:
-            family.compiled(held, catalog.index(ORGANIZATION), catalog.versions.get(ORGANIZATION, 0))
+            family.compiled(resources, catalog.index(ORGANIZATION), catalog.versions.get(ORGANIZATION, 0))
 
     def settle() -> None:
         for family in families:

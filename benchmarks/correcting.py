@@ -23,7 +23,7 @@ from benchmarks.ids import ROW
 from benchmarks.showing import show
 from events.sources import DIGEST_BYTES, ID_HASH_BYTES
 from projections.readmodels import seen_ids
-from services.corrections.finding import IN_WINDOW
+from services.corrections.usage_in_log import IN_WINDOW
 from services.postgres import connected
 from services.run.stack.postgres import EmbeddedPostgres
 
@@ -58,10 +58,10 @@ def _rows(ids: int) -> Iterator[seen_ids.SeenRow]:
 async def _filled(connection: Any, ids: int) -> dict[str, bytes]:
     """Write them; returns ids to be looked for, by what they are called."""
     await connection.execute(seen_ids.TABLE.ddl)
-    rows, asked = list[seen_ids.SeenRow](), dict[str, bytes]()
+    rows, ids_by_name = list[seen_ids.SeenRow](), dict[str, bytes]()
     for row in _rows(ids):
-        asked.setdefault("the oldest", row.digests[:ID_HASH_BYTES])
-        asked["the newest"] = row.digests[-DIGEST_BYTES:][:ID_HASH_BYTES]
+        ids_by_name.setdefault("the oldest", row.digests[:ID_HASH_BYTES])
+        ids_by_name["the newest"] = row.digests[-DIGEST_BYTES:][:ID_HASH_BYTES]
         rows.append(row)
         if len(rows) == _AT_ONCE:
             await connection.execute(seen_ids.INSERT, *map(list, zip(*rows, strict=True)))
@@ -69,16 +69,16 @@ async def _filled(connection: Any, ids: int) -> dict[str, bytes]:
     if rows:
         await connection.execute(seen_ids.INSERT, *map(list, zip(*rows, strict=True)))
     await connection.execute("ANALYZE seen_ids")
-    return asked | {"one that never was": os.urandom(ID_HASH_BYTES)}
+    return ids_by_name | {"one that never was": os.urandom(ID_HASH_BYTES)}
 
 
-async def _asked(connection: Any, asked: str, id: bytes) -> Found:
+async def _looked_up(connection: Any, looked_for: str, id: bytes) -> Found:
     times, ranges = list[float](), 0
     for _ in range(_TIMES):
         started = time.perf_counter()
         ranges = len(await connection.fetch(IN_WINDOW, 0, id))
         times.append((time.perf_counter() - started) * 1e3)
-    return Found(asked, ranges, round(statistics.median(times), 1))
+    return Found(looked_for, ranges, round(statistics.median(times), 1))
 
 
 async def measure(ids: int) -> Correcting:
@@ -87,11 +87,11 @@ async def measure(ids: int) -> Correcting:
         server = EmbeddedPostgres(Path(folder))
         try:
             async with connected(await server.start()) as connection:
-                asked = await _filled(connection, ids)
-                found = [await _asked(connection, name, id) for name, id in asked.items()]
+                ids_by_name = await _filled(connection, ids)
+                lookups = [await _looked_up(connection, name, id) for name, id in ids_by_name.items()]
         finally:
             await server.stop()
-    return Correcting(ids, round(ids * DIGEST_BYTES / 1e6), found)
+    return Correcting(ids, round(ids * DIGEST_BYTES / 1e6), lookups)
 
 
 @click.command()
@@ -99,13 +99,13 @@ async def measure(ids: int) -> Correcting:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(ids: int, file: Path | None) -> None:
     """Measure how ids are found; the last line of the output is JSON."""
-    found = asyncio.run(measure(ids))
-    shown = Table(title=f"{found.ids:,} ids in one partition, {found.megabytes} MB")
+    measured = asyncio.run(measure(ids))
+    shown = Table(title=f"{measured.ids:,} ids in one partition, {measured.megabytes} MB")
     for column in ("looked for", "ranges found", "ms"):
         shown.add_column(column, justify="left" if column == "looked for" else "right")
-    for one in found.found:
-        shown.add_row(one.asked, str(one.ranges), str(one.ms))
-    show([shown], asdict(found), file)
+    for lookup in measured.found:
+        shown.add_row(lookup.asked, str(lookup.ranges), str(lookup.ms))
+    show([shown], asdict(measured), file)
 
 
 if __name__ == "__main__":

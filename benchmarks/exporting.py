@@ -111,7 +111,7 @@ class _Exports:
         size = file.stat().st_size
         rows = pq.read_metadata(file).num_rows if format == "parquet" else sum(1 for _ in _lines(file)) - 1
         tenth, half, end = (
-            max((one.memory_mb for one in seen if one.bytes <= share * size), default=0.0) for share in (0.1, 0.5, 1)
+            max((look.memory_mb for look in seen if look.bytes <= share * size), default=0.0) for share in (0.1, 0.5, 1)
         )
         speed = round(seconds, 2), round(rows / seconds)
         return Written(f"{what}, {format}", rows, round(size / 1e6, 1), *speed, (tenth, half, end))
@@ -178,7 +178,7 @@ async def measure(bills: int, say: Any) -> list[Written]:
 
 async def _measured(exports: _Exports, bills: int, middle: str, say: Any) -> list[Written]:
     say("exporting bill lines")
-    found = [await exports.measured("bill-lines", format) for format in ("csv", "parquet")]
+    exported = [await exports.measured("bill-lines", format) for format in ("csv", "parquet")]
     say("exporting them killed, and in two parts")
     [whole] = exports.files("bill-lines-csv")
     await exports.run("bill-lines", "parts", kill_at=whole.stat().st_size // 2)
@@ -188,17 +188,17 @@ async def _measured(exports: _Exports, bills: int, middle: str, say: Any) -> lis
     _same("files of two parts", len(exports.files("parts")), 2)
     _same("rows of two parts", _digest(exports.files("parts")), _digest([whole]))
     say("exporting a journal")
-    found.append(await exports.measured("journal", "parquet", "--closed", CLOSED))
+    exported.append(await exports.measured("journal", "parquet", "--closed", CLOSED))
     [lines], [journal] = exports.files("bill-lines-parquet"), exports.files("journal-parquet")
-    _same("rows", [one.rows for one in found[:2]], [bills * LINES] * 2)
+    _same("rows", [written.rows for written in exported[:2]], [bills * LINES] * 2)
     _same("all lines", _sum(lines, "amount"), payable(bills))
     _same("the journal's credit", _sum(journal, "credit"), _sum(journal, "debit"))
-    return found
+    return exported
 
 
-def _same(what: str, found: object, wanted: object) -> None:
-    if found != wanted:
-        raise WrongSumError(what, found, wanted)
+def _same(what: str, exported: object, wanted: object) -> None:
+    if exported != wanted:
+        raise WrongSumError(what, exported, wanted)
 
 
 @click.command()
@@ -210,18 +210,23 @@ def main(lines: int, file: Path | None) -> None:
     bills = lines // (LINES * BILLS) * BILLS
     try:
         with Console(stderr=True).status("") as status:
-            found = uvloop.run(measure(bills, status.update))
+            exported = uvloop.run(measure(bills, status.update))
     except ExpectedFailure as error:
         sys.exit(f"benchmarks.exporting: {error}")
     shown = Table(title=f"{bills * LINES:,} bill lines of {bills:,} bills")
     for column in ("", "rows", "MB", "seconds", "rows/s", "MB of memory at 10 %", "at 50 %", "at the end"):
         shown.add_column(column, justify="right" if column else "left")
-    for one in found:
-        memory = (f"{megabytes:.0f}" for megabytes in one.rss_mb)
+    for written in exported:
+        memory = (f"{megabytes:.0f}" for megabytes in written.rss_mb)
         shown.add_row(
-            one.name, f"{one.rows:,}", f"{one.megabytes}", f"{one.seconds}", f"{one.rows_per_second:,}", *memory
+            written.name,
+            f"{written.rows:,}",
+            f"{written.megabytes}",
+            f"{written.seconds}",
+            f"{written.rows_per_second:,}",
+            *memory,
         )
-    show([shown], [asdict(one) for one in found], file)
+    show([shown], [asdict(written) for written in exported], file)
 
 
 if __name__ == "__main__":

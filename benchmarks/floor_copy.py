@@ -41,7 +41,9 @@ async def main(task: Task) -> None:
     consumer.assign([TopicPartition(USAGE, partition) for partition in range(task.partitions)])
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
-        await asyncio.gather(*(_copy(producer, task.copy, place.partition, rows) for place, rows in fetched.items()))
+        await asyncio.gather(
+            *(_copy(producer, task.copy, topic_partition.partition, rows) for topic_partition, rows in fetched.items())
+        )
 
 
 async def _copy(producer: AIOKafkaProducer, topic: str, partition: int, records: list[ConsumerRecord]) -> None:

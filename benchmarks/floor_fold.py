@@ -37,7 +37,7 @@ from projections.readmodels.usage_totals import TotalRow
 from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
 from services.projector.cli import MAX_RECORDS
-from services.projector.pace import Pace
+from services.projector.write_pace import Pace
 
 
 class Measure(msgspec.Struct, gc=False):
@@ -82,19 +82,19 @@ class Folded:
     def fold(self, fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> int:
         """Add a poll's events; returns how many there were."""
         folded, days, accounts, touched = 0, self.days, self.accounts, self.touched
-        for place, records in fetched.items():
+        for topic_partition, records in fetched.items():
             for event in _DECODE(b"[" + b",".join([record.value for record in records]) + b"]"):
                 key, calls = (event.subject, event.time[:10]), event.data.measure.calls
-                held = days.get(key)
-                if held is None:
-                    held = days[key] = [0, 0]
-                    accounts.setdefault(event.subject, [0, place.partition])
-                held[0] += calls
-                held[1] += 1
+                total = days.get(key)
+                if total is None:
+                    total = days[key] = [0, 0]
+                    accounts.setdefault(event.subject, [0, topic_partition.partition])
+                total[0] += calls
+                total[1] += 1
                 accounts[event.subject][0] += calls
                 touched.add(key)
-            self._patterns.positions[place.partition].pass_over(records[-1].offset + 1)
-            self.seen[place.partition] = self.seen.get(place.partition, 0) + len(records)
+            self._patterns.positions[topic_partition.partition].pass_over(records[-1].offset + 1)
+            self.seen[topic_partition.partition] = self.seen.get(topic_partition.partition, 0) + len(records)
             folded += len(records)
         self.records += folded
         return folded
@@ -115,7 +115,7 @@ class Folded:
         self.touched, self.seen, self.records = set(), {}, 0
 
     async def _write_seen(self, connection: Any) -> None:
-        now, stored = datetime.now(UTC), {one.partition: one.stored for one in self._patterns.positions}
+        now, stored = datetime.now(UTC), {position.partition: position.stored for position in self._patterns.positions}
         rows = [
             (partition, stored[partition], now, os.urandom(DIGEST_BYTES * count))
             for partition, count in sorted(self.seen.items())

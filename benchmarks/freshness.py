@@ -79,7 +79,7 @@ class Steady:
         passed = time.monotonic() - started
         cores = {name: round((cpu_seconds(name) + before) / passed, 2) for name, before in cpu.items()}
         measured, warm = self.watch.since(started + WARM_SECONDS), started + WARM_SECONDS
-        commands = sorted(one.seconds for one in answered if one.due >= warm)
+        commands = sorted(command.seconds for command in answered if command.due >= warm)
         p50, p90, p99, most = (_part(measured, share) for share in (0.5, 0.9, 0.99, 1.0))
         create_p50, create_p99 = (_part(commands, share) if commands else None for share in (0.5, 0.99))
         return Freshness(
@@ -147,9 +147,10 @@ async def measure(
         await system.start(("ingest",))
         steady = Steady(system, connection, active, seconds, creates, Watch.of(load.partitions))
         measured = []
-        for one in (None, *beside):
-            say(f"publishing {rate:,} events a second for {seconds + WARM_SECONDS:.0f} s, beside {one or 'nobody'}")
-            measured.append(await steady.measure(rate, one))
+        for neighbour in (None, *beside):
+            published = f"{rate:,} events a second for {seconds + WARM_SECONDS:.0f} s"
+            say(f"publishing {published}, beside {neighbour or 'nobody'}")
+            measured.append(await steady.measure(rate, neighbour))
         if rules:
             say(f"making {rules:,} alert rules, and measuring once more")
             await heavy.create_rules(system, rules, accounts + resting)
@@ -172,11 +173,15 @@ def table(accounts: int, measured: Sequence[Freshness]) -> Table:
     for name in PROCESSES:
         shown.add_column(f"{name}: cores, MB", justify="right")
     shown.add_column("create: p50, p99", justify="right")
-    for one in measured:
-        times = (f"{value:.0f}" for value in (one.p50_ms, one.p90_ms, one.p99_ms, one.most_ms))
-        took = (f"{one.cores[name]}, {one.rss_mb[name]:.0f}" for name in PROCESSES)
-        created = "" if one.create_p50_ms is None else f"{one.create_p50_ms:.0f}, {one.create_p99_ms:.0f}"
-        shown.add_row(one.beside or "", f"{one.rate:,}", *times, str(one.writes_per_second), *took, created)
+    for freshness in measured:
+        times = (f"{value:.0f}" for value in (freshness.p50_ms, freshness.p90_ms, freshness.p99_ms, freshness.most_ms))
+        took = (f"{freshness.cores[name]}, {freshness.rss_mb[name]:.0f}" for name in PROCESSES)
+        created = (
+            "" if freshness.create_p50_ms is None else f"{freshness.create_p50_ms:.0f}, {freshness.create_p99_ms:.0f}"
+        )
+        shown.add_row(
+            freshness.beside or "", f"{freshness.rate:,}", *times, str(freshness.writes_per_second), *took, created
+        )
     return shown
 
 
@@ -215,7 +220,7 @@ def main(
         "freshness",
         lambda system, _, say: measure(system, accounts, rate, seconds, beside, creates, resting, rules, say),
     )
-    alone, *others = (asdict(one) for one in measured)
+    alone, *others = (asdict(freshness) for freshness in measured)
     document = {"accounts": accounts, "resting": resting, **alone, "others": others}
     show([table(accounts, measured)], document, file)
 

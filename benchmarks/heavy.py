@@ -119,7 +119,7 @@ def events(name: str, rate: int, bursts: int, partitions: int) -> list[Made]:
     """What the account has in each of so many bursts, where all have so many events a second; none of it is watched."""
     kind, key = KINDS[name], usage_key(ORGANIZATION, name)
     each = round(kind.own(rate) * BURST_SECONDS)
-    place = partition_of(ORGANIZATION, name, partitions)
+    partition = partition_of(ORGANIZATION, name, partitions)
 
     def record(number: int) -> Record:
         moment = START + timedelta(milliseconds=number)
@@ -127,4 +127,4 @@ def events(name: str, rate: int, bursts: int, partitions: int) -> list[Made]:
         value = usage(ORGANIZATION, name, name_of, moment, calls_of(number), kind.meter, kind.more(number))
         return Record(key, value)
 
-    return [Made(place, [record(burst * each + number) for number in range(each)], {}) for burst in range(bursts)]
+    return [Made(partition, [record(burst * each + number) for number in range(each)], {}) for burst in range(bursts)]

@@ -27,7 +27,7 @@ from events.topics import EVENTS, USAGE
 from services.access.local import operators
 from services.demo.client import Client
 from services.kafka import BatchWriter, Record
-from services.kafka.reading import LogReader
+from services.kafka.log_reader import LogReader
 from services.run.up import System
 
 LARGE, TWICE = 1_000_000, 10
@@ -77,7 +77,7 @@ async def measure(system: System, records: int, accounts: int, say: Say) -> Held
     looking = asyncio.create_task(memory.look())
     try:
         say(f"publishing {records:,} records of {accounts:,} accounts that are not there")
-        held = await _timed(_publish(system, load), lambda: _until_held(system, connection, records))
+        held_seconds = await _timed(_publish(system, load), lambda: _until_held(system, connection, records))
         say("making the accounts, and waiting until all of it counts")
         made = create_accounts(system.endpoints.database_url, ORGANIZATION, plan, load.codes(), PREPAID)
         settled = await _timed(made, lambda: until_counted(system, connection, load))
@@ -89,7 +89,7 @@ async def measure(system: System, records: int, accounts: int, say: Say) -> Held
     return Held(
         records,
         accounts,
-        round(records / held, 1),
+        round(records / held_seconds, 1),
         round(records / settled, 1),
         {name: round(seconds / records * 1e6, 1) for name, seconds in cpu.items()},
         {name: (memory.before[name], memory.most[name]) for name in PROCESSES},
@@ -134,9 +134,9 @@ def _twice(records: list[Record]) -> Iterator[Record]:
 
 async def _until_held(system: System, connection: Any, records: int) -> None:
     async def look() -> tuple[bool, object]:
-        held = await connection.fetchval(_HELD)
+        records_held = await connection.fetchval(_HELD)
         await asyncio.sleep(LOOK_SECONDS / 5)
-        return held == records, f"{held} of {records} records held"
+        return records_held == records, f"{records_held} of {records} records held"
 
     await until("holding the usage", 60 + records / SLOWEST_HELD, look, system.supervisor)
 
@@ -162,15 +162,15 @@ async def _check(system: System, connection: Any, load: Load) -> None:
         raise WrongSumError("the log", counted, load.events)
 
 
-def table(held: Held) -> Table:
+def table(measured: Held) -> Table:
     """What was measured."""
-    shown = Table(title=f"{held.records:,} records that came before their {held.accounts:,} accounts")
+    shown = Table(title=f"{measured.records:,} records that came before their {measured.accounts:,} accounts")
     for column in ("", "records/s", "ingest, µs", "api, µs", "ingest, MB", "api, MB"):
         shown.add_column(column, justify="left" if not column else "right")
-    cpu = [f"{held.cpu_us[name]:,.0f}" for name in PROCESSES]
-    memory = ["{:,.0f} to {:,.0f}".format(*held.rss_mb[name]) for name in PROCESSES]
-    shown.add_row("held", f"{held.held_per_second:,.0f}", *cpu, *memory)
-    shown.add_row("settled", f"{held.settled_per_second:,.0f}")
+    cpu = [f"{measured.cpu_us[name]:,.0f}" for name in PROCESSES]
+    memory = ["{:,.0f} to {:,.0f}".format(*measured.rss_mb[name]) for name in PROCESSES]
+    shown.add_row("held", f"{measured.held_per_second:,.0f}", *cpu, *memory)
+    shown.add_row("settled", f"{measured.settled_per_second:,.0f}")
     return shown
 
 
@@ -182,8 +182,8 @@ def table(held: Held) -> Table:
 def main(records: int, accounts: int, large: bool, file: Path | None) -> None:
     """Measure held usage end to end; the last line of the output is JSON."""
     count = LARGE if large else records
-    held = on_empty_system("holding", lambda system, _, say: measure(system, count, accounts, say))
-    show((table(held),), asdict(held), file)
+    measured = on_empty_system("holding", lambda system, _, say: measure(system, count, accounts, say))
+    show((table(measured),), asdict(measured), file)
 
 
 if __name__ == "__main__":

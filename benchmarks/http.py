@@ -19,7 +19,7 @@ import click
 from rich.table import Table
 
 from benchmarks.accounts import TERM
-from benchmarks.asking import CLIENTS, Asked, bearer, per_second
+from benchmarks.asking import CLIENTS, Request, bearer, per_second
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, on_empty_system
 from benchmarks.showing import show
@@ -55,19 +55,19 @@ async def measure(
     say("setting the organization up")
     port = urlsplit(system.addresses.api_url).port or 0
     bare_port = await _start_bare(system, folder)
-    bare = {"create": Asked("bare create", "POST", "/things", {"amount": 1.5, "currency": "USD", **TERM})}
-    bare["get"] = Asked("bare get", "GET", f"/things/{await _made(bare_port, bare['create'])}")
+    bare = {"create": Request("bare create", "POST", "/things", {"amount": 1.5, "currency": "USD", **TERM})}
+    bare["get"] = Request("bare get", "GET", f"/things/{await _made(bare_port, bare['create'])}")
     results = []
-    for asked in await _load(system, neighbours):
-        say(asked.name)
-        other = bare[asked.bare]
+    for request in await _load(system, neighbours):
+        say(request.name)
+        other = bare[request.bare]
         ours, theirs, ratios = [], [], []
         for _ in range(ROUNDS):
             theirs.append(await per_second(bare_port, other, requests))
-            ours.append(await per_second(port, asked, requests))
+            ours.append(await per_second(port, request, requests))
             ratios.append(ours[-1] / theirs[-1])
-        medians = (statistics.median(one) for one in (ours, theirs, ratios))
-        results.append(Measured(asked.name, *medians))
+        medians = (statistics.median(speeds) for speeds in (ours, theirs, ratios))
+        results.append(Measured(request.name, *medians))
     return results
 
 
@@ -84,23 +84,23 @@ async def _start_bare(system: System, folder: Path) -> int:
     return port
 
 
-async def _made(port: int, asked: Asked) -> str:
+async def _made(port: int, request: Request) -> str:
     """The id of one that is created."""
 
     def create() -> str:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request(asked.method, asked.path, json.dumps(asked.body), {"content-type": "application/json"})
+        connection.request(request.method, request.path, json.dumps(request.body), {"content-type": "application/json"})
         document: dict[str, str] = json.loads(connection.getresponse().read())
         return document["id"]
 
     return await asyncio.to_thread(create)
 
 
-async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
+async def _load(system: System, neighbours: Iterable[int]) -> list[Request]:
     """The requests, on accounts with so many commitments."""
     key = operators(system.keys, system.settings)
     client = Client(system.addresses.api_url, ORGANIZATION, key)
-    here, results = f"/organizations/{ORGANIZATION}", list[Asked]()
+    here, results = f"/organizations/{ORGANIZATION}", list[Request]()
     credentials = b64encode(f"{key.access_key_id}:{key.api_secret}".encode()).decode()
     signed = (("authorization", await bearer(system.addresses.api_url, key)),)
     try:
@@ -110,11 +110,11 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
             terms = {"accountId": account, "amount": 100, "currency": "USD", **TERM}
             for _ in range(number):
                 await client.create("commitments", **terms)
-            one, ten = await client.create("commitments", **terms), f"{here}/commitments?pageSize=10"
+            commitment, ten = await client.create("commitments", **terms), f"{here}/commitments?pageSize=10"
             results += [
-                Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}", headers=signed),
-                Asked(f"list 10 of the account's {number}", "GET", f"{ten}&accountId={account}", headers=signed),
-                Asked(
+                Request(f"get commitment beside {number}", "GET", f"{here}/commitments/{commitment}", headers=signed),
+                Request(f"list 10 of the account's {number}", "GET", f"{ten}&accountId={account}", headers=signed),
+                Request(
                     f"create commitment, the account's {number}th and on",
                     "POST",
                     f"{here}/commitments",
@@ -132,8 +132,8 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
     basic = (("authorization", f"Basic {credentials}"),)
     search = f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"
     results += [
-        Asked("search commitments", "GET", search, headers=signed),
-        Asked(
+        Request("search commitments", "GET", search, headers=signed),
+        Request(
             f"{AT_ONCE:,} measurements",
             "POST",
             f"{here}/measurements",
@@ -141,7 +141,7 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
             signed,
             "create",
         ),
-        Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, basic),
+        Request("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, basic),
     ]
     await _until_projected(system)
     return results
@@ -170,10 +170,10 @@ def table(results: Iterable[Measured]) -> Table:
     shown = Table(title=f"the API against a bare FastAPI and asyncpg handler, {CLIENTS} clients")
     for column in ("request", "a second", "bare", "ratio", "aim"):
         shown.add_column(column, justify="left" if column == "request" else "right")
-    for one in results:
-        aim = AIMS.get(one.name.split()[0])
-        numbers = (f"{one.per_second:,.0f}", f"{one.bare_per_second:,.0f}", f"{one.ratio:.2f}")
-        shown.add_row(one.name, *numbers, "" if aim is None else f">= {aim}")
+    for compared in results:
+        aim = AIMS.get(compared.name.split()[0])
+        numbers = (f"{compared.per_second:,.0f}", f"{compared.bare_per_second:,.0f}", f"{compared.ratio:.2f}")
+        shown.add_row(compared.name, *numbers, "" if aim is None else f">= {aim}")
     return shown
 
 
@@ -183,7 +183,7 @@ def table(results: Iterable[Measured]) -> Table:
 def main(requests: int, file: Path | None) -> None:
     """Measure HTTP; the last line of the output is JSON."""
     results = on_empty_system("http", lambda system, folder, say: measure(system, folder, requests, NEIGHBOURS, say))
-    show([table(results)], [asdict(one) for one in results], file)
+    show([table(results)], [asdict(compared) for compared in results], file)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
 from projections.usage import Cell, CellKey
-from services.projection.partition import PartitionState, new_partition
 from services.projection.settling import Settler
+from services.projection.unwritten import PartitionState, new_partition
 from services.readside.family_state import FamilyState
 
 #: Months, charges, prepayments.
@@ -36,8 +36,8 @@ SIZES = {"usual": (1, 1, 1), "large": (12, 20, 10)}
 class OneCatalog:
     """The catalog of one organization, which does not change."""
 
-    def __init__(self, held: Resources, rules: Rules) -> None:
-        self._held, self._index, self._rules = held, index_families(held), rules
+    def __init__(self, resources: Resources, rules: Rules) -> None:
+        self._held, self._index, self._rules = resources, index_families(resources), rules
         self.versions: dict[str, int] = {}
 
     def resources(self, organization: str) -> Resources:
@@ -94,9 +94,9 @@ def living(count: int, months: int, charges: int, commitments: int, rules: Rules
     families = []
     for _ in range(count):
         family = FamilyState("benchmark", ACCOUNT, 0, own, Billed(), {ACCOUNT: Member("UTC", billable=True)})
-        for total, days in totals(months, charges).items():
-            for day, held in days.items():
-                family.put_total((*total, day), held, (0, 0))
+        for key, days in totals(months, charges).items():
+            for day, total in days.items():
+                family.put_total((*key, day), total, (0, 0))
         families.append(family)
     today = datetime.combine(end_of(months) - ONE_DAY, datetime.min.time(), UTC) + timedelta(hours=12)
     cells = tuple((*key, max(days)) for key, days in families[0].totals.items())
@@ -104,23 +104,23 @@ def living(count: int, months: int, charges: int, commitments: int, rules: Rules
     return Living(families, cells, settler, state, every)
 
 
-async def rate(held: Living, rounds: int, *, whole: bool) -> float:
+async def rate(living_families: Living, rounds: int, *, whole: bool) -> float:
     """Families settled per second of CPU."""
-    await held.round(0, whole=True)
+    await living_families.round(0, whole=True)
     started = time.process_time()
     for number in range(1, rounds + 1):
-        await held.round(number, whole=whole)
-    return rounds * len(held.families) / (time.process_time() - started)
+        await living_families.round(number, whole=whole)
+    return rounds * len(living_families.families) / (time.process_time() - started)
 
 
 async def rates(families: int, rounds: int) -> dict[str, dict[str, float]]:
     """Families per second by size, ahead and whole."""
     measured = {}
     for name, size in SIZES.items():
-        held = living(max(1, families // (1 if name == "usual" else 20)), *size)
+        living_families = living(max(1, families // (1 if name == "usual" else 20)), *size)
         measured[name] = {
-            "ahead": await rate(held, rounds, whole=False),
-            "whole": await rate(held, max(1, rounds // 4), whole=True),
+            "ahead": await rate(living_families, rounds, whole=False),
+            "whole": await rate(living_families, max(1, rounds // 4), whole=True),
         }
     return measured
 
@@ -136,7 +136,7 @@ def main(families: int, rounds: int, file: Path | None) -> None:
     for column in ("family", "months", "charges", "prepayments", "ahead", "whole"):
         shown.add_column(column, justify="left" if column == "family" else "right")
     for name, size in SIZES.items():
-        shown.add_row(name, *map(str, size), *(f"{measured[name][one]:,.0f}" for one in ("ahead", "whole")))
+        shown.add_row(name, *map(str, size), *(f"{measured[name][way]:,.0f}" for way in ("ahead", "whole")))
     show((shown,), {"families_per_second": measured}, file)
 
 

@@ -75,8 +75,8 @@ async def fill(system: System, key: Credentials, accounts: int) -> None:
     connection = await connect(system.endpoints.database_url)
     try:
         # Those of one account stand beside its own.
-        one = {"root": f"'{copy_id('account 1')}'", "number": "n + 1", "name": "of one"}
-        await connection.execute(_OUTLOOKS.format(**one), OF_ONE - 1, first)
+        of_one_account = {"root": f"'{copy_id('account 1')}'", "number": "n + 1", "name": "of one"}
+        await connection.execute(_OUTLOOKS.format(**of_one_account), OF_ONE - 1, first)
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
@@ -104,14 +104,14 @@ async def copy_outlooks(system: System, account: str, commitment: str, accounts:
 
 async def measure(system: System, key: Credentials, times: int) -> list[Looked]:
     """Each so often, in turns, one at a time."""
-    asked = [
+    paths = [
         ("overview", "overview", OVERVIEW_AIM),
         (f"account with {OF_ONE:,} commitments", f"accounts/{copy_id('account 1')}/outlook", ACCOUNT_AIM),
     ]
-    took: dict[str, list[float]] = {name: [] for name, _, _ in asked}
+    took: dict[str, list[float]] = {name: [] for name, _, _ in paths}
     async with httpx.AsyncClient(base_url=system.addresses.api_url, auth=SignedIn(key), timeout=60) as client:
         for _ in range(times):
-            for name, path, _ in asked:
+            for name, path, _ in paths:
                 began = time.perf_counter()
                 answer = await client.get(f"/organizations/{ORGANIZATION}/{path}")
                 took[name].append((time.perf_counter() - began) * 1000)
@@ -119,7 +119,7 @@ async def measure(system: System, key: Credentials, times: int) -> list[Looked]:
                     raise RefusedRequestError(f"GET {path}", answer.status_code, answer.content)
     return [
         Looked(name, statistics.median(took[name]), statistics.quantiles(took[name], n=100)[98], aim)
-        for name, _, aim in asked
+        for name, _, aim in paths
     ]
 
 
@@ -128,8 +128,8 @@ def table(measured: Iterable[Looked], accounts: int) -> Table:
     shown = Table(title=f"an organization of {accounts:,} accounts, one request at a time")
     for column in ("looked at", "p50 ms", "p99 ms", "aim"):
         shown.add_column(column, justify="left" if column == "looked at" else "right")
-    for one in measured:
-        shown.add_row(one.asked, f"{one.p50_ms:.1f}", f"{one.p99_ms:.1f}", f"< {one.aim_ms:.0f}")
+    for looked in measured:
+        shown.add_row(looked.asked, f"{looked.p50_ms:.1f}", f"{looked.p99_ms:.1f}", f"< {looked.aim_ms:.0f}")
     return shown
 
 
@@ -148,7 +148,7 @@ def main(accounts: int, times: int, file: Path | None) -> None:
         return await measure(system, key, times)
 
     measured = on_empty_system("overview", looked)
-    show([table(measured, accounts)], [asdict(one) for one in measured], file)
+    show([table(measured, accounts)], [asdict(looked) for looked in measured], file)
 
 
 if __name__ == "__main__":

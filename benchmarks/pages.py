@@ -155,8 +155,8 @@ async def measure(
     client = Client(system.addresses.api_url, ORGANIZATION, key)
 
     async def amend() -> None:
-        held = await client.call("GET", f"accounts/{filled.account}")
-        await client.call("PUT", f"accounts/{filled.account}", held)
+        account_document = await client.call("GET", f"accounts/{filled.account}")
+        await client.call("PUT", f"accounts/{filled.account}", account_document)
 
     async with httpx.AsyncClient(base_url=system.addresses.api_url, timeout=60) as browser:
         form = {"key": key.access_key_id, "secret": key.api_secret, "next": ""}
@@ -220,10 +220,17 @@ def table(measured: Iterable[Fetched]) -> Table:
     columns = ("page", "p50 ms", "p99 ms", "API ms", "rendering ms", "CPU ms", "kB", "aim")
     for column in columns:
         shown.add_column(column, justify="left" if column == "page" else "right")
-    for one in measured:
-        numbers: Sequence[float] = (one.p50_ms, one.p99_ms, one.api_ms, one.rendering_ms, one.cpu_ms, one.kilobytes)
-        aim = f"< {one.aim_ms:.0f}" if one.aim_ms else "-"
-        shown.add_row(one.page, *(f"{number:.0f}" for number in numbers), aim)
+    for page in measured:
+        numbers: Sequence[float] = (
+            page.p50_ms,
+            page.p99_ms,
+            page.api_ms,
+            page.rendering_ms,
+            page.cpu_ms,
+            page.kilobytes,
+        )
+        aim = f"< {page.aim_ms:.0f}" if page.aim_ms else "-"
+        shown.add_row(page.page, *(f"{number:.0f}" for number in numbers), aim)
     return shown
 
 
@@ -243,7 +250,7 @@ def main(accounts: int, commitments: int, times: int, file: Path | None) -> None
         return await measure(system, key, filled, times, (accounts, commitments))
 
     measured = on_empty_system("pages", looked)
-    show([table(measured)], [asdict(one) for one in measured], file)
+    show([table(measured)], [asdict(page) for page in measured], file)
 
 
 if __name__ == "__main__":

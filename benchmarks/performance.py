@@ -39,7 +39,7 @@ def table(columns: Cells, rows: Iterable[Cells]) -> str:
 def aims(ran: Sequence[Ran]) -> str:
     """Every aim: measured, or why not."""
     rows = []
-    for row in rows_of(ran, large=any(one.documents for one in ran if one.program.large)):
+    for row in rows_of(ran, large=any(program_runs.documents for program_runs in ran if program_runs.program.large)):
         shown, spread, runs = row.numbers
         told = REACHED[row.reached].replace("no", "**no**") if row.values else f"not measured: {row.why}"
         rows.append((row.measure, row.aim, shown, spread, runs, told))
@@ -47,7 +47,7 @@ def aims(ran: Sequence[Ran]) -> str:
 
 
 def _that_ran(ran: Sequence[Ran], module: str) -> list[Ran]:
-    return [one for one in ran if one.program.module == module and one.documents]
+    return [program_runs for program_runs in ran if program_runs.program.module == module and program_runs.documents]
 
 
 def _median(values: Iterable[float], digits: int = 0) -> str:
@@ -57,10 +57,10 @@ def _median(values: Iterable[float], digits: int = 0) -> str:
 def pipelines(ran: Sequence[Ran]) -> str:
     """Each pipeline and each of its processes."""
     rows = []
-    for one in _that_ran(ran, "pipeline"):
-        accounts = "100,000 accounts" if "--accounts" in one.arguments else "1,000 accounts"
+    for program_runs in _that_ran(ran, "pipeline"):
+        accounts = "100,000 accounts" if "--accounts" in program_runs.arguments else "1,000 accounts"
         for name in ("product", "floor", "naive"):
-            documents = [run[name] for run in one.documents]
+            documents = [run[name] for run in program_runs.documents]
             rows.append((f"**{name}**, {accounts}", _median(run["events_per_second"] for run in documents), ""))
             for leg in documents[0]["legs"]:
                 legs = [run["legs"][leg] for run in documents]
@@ -72,10 +72,10 @@ def pipelines(ran: Sequence[Ran]) -> str:
 def freshness(ran: Sequence[Ran]) -> str:
     """What was published, how fresh it was, and what it took."""
     rows = []
-    for one in _that_ran(ran, "freshness"):
-        for documents in _alone_and_beside(one.documents):
+    for program_runs in _that_ran(ran, "freshness"):
+        for documents in _alone_and_beside(program_runs.documents):
             first = documents[0]
-            what = f"{one.documents[0]['accounts']:,} active" + _more(one.documents[0], first)
+            what = f"{program_runs.documents[0]['accounts']:,} active" + _more(program_runs.documents[0], first)
             took = [_median(run[key] for run in documents) for key in ("p50_ms", "p99_ms")]
             writes = _median((run["writes_per_second"] for run in documents), 1)
             cores = ", ".join(_median((run["cores"][name] for run in documents), 2) for name in WORKERS)
@@ -101,7 +101,7 @@ def _more(run: Any, measured: Any) -> str:
 
 def cold(ran: Sequence[Ran]) -> str:
     """The steps of a cold family."""
-    documents = [run for one in _that_ran(ran, "cold") for run in one.documents]
+    documents = [run for program_runs in _that_ran(ran, "cold") for run in program_runs.documents]
     rows = [
         (
             step,
@@ -117,7 +117,7 @@ def cold(ran: Sequence[Ran]) -> str:
 def replays(ran: Sequence[Ran]) -> str:
     """Folds and audits, by processes."""
     runs = sorted(
-        (run for one in _that_ran(ran, "replay") for runs in one.documents for run in runs),
+        (run for program_runs in _that_ran(ran, "replay") for runs in program_runs.documents for run in runs),
         key=lambda run: (run["name"] != "fold", run["name"], run["processes"]),
     )
     rows = []
@@ -131,19 +131,19 @@ def replays(ran: Sequence[Ran]) -> str:
 def starts(ran: Sequence[Ran]) -> str:
     """Seconds of each start, by length of the history."""
     rows = []
-    for one in _that_ran(ran, "start"):
-        for number, start in enumerate(one.documents[0]["starts"]):
-            seconds = [value for run in one.documents for value in run["starts"][number]["seconds"]]
-            cpu = [value for run in one.documents for value in run["starts"][number]["cpu"]]
+    for program_runs in _that_ran(ran, "start"):
+        for number, start in enumerate(program_runs.documents[0]["starts"]):
+            seconds = [value for run in program_runs.documents for value in run["starts"][number]["seconds"]]
+            cpu = [value for run in program_runs.documents for value in run["starts"][number]["cpu"]]
             spread = f"{min(seconds):.1f} to {max(seconds):.1f}"
-            events = f"{one.documents[0]['events'] / 1e6:g} M"
+            events = f"{program_runs.documents[0]['events'] / 1e6:g} M"
             rows.append((start["what"], events, f"{median(seconds):.1f}", spread, f"{median(cpu):.1f}"))
     return table(("", "events behind it", "seconds", "least to most", "CPU seconds"), rows)
 
 
 def scaling(ran: Sequence[Ran]) -> str:
     """Throughput by worker processes and brokers."""
-    runs = [document for one in _that_ran(ran, "scaling") for document in one.documents]
+    runs = [document for program_runs in _that_ran(ran, "scaling") for document in program_runs.documents]
     rows = []
     for case in range(len(runs[0]) if runs else 0):
         documents = [run[case] for run in runs]
@@ -155,7 +155,7 @@ def scaling(ran: Sequence[Ran]) -> str:
 
 def machine(ran: Sequence[Ran]) -> str:
     """Cores, load, and how long it all took."""
-    seconds = sum(sum(one.seconds) for one in ran)
+    seconds = sum(sum(program_runs.seconds) for program_runs in ran)
     if not seconds:
         return "Nothing was measured yet."
     return " ".join([*how_quiet(ran), f"All runs together took {seconds / 60:.0f} minutes."])
@@ -181,24 +181,24 @@ def plots(ran: Sequence[Ran]) -> dict[str, str]:
         if row.values and row.measure.startswith("usage -> balance")
     ]
     speeds = [
-        Bar(f"{name}, {'100,000' if '--accounts' in one.arguments else '1,000'} accounts", values, None)
-        for one in _that_ran(ran, "pipeline")
+        Bar(f"{name}, {'100,000' if '--accounts' in program_runs.arguments else '1,000'} accounts", values, None)
+        for program_runs in _that_ran(ran, "pipeline")
         for name in ("product", "floor", "naive")
-        if (values := [run[name]["events_per_second"] for run in one.documents])
+        if (values := [run[name]["events_per_second"] for run in program_runs.documents])
     ]
     speeds += [
-        Bar(name, [run[name]["other"] for run in one.documents])
-        for one in _that_ran(ran, "rivals")
-        for name in one.documents[0]
+        Bar(name, [run[name]["other"] for run in program_runs.documents])
+        for program_runs in _that_ran(ran, "rivals")
+        for name in program_runs.documents[0]
         if not name.endswith("replay")
     ]
     memory = [
         Bar(
-            f"{process}, {one.documents[0]['accounts']:,} active accounts",
-            [run["rss_mb"][process] for run in one.documents],
+            f"{process}, {program_runs.documents[0]['accounts']:,} active accounts",
+            [run["rss_mb"][process] for run in program_runs.documents],
         )
-        for one in _that_ran(ran, "freshness")
-        if not one.documents[0]["others"] and one.documents[0]["create_p99_ms"] is None
+        for program_runs in _that_ran(ran, "freshness")
+        if not program_runs.documents[0]["others"] and program_runs.documents[0]["create_p99_ms"] is None
         for process in WORKERS
     ]
     drawn = {
@@ -222,12 +222,12 @@ def filled(page: str, ran: Sequence[Ran]) -> str:
 def main(files: tuple[Path, ...]) -> None:
     """Write tables and plots from what `make bench` wrote, by default build/bench.json."""
     ran = all_programs(quick=False)
-    known = {one.run_with: one for one in ran}
+    runs_by_command = {program_runs.run_with: program_runs for program_runs in ran}
     for file in files or (FOUND,):
         for document in json.loads(file.read_text())["programs"]:
-            if document["run_with"] not in known:
+            if document["run_with"] not in runs_by_command:
                 sys.exit(f"{file}: no program is run with {document['run_with']!r}; was it measured with --quick?")
-            known[document["run_with"]].take(document)
+            runs_by_command[document["run_with"]].take(document)
     for page in PAGES:
         page.write_text(filled(page.read_text(), ran))
     for name, drawing in plots(ran).items():

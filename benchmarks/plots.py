@@ -34,9 +34,9 @@ def bars(title: str, unit: str, shown: Sequence[Bar], *, id: str, by_tenfold: bo
         return document(WIDTH, 2 * TOP + FONT, id, title, _NOTHING, [words])
     axis = _tenfold(shown) if by_tenfold else _even(shown)
     bottom = TOP + ROW * len(shown)
-    parts = [*_grid(axis, bottom), *(part for row, one in enumerate(shown) for part in _bar(axis, row, one))]
+    parts = [*_grid(axis, bottom), *(part for row, bar in enumerate(shown) for part in _bar(axis, row, bar))]
     parts.append(text(unit, x=LEFT, y=bottom + 34, fill=WORDS, font_size=FONT))
-    told = "; ".join(f"{one.name}: {_number(median(one.values))}" for one in shown)
+    told = "; ".join(f"{bar.name}: {_number(median(bar.values))}" for bar in shown)
     return document(WIDTH, bottom + 42, id, title, f"{told}. In {unit}.", parts)
 
 
@@ -56,12 +56,12 @@ class _Axis:
 
 
 def _all(shown: Sequence[Bar]) -> list[float]:
-    return [value for one in shown for value in (*one.values, *(() if one.aim is None else (one.aim,)))]
+    return [value for bar in shown for value in (*bar.values, *(() if bar.aim is None else (bar.aim,)))]
 
 
 def _even(shown: Sequence[Bar]) -> _Axis:
-    found = ticks([Decimal(f"{value:.6g}") for value in _all(shown)], Decimal("0.01"))
-    return _Axis([float(value) for value in found], by_tenfold=False)
+    tick_values = ticks([Decimal(f"{value:.6g}") for value in _all(shown)], Decimal("0.01"))
+    return _Axis([float(value) for value in tick_values], by_tenfold=False)
 
 
 def _tenfold(shown: Sequence[Bar]) -> _Axis:
@@ -77,20 +77,20 @@ def _grid(axis: _Axis, bottom: int) -> Iterator[str]:
         yield text(_number(value), x=x, y=bottom + 16, fill=WORDS, font_size=FONT, text_anchor="middle")
 
 
-def _bar(axis: _Axis, row: int, one: Bar) -> Iterator[str]:
-    top, middle, end = TOP + ROW * row, TOP + ROW * row + ROW // 2, median(one.values)
-    yield text(one.name, x=LEFT - 8, y=middle + 4, fill=WORDS, font_size=FONT, text_anchor="end")
-    told = f"{one.name}: {_number(end)}" + ("" if one.aim is None else f", the aim is {_number(one.aim)}")
+def _bar(axis: _Axis, row: int, bar: Bar) -> Iterator[str]:
+    top, middle, end = TOP + ROW * row, TOP + ROW * row + ROW // 2, median(bar.values)
+    yield text(bar.name, x=LEFT - 8, y=middle + 4, fill=WORDS, font_size=FONT, text_anchor="end")
+    told = f"{bar.name}: {_number(end)}" + ("" if bar.aim is None else f", the aim is {_number(bar.aim)}")
     width = max(1, axis.x(end) - 10 * LEFT)
-    place = {"x": LEFT, "y": top + 5, "width": shown_tenths(width), "height": ROW - 10}
-    yield element("rect", titled(told), **place, fill=BAR)
-    first, last = (shown_tenths(axis.x(value)) for value in (min(one.values), max(one.values)))
+    box = {"x": LEFT, "y": top + 5, "width": shown_tenths(width), "height": ROW - 10}
+    yield element("rect", titled(told), **box, fill=BAR)
+    first, last = (shown_tenths(axis.x(value)) for value in (min(bar.values), max(bar.values)))
     if first != last:
         yield element("line", x1=first, y1=middle, x2=last, y2=middle, stroke=SPREAD, stroke_width=3)
-    if one.aim is not None:
-        x = shown_tenths(axis.x(one.aim))
+    if bar.aim is not None:
+        x = shown_tenths(axis.x(bar.aim))
         yield element("line", x1=x, y1=top + 1, x2=x, y2=top + ROW - 1, stroke=AIM, stroke_width=3)
-    furthest = max(axis.x(value) for value in (end, *one.values))
+    furthest = max(axis.x(value) for value in (end, *bar.values))
     yield text(_number(end), x=shown_tenths(furthest + 60), y=middle + 4, fill=WORDS, font_size=FONT)
 
 

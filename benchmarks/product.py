@@ -56,7 +56,7 @@ async def run_product(
     await system.supervisor.stop("projector")
     async with Gate(system.endpoints.database_url) as gate:
         systems = (system, *further)
-        starting = asyncio.gather(*(one.start(WORKERS) for one in systems))
+        starting = asyncio.gather(*(pair.start(WORKERS) for pair in systems))
         try:
             await asyncio.sleep(0)  # all run from here on
             started = await gate.release(len(WORKERS) * len(systems), system.supervisor)
@@ -67,9 +67,9 @@ async def run_product(
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)  # why a worker did not start is told by the wait
     cpu = {name: cpu_seconds(name) + cpu[name] for name in WORKERS}
-    for one in systems:
+    for pair in systems:
         for name in WORKERS:
-            await one.supervisor.stop(name)
+            await pair.supervisor.stop(name)
     await _check(connection, expected, load, sum(calls.values()))
     ingested = await last_append(system.endpoints.kafka, EVENTS, load.partitions)
     legs = (

@@ -150,7 +150,9 @@ PROGRAMS = (
             Row(
                 "create a commitment, of the bare handler's requests/s",
                 ">= 0.4",
-                lambda measured: median(one["ratio"] for one in measured if one["name"].startswith("create")),
+                lambda measured: median(
+                    comparison["ratio"] for comparison in measured if comparison["name"].startswith("create")
+                ),
                 0.4,
                 digits=2,
             ),

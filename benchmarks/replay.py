@@ -68,7 +68,7 @@ class Measured:
 def _cpu() -> float:
     """Of this process and those that it started and that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 class DiffersError(ExpectedFailure):
@@ -125,7 +125,8 @@ async def fold(system: System, measured: Measured) -> None:
             ends = await reader.end_offsets(EVENTS, range(system.settings.partitions))
         filling = Filling(endpoints.database_url, None, endpoints.kafka, SCHEMA, origins)
         with measured.timed():
-            await run_apart(filling, [Part(*one) for one in ends.items()], measured.processes, lambda _: None)
+            parts = [Part(partition, end) for partition, end in ends.items()]
+            await run_apart(filling, parts, measured.processes, lambda _: None)
         async with postgres.connection() as connection:
             await drop_schema(connection, SCHEMA)
 
@@ -150,15 +151,15 @@ def table(results: Sequence[Measured]) -> Table:
     shown = Table(title=f"{results[0].events:,} events folded again, {cores()} cores")
     for column in ("", "processes", "events/s", "seconds", "least", "most", "CPU µs/event"):
         shown.add_column(column, justify="left" if not column else "right")
-    for one in results:
+    for runs in results:
         shown.add_row(
-            one.name,
-            str(one.processes),
-            f"[bold]{one.per_second:,.0f}[/]",
-            f"{statistics.median(one.seconds):.2f}",
-            f"{min(one.seconds):.2f}",
-            f"{max(one.seconds):.2f}",
-            f"{one.cpu_microseconds:.1f}",
+            runs.name,
+            str(runs.processes),
+            f"[bold]{runs.per_second:,.0f}[/]",
+            f"{statistics.median(runs.seconds):.2f}",
+            f"{min(runs.seconds):.2f}",
+            f"{max(runs.seconds):.2f}",
+            f"{runs.cpu_microseconds:.1f}",
         )
     return shown
 
@@ -170,7 +171,7 @@ def table(results: Sequence[Measured]) -> Table:
 def main(events: int, repeats: int, file: Path | None) -> None:
     """Measure replay and audit; the last line of the output is JSON."""
     results = on_empty_system("replay", lambda system, folder, say: measure(system, folder, events, repeats, say))
-    document = [{**asdict(one), "events_per_second": round(one.per_second)} for one in results]
+    document = [{**asdict(runs), "events_per_second": round(runs.per_second)} for runs in results]
     show([table(results)], document, file)
 
 

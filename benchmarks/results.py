@@ -22,8 +22,8 @@ WHERE schemaname = current_schema() AND n_tup_ins + n_tup_upd > 0
 class WrongSumError(ExpectedFailure):
     """{who} has {found} where {wanted} is due."""
 
-    def __init__(self, who: str, found: object, wanted: object) -> None:
-        super().__init__(f"wrong sum: {who} has {found} where {wanted} is due")
+    def __init__(self, who: str, sum_found: object, wanted: object) -> None:
+        super().__init__(f"wrong sum: {who} has {sum_found} where {wanted} is due")
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,11 +117,13 @@ async def _quix(system: System, folder: Path, load: Load) -> float:
         gate.touch()
 
     await asyncio.gather(open_gate(), *runs)
-    found = [json.loads(result.read_text()) for result in results]
+    outcomes = [json.loads(result.read_text()) for result in results]
     calls = sum(load.calls().values())
-    if (summed := sum(one["sum"] for one in found)) != calls:
+    if (summed := sum(outcome["sum"] for outcome in outcomes)) != calls:
         raise WrongSumError("Quix Streams", summed, calls)
-    return float(load.events / (max(one["ended"] for one in found) - min(one["began"] for one in found)))
+    return float(
+        load.events / (max(outcome["ended"] for outcome in outcomes) - min(outcome["began"] for outcome in outcomes))
+    )
 
 
 async def _deal(system: System, load: Load, topics: list[str]) -> dict[str, int]:
@@ -150,11 +152,11 @@ async def _eventsourcing(system: System, folder: Path, load: Load) -> tuple[floa
     task = {"environment": _postgres(system.endpoints.database_url), "usage": str(usage), "result": str(result)}
     command = _command(folder, "rival_eventsourcing", "eventsourcing", task)
     await run_to_end(command, START_SECONDS + load.events / SLOWEST_PER_SECOND)
-    found = json.loads(result.read_text())
+    outcome = json.loads(result.read_text())
     calls = sum(load.calls().values())
-    if found["sum"] != calls:
-        raise WrongSumError("eventsourcing", found["sum"], calls)
-    return load.events / found["append_seconds"], load.events / found["replay_seconds"]
+    if outcome["sum"] != calls:
+        raise WrongSumError("eventsourcing", outcome["sum"], calls)
+    return load.events / outcome["append_seconds"], load.events / outcome["replay_seconds"]
 
 
 def _postgres(url: str) -> dict[str, str]:
@@ -174,13 +176,13 @@ def _command(folder: Path, script: str, name: str, task: Mapping[str, Any]) -> C
     return Command(name, argv, dict(os.environ), folder / f"{name}.log")
 
 
-def table(found: list[Beside]) -> Table:
+def table(measured: list[Beside]) -> Table:
     """Speeds and ratios."""
     shown = Table(title="the product beside others, events a second")
     for column in ("beside", "product", "other", "ratio"):
         shown.add_column(column, justify="left" if column == "beside" else "right")
-    for one in found:
-        shown.add_row(one.name, f"{one.product:,.0f}", f"{one.other:,.0f}", f"{one.ratio:.1f}")
+    for beside in measured:
+        shown.add_row(beside.name, f"{beside.product:,.0f}", f"{beside.other:,.0f}", f"{beside.ratio:.1f}")
     return shown
 
 
@@ -196,14 +198,14 @@ def table(found: list[Beside]) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(events: int, appended: int, file: Path | None) -> None:
     """Measure the product beside others; the last line of the output is JSON."""
-    found = on_empty_system(
+    measured = on_empty_system(
         "rivals", lambda system, folder, say: measure(system, folder, events, min(events, appended), say)
     )
     document = {
-        one.name: {"product": round(one.product), "other": round(one.other), "ratio": round(one.ratio, 2)}
-        for one in found
+        beside.name: {"product": round(beside.product), "other": round(beside.other), "ratio": round(beside.ratio, 2)}
+        for beside in measured
     }
-    show([table(found)], document, file)
+    show([table(measured)], document, file)
 
 
 if __name__ == "__main__":

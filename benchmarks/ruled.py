@@ -42,9 +42,9 @@ def _alert(number: int, count: int) -> NotificationConfiguration:
     return NotificationConfiguration.model_validate(said | {"threshold": Decimal(most * (number + 1)) / count})
 
 
-def automatic_rules(count: int, held: Resources) -> Rules:
+def automatic_rules(count: int, resources: Resources) -> Rules:
     """One top-up and one threshold of bills of the account that every family is; the rest are other accounts'."""
-    [fund, *_] = held.commitments.values()
+    [fund, *_] = resources.commitments.values()
     said = {"name": "n", "currency": fund.body.currency, "threshold": 10**9}
     low = said | {"threshold": 1, "amount": 10, "max_times": 1, "commitment_id": fund.id}
     top_ups = [_entity(0, AutomaticTopUp.model_validate(low | {"code": "r-0", "account_id": fund.body.account_id}))]
@@ -59,12 +59,12 @@ def automatic_rules(count: int, held: Resources) -> Rules:
     return rules_of((), top_ups, billings)
 
 
-async def raise_all(held: Living) -> None:
+async def raise_all(living_families: Living) -> None:
     """What holds from the beginning was raised long ago: it is not what usage that trickles in costs."""
-    await held.round(0, whole=True)
+    await living_families.round(0, whole=True)
     # They are alike, and have one id: what is written of one of them is written of all.
-    raised = {one.id for family in held.families for due in family.alerts.shown.values() for one in due}
-    for family in held.families:
+    raised = {alert.id for family in living_families.families for due in family.alerts.shown.values() for alert in due}
+    for family in living_families.families:
         for id in raised:
             family.alerts.note_raised(id)
 
@@ -80,11 +80,11 @@ async def rates(families: int, rounds: int, count: int, turns: int) -> dict[str,
     }
     for _ in range(turns):
         for name, rules in kinds.items():
-            held = living(families, *SIZES["usual"], rules)
+            living_families = living(families, *SIZES["usual"], rules)
             of_kind = measured.setdefault(name, {"ahead": [], "whole": []})
-            await raise_all(held)
-            of_kind["ahead"].append(await rate(held, rounds, whole=False))
-            of_kind["whole"].append(await rate(held, max(1, rounds // 4), whole=True))
+            await raise_all(living_families)
+            of_kind["ahead"].append(await rate(living_families, rounds, whole=False))
+            of_kind["whole"].append(await rate(living_families, max(1, rounds // 4), whole=True))
     return {name: {part: median(every) for part, every in parts.items()} for name, parts in measured.items()}
 
 

@@ -51,8 +51,8 @@ async def measure(system: System, folder: Path, events: int, pairs: int, brokers
     finally:
         await connection.close()
         await looks.close()
-        for one in further:
-            await one.supervisor.stop_all()
+        for pair in further:
+            await pair.supervisor.stop_all()
     ingest, projector = measured.legs
     speed = round(progress.per_second(events / 3, events))
     return Scaled(pairs, brokers, speed, round(ingest.cpu_microseconds, 1), round(projector.cpu_microseconds, 1))
@@ -63,10 +63,12 @@ def table(measured: Sequence[Scaled]) -> Table:
     shown = Table(title="throughput by worker processes and brokers")
     for column in ("ingest + projector", "brokers", "events/s", "of the first", "CPU µs: ingest", "projector"):
         shown.add_column(column, justify="right")
-    for one in measured:
-        share = f"{one.events_per_second / measured[0].events_per_second:.2f}"
-        cpu = f"{one.ingest_us:.1f}", f"{one.projector_us:.1f}"
-        shown.add_row(f"{one.pairs} + {one.pairs}", str(one.brokers), f"{one.events_per_second:,}", share, *cpu)
+    for scaled in measured:
+        share = f"{scaled.events_per_second / measured[0].events_per_second:.2f}"
+        cpu = f"{scaled.ingest_us:.1f}", f"{scaled.projector_us:.1f}"
+        shown.add_row(
+            f"{scaled.pairs} + {scaled.pairs}", str(scaled.brokers), f"{scaled.events_per_second:,}", share, *cpu
+        )
     return shown
 
 
@@ -78,11 +80,11 @@ def main(events: int, file: Path | None) -> None:
     measured = []
     for case in CASES:
 
-        async def one(system: System, folder: Path, say: Say, case: tuple[int, int] = case) -> Scaled:
+        async def measured_case(system: System, folder: Path, say: Say, case: tuple[int, int] = case) -> Scaled:
             return await measure(system, folder, events, *case, say)
 
-        measured.append(on_empty_system("scaling", one, brokers=case[1]))
-    show([table(measured)], [asdict(one) for one in measured], file)
+        measured.append(on_empty_system("scaling", measured_case, brokers=case[1]))
+    show([table(measured)], [asdict(scaled) for scaled in measured], file)
 
 
 if __name__ == "__main__":

@@ -134,30 +134,32 @@ async def fill(system: System, key: Credentials, commitments: int) -> None:
 async def measure(system: System, key: Credentials, commitments: int, times: int) -> list[Searched]:
     """Each search so often, in turns, one at a time."""
     took: dict[str, list[float]] = {}
-    found: dict[str, int] = {}
+    commitments_by_search: dict[str, int] = {}
     path = f"/organizations/{ORGANIZATION}/commitments/search?pageSize=10&searchQuery="
     async with httpx.AsyncClient(base_url=system.addresses.api_url, auth=SignedIn(key), timeout=60) as client:
         for _ in range(times):
-            for asked, query in queries(commitments):
+            for search, query in queries(commitments):
                 began = time.perf_counter()
                 answer = await client.get(path + quote(query))
-                took.setdefault(asked, []).append((time.perf_counter() - began) * 1000)
+                took.setdefault(search, []).append((time.perf_counter() - began) * 1000)
                 if answer.status_code != 200:
                     raise RefusedRequestError(f"GET {path}{query}", answer.status_code, answer.content)
-                found[asked] = len(answer.json()["data"])
+                commitments_by_search[search] = len(answer.json()["data"])
     return [
-        Searched(asked, found[asked], statistics.median(each), statistics.quantiles(each, n=100)[98])
-        for asked, each in took.items()
+        Searched(search, commitments_by_search[search], statistics.median(each), statistics.quantiles(each, n=100)[98])
+        for search, each in took.items()
     ]
 
 
-def table(found: Iterable[Searched], commitments: int) -> Table:
+def table(searches: Iterable[Searched], commitments: int) -> Table:
     """The times against the aim."""
     shown = Table(title=f"searches over {commitments:,} commitments, one at a time")
     for column in ("commitments", "found", "p50 ms", "p99 ms", "aim"):
         shown.add_column(column, justify="left" if column == "commitments" else "right")
-    for one in found:
-        shown.add_row(one.asked, str(one.found), f"{one.p50_ms:.1f}", f"{one.p99_ms:.1f}", f"< {AIM_MS:.0f}")
+    for search in searches:
+        shown.add_row(
+            search.asked, str(search.found), f"{search.p50_ms:.1f}", f"{search.p99_ms:.1f}", f"< {AIM_MS:.0f}"
+        )
     return shown
 
 
@@ -175,8 +177,8 @@ def main(commitments: int, times: int, file: Path | None) -> None:
         say("searching")
         return await measure(system, key, commitments, times)
 
-    found = on_empty_system("search", searched)
-    show([table(found, commitments)], [asdict(one) for one in found], file)
+    searches = on_empty_system("search", searched)
+    show([table(searches, commitments)], [asdict(search) for search in searches], file)
 
 
 if __name__ == "__main__":

@@ -49,25 +49,29 @@ def least_ms(work: Callable[[], object], runs: int = RUNS) -> float:
     return min(measured)
 
 
-def whole(held: Family, through: date, kept: Any = None) -> Settlement:
+def whole(account_family: Family, through: date, kept: Any = None) -> Settlement:
     """A settlement with all that the projector and a bill ask of it: states, draws and lines."""
-    settlement = settle(held, through=through, accrued=True, kept=kept)
+    settlement = settle(account_family, through=through, accrued=True, kept=kept)
     _ = settlement.commitments, settlement.draws, settlement.lines
     return settlement
 
 
-def states(held: Family, through: date, kept: Any = None) -> Mapping[str, AgreementState]:
+def states(account_family: Family, through: date, kept: Any = None) -> Mapping[str, AgreementState]:
     """A settlement of which only the commitments' states are asked."""
-    return settle(held, through=through, accrued=True, kept=kept).commitments
+    return settle(account_family, through=through, accrued=True, kept=kept).commitments
 
 
 def cost(size: int, months: int, charges: int, commitments: int) -> Cost:
     """Settle an account of this size from scratch."""
-    terms, held, through = resources(months, charges, commitments), family(months, charges, commitments), end_of(months)
-    settlement = whole(held, through)
+    terms, account_family, through = (
+        resources(months, charges, commitments),
+        family(months, charges, commitments),
+        end_of(months),
+    )
+    settlement = whole(account_family, through)
     pieces = len(settlement.kept.drawn.pieces)
     compile_ms = least_ms(lambda: compile_terms(terms, ACCOUNT))
-    settle_ms = least_ms(lambda: whole(held, through))
+    settle_ms = least_ms(lambda: whole(account_family, through))
     return Cost(size, compile_ms, settle_ms, pieces, len(settlement.draws), len(settlement.lines))
 
 
@@ -77,14 +81,14 @@ def growth(title: str, costs: Iterable[Cost]) -> Table:
     for column in ("size", "slices", "draws", "lines", "terms ms", "settle ms", "µs/slice", "size x", "settle x"):
         shown.add_column(column, justify="right")
     before: Cost | None = None
-    for one in costs:
+    for cost in costs:
         ratios = ["", ""]
         if before is not None:
-            ratios = [f"{one.size / before.size:.1f}", f"{one.settle_ms / before.settle_ms:.1f}"]
-        counts = (f"{one.size:,}", f"{one.slices:,}", f"{one.draws:,}", f"{one.lines:,}")
-        per_slice = one.settle_ms / one.slices * 1e3
-        shown.add_row(*counts, f"{one.compile_ms:.1f}", f"{one.settle_ms:.1f}", f"{per_slice:.0f}", *ratios)
-        before = one
+            ratios = [f"{cost.size / before.size:.1f}", f"{cost.settle_ms / before.settle_ms:.1f}"]
+        counts = (f"{cost.size:,}", f"{cost.slices:,}", f"{cost.draws:,}", f"{cost.lines:,}")
+        per_slice = cost.settle_ms / cost.slices * 1e3
+        shown.add_row(*counts, f"{cost.compile_ms:.1f}", f"{cost.settle_ms:.1f}", f"{per_slice:.0f}", *ratios)
+        before = cost
     return shown
 
 
@@ -95,15 +99,15 @@ def due(settlement: Settlement) -> dict[LineKey, tuple[int, Fraction]]:
 
 def kept_costs() -> dict[str, float]:
     """Milliseconds of settling the account again, from scratch and from what a settlement kept."""
-    held, through = family(MONTHS, CHARGES, COMMITMENTS), end_of(MONTHS)
-    kept = whole(held, through).kept
+    account_family, through = family(MONTHS, CHARGES, COMMITMENTS), end_of(MONTHS)
+    kept = whole(account_family, through).kept
     measured = {
-        SCRATCH: least_ms(partial(whole, held, through)),
-        SCRATCH + NO_LINES: least_ms(partial(states, held, through)),
+        SCRATCH: least_ms(partial(whole, account_family, through)),
+        SCRATCH + NO_LINES: least_ms(partial(states, account_family, through)),
     }
-    last = max(day for days in held.totals.values() for day in days)
+    last = max(day for days in account_family.totals.values() for day in days)
     for name, day in (("usage on the last day", last), ("usage on the first day", FIRST)):
-        changed = with_more_usage(held, day)
+        changed = with_more_usage(account_family, day)
         if due(whole(changed, through, kept)) != due(whole(changed, through)):
             raise AssertionError(f"settling with `kept` after {name} gives other lines than from scratch")
         measured[name] = least_ms(partial(whole, changed, through, kept))
@@ -111,12 +115,12 @@ def kept_costs() -> dict[str, float]:
     return measured
 
 
-def with_more_usage(held: Family, day: date) -> Family:
+def with_more_usage(account_family: Family, day: date) -> Family:
     """The account after one more event: one day of one charge has changed."""
-    key = min(held.totals)
-    days = dict(held.totals[key])
+    key = min(account_family.totals)
+    days = dict(account_family.totals[key])
     days[day] = DayState(days[day].number + Decimal(7), days[day].records + 1)
-    return replace(held, totals={**held.totals, key: days})
+    return replace(account_family, totals={**account_family.totals, key: days})
 
 
 def kept_table(costs: dict[str, float]) -> Table:
@@ -145,8 +149,8 @@ def main(file: Path | None) -> None:
     )
     document = {
         "base": base._asdict(),
-        "by_commitments": [one._asdict() for one in by_commitments],
-        "by_months": [one._asdict() for one in by_months],
+        "by_commitments": [cost._asdict() for cost in by_commitments],
+        "by_months": [cost._asdict() for cost in by_months],
         "kept_ms": kept,
     }
     show(tables, document, file)

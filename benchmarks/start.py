@@ -101,13 +101,13 @@ def table(measured: History) -> Table:
     shown = Table(title=f"a history of {measured.events:,} events, {speeds}, and starts behind it")
     for column in ("", "median s", "least", "most", "median CPU s"):
         shown.add_column(column, justify="left" if not column else "right")
-    for one in measured.starts:
+    for start in measured.starts:
         shown.add_row(
-            one.what,
-            f"[bold]{statistics.median(one.seconds):.2f}[/]",
-            f"{min(one.seconds):.2f}",
-            f"{max(one.seconds):.2f}",
-            f"{statistics.median(one.cpu):.2f}",
+            start.what,
+            f"[bold]{statistics.median(start.seconds):.2f}[/]",
+            f"{min(start.seconds):.2f}",
+            f"{max(start.seconds):.2f}",
+            f"{statistics.median(start.cpu):.2f}",
         )
     return shown
 

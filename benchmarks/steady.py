@@ -101,7 +101,10 @@ def make(load: Load, rate: int, customers: Mapping[str, Customer]) -> list[list[
     """The load in bursts. All of it is made before anything is measured, or making it would take a core's quarter."""
     whose = {usage_key(ORGANIZATION, code): customer.account for code, customer in customers.items()}
     return [
-        [Made(one, records, Counter(whose[record.key or b""] for record in records)) for one, records in chunk.items()]
+        [
+            Made(partition, records, Counter(whose[record.key or b""] for record in records))
+            for partition, records in chunk.items()
+        ]
         for chunk in load.chunks(max(1, round(rate * BURST_SECONDS)))
     ]
 
@@ -128,12 +131,12 @@ async def look(connection: Any, watch: Watch, ended: asyncio.Event) -> None:
     """Look until all that was published is visible. Raises: NotFinishedError."""
     deadline = None
     while deadline is None or time.monotonic() < deadline:
-        asked = time.monotonic()
+        looked_at = time.monotonic()
         watch.note(await connection.fetchrow(_SEEN, len(watch.published)))
         if ended.is_set():
             deadline = deadline or time.monotonic() + DRAIN_SECONDS
             if watch.is_visible:
                 return
         # A look that takes long, at many who wait, must not take what is measured its time.
-        await asyncio.sleep(max(LOOK_SECONDS, 4 * (time.monotonic() - asked)))
+        await asyncio.sleep(max(LOOK_SECONDS, 4 * (time.monotonic() - looked_at)))
     raise NotFinishedError("the projection of the usage", DRAIN_SECONDS, (await watch.look())[1])

@@ -65,7 +65,7 @@ class Measured:
 
 def rows_of(ran: Sequence[Ran], *, large: bool) -> list[Measured]:
     """All rows, in order; what was not measured says why."""
-    return [_measured(one, row, large=large) for one in ran for row in one.program.rows]
+    return [_measured(program_runs, row, large=large) for program_runs in ran for row in program_runs.program.rows]
 
 
 def _measured(ran: Ran, row: Row, *, large: bool) -> Measured:
@@ -98,14 +98,14 @@ def run_all(
     """
     until = None if minutes is None else time.monotonic() + 60 * minutes
     for turn in range(repeats):
-        for one in ran:
-            if one.program.large and not large:
+        for program_runs in ran:
+            if program_runs.program.large and not large:
                 continue
-            if until is not None and time.monotonic() + min(one.seconds, default=0.0) > until:
+            if until is not None and time.monotonic() + min(program_runs.seconds, default=0.0) > until:
                 continue
-            say(f"{turn + 1} of {repeats}: {one.run_with}")
+            say(f"{turn + 1} of {repeats}: {program_runs.run_with}")
             with suppress(TimeUpError):
-                one.run(until)
+                program_runs.run(until)
             keep()
 
 
@@ -118,7 +118,7 @@ def document_of(ran: Sequence[Ran], *, quick: bool, large: bool) -> dict[str, An
         "rows": [
             asdict(row) | {"median": median(row.values) if row.values else None} for row in rows_of(ran, large=large)
         ],
-        "programs": [one.document() for one in ran],
+        "programs": [program_runs.document() for program_runs in ran],
     }
 
 
@@ -142,7 +142,7 @@ def tables(ran: Sequence[Ran], *, quick: bool, large: bool) -> list[Table | str]
 
 def how_quiet(ran: Sequence[Ran]) -> list[str]:
     """Load before each run that gave something. The last program's own load is still in it for a minute."""
-    loads = [load for one in ran for load in one.loads]
+    loads = [load for program_runs in ran for load in program_runs.loads]
     if not loads:
         return []
     cores, least = os.cpu_count() or 1, min(loads)
@@ -180,8 +180,8 @@ def main(repeats: int, minutes: float | None, quick: bool, large: bool, only: tu
         draft.replace(file)
 
     # A shell that starts us in the background has us ignore the one, and so would each program.
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with Console(stderr=True).status("") as status:
         try:
             run_all(ran, 1 if quick else repeats, minutes, large=large, say=status.update, keep=keep)
@@ -189,7 +189,7 @@ def main(repeats: int, minutes: float | None, quick: bool, large: bool, only: tu
             interrupted = True
     keep()
     show(tables(ran, quick=quick, large=large), document_of(ran, quick=quick, large=large), None)
-    sys.exit(130 if interrupted else any(one.failure for one in ran))
+    sys.exit(130 if interrupted else any(program_runs.failure for program_runs in ran))
 
 
 if __name__ == "__main__":

@@ -116,6 +116,11 @@ class Resources:
         return None if self.config is None else self.config.body
 
     @property
+    def keeps_keys(self) -> bool:
+        """Whether personal data of its accounts is kept under a key of each, with which it can be forgotten."""
+        return self.configured is not None and self.configured.keeps_keys
+
+    @property
     def has_test_clock(self) -> bool:
         """Whether its time is a test clock's, which it moves by POST .../clock, and not the real one (decision 14)."""
         return self.configured is not None and bool(self.configured.test_clock)

@@ -59,6 +59,22 @@ class Outage:
         self._failures, self._said = 0, None
 
 
+class Outages:
+    """What stands in the way of organizations: of each by itself, from its first failure until it is over."""
+
+    def __init__(self, event: str) -> None:
+        self._event, self._of = event, dict[str, Outage]()
+
+    def met(self, organization: str, error: BaseException) -> float:
+        """Its work failed; returns the seconds to wait before the next attempt. The same words are logged once."""
+        return self._of.setdefault(organization, Outage(self._event, organization=organization)).met(error)
+
+    def over(self, organization: str) -> None:
+        """An attempt of its went well."""
+        if (outage := self._of.pop(organization, None)) is not None:
+            outage.over()
+
+
 async def until_stopped(stop: asyncio.Event, event: str, attempt: Callable[[], Awaitable[None]]) -> None:
     """Make the attempt until one ends well or `stop` is set: after whatever passes by itself it is made anew.
 

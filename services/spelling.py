@@ -25,7 +25,7 @@ _REMEMBERED = 50_000
 _WIDE = Context(prec=EXACT.prec)
 
 
-def known(text: object) -> str | None:
+def locale_named(text: object) -> str | None:
     """Babel's name of a locale, `de-CH` or `de_CH`; None for what is none."""
     if isinstance(text, str):
         with suppress(ValueError, UnknownLocaleError):
@@ -35,7 +35,7 @@ def known(text: object) -> str | None:
 
 def locale_of(*fields: Mapping[str, object] | None) -> str:
     """What the first of these custom fields asks for which asks for a locale that is known; else plain English."""
-    return next((locale for field in fields if field and (locale := known(field.get(FIELD)))), PLAIN)
+    return next((locale for field in fields if field and (locale := locale_named(field.get(FIELD)))), PLAIN)
 
 
 @lru_cache(_REMEMBERED)

@@ -1,15 +1,27 @@
-"""The one HTTP client of the tests: an organization of an API that runs, and the configuration that it begins with."""
+"""The HTTP clients of the tests, by who asks, and the configuration that an organization begins with.
+
+- `http_client`: a caller with a key; `Api`: the same in one organization, and what it answers
+- `stranger`: a caller without one
+- `probe`: who looks at the port of a process, as a kubelet and Prometheus do; `port_client`: at one that nobody serves
+- `in_process`: a caller of an app that nobody serves; `played_by`: of an API that a function plays
+
+No test makes another one (`tests/test_clients.py`). m3ter's own clients are in `tests/official.py`.
+"""
 
 import asyncio
 import json
 from collections.abc import Callable, Generator
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from services.access.scopes import ALL, Scope
 from services.access.tokens import EVERY, Tokens
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from starlette.types import ASGIApp
 
 #: What every process that tests start signs tokens with, and so do the tests: they need no key of a database that may
 #: be lost. Keys themselves are tested in tests/access. tests/conftest.py puts it into the environment.
@@ -43,11 +55,40 @@ class By(httpx.Auth):
 
 
 def http_client(url: str, timeout: float = 60, *, by: httpx.Auth | None = None) -> httpx.AsyncClient:
-    """HTTP below this URL, by an operator unless it is said by whom.
+    """HTTP below this URL, by an operator unless it is said by whom."""
+    return _client(url, timeout=timeout, auth=by or By())
 
-    The certificates that none of it needs would take a sixteenth of a second to load.
-    """
-    return httpx.AsyncClient(base_url=url, timeout=timeout, verify=False, auth=by or By())
+
+def stranger(url: str = "", timeout: float = 60) -> httpx.AsyncClient:
+    """HTTP without a key: who signs in by itself, has a link that opens what it says, or is to be refused."""
+    return _client(url, timeout=timeout)
+
+
+async def probe(url: str) -> httpx.Response:
+    """What the port of a process answers to whoever looks at it, who has no key and does not wait long."""
+    async with _client("", timeout=5) as client:
+        return await client.get(url)
+
+
+def in_process(app: "ASGIApp", url: str = "http://here", **given: Any) -> httpx.AsyncClient:
+    """HTTP to an app of this process, which nobody serves. `given`: headers, cookies or a key; else of a stranger."""
+    return _client(url, transport=httpx.ASGITransport(app), **given)
+
+
+def port_client(port: "WSGIApplication") -> httpx.Client:
+    """Who looks at a port of this process, which nobody serves."""
+    return httpx.Client(transport=httpx.WSGITransport(port), base_url="http://port")
+
+
+def played_by(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
+    """HTTP to an API that this function plays."""
+    return _client("http://played", transport=httpx.MockTransport(answer))
+
+
+def _client(url: str, **given: Any) -> httpx.AsyncClient:
+    """The certificates that none of it needs would take a sixteenth of a second to load; and what the machine says of
+    proxies and passwords is not for what runs on it."""
+    return httpx.AsyncClient(base_url=url, verify=False, trust_env=False, **given)
 
 
 async def healthy(client: httpx.AsyncClient, **params: str) -> httpx.Response:

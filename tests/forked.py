@@ -31,9 +31,10 @@ SHORT = (
     *("archive", "audit", "bill", "doctor", "explain", "export", "foreign", "import", "migrate", "rebuild-store"),
     *("replay", "restore", "status"),
 )
-_processes = multiprocessing.get_context("forkserver")
+#: Processes that are forked from the clean one.
+PROCESSES = multiprocessing.get_context("forkserver")
 _modules = [COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES)]
-_processes.set_forkserver_preload([__name__, *_modules, "tests.preloaded"])
+PROCESSES.set_forkserver_preload([__name__, *_modules, "tests.preloaded"])
 
 
 class Ran(NamedTuple):
@@ -67,7 +68,7 @@ async def started(*arguments: str, environment: Mapping[str, str], log: Path, er
 
 async def prepare() -> None:
     """Wait until a fork takes no time, by making one in a thread: the first waits until all is imported."""
-    process = _processes.Process(target=int)
+    process = PROCESSES.Process(target=int)
     await asyncio.to_thread(process.start)
     await asyncio.to_thread(process.join)
 
@@ -80,7 +81,7 @@ class ForkedChild(Child):
         assert command.env is not None and command.log is not None, "a fork has nothing of this process"
         given = (tuple(command.argv[3:]), dict(command.env), command.log, err or command.log, code)
         self.command = command
-        self._forked = _processes.Process(target=_run, args=given)  # no daemon, which may start no process itself
+        self._forked = PROCESSES.Process(target=_run, args=given)  # no daemon, which may start no process itself
         self._forked.start()
         self._gone: asyncio.Future[int] | None = None
 

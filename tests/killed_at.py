@@ -1,10 +1,10 @@
 """Runs a script again and again, each time in a fork, and kills it -9 before a line that it comes to.
 
-    python tests/killed_at.py [--in FILE[:FUNCTION,...]]... SCRIPT [ARGUMENT...]
+    python tests/killed_at.py SCRIPT [ARGUMENT...]
 
 Reads numbers of such moments from standard input, one a line, and answers each with the fork's wait status. A moment
-is a line's first or second turn, in the order in which a run comes to them; at 0 nothing is killed. Lines are those of
-the script, or of the files that are named, or of these functions of them.
+is a line's first or second turn, in the order in which a run comes to them; at 0 nothing is killed. It needs nothing
+but Python, as the examples do; what has the product at hand is killed by `tests/killing.py`.
 """
 
 import importlib.util
@@ -56,19 +56,9 @@ def kill_at(moment: int, places: Places, most_turns: int = TURNS) -> None:
     sys.settrace(trace)
 
 
-def read_places(arguments: list[str]) -> tuple[dict[str, frozenset[str]], list[str]]:
-    """The places that the arguments name, and what else they say."""
-    places = {}
-    while arguments[0] == "--in":
-        file, _, functions = arguments[1].partition(":")
-        places[str(Path(file).resolve())] = frozenset(functions.split(",")) - {""}
-        arguments = arguments[2:]
-    return places, arguments
-
-
 def main() -> None:
     """Answer until there is no more number."""
-    places, (name, *arguments) = read_places(sys.argv[1:])
+    name, *arguments = sys.argv[1:]
     script = Path(name).resolve()
     module = loaded(script)
     sys.argv = [str(script), *arguments]
@@ -77,7 +67,7 @@ def main() -> None:
         if child == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             if int(line):
-                kill_at(int(line), places or {str(script): frozenset()})
+                kill_at(int(line), {str(script): frozenset()})
             module.main()
             os._exit(0)
         print(os.waitpid(child, 0)[1], flush=True)

@@ -18,6 +18,8 @@ MAX_FUNCTION_LINES = 60
 TYPICAL_FUNCTION_LINES = 30
 #: From a usage record to the line of a bill there were 55; two thirds of them are enough.
 WALKED_FILES = 36
+#: Rooms that mirror each other call a noun the same: its facts, its read model, its paths.
+SAME_NAME_MAX = 3
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -103,6 +105,13 @@ def test_every_module_says_its_subject(room: str) -> None:
         tree = parsed(path)
         if tree.body:
             assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
+
+
+def test_a_modules_name_says_which_one_it_is() -> None:
+    names = Counter(path.name for room in ROOMS for path in sources(room))
+    everybodys = {"__init__.py", "cli.py"}
+    assert not {name: count for name, count in names.items() if count > SAME_NAME_MAX and name not in everybodys}
+    assert names["errors.py"] == 0, "errors stand under what they are about"
 
 
 def test_the_way_from_usage_to_a_bill_is_short() -> None:

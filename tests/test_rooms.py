@@ -14,7 +14,7 @@ WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archiv
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack", "sight", "proof", "personal"),
+    *("access", "run.stack", "sight", "proof", "personal", "jobs"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
 FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
@@ -22,7 +22,7 @@ FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
 BESIDE: dict[str, set[str]] = {
     **{room: set() for room in ("alerts", "corrections", "doctor", "erasure", "migrate", "run")},
     **{"automation": {"billing"}, "explain": {"billing"}, "statement": {"billing"}, "status": {"audit", "billing"}},
-    **{"exports": {"archive", "billing"}, "importing": {"api"}, "contracts": {"api", "ingest", "relay"}},
+    **{"exports": {"archive"}, "importing": {"api"}, "contracts": {"api", "ingest", "relay"}},
 }
 
 

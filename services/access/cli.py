@@ -11,8 +11,8 @@ import uvloop
 from services.access.keys import AccessKey, NewKey, create_key, list_keys, revoke_key, rotate_key
 from services.access.scopes import ALL, MEANINGS, Scope
 from services.access.tokens import EVERY
-from services.commands.errors import InvalidField
 from services.commands.organization_id import check_organization_id
+from services.commands.refused import InvalidField
 from services.postgres import connected
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints

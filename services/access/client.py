@@ -88,8 +88,8 @@ class _Waits:
         """Seconds after which to send the request again; None if this is its answer."""
         if answer.status_code not in self._patience.statuses:
             return None
-        asked = answer.headers.get("retry-after", "") if answer.status_code in BUSY else ""
-        return self._within(float(asked) if asked.isdecimal() else self._pause())
+        retry_after = answer.headers.get("retry-after", "") if answer.status_code in BUSY else ""
+        return self._within(float(retry_after) if retry_after.isdecimal() else self._pause())
 
     def after_loss(self) -> float | None:
         """The same where no answer came; None if that is to be raised."""

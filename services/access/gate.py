@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from services.access.errors import (
+from services.access.denials import (
     AccessUnknownError,
     NoTokenError,
     NotSignedInError,
@@ -95,14 +95,16 @@ class Gate:
         if secret is None:
             raise NotMigratedError
         revoked = await revoked_keys(connection)
-        known = self._known
-        tokens = known.tokens if known is not None and known.tokens.secret == bytes(secret) else Tokens(bytes(secret))
+        judging = self._known
+        tokens = (
+            judging.tokens if judging is not None and judging.tokens.secret == bytes(secret) else Tokens(bytes(secret))
+        )
         self._known = _Known(tokens, revoked)
 
     def _read(self, token: str) -> Identity:
-        known = self._judging()
-        identity = known.tokens.read(token)
-        if identity.access_key_id in known.revoked:
+        judging = self._judging()
+        identity = judging.tokens.read(token)
+        if identity.access_key_id in judging.revoked:
             raise RevokedTokenError
         return identity
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import jwt
 
-from services.access.errors import AccessUnknownError, WrongTokenError
+from services.access.denials import AccessUnknownError, WrongTokenError
 from services.access.scopes import scopes_of, with_implied
 from services.access.tokens import LINK_SECONDS, Identity, Tokens
 from services.failures import ExpectedFailure, Passing, outside_of

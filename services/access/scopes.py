@@ -28,8 +28,8 @@ _IMPLIED = {Scope.AUDIT: frozenset({Scope.AUDIT, Scope.READ}), Scope.ADMIN: ALL}
 
 def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
     """The scopes of these names. A name that this version does not know gives nothing."""
-    known = {scope.value: scope for scope in Scope}
-    return frozenset(known[name] for name in names if name in known)
+    scopes = {scope.value: scope for scope in Scope}
+    return frozenset(scopes[name] for name in names if name in scopes)
 
 
 def with_implied(scopes: Iterable[Scope]) -> frozenset[Scope]:

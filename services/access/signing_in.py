@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from events.actors import caller
-from services.access.errors import WrongCredentialsError
+from services.access.denials import WrongCredentialsError
 from services.access.gate import Gate
 from services.access.keys import HashedKey, is_secret_of
 from services.access.tokens import TOKEN_SECONDS, Tokens

@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 
 from events.actors import caller
-from services.access.errors import ExpiredTokenError, WrongTokenError
+from services.access.denials import ExpiredTokenError, WrongTokenError
 from services.access.scopes import Scope, scopes_of, with_implied
 
 #: How long a token lasts, as m3ter's do.

@@ -18,7 +18,7 @@ from events.facts.bills import BillIssued
 from events.resources.notifications import LEVELS
 from projections.alerts.happenings import FACTS_OF
 from projections.entities import AccountEntity, Entity
-from services.alerts.finding import (
+from services.alerts.matching import (
     Event,
     Rule,
     Shown,
@@ -93,7 +93,7 @@ class EventFollower:
         raised = 0
         while (page := await self._page(organization)) is not None:
             generation = self._generations().commands
-            happened_now = await compute(organization, _found, page, generation, self._shown)
+            happened_now = await compute(organization, _matches, page, generation, self._shown)
             raised += await self._append(organization, page, happened_now)
             if not page.is_full:
                 break
@@ -116,8 +116,8 @@ class EventFollower:
             events = [await self._event(connection, organization, row) for row in rows]
             owners = {account_id for event in events if (account_id := event.envelope.account) is not None}
             accounts = await named(connection, organization, "account", sorted(owners))
-            asked = {rule.body.event_name for rule in rules if is_conditional(rule)}
-            wanted = [event.envelope.sequence for event in events if event.names & asked]
+            event_names = {rule.body.event_name for rule in rules if is_conditional(rule)}
+            wanted = [event.envelope.sequence for event in events if event.names & event_names]
             history = await read_history(connection, organization, wanted)
         return _Page(rules, events, accounts, history, rows[-1]["position"], len(rows) == PAGE)
 
@@ -145,7 +145,7 @@ class EventFollower:
         return len(new)
 
 
-def _found(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
+def _matches(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
     """Which rules have waited for which events."""
     documents = _documents(page, generation, shown)
     return [
@@ -169,15 +169,15 @@ def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str
 def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
     """Beside what it follows from, if that is an account's."""
     account = accounts.get(cause.account or "") if isinstance(fact, AccountNotified) else None
-    place = account if isinstance(account, AccountEntity) else None
+    owner = account if isinstance(account, AccountEntity) else None
     return NewEvent(
         organization,
         stream_of(fact),
         1,
         fact,
         cause.time,
-        account=None if place is None else place.id,
-        partition=None if place is None else place.partition,
+        account=None if owner is None else owner.id,
+        partition=None if owner is None else owner.partition,
         causation=str(cause.id),
         actor=ALERTS,
     )

@@ -15,7 +15,7 @@ from events.actors import ALERTS
 from events.resources.automation import ACTS
 from projections.entities import AccountEntity
 from projections.readmodels import alerts_due
-from services.alerts.finding import alert_of, is_found_by
+from services.alerts.matching import alert_of, is_found_by
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.store.events import NewEvent, append, stream_of, stream_versions
@@ -59,8 +59,8 @@ class AlertRaiser:
                 if is_found_by(rule, row) and isinstance(account, AccountEntity):
                     assert rule is not None
                     fact = alert_of(row, rule)
-                    place = (now_of(resources), account.id, account.partition)
-                    events.append(NewEvent(organization, stream_of(fact), 1, fact, *place, actor=ALERTS))
+                    at_account = (now_of(resources), account.id, account.partition)
+                    events.append(NewEvent(organization, stream_of(fact), 1, fact, *at_account, actor=ALERTS))
             there = await stream_versions(connection, organization, [event.stream for event in events])
             new = [event for event in events if not there[event.stream]]
             await append(connection, new, self._generations())

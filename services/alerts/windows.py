@@ -1,8 +1,9 @@
 """Rules of windows of time: they tell of the whole organization, once a window in which something reached their
 threshold. Refused usage is counted; how late the read models are is measured by who asks.
 
-Windows stand side by side, by the clock, and the start of each is the rule's arming. Refused usage is listed a moment
-after it was refused, so the window before is looked at, too; what was late before is known no more.
+Windows stand side by side, by the clock, and the start of each is the rule's arming. Refused usage is listed after it
+was refused, and nobody may have looked for a while, so windows that have passed are looked at, too. How late read
+models were then is not known any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +21,8 @@ from events.decimals import plain
 from events.envelope import NAMESPACE
 from events.facts.alerts import OrganizationAlertRaised
 from events.resources.notifications import READ_MODELS_BEHIND, USAGE_REFUSED
-from services.alerts.finding import Rule
 from services.alerts.following import active_rules
+from services.alerts.matching import Rule
 from services.postgres import Postgres
 from services.refusals.refused_usage import count_refused
 from services.store.events import NewEvent, append, stream_of, stream_versions
@@ -29,6 +30,10 @@ from services.store.execute import lock_organization
 from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
+
+#: How late refused usage may be listed and is still counted where an alert counts it; and how far a process that has
+#: just begun looks back.
+LISTED_LATE, LOOKED_BACK = timedelta(minutes=15), timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +49,37 @@ class WindowAlerts:
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
         self._postgres, self._generations = postgres, generations
+        #: When refused usage of an organization was counted last.
+        self._counted = dict[str, datetime]()
 
     async def count_refused(self, organization: str, now: datetime) -> int:
-        """Count in the windows that hold `now`, and in those before; returns how many alerts were raised."""
+        """Count in every window since the last look, which may be over by now; returns how many alerts were raised."""
+        last = self._counted.get(organization)
+        since = now - LOOKED_BACK if last is None else last - LISTED_LATE
         facts: list[OrganizationAlertRaised] = []
         async with self._postgres.of(organization).connection() as connection:
             for rule, threshold, minutes in await _rules(connection, organization, USAGE_REFUSED):
-                for window in windows(minutes, now):
-                    since_until = window.since, window.until
-                    counted = await count_refused(connection, organization, *since_until, int(threshold))
-                    if counted >= threshold:
-                        facts.append(_raised(organization, rule, threshold, Decimal(counted), window))
+                length = timedelta(minutes=minutes)
+                # A rule finds what holds already when it is made, but tells no history.
+                asked = windows(minutes, max(since, min(rule.modified, now) - length), now)
+                of = {window.since: window for window in asked}
+                refused = await count_refused(connection, organization, list(of), length, int(threshold))
+                facts += [
+                    _raised(organization, rule, threshold, Decimal(count), of[begin])
+                    for begin, count in refused.items()
+                    if count >= threshold
+                ]
             facts = await _not_raised(connection, organization, facts)
-        return await self._append(organization, facts, now)
+        raised = await self._append(organization, facts, now)
+        self._counted[organization] = now
+        return raised
 
     async def tell_behind(self, organization: str, seconds: float, now: datetime) -> int:
         """The read models are so late now; returns how many alerts were raised."""
         late = Decimal(int(seconds))
         async with self._postgres.of(organization).connection() as connection:
             facts = [
-                _raised(organization, rule, threshold, late, windows(minutes, now)[-1])
+                _raised(organization, rule, threshold, late, windows(minutes, now, now)[-1])
                 for rule, threshold, minutes in await _rules(connection, organization, READ_MODELS_BEHIND)
                 if late >= threshold
             ]
@@ -83,11 +99,11 @@ class WindowAlerts:
         return len(new)
 
 
-def windows(minutes: int, now: datetime) -> tuple[Window, Window]:
-    """The window before the one that holds an instant, and that one."""
+def windows(minutes: int, since: datetime, until: datetime) -> list[Window]:
+    """The windows from the one that holds `since` to the one that holds `until`."""
     length = timedelta(minutes=minutes)
-    start = EPOCH + (now - EPOCH) // length * length
-    return Window(start - length, start), Window(start, start + length)
+    numbers = range((since - EPOCH) // length, (until - EPOCH) // length + 1)
+    return [Window(EPOCH + number * length, EPOCH + (number + 1) * length) for number in numbers]
 
 
 async def _rules(connection: Any, organization: str, name: str) -> list[tuple[Rule, Decimal, int]]:

@@ -22,9 +22,9 @@ from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.account_rules import ENDED, BillingEntity, ended_body
-from services.commands.errors import CommandError
 from services.commands.kind import Kind
 from services.commands.messages import UpdateResource
+from services.commands.refused import CommandError
 from services.commands.table import KINDS
 from services.store.billing_entities import BilledAccounts, accounts_of
 from services.store.listing import Condition
@@ -127,35 +127,33 @@ _Asked = Annotated[Sent[EndingBody], Depends(_BODY)]
 async def end_of_account(call: Caller, id: str, sent: _Asked) -> Response:
     """End what the account has, and what its children have if they are asked for. Prices: those of its own plans."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KINDS["account"], id)
-        return await _end(turn, sent.read().body, id, None)
-
-    return answer(await in_turn(call, work))
+        ended = await _end(turn, sent.read().body, id, None)
+    return answer(ended)
 
 
 @router.put("/contracts/{id}/enddatebillingentities", response_model=EndingAnswer)
 async def end_of_contract(call: Caller, id: str, sent: _Asked) -> Response:
     """End the contract and what stands under it. Prices: those of its account's own plans that it attaches."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         contract = await existing(turn.connection, call.organization, KINDS["contract"], id)
-        return await _end(turn, sent.read().body, contract.body.account_id, id)
-
-    return answer(await in_turn(call, work))
+        ended = await _end(turn, sent.read().body, contract.body.account_id, id)
+    return answer(ended)
 
 
 async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str | None) -> dict[str, Any]:
     organization, children = turn.call.organization, bool(body.apply_to_children)
     accounts = await accounts_of(turn.connection, organization, account_id, children=children)
     billed = BilledAccounts(organization, accounts, contract_id)
-    asked = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
+    kinds = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
     # All are found before any is changed: the order of what is asked for means nothing.
-    entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in asked.items()}
+    entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in kinds.items()}
     updated: dict[str, list[str]] = {}
     failed: dict[str, dict[str, str]] = {}
     for name, entities in entities_of.items():
-        updated[name], failed[name] = await _end_each(turn, asked[name], billed, entities, body.end_date)
+        updated[name], failed[name] = await _end_each(turn, kinds[name], billed, entities, body.end_date)
     changed, refused = (sum(map(len, entities.values())) for entities in (updated, failed))
     return {
         "statusMessage": f"{changed} updated, {refused} failed",

@@ -23,7 +23,6 @@ from services.api.beside import Crash, beside
 from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
-from services.api.errors import handle_errors
 from services.api.followers import Followers
 from services.api.health import Health
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
@@ -32,8 +31,9 @@ from services.api.routing import Shortcut
 from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
+from services.api.statuses import handle_errors
 from services.api.webhook_answers import WebhookSent
-from services.billing.runner import JobRunner
+from services.billing.runner import BillRunner
 from services.concurrency import cancel_all
 from services.console.app import console_routes
 from services.console.live import Streams
@@ -109,8 +109,8 @@ def create_app(
             finally:
                 await cancel_all(working)
                 sign_in.close()
-                for asked in (app.state.health, keys):
-                    await asked.close()
+                for part in (app.state.health, keys):
+                    await part.close()
 
     build_models()
 
@@ -142,7 +142,7 @@ def _runners(
     app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports: ExportFiles
 ) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
     """What is to be run beside the requests, and does what they ask for."""
-    app.state.bill_jobs = JobRunner(postgres, every, watcher)
+    app.state.bill_jobs = BillRunner(postgres, every, watcher)
     app.state.exports = ExportRunner(postgres, every, watcher, exports)
     return app.state.bill_jobs.run, app.state.exports.run
 

@@ -13,7 +13,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.access.errors import NoCredentialsSentError
+from services.access.denials import NoCredentialsSentError
 from services.access.signing_in import SignIn
 from services.api.answers import Token
 from services.api.bill_bodies import TokenBody
@@ -21,7 +21,7 @@ from services.api.calls import outer_router
 from services.api.edges.bodies import body_of
 from services.api.sent import Body, Sent
 from services.api.wire import answer, parse_object
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 
 router = outer_router("authentication")
 #: Strangers send it, and a form is read by a loop that everybody waits for: a second for each megabyte of it.

@@ -55,11 +55,13 @@ async def acts(
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
     """What automatic top-ups and thresholds of bills did, or were refused, newest first; rules that are gone, too."""
-    asked = AlertsAsked(account_id=account_id, subject_id=resource_id, rule_id=rule_id)
+    question = AlertsAsked(account_id=account_id, subject_id=resource_id, rule_id=rule_id)
     async with call.reading() as connection:
-        positions = await alert_positions(connection, call.organization, asked, page.before, page.fetched, types=_TYPES)
-        found = await alerts_at(connection, call.organization, page.shown(positions), call.api.generations.commands)
-    return page.answer([_document(one) for one in found], positions, lambda position: position)
+        positions = await alert_positions(
+            connection, call.organization, question, page.before, page.fetched, types=_TYPES
+        )
+        acted = await alerts_at(connection, call.organization, page.shown(positions), call.api.generations.commands)
+    return page.answer([_document(act) for act in acted], positions, lambda position: position)
 
 
 def _document(act: Raised) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settled
 from projections.settlement.agreements import Fund
 from services.api.answers import BalanceSummary, TransactionShown
+from services.api.as_known import AS_OF, KNOWN_AT, family_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.commitments import stream_of
 from services.api.families import family_of
-from services.api.known import AS_OF, KNOWN_AT, family_known
 from services.api.occurrences import OfBalance, topped_up
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text
@@ -32,8 +32,8 @@ from services.api.resources import existing
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
-from services.commands.errors import UnknownResource
 from services.commands.messages import TransactBalance
+from services.commands.refused import UnknownResource
 from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute
@@ -65,9 +65,9 @@ async def transact(
 
 
 class _Listed(NamedTuple):
-    """A transaction with its place among the others: by the day on which it was made, then by the event store."""
+    """A transaction with what orders it among the others: by the day on which it was made, then by the event store."""
 
-    place: int
+    sort_key: int
     document: dict[str, Any]
 
 
@@ -86,13 +86,15 @@ async def transactions(
 
     Ours: `asOf` leaves out what is applied after a day, `knownAt` what was not known at a moment.
     """
-    asked = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
-    wanted = {name: value for name, value in asked.items() if value is not None}
+    given = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
+    wanted = {name: value for name, value in given.items() if value is not None}
     then = (as_of, known_at)
-    every = await (_newest_first(call, id, wanted, page) if then == (None, None) else _known(call, id, wanted, *then))
+    every = await (
+        _newest_first(call, id, wanted, page) if then == (None, None) else _newest_first_then(call, id, wanted, *then)
+    )
     matching = (entry for entry in every if wanted.items() <= entry.document.items())
-    entries = page.fetched_of(matching, lambda entry: entry.place)
-    return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.place)
+    entries = page.fetched_of(matching, lambda entry: entry.sort_key)
+    return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.sort_key)
 
 
 async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
@@ -107,57 +109,57 @@ async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Pa
     of = OfBalance(resources, balance)
     today = await day_of(call.postgres, resources, resources.accounts[balance.body.account_id], balance)
     made = (
-        _Listed(_place(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
+        _Listed(_sort_key(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
         for event in posted
     )
-    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_sort_key_of)]
     through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _POSITIONS_OF_A_DAY)))
     if wanted.get("entityType") in (None, "SCHEDULER"):
         schedules = schedules_of(resources, balance)
         every += [
             _topped_up(of, schedule, through) for schedule in schedules if wanted.get("entityId") in (None, schedule.id)
         ]
-    return merge(*every, key=_placed, reverse=True)
+    return merge(*every, key=_sort_key_of, reverse=True)
 
 
-async def _known(
+async def _newest_first_then(
     call: Call, id: str, wanted: Mapping[str, str], as_of: date | None, known_at: datetime | None
 ) -> Iterator[_Listed]:
     """The same of what had been paid in by a day, as known at a moment."""
-    known = await family_known(call, "balance", id, as_of, known_at)
-    balance = known.resources.balances.get(id)
+    family = await family_known(call, "balance", id, as_of, known_at)
+    balance = family.resources.balances.get(id)
     if balance is None:
         raise UnknownResource(kind="balance", id=id)
-    of, through = OfBalance(known.resources, balance), as_of or known.today
+    of, through = OfBalance(family.resources, balance), as_of or family.today
     # Transactions of the balance as it was are those of its first events that are transactions, in the same order.
     posted = [event for _, event in await stream_of(call, "balance", id) if isinstance(event.data, BalanceTransacted)]
     made = (
-        _Listed(_place(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
+        _Listed(_sort_key(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
         for event, fact in zip(posted, balance.transactions, strict=False)
         if as_of is None or fact.date <= as_of
     )
-    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_sort_key_of)]
     if wanted.get("entityType") in (None, "SCHEDULER"):
-        every += [_topped_up(of, schedule, through) for schedule in schedules_of(known.resources, balance)]
-    return merge(*every, key=_placed, reverse=True)
+        every += [_topped_up(of, schedule, through) for schedule in schedules_of(family.resources, balance)]
+    return merge(*every, key=_sort_key_of, reverse=True)
 
 
 def _topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[_Listed]:
     for topped in topped_up(of, schedule, through):
-        yield _Listed(_place(topped.day, schedule.position), topped.document(of.zone))
+        yield _Listed(_sort_key(topped.day, schedule.position), topped.document(of.zone))
 
 
-#: Above every position of the event store: a place is the day times this, plus the position.
+#: Above every position of the event store: a sort key is the day times this, plus the position.
 _POSITIONS_OF_A_DAY = 10**12
 
 
-def _place(day: date, position: int) -> int:
+def _sort_key(day: date, position: int) -> int:
     """Never twice the same: a position of the event store is that of one transaction, or of one schedule's creation."""
     return day.toordinal() * _POSITIONS_OF_A_DAY + position
 
 
-def _placed(entry: _Listed) -> int:
-    return entry.place
+def _sort_key_of(entry: _Listed) -> int:
+    return entry.sort_key
 
 
 def _transaction_document(envelope: Envelope) -> dict[str, Any]:
@@ -188,10 +190,10 @@ async def summary(
     as of a day, and as known at a moment.
     """
     if (as_of, known_at) != (None, None):
-        known = await family_known(call, "balance", id, as_of, known_at)
-        if (of_then := known.resources.balances.get(id)) is None:
+        family = await family_known(call, "balance", id, as_of, known_at)
+        if (of_then := family.resources.balances.get(id)) is None:
             raise UnknownResource(kind="balance", id=id)
-        return answer(await compute(call.organization, lambda: summary_document(of_then, known.settled(as_of), as_of)))
+        return answer(await compute(call.organization, lambda: summary_document(of_then, family.settled(as_of), as_of)))
     loaded = await family_of(call, await _account_of(call, id))
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile

@@ -11,7 +11,7 @@ from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
 from services.billing.run import through_of
-from services.commands.what_if import SUPPOSABLE, Supposed
+from services.commands.supposed import SUPPOSABLE, Supposed
 
 
 class BillJobBody(Model):

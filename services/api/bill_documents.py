@@ -13,7 +13,7 @@ from services.billing.approving import Pending, draft_of, load_pending
 from services.billing.bill_document import Stamps, bill_document, names_in, referred_ids
 from services.billing.life import BillLife, load_life
 from services.billing.stored_bills import StoredBill, known_bill, read_bills, read_names
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live
 from services.readside.past.cut import Cut
@@ -101,20 +101,20 @@ async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = Tr
 
     Raises: UnknownResource.
     """
-    known = await known_bill(call.postgres, call.api.cluster, call.waiter, call.organization, bill_id, cut)
-    life = known.life
-    if known.family is None:
+    bill_then = await known_bill(call.postgres, call.api.cluster, call.waiter, call.organization, bill_id, cut)
+    life = bill_then.life
+    if bill_then.family is None:
         assert life.issued is not None and life.issued_at is not None
         content, stamps = life.issued, _stamps(life, life.issued_at)
     else:
-        content = _content(life, known.draft, known.family.family, known.family.positions)
+        content = _content(life, bill_then.draft, bill_then.family.family, bill_then.family.positions)
         stamps = _stamps(life, cut.at)
     ids = referred_ids([content])
     async with call.postgres.connection() as connection:
         names = await read_names(connection, call.organization, ids)
-    then = known.catalog if known.family is None else known.family.resources
+    then = bill_then.catalog if bill_then.family is None else bill_then.family.resources
     return bill_document(
-        content, {**names, **names_in(then, ids)}, replace(stamps, lock_date=known.lock_date), lines=lines
+        content, {**names, **names_in(then, ids)}, replace(stamps, lock_date=bill_then.lock_date), lines=lines
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from events.facts.bills import BillIssued
 from services.api.parameters import FLAG, Choice, Day, Flag, Reader, Text, Texts, choice_rule
 from services.api.search import Searching, compared, only_equal
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.readside import bill_rows as rows
 from services.readside.bill_rows import AS_TEXT, IS_ONE_OF
 from services.store.listing import Condition

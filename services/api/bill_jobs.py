@@ -19,18 +19,9 @@ from services.api.parameters import FLAG, Choice
 from services.api.sent import Anything, Body, Sent, Unread
 from services.api.shown import listed
 from services.api.wire import answer
-from services.billing.jobs import (
-    OPEN_STATUSES,
-    STATUSES,
-    BillJob,
-    cancel_job,
-    check_room,
-    create_job,
-    get_job,
-    list_jobs,
-)
+from services.billing.jobs import BILL_JOBS, OPEN_STATUSES, STATUSES, BillJob, cancel_job, create_job
 from services.billing.life import BillNotPending, load_life
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.sight.tracing import TRACES
 from services.store.view import get
 
@@ -74,7 +65,7 @@ async def recalculate(call: Caller, sent: Annotated[Sent[RecalculateBody], Depen
 async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
     """A new job of this request, which settles for this date."""
     organization, actor = turn.call.organization, turn.call.actor
-    await check_room(turn.connection, organization)
+    await BILL_JOBS.check_room(turn.connection, organization)
     stored = json.loads(body.model_dump_json(by_alias=True, exclude_unset=True))
     return job_document(
         await create_job(turn.connection, organization, str(uuid4()), stored, through, datetime.now(UTC), actor)
@@ -84,7 +75,7 @@ async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
 def _started(call: Call, response: Response) -> Response:
     """The job is committed: the runner may have it."""
     if TRACES.on:
-        TRACES.asked(json.loads(bytes(response.body))["id"])
+        TRACES.remember_asker(json.loads(bytes(response.body))["id"])
     call.request.app.state.bill_jobs.wake()
     return response
 
@@ -99,7 +90,7 @@ async def list_all(
     """The bill jobs, newest first; `active` and `status` as m3ter has them."""
     async with call.reading() as connection:
         wanted = asked_statuses(status, active=(active or "").lower() == "true")
-        jobs = await list_jobs(connection, call.organization, page.before, wanted, page.fetched)
+        jobs = await BILL_JOBS.newest(connection, call.organization, page.before, wanted, page.fetched)
     return page.answer([job_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
 
 
@@ -112,10 +103,10 @@ def asked_statuses(status: str | None, *, active: bool) -> list[str]:
 async def get_one(call: Caller, job: str) -> Response:
     """How far the job is."""
     async with call.reading() as connection:
-        known = await get_job(connection, call.organization, job)
-    if known is None:
+        stored = await BILL_JOBS.get(connection, call.organization, job)
+    if stored is None:
         raise UnknownResource(kind="bill job", id=job)
-    return answer(job_document(known))
+    return answer(job_document(stored))
 
 
 @router.post("/{job}/cancel", response_model=JobAnswer)
@@ -125,7 +116,7 @@ async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(Anythin
     async def work(turn: Turn) -> dict[str, Any]:
         connection = turn.connection
         cancelled = await cancel_job(connection, call.organization, job, datetime.now(UTC), call.actor)
-        cancelled = cancelled or await get_job(connection, call.organization, job)
+        cancelled = cancelled or await BILL_JOBS.get(connection, call.organization, job)
         if cancelled is None:
             raise UnknownResource(kind="bill job", id=job)
         return job_document(cancelled)

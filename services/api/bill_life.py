@@ -1,9 +1,10 @@
 """What is done to a bill over HTTP: approve, lock, void or drop."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, TypeVar
+from functools import partial, wraps
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends
 from starlette.responses import Response
@@ -31,7 +32,7 @@ from services.billing.life import (
     load_to_change,
 )
 from services.commands.bill_rules import is_locked
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.readside.bill_rows import IS_OF_ACCOUNTS, IS_ONE_OF, pending_bills
 from services.readside.live import reading_live
 from services.store.billed import read_lock_date
@@ -39,6 +40,7 @@ from services.store.events import StreamMovedError
 from services.store.execute import now_of
 from services.store.listing import Condition
 
+P = ParamSpec("P")
 T = TypeVar("T")
 router = organization_router("bills", prefix="/bills")
 _STATUS, _APPROVAL = Body(StatusBody), Body(ApproveBody, may_be_absent=True)
@@ -66,9 +68,17 @@ async def bill_to_change(turn: Turn, bill_id: str) -> Changing:
     return Changing(turn, *await load_to_change(turn.connection, turn.call.organization, bill_id))
 
 
-async def change_bill(call: Call, work: Callable[[Turn], Awaitable[T]]) -> T:
-    """Change a bill in one transaction, again if another command or bill run was faster."""
-    return await in_turn(call, work, attempts=ATTEMPTS, again_on=BillContentionError)
+def again_if_outrun(handler: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """A handler that changes a bill, done up to ATTEMPTS times while bill runs are faster, which take no turns."""
+
+    @wraps(handler)
+    async def again(*arguments: P.args, **named: P.kwargs) -> T:
+        for _ in range(ATTEMPTS - 1):
+            with suppress(BillContentionError):
+                return await handler(*arguments, **named)
+        return await handler(*arguments, **named)
+
+    return again
 
 
 @router.put("/{bill}/status", response_model=BillAnswer)
@@ -84,27 +94,27 @@ async def set_status(call: Caller, bill: str, sent: Annotated[Sent[StatusBody], 
 
 
 @router.put("/{bill}/lock", response_model=BillAnswer)
+@again_if_outrun
 async def lock(call: Caller, bill: str) -> Response:
     """Lock an approved bill; it comes without a body. A locked one stays as it is."""
 
-    async def work(turn: Turn) -> BillLife:
+    async with in_turn(call) as turn:
         changing = await bill_to_change(turn, bill)
         life = changing.life
         if life.issued is None:
             raise BillStillPending(id=bill)
         if life.locked_at is None:
             await changing.append(BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
-        return life
-
-    return answer(await document_of(call, await change_bill(call, work)))
+    return answer(await document_of(call, life))
 
 
 @router.delete("/{bill}", response_model=BillAnswer)
+@again_if_outrun
 async def delete(call: Caller, bill: str) -> Response:
     """Drop a pending bill, void an approved one: what it billed is due again. The answer is the bill as it was."""
     shown = await one_bill(call, bill)
 
-    async def work(turn: Turn) -> None:
+    async with in_turn(call) as turn:
         changing = await bill_to_change(turn, bill)
         life = changing.life
         issued, lock_date = life.issued, await read_lock_date(turn.connection, call.organization)
@@ -112,8 +122,6 @@ async def delete(call: Caller, bill: str) -> Response:
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
         await changing.append(kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
-
-    await change_bill(call, work)
     return answer(shown)
 
 

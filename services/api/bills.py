@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from projections.settlement import draft_bills
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
+from services.api.as_known import KNOWN_AT, check_tells_of_then, cut_of
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
 from services.api.families import family_of
 from services.api.filters import Conditions
-from services.api.known import KNOWN_AT, check_tells_of_then, cut_of
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Flag, Text, choice_rule
 from services.api.sent import Body, Sent
@@ -25,8 +25,8 @@ from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
 from services.billing.run import through_of
 from services.billing.stored_bills import bills_known, newest_first
-from services.commands.errors import InvalidField, UnknownResource
-from services.commands.what_if import supposed_family
+from services.commands.refused import InvalidField, UnknownResource
+from services.commands.supposed import supposed_family
 from services.concurrency import compute
 from services.readside.bill_rows import (
     IS_DATED,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from projections.resources import Resources
-from services.access.errors import MissingScopeError, OtherOrganizationError
+from services.access.denials import MissingScopeError, OtherOrganizationError
 from services.access.gate import Gate
 from services.access.tokens import Identity
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
@@ -21,15 +21,15 @@ from services.api.parameters import check_length, check_no_nul, check_parameters
 from services.api.routing import DeclaredRoute, router_of
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
-from services.commands.errors import UnknownResource
 from services.commands.organization_id import check_organization_id
 from services.commands.organization_rules import check_exists
+from services.commands.refused import UnknownResource
 from services.concurrency import Turns
 from services.kafka import Cluster, SharedWriter
 from services.personal.keyring import Keyring
 from services.postgres import Postgres
 from services.readside.live import LastLive
-from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.waiter import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
 from services.store.generations import Generations
 from services.store.view import load_config

@@ -3,38 +3,37 @@
 A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte. Who keeps that answer:
 
 - `once`: the transaction that does the work. Nearly every command is of this kind.
+- `once_settled`: the transaction keeps what was done, the first who asks keeps the answer. For what is answered with
+  fields that settlement derives: of a top-up, and of a cancellation.
 - `once_by_itself`: a transaction before the work takes the key, another one after it keeps the answer. For work that
   has transactions of its own or waits for something, and can be done again without harm.
-- `at_last`: the last transaction of such work, if that does change something.
+- `answer_at_last`: the last transaction of such work, if that does change something.
+
+What takes no key, a PUT or DELETE, is done `in_turn`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
-import structlog
 from starlette.responses import Response
 
 from projections.entities import Entity
 from projections.resources import Resources
 from services.api.calls import Call
-from services.api.derived import derived_fields, is_fund
+from services.api.derived import document_at
 from services.api.grouping import Shared
 from services.api.sent import Sent, Unread
 from services.api.wire import document_of, encode, parse_object, raw_answer
-from services.commands.errors import CommandError, InvalidField
 from services.commands.kind import Kind
 from services.commands.messages import Command
 from services.commands.organization_rules import check_exists
+from services.commands.refused import CommandError, InvalidField
 from services.store import idempotency
-from services.store.events import StreamMovedError
-from services.store.execute import Executed, execute, lock_organization, now_of
-from services.store.view import get, load_config
-
-T = TypeVar("T")
-_log = structlog.get_logger(__name__)
+from services.store.execute import Executed, execute, now_of
+from services.store.view import load_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +61,19 @@ class Turn:
 
 
 @asynccontextmanager
-async def locked(call: Call) -> AsyncIterator[Any]:
-    """A transaction in which no other command of the organization is decided. Raises: NoTurnError."""
-    async with call.api.commands.turns.turn(call.organization), call.postgres.transaction() as connection:
-        await lock_organization(connection, call.organization)
-        yield connection
+async def in_turn(call: Call, *, must_exist: bool = True) -> AsyncIterator[Turn]:
+    """A transaction, for the length of the block, in which no other command of the organization is decided.
 
-
-async def in_turn(
-    call: Call,
-    work: Callable[[Turn], Awaitable[T]],
-    *,
-    must_exist: bool = True,
-    attempts: int = 1,
-    again_on: type[Exception] = StreamMovedError,
-) -> T:
-    """Do the work in one transaction, and up to `attempts` times while `again_on` says that somebody was faster.
-
-    Raises: UnknownOrganization, NoTurnError, and the last attempt's `again_on`.
+    What the block did is committed when this ends, maybe together with other commands, and taken back if it raises.
+    Raises: UnknownOrganization, NoTurnError, PostgresUnreachableError.
     """
-
-    async def decided(shared: Shared) -> T:
+    async with call.api.commands.shared(call.postgres, call.organization) as shared:
         resources = await _configured(shared, call.organization)
         if must_exist:
             check_exists(resources)
         call.found(resources)
-        result = await work(Turn(call, shared.connection, resources, now_of(resources)))
+        yield Turn(call, shared.connection, resources, now_of(resources))
         shared.leave(resources)
-        return result
-
-    for left in reversed(range(attempts)):
-        try:
-            return await call.api.commands.do(call.postgres, call.organization, decided)
-        except again_on:
-            if not left:
-                raise
-    raise AssertionError("there is at least one attempt")
 
 
 async def _configured(shared: Shared, organization: str) -> Resources:
@@ -108,54 +84,53 @@ async def _configured(shared: Shared, organization: str) -> Resources:
     return Resources(organization, before.config, before.clock)
 
 
-class _Answer(NamedTuple):
-    """An answer, and the resource whose derived fields it still lacks; None: it is whole."""
-
-    payload: bytes
-    lacking: Entity[Any] | None = None
-
-
 async def once(
     call: Call,
     sent: Sent[Any] | Unread,
     work: Callable[[Turn], Awaitable[Any]],
     *,
-    kind: Kind | None = None,
-    attempts: int = 1,
-    again_on: type[Exception] = StreamMovedError,
     kept: Callable[[Any], Any] | None = None,
 ) -> Response:
     """Do the work in one transaction, once per key, and answer with the document that it returns.
 
-    `kind`: it returns a resource of this kind, and the answer is the resource's document. What settlement derives of it
-    is read after the commit, from a snapshot of its own; no lock is held meanwhile. Until then the key stands for the
-    resource without it, and whoever asks first makes the answer whole, for all who ask later.
     `kept`: the part of the document that whoever asks again is told, if not all of it: a secret is told once.
     """
     asked = _asked(call, sent)
-
-    async def keyed(turn: Turn) -> _Answer:
+    async with in_turn(call) as turn:
         before = await idempotency.find(turn.connection, asked)
-        if before is not None:
-            return _Answer(before.answer) if before.whole else await _unfinished(turn, asked, kind, before.answer)
-        done = await work(turn)
-        entity: Entity[Any] | None = None if kind is None else done
-        lacks = entity is not None and is_fund(entity)
-        if lacks and asked.key is None:
-            return _Answer(b"", entity)  # nobody asks again: its document is made once, after the commit
-        document = done if entity is None else document_of(entity)
-        payload = encode(document)
-        remembered = payload if kept is None else encode(kept(document))
-        await idempotency.remember(turn.connection, asked, remembered, whole=not lacks)
-        return _Answer(payload, entity if lacks else None)
+        if before is None:
+            document = await work(turn)
+            payload = encode(document)
+            await idempotency.remember(turn.connection, asked, payload if kept is None else encode(kept(document)))
+    return raw_answer(payload if before is None else before.answer)
 
-    made = await in_turn(call, keyed, attempts=attempts, again_on=again_on)
-    return raw_answer(made.payload if made.lacking is None else await _whole(call, asked, made.lacking))
+
+async def once_settled(
+    call: Call, sent: Sent[Any], kind: Kind, work: Callable[[Turn], Awaitable[Entity[Any]]]
+) -> Response:
+    """Do the work in one transaction, once per key, and answer with the commitment that it returns and with what
+    settlement derives of it.
+
+    The transaction only remembers what was done. What settles is read behind the commit, where no lock is held
+    (decision 3), and by whoever asks: after a kill, too, the answer is made here and in no other way. The first that is
+    kept is everybody's. Under a key one that cannot be kept is given to nobody.
+    """
+    asked = _asked(call, sent)
+    async with in_turn(call) as turn:
+        done = await idempotency.find(turn.connection, asked)
+        if done is None:
+            done = idempotency.Kept(encode(document_of(await work(turn))), whole=False)
+            await idempotency.remember(turn.connection, asked, done.answer, whole=False)
+    if done.whole:
+        return raw_answer(done.answer)
+    shown = parse_object(done.answer)
+    document = await document_at(call.postgres, call.organization, kind, shown["id"], shown["version"])
+    return raw_answer(await _made_whole(call, asked, done.answer if document is None else encode(document)))
 
 
 async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
     """Do work that has transactions of its own, and that changes nothing when it is done again, and answer with its
-    document; what might change something then is done `at_last`.
+    document; what might change something then ends with `answer_at_last`.
 
     From its beginning the key stands for this body, so another one is refused at once. The same one is worked on again
     until there is an answer: the first holds. A refusal frees the key, and nothing else does: who knows what was done?
@@ -165,11 +140,10 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
         async with call.reading():
             pass
         return raw_answer(_encoded(await work()))
-    async with locked(call) as connection:
-        await call.configured(connection)
-        before = await idempotency.find(connection, asked)
+    async with in_turn(call) as turn:
+        before = await idempotency.find(turn.connection, asked)
         if before is None:
-            await idempotency.remember(connection, asked, b"", whole=False)
+            await idempotency.remember(turn.connection, asked, b"", whole=False)
     if before is not None and before.whole:
         return raw_answer(before.answer)
     try:
@@ -178,50 +152,25 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
         async with call.postgres.connection() as connection:
             await idempotency.forget(connection, asked)
         raise
-    async with call.postgres.connection() as connection:
-        return raw_answer(await idempotency.make_whole(connection, asked, payload))
+    return raw_answer(await _made_whole(call, asked, payload))
 
 
-async def at_last(turn: Turn, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> bytes:
-    """The change that work `once_by_itself` ends with, in one transaction with its answer: whoever asks again under the
-    key gets that answer, after a kill too, and whatever somebody else has changed since.
+async def answer_before(turn: Turn, sent: Sent[Any]) -> bytes | None:
+    """The answer under this key, of which `answer_at_last` says more; None: there is none."""
+    before = await idempotency.find(turn.connection, _asked(turn.call, sent))
+    return before.answer if before is not None and before.whole else None
+
+
+async def answer_at_last(turn: Turn, sent: Sent[Any], document: Any) -> bytes:
+    """The answer of work `once_by_itself`, in the transaction of the change that it ends with: whoever asks again under
+    the key gets that answer, after a kill too, and whatever somebody else has changed since.
     """
-    asked = _asked(turn.call, sent)
-    before = await idempotency.find(turn.connection, asked)
-    if before is not None and before.whole:
-        return before.answer
-    payload = encode(await work())
+    asked, payload = _asked(turn.call, sent), encode(document)
     return payload if asked.key is None else await idempotency.make_whole(turn.connection, asked, payload)
 
 
-async def _unfinished(turn: Turn, asked: idempotency.Request, kind: Kind | None, answer: bytes) -> _Answer:
-    """An answer that was kept and that nobody has made whole yet."""
-    assert kind is not None, "only what is about a resource is answered in two steps"
-    entity = await _shown_by(turn, kind, answer)
-    if entity is None:  # the answer stays as it is, whoever may be at work on it
-        return _Answer(await idempotency.make_whole(turn.connection, asked, answer))
-    return _Answer(answer, entity)
-
-
-async def _shown_by(turn: Turn, kind: Kind, answer: bytes) -> Entity[Any] | None:
-    """The resource that an answer without derived fields shows; None if it is another by now, or gone."""
-    shown = parse_object(answer)
-    entity = await get(turn.connection, turn.call.organization, kind.name, shown["id"])
-    return entity if entity is not None and entity.version == shown["version"] else None
-
-
-async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) -> bytes:
-    """The answer with the derived fields, or without them if they cannot be had now: the command is committed, and an
-    answer that says otherwise would have it sent once more.
-
-    Under a key that does no harm: so if the answer cannot be kept, that is said, and the next to ask is told it.
-    """
-    derived: dict[str, dict[str, Any]] = {}
-    try:
-        derived = await derived_fields(call.postgres, call.organization, [entity])
-    except Exception:
-        _log.exception("derived_fields_left_out", organization=call.organization, id=entity.id)
-    payload = encode(document_of(entity, derived.get(entity.id)))
+async def _made_whole(call: Call, asked: idempotency.Request, payload: bytes) -> bytes:
+    """The answer that holds: this one, unless somebody was faster."""
     if asked.key is None:
         return payload
     async with call.postgres.connection() as connection:
@@ -229,7 +178,7 @@ async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) ->
 
 
 def _encoded(document: Any) -> bytes:
-    """An answer; what was done `at_last` is one already."""
+    """An answer; that of `answer_at_last` is one already."""
     return document if isinstance(document, bytes) else encode(document)
 
 

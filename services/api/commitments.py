@@ -9,12 +9,12 @@ from events.envelope import Envelope
 from projections.entities import Entity
 from services.api.answers import HistoryEntry
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, once
+from services.api.commanding import Turn, once_settled
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer
-from services.commands.errors import UnknownResource
 from services.commands.messages import CancelCommitment, Cancellation, TopUp, TopUpCommitment
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.events import read_stream
 
@@ -30,11 +30,11 @@ async def top_up(call: Caller, id: str, sent: Annotated[Sent[TopUp], Depends(_TO
 
     async def work(turn: Turn) -> Entity[Any]:
         given = sent.read()
-        asked = given.body
-        command = TopUpCommitment(id, asked.amount, asked.date, asked.recurring, given.version, turn.now)
+        top_up = given.body
+        command = TopUpCommitment(id, top_up.amount, top_up.date, top_up.recurring, given.version, turn.now)
         return (await turn.execute(command)).after.commitments[id]
 
-    return await once(call, sent, work, kind=_COMMITMENT)
+    return await once_settled(call, sent, _COMMITMENT, work)
 
 
 @router.post("/commitments/{id}/cancel", response_model=answer_of_kind(_COMMITMENT))
@@ -46,7 +46,7 @@ async def cancel(call: Caller, id: str, sent: Annotated[Sent[Cancellation], Depe
         command = CancelCommitment(id, given.body.date, given.body.policy, given.version, turn.now)
         return (await turn.execute(command)).after.commitments[id]
 
-    return await once(call, sent, work, kind=_COMMITMENT)
+    return await once_settled(call, sent, _COMMITMENT, work)
 
 
 @router.get("/commitments/{id}/history", response_model=listed(HistoryEntry))

@@ -18,8 +18,8 @@ from services.api.shown import listed
 from services.api.what_if import compared_document
 from services.commands.correction_rules import LoggedUsage
 from services.corrections.choosing import Change, compared
-from services.corrections.correcting import TYPES, corrections
-from services.corrections.finding import account_called
+from services.corrections.correct import TYPES, corrections
+from services.corrections.usage_in_log import account_called
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition
 
@@ -39,7 +39,7 @@ async def list_corrections(
         if code:
             account = await account_called(connection, call.organization, code)
             conditions.append(Condition("e.account = {}", account.id))
-        found = await corrections(
+        corrected = await corrections(
             connection,
             call.organization,
             [status] if status else list(TYPES),
@@ -47,8 +47,11 @@ async def list_corrections(
             page.fetched,
             call.api.generations.commands,
         )
-    shown = [corrected_document(one.envelope) | {"partition": one.partition} for one in page.shown(found)]
-    return page.answer(shown, found, lambda one: one.position)
+    shown = [
+        corrected_document(correction.envelope) | {"partition": correction.partition}
+        for correction in page.shown(corrected)
+    ]
+    return page.answer(shown, corrected, lambda correction: correction.position)
 
 
 async def in_money(call: Call, now: LoadedFamily, changes: Sequence[Change], through: date) -> list[dict[str, Any]]:
@@ -112,4 +115,4 @@ def said_of(fact: UsageCorrection) -> dict[str, Any]:
 
 def _shown(fields: UsageFields) -> dict[str, Any]:
     """Its maps that hold something."""
-    return {name: held for name in UsageFields.model_fields if (held := getattr(fields, name))}
+    return {name: value for name in UsageFields.model_fields if (value := getattr(fields, name))}

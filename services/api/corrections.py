@@ -1,7 +1,6 @@
 """Usage corrected by its id: an event is voided or amended, before or after its bill; or what that would do is told."""
 
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends
 from pydantic import Field
@@ -13,7 +12,7 @@ from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text
 from events.resources.catalog import Meter
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, at_last, in_turn, once_by_itself
+from services.api.commanding import Turn, answer_at_last, answer_before, in_turn, once_by_itself
 from services.api.corrected import corrected_document, event_document, in_money, said_of
 from services.api.correction_answers import CorrectingUsage
 from services.api.families import family_of
@@ -22,15 +21,15 @@ from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.corrections.choosing import Change
-from services.corrections.correcting import Author, Decide, correct, corrections_of
-from services.corrections.finding import Named, account_called, find_usage
+from services.corrections.correct import Author, correct, corrections_of
+from services.corrections.usage_in_log import Named, account_called, find_usage
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 from services.ingest.validate import MAX_ID_LENGTH
 from services.personal.fields import Rewrite, changed_usage
-from services.personal.keys import sealers_of
+from services.personal.keys import SealersOf, sealers_of, sealers_to_try
 from services.store.view import get
 
 
@@ -77,13 +76,12 @@ async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(
     async def work() -> dict[str, Any]:
         asked = sent.read().body
         usage = await _found(call, asked)
-
-        def decide(stands: UsageFields | None) -> UsageCorrection | None:
-            return void(usage, stands, asked.reason)
-
         if asked.dry_run:
-            return await _tried(call, asked, usage, decide)
-        return await in_turn(call, partial(_correct, usage, decide))
+            async with call.reading() as connection:
+                decided = await _voiding(call, connection, asked, usage)
+            return await _tried(call, asked, usage, decided)
+        async with in_turn(call) as turn:
+            return await _corrected(turn, usage, await _voiding(call, turn.connection, asked, usage))
 
     return await once_by_itself(call, sent, work)
 
@@ -95,45 +93,57 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
     async def work() -> dict[str, Any] | bytes:
         asked = sent.read().body
         usage = await _found(call, asked)
-
-        async def decision(connection: Any) -> Decide:
-            meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
-            if meter is None:
-                raise UnknownResource(kind="meter", id=usage.rated.meter_id)
-            now, seal = asked.fields(meter.body), await _seal_of(call, connection, usage)
-            return lambda stands: amend(usage, stands, changed_usage(now, seal, stands), asked.reason)
-
         if asked.dry_run:
             async with call.reading() as connection:
-                decide = await decision(connection)
-            return await _tried(call, asked, usage, decide)
-
-        async def amended(turn: Turn) -> bytes:
-            async def correction() -> dict[str, Any]:
-                return await _correct(usage, await decision(turn.connection), turn)
-
-            return await at_last(turn, sent, correction)
-
-        return await in_turn(call, amended)
+                decided = await _amending(call, connection, asked, usage, sealers_to_try)
+            return await _tried(call, asked, usage, decided)
+        async with in_turn(call) as turn:
+            before = await answer_before(turn, sent)
+            if before is not None:
+                return before
+            corrected = await _corrected(turn, usage, await _amending(call, turn.connection, asked, usage, sealers_of))
+            return await answer_at_last(turn, sent, corrected)
 
     return await once_by_itself(call, sent, work)
 
 
-async def _seal_of(call: Call, connection: Any, usage: LoggedUsage) -> Rewrite:
+class _Decided(NamedTuple):
+    """The corrections of an event until now, and what is decided over them; None: it is so already."""
+
+    earlier: list[Envelope]
+    fact: UsageCorrection | None
+
+
+async def _voiding(call: Call, connection: Any, asked: VoidBody, usage: LoggedUsage) -> _Decided:
+    earlier = await corrections_of(connection, usage, call.api.generations)
+    return _Decided(earlier, void(usage, stands_of(usage, earlier), asked.reason))
+
+
+async def _amending(call: Call, connection: Any, asked: AmendBody, usage: LoggedUsage, sealers: SealersOf) -> _Decided:
+    """Raises: UnknownResource, InvalidField, UsageIsVoided, NoPersonalKeyError."""
+    meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
+    if meter is None:
+        raise UnknownResource(kind="meter", id=usage.rated.meter_id)
+    now, seal = asked.fields(meter.body), await _seal_of(call, connection, usage, sealers)
+    earlier = await corrections_of(connection, usage, call.api.generations)
+    stands = stands_of(usage, earlier)
+    return _Decided(earlier, amend(usage, stands, changed_usage(now, seal, stands), asked.reason))
+
+
+async def _seal_of(call: Call, connection: Any, usage: LoggedUsage, sealers: SealersOf) -> Rewrite:
     """What becomes of a text of `who`: it is sealed, as ingest would have it. Raises: NoPersonalKeyError."""
-    config = (await call.configured(connection)).configured
-    if config is None or not config.keeps_keys:
+    if not (await call.configured(connection)).keeps_keys:
         return lambda text, before: text
-    sealers = await sealers_of(connection, call.organization, [usage.account_id], call.api.keyring)
-    return sealers[usage.account_id].seal_over
+    of_account = await sealers(connection, call.organization, [usage.account_id], call.api.keyring)
+    return of_account[usage.account_id].seal_over
 
 
-async def _found(call: Call, asked: UsageName) -> LoggedUsage:
+async def _found(call: Call, usage_name: UsageName) -> LoggedUsage:
     """The event. One that is not there is looked for again once all that is in Kafka by now is projected.
 
     Raises: UnknownResource, InvalidField, ProjectionStalledError, KafkaUnreachableError.
     """
-    named = asked.named()
+    named = usage_name.named()
     async with call.reading() as connection:
         account = await account_called(connection, call.organization, named.account)
     where = call.postgres, call.api.cluster, call.organization, account, named
@@ -146,17 +156,15 @@ async def _found(call: Call, asked: UsageName) -> LoggedUsage:
     return usage
 
 
-async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decide) -> dict[str, Any]:
-    """What would hold, and what that does to the account's next bill. Raises: UsageIsVoided."""
-    async with call.reading() as connection:
-        before = await corrections_of(connection, usage, call.api.generations)
-    fact = decide(stands_of(usage, before))
+async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decided: _Decided) -> dict[str, Any]:
+    """What would hold, and what that does to the account's next bill."""
+    earlier, fact = decided
     now = await family_of(call, usage.account_id)
     last = asked.last_date_in_billing_period
     through = now.today if last is None else through_of(last)
     tried: dict[str, Any] = {"dryRun": True, "billDate": through}
-    if fact is None:  # it is so already
-        return _as_it_stands(usage, latest(before)) | tried | {"bills": []}
+    if fact is None:
+        return _as_it_stands(usage, latest(earlier)) | tried | {"bills": []}
     stands = fact.now if isinstance(fact, UsageAmended) else None
     return (
         event_document(usage)
@@ -166,10 +174,9 @@ async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decide: Decid
     )
 
 
-async def _correct(usage: LoggedUsage, decide: Decide, turn: Turn) -> dict[str, Any]:
-    call = turn.call
-    author = Author(turn.now, call.actor, call.correlation)
-    return _as_it_stands(usage, await correct(turn.connection, usage, decide, author, call.api.generations))
+async def _corrected(turn: Turn, usage: LoggedUsage, decided: _Decided) -> dict[str, Any]:
+    author = Author(turn.now, turn.call.actor, turn.call.correlation)
+    return _as_it_stands(usage, await correct(turn.connection, usage, *decided, author, turn.call.api.generations))
 
 
 def _as_it_stands(usage: LoggedUsage, last: Envelope | None) -> dict[str, Any]:

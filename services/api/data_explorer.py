@@ -19,15 +19,15 @@ from projections.settlement.obligations import Obligation, obligations
 from services.access.scopes import Scope
 from services.api.answers import FileUrl
 from services.api.calls import Call, Caller, organization_router
-from services.api.errors import FileTooLargeError
 from services.api.links import Link, link_to
 from services.api.parameters import Day, Texts, Whole
 from services.api.resources import documents
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
+from services.api.statuses import FileTooLargeError
 from services.api.wire import answer, encode, raw_answer
-from services.commands.errors import InvalidField
 from services.commands.filters import HasCode, IsOneOf, OnDay
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import PageRows, iterate_prepaid_roots, loaded_page, read_page
@@ -87,7 +87,7 @@ async def list_obligations(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
     """What remains to be billed of the fees of prepayments (rules 6.20), by month, in order, without empty months."""
-    body, accounts = await _asked(call, sent)
+    body, accounts = await _read_question(call, sent)
     await call.waiter.until_commands_projected()
     months: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     async for root_ids in iterate_prepaid_roots(call.postgres, call.organization, accounts):
@@ -106,7 +106,7 @@ async def link_to_file(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
     """A link to the commitments that start in a span of days, as a file of JSON, newest first."""
-    body, accounts = await _asked(call, sent)
+    body, accounts = await _read_question(call, sent)
     async with call.reading() as connection:
         config = (await call.configured(connection)).configured
     assert config is not None  # the organization exists
@@ -126,11 +126,11 @@ async def file(
     _link: Annotated[None, Depends(Link())],
 ) -> Response:
     """The file, for a token, or for whoever has the link of download/json."""
-    asked = call.request.query_params.keys()
+    parameters = call.request.query_params.keys()
     wanted = [
         *([] if start is None else [condition_of(OnDay("startDate", ">="), start.isoformat())]),
         *([] if end is None else [condition_of(OnDay("startDate", "<"), end.isoformat())]),
-        *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in asked else []),
+        *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in parameters else []),
     ]
     parts, size, older = list[bytes](), 0, list[Condition]()
     while len(parts) < limit:
@@ -148,7 +148,7 @@ async def file(
     return raw_answer(b'{"data":[' + b",".join(parts) + b"]}")
 
 
-async def _asked(call: Call, sent: Sent[CommitmentsQuery]) -> tuple[CommitmentsQuery, list[str] | None]:
+async def _read_question(call: Call, sent: Sent[CommitmentsQuery]) -> tuple[CommitmentsQuery, list[str] | None]:
     """The question, and the accounts that it is about. Raises: what reading raises, InvalidField."""
     async with call.reading() as connection:
         body = sent.read().body

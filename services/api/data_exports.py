@@ -24,19 +24,18 @@ from services.api.parameters import Choice, Instant, Text, Texts
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
-from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.errors import InvalidField, UnknownReference, UnknownResource
+from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError
+from services.commands.refused import InvalidField, UnknownReference, UnknownResource
 from services.exports.carrying import ExportRunner
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
+    EXPORT_JOBS,
     STATUSES,
     ExportJob,
     ExportNotReadyError,
     ExportRemovedError,
     ExportsAwayError,
     create_export,
-    get_export,
-    list_exports,
 )
 from services.exports.places import path_of, place_of
 from services.exports.reading import ABOUT_LINES, newest_of
@@ -75,11 +74,11 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
         newest = await newest_of(turn.connection, call.organization, about, anywhere)
         if body.is_journal:
             newest = newest._replace(closed=body.closed_date or today_of(turn.resources))
-        asked = None if body.source_type == "USAGE" else _range(body, newest)
+        span = None if body.source_type == "USAGE" else _range(body, newest)
         kept = body.model_dump_json(by_alias=True, exclude_unset=True, exclude={"since", "until", "closed_date"})
         request = json.loads(kept)
         now, actor = datetime.now(UTC), call.actor
-        job = await create_export(turn.connection, call.organization, str(uuid4()), request, asked, now, actor)
+        job = await create_export(turn.connection, call.organization, str(uuid4()), request, span, now, actor)
         return {"jobId": job.id}
 
     response = await once(call, sent, work)
@@ -90,9 +89,9 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
 async def _check_named(turn: Turn, body: AdhocExport) -> None:
     """Raises: UnknownReference."""
     for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
-        found = await named(turn.connection, turn.call.organization, kind, ids or ())
+        existing = await named(turn.connection, turn.call.organization, kind, ids or ())
         for id in ids or ():
-            if id not in found:
+            if id not in existing:
                 raise UnknownReference(field=field, kind=kind, id=id)
 
 
@@ -102,10 +101,10 @@ def _range(body: AdhocExport, end: Watermark) -> Range:
     for name, text in (("since", body.since), ("until", body.until)):
         try:
             marks[name] = None if text is None else Watermark.read(text)
-            asked = checked_range(marks.get("since"), marks.get("until"), end)
+            span = checked_range(marks.get("since"), marks.get("until"), end)
         except _WRONG as error:
             raise InvalidField(field=name, rule=f"cannot be: {error}") from error
-    return asked
+    return span
 
 
 @router.get("/jobs", response_model=listed(ExportJobAnswer))
@@ -123,40 +122,38 @@ async def list_all(
     if schedule is not None:
         wanted = ()
     async with call.reading() as connection:
-        created = start, end
-        jobs = await list_exports(
-            connection, call.organization, page.before, wanted, ids or None, created, page.fetched
-        )
+        of, created = call.organization, (start, end)
+        jobs = await EXPORT_JOBS.newest(connection, of, page.before, wanted, page.fetched, ids or None, created)
     return page.answer([_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
 
 
 @router.get("/jobs/{job}", response_model=ExportJobAnswer)
 async def get_one(call: Caller, job: str) -> Response:
     """How far the export is."""
-    return answer(_document(await _known(call, job)))
+    return answer(_document(await _existing_job(call, job)))
 
 
 @router.get("/jobs/{job}/getdownloadurl", response_model=ExportUrl)
 async def download_url(call: Caller, job: str) -> Response:
     """A link to the file of a job that has succeeded, for a quarter of an hour and without a token."""
-    known = await _known(call, job)
-    _check_ready(known)
+    export = await _existing_job(call, job)
+    _check_ready(export)
     expires = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
-    url = link_to(call, f"/dataexports/jobs/{known.id}/file", Scope.READ)
+    url = link_to(call, f"/dataexports/jobs/{export.id}/file", Scope.READ)
     return answer({"url": url, "expirationTime": expires.replace(microsecond=0)})
 
 
 @router.get("/jobs/{job}/file", response_class=Response, responses={200: {"content": _BINARY}})
 async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link())]) -> Response:
     """The file of a job that has succeeded, for a token, or for whoever has its link."""
-    known = await _known(call, job)
-    _check_ready(known)
-    file = await asyncio.to_thread(_opened, _runner(call).url, path_of(known))
+    export = await _existing_job(call, job)
+    _check_ready(export)
+    file = await asyncio.to_thread(_opened, _runner(call).url, path_of(export))
     if file is None:
         raise UnknownResource(kind="file of export job", id=job)
-    name = f"{known.kind}-{known.id}.{known.format}"
+    name = f"{export.kind}-{export.id}.{export.format}"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_chunks(file), headers=headers, media_type=_MEDIA[known.format])
+    return StreamingResponse(_chunks(file), headers=headers, media_type=_MEDIA[export.format])
 
 
 def _opened(url: str, path: str) -> IO[bytes] | None:
@@ -175,10 +172,10 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
         file.close()
 
 
-async def _known(call: Call, id: str) -> ExportJob:
+async def _existing_job(call: Call, id: str) -> ExportJob:
     """Raises: UnknownOrganization, UnknownResource."""
     async with call.reading() as connection:
-        job = await get_export(connection, call.organization, id)
+        job = await EXPORT_JOBS.get(connection, call.organization, id)
     if job is None:
         raise UnknownResource(kind="export job", id=id)
     return job
@@ -204,8 +201,8 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "status": job.status,
         **job.request,
         "exportFileFormat": job.request.get("exportFileFormat") or "CSV",
-        "since": job.asked and job.asked.since.text,
-        "until": job.asked and job.asked.until.text,
+        "since": job.since,
+        "until": job.until,
         "rows": job.rows,
         "message": job.message,
         "dateCreated": job.created,

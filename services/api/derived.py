@@ -20,23 +20,19 @@ from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.states_by_day import undrawn
 from services.api.funds import standing_of
+from services.api.wire import document_of
 from services.commands.commitment_rules import is_used
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
+from services.commands.refused import UnknownResource
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.agreement_rows import read_balances, read_with_balance
 from services.readside.family_now import settle_now
 from services.readside.live import LastLive
 from services.store.billed import bills_with
-from services.store.view import entity_of, roots_of
+from services.store.view import entity_of, get, roots_of
 
 _log = structlog.get_logger(__name__)
-
-
-def is_fund(entity: Entity[Any]) -> bool:
-    """Whether it is a commitment or balance: settlement derives fields of nothing else."""
-    return isinstance(entity, CommitmentEntity | BalanceEntity)
 
 
 async def derived_fields(
@@ -46,12 +42,14 @@ async def derived_fields(
     as_of: date | None = None,
     *,
     tolerant: bool = False,
+    unchanged: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """By id, the derived fields of those entities that are commitments or balances, as of a day or of today.
 
-    `tolerant`: those of a family that cannot be settled are left out.
+    `tolerant`: those of a family that cannot be settled are left out. `unchanged`: so are those of one that a command
+    has changed since it was read.
     """
-    funds = [entity for entity in entities if is_fund(entity)]
+    funds = [entity for entity in entities if isinstance(entity, CommitmentEntity | BalanceEntity)]
     if not funds:
         return {}
     async with postgres.connection() as connection:
@@ -66,7 +64,29 @@ async def derived_fields(
                 raise
             _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
+    if unchanged:
+        rows = {fund.id: rows[fund.id] for fund in funds if fund.id in rows and rows[fund.id]["folded"] == fund.folded}
     return {fund.id: standing_of(rows[fund.id]) for fund in funds if fund.id in rows}
+
+
+async def document_at(
+    postgres: Postgres, organization: str, kind: Kind, id: str, version: int
+) -> dict[str, Any] | None:
+    """A commitment or balance with its derived fields, for the answer to the command that gave it this version.
+
+    None: it has another version by now, of whose terms the fields would be; or they cannot be had now. Nothing is
+    raised: the command is committed, and an answer that says otherwise would have it sent once more.
+    """
+    try:
+        async with postgres.connection() as connection:
+            entity = await get(connection, organization, kind.name, id)
+        if entity is None or entity.version != version:
+            return None
+        derived = await derived_fields(postgres, organization, [entity], unchanged=True)
+    except Exception:
+        _log.exception("derived_fields_left_out", organization=organization, id=id)
+        return None
+    return document_of(entity, derived[id]) if id in derived else None
 
 
 async def read_fund(

@@ -19,16 +19,16 @@ from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from services.api.alerts import NAMES as ALERTS
 from services.api.alerts import OF_NOTIFICATIONS, alert_fields, asked_of, is_about_alerts_alone
+from services.api.as_known import KNOWN_AT, were_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.event_documents import documents_at
-from services.api.known import KNOWN_AT, were_known
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Query, Reader, Text, Texts
 from services.api.shown import Shown, listed
 from services.api.wire import answer
-from services.commands.errors import InvalidField, UnknownResource
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named
+from services.commands.refused import InvalidField, UnknownResource
 from services.store.alerts import alert_positions
 from services.store.happened import EventsAsked, position_in, positions_of
 from services.store.listing import Condition
@@ -141,8 +141,8 @@ async def event_types(call: Caller) -> Response:
 async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
     """What the data of events has: of all of them, or of one."""
     async with call.reading():
-        asked = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
-    return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in asked}})
+        names = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
+    return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in names}})
 
 
 @router.get("/events/{id}", response_model=EventAnswer)
@@ -175,8 +175,10 @@ async def _positions(
         return newest
     names = {wanted[name] for name in _NAMED if name in wanted}
     happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
-    asked = EventsAsked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions)
-    newest += await positions_of(connection, call.organization, asked)
+    question = EventsAsked(
+        happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched, conditions
+    )
+    newest += await positions_of(connection, call.organization, question)
     return sorted(newest, reverse=True)[: page.fetched]
 
 

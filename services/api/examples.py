@@ -14,7 +14,7 @@ from uuid import uuid5
 
 from events.envelope import NAMESPACE
 from services.api.sent import Body, Sent
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 
 Schema = Mapping[str, Any]
 
@@ -115,14 +115,14 @@ class Examples:
     def of_body(self, body: Body[Any]) -> dict[str, Any]:
         """What the body's reader takes. Raises: NoExampleError."""
         if body.name not in self._bodies:
-            self._bodies[body.name] = self._found(body)
+            self._bodies[body.name] = self._example(body)
         return self._bodies[body.name]
 
     def of_answer(self, name: str) -> Any:
         """What an answer of this schema looks like."""
         return self._value({"$ref": name}, "", ())
 
-    def _found(self, body: Body[Any]) -> dict[str, Any]:
+    def _example(self, body: Body[Any]) -> dict[str, Any]:
         schema = self._schemas[body.name]
         if "examples" in schema:
             return dict(schema["examples"][0])

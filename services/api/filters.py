@@ -5,7 +5,6 @@ from typing import Any, assert_never
 
 from services.api.parameters import Query, Reader, day_schema, is_true, text_schema, texts_schema, value_of, values_of
 from services.api.wire import day
-from services.commands.errors import InvalidField
 from services.commands.filters import (
     DrawsFor,
     Equals,
@@ -23,6 +22,7 @@ from services.commands.filters import (
     Test,
     Through,
 )
+from services.commands.refused import InvalidField
 from services.store.listing import Condition, condition_of
 
 _SCHEMAS = {"text": text_schema(), "day": day_schema(), "texts": texts_schema(), "flag": {"type": "boolean"}}
@@ -50,9 +50,9 @@ class Conditions(Reader[list[Condition]]):
         self.schemas = {name: schema for filter in filters for name, schema in filter.schemas.items()}
 
     def read(self, query: Query) -> list[Condition]:
-        asked = self.schemas.keys() & query.keys()
+        given = self.schemas.keys() & query.keys()
         return [
-            Condition(sql, filter.read(query)) for filter, sql in self.filters.items() if asked & filter.schemas.keys()
+            Condition(sql, filter.read(query)) for filter, sql in self.filters.items() if given & filter.schemas.keys()
         ]
 
 
@@ -85,7 +85,7 @@ def in_words(filter: Filter) -> str:
     """What a filter asks for."""
     if filter.test is None:
         return f"True: all, whatever `{filter.lifts}` says."
-    return f"{_asked(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."
+    return f"{_description(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."
 
 
 def _flagged(test: OfPicklist | IsSwitched) -> str:
@@ -94,7 +94,7 @@ def _flagged(test: OfPicklist | IsSwitched) -> str:
     return f"True: those that are `{test.field}`, as all are that do not say otherwise; false: the others"
 
 
-def _asked(test: Test) -> str:
+def _description(test: Test) -> str:
     match test:
         case HasId():
             words = "Those with these ids"
@@ -117,7 +117,7 @@ def _asked(test: Test) -> str:
         case OfPicklist() | IsSwitched():
             words = _flagged(test)
         case Through(_, kind, inner):
-            words = _asked(inner).replace("Those whose", f"Those whose {kind}'s")
+            words = _description(inner).replace("Those whose", f"Those whose {kind}'s")
         case _:
             assert_never(test)
     return words

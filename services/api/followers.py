@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.calls import Api
 from services.api.event_documents import documents_at
 from services.api.health import Health

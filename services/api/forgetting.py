@@ -1,20 +1,15 @@
 """Forgetting the personal data of an account, in the transaction of who asked for it."""
 
-from services.access.errors import MissingScopeError
+from services.access.denials import MissingScopeError
 from services.access.scopes import Scope
 from services.api.commanding import Turn
-from services.commands.messages import ForgetAccount
-from services.personal.keys import keys_to_destroy
+from services.erasure.forgetting import forgetting
 from services.store.execute import Executed
 
 
 async def forget_account(turn: Turn, id: str, reason: str | None) -> Executed:
     """Destroy the account's key with the commit, as the log then says. Raises: UnknownResource, KeepsNoKeys."""
-    keys: tuple[str, ...] = ()
-    config = turn.resources.configured
-    if config is not None and config.keeps_keys:
-        keys = await keys_to_destroy(turn.connection, turn.call.organization, id)
-    return await turn.execute(ForgetAccount(id, keys, reason, turn.now))
+    return await turn.execute(await forgetting(turn.connection, turn.resources, id, reason, turn.now))
 
 
 async def forget_deleted(turn: Turn, id: str) -> None:
@@ -22,8 +17,7 @@ async def forget_deleted(turn: Turn, id: str) -> None:
 
     Raises: MissingScopeError, for who may not forget may not delete either.
     """
-    config = turn.resources.configured
-    if config is not None and config.keeps_keys:
+    if turn.resources.keeps_keys:
         if Scope.ADMIN not in turn.call.identity.scopes:
             raise MissingScopeError(needed=Scope.ADMIN)
         await forget_account(turn, id, None)

@@ -6,16 +6,16 @@ work alone; a commit that fails, or a lost connection, fails all of them, and no
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any
 
 from services.concurrency import WAIT_SECONDS, NoTurnError, Turns
 from services.postgres import Postgres
 from services.store.execute import lock_organization
 
-T = TypeVar("T")
 #: Commands of one transaction. Who is first to append keeps other organizations from appending until the commit, so a
 #: transaction is not to become long; beyond a few a commit and a wake are no longer what a command costs.
 MOST = 8
@@ -34,31 +34,42 @@ class Shared:
         self.held = held
 
 
-@dataclass(eq=False, slots=True)
 class _Member:
-    """A command that waits, and then its outcome. `context`: of its request, whose log lines its work writes."""
+    """A command: its turn comes, it has decided, all is committed. Each is told once; a member that was cancelled is
+    told nothing more.
+    """
 
-    work: Callable[[Shared], Awaitable[Any]]
-    done: "asyncio.Future[Any]"
-    context: Context = field(default_factory=copy_context)
-    begun: bool = False
+    def __init__(self) -> None:
+        new = asyncio.get_running_loop().create_future
+        self.turn: asyncio.Future[Shared] = new()
+        #: Whether what it did is to be kept.
+        self.decided: asyncio.Future[bool] = new()
+        self.committed: asyncio.Future[None] = new()
 
-    async def run(self, shared: Shared) -> Any:
-        return await asyncio.create_task(_awaited(self.work(shared)), context=self.context)
+    async def decides(self, shared: Shared) -> bool:
+        """Let it have its turn, and wait for its end: whether what it did is to be kept."""
+        if self.turn.done():  # it was cancelled while the transaction was marked
+            return False
+        self.turn.set_result(shared)
+        return await self.decided
 
-    def refuse(self, error: BaseException) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
+    def end(self, *, keep: bool) -> None:
+        self.decided.set_result(keep)
 
-    def expire(self, organization: str, what: str) -> None:
-        if not self.begun:
-            self.refuse(NoTurnError(organization, what, WAIT_SECONDS))
+    def commit(self) -> None:
+        if not self.committed.done():
+            self.committed.set_result(None)
+
+    def refuse(self, error: Exception) -> None:
+        """Its transaction could not begin, or has failed."""
+        told = self.committed if self.turn.done() else self.turn
+        if not told.done():
+            told.set_exception(error)
 
 
 class Groups:
     """Of one API process. Commands that come while others of their organization are decided go into the next group, or
-    into this one while it has room. `turns` are for who decides in a transaction of its own. Only its own functions
-    change it.
+    into this one while it has room. `turns`: a group is an organization's. Only its own functions change it.
     """
 
     def __init__(self, turns: Turns, what: str) -> None:
@@ -66,26 +77,41 @@ class Groups:
         self._waiting = dict[str, deque[_Member]]()
         self._leading = set["asyncio.Task[None]"]()
 
-    async def do(self, postgres: Postgres, organization: str, work: Callable[[Shared], Awaitable[T]]) -> T:
-        """Do the work in a transaction, in which no other command of the organization is decided.
+    @asynccontextmanager
+    async def shared(self, postgres: Postgres, organization: str) -> AsyncIterator[Shared]:
+        """A transaction in which, for the length of the block, no other command of the organization is decided.
 
-        What it returns is committed. Raises: NoTurnError, PostgresUnreachableError, what the work raises.
+        What the block did is committed when this ends, and taken back if it raises. Raises: NoTurnError,
+        PostgresUnreachableError.
         """
-        loop = asyncio.get_running_loop()
-        member = _Member(work, loop.create_future())
-        expiry = loop.call_later(WAIT_SECONDS, member.expire, organization, self._what)
+        member = self._joined(postgres, organization)
+        try:
+            yield await self._turn_of(member, organization)
+        except BaseException:
+            member.end(keep=False)
+            raise
+        member.end(keep=True)
+        await member.committed
+
+    def _joined(self, postgres: Postgres, organization: str) -> _Member:
+        """A new member; the first to come has a task made that leads."""
+        member = _Member()
         if organization in self._waiting:
             self._waiting[organization].append(member)
         else:
             self._waiting[organization] = deque([member])
-            leading = loop.create_task(self._lead(postgres, organization), context=Context())
+            # What it logs is no request's.
+            leading = asyncio.create_task(self._lead(postgres, organization), context=Context())
             self._leading.add(leading)
             leading.add_done_callback(self._leading.discard)
+        return member
+
+    async def _turn_of(self, member: _Member, organization: str) -> Shared:
         try:
-            result: T = await member.done
-            return result
-        finally:
-            expiry.cancel()
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await member.turn
+        except TimeoutError:
+            raise NoTurnError(organization, self._what, WAIT_SECONDS) from None
 
     async def _lead(self, postgres: Postgres, organization: str) -> None:
         """Group after group, until nobody waits."""
@@ -97,24 +123,23 @@ class Groups:
             del self._waiting[organization]
 
     async def _group(self, postgres: Postgres, organization: str, waiting: deque[_Member]) -> None:
-        done = list[tuple[_Member, Any]]()
+        kept = list[_Member]()
         try:
             async with self.turns.turn(organization), postgres.transaction() as connection:
                 await lock_organization(connection, organization)
                 shared = Shared(connection)
-                while len(done) < MOST and (member := _next(waiting)) is not None:
-                    await _decide(shared, member, done)
+                while len(kept) < MOST and (member := _next(waiting)) is not None:
+                    await _decide(shared, member, kept)
         except _FirstFailed:
-            return  # it was told, and nothing of anybody else is in the transaction
+            return  # nothing of anybody else is in the transaction
         except Exception as error:
-            for member, _ in done:
+            for member in kept:
                 member.refuse(error)
-            if not done and (first := _next(waiting)) is not None:
+            if not kept and (first := _next(waiting)) is not None:
                 first.refuse(error)
             return
-        for member, result in done:
-            if not member.done.done():
-                member.done.set_result(result)
+        for member in kept:
+            member.commit()
 
 
 class _FirstFailed(Exception):
@@ -122,31 +147,25 @@ class _FirstFailed(Exception):
 
 
 def _next(waiting: deque[_Member]) -> _Member | None:
-    """The next that still waits for an answer: it is begun."""
+    """The next that still waits for its turn."""
     while waiting:
         member = waiting.popleft()
-        if not member.done.done():
-            member.begun = True
+        if not member.turn.done():
             return member
     return None
 
 
-async def _decide(shared: Shared, member: _Member, done: list[tuple[_Member, Any]]) -> None:
+async def _decide(shared: Shared, member: _Member, kept: list[_Member]) -> None:
     """One command. The first needs no mark: with it goes the whole transaction.
 
     Raises: _FirstFailed; what a lost connection raises, where others are in the transaction.
     """
-    if done:
+    if kept:
         await shared.connection.execute(_MARK)
-    try:
-        done.append((member, await member.run(shared)))
-    except Exception as error:
-        member.refuse(error)
-        if not done:
-            raise _FirstFailed from error
+    if await member.decides(shared):
+        kept.append(member)
+    elif kept:
         shared.held = None
         await shared.connection.execute(_TAKE_BACK)
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
+    else:
+        raise _FirstFailed

@@ -18,9 +18,9 @@ from events.topics import CATALOG, EVENTS, USAGE
 from services.access.gate import Gate
 from services.api.answers import HealthAnswer
 from services.api.calls import outer_router
-from services.api.errors import Away
-from services.api.pace import Pace
+from services.api.record_rates import Pace
 from services.api.standing import Standing
+from services.api.statuses import Away
 from services.api.wire import answer
 from services.audit.passes import Pass
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
@@ -130,8 +130,8 @@ class Health:
             if isinstance(outcome, ExpectedFailure):
                 self._away.note(outcome)
         status, everybodys = self._answer(seen, ends, outside_of)
-        known = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
-        self._report = HealthReport(status, everybodys, self._answer(seen, ends, str)[1], *known)
+        seen_and_ends = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
+        self._report = HealthReport(status, everybodys, self._answer(seen, ends, str)[1], *seen_and_ends)
         self._reported_at = asyncio.get_running_loop().time()
         if not isinstance(ends, ExpectedFailure):
             self.pace.note(self._reported_at, ends)
@@ -156,8 +156,8 @@ class Health:
     async def _ends(self) -> _Ends:
         topics = (USAGE, EVENTS, CATALOG)
         try:
-            asked = (self.watcher.ends(topic, ASK_SECONDS) for topic in topics)
-            return dict(zip(topics, await asyncio.gather(*asked), strict=True))
+            questions = (self.watcher.ends(topic, ASK_SECONDS) for topic in topics)
+            return dict(zip(topics, await asyncio.gather(*questions), strict=True))
         except ExpectedFailure as error:
             return error
 

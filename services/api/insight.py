@@ -7,9 +7,9 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
+from services.api.as_known import cut_of
 from services.api.calls import Call, Caller, organization_router
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
-from services.api.known import cut_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Instant
 from services.api.wire import answer
@@ -37,8 +37,8 @@ async def explain(
     """
     await _require(call)
     cut = None if known_at is None else await cut_of(call, known_at)
-    asked = LineAsked(call.organization, bill, line, page.fetched if page.size else 0, page.before, cut)
-    told = await explain_stored(call.postgres, call.api.cluster, call.waiter, asked)
+    question = LineAsked(call.organization, bill, line, page.fetched if page.size else 0, page.before, cut)
+    told = await explain_stored(call.postgres, call.api.cluster, call.waiter, question)
     events = told["events"]
     return answer(told | {"events": page.shown(events)} | page.following(events, lambda event: int(event["offset"])))
 
@@ -52,8 +52,8 @@ async def commitment_balance(
 ) -> Response:
     """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
     await _require(call)
-    asked = balance.BalanceAsked(call.organization, id, as_of, known_at)
-    return answer(await balance.balance_document(call.postgres, call.api.cluster, call.waiter, asked))
+    question = balance.BalanceAsked(call.organization, id, as_of, known_at)
+    return answer(await balance.balance_document(call.postgres, call.api.cluster, call.waiter, question))
 
 
 @router.get("/conservation", response_model=ConservationAnswer)

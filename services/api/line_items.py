@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from events.facts.bills import LineType
 from services.api.answers import BillLineAnswer
+from services.api.as_known import KNOWN_AT, cut_of
 from services.api.calls import Caller, organization_router
 from services.api.filters import Conditions
-from services.api.known import KNOWN_AT, cut_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Day, Reader, Text
 from services.api.shown import listed

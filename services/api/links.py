@@ -22,20 +22,20 @@ class Link(Reader[None]):
     def __init__(self) -> None:
         self.schemas = {LINK: text_schema(LINK_LENGTH_MAX)}
 
-    def read(self, found: Query) -> None:
+    def read(self, query: Query) -> None:
         """Nothing is left to be done."""
 
 
 def link_to(call: Call, below: str, scope: Scope, **query: Any) -> str:
     """A link to a path below the organization, with these parameters."""
     gate: Gate = call.request.app.state.gate
-    path, asked = f"/organizations/{call.organization}{below}", list(query.items())
+    path, parameters = f"/organizations/{call.organization}{below}", list(query.items())
     token = gate.tokens.sign(
         call.identity.access_key_id,
         call.organization,
         frozenset({scope}),
         seconds=LINK_SECONDS,
-        path=address_of(path, [(name, str(value)) for name, value in asked]),
+        path=address_of(path, [(name, str(value)) for name, value in parameters]),
     )
     base = (call.request.app.state.public_url or str(call.request.base_url)).rstrip("/")
-    return f"{base}{quote(path)}?{urlencode([*asked, (LINK, token)])}"
+    return f"{base}{quote(path)}?{urlencode([*parameters, (LINK, token)])}"

@@ -12,10 +12,10 @@ import msgspec
 from events.decimals import MAX_WHOLE_DIGITS, parse_decimal, read_decimal
 from events.resources.base import CODE_MAX, is_plain
 from events.resources.bounds import MANY, TEXT_MAX, USAGE_TEXT_MAX
-from services.api.errors import RefusedItemsError
 from services.api.measurement import ITEMS_MAX, UID_MAX, Measurement, time_of
+from services.api.statuses import RefusedItemsError
 from services.commands.bodies import parse_model
-from services.commands.errors import CommandError, InvalidBody, InvalidField, shortened
+from services.commands.refused import CommandError, InvalidBody, InvalidField, shortened
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.json_text import check_names
 from services.refusals.refusal import Refused

@@ -15,13 +15,13 @@ from starlette.responses import Response
 
 from events.topics import USAGE, partition_of, usage_key
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, in_turn, key_of, once_by_itself
+from services.api.commanding import in_turn, key_of, once_by_itself
 from services.api.edges.bodies import BodyTooLargeError, body_of
-from services.api.errors import NotConfirmedError, PayloadTooLargeError
 from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Item, read_items
 from services.api.sent import Body, Sent
+from services.api.statuses import NotConfirmedError, PayloadTooLargeError
 from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
 from services.sight.tracing import TRACES
@@ -62,11 +62,9 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
 async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
     """Make these accounts; what somebody made meanwhile stays as it is."""
 
-    async def work(turn: Turn) -> dict[str, int]:
+    async with in_turn(call) as turn:
         generations = call.api.generations
         return await make_skeletons(turn.connection, turn.resources, codes, generations, call.correlation, call.actor)
-
-    return await in_turn(call, work)
 
 
 class _Data(msgspec.Struct, omit_defaults=True, gc=False):
@@ -124,11 +122,11 @@ def placed(
         uid = item.uid or f"{stem}-{index}"
         event = _Event("1.0", "trueup.usage", uid, item.source or SOURCE, account, item.ts, organization, data)
         partition = places[account]
-        place = by_partition.get(partition)
-        if place is None:
-            place = by_partition[partition] = Placed([], [])
-        place.records.append(Record(keys[account], _encode(event), headers))
-        place.indexes.append(index)
+        of_partition = by_partition.get(partition)
+        if of_partition is None:
+            of_partition = by_partition[partition] = Placed([], [])
+        of_partition.records.append(Record(keys[account], _encode(event), headers))
+        of_partition.indexes.append(index)
     return by_partition
 
 
@@ -156,9 +154,9 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
     async def work() -> dict[str, str]:
         items = read_items(sent.raw)
         places = await places_of(call, (item.account for item in items))
-        known = key is not None or all(item.uid is not None for item in items)
+        recognizable = key is not None or all(item.uid is not None for item in items)
         parts = placed(items, call.organization, places, stem_of(call.organization, key), traced)
-        await _publish(call.api.usage, parts, known)
+        await _publish(call.api.usage, parts, recognizable)
         return {"result": "accepted"}
 
     return await once_by_itself(call, sent, work)

@@ -12,20 +12,19 @@ from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.bounds import INT32_MAX
 from events.resources.charges import CreditMemo, DebitMemo, Memo
 from projections.entities import AccountEntity
-from services.api.bill_life import Changing, bill_to_change, change_bill
+from services.api.bill_life import Changing, again_if_outrun, bill_to_change
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, once
+from services.api.commanding import Turn, in_turn, once
 from services.api.paging import Page, Paging
 from services.api.parameters import WholeIfGiven
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
-from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
 from services.commands.bill_rules import check_memo
 from services.commands.checks import check_version
-from services.commands.errors import UnknownReference, UnknownResource
 from services.commands.kind import ANSWERED
+from services.commands.refused import UnknownReference, UnknownResource
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
@@ -66,6 +65,7 @@ def _body(model: type[Memo], *, update: bool) -> Body[Memo]:
 
 
 def _create(model: type[Memo]) -> Handler:
+    @again_if_outrun
     async def create(
         call: Caller,
         bill: str,
@@ -84,19 +84,20 @@ def _create(model: type[Memo]) -> Handler:
             )
             return _document(life.memos[id])
 
-        return await once(call, sent, work, attempts=ATTEMPTS, again_on=BillContentionError)
+        return await once(call, sent, work)
 
     return create
 
 
 def _update(model: type[Memo]) -> Handler:
+    @again_if_outrun
     async def update(
         call: Caller, bill: str, memo: str, sent: Annotated[Sent[Any], Depends(_body(model, update=True))]
     ) -> Response:
         given = sent.read()
         body, version = given.body, given.version
 
-        async def work(turn: Turn) -> MemoState:
+        async with in_turn(call) as turn:
             changing = await bill_to_change(turn, bill)
             life, state = changing.life, _held(changing.life, model, memo)
             check_version("line item", state, version)
@@ -111,16 +112,15 @@ def _update(model: type[Memo]) -> Handler:
                     body=body,
                 )
             )
-            return life.memos[memo]
-
-        return answer(_document(await change_bill(call, work)))
+        return answer(_document(life.memos[memo]))
 
     return update
 
 
 def _delete(model: type[Memo]) -> Handler:
+    @again_if_outrun
     async def delete(call: Caller, bill: str, memo: str) -> Response:
-        async def work(turn: Turn) -> MemoState:
+        async with in_turn(call) as turn:
             changing = await bill_to_change(turn, bill)
             life, state = changing.life, _held(changing.life, model, memo)
             _check_pending(life)
@@ -133,9 +133,7 @@ def _delete(model: type[Memo]) -> Handler:
                     version=state.version + 1,
                 )
             )
-            return state
-
-        return answer(_document(await change_bill(call, work)))
+        return answer(_document(state))
 
     return delete
 

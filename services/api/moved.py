@@ -5,7 +5,7 @@ from starlette.responses import Response
 from services.api.calls import Caller, organization_router
 from services.api.shown import Shown
 from services.api.wire import answer
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.readside.moved import read_moved
 
 router = organization_router("moved")

@@ -105,15 +105,15 @@ class ToppedUp(NamedTuple):
 def topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[ToppedUp]:
     """What a schedule has paid in by the day, newest first."""
     for series in reversed(of.top_ups(schedule)):
-        for place in reversed(range(series.days.by(through))):
-            yield ToppedUp(series.days.at(place), schedule, series.body)
+        for index in reversed(range(series.days.by(through))):
+            yield ToppedUp(series.days.at(index), schedule, series.body)
 
 
 def coming_top_ups(of: OfBalance, schedule: ScheduleEntity[Any], after: date) -> Iterator[ToppedUp]:
     """What it pays in after the day, oldest first."""
     for series in of.top_ups(schedule):
-        for place in range(series.days.by(after), series.days.stop - series.days.first):
-            yield ToppedUp(series.days.at(place), schedule, series.body)
+        for index in range(series.days.by(after), series.days.stop - series.days.first):
+            yield ToppedUp(series.days.at(index), schedule, series.body)
 
 
 def fee_document(of: OfBalance, schedule: ScheduleEntity[Any], fee: FeePeriod) -> Document:

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic.alias_generators import to_snake
 
 from events.resources.bounds import TEXT_MAX
-from services.api.errors import STATUSES
 from services.api.routing import RESPONSES, phrase_of, refusal, response_name
 from services.api.scopes import PREFIX, changes
-from services.commands.errors import CommandError, InvalidField
+from services.api.statuses import STATUSES
 from services.commands.kind import Kind
+from services.commands.refused import CommandError, InvalidField
 from services.failures import Worded
 from services.store.idempotency import KEY_LENGTH_MAX
 
@@ -32,7 +32,7 @@ _KEY = {
 }
 #: How a failure's message names what it is about, in an example.
 _ABOUT = {"kind": "commitment", "id": "5aa39f0e-5b6c-541d-b5a1-ca246359e658", "organization": "acme", "limit": 1048576}
-_ABOUT |= {"current": 2, "given": 1}
+_ABOUT |= {"current": 2, "given": 1, "what": "bill jobs"}
 _LIMITS = {429: 10}
 _BAD_REQUEST = "A member or a parameter is missing, unknown, or against a rule; the message names each with its rule."
 _INVALID = InvalidField(field="amount", rule="must be greater than 0")

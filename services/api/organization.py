@@ -17,8 +17,8 @@ from services.api.commanding import Turn, in_turn, once
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of
 from services.api.wire import answer, document_of
-from services.commands.errors import InvalidField
 from services.commands.messages import AdvanceClock, ConfigureOrganization
+from services.commands.refused import InvalidField
 from services.store.execute import now_of
 
 router = organization_router("organization")
@@ -29,15 +29,13 @@ _CONFIG, _CLOCK = Body(OrganizationConfig, version="optional"), Body(ClockBody)
 async def configure(call: Caller, sent: Annotated[Sent[OrganizationConfig], Depends(_CONFIG)]) -> Response:
     """Replace the configuration; the first PUT brings the organization into being."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call, must_exist=False) as turn:
         given = sent.read()
         if given.body.keeps_keys and not call.api.keyring.is_there:
             raise InvalidField(field="personalData", rule="needs a key of the operator's: TRUEUP_PERSONAL_KEY_FILE")
         done = await turn.execute(ConfigureOrganization(given.body, given.version, turn.now))
-        assert done.after.config is not None
-        return document_of(done.after.config)
-
-    return answer(await in_turn(call, work, must_exist=False))
+    assert done.after.config is not None
+    return answer(document_of(done.after.config))
 
 
 @router.get("/organizationconfig", response_model=answer_of(OrganizationConfig))

@@ -54,8 +54,8 @@ async def commitment_progress(
 ) -> Response:
     """What has counted toward a minimum's commitment period by day, and the true-up to expect at its end."""
     await stream_of(call, "commitment", id)
-    asked = outlook.OutlookAsked(call.organization, "commitment", id, as_of, known_at)
-    return answer(await outlook.progress_document(call.postgres, call.api.cluster, call.waiter, asked))
+    question = outlook.OutlookAsked(call.organization, "commitment", id, as_of, known_at)
+    return answer(await outlook.progress_document(call.postgres, call.api.cluster, call.waiter, question))
 
 
 async def _burn_down(
@@ -68,5 +68,5 @@ async def _burn_down(
 ) -> Response:
     events = [event for _, event in await stream_of(call, kind, id)]
     amended = [event.time for event in events if isinstance(event.data, CommitmentUpdated | BalanceUpdated)]
-    asked = outlook.OutlookAsked(call.organization, kind, id, as_of, known_at, amended, days)
-    return answer(await outlook.burn_down_document(call.postgres, call.api.cluster, call.waiter, asked))
+    question = outlook.OutlookAsked(call.organization, kind, id, as_of, known_at, amended, days)
+    return answer(await outlook.burn_down_document(call.postgres, call.api.cluster, call.waiter, question))

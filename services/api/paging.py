@@ -17,7 +17,7 @@ from fastapi import Response
 
 from services.api.parameters import Query, Reader, text_schema, value_of, whole_number
 from services.api.wire import answer
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.store.listing import Condition
 
 T = TypeVar("T")
@@ -44,11 +44,11 @@ class Page:
         """One more than is shown tells whether another page follows."""
         return self.size + 1
 
-    def older(self, place: str) -> list[Condition]:
+    def older(self, column: str) -> list[Condition]:
         """The condition on a column or SQL expression that is an entry's position."""
         if self.is_first:
             return []
-        return [Condition(f"{place} {'>' if self.oldest_first else '<'} {{}}", self.before)]
+        return [Condition(f"{column} {'>' if self.oldest_first else '<'} {{}}", self.before)]
 
     def fetched_of(self, in_order: Iterable[T], position: Callable[[T], int]) -> list[T]:
         """What would be fetched of entries that are at hand, in the page's order; no more of them are looked at."""

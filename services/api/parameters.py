@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from events.resources.bounds import NO_NUL, TEXT_MAX
 from services.api.wire import day, instant, unescaped
-from services.commands.errors import InvalidField, shortened
+from services.commands.refused import InvalidField, shortened
 
 T = TypeVar("T")
 #: A query's parameters with all their values.
@@ -148,14 +148,14 @@ def _declared(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 async def check_parameters(request: Request) -> None:
     """For every request about an organization: what its query says is known to its route. Raises: InvalidField."""
     extra: dict[str, Any] = request.scope["route"].openapi_extra or {}
-    known = {parameter["name"]: _values(parameter["schema"]) for parameter in extra.get("parameters", ())}
+    accepted = {parameter["name"]: _values(parameter["schema"]) for parameter in extra.get("parameters", ())}
     for name, value in request.query_params.multi_items():
-        if name not in known:
-            rule = f"is not a parameter here; there are: {', '.join(known) or 'none'}"
+        if name not in accepted:
+            rule = f"is not a parameter here; there are: {', '.join(accepted) or 'none'}"
             raise InvalidField(field=shortened(name), rule=rule)
         check_no_nul(value, name)
-        if known[name] and value not in known[name]:
-            raise InvalidField(field=name, rule=choice_rule(known[name]))
+        if accepted[name] and value not in accepted[name]:
+            raise InvalidField(field=name, rule=choice_rule(accepted[name]))
 
 
 def _values(schema: dict[str, Any]) -> Sequence[str]:

@@ -13,12 +13,12 @@ from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Query, Reader, Whole, whole_number
 from services.api.shown import Shown, listed
 from services.api.wire import AsItStands, encode
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.kafka import LogReader
 from services.proof.documents import Consistency, Inclusion
 from services.proof.exporting import NoRecordError, prove_consistency, prove_inclusion
 from services.proof.head import Document, TopicPartition
-from services.proof.keeping import NoHeadsError, Published, all_heads, heads_before
+from services.proof.heads_topic import NoHeadsError, Published, all_heads, heads_before
 
 #: As many digits as a whole number may have in a query.
 _OFFSET_MAX = 9_999_999_999
@@ -69,25 +69,25 @@ _FIRST, _SECOND = Whole("first", 1, 1, _OFFSET_MAX), Whole("second", 0, 0, _OFFS
 
 @router.get("/checkpoints", response_model=listed(CheckpointShown))
 async def list_checkpoints(
-    call: Caller, place: Annotated[TopicPartition, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
+    call: Caller, log_partition: Annotated[TopicPartition, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
 ) -> Response:
     """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
-    await _require(call, place)
+    await _require(call, log_partition)
     async with LogReader(call.api.cluster) as reader:
-        published = await _page_of(reader, place, page, call)
-    return page.answer([_shown(one) for one in page.shown(published)], published, _size)
+        published = await _page_of(reader, log_partition, page, call)
+    return page.answer([_shown(checkpoint) for checkpoint in page.shown(published)], published, _size)
 
 
 @router.get("/inclusion", response_model=Inclusion)
 async def inclusion(
-    call: Caller, place: Annotated[TopicPartition, Depends(_PLACE)], offset: Annotated[int, Depends(_OFFSET)]
+    call: Caller, log_partition: Annotated[TopicPartition, Depends(_PLACE)], offset: Annotated[int, Depends(_OFFSET)]
 ) -> Response:
     """Proof that a record of the organization stands in the log, under the newest signed checkpoint."""
-    await _require(call, place)
-    unknown = UnknownResource(kind="record", id=f"{place[0]}/{place[1]}/{offset}")
+    await _require(call, log_partition)
+    unknown = UnknownResource(kind="record", id=f"{log_partition[0]}/{log_partition[1]}/{offset}")
     try:
         async with LogReader(call.api.cluster) as reader:
-            proof = await prove_inclusion(reader, place, offset, call.api.proof_key, call.organization)
+            proof = await prove_inclusion(reader, log_partition, offset, call.api.proof_key, call.organization)
         told = msgspec.json.decode(proof.value, type=_Organization)
     except (NoRecordError, msgspec.MsgspecError) as error:
         raise unknown from error
@@ -99,33 +99,33 @@ async def inclusion(
 @router.get("/consistency", response_model=Consistency)
 async def consistency(
     call: Caller,
-    place: Annotated[TopicPartition, Depends(_PLACE)],
+    log_partition: Annotated[TopicPartition, Depends(_PLACE)],
     first: Annotated[int, Depends(_FIRST)],
     second: Annotated[int, Depends(_SECOND)],
 ) -> Response:
     """Proof that checkpoint `second`, or the newest one, goes on from `first`: nothing before that was changed."""
-    await _require(call, place)
+    await _require(call, log_partition)
     async with LogReader(call.api.cluster) as reader:
         key, whose = call.api.proof_key, call.organization
-        return _answer(await prove_consistency(reader, place, first, second or None, key, whose))
+        return _answer(await prove_consistency(reader, log_partition, first, second or None, key, whose))
 
 
-async def _page_of(reader: LogReader, place: TopicPartition, page: Page, call: Call) -> list[Published]:
+async def _page_of(reader: LogReader, log_partition: TopicPartition, page: Page, call: Call) -> list[Published]:
     """What is fetched for a page. Without the operator's key all are read: only they tell whose the series is."""
     if (key := call.api.proof_key) is not None:
-        return await heads_before(reader, place, key, page.before, page.fetched, call.organization)
+        return await heads_before(reader, log_partition, key, page.before, page.fetched, call.organization)
     try:
-        heads = await all_heads(reader, place, None, call.organization)
+        heads = await all_heads(reader, log_partition, None, call.organization)
     except NoHeadsError:
         heads = []
     return page.fetched_of(reversed(heads), _size)
 
 
-async def _require(call: Call, place: TopicPartition) -> None:
+async def _require(call: Call, log_partition: TopicPartition) -> None:
     """What follows has connections of its own. Raises: UnknownOrganization, UnknownResource."""
     async with call.reading():
         pass
-    topic, partition = place
+    topic, partition = log_partition
     if partition >= (call.api.generations.partitions if topic == EVENTS else 1):
         raise UnknownResource(kind="partition", id=f"{topic}/{partition}")
 

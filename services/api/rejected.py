@@ -22,7 +22,7 @@ from services.api.parameters import Choice, Instant, Reader, choice_rule
 from services.api.parameters import Text as TextParameter
 from services.api.sent import Body, Sent
 from services.api.wire import answer
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.kafka import FetchedRecord
 from services.refusals import refused_usage
 from services.refusals.held_usage import CAUSES
@@ -133,16 +133,16 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
     """Send refused records into `usage` again, the longest refused first; what is still wrong comes back."""
 
     async def work() -> dict[str, Any]:
-        asked = sent.read().body
+        wanted = sent.read().body
         async with call.postgres.connection() as connection:
             rows = await refused_usage.page(
-                connection, call.organization, asked.conditions(), REPLAY_MAX + 1, newest_first=False
+                connection, call.organization, wanted.conditions(), REPLAY_MAX + 1, newest_first=False
             )
         api, chosen = call.api, [listed.row for listed in rows[:REPLAY_MAX]]
         done = await replay_refused(
             call.postgres, api.usage, api.cluster, call.organization, api.generations.partitions, chosen
         )
-        unlisted = dict.fromkeys(set(asked.ids or ()) - {row.id for row in chosen}, "is not on the list")
+        unlisted = dict.fromkeys(set(wanted.ids or ()) - {row.id for row in chosen}, "is not on the list")
         left = [{"id": id, "message": message} for id, message in sorted((done.left | unlisted).items())]
         return {"replayed": len(done.sent), "left": left, "more": len(rows) > REPLAY_MAX}
 

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
+from services.api.as_known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once
-from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
+from services.api.derived import derived_fields, document_at, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
 from services.api.forgetting import forget_deleted
-from services.api.known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag
@@ -25,9 +25,9 @@ from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
 from services.commands.catalog_rules import DATED
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
@@ -90,13 +90,15 @@ def _update(kind: Kind) -> Handler:
     )
 
     async def update(call: Caller, id: str, sent: Annotated[Sent[Any], Depends(body)]) -> Response:
-        async def work(turn: Turn) -> Entity[Any]:
+        async with in_turn(call) as turn:
             await existing(turn.connection, call.organization, kind, id)
             given = sent.read()
             command = UpdateResource(kind.name, id, given.body, given.version, turn.now, given.effective)
-            return kind.held((await turn.execute(command)).after)[id]
-
-        return await once(call, sent, work, kind=kind)
+            entity = kind.held((await turn.execute(command)).after)[id]
+        document = None
+        if kind.entity in _FUNDS:  # behind the commit, where no lock is held: see decision 3
+            document = await document_at(call.postgres, call.organization, kind, id, entity.version)
+        return answer(document_of(entity) if document is None else document)
 
     return update
 
@@ -106,16 +108,14 @@ def _delete(kind: Kind) -> Handler:
         asks = kind.entity in _FUNDS and not force
         drawn = asks and await _drawn(call, kind, id)  # before the transaction: a settlement has its own snapshot
 
-        async def work(turn: Turn) -> dict[str, Any]:
+        async with in_turn(call) as turn:
             entity = await existing(turn.connection, call.organization, kind, id)
             # A bill may have been issued since; nothing that is decided for the organization comes in between now.
             billed = asks and not drawn and await has_billed(turn.connection, call.organization, entity)
             if isinstance(entity, AccountEntity):
                 await forget_deleted(turn, id)
             await turn.execute(DeleteResource(kind.name, id, force, drawn or billed, turn.now))
-            return document_of(entity)
-
-        return answer(await in_turn(call, work))
+        return answer(document_of(entity))
 
     return delete
 

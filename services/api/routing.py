@@ -133,7 +133,7 @@ def refusal(status: int) -> dict[str, Any]:
     return {"$ref": RESPONSES.format(name=response_name(status))}
 
 
-#: Every failure has this shape, whatever its status (`errors.py`). It is told as a schema: of a model the framework
+#: Every failure has this shape, whatever its status (`statuses.py`). It is told as a schema: of a model the framework
 #: would make a validator for each route, and nothing is ever validated by it.
 _FAILED = {"application/json": {"schema": referred(Error.__name__)}}
 FAILURES: dict[int | str, dict[str, Any]] = {

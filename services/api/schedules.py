@@ -28,10 +28,10 @@ from services.api.sent import Body, Sent
 from services.api.shown import answer_of_kind, listed
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
-from services.commands.errors import UnknownResource
 from services.commands.filters import Equals
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.commands.schedule_rules import SCHEDULES, check_schedule
 from services.commands.table import KINDS
 from services.store.execute import now_of
@@ -95,14 +95,13 @@ def _update(kind: Kind) -> Handler:
     async def update(call: Caller, balanceId: str, id: str, sent: Annotated[Sent[Any], Depends(body)]) -> Response:
         """What it gives before `effectiveDate` keeps the terms that it has; without one, what is due today does."""
 
-        async def work(turn: Turn) -> dict[str, Any]:
+        async with in_turn(call) as turn:
             await _existing(turn.connection, call, kind, balanceId, id)
             given = sent.read(balanceId=balanceId)
             command = UpdateResource(kind.name, id, given.body, given.version, turn.now, given.effective)
             done = await turn.execute(command)
-            return _document(done.after, kind.held(done.after)[id], turn.now)
-
-        return await once(call, sent, work)
+            document = _document(done.after, kind.held(done.after)[id], turn.now)
+        return answer(document)
 
     return update
 
@@ -117,12 +116,11 @@ def _delete(kind: Kind) -> Handler:
     ) -> Response:
         """What it gave before `effectiveDate` stays, by default what is due today, too; with `force` nothing does."""
 
-        async def work(turn: Turn) -> dict[str, Any]:
+        async with in_turn(call) as turn:
             schedule = await _existing(turn.connection, call, kind, balanceId, id)
             done = await turn.execute(DeleteResource(kind.name, id, force, False, turn.now, effective))
-            return _document(done.after, schedule, turn.now)
-
-        return answer(await in_turn(call, work))
+            document = _document(done.after, schedule, turn.now)
+        return answer(document)
 
     return delete
 

@@ -19,10 +19,10 @@ from events.resources.organization import OrganizationConfig
 from services.api.paging import ORDERS, PAGE_SIZE_MAX
 from services.api.parameters import Query, Reader, choice_rule, text_schema, value_of, whole_number
 from services.api.wire import unescaped
-from services.commands.errors import InvalidField, shortened
 from services.commands.kind import Kind
+from services.commands.refused import InvalidField, shortened
 from services.personal.fields import sealed_of
-from services.store.finding import has_code, is_of_account, names_one_of
+from services.store.conditions import has_code, is_of_account, names_one_of
 from services.store.listing import BY_POSITION, Condition, Search
 
 DEFAULT_SIZE = 10

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from services.api.edges.bodies import body_of, check_media
 from services.api.wire import parse_object
 from services.commands.bodies import effective_date_of, parse_model, version_of
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 
 M = TypeVar("M", bound=BaseModel)
 

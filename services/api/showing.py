@@ -12,7 +12,7 @@ import structlog
 
 from services.api.health import Health, HealthReport
 from services.audit.passes import Pass, pass_over_conservation, read_passes
-from services.billing.jobs import count_open
+from services.billing.jobs import BILL_JOBS
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster
 from services.postgres import Postgres
@@ -69,13 +69,13 @@ class Showing:
     async def _look_at_waiting(self, report: HealthReport) -> None:
         assert report.seen is not None
         async with reading_live(self.every) as connection:
-            due, jobs = await due_families(connection), await count_open(connection)
-            held = await held_usage.count(connection)
+            due, jobs = await due_families(connection), await BILL_JOBS.count_open(connection)
+            waiting = await held_usage.count(connection)
         self._reasons |= due.keys()
         for reason in self._reasons:
             metrics.DUE.labels(reason).set(due.get(reason, 0))
         metrics.JOBS.set(jobs)
-        metrics.WAITING.set(held)
+        metrics.WAITING.set(waiting)
         if report.ends:
             metrics.UNPROJECTED.set(_age(await oldest_unprojected(self.cluster, report.seen, report.ends)))
 

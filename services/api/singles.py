@@ -10,9 +10,9 @@ from services.api.commanding import Turn, in_turn
 from services.api.sent import Body, Given
 from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
-from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, UpdateResource
+from services.commands.refused import UnknownResource
 from services.store.view import get
 
 #: What must hold beside the kind's own rules, asked inside the transaction.
@@ -37,14 +37,12 @@ async def read_single(call: Call, kind: Kind) -> Response:
 async def put_single(call: Call, kind: Kind, given: Given[Any], check: Check | None = None) -> Response:
     """Raises: what the check and the kind's rules raise."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
-        id = kind.single_id(call.organization)
+    id = kind.single_id(call.organization)
+    async with in_turn(call) as turn:
         if check is not None:
             await check(turn, given.body)
         if await get(turn.connection, call.organization, kind.name, id) is None:
             done = await turn.execute(CreateResource(kind.name, id, given.body, turn.now))
         else:
             done = await turn.execute(UpdateResource(kind.name, id, given.body, given.version, turn.now))
-        return document_of(kind.held(done.after)[id])
-
-    return answer(await in_turn(call, work))
+    return answer(document_of(kind.held(done.after)[id]))

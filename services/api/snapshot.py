@@ -12,18 +12,18 @@ from projections.calendar import local_day, named_days
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.api.answers import Preview
+from services.api.as_known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.calls import Caller, organization_router
 from services.api.insight_answers import PositionsShown
-from services.api.known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
 from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.loading import day_of
-from services.readside.past.known import KnownFamily, first_known, read_terms
+from services.readside.past.known_family import KnownFamily, first_known, read_terms
 
 router = organization_router("accounts")
 
@@ -86,10 +86,10 @@ async def snapshot(
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
     """The account with what it had, and had not been billed, on a service day, as known at a moment of log time."""
-    known = await family_known(call, "account", id, as_of, known_at)
-    if id not in known.resources.accounts:
+    family = await family_known(call, "account", id, as_of, known_at)
+    if id not in family.resources.accounts:
         raise UnknownResource(kind="account", id=id)
-    return answer(await compute(call.organization, _snapshot, known, id, as_of, known_at))
+    return answer(await compute(call.organization, _snapshot, family, id, as_of, known_at))
 
 
 @router.get("/accounts/{id}/timespan", response_model=TimespanAnswer)
@@ -103,22 +103,22 @@ async def timespan(call: Caller, id: str) -> Response:
     today = await day_of(call.postgres, resources, account, account)
     created = local_day(account.created, account.timezone)
     now = datetime.now(UTC)
-    known = await first_known(call.postgres, call.api.cluster, call.organization, id)
+    known_since = await first_known(call.postgres, call.api.cluster, call.organization, id)
     document = {
         "accountId": id,
         "timezone": account.timezone,
         "today": today,
         "firstDay": min(day for day in (first, created, today) if day is not None),
         "lastDay": max(day for day in (last, created, today) if day is not None),
-        "firstKnownAt": min(known or now, now),
+        "firstKnownAt": min(known_since or now, now),
         "lastKnownAt": now,
     }
     return answer(document)
 
 
-def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetime | None) -> dict[str, Any]:
-    resources, day = known.resources, as_of or known.today
-    account, settlement = resources.accounts[id], known.settled(as_of)
+def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: datetime | None) -> dict[str, Any]:
+    resources, day = family.resources, as_of or family.today
+    account, settlement = resources.accounts[id], family.settled(as_of)
     attached = _in_force(
         [attached for attached in resources.account_plans.values() if attached.body.account_id == id],
         account.timezone,
@@ -139,7 +139,7 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
     aggregations = _named(resources.aggregations, {price.body.aggregation_id for price in pricings})
     funds = {
         name: documents_settled(
-            known, _newest(fund for fund in funds.values() if fund.body.account_id == id), settlement
+            family, _newest(fund for fund in funds.values() if fund.body.account_id == id), settlement
         )
         for name, funds in (("commitments", resources.commitments), ("balances", resources.balances))
     }
@@ -148,12 +148,12 @@ def _snapshot(known: KnownFamily, id: str, as_of: date | None, known_at: datetim
         "asOf": day,
         "knownAt": known_at,
         "timezone": account.timezone,
-        "positions": known.positions.model_dump(),
+        "positions": family.positions.model_dump(),
         "account": document_of(account),
         "parent": _parent(resources, account),
         "children": [document_of(child) for child in _newest(children)],
         **funds,
-        "unbilled": unbilled_settled(known, settlement, id),
+        "unbilled": unbilled_settled(family, settlement, id),
         "accountPlans": [document_of(plan) for plan in attached],
         "plans": [document_of(plan) for plan in plans],
         "planTemplates": [document_of(template) for template in templates],

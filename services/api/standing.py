@@ -66,7 +66,7 @@ class Standing:
 
     def _found_whole(self, identity: str, generations: Generations) -> None:
         self._moved(generations)
-        self._fence.found(identity)
+        self._fence.compared(identity)
         if self.looked.is_set() and self.broken is not None:
             _log.info("whole_again", was=str(self.broken))
         self.broken = None
@@ -79,6 +79,6 @@ class Standing:
             return
         if str(error) != str(self.broken):
             _log.error("broken", why=str(error))
-        self._fence.found(None)
+        self._fence.compared(None)
         self.broken = error
         self.looked.set()

@@ -80,39 +80,39 @@ class StatementShown(Shown):
     note: str | None = None
 
 
-def statement_document(one: Statement) -> dict[str, Any]:
+def statement_document(statement: Statement) -> dict[str, Any]:
     """The statement as `StatementShown` has it."""
     document = {
-        "billId": one.bill_id,
-        "number": one.number,
-        "status": "PENDING" if one.pending else "APPROVED",
-        "invoiceDate": one.issued,
-        "dueDate": one.due,
-        "firstDay": one.first,
-        "lastDay": one.last,
-        "currency": one.currency,
-        "locale": one.locale,
-        "accountCode": one.buyer_code,
-        "purchaseOrderNumber": one.order_number,
-        "seller": None if one.seller is None else _party(one.seller),
-        "buyer": _party(one.buyer),
-        "lines": [_line(line) for line in one.lines],
-        "groups": [_group(group) for group in one.groups],
-        "net": one.net,
-        "tax": None if one.tax is None else asdict(one.tax),
-        "total": one.total,
-        "note": one.note,
+        "billId": statement.bill_id,
+        "number": statement.number,
+        "status": "PENDING" if statement.pending else "APPROVED",
+        "invoiceDate": statement.issued,
+        "dueDate": statement.due,
+        "firstDay": statement.first,
+        "lastDay": statement.last,
+        "currency": statement.currency,
+        "locale": statement.locale,
+        "accountCode": statement.buyer_code,
+        "purchaseOrderNumber": statement.order_number,
+        "seller": None if statement.seller is None else _party(statement.seller),
+        "buyer": _party(statement.buyer),
+        "lines": [_line(line) for line in statement.lines],
+        "groups": [_group(group) for group in statement.groups],
+        "net": statement.net,
+        "tax": None if statement.tax is None else asdict(statement.tax),
+        "total": statement.total,
+        "note": statement.note,
     }
     return _given(document)
 
 
-def _party(one: Party) -> dict[str, Any]:
+def _party(party: Party) -> dict[str, Any]:
     document = {
-        "name": one.name,
-        "address": one.address.model_dump(by_alias=True, exclude_none=True) or None,
-        "taxNumber": one.tax_number,
-        "registrationNumber": one.registration_number,
-        "emailAddress": one.email_address,
+        "name": party.name,
+        "address": party.address.model_dump(by_alias=True, exclude_none=True) or None,
+        "taxNumber": party.tax_number,
+        "registrationNumber": party.registration_number,
+        "emailAddress": party.email_address,
     }
     return _given(document)
 
@@ -138,11 +138,11 @@ def _line(line: Line) -> dict[str, Any]:
     return _given(document)
 
 
-def _group(one: Group) -> dict[str, Any]:
+def _group(group: Group) -> dict[str, Any]:
     document = {
-        "title": one.title,
-        "childAccountCode": one.account or None,
-        "sequenceNumbers": [line.number for line in one.lines],
+        "title": group.title,
+        "childAccountCode": group.account or None,
+        "sequenceNumbers": [line.number for line in group.lines],
     }
     return _given(document)
 

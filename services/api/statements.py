@@ -22,11 +22,11 @@ from services.api.wire import answer, encode
 from services.billing.life import load_life
 from services.commands.table import KINDS
 from services.concurrency import compute
+from services.statement.as_issued import read_statement
 from services.statement.page import page_of
 from services.statement.paper import paper_of
-from services.statement.reading import read_statement
+from services.statement.spreadsheet import table_of
 from services.statement.statement import Statement
-from services.statement.table import table_of
 from services.statement.ubl import ubl_of
 
 router = organization_router("bills")

@@ -12,16 +12,16 @@ from events.envelope import NAMESPACE
 from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, Settlement, issue, unbilled, unbilled_by
 from services.api.answers import Preview
+from services.api.as_known import KNOWN_AT, family_known
 from services.api.bill_documents import preview_documents
 from services.api.calls import Caller, organization_router
 from services.api.families import family_of
-from services.api.known import KNOWN_AT, family_known
 from services.api.parameters import Day
 from services.api.wire import answer
 from services.billing.bill_document import bill_document, names_in, referred_ids, unpriced_documents
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.past.known import KnownFamily
+from services.readside.past.known_family import KnownFamily
 
 router = organization_router("bills")
 
@@ -44,8 +44,8 @@ async def get_unbilled(
     the account's snapshot. With `knownAt`: of what had arrived, and was not billed, at a moment.
     """
     if known_at is not None:
-        known = await family_known(call, "account", account, as_of, known_at)
-        bills, unpriced = await compute(call.organization, _unbilled, known, account, as_of or known.today)
+        family = await family_known(call, "account", account, as_of, known_at)
+        bills, unpriced = await compute(call.organization, _unbilled, family, account, as_of or family.today)
         return answer(preview_of(await preview_documents(call, bills), account, unpriced))
     loaded = await family_of(call, account)
     bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, as_of or loaded.today)
@@ -57,12 +57,12 @@ def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -
     return previewed_bills(drafts, loaded.positions), unpriced_documents(loaded.family, loaded.resources, account)
 
 
-def unbilled_settled(known: KnownFamily, settlement: Settlement, account: str) -> dict[str, Any]:
+def unbilled_settled(family: KnownFamily, settlement: Settlement, account: str) -> dict[str, Any]:
     """All that is settled and that no bill dated by the settlement's day has charged; names are those of then."""
-    bills = previewed_bills(unbilled_by(settlement, account), known.positions)
-    names = names_in(known.resources, referred_ids(bills))
+    bills = previewed_bills(unbilled_by(settlement, account), family.positions)
+    names = names_in(family.resources, referred_ids(bills))
     documents = [bill_document(bill, names, None) for bill in bills]
-    return preview_of(documents, account, unpriced_documents(settlement.family, known.resources, account))
+    return preview_of(documents, account, unpriced_documents(settlement.family, family.resources, account))
 
 
 def previewed_bills(drafts: Sequence[DraftBill], positions: Positions) -> list[BillIssued]:

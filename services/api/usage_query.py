@@ -23,7 +23,7 @@ from services.api.shown import Shown
 from services.api.wire import answer
 from services.billing.stored_bills import read_names
 from services.commands.catalog_rules import category_of
-from services.commands.errors import InvalidField, UnknownReference
+from services.commands.refused import InvalidField, UnknownReference
 from services.readside.live import reading_live
 from services.readside.usage_sums import Span, SumAsked, SumKey, after, merged, read_sums
 from services.store.listing import aggregations_of, named
@@ -142,8 +142,8 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
         body = sent.read().body
     await call.waiter.until_commands_projected()
     async with reading_live(call.postgres) as connection:
-        asked = await _asked(connection, call, body)
-        answers = [await read_sums(connection, call.organization, question, body.limit + 1) for question in asked]
+        questions = await _questions(connection, call, body)
+        answers = [await read_sums(connection, call.organization, question, body.limit + 1) for question in questions]
         keys = merged(answers)
         accounts = sorted({key.account_id for key in keys if key.account_id})
         names = await read_names(connection, call.organization, accounts)
@@ -151,7 +151,7 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
     return answer({"data": data, "hasMoreData": len(keys) > body.limit})
 
 
-async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
+async def _questions(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
     """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
 
     async def existing(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:

@@ -15,17 +15,17 @@ from events.resources.bounds import Text, items
 from projections.calendar import local_day
 from projections.entities import AccountEntity
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, in_turn, once_by_itself
+from services.api.commanding import in_turn, once_by_itself
 from services.api.corrected import in_money
 from services.api.correction_answers import VoidedMatching
 from services.api.families import family_of
 from services.api.sent import Body, Sent
 from services.billing.run import through_of
-from services.commands.correction_rules import LoggedUsage, void
-from services.commands.errors import InvalidField
+from services.commands.correction_rules import LoggedUsage, stands_of, void
+from services.commands.refused import InvalidField
 from services.corrections.choosing import CHOSEN_MAX, Change, Conditions, choose
-from services.corrections.correcting import Author, correct
-from services.corrections.finding import account_called, meter_called
+from services.corrections.correct import Author, correct, corrections_of
+from services.corrections.usage_in_log import account_called, meter_called
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.validate import MAX_ID_LENGTH
 
@@ -125,15 +125,10 @@ async def _void(call: Call, events: Sequence[LoggedUsage], reason: str | None) -
     for start in range(0, len(events), _AT_ONCE):
         part = events[start : start + _AT_ONCE]
 
-        async def voided(turn: Turn, part: Sequence[LoggedUsage] = part) -> None:
+        async with in_turn(call) as turn:
+            connection, generations = turn.connection, call.api.generations
             author = Author(turn.now, call.actor, call.correlation)
             for event in part:
-                await correct(
-                    turn.connection,
-                    event,
-                    lambda stands, event=event: void(event, stands, reason),  # type: ignore[misc]
-                    author,
-                    call.api.generations,
-                )
-
-        await in_turn(call, voided)
+                earlier = await corrections_of(connection, event, generations)
+                fact = void(event, stands_of(event, earlier), reason)
+                await correct(connection, event, earlier, fact, author, generations)

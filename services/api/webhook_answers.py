@@ -11,7 +11,7 @@ from events.resources.webhooks import Webhook
 from services.api.events import EventAnswer
 from services.api.shown import Shown, answer_of
 from services.webhooks.deliveries import Status
-from services.webhooks.keeping import OVERLAP_MAX_HOURS
+from services.webhooks.kept_secrets import OVERLAP_MAX_HOURS
 from services.webhooks.signing import BYTES_LEAST, BYTES_MOST, is_secret
 
 _SECRET = f"must be whsec_ and {BYTES_LEAST} to {BYTES_MOST} bytes in base64"

@@ -17,7 +17,7 @@ from services.api.shown import listed
 from services.api.webhook_answers import DeliveriesReplay, DeliveryShown, ReplayedShown
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer, encode
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.store.listing import Condition
 from services.webhooks.deliveries import (
     HAS_STATUS,
@@ -52,10 +52,10 @@ async def test(call: Caller, id: str, sent: Annotated[Unread, Depends(Anything()
         body = encode({"type": TEST, "timestamp": turn.now, "data": data}).decode()
         delivery = New(f"msg_{made.replace('-', '')}", None, TEST, made, body)
         await add(turn.connection, call.organization, id, [delivery])
-        found = await get_delivery(turn.connection, call.organization, id, delivery.id)
-        if found is None:
+        stored = await get_delivery(turn.connection, call.organization, id, delivery.id)
+        if stored is None:
             raise InvalidField(field="id", rule="names a destination that has no secret: rotate it first")
-        return _document(found)
+        return _document(stored)
 
     return await once(call, sent, work)
 
@@ -71,8 +71,10 @@ async def list_deliveries(
     async with call.looking() as connection:
         await existing(connection, call.organization, KIND, id)
         conditions = [*wanted, *page.older("d.number")]
-        found = await page_of_deliveries(connection, call.organization, id, conditions, page.fetched)
-    return page.answer([_document(one) for one in page.shown(found)], found, lambda delivery: delivery.number)
+        deliveries = await page_of_deliveries(connection, call.organization, id, conditions, page.fetched)
+    return page.answer(
+        [_document(delivery) for delivery in page.shown(deliveries)], deliveries, lambda delivery: delivery.number
+    )
 
 
 @router.post(f"{_DELIVERIES}/replay", response_model=ReplayedShown)
@@ -96,7 +98,9 @@ async def get_one(call: Caller, id: str, deliveryId: str) -> Response:
     """A delivery, with what is sent."""
     async with call.looking() as connection:
         await existing(connection, call.organization, KIND, id)
-        return answer(_document(_found(await get_delivery(connection, call.organization, id, deliveryId), deliveryId)))
+        return answer(
+            _document(_require(await get_delivery(connection, call.organization, id, deliveryId), deliveryId))
+        )
 
 
 @router.post(f"{_DELIVERIES}/{{deliveryId}}/replay", response_model=DeliveryShown)
@@ -106,16 +110,16 @@ async def replay_one(call: Caller, id: str, deliveryId: str, sent: Annotated[Unr
     async def work(turn: Turn) -> dict[str, Any]:
         await existing(turn.connection, call.organization, KIND, id)
         organization, connection = call.organization, turn.connection
-        found = _found(await get_delivery(connection, organization, id, deliveryId), deliveryId)
-        if found.status not in ("DELIVERED", "DEAD"):
+        delivery = _require(await get_delivery(connection, organization, id, deliveryId), deliveryId)
+        if delivery.status not in ("DELIVERED", "DEAD"):
             raise InvalidField(field="deliveryId", rule="must be of a delivery that was made, or given up")
         await send_again(connection, organization, id, [deliveryId])
-        return _document(_found(await get_delivery(connection, organization, id, deliveryId), deliveryId))
+        return _document(_require(await get_delivery(connection, organization, id, deliveryId), deliveryId))
 
     return await once(call, sent, work)
 
 
-def _found(delivery: Delivery | None, id: str) -> Delivery:
+def _require(delivery: Delivery | None, id: str) -> Delivery:
     if delivery is None:
         raise UnknownResource(kind="delivery", id=id)
     return delivery

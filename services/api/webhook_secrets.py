@@ -15,9 +15,9 @@ from services.api.sent import Body, Sent
 from services.api.webhook_answers import SecretBody, SecretShown, SecretsShown
 from services.api.webhooks import KIND, PATH
 from services.api.wire import answer
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.webhooks.destinations import put_destination
-from services.webhooks.keeping import OVERLAP, KeptSecret, end_secret, list_secrets, replace_secret
+from services.webhooks.kept_secrets import OVERLAP, KeptSecret, end_secret, list_secrets, replace_secret
 from services.webhooks.signing import BYTES, secret_of
 
 router = organization_router(KIND.path)
@@ -59,11 +59,10 @@ async def rotate(
 async def end(call: Caller, id: str, secretId: str) -> Response:
     """End a secret that was replaced, at once."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KIND, id)
-        return _document(await end_secret(turn.connection, call.organization, id, secretId))
-
-    return answer(await in_turn(call, work))
+        ended = await end_secret(turn.connection, call.organization, id, secretId)
+    return answer(_document(ended))
 
 
 def _document(secret: KeptSecret) -> dict[str, Any]:

@@ -22,12 +22,12 @@ from services.api.sent import Body, Sent
 from services.api.webhook_answers import SIGNED, Credentials, WebhookBody, WebhookShown
 from services.api.wire import answer, document_of
 from services.commands.bodies import parse_model, unread_of
-from services.commands.errors import InvalidField
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError
 from services.webhooks.destinations import DESTINATIONS_MAX, count_destinations, drop_destination, put_destination
-from services.webhooks.keeping import OVERLAP, replace_secret
+from services.webhooks.kept_secrets import OVERLAP, replace_secret
 from services.webhooks.signing import BYTES, secret_of
 
 KIND = KINDS["webhook"]
@@ -67,16 +67,14 @@ async def update(call: Caller, id: str, sent: Annotated[Sent[Any], Depends(_UPDA
     """Change a webhook destination. A secret that is given and is another one takes the place of the one before, which
     is good for a day yet."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KIND, id)
         given = sent.read()
         body, credentials = _read(given.document)
         entity = await _changed(turn, id, body, given.version)
         if credentials.secret is not None:
             await _replace(turn, id, credentials.secret)
-        return _document(entity)
-
-    return await once(call, sent, work)
+    return answer(_document(entity))
 
 
 @router.put(f"{PATH}/{{id}}/active", response_model=WebhookShown, name="switch webhook")
@@ -86,25 +84,22 @@ async def switch(call: Caller, id: str, active: Annotated[bool, Depends(Flag("ac
     What waits for it goes on waiting meanwhile; what happens then is not sent.
     """
 
-    async def work(turn: Turn) -> dict[str, Any]:
-        entity = await existing(turn.connection, call.organization, KIND, id)
-        body = entity.body.model_copy(update={"active": active})
-        return _document(await _changed(turn, id, body, entity.version))
-
-    return answer(await in_turn(call, work))
+    async with in_turn(call) as turn:
+        before = await existing(turn.connection, call.organization, KIND, id)
+        body = before.body.model_copy(update={"active": active})
+        entity = await _changed(turn, id, body, before.version)
+    return answer(_document(entity))
 
 
 @router.delete(f"{PATH}/{{id}}", response_model=WebhookShown, name="delete webhook")
 async def delete(call: Caller, id: str) -> Response:
     """Delete a webhook destination, with its secrets and all deliveries to it."""
 
-    async def work(turn: Turn) -> dict[str, Any]:
+    async with in_turn(call) as turn:
         entity = await existing(turn.connection, call.organization, KIND, id)
         await turn.execute(DeleteResource(KIND.name, id, False, False, turn.now))
         await drop_destination(turn.connection, call.organization, id)
-        return _document(entity)
-
-    return answer(await in_turn(call, work))
+    return answer(_document(entity))
 
 
 def _read(document: Mapping[str, Any]) -> tuple[Webhook, Credentials]:

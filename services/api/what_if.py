@@ -17,7 +17,7 @@ from services.api.sent import Body, Sent
 from services.api.shown import Shown
 from services.api.wire import answer
 from services.billing.run import through_of
-from services.commands.what_if import supposed_family
+from services.commands.supposed import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 from services.store.execute import now_of

@@ -18,7 +18,7 @@ from events.resources.base import Model
 from events.resources.bounds import NO_NUL
 from projections.entities import Entity
 from services.api.funds import added_to
-from services.commands.errors import InvalidField, shortened
+from services.commands.refused import InvalidField, shortened
 from services.personal.sealed import MARK, is_sealed
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import click
 import structlog
 import uvloop
 
-from services.archive.errors import with_extra
+from services.archive.defects import with_extra
 from services.concurrency import cancel_all, first_of
 from services.outage import until_stopped
 from services.run.settings import Settings, load_settings
@@ -62,7 +62,7 @@ def keep(place: str, follow: bool, seconds: float) -> None:
 
 async def _once(settings: Settings, url: str) -> None:
     with with_extra():
-        from services.archive.keeping import Archiver
+        from services.archive.archiver import Archiver
         from services.archive.place import FilePlace
     kept = await Archiver(await known_kafka(settings), FilePlace(url)).keep()
     for topic, records in kept.items():
@@ -71,7 +71,7 @@ async def _once(settings: Settings, url: str) -> None:
 
 async def _follow(settings: Settings, url: str, seconds: float) -> None:
     with with_extra():
-        from services.archive.keeping import Archiver
+        from services.archive.archiver import Archiver
         from services.archive.place import FilePlace
     place = FilePlace(url)
     sight = open_port("archive", settings.sight_host, settings.sight_port, settings.sight_live_seconds)

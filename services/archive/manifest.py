@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
-from services.archive.errors import BrokenArchiveError
+from services.archive.defects import BrokenArchiveError
 from services.kafka import Mark
 
 #: What is kept, in the order in which ends are asked for. What was signed speaks of records of the log, and these of

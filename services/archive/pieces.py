@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from events.topics import GAP_HEADER
-from services.archive.errors import BrokenArchiveError
+from services.archive.defects import BrokenArchiveError
 from services.archive.manifest import Manifest, Piece
 from services.archive.place import FilePlace
 from services.kafka import FetchedRecord, Mark, bytes_of_name, digest_of

@@ -10,7 +10,7 @@ from typing import IO, Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from services.archive.errors import PlaceAwayError, PlaceError
+from services.archive.defects import PlaceAwayError, PlaceError
 
 _PART = ".part"
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from events.topics import GAP_HEADER, TOPICS, USAGE
-from services.archive.errors import NotEmptyError, PartitionsDifferError, StampedError
+from services.archive.defects import NotEmptyError, PartitionsDifferError, StampedError
 from services.archive.manifest import Manifest, Piece
 from services.archive.pieces import Kept, read_piece, records_of
 from services.archive.place import FilePlace
-from services.archive.reading import load_all
+from services.archive.read_back import load_all
 from services.kafka import BatchWriter, Cluster, FetchedRecord, KafkaAdmin, LogReader, Record, digest_of
 from services.migrate.topics import let_writers_stamp
 

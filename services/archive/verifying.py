@@ -14,15 +14,15 @@ from typing import NamedTuple
 from events.topics import CATALOG, EVENTS, TREE_HEADS
 from projections.clock import QUARTER
 from projections.proof.segments import tick_of
-from services.archive.counting import counts_of, folders, partitions
-from services.archive.errors import BrokenArchiveError, NoArchiveError
+from services.archive.defects import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
+from services.archive.partition_counts import counts_of, folders, partitions
 from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.proof.checking import Check
 from services.proof.head import read_head
-from services.proof.keeping import Published, series_of
+from services.proof.heads_topic import Published, series_of
 
 #: The ticks of the log are so far apart, and what stands before one is signed within seconds.
 _QUARTER_MS = QUARTER // timedelta(milliseconds=1)

@@ -21,7 +21,7 @@ from services.audit.checkpoint import Checkpoint, Seal, keep
 from services.audit.conservation import sum_of_residues
 from services.audit.foreign import foreign_records
 from services.audit.hashes import Behind, digest_of, first_difference
-from services.audit.partition import PartitionAudit, Proved, Schemas, Stretch
+from services.audit.partition_audit import PartitionAudit, Proved, Schemas, Stretch
 from services.audit.proving import Plan, checkpoint_of, earlier_checkpoints, other_history, plan_of
 from services.audit.report import Report
 from services.continuity.guard import Guard

@@ -110,14 +110,14 @@ def _check_reached(checkpoint: Checkpoint, positions: Mapping[int, Position]) ->
 
 async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
     """The log reaches as far, has the same record there, and the same catalog. Raises: Suspicious."""
-    known = [
+    positions = [
         Known(EVENTS, segment.partition, segment.next_offset, mark_of_fact(segment.mark))
         for segment in checkpoint.segments
     ]
-    known.append(Known(CATALOG, 0, checkpoint.catalog_offset, None))
+    positions.append(Known(CATALOG, 0, checkpoint.catalog_offset, None))
     try:
-        await check_ends(reader, known)
-        await check_records(reader, known)
+        await check_ends(reader, positions)
+        await check_records(reader, positions)
     except BreakError as error:
         raise Suspicious(error) from error
     if await digest_between(reader, CATALOG, 0, 0, checkpoint.catalog_offset) != checkpoint.catalog_digest:

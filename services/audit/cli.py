@@ -82,9 +82,9 @@ async def _audit(from_checkpoint: bool, processes: int) -> Report:
     return await _with_bar("audit", settings, run)
 
 
-async def _audit_and_note(postgres: Postgres, cluster: Cluster, **asked: Any) -> Report:
-    """What was found stands in the database, where processes that run show it. `asked`: as `audit` takes it."""
-    report = await run_audit(postgres, cluster, **asked)
+async def _audit_and_note(postgres: Postgres, cluster: Cluster, **options: Any) -> Report:
+    """What was found stands in the database, where processes that run show it. `options`: as `audit` takes it."""
+    report = await run_audit(postgres, cluster, **options)
     async with postgres.connection() as connection:
         await note_pass(
             connection,

@@ -10,7 +10,7 @@ from projections.readmodels.positions import Position
 from services.audit.beginning import Refused
 from services.audit.checkpoint import Checkpoint, Seal, Segment, next_number, program_version, published_tokens
 from services.audit.history import SCHEME, digest_between
-from services.audit.partition import Proved, Stretch
+from services.audit.partition_audit import Proved, Stretch
 from services.kafka import Cluster, LogReader
 from services.store.generations import Generations
 

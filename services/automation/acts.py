@@ -64,5 +64,5 @@ def acted(due: Due, rule: Entity[Any], found: Decimal, **more: Any) -> Automatic
 
 def placed(organization: str, fact: AutomaticRuleActed, account: AccountEntity, now: datetime) -> NewEvent:
     """The fact in its stream, which has one version, and in the account's partition."""
-    actor, place = rule_actor(fact.rule_code), (now, account.id, account.partition)
-    return NewEvent(organization, stream_of(fact), 1, fact, *place, correlation=fact.id, actor=actor)
+    actor, at_account = rule_actor(fact.rule_code), (now, account.id, account.partition)
+    return NewEvent(organization, stream_of(fact), 1, fact, *at_account, correlation=fact.id, actor=actor)

@@ -11,7 +11,7 @@ from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity,
 from projections.resources import Resources
 from services.automation.acts import Due, acted, placed
 from services.commands.automation_rules import Fund, top_up_commands
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.postgres import Postgres
 from services.store.events import append, stream_version
 from services.store.execute import execute, load_locked, now_of

@@ -18,13 +18,13 @@ from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
 from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
 from services.billing.selection import BillRequest
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import Turns, compute
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.live import reading_live
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.store.execute import now_of, organization_time
 from services.store.view import load_config
 

@@ -12,7 +12,7 @@ from services.billing.selection import BillRequest, Selection
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.store.execute import organization_time
@@ -68,8 +68,8 @@ async def _bill(process: Process, organization: str, through: date, accounts: tu
             if (await load_config(connection, organization)).config is None:
                 raise UnknownOrganizationError(organization)
 
-        async def clock(asked: str) -> datetime:
-            return await organization_time(postgres, asked)
+        async def clock(organization: str) -> datetime:
+            return await organization_time(postgres, organization)
 
         run = BillRun(postgres, Waiter(watcher), clock)
         issued = opened = 0

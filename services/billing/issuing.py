@@ -19,7 +19,7 @@ from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.store.events import NewEvent, append, bills_of, fact_room, lock_appends, stream_versions
 from services.store.generations import load_generations
 from services.store.invoice_numbers import take_invoice_numbers

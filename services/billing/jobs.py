@@ -1,56 +1,20 @@
 """Table `store.bill_jobs`: what was asked of the bill run, and how far it is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
 from events.actors import BILLING
-from services.commands.errors import CommandError
-from services.failures import ExpectedFailure, Worded
+from services.commands.refused import CommandError
+from services.failures import ExpectedFailure
+from services.jobs.table import Job, JobTable
+from services.postgres.locks import Lock
 
 #: What a job may be: not finished, or finished.
 OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
 STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
-#: Jobs of one organization that may be unfinished at once.
-RUNNING_MAX = 10
-_IS_OPEN = f"status IN {OPEN_STATUSES}"
-_COLUMNS = (
-    "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
-    " created, modified, created_by, modified_by"
-)
-_INSERT = f"""
-INSERT INTO store.bill_jobs (organization, id, request, through, created, modified, created_by, modified_by)
-VALUES ($1, $2, $3::json, $4, $5, $5, $6, $6) RETURNING {_COLUMNS}
-"""
-_GET = f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE organization = $1 AND id = $2"
-_LIST = f"""
-SELECT {_COLUMNS} FROM store.bill_jobs
-WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = ANY($3::text[])
-ORDER BY sequence DESC LIMIT $4
-"""
-_OPEN = (
-    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE {_IS_OPEN}"
-    " ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
-)
-_COUNT_OPEN = f"SELECT count(*) FROM store.bill_jobs WHERE {_IS_OPEN}"
-_RUNNING = f"SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND {_IS_OPEN}"
-_MOVE = f"""
-UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
-    failures = CASE WHEN $3 = 'INITIALIZING' THEN '[]' ELSE failures || $7::jsonb END, modified = $8,
-    modified_by = '{BILLING}', version = version + 1
-WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING status
-"""
-_NOTE = f"""
-UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[],
-    failures = failures || $5::jsonb, modified = $6, modified_by = '{BILLING}'
-WHERE organization = $1 AND id = $2
-"""
-_CANCEL = f"""
-UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, modified_by = $4, version = version + 1
-WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING {_COLUMNS}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +33,24 @@ class Failure:
         return {name: id for name, id in named.items() if id is not None} | {"message": message}
 
 
-class TooManyJobsError(Worded):
-    """{limit} bill jobs of this organization are running already; wait for one to end"""
-
-    def __init__(self) -> None:
-        super().__init__(limit=RUNNING_MAX)
-
-
 @dataclass(frozen=True, slots=True)
-class BillJob:
-    """A row of the table; `settled` of `total` root accounts are done."""
+class BillJob(Job):
+    """`settled` of `total` root accounts are done."""
 
-    organization: str
-    id: str
-    sequence: int
-    version: int
-    status: str
-    request: dict[str, Any]
     through: date
     total: int
     settled: int
     bill_ids: tuple[str, ...]
     #: What could not be billed: `accountId` or `billId`, and `message`. Taken up anew, a job forgets them.
     failures: tuple[dict[str, Any], ...]
-    created: datetime
-    modified: datetime
-    #: Who asked for it, and who changed it last: who cancelled it, or the bill run.
-    created_by: str | None
+    #: Who changed it last: who asked for it or cancelled it, or the bill run.
     modified_by: str | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """As Postgres gives it."""
+        parsed = {"request": json.loads(row["request"]), "failures": tuple(json.loads(row["failures"]))}
+        return cls(**{**row, "bill_ids": tuple(row["bill_ids"])} | parsed)
 
     @property
     def recalculates(self) -> tuple[str, ...]:
@@ -104,9 +58,26 @@ class BillJob:
         return tuple(self.request.get("billIds") or ())
 
 
-def _job(row: Any) -> BillJob:
-    parsed = {"request": json.loads(row["request"]), "failures": tuple(json.loads(row["failures"]))}
-    return BillJob(**{**row, "bill_ids": tuple(row["bill_ids"])} | parsed)
+BILL_JOBS = JobTable("store.bill_jobs", "bill jobs", BillJob, OPEN_STATUSES, Lock.BILL_JOB)
+_INSERT = f"""
+INSERT INTO store.bill_jobs (organization, id, request, through, created, modified, created_by, modified_by)
+VALUES ($1, $2, $3::json, $4, $5, $5, $6, $6) RETURNING {BILL_JOBS.columns}
+"""
+_MOVE = f"""
+UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
+    failures = CASE WHEN $3 = 'INITIALIZING' THEN '[]' ELSE failures || $7::jsonb END, modified = $8,
+    modified_by = '{BILLING}', version = version + 1
+WHERE organization = $1 AND id = $2 AND {BILL_JOBS.is_open} RETURNING status
+"""
+_NOTE = f"""
+UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[],
+    failures = failures || $5::jsonb, modified = $6, modified_by = '{BILLING}'
+WHERE organization = $1 AND id = $2
+"""
+_CANCEL = f"""
+UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, modified_by = $4, version = version + 1
+WHERE organization = $1 AND id = $2 AND {BILL_JOBS.is_open} RETURNING {BILL_JOBS.columns}
+"""
 
 
 async def create_job(
@@ -119,36 +90,7 @@ async def create_job(
     actor: str | None = None,
 ) -> BillJob:
     """Remember a job that the actor asked for; it runs once the transaction is committed."""
-    return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now, actor))
-
-
-async def get_job(connection: Any, organization: str, id: str) -> BillJob | None:
-    """The job, if it exists."""
-    row = await connection.fetchrow(_GET, organization, id)
-    return None if row is None else _job(row)
-
-
-async def list_jobs(
-    connection: Any, organization: str, before: int | None, statuses: Sequence[str], limit: int
-) -> list[BillJob]:
-    """Newest first, those of these statuses created before sequence `before`."""
-    return [_job(row) for row in await connection.fetch(_LIST, organization, before, statuses, limit)]
-
-
-async def open_jobs(connection: Any) -> list[BillJob]:
-    """Jobs that are not finished, together by organization: what a killed process left goes on. Oldest first."""
-    return [_job(row) for row in await connection.fetch(_OPEN)]
-
-
-async def count_open(connection: Any) -> int:
-    """How many jobs are not finished."""
-    return int(await connection.fetchval(_COUNT_OPEN))
-
-
-async def check_room(connection: Any, organization: str) -> None:
-    """Raises: TooManyJobsError if RUNNING_MAX of the organization's jobs are not finished."""
-    if await connection.fetchval(_RUNNING, organization) >= RUNNING_MAX:
-        raise TooManyJobsError
+    return BillJob.of(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now, actor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,4 +127,4 @@ async def cancel_job(
 ) -> BillJob | None:
     """Cancel a job that is not finished; None if there is no such job. Bills it has issued stay."""
     row = await connection.fetchrow(_CANCEL, organization, id, now, actor)
-    return None if row is None else _job(row)
+    return None if row is None else BillJob.of(row)

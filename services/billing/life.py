@@ -24,9 +24,9 @@ from events.facts.bills import (
 from events.resources.charges import Memo
 from projections.settlement import PendingBill
 from projections.settlement.billed import evolve_pending
-from services.commands.errors import CommandError, UnknownResource
+from services.commands.refused import CommandError, UnknownResource
+from services.store.conditions import OF_BILL
 from services.store.events import NewEvent, append, bills_of, stream_version
-from services.store.finding import OF_BILL
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 

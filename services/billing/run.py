@@ -10,13 +10,13 @@ import structlog
 from events.facts.bills import BillFact
 from services.billing.approving import recalculate_bill
 from services.billing.issuing import Settled, issue_page, settle_page
-from services.billing.jobs import BillJob, Done, Failure, get_job, move_job, note_done
+from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, note_done
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
 from services.failures import Passing
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
 
 log = structlog.get_logger(__name__)
@@ -83,10 +83,10 @@ class BillRun:
     async def give_up(self, job: BillJob, error: Exception) -> None:
         """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""
         async with self._postgres.connection() as connection:
-            known = await get_job(connection, job.organization, job.id)
-        if known is not None:
+            job_now = await BILL_JOBS.get(connection, job.organization, job.id)
+        if job_now is not None:
             left_out = Done(bill_ids=await self._left_out(job), failures=[Failure(error)])
-            await self._move(job, "COMPLETE", known.total, known.settled, left_out)
+            await self._move(job, "COMPLETE", job_now.total, job_now.settled, left_out)
 
     async def _total(self, job: BillJob) -> int:
         if job.recalculates:
@@ -124,10 +124,10 @@ class BillRun:
     async def _left_out(self, job: BillJob) -> list[str]:
         """Bills that a process appended for the job and was killed before it could note them."""
         async with self._postgres.connection() as connection:
-            job_now = await get_job(connection, job.organization, job.id)
+            job_now = await BILL_JOBS.get(connection, job.organization, job.id)
             rows = await connection.fetch(_APPENDED, job.organization, job.id)
-        known = set(job_now.bill_ids) if job_now else set()
-        return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in known]
+        billed = set(job_now.bill_ids) if job_now else set()
+        return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in billed]
 
     async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[list[BillFact], None]:
         """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
@@ -187,7 +187,7 @@ class BillRun:
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:
-            job_now = await get_job(connection, job.organization, job.id)
+            job_now = await BILL_JOBS.get(connection, job.organization, job.id)
             if job_now is None:
                 return False
             now, done = datetime.now(UTC), done or Done()

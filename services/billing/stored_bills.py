@@ -23,8 +23,8 @@ from services.readside.bill_rows import bill_with, lines_of_bills
 from services.readside.family_now import catalog_of, read_catalog
 from services.readside.live import reading_live
 from services.readside.past.cut import BILL_IS_KNOWN, Cut, facts_known
-from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.past.known_family import KnownFamily, load_known
+from services.readside.waiter import Waiter
 from services.store.listing import Condition, Search
 
 _BILLS = """
@@ -126,7 +126,7 @@ async def bills_known(postgres: Postgres, organization: str, wanted: Search, cut
     Raises what the conditions of the search may.
     """
     arguments: list[Any] = [organization]
-    known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
-    query = f"{_BILLS_KNOWN}{known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
+    as_known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)
+    query = f"{_BILLS_KNOWN}{as_known.placed(arguments)} ORDER BY position DESC LIMIT {wanted.size}"
     async with reading_live(postgres) as connection:
         return [(row["bill_id"], row["position"]) for row in await connection.fetch(query, *arguments)]

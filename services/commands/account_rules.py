@@ -19,9 +19,9 @@ from projections.rating.index import FamilyIndex, index_families, plans_of
 from projections.resources import Resources
 from services.commands.bodies import described
 from services.commands.checks import check_term, existing
-from services.commands.errors import InvalidField, KeepsNoKeys, OverlappingPlan
 from services.commands.kind import Kind, value_of
 from services.commands.messages import ForgetAccount
+from services.commands.refused import InvalidField, KeepsNoKeys, OverlappingPlan
 from services.commands.table import KINDS
 
 MAX_CHILDREN = 999
@@ -54,7 +54,7 @@ def account_created(resources: Resources, id: str, body: Account, partitions: in
 def forget(resources: Resources, command: ForgetAccount) -> AccountForgotten:
     """The fact by which the keys are destroyed. Raises: UnknownResource, KeepsNoKeys."""
     account = existing(resources, KINDS["account"], command.id)
-    if resources.configured is None or not resources.configured.keeps_keys:
+    if not resources.keeps_keys:
         raise KeepsNoKeys(organization=resources.organization)
     told = {} if command.reason is None else {"reason": command.reason}
     return AccountForgotten(id=account.id, version=account.version + 1, key_ids=command.key_ids, **told)

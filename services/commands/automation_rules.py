@@ -17,8 +17,8 @@ from events.resources.charges import AccountCharge
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from projections.resources import Resources
 from services.commands.checks import check_precision
-from services.commands.errors import CommandError, InvalidField
 from services.commands.messages import ByRule, Command, CreateResource, TopUpCommitment, TransactBalance
+from services.commands.refused import CommandError, InvalidField
 
 Fund = CommitmentEntity | BalanceEntity
 #: Characters of a rule's code in the code of a fee that it puts on an account.

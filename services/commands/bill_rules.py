@@ -9,7 +9,7 @@ from events.resources.charges import Memo
 from events.resources.organization import BillConfig
 from projections.entities import Entity
 from services.commands.checks import check_precision, check_term
-from services.commands.errors import CommandError, InvalidField
+from services.commands.refused import CommandError, InvalidField
 
 
 class BillsPending(CommandError):

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from events.resources.base import Day, Model, Resource
 from events.resources.bounds import FROM_CLIENT
-from services.commands.errors import InvalidBody, InvalidField, shortened
 from services.commands.kind import ANSWERED, Kind
+from services.commands.refused import InvalidBody, InvalidField, shortened
 from services.commands.table import KINDS
 from services.words import rule_of
 

@@ -24,9 +24,9 @@ from projections.entities import SUPPOSED, Entity, PlanEntity
 from projections.resources import Resources
 from services.commands.account_rules import check_no_overlap, template_of
 from services.commands.checks import check_term
-from services.commands.errors import InvalidField, Referenced
 from services.commands.kind import value_of
 from services.commands.messages import UpdateResource
+from services.commands.refused import InvalidField, Referenced
 from services.commands.table import KINDS
 
 #: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
@@ -40,7 +40,7 @@ _NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
 def check_meter(resources: Resources, body: Meter, current: Entity[Any] | None) -> None:
     """Where personal data is kept under keys, a field names persons from its beginning or never: else some of what is
     kept of it would not be sealed, and who was counted would be counted once more; and never one that bills show."""
-    if current is None or resources.configured is None or not resources.configured.keeps_keys:
+    if current is None or not resources.keeps_keys:
         return
     before = {field.code: field.category for field in current.body.data_fields}
     of_meter = (entity.body for entity in resources.aggregations.values() if entity.body.meter_id == current.id)
@@ -60,11 +60,10 @@ def check_aggregation(resources: Resources, body: Aggregation) -> None:
     if body.aggregation in _NEED_NUMBERS and target not in NUMBERS:
         raise InvalidField(field="targetField", rule=f"must be a number field for {body.aggregation}")
     texts = {field.code for field in meter.data_fields if field.category not in NUMBERS}
-    is_sealed = resources.configured is not None and resources.configured.keeps_keys
     for number, field in enumerate(body.segmented_fields):
         if field not in texts:
             raise InvalidField(field=f"segmentedFields[{number}]", rule="must be a text field of the meter")
-        if is_sealed and category_of(meter, field, "") == "WHO":
+        if resources.keeps_keys and category_of(meter, field, "") == "WHO":
             rule = "must be no field of category WHO: with personalData ERASABLE nobody's name is on a bill"
             raise InvalidField(field=f"segmentedFields[{number}]", rule=rule)
     for number, segment in enumerate(body.segments):

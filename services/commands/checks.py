@@ -10,7 +10,8 @@ from projections.calendar import named_day
 from projections.entities import Entity
 from projections.money import is_whole_minor, minor_digits
 from projections.resources import Resources
-from services.commands.errors import (
+from services.commands.kind import Kind, value_of
+from services.commands.refused import (
     IdInUse,
     InvalidField,
     NotUnique,
@@ -21,7 +22,6 @@ from services.commands.errors import (
     VersionConflict,
     VersionMissing,
 )
-from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
 
 

@@ -25,8 +25,8 @@ from projections.settlement import Billed
 from projections.settlement.billing_periods import billing_grid
 from services.commands.account_rules import check_contract_owner
 from services.commands.checks import check_precision, check_term, check_version, existing
-from services.commands.errors import AlreadyCancelled, InvalidField
 from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance
+from services.commands.refused import AlreadyCancelled, InvalidField
 from services.commands.schedule_rules import check_currency, check_debit, check_debits, schedules_of
 from services.commands.table import KINDS
 

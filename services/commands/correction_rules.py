@@ -9,7 +9,7 @@ from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields, UsageVoided
 from events.facts.usage import UsageRated
 from events.resources.catalog import Meter
-from services.commands.errors import InvalidField, UsageIsVoided
+from services.commands.refused import InvalidField, UsageIsVoided
 
 #: Category of a meter's fields -> the map of a measurement that has them; derived ones have none.
 _MAPS = {

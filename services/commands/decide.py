@@ -47,7 +47,6 @@ from services.commands.checks import (
     check_version,
     existing,
 )
-from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
     AdvanceClock,
@@ -62,6 +61,7 @@ from services.commands.messages import (
     UpdateResource,
 )
 from services.commands.notification_rules import check_rule
+from services.commands.refused import AlreadyUsed
 from services.commands.table import KINDS
 from services.commands.webhook_rules import check_webhook
 

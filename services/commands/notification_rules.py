@@ -2,8 +2,8 @@
 
 from events.resources.notifications import LEVELS, READY, NotificationConfiguration
 from projections.alerts.condition import ConditionError, condition_of
-from services.commands.errors import InvalidField
 from services.commands.event_names import NAMES, kind_named
+from services.commands.refused import InvalidField
 
 
 def check_rule(body: NotificationConfiguration) -> None:

@@ -2,7 +2,7 @@
 facts that the other rules look at.
 """
 
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 
 #: It is a part of usage's keys.
 LENGTH_MAX = 80

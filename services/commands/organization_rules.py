@@ -6,8 +6,8 @@ from events.facts.clock import ClockTicked
 from events.facts.resources import OrganizationConfigured
 from projections.resources import Resources
 from services.commands.checks import check_aware, check_version
-from services.commands.errors import InvalidField, NoTestClock, UnknownOrganization
 from services.commands.messages import AdvanceClock, ConfigureOrganization
+from services.commands.refused import InvalidField, NoTestClock, UnknownOrganization
 
 #: Where a test clock stands until it is first moved: before anything that a story could tell.
 TEST_CLOCK_START = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from projections.rating.index import index_families
 from projections.resources import Resources
 from projections.schedules import balance_days, balance_schedules, top_ups
 from services.commands.checks import check_precision, check_term
-from services.commands.errors import DebitUncovered, InvalidField
 from services.commands.messages import DeleteResource, UpdateResource
+from services.commands.refused import DebitUncovered, InvalidField
 from services.commands.table import KINDS
 
 #: Kinds whose changes and deletions have a day.

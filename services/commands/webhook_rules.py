@@ -2,16 +2,16 @@
 
 from events.resources.automation import TOLD
 from events.resources.webhooks import ANY_BELOW, EVERY, NOTIFICATION, Webhook, wants
-from services.commands.errors import InvalidField
 from services.commands.event_names import NAMES
+from services.commands.refused import InvalidField
 
 
 def check_webhook(body: Webhook) -> None:
     """Each name of its filter is that of some event. Raises: InvalidField."""
-    for number, asked in enumerate(body.event_types or ()):
-        if asked in (EVERY, NOTIFICATION, *TOLD, *NAMES):
+    for number, event_type in enumerate(body.event_types or ()):
+        if event_type in (EVERY, NOTIFICATION, *TOLD, *NAMES):
             continue
-        if asked.endswith(ANY_BELOW) and any(wants((asked,), name) for name in (*TOLD, *NAMES)):
+        if event_type.endswith(ANY_BELOW) and any(wants((event_type,), name) for name in (*TOLD, *NAMES)):
             continue
         rule = f"must be a name that GET events/types answers, the beginning of one with .*, {NOTIFICATION} or {EVERY}"
         raise InvalidField(field=f"eventTypes[{number}]", rule=rule)

@@ -25,24 +25,24 @@ async def page(visit: Visit) -> Response:
     """The account as of now, or as of the day, and as known at the moment, that the address says."""
     asking, id, moment = visit.asking, visit.request.path_params["account"], visit.to.moment
     # The account alone decides whether there is a page; of all else a part may be missing.
-    asked = await together(
+    answers = await together(
         stands=_then(visit, id) if moment else _now(visit, id),
         config=asking.get("organizationconfig"),
         bills=or_missing(_bills(visit, id)),
         span=visit.span(id),
         stakes=or_missing(asking.get("accounts", id, "outlook", limit=_DRAWN)),
     )
-    asked |= asked.pop("stands")
-    asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"], asked.pop("stakes"))
-    zone = asked["account"].get("timezone") or asked["config"]["timezone"]
+    answers |= answers.pop("stands")
+    answers["drawn"] = await _drawn(visit, answers["commitments"], answers["balances"], answers.pop("stakes"))
+    zone = answers["account"].get("timezone") or answers["config"]["timezone"]
     lines = None if visit.query.get("unbilled") == "all" else _LINES
-    return await visit.page("account.html", zone=zone, lines_shown=lines, **asked)
+    return await visit.page("account.html", zone=zone, lines_shown=lines, **answers)
 
 
 async def _now(visit: Visit, id: str) -> dict[str, Any]:
     """What the account has."""
     asking = visit.asking
-    asked = await together(
+    answers = await together(
         account=asking.get("accounts", id),
         children=or_missing(asking.get("accounts", id, "children", nextToken=visit.query.get("childrenFrom"))),
         commitments=or_missing(asking.get("commitments", accountId=id, nextToken=visit.query.get("commitmentsFrom"))),
@@ -51,8 +51,8 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
         unbilled=or_missing(asking.get("accounts", id, "unbilled")),
         automatic=or_missing(of_account(asking, id)),
     )
-    parent = asked["account"].get("parentAccountId")
-    return asked | {"parent": await asking.get("accounts", parent) if parent else None}
+    parent = answers["account"].get("parentAccountId")
+    return answers | {"parent": await asking.get("accounts", parent) if parent else None}
 
 
 async def _then(visit: Visit, id: str) -> dict[str, Any]:
@@ -65,9 +65,9 @@ async def _then(visit: Visit, id: str) -> dict[str, Any]:
 
 def _part(listed: list[Any], first: str | None) -> dict[str, Any]:
     """Some of a list, as a page of the API's lists is written: its token is a place."""
-    place = int(first) if first is not None and first.isascii() and first.isdecimal() and len(first) < 9 else 0
-    following = {"nextToken": str(place + _LISTED)} if place + _LISTED < len(listed) else {}
-    return {"data": listed[place : place + _LISTED]} | following
+    start = int(first) if first is not None and first.isascii() and first.isdecimal() and len(first) < 9 else 0
+    following = {"nextToken": str(start + _LISTED)} if start + _LISTED < len(listed) else {}
+    return {"data": listed[start : start + _LISTED]} | following
 
 
 async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> 
     ]
     running = [(fund, draw) for fund, draw in every if fund.get("status") in ("ACTIVE", "EXHAUSTED")]
     named = [] if isinstance(stakes, Missing) else [fund["id"] for fund in stakes["data"]]
-    places = {id: place for place, id in enumerate(named)}
+    places = {id: index for index, id in enumerate(named)}
     running.sort(key=lambda each: places.get(each[0]["id"], len(places)))
     chosen = running[: _DRAWN if len(running) < _MANY else _DRAWN_OF_MANY]
     charts = await asyncio.gather(*(draw(visit.asking, fund, **visit.to.moment) for fund, draw in chosen))

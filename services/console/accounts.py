@@ -24,15 +24,15 @@ async def search(visit: Visit) -> Response:
     """What is called so: accounts, commitments, balances, bills. What is found alone is shown at once."""
     text = visit.query.get("q", "")
     if not text:
-        return await visit.page("search.html", text="", found={}, codes={})
+        return await visit.page("search.html", text="", matches={}, codes={})
     data = (await visit.asking.get("find", query=text, limit=_FOUND))["data"]
     if len(data) == 1:
         return visit.go(f"{data[0]['kind']}s", data[0]["id"], **visit.to.moment)
-    found: dict[str, list[dict[str, Any]]] = {}
+    matches: dict[str, list[dict[str, Any]]] = {}
     for match in data:
-        found.setdefault(match["kind"], []).append(match)
+        matches.setdefault(match["kind"], []).append(match)
     owners = sorted({match["accountId"] for match in data if "accountId" in match})
-    return await visit.page("search.html", text=text, found=found, codes=await _codes(visit, owners))
+    return await visit.page("search.html", text=text, matches=matches, codes=await _codes(visit, owners))
 
 
 async def _codes(visit: Visit, ids: list[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from services.console import (
     accounts,
     automatic,
     balance,
-    bills,
+    bill_pages,
     changing,
     commitment,
     correcting,
@@ -42,7 +42,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts/{account}/automatic", automatic.new),
     ("/accounts/{account}/automatic/{kind}/{rule}", automatic.page),
     ("/balances/{balance}", balance.page),
-    ("/bills/{bill}/statement/{format}", bills.statement),
+    ("/bills/{bill}/statement/{format}", bill_pages.statement),
     ("/bills/{bill}/lines/{line}", explained.page),
     ("/bills/{bill}/approve", changing.confirm_approval),
     ("/bills/{bill}/recalculate", changing.confirm_recalculation),
@@ -65,8 +65,8 @@ FOLLOWED: tuple[tuple[str, Page], ...] = (
     ("", overview.page),
     ("/accounts/{account}", account.page),
     ("/commitments/{commitment}", commitment.page),
-    ("/bills", bills.listing),
-    ("/bills/{bill}", bills.page),
+    ("/bills", bill_pages.listing),
+    ("/bills/{bill}", bill_pages.page),
     ("/operations", operations.page),
 )
 #: ... and what changes something.

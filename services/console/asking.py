@@ -107,17 +107,17 @@ class Missing:
     why: str
 
 
-async def or_missing(asked: Awaitable[Any]) -> Any:
+async def or_missing(request: Awaitable[Any]) -> Any:
     """The answer, or why there is none. That nobody is signed in any more is no part's affair. Raises: Refused."""
     try:
-        return await asked
+        return await request
     except Refused as error:
         if error.status == 401:
             raise
         return Missing(error.status, str(error))
 
 
-async def together(**asked: Awaitable[Any]) -> dict[str, Any]:
+async def together(**requests: Awaitable[Any]) -> dict[str, Any]:
     """All answers by name, asked for at once. Raises: Refused, of the first that is."""
-    answers = await asyncio.gather(*asked.values())
-    return dict(zip(asked, answers, strict=True))
+    answers = await asyncio.gather(*requests.values())
+    return dict(zip(requests, answers, strict=True))

@@ -24,14 +24,14 @@ _NUMBERS = ("threshold", "amount", "maxTimes", "maxAmount")
 
 async def of_account(asking: Asking, id: str) -> dict[str, Any]:
     """The account's rules, each with what it does, and what they did last."""
-    asked = await together(
+    answers = await together(
         top_ups=asking.get(KINDS["top-up"], accountId=id),
         billings=asking.get(KINDS["bill"], accountId=id),
         acts=asking.get("automaticacts", accountId=id, pageSize=_NEWEST),
     )
-    rules = [("top-up", rule) for rule in asked["top_ups"]["data"]]
-    rules += [("bill", rule) for rule in asked["billings"]["data"]]
-    return {"rules": rules, "acts": asked["acts"]["data"]}
+    rules = [("top-up", rule) for rule in answers["top_ups"]["data"]]
+    rules += [("bill", rule) for rule in answers["billings"]["data"]]
+    return {"rules": rules, "acts": answers["acts"]["data"]}
 
 
 async def page(visit: Visit) -> Response:
@@ -41,12 +41,12 @@ async def page(visit: Visit) -> Response:
 
 async def _page(visit: Visit, status: int = 200, refused: str = "") -> Response:
     asking, account_id, kind, id = visit.asking, *_named(visit)
-    asked = await together(
+    answers = await together(
         account=asking.get("accounts", account_id),
         rule=asking.get(KINDS[kind], id),
         acts=asking.get("automaticacts", ruleId=id, pageSize=_OF_RULE),
     )
-    return await visit.page("automatic.html", status, kind=kind, refused=refused, **asked)
+    return await visit.page("automatic.html", status, kind=kind, refused=refused, **answers)
 
 
 def _named(visit: Visit) -> tuple[str, str, str]:
@@ -81,20 +81,20 @@ async def new(visit: Visit) -> Response:
 
 async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int = 200, problem: str = "") -> Response:
     id = visit.request.path_params["account"]
-    asked = await together(
+    answers = await together(
         account=visit.asking.get("accounts", id),
         config=visit.asking.get("organizationconfig"),
         commitments=visit.asking.get("commitments", accountId=id),
         balances=visit.asking.get("balances", accountId=id),
     )
-    prepaid = [fund for fund in asked.pop("commitments")["data"] if fund.get("commitmentType") != "MINIMUM"]
+    prepaid = [fund for fund in answers.pop("commitments")["data"] if fund.get("commitmentType") != "MINIMUM"]
     funds = [("commitment", fund) for fund in prepaid]
-    funds += [("balance", fund) for fund in asked.pop("balances")["data"]]
-    config = asked.pop("config")
+    funds += [("balance", fund) for fund in answers.pop("balances")["data"]]
+    config = answers.pop("config")
     of = next(((kind, fund) for kind, fund in funds if fund["id"] == given["of"]), None)
     numbers, wrong = _numbers(given)
     problem = problem or wrong or ("Choose what it tops up." if asks and given["kind"] == "top-up" and not of else "")
-    currency = of[1]["currency"] if of else asked["account"].get("currency", config["currency"])
+    currency = of[1]["currency"] if of else answers["account"].get("currency", config["currency"])
     return await visit.page(
         "automatic_new.html",
         status,
@@ -106,7 +106,7 @@ async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int =
         problem=problem,
         asks=asks and not problem,
         bears={"once": token_urlsafe(16), "currency": currency, "ofKind": of[0] if of else ""},
-        **asked,
+        **answers,
     )
 
 

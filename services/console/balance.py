@@ -15,8 +15,8 @@ async def page(visit: Visit) -> Response:
     if "asOf" in moment:
         # As the account's page and the chart have it: of one settlement as of that very day.
         then = await asking.get("accounts", balance["accountId"], "snapshot", **moment)
-        balance = next(one for one in then["balances"] if one["id"] == id)
-    asked = await together(
+        balance = next(balance for balance in then["balances"] if balance["id"] == id)
+    answers = await together(
         account=or_missing(asking.get("accounts", balance["accountId"], knownAt=visit.known_at)),
         span=visit.span(balance["accountId"]),
         drawn=drawings.of_balance(asking, balance, **moment),
@@ -25,4 +25,4 @@ async def page(visit: Visit) -> Response:
             asking.get("balances", id, "transactions", nextToken=visit.query.get("nextToken"), **moment)
         ),
     )
-    return await visit.page("balance.html", balance=balance, **asked)
+    return await visit.page("balance.html", balance=balance, **answers)

@@ -90,8 +90,8 @@ async def recalculate(visit: Visit, form: Form) -> Response:
 
 
 async def _bill(visit: Visit) -> dict[str, Any]:
-    found: dict[str, Any] = await visit.asking.get("bills", visit.request.path_params["bill"])
-    return found
+    bill: dict[str, Any] = await visit.asking.get("bills", visit.request.path_params["bill"])
+    return bill
 
 
 async def _asked_again(
@@ -130,7 +130,7 @@ async def _memo(
         given=given,
         amount=amount,
         line=line,
-        lines=[one for one in bill["lineItems"] if "productId" in one],
+        lines=[line for line in bill["lineItems"] if "productId" in line],
         problem=problem,
         asks=whole and not edits,
         seen=seen,

@@ -29,7 +29,7 @@ async def page(visit: Visit) -> Response:
     commitment = await asking.get("commitments", id, knownAt=visit.known_at)
     end = commitment["endDate"]
     billed = {"commitmentId": id, "billDateEnd": visit.dated_before, "knownAt": visit.known_at}
-    asked = await together(
+    answers = await together(
         account=or_missing(asking.get("accounts", commitment["accountId"], knownAt=visit.known_at)),
         span=visit.span(commitment["accountId"]),
         balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
@@ -45,12 +45,12 @@ async def page(visit: Visit) -> Response:
             _named(visit, "plans", [commitment[name] for name in ("billingPlanId",) if name in commitment])
         ),
     )
-    if not isinstance(asked["to_come"], Missing):
-        asked["to_come"] = _fees_of(asked["to_come"], id)
-    if not isinstance(asked["happened"], Missing):
-        asked["happened"] = [_told(event) for event in asked["happened"]["data"]]
-    numbers = await _numbers(visit, (asked["ledger"], asked["fees"]))
-    return await visit.page("commitment.html", commitment=commitment, numbers=numbers, **asked)
+    if not isinstance(answers["to_come"], Missing):
+        answers["to_come"] = _fees_of(answers["to_come"], id)
+    if not isinstance(answers["happened"], Missing):
+        answers["happened"] = [_told(event) for event in answers["happened"]["data"]]
+    numbers = await _numbers(visit, (answers["ledger"], answers["fees"]))
+    return await visit.page("commitment.html", commitment=commitment, numbers=numbers, **answers)
 
 
 async def _happened(visit: Visit, id: str) -> Any:
@@ -72,10 +72,10 @@ async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
     ids = list(dict.fromkeys(of_lines))[:_NUMBERED]
     if not ids:
         return {}
-    asked = visit.asking.get("bills", ids=",".join(ids), excludeLineItems="true", pageSize=len(ids))
-    bills = await or_missing(asked)
-    known = [] if isinstance(bills, Missing) else bills["data"]
-    return {bill["id"]: bill["sequentialInvoiceNumber"] for bill in known if "sequentialInvoiceNumber" in bill}
+    request = visit.asking.get("bills", ids=",".join(ids), excludeLineItems="true", pageSize=len(ids))
+    bills = await or_missing(request)
+    listed = [] if isinstance(bills, Missing) else bills["data"]
+    return {bill["id"]: bill["sequentialInvoiceNumber"] for bill in listed if "sequentialInvoiceNumber" in bill}
 
 
 def _fees_of(unbilled: dict[str, Any], id: str) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def fields(said: Mapping[str, Mapping[str, Any]]) -> str:
 async def page(visit: Visit) -> Response:
     """What was corrected, newest first, and the forms that ask for more."""
     query = visit.query
-    found = await or_missing(
+    corrections = await or_missing(
         visit.asking.get(
             "usage",
             "corrections",
@@ -72,7 +72,7 @@ async def page(visit: Visit) -> Response:
         )
     )
     done = {"what": _done(query["done"])} if query.get("done", "").isdecimal() else {}
-    return await visit.page("corrections.html", found=found, done=done, fields=fields)
+    return await visit.page("corrections.html", corrections=corrections, done=done, fields=fields)
 
 
 def _done(count: str) -> str:
@@ -87,10 +87,10 @@ async def event(visit: Visit) -> Response:
 async def correct(visit: Visit, form: Form) -> Response:
     """Void or amend the event, if that still does what was seen; else it is asked anew."""
     tried, amended, _ = await _tried(visit, form)
-    asked = tried if amended is None else amended
-    if _holds(asked):  # sent twice
+    preview = tried if amended is None else amended
+    if _holds(preview):  # sent twice
         return visit.go("corrections")
-    if form.get("seen") != _seen(asked):
+    if form.get("seen") != _seen(preview):
         return await _event(visit, form, moved=True)
     body = _named(form) | _reason(form)
     if amended is None:
@@ -105,7 +105,7 @@ async def correct(visit: Visit, form: Form) -> Response:
 async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Response:
     tried, amended, problem = await _tried(visit, given)
     meter = await visit.asking.get("meters", tried["meterId"])
-    asked = tried if amended is None else amended
+    preview = tried if amended is None else amended
     bears = {name: given[name] for name in (*_EVENT, "do") if given.get(name)}
     bears |= {name: text for name, text in given.items() if name.startswith(_FIELD)}
     status = 400 if problem else 200
@@ -122,8 +122,8 @@ async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Resp
         problem=problem,
         moved=moved,
         voided=_holds(tried),
-        holds=_holds(asked),
-        bears=bears | {"seen": _seen(asked), "once": token_urlsafe(16)},
+        holds=_holds(preview),
+        bears=bears | {"seen": _seen(preview), "once": token_urlsafe(16)},
         fields=fields,
     )
 
@@ -163,14 +163,14 @@ def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]
 
     The API shows numbers of all categories in one map.
     """
-    found, asked = list[Said](), given.get("do") == "amend"
+    said, amends = list[Said](), given.get("do") == "amend"
     for field in meter["dataFields"]:
         category, code = field["category"].lower(), field["code"]
         value = tried["was"].get("measure" if category in _NUMBERS else category, {}).get(code, "")
         stands = exact(value) if isinstance(value, int | Decimal) else str(value)
         name = Said(category, code, "").key
-        found.append(Said(category, code, given.get(name, "").strip() if asked else stands))
-    return found
+        said.append(Said(category, code, given.get(name, "").strip() if amends else stands))
+    return said
 
 
 def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:

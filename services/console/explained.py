@@ -32,7 +32,7 @@ async def page(visit: Visit) -> Response:
     """The explanation of a line, with a page of its usage events."""
     bill, line = visit.request.path_params["bill"], visit.request.path_params["line"]
     size = _whole(visit.query.get("size"), EVENTS, 1, _MOST)
-    asked = await together(
+    answers = await together(
         bill=visit.asking.get("bills", bill, knownAt=visit.known_at),
         explained=visit.asking.get(
             "bills",
@@ -45,10 +45,10 @@ async def page(visit: Visit) -> Response:
             knownAt=visit.known_at,
         ),
     )
-    explained, span = asked["explained"], await visit.span(asked["bill"]["accountId"])
+    explained, span = answers["explained"], await visit.span(answers["bill"]["accountId"])
     steps = steps_of(visit.query, explained.get("nextToken"))
     rule = marked_rule(explained["rule"])
-    return await visit.page("explained.html", **asked, span=span, steps=steps, size=size, rule=rule)
+    return await visit.page("explained.html", **answers, span=span, steps=steps, size=size, rule=rule)
 
 
 def steps_of(query: Mapping[str, str], next_token: str | None) -> Steps:

@@ -57,5 +57,5 @@ async def start(visit: Visit, form: Form) -> Response:
 async def file(visit: Visit) -> Response:
     """Lead to the file by a link of the API's, on this very host: however large it is, no page holds it."""
     link = await visit.asking.get("dataexports", "jobs", visit.request.path_params["job"], "getdownloadurl")
-    place = urlsplit(link["url"])
-    return RedirectResponse(f"{place.path}?{place.query}", 303, HEADERS)
+    address = urlsplit(link["url"])
+    return RedirectResponse(f"{address.path}?{address.query}", 303, HEADERS)

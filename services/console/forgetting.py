@@ -15,7 +15,7 @@ _CALLED = {"name": "Name", "emailAddress": "E-mail address", "address": "Address
 
 async def page(visit: Visit) -> Response:
     """What will be forgotten, and the question whether it is meant."""
-    return await _asked(visit)
+    return await _confirmation(visit)
 
 
 async def forget(visit: Visit, form: Form) -> Response:
@@ -23,7 +23,7 @@ async def forget(visit: Visit, form: Form) -> Response:
     id = visit.request.path_params["account"]
     account = await visit.asking.get("accounts", id)
     if form.get("code", "").strip() != account["code"]:
-        return await _asked(visit, 400, "That is not the code of this account. Nothing was done.")
+        return await _confirmation(visit, 400, "That is not the code of this account. Nothing was done.")
     reason = form.get("reason", "").strip()
     body = {"reason": reason} if reason else {}
     try:
@@ -31,14 +31,14 @@ async def forget(visit: Visit, form: Form) -> Response:
     except Refused as error:
         if error.status not in (400, 409):
             raise
-        return await _asked(visit, error.status, str(error))
+        return await _confirmation(visit, error.status, str(error))
     return visit.go("accounts", id)
 
 
-async def _asked(visit: Visit, status: int = 200, problem: str = "") -> Response:
+async def _confirmation(visit: Visit, status: int = 200, problem: str = "") -> Response:
     id = visit.request.path_params["account"]
-    asked = await together(account=visit.asking.get("accounts", id), config=visit.asking.get("organizationconfig"))
-    account, config = asked["account"], asked["config"]
+    answers = await together(account=visit.asking.get("accounts", id), config=visit.asking.get("organizationconfig"))
+    account, config = answers["account"], answers["config"]
     return await visit.page(
         "forget.html",
         status,

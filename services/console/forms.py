@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.console.asking import Asking, Refused
-from services.spelling import FIELD, PLAIN, known
+from services.spelling import FIELD, PLAIN, locale_named
 
 #: A header longer than any that a browser sends is not read.
 _HEADER_MAX = 1_000
@@ -19,7 +19,7 @@ def form_of(documents: Iterable[Any], accepted: str) -> str:
     visitor's `Accept-Language` likes most; else plain English. As babel names it: `de_CH`.
     """
     wished = (document["customFields"].get(FIELD) for document in documents if _has_fields(document))
-    return next((locale for text in (*wished, *_liked(accepted)) if (locale := known(text))), PLAIN)
+    return next((locale for text in (*wished, *_liked(accepted)) if (locale := locale_named(text))), PLAIN)
 
 
 def _has_fields(document: Any) -> bool:
@@ -29,11 +29,11 @@ def _has_fields(document: Any) -> bool:
 def _liked(accepted: str) -> list[str]:
     """The locales of a header, the most liked first: `de-CH, fr;q=0.8, *;q=0.1`."""
     liked = []
-    for one in accepted[:_HEADER_MAX].split(","):
-        name, _, weight = one.partition(";")
+    for language in accepted[:_HEADER_MAX].split(","):
+        name, _, weight = language.partition(";")
         with suppress(ValueError):
             liked.append((float(weight.strip().removeprefix("q=") or 1), name.strip()))
-    return [name for weight, name in sorted(liked, key=lambda one: -one[0]) if weight > 0]
+    return [name for weight, name in sorted(liked, key=lambda weighed: -weighed[0]) if weight > 0]
 
 
 async def form_for(asking: Asking, accepted: str, values: dict[str, Any]) -> str:

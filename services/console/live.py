@@ -77,11 +77,11 @@ class Streams:
         if self._ending.is_set() or self._open.total() >= self.most or self._open[visitor] >= self.most_each:
             raise Refused(503, "too many pages are looked at; this one shows what was when it was loaded")
         about = _about(visit.query)
-        known = visit.request.headers.get("last-event-id") or visit.query.get("at")
+        mark = visit.request.headers.get("last-event-id") or visit.query.get("at")
         reached = await self._reached()
         standing = await _standing(visit.asking, about)  # what is refused is refused before the stream begins
         headers = HEADERS | {"cache-control": "no-store", "x-accel-buffering": "no"}
-        events = self._events(visit, about, known, standing, reached)
+        events = self._events(visit, about, mark, standing, reached)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     def end(self) -> None:
@@ -89,12 +89,12 @@ class Streams:
         self._ending.set()
 
     async def _events(
-        self, visit: Visit, about: About, known: str | None, standing: Standing, reached: Reached | None
+        self, visit: Visit, about: About, mark: str | None, standing: Standing, reached: Reached | None
     ) -> AsyncIterator[str]:
         with self._counted(visit.identity.access_key_id):
             yield "retry: 5000\n\n"
-            if known != standing.mark:
-                yield _event(standing, changed=known is not None)
+            if mark != standing.mark:
+                yield _event(standing, changed=mark is not None)
             for _ in range(int(self.last_seconds / self.each_seconds)):
                 await first_of(self.each_seconds, self._ending)
                 if self._ending.is_set():

@@ -133,9 +133,9 @@ async def rendered(
 
     `began`: when the API began to be asked for it, by `time.perf_counter`; a header says how long that took.
     """
-    asked = time.perf_counter()
+    answered = time.perf_counter()
     page = await asyncio.to_thread(_made, template, values, form)
-    parts = {"api": asked - (asked if began is None else began), "rendering": time.perf_counter() - asked}
+    parts = {"api": answered - (answered if began is None else began), "rendering": time.perf_counter() - answered}
     timing = ", ".join(f"{name};dur={took * 1000:.1f}" for name, took in parts.items())
     return HTMLResponse(page, status, headers=HEADERS | {"server-timing": timing})
 

@@ -15,7 +15,7 @@ _REFUSED, _JOBS = 25, 10
 async def page(visit: Visit) -> Response:
     """What the API tells of the whole, and of this organization."""
     asking, reason = visit.asking, visit.query.get("reason")
-    asked = await together(
+    answers = await together(
         health=asking.health(),
         refused=or_missing(
             asking.get("usage", "rejected", pageSize=_REFUSED, reason=reason, nextToken=visit.query.get("refusedFrom"))
@@ -25,7 +25,7 @@ async def page(visit: Visit) -> Response:
         heads=or_missing(asking.get("audit", "checkpoints", pageSize=5)),
     )
     replayed = {name: visit.query[name] for name in ("replayed", "left", "more") if name in visit.query}
-    return await visit.page("operations.html", reason=reason, once=token_urlsafe(16), replayed=replayed, **asked)
+    return await visit.page("operations.html", reason=reason, once=token_urlsafe(16), replayed=replayed, **answers)
 
 
 async def conservation(visit: Visit) -> Response:
@@ -36,12 +36,12 @@ async def conservation(visit: Visit) -> Response:
 async def held(visit: Visit) -> Response:
     """Usage that waits for its account or its meter."""
     given = {name: visit.query.get(name) for name in ("reason", "accountCode", "meterCode")}
-    asked = {"pageSize": _REFUSED, "nextToken": visit.query.get("from"), **given}
-    found = await together(
-        held=or_missing(visit.asking.get("usage", "held", **asked)),
+    parameters = {"pageSize": _REFUSED, "nextToken": visit.query.get("from"), **given}
+    answers = await together(
+        held=or_missing(visit.asking.get("usage", "held", **parameters)),
         config=or_missing(visit.asking.get("organizationconfig")),
     )
-    return await visit.page("held.html", given=given, **found)
+    return await visit.page("held.html", given=given, **answers)
 
 
 async def refused_record(visit: Visit) -> Response:

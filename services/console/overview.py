@@ -13,8 +13,11 @@ WINDOWS = ("7", "30", "90")
 
 async def page(visit: Visit) -> Response:
     """The organization at a glance; `window` says how many days of usage the forecasts rest on."""
-    asked = visit.query.get("window")
-    window = asked if asked in WINDOWS else "30"
+    requested = visit.query.get("window")
+    window = requested if requested in WINDOWS else "30"
     overview: dict[str, Any] = await visit.asking.get("overview", window=window)
-    charts = {one["currency"]: drawings.of_true_ups(one["trueUps"], one["currency"]) for one in overview["currencies"]}
+    charts = {
+        in_currency["currency"]: drawings.of_true_ups(in_currency["trueUps"], in_currency["currency"])
+        for in_currency in overview["currencies"]
+    }
     return await visit.page("overview.html", overview=overview, charts_of=charts, windows=WINDOWS)

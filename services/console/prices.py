@@ -17,13 +17,13 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
         return [{"attached": link, "plan": None, "template": None, "prices": []} for link in attached]
     plans = {plan["id"]: plan for plan in (await asking.get("plans", ids=",".join(named)))["data"]}
     templates = sorted({plan["planTemplateId"] for plan in plans.values()})
-    asked = await together(
+    answers = await together(
         templates=asking.get("plantemplates", ids=",".join(templates)),
         own=_prices(asking, "planId", sorted(plans), None if every_price else today),
         inherited=_prices(asking, "planTemplateId", templates, None if every_price else today),
     )
-    by_template = {template["id"]: template for template in asked["templates"]["data"]}
-    priced = await _priced(asking, [price for prices in (asked["own"], asked["inherited"]) for price in prices])
+    by_template = {template["id"]: template for template in answers["templates"]["data"]}
+    priced = await _priced(asking, [price for prices in (answers["own"], answers["inherited"]) for price in prices])
     return [_of_plan(link, plans.get(link.get("planId", "")), by_template, priced) for link in attached]
 
 

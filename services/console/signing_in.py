@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from services.access.errors import AccessUnknownError, NotSignedInError, WrongTokenError
+from services.access.denials import AccessUnknownError, NotSignedInError, WrongTokenError
 from services.access.links import Entrance, SpentLinks, entrance_of, link_code
 from services.access.tokens import Identity
 from services.console.asking import document_of, path_of

@@ -29,7 +29,7 @@ class Field:
     key: str
     label: str
     sort: Sort
-    held: str
+    stored: str
     text: str
     hint: str = ""
     problem: str = ""
@@ -37,10 +37,10 @@ class Field:
     @property
     def is_changed(self) -> bool:
         """Whether it is to be another than it is."""
-        if self.sort == "number" and self.held:
+        if self.sort == "number" and self.stored:
             number = number_of(self.text)
-            return number is None or number != Decimal(self.held)
-        return self.text != self.held
+            return number is None or number != Decimal(self.stored)
+        return self.text != self.stored
 
     @property
     def value(self) -> Any:
@@ -71,7 +71,7 @@ class Subject:
     """Something with the terms that it has, and those that it is to have."""
 
     kind: Kind
-    held: dict[str, Any]
+    stored: dict[str, Any]
     fields: dict[str, Field]
     #: Of each group of bands, which of the form's rows are asked about.
     rows: dict[str, list[int]]
@@ -83,7 +83,7 @@ class Subject:
 
     def document(self) -> dict[str, Any]:
         """What the API is to suppose: what holds, with the changes."""
-        document = dict(self.held)
+        document = dict(self.stored)
         for term in self.kind.terms:
             field = self.fields.get(f"{self.kind.name}.{term.name}")
             if field is not None and field.is_changed:
@@ -95,15 +95,15 @@ class Subject:
 
     def _bands(self, group: str, name: str) -> list[dict[str, Any]] | None:
         """The bands of all rows in which something stands."""
-        held, bands = self.held.get(name) or [], []
+        bands_now, bands = self.stored.get(name) or [], []
         self.rows[group] = []
-        for place in range(len(held) + 1):
-            row = {member: self.fields[f"{self.kind.name}.{group}-{place}-{member}"] for member in BAND}
+        for index in range(len(bands_now) + 1):
+            row = {member: self.fields[f"{self.kind.name}.{group}-{index}-{member}"] for member in BAND}
             if any(field.text for field in row.values()):
-                before = held[place] if place < len(held) else {}
+                before = bands_now[index] if index < len(bands_now) else {}
                 band = before | {member: field.value for member, field in row.items()}
                 bands.append({member: value for member, value in band.items() if value is not None})
-                self.rows[group].append(place)
+                self.rows[group].append(index)
         return bands or None
 
     def note(self, told: str) -> str:
@@ -123,39 +123,39 @@ class Subject:
         return "; ".join(rest)
 
     def _named(self, named: re.Match[str]) -> Field | None:
-        name, place, member = named[1], named[2], named[3] or BAND[0]
+        name, index, member = named[1], named[2], named[3] or BAND[0]
         for group, of in BANDS.items():
             if name == of and (rows := self.rows.get(group)):
-                row = rows[int(place)] if place is not None and int(place) < len(rows) else rows[0]
+                row = rows[int(index)] if index is not None and int(index) < len(rows) else rows[0]
                 return self.fields.get(f"{self.kind.name}.{group}-{row}-{member}")
         return self.fields.get(f"{self.kind.name}.{name}")
 
 
-def subject_of(kind: Kind, held: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
-    """A subject as an address asks about it; `held` is the API's document of it, days are of the zone."""
-    made = (*_terms(kind, held, query, zone), *_band_fields(kind, held, query))
-    return Subject(kind, held, {field.key: field for field in made}, {})
+def subject_of(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
+    """A subject as an address asks about it; `document` is the API's document of it, days are of the zone."""
+    made = (*_terms(kind, document, query, zone), *_band_fields(kind, document, query))
+    return Subject(kind, document, {field.key: field for field in made}, {})
 
 
-def _terms(kind: Kind, held: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
+def _terms(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
     for term in kind.terms:
-        if kind.name != "commitment" or is_of(term.name, held):
-            key, text = f"{kind.name}.{term.name}", _text(held.get(term.name), term.sort, zone)
+        if kind.name != "commitment" or is_of(term.name, document):
+            key, text = f"{kind.name}.{term.name}", _text(document.get(term.name), term.sort, zone)
             yield Field(key, words(term.name), term.sort, text, query.get(key, text), term.hint)
 
 
-def _band_fields(kind: Kind, held: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
+def _band_fields(kind: Kind, document: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
     """The bands that there are, and a row for one more; overage has bands where it has some already."""
     if kind.name != "pricing":
         return
     for group, name in BANDS.items():
-        bands = held.get(name) or []
-        for place in range(len(bands) + 1) if bands else ():
+        bands = document.get(name) or []
+        for index in range(len(bands) + 1) if bands else ():
             for member in BAND:
-                key = f"{kind.name}.{group}-{place}-{member}"
-                text = _text(bands[place].get(member) if place < len(bands) else None, "number", "UTC")
-                label = f"{words(group)} {place + 1}: {words(member).lower()}"
-                hint = "one more" if place == len(bands) else ""
+                key = f"{kind.name}.{group}-{index}-{member}"
+                text = _text(bands[index].get(member) if index < len(bands) else None, "number", "UTC")
+                label = f"{words(group)} {index + 1}: {words(member).lower()}"
+                hint = "one more" if index == len(bands) else ""
                 yield Field(key, label, "number", text, query.get(key, text), hint)
 
 

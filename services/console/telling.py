@@ -16,14 +16,14 @@ STATUSES = ("WAITING", "PENDING", "DELIVERED", "DEAD")
 async def page(visit: Visit) -> Response:
     """Rules, the newest alerts, and where events are sent."""
     asking, query = visit.asking, visit.query
-    asked = await together(
+    answers = await together(
         rules=or_missing(asking.get("notifications", "configurations", nextToken=query.get("rulesFrom"))),
         alerts=or_missing(
             asking.get("events", eventType="Notification", pageSize=_SHOWN, nextToken=query.get("alertsFrom"))
         ),
         hooks=or_missing(asking.get(*_HOOKS)),
     )
-    return await visit.page("alerts.html", **asked)
+    return await visit.page("alerts.html", **answers)
 
 
 async def destination(visit: Visit) -> Response:
@@ -31,7 +31,7 @@ async def destination(visit: Visit) -> Response:
     asking, id = visit.asking, visit.request.path_params["webhook"]
     status = visit.query.get("status") if visit.query.get("status") in STATUSES else None
     hook = await asking.get(*_HOOKS, id)
-    asked = await together(
+    answers = await together(
         secrets=or_missing(asking.get(*_HOOKS, id, "secrets")),
         deliveries=or_missing(
             asking.get(
@@ -42,24 +42,24 @@ async def destination(visit: Visit) -> Response:
     )
     replayed = {name: visit.query[name] for name in ("replayed", "more") if name in visit.query}
     given: dict[str, Any] = {"asked_status": status, "statuses": STATUSES, "replayed": replayed}
-    return await visit.page("webhook.html", hook=hook, once=token_urlsafe(16), **given, **asked)
+    return await visit.page("webhook.html", hook=hook, once=token_urlsafe(16), **given, **answers)
 
 
 async def delivery(visit: Visit) -> Response:
     """One delivery with what is sent."""
     parts = visit.request.path_params
     hook = await visit.asking.get(*_HOOKS, parts["webhook"])
-    found = await visit.asking.get(*_HOOKS, parts["webhook"], "deliveries", parts["delivery"])
-    return await visit.page("delivery.html", hook=hook, delivery=found, once=token_urlsafe(16))
+    delivery = await visit.asking.get(*_HOOKS, parts["webhook"], "deliveries", parts["delivery"])
+    return await visit.page("delivery.html", hook=hook, delivery=delivery, once=token_urlsafe(16))
 
 
 async def replay(visit: Visit, form: Form) -> Response:
     """Send once more: one delivery that has ended, or all that were given up."""
-    webhook, one = visit.request.path_params["webhook"], form.get("delivery")
+    webhook, delivery = visit.request.path_params["webhook"], form.get("delivery")
     path = (*_HOOKS, webhook, "deliveries")
-    if one:
-        await visit.asking.send("POST", *path, one, "replay", once=form.get("once"))
-        return visit.go("alerts", "webhooks", webhook, "deliveries", one)
+    if delivery:
+        await visit.asking.send("POST", *path, delivery, "replay", once=form.get("once"))
+        return visit.go("alerts", "webhooks", webhook, "deliveries", delivery)
     done = await visit.asking.send("POST", *path, "replay", body={}, once=form.get("once"))
     return visit.go("alerts", "webhooks", webhook, replayed=done["replayed"], more=done["more"] or None)
 

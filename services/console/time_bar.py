@@ -37,7 +37,7 @@ class Slider:
     now: int
     exact: str
     #: What the address says, "" for now.
-    asked: str
+    in_address: str
 
     @property
     def slider(self) -> str:
@@ -107,9 +107,9 @@ def field_of(at: datetime | None) -> str:
 
 def moment_of(query: Mapping[str, str]) -> dict[str, str]:
     """As of which day, and as known when, an address or a form asks for a page."""
-    given = {name: _asked(query, name) for name in MOMENT}
-    known = given["knownAt"]
-    if known and (at := read_moment(known)) is not None and not _has_zone(known):
+    given = {name: _moment_said(query, name) for name in MOMENT}
+    known_at = given["knownAt"]
+    if known_at and (at := read_moment(known_at)) is not None and not _has_zone(known_at):
         given["knownAt"] = f"{field_of(at)}Z"
     return {name: text for name, text in given.items() if text}
 
@@ -124,7 +124,7 @@ def _has_zone(text: str) -> bool:
     return at.tzinfo is not None
 
 
-def _asked(query: Mapping[str, str], name: str) -> str:
+def _moment_said(query: Mapping[str, str], name: str) -> str:
     """What one axis asks for: now, what its field says if that was changed, or else its slider."""
     field, slider = query.get(name, "").strip(), SLIDERS[name]
     if query.get(NOW) == name:

@@ -11,7 +11,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from services.access.errors import AccessUnknownError, NoTokenError, NotSignedInError
+from services.access.denials import AccessUnknownError, NoTokenError, NotSignedInError
 from services.access.gate import Gate
 from services.access.scopes import Scope
 from services.access.tokens import Identity

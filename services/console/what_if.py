@@ -22,7 +22,7 @@ _REFUSED = (400, 404, 409)
 async def page(visit: Visit) -> Response:
     """The question, and its answer once something is changed."""
     asking, id = visit.asking, visit.request.path_params["account"]
-    asked = await together(
+    answers = await together(
         account=asking.get("accounts", id),
         commitments=or_missing(asking.get("commitments", accountId=id)),
         balances=or_missing(asking.get("balances", accountId=id)),
@@ -31,8 +31,8 @@ async def page(visit: Visit) -> Response:
         **{name: asking.get(kind.path, chosen) for name, kind in KINDS.items() if (chosen := visit.query.get(name))},
     )
     query = _typed(visit)
-    zone = asked["account"].get("timezone") or asked["config"]["timezone"]
-    subjects = [subject_of(kind, asked[name], query, zone) for name, kind in KINDS.items() if name in asked]
+    zone = answers["account"].get("timezone") or answers["config"]["timezone"]
+    subjects = [subject_of(kind, answers[name], query, zone) for name, kind in KINDS.items() if name in answers]
     question = _question(subjects, query)
     if question.keys() != query.keys():  # a form sends what is as it was, too
         return RedirectResponse(_address(visit, question), 303, HEADERS)
@@ -41,7 +41,7 @@ async def page(visit: Visit) -> Response:
     values["of"] = lambda **subject: _address(visit, question | subject)
     values["without"] = lambda kind: _address(visit, _without(question, kind))
     refused = problem or any(field.problem for subject in subjects for field in subject.fields.values())
-    return await visit.page("what_if.html", 400 if refused else 200, **asked, **values)
+    return await visit.page("what_if.html", 400 if refused else 200, **answers, **values)
 
 
 def _typed(visit: Visit) -> dict[str, str]:

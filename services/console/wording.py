@@ -100,8 +100,8 @@ def day_at(value: Any, zone: str = "UTC") -> Markup:
     return _day(local_day(instant_of(str(value)), zone))
 
 
-def _day(found: date) -> Markup:
-    return Markup('<time datetime="{}">{}</time>').format(found.isoformat(), day_text(found))
+def _day(when: date) -> Markup:
+    return Markup('<time datetime="{}">{}</time>').format(when.isoformat(), day_text(when))
 
 
 def span(start: Any, end: Any, zone: str = "UTC") -> Markup:
@@ -119,14 +119,14 @@ def moment(value: Any, zone: str = "UTC") -> Markup:
 
 def day_asked(text: str) -> Markup:
     """A day that an address names; a text that is no day stays as it is."""
-    found = read_asked_day(text)
-    return escape(text) if found is None else day(found)
+    when = read_asked_day(text)
+    return escape(text) if when is None else day(when)
 
 
 def moment_asked(text: str, zone: str) -> Markup:
     """The same of a moment."""
-    found = read_asked_moment(text)
-    return escape(text) if found is None else moment(found, zone)
+    when = read_asked_moment(text)
+    return escape(text) if when is None else moment(when, zone)
 
 
 def day_text(value: date) -> str:
@@ -165,7 +165,7 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [leaf for key, member in value.items() for leaf in leaves(member, f"{name}.{key}" if name else key)]
     if isinstance(value, list) and any(isinstance(member, dict | list) for member in value):
-        return [leaf for place, member in enumerate(value, 1) for leaf in leaves(member, f"{name} {place}")]
+        return [leaf for number, member in enumerate(value, 1) for leaf in leaves(member, f"{name} {number}")]
     if isinstance(value, list):
         return [(name, " to ".join(map(str, value)))]
     return [(name, f"{value}")]

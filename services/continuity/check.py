@@ -52,30 +52,32 @@ async def check_beginnings(reader: LogReader, partitions: int) -> None:
                 raise LogCutError(reader.cluster, topic, partition, offset)
 
 
-async def check_ends(reader: LogReader, known: Iterable[Known]) -> None:
+async def check_ends(reader: LogReader, positions: Iterable[Known]) -> None:
     """Every partition reaches at least as far as it was known to. Raises: LogWentBackError."""
-    for topic, offsets in _by_topic(known).items():
+    for topic, offsets in _by_topic(positions).items():
         ends = await reader.end_offsets(topic, offsets)
         for partition, offset in offsets.items():
             if ends[partition] < offset:
                 raise LogWentBackError(reader.cluster, topic, partition, ends[partition], offset)
 
 
-async def check_unread(reader: LogReader, known: Iterable[Known]) -> None:
+async def check_unread(reader: LogReader, positions: Iterable[Known]) -> None:
     """Of `usage` nothing was deleted that nobody has read. Raises: UsageLostError."""
-    read = {place.partition: place.next_offset for place in known if place.topic == USAGE}
+    read = {position.partition: position.next_offset for position in positions if position.topic == USAGE}
     for partition, beginning in (await reader.beginning_offsets(USAGE, read)).items():
         if beginning > read[partition]:
             raise UsageLostError(reader.cluster, partition, beginning, read[partition])
 
 
-async def check_records(reader: LogReader, known: Iterable[Known]) -> None:
+async def check_records(reader: LogReader, positions: Iterable[Known]) -> None:
     """At each mark stands the record that was there, unless it was deleted by its age. Raises: LogChangedError.
 
     `check_ends` is to be asked first.
     """
     marked = {
-        (place.topic, place.partition, place.mark.offset): place.mark for place in known if place.mark is not None
+        (position.topic, position.partition, position.mark.offset): position.mark
+        for position in positions
+        if position.mark is not None
     }
     beginnings = {
         topic: await reader.beginning_offsets(topic, {partition for of, partition, _ in marked if of == topic})
@@ -91,12 +93,12 @@ async def check_records(reader: LogReader, known: Iterable[Known]) -> None:
             raise LogChangedError(reader.cluster, topic, partition, offset)
 
 
-def _by_topic(known: Iterable[Known]) -> Mapping[str, dict[int, int]]:
+def _by_topic(positions: Iterable[Known]) -> Mapping[str, dict[int, int]]:
     """The furthest next offset of each partition, by topic."""
     by_topic: dict[str, dict[int, int]] = defaultdict(dict)
-    for place in known:
-        furthest = by_topic[place.topic]
-        furthest[place.partition] = max(place.next_offset, furthest.get(place.partition, 0))
+    for position in positions:
+        furthest = by_topic[position.topic]
+        furthest[position.partition] = max(position.next_offset, furthest.get(position.partition, 0))
     return by_topic
 
 
@@ -137,13 +139,13 @@ async def last_sequences(reader: LogReader, topic: str, partition: int, start: i
     return sequences
 
 
-async def read_tails(connection: Any, reader: LogReader, generations: Generations, known: list[Known]) -> Tails:
+async def read_tails(connection: Any, reader: LogReader, generations: Generations, positions: list[Known]) -> Tails:
     """The tails from where the relay last wrote on: what is in them is not to be written again.
 
-    `known` is what the relay wrote. Raises: StoreWentBackError, if they hold an event that the store has not.
+    `positions` is what the relay wrote. Raises: StoreWentBackError, if they hold an event that the store has not.
     """
     source, newest = commands_source(generations.commands), await head(connection)
-    starts = {(place.topic, place.partition): place.next_offset for place in known}
+    starts = {(position.topic, position.partition): position.next_offset for position in positions}
     tails = {}
     for topic, partition in log_partitions(generations.partitions):
         start = starts.get((topic, partition), 0)

@@ -20,7 +20,7 @@ from services.continuity.check import check_beginnings, check_ends, check_record
 from services.continuity.memory import Known, newest_noted, read, written
 from services.failures import Passing
 from services.kafka import Cluster, KafkaAdmin, LogReader
-from services.postgres.locks import locked
+from services.postgres.locks import Lock, locked
 from services.readside.live import OutdatedReadModelsError
 from services.sight.pulse import PULSE
 from services.store.events import head
@@ -36,8 +36,6 @@ AGAIN_SECONDS = 2.0
 MARK_BYTES = 64 * 1024
 #: Clocks that differ by less count as equal: a slow answer or a young installation may show as much.
 TOLERANCE = timedelta(minutes=1)
-#: The advisory lock of a process that mends log or store.
-MENDING_LOCK = 7_217_006
 _NOW = "SELECT clock_timestamp()"
 #: How a worker's pulse calls the servers that are compared: whichever is away names itself.
 _WHOM = "log and store"
@@ -66,25 +64,25 @@ class ClockWatch:
 
     def compare(self, times: Mapping[str, datetime]) -> None:
         """Compare clocks that were read at about the same moment."""
-        found = differing(times)
-        if found and not self.differences:
-            _log.warning("clocks_differ", found=found)
-        elif self.differences and not found:
+        apart = differing(times)
+        if apart and not self.differences:
+            _log.warning("clocks_differ", found=apart)
+        elif self.differences and not apart:
             _log.info("clocks_agree")
-        self.differences = found
+        self.differences = apart
 
 
 @asynccontextmanager
 async def mending(connection: Any) -> AsyncIterator[None]:
     """A block in which log or store are changed, over this connection; it waits while somebody else is in one."""
-    async with locked(connection, MENDING_LOCK):
+    async with locked(connection, Lock.MEND):
         yield
 
 
 async def check_nobody_mends(connection: Any) -> None:
     """Raises: BeingMendedError."""
     # Shared, so that those who ask do not see each other; it is given back as the statement ends.
-    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", MENDING_LOCK):
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", Lock.MEND):
         raise BeingMendedError
 
 
@@ -151,7 +149,7 @@ class Guard:
         admin = await stack.enter_async_context(KafkaAdmin(self._cluster))
         return admin, await stack.enter_async_context(LogReader(self._cluster, fetch_bytes=MARK_BYTES))
 
-    async def unattended(self, found: BreakError) -> BreakError:
+    async def unattended(self, lost: BreakError) -> BreakError:
         """What was found broken, if nobody is at work on it, or was meanwhile.
 
         Raises: BeingMendedError, GenerationsMovedError; PostgresUnreachableError.
@@ -160,7 +158,7 @@ class Guard:
             await check_nobody_mends(connection)
             if await load_generations(connection) != self._generations:
                 raise GenerationsMovedError
-        return found
+        return lost
 
     async def _compare(self, admin: KafkaAdmin, reader: LogReader, records: bool) -> None:
         try:
@@ -172,17 +170,17 @@ class Guard:
         async with self._connect() as connection:
             # What is known comes first: what is there can only be further on.
             generations = await load_generations(connection)
-            known = [*await written(connection), *await _read(connection, generations)]
+            positions = [*await written(connection), *await _read(connection, generations)]
             newest = await head(connection)
             here, there = datetime.now(UTC), await connection.fetchval(_NOW)
         if generations != self._generations:
             raise GenerationsMovedError
         self._note_added(await check_topics(admin, generations.partitions))
         await check_beginnings(reader, generations.partitions)
-        await check_unread(reader, known)
-        await check_ends(reader, known)
+        await check_unread(reader, positions)
+        await check_ends(reader, positions)
         if records:
-            await check_records(reader, known)
+            await check_records(reader, positions)
         await self._check_store(admin, newest)
         self._clocks.compare({"this host": here, "Postgres": there})
 

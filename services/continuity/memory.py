@@ -35,13 +35,13 @@ class Known(NamedTuple):
 
 async def written(connection: Any) -> list[Known]:
     """What the relay wrote last, as Kafka acknowledged it."""
-    known = []
+    positions = []
     for row in await connection.fetch(_WRITTEN):
         mark = None
         if row["record_offset"] is not None:
             mark = Mark(row["record_offset"], row["record_ms"], bytes(row["record_digest"]))
-        known.append(Known(row["topic"], row["partition"], row["next_offset"], mark))
-    return known
+        positions.append(Known(row["topic"], row["partition"], row["next_offset"], mark))
+    return positions
 
 
 async def read(connection: Any, generations: Generations) -> list[Known]:
@@ -53,15 +53,15 @@ async def read(connection: Any, generations: Generations) -> list[Known]:
     live = await find_live(connection)
     if live is None:
         return []
-    known = []
+    positions = []
     with live.reading():
         rows = await connection.fetch(_READ.format(schema=live.schema))
     for row in rows:
         topic, partition = row["topic"], row["partition"]
         current = read_source(generations.usage, partition) in json.loads(row["sequences"])
         if topic == EVENTS or (topic == USAGE and current):
-            known.append(Known(topic, partition, row["next_offset"], mark_of_json(row["mark"])))
-    return known
+            positions.append(Known(topic, partition, row["next_offset"], mark_of_json(row["mark"])))
+    return positions
 
 
 def mark_of_json(text: str | None) -> Mark | None:

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from services.api.app import create_app
+from services.contracts.asyncapi import asyncapi
 from services.contracts.metrics_page import metrics_page
 from services.contracts.readme_table import replaced
 from services.contracts.settings_page import settings_page
-from services.contracts.topics import asyncapi
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
 

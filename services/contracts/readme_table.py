@@ -30,10 +30,10 @@ def replaced(text: str, document: dict[str, Any]) -> str:
 def _row(path: str, methods: dict[str, Any]) -> tuple[bool, tuple[str, str], str]:
     """Whether it is below an organization, its resource and path, and its line."""
     [tag, *_] = next(iter(methods.values()))["tags"]
-    asked = [method for method in _METHODS if method in methods]
-    what = "; ".join(_lower(methods[method]["summary"]) for method in asked)
+    shown_methods = [method for method in _METHODS if method in methods]
+    what = "; ".join(_lower(methods[method]["summary"]) for method in shown_methods)
     shown = path.removeprefix(PREFIX)
-    line = f"| `{shown}` | {', '.join(method.upper() for method in asked)} | {what} |"
+    line = f"| `{shown}` | {', '.join(method.upper() for method in shown_methods)} | {what} |"
     return path.startswith(PREFIX), (tag, shown), line
 
 

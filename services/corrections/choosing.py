@@ -17,15 +17,15 @@ from projections.corrections import Corrected, Told
 from projections.entities import AccountEntity
 from projections.settlement import ComparedBill, DraftBill, DraftLine, Family, compare_bills, draft_bills
 from services.commands.correction_rules import LoggedUsage
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.concurrency import compute
-from services.corrections.finding import SEARCHED_MAX
+from services.corrections.usage_in_log import SEARCHED_MAX
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily
 from services.readside.live import reading_live
 from services.readside.past import PastFamily, load_past
-from services.readside.past.usage import usage_between
+from services.readside.past.logged_usage import usage_between
 from services.readside.usage_sums import read_range
 from services.store.generations import load_generations
 

@@ -9,7 +9,7 @@ import uvloop
 
 from services.doctor.examine import examine
 from services.doctor.findings import Report
-from services.doctor.topics import PROCESSES
+from services.doctor.kafka_needs import PROCESSES
 
 
 @click.command("doctor")

@@ -27,29 +27,29 @@ _PID = "SELECT pg_backend_pid()"
 
 async def examine_hosts(report: Report, url: str) -> bool:
     """Whether one of them takes writes and lets us in."""
-    asked = PostgresUrl.of(url)
+    address = PostgresUrl.of(url)
     writes = False
-    for host in asked.hosts or (None,):
-        writes |= await _try(report, url, host, asked)
+    for host in address.hosts or (None,):
+        writes |= await _try(report, url, host, address)
     if not writes and all(finding.status is not Status.WRONG for finding in report.findings):
         says = "no host takes writes: all are standbys, or read only"
         report.wrong(Check.POSTGRES_REACHED, "Postgres", says, "name the primary in TRUEUP_DATABASE_URL")
     return writes
 
 
-async def _try(report: Report, url: str, host: Host | None, asked: PostgresUrl) -> bool:
+async def _try(report: Report, url: str, host: Host | None, address: PostgresUrl) -> bool:
     about = _about(host, url)
     try:
-        async with _only(asked, host) as raw:
+        async with _only(address, host) as raw:
             stands = await raw.fetchrow(_STANDS)
     except Exception as error:  # whatever a client raises is why we do not come in
-        _say_why(report, about, asked, error)
+        _say_why(report, about, address, error)
         return False
     what = "takes writes" if stands["read_only"] == "off" else "only reads"
     if stands["is_standby"]:
         what = "a standby"
     report.ok(Check.POSTGRES_REACHED, about, f"lets in {stands['who']!r}, {what}")
-    _say_tls(report, about, host, asked)
+    _say_tls(report, about, host, address)
     version = f"Postgres {stands['shown']}"
     if stands["version"] < LEAST_POSTGRES:
         report.wrong(Check.POSTGRES_VERSION, about, version, f"upgrade it to {LEAST_POSTGRES} or newer")
@@ -62,9 +62,9 @@ async def _try(report: Report, url: str, host: Host | None, asked: PostgresUrl) 
 
 
 @asynccontextmanager
-async def _only(asked: PostgresUrl, host: Host | None) -> AsyncIterator[Any]:
+async def _only(address: PostgresUrl, host: Host | None) -> AsyncIterator[Any]:
     """A connection to this host of several, whatever it is good for."""
-    raw = await reach(asked.only(host), timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
+    raw = await reach(address.only(host), timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
     try:
         # In a transaction, so that one server answers also where a pooler gives each statement to another.
         async with raw.transaction():
@@ -77,12 +77,12 @@ def _about(host: Host | None, url: str) -> str:
     return redacted(url) if host is None else f"{host.name}:{host.port}"
 
 
-def _say_why(report: Report, about: str, asked: PostgresUrl, error: Exception) -> None:
+def _say_why(report: Report, about: str, address: PostgresUrl, error: Exception) -> None:
     text, wrong = str(error) or type(error).__name__, report.wrong
     match error:
         case ssl.SSLCertVerificationError():
             says = f"shows a certificate that is not trusted: {error.verify_message}"
-            wrong(Check.POSTGRES_TLS, about, says, _trust_of(asked))
+            wrong(Check.POSTGRES_TLS, about, says, _trust_of(address))
         case ssl.SSLError():
             wrong(Check.POSTGRES_TLS, about, f"TLS fails: {text}", "check sslmode, sslcert and sslkey of the address")
         case ConnectionError() if "SSL upgrade" in text:
@@ -107,13 +107,13 @@ def _say_why(report: Report, about: str, asked: PostgresUrl, error: Exception) -
             wrong(Check.POSTGRES_REACHED, about, f"does not answer: {text}", mend)
 
 
-def _trust_of(asked: PostgresUrl) -> str:
-    signer = asked.parameters.get("sslrootcert", "~/.postgresql/root.crt")
+def _trust_of(address: PostgresUrl) -> str:
+    signer = address.parameters.get("sslrootcert", "~/.postgresql/root.crt")
     return f"sslrootcert ({signer}) must hold who signed it, and with sslmode=verify-full the host be a name in it"
 
 
-def _say_tls(report: Report, about: str, host: Host | None, asked: PostgresUrl) -> None:
-    mode = asked.parameters.get("sslmode", "prefer")
+def _say_tls(report: Report, about: str, host: Host | None, address: PostgresUrl) -> None:
+    mode = address.parameters.get("sslmode", "prefer")
     if host is None or host.name.startswith("/"):
         return
     if mode == "verify-full":

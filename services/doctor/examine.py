@@ -10,6 +10,7 @@ from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine
 from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
 from services.doctor.doors import Doors
 from services.doctor.findings import Check, Report
+from services.doctor.kafka_needs import KAFKA_ALONE, PROCESSES, Wanted, examine_rights, examine_topics
 from services.doctor.store import (
     examine_personal_key,
     examine_read_models,
@@ -18,7 +19,6 @@ from services.doctor.store import (
     wanted_of,
     wanted_topics,
 )
-from services.doctor.topics import KAFKA_ALONE, PROCESSES, Wanted, examine_rights, examine_topics
 from services.erasure.operators_key import keyring_of
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster

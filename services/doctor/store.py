@@ -8,7 +8,7 @@ import asyncpg
 
 from events.topics import TOPICS
 from services.doctor.findings import Check, Report
-from services.doctor.topics import ROLES, Wanted
+from services.doctor.kafka_needs import ROLES, Wanted
 from services.erasure.operators_key import KeyFileError
 from services.migrate.migrate import MIGRATIONS, known_topics
 from services.personal.keyring import Keyring, NoPersonalKeyError, WrongPersonalKeyError
@@ -121,8 +121,8 @@ async def _examine_rights(report: Report, connection: Any, acting: dict[Role, st
     wanted = list(granted("store.sql", "store"))
     if live is not None and live.is_current:
         wanted += granted("read_models.sql", f'"{live.schema}"')
-    asked = [right._replace(role=acting[Role(right.role)]) for right in wanted if right.role in acting]
-    missing = await missing_grants(connection, asked)
+    needed = [right._replace(role=acting[Role(right.role)]) for right in wanted if right.role in acting]
+    missing = await missing_grants(connection, needed)
     by_role: dict[str, list[Granted]] = {}
     for right in missing:
         by_role.setdefault(right.role, []).append(right)
@@ -130,8 +130,8 @@ async def _examine_rights(report: Report, connection: Any, acting: dict[Role, st
         rest = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         says = f"may not {'; '.join(map(str, lacking[:3]))}{rest}"
         report.wrong(Check.POSTGRES_RIGHT, f"role {role}", says, "run `trueup migrate` as the owner of schema store")
-    if asked and not missing:
-        report.ok(Check.POSTGRES_RIGHT, ", ".join(sorted({right.role for right in asked})), "may do what it must")
+    if needed and not missing:
+        report.ok(Check.POSTGRES_RIGHT, ", ".join(sorted({right.role for right in needed})), "may do what it must")
 
 
 async def examine_personal_key(
@@ -160,12 +160,12 @@ async def examine_personal_key(
 
 async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: bool) -> Wanted:
     """What the store says of topics, or else what `trueup migrate` would make with these settings."""
-    known: dict[str, int] = {}
+    counts_made: dict[str, int] = {}
     record_bytes = settings.max_record_bytes
     if is_migrated:
-        known = await known_topics(connection)
+        counts_made = await known_topics(connection)
         record_bytes = await connection.fetchval(_LIMIT) or record_bytes
-    return _wanted(settings, known, record_bytes)
+    return _wanted(settings, counts_made, record_bytes)
 
 
 def wanted_of(settings: Settings) -> Wanted:
@@ -173,6 +173,6 @@ def wanted_of(settings: Settings) -> Wanted:
     return _wanted(settings, {}, settings.max_record_bytes)
 
 
-def _wanted(settings: Settings, known: dict[str, int], record_bytes: int) -> Wanted:
-    counts = {topic.name: known.get(topic.name) or topic.count(settings.partitions) for topic in TOPICS}
-    return Wanted(counts, frozenset(known), record_bytes)
+def _wanted(settings: Settings, counts_made: dict[str, int], record_bytes: int) -> Wanted:
+    counts = {topic.name: counts_made.get(topic.name) or topic.count(settings.partitions) for topic in TOPICS}
+    return Wanted(counts, frozenset(counts_made), record_bytes)

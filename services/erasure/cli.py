@@ -8,18 +8,18 @@ import click
 import uvloop
 
 from events.actors import OPERATOR
-from services.commands.errors import CommandError, UnknownResource
-from services.commands.messages import ForgetAccount
 from services.commands.organization_rules import check_exists
+from services.commands.refused import CommandError, UnknownResource
+from services.erasure.forgetting import forgetting
 from services.erasure.operators_key import keyring_of, new_line
 from services.failures import ExpectedFailure
 from services.personal.keyring import Keyring
-from services.personal.keys import destroy, key_ids, keys_to_destroy, rewrap
+from services.personal.keys import destroy, key_ids, rewrap
 from services.postgres import connected
 from services.run.settings import Settings, load_settings
 from services.run.stack import known_endpoints
+from services.store.conditions import has_code
 from services.store.execute import execute, load_locked, now_of
-from services.store.finding import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, get, load_config
 from services.words import printable
@@ -71,9 +71,7 @@ async def _forget(connection: Any, organization: str, id: str, reason: str | Non
             if await get(connection, organization, "account", id) is None:
                 await destroy(connection, organization, id, await key_ids(connection, organization, id))
                 return
-            keeps_keys = resources.configured is not None and resources.configured.keeps_keys
-            keys = await keys_to_destroy(connection, organization, id) if keeps_keys else ()
-            command = ForgetAccount(id, keys, reason, now_of(resources))
+            command = await forgetting(connection, resources, id, reason, now_of(resources))
             await execute(connection, resources, command, generations, actor=OPERATOR, keyring=keyring)
     except CommandError as error:
         raise ExpectedFailure(str(error)) from error

@@ -19,16 +19,16 @@ from services.billing.issuing import issued_bill
 from services.billing.life import BillLife, load_life
 from services.billing.selection import BillRequest
 from services.billing.stored_bills import known_bill
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
-from services.explain.events import corrected_usage, count_events, read_events
+from services.explain.usage_events import corrected_usage, count_events, read_events
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
 from services.readside.past import PastFamily, load_past
 from services.readside.past.cut import Cut, facts_known, offsets_of
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 
@@ -72,16 +72,16 @@ async def find_line(postgres: Postgres, waiter: Waiter, organization: str, bill_
     return FoundLine(life.issued, _line(life.issued, named), pending=False)
 
 
-async def _known_line(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: LineAsked, cut: Cut) -> FoundLine:
+async def _known_line(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: LineAsked, cut: Cut) -> FoundLine:
     """The line as it was known then. Raises: UnknownResource, ProjectionStalledError."""
-    known = await known_bill(postgres, cluster, waiter, asked.organization, asked.bill_id, cut)
-    if known.family is None:
-        assert known.life.issued is not None
-        return FoundLine(known.life.issued, _line(known.life.issued, asked.line), pending=False)
-    if known.draft is None:
-        raise _unknown(asked.line)
-    bill = issue(known.draft, bill_id=asked.bill_id, positions=known.family.positions)
-    return FoundLine(bill, _line(bill, asked.line), pending=True)
+    bill_then = await known_bill(postgres, cluster, waiter, question.organization, question.bill_id, cut)
+    if bill_then.family is None:
+        assert bill_then.life.issued is not None
+        return FoundLine(bill_then.life.issued, _line(bill_then.life.issued, question.line), pending=False)
+    if bill_then.draft is None:
+        raise _unknown(question.line)
+    bill = issue(bill_then.draft, bill_id=question.bill_id, positions=bill_then.family.positions)
+    return FoundLine(bill, _line(bill, question.line), pending=True)
 
 
 async def _projected(postgres: Postgres, organization: str, bill_id: str) -> BillIssued | None:
@@ -113,17 +113,17 @@ def _unknown(named: str) -> UnknownResource:
     return UnknownResource(kind="line item", id=named)
 
 
-async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: LineAsked) -> dict[str, Any]:
+async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: LineAsked) -> dict[str, Any]:
     """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
-    if asked.cut is None:
-        line_of = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
+    if question.cut is None:
+        line_of = await find_line(postgres, waiter, question.organization, question.bill_id, question.line)
     else:
-        line_of = await _known_line(postgres, cluster, waiter, asked, asked.cut)
+        line_of = await _known_line(postgres, cluster, waiter, question, question.cut)
     bill, line, pending = line_of
     async with LogReader(cluster) as reader:
-        past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
-        explanation = await compute(asked.organization, _explained, past, bill, line)
-        events = await read_events(reader, past, explanation.usage, asked.limit, asked.after)
+        past = await load_past(postgres, reader, question.organization, bill.root_id, bill.positions)
+        explanation = await compute(question.organization, _explained, past, bill, line)
+        events = await read_events(reader, past, explanation.usage, question.limit, question.after)
     return {
         "billId": bill.bill_id,
         "billDate": bill.bill_date,
@@ -133,7 +133,7 @@ async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, a
         "positions": bill.positions.model_dump(),
         "eventCount": count_events(past, explanation.usage),
         "events": events,
-        "corrected": list(islice(corrected_usage(past, line, explanation.usage), asked.limit)),
+        "corrected": list(islice(corrected_usage(past, line, explanation.usage), question.limit)),
         "terms": await _terms(postgres, past, explanation, bill.positions),
     }
 

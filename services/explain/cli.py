@@ -5,14 +5,14 @@ from decimal import Decimal
 import click
 import msgspec
 
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.erasure.operators_key import keyring_of
 from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, LineAsked, explain_stored
 from services.explain.text import lines_of
 from services.personal.opening import opened_json
 from services.postgres import open_postgres
 from services.readside.bill_rows import organization_of_bill
-from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.waiter import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
 from services.words import printable, printable_json
@@ -40,8 +40,8 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
         async with open_postgres(url, most=2) as postgres, open_watcher(url, cluster) as watcher:
             try:
                 organization = await organization_of_bill(postgres, bill)
-                asked = LineAsked(organization, bill, line, limit)
-                document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), asked)
+                question = LineAsked(organization, bill, line, limit)
+                document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), question)
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
             payload = _ENCODER.encode(document)

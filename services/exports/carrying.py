@@ -6,9 +6,8 @@ whatever is there.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import partial
 from io import RawIOBase
 from typing import BinaryIO, cast
 
@@ -16,11 +15,10 @@ import structlog
 
 from events.codec import NewerRecordError
 from projections.revenue.journal import Chart
-from services.archive.errors import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
-from services.billing.runner import JobLocks
+from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.exports.columns import JOURNAL, LINES, Column
 from services.exports.exporting import export_journal, export_lines
-from services.exports.jobs import ExportJob, Kind, Status, end_export, open_exports, start_export
+from services.exports.jobs import EXPORT_JOBS, ExportJob, Kind, Status, end_export, start_export
 from services.exports.places import ExportFiles, path_of, place_of
 from services.exports.reading import end_of_log
 from services.exports.sweeping import Sweeper
@@ -28,26 +26,24 @@ from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
 from services.failures import Passing
+from services.jobs.runner import JobRunner
 from services.outage import Outage
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 
 log = structlog.get_logger(__name__)
-#: How often to look for jobs that another process left, or whose facts are not in the log yet, when nobody wakes it.
-LOOK_SECONDS, NOT_YET_SECONDS = 5.0, 0.1
+#: How often to look whether the facts of a job are in the log, where they are not yet.
+NOT_YET_SECONDS = 0.1
 #: How often to look for files that were kept for long enough.
 SWEEP_SECONDS = 3600.0
 #: Organizations whose files a process writes at once.
 ORGANIZATIONS_AT_ONCE = 4
-#: Key of the locks of jobs (`services/billing/runner.py`).
-EXPORT_JOB_LOCK = 7_217_008
 _COLUMNS: dict[Kind, Sequence[Column]] = {"usage": USAGE, "bill-lines": LINES, "journal": JOURNAL}
 
 
 class ExportRunner:
-    """Runs the open jobs: organizations side by side, the jobs of one after the other. A lock per job keeps several
-    processes apart.
+    """Runs the jobs, and removes their files in time.
 
     `watcher`: usage is exported as of when all that was there is projected; `every`: connections that see whose jobs
     there are, while what is read for an organization is read on its own; `files`: where files are, and for how long.
@@ -56,23 +52,17 @@ class ExportRunner:
     def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher, files: ExportFiles) -> None:
         self._postgres, self._every, self._waiter, self.url = postgres, every, Waiter(watcher), files.url
         self._sweeper = Sweeper(postgres, every, files)
-        self._locks = JobLocks(postgres.url, EXPORT_JOB_LOCK)
-        self._woken = asyncio.Event()
-        #: Organizations whose jobs are carried out, and what they wait for, from the first failure until it is over.
-        self._busy, self._outages = set[str](), dict[str, Outage]()
+        self._jobs = JobRunner(EXPORT_JOBS, every, self._carry_out, "export", ORGANIZATIONS_AT_ONCE)
 
     def wake(self) -> None:
         """There is a new job."""
-        self._woken.set()
+        self._jobs.wake()
 
     async def run(self) -> None:
         """Until cancelled. What fails for a passing reason is tried again."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._sweep())
-                await self._look_for_jobs(group)
-        finally:
-            self._locks.close()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep())
+            group.create_task(self._jobs.run())
 
     async def _sweep(self) -> None:
         """What stands in the way of it is said once, and keeps no job from being written."""
@@ -85,51 +75,8 @@ class ExportRunner:
                 outage.met(error)
             await asyncio.sleep(SWEEP_SECONDS)
 
-    async def _look_for_jobs(self, group: asyncio.TaskGroup) -> None:
-        outage = Outage("exports_interrupted")
-        while True:
-            self._woken.clear()
-            try:
-                async with self._every.connection() as connection:
-                    jobs = await open_exports(connection)
-                    end = await end_of_log(connection) if jobs else None
-                outage.over()
-                for organization in dict.fromkeys(job.organization for job in jobs):
-                    if organization not in self._busy and len(self._busy) < ORGANIZATIONS_AT_ONCE and end is not None:
-                        self._busy.add(organization)
-                        theirs = [job for job in jobs if job.organization == organization]
-                        task = group.create_task(self._carry_out_all(organization, theirs, end))
-                        task.add_done_callback(partial(self._done, organization))
-            except Passing as error:
-                outage.met(error)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._woken.wait()
-
-    async def _carry_out_all(self, organization: str, jobs: Sequence[ExportJob], end: Watermark) -> None:
-        """The jobs of one organization, in order; those whose facts are not in the log yet, at the next look."""
-        outage = self._outages.setdefault(organization, Outage("export_interrupted", organization=organization))
-        try:
-            for job in jobs:
-                if job.asked is not None and job.asked.until.position > end.position:
-                    await asyncio.sleep(NOT_YET_SECONDS)
-                    break
-                async with self._locks.holding(job.sequence) as is_ours:
-                    if is_ours:
-                        await self._carry_out(job, end)
-                if not is_ours:  # another process has them, so there is no hurry
-                    await asyncio.sleep(LOOK_SECONDS)
-                    break
-            self._outages.pop(organization).over()
-        except (Passing, NewerRecordError) as error:
-            await asyncio.sleep(outage.met(error))
-
-    def _done(self, organization: str, _task: "asyncio.Task[None]") -> None:
-        """What has come meanwhile, or was put off, is looked for at once."""
-        self._busy.discard(organization)
-        self._woken.set()
-
-    async def _carry_out(self, job: ExportJob, end: Watermark) -> None:
+    async def _carry_out(self, job: ExportJob) -> None:
+        end = await self._end_of_log_with(job)
         postgres = self._postgres.of(job.organization)
         async with postgres.transaction() as connection:
             if not await start_export(connection, job, datetime.now(UTC)):
@@ -155,6 +102,15 @@ class ExportRunner:
             log.exception("export_failed", organization=job.organization, job=job.id)
         async with postgres.transaction() as connection:
             await end_export(connection, job, status, rows, message, datetime.now(UTC))
+
+    async def _end_of_log_with(self, job: ExportJob) -> Watermark:
+        """Where the log ends, once the facts that the job is about are in it."""
+        while True:
+            async with self._every.connection() as connection:
+                end = await end_of_log(connection)
+            if job.asked is None or job.asked.until.position <= end.position:
+                return end
+            await asyncio.sleep(NOT_YET_SECONDS)
 
     async def _written(self, job: ExportJob, postgres: Postgres) -> int:
         """Write the file; returns how many rows it has. Whatever waits for a disk or a store is done in a thread."""

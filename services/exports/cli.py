@@ -12,8 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from projections.revenue.journal import Chart
-from services.commands.errors import CommandError
 from services.commands.organization_rules import check_exists
+from services.commands.refused import CommandError
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.columns import JOURNAL, LINES
 from services.exports.exporting import export_journal, export_lines

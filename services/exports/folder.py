@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
-from services.archive.errors import with_extra
+from services.archive.defects import with_extra
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import FORMATS, Format
 from services.failures import ExpectedFailure, Worded

@@ -9,55 +9,13 @@ from typing import Any, Literal
 from services.exports.watermark import Range, Watermark
 from services.exports.writing import Format
 from services.failures import AddressedFailure, Passing, Worded
+from services.jobs.table import Job, JobTable
+from services.postgres.locks import Lock
 
 #: What the file of a job has: usage by day, bill lines, or a journal of them; its name says so.
 Kind = Literal["usage", "bill-lines", "journal"]
 Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 STATUSES: tuple[Status, ...] = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
-#: Jobs of one organization that may be unfinished at once.
-OPEN_MAX = 10
-_IS_OPEN = "status IN ('PENDING', 'RUNNING')"
-_COLUMNS = (
-    "organization, id, sequence, version, status, request::text, since, until, rows, message, created, started,"
-    " modified, created_by, removed"
-)
-_INSERT = f"""
-INSERT INTO store.export_jobs (organization, id, request, since, until, created, modified, created_by)
-VALUES ($1, $2, $3::json, $4, $5, $6, $6, $7) RETURNING {_COLUMNS}
-"""
-_GET = f"SELECT {_COLUMNS} FROM store.export_jobs WHERE organization = $1 AND id = $2"
-_LIST = f"""
-SELECT {_COLUMNS} FROM store.export_jobs
-WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = ANY($3::text[])
-    AND ($4::text[] IS NULL OR id = ANY($4)) AND ($5::timestamptz IS NULL OR created >= $5)
-    AND ($6::timestamptz IS NULL OR created < $6)
-ORDER BY sequence DESC LIMIT $7
-"""
-_OPEN = f"SELECT {_COLUMNS} FROM store.export_jobs WHERE {_IS_OPEN} ORDER BY sequence"
-_COUNT = f"SELECT count(*) FROM store.export_jobs WHERE organization = $1 AND {_IS_OPEN}"
-_START = f"""
-UPDATE store.export_jobs SET status = 'RUNNING', started = $3, modified = $3, version = version + 1
-WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING true
-"""
-_END_JOB = """
-UPDATE store.export_jobs SET status = $3, rows = $4, message = $5, modified = $6, version = version + 1
-WHERE organization = $1 AND id = $2
-"""
-_OLD = f"""
-SELECT {_COLUMNS} FROM store.export_jobs
-WHERE status IN ('SUCCEEDED', 'FAILED') AND removed IS NULL AND modified < $1 ORDER BY modified LIMIT $2
-"""
-_REMOVED = """
-UPDATE store.export_jobs SET removed = $3, version = version + 1
-WHERE organization = $1 AND id = ANY($2::text[]) AND removed IS NULL
-"""
-
-
-class TooManyExportsError(Worded):
-    """{limit} exports of this organization are not finished yet; wait for one to end"""
-
-    def __init__(self) -> None:
-        super().__init__(limit=OPEN_MAX)
 
 
 class ExportNotReadyError(Worded):
@@ -75,27 +33,26 @@ class ExportsAwayError(AddressedFailure, Passing):
 
 
 @dataclass(frozen=True, slots=True)
-class ExportJob:
-    """A row of the table."""
+class ExportJob(Job):
+    """A file that was asked for."""
 
-    organization: str
-    id: str
-    sequence: int
-    version: int
-    status: Status
-    request: dict[str, Any]
-    #: None: it is of usage, of which there are no watermarks.
-    asked: Range | None
+    #: Watermarks, as texts. None: it is of usage, of which there are none.
+    since: str | None
+    until: str | None
     #: Of the file; None before it is there.
     rows: int | None
     #: Why there is no file and will be none.
     message: str | None
-    created: datetime
     started: datetime | None
-    modified: datetime
-    created_by: str | None
     #: When its file was removed, which was kept for long enough.
     removed: datetime | None
+
+    @property
+    def asked(self) -> Range | None:
+        """The range that it is of; None: it is of usage."""
+        if self.since is None or self.until is None:
+            return None
+        return Range(Watermark.read(self.since), Watermark.read(self.until))
 
     @property
     def kind(self) -> Kind:
@@ -110,11 +67,27 @@ class ExportJob:
         return "parquet" if self.request.get("exportFileFormat") == "PARQUET" else "csv"
 
 
-def _job(row: Any) -> ExportJob:
-    named = dict(row)
-    since, until = named.pop("since"), named.pop("until")
-    asked = None if since is None else Range(Watermark.read(since), Watermark.read(until))
-    return ExportJob(**named | {"request": json.loads(row["request"]), "asked": asked})
+EXPORT_JOBS = JobTable("store.export_jobs", "exports", ExportJob, ("PENDING", "RUNNING"), Lock.EXPORT_JOB)
+_INSERT = f"""
+INSERT INTO store.export_jobs (organization, id, request, since, until, created, modified, created_by)
+VALUES ($1, $2, $3::json, $4, $5, $6, $6, $7) RETURNING {EXPORT_JOBS.columns}
+"""
+_START = f"""
+UPDATE store.export_jobs SET status = 'RUNNING', started = $3, modified = $3, version = version + 1
+WHERE organization = $1 AND id = $2 AND {EXPORT_JOBS.is_open} RETURNING true
+"""
+_END_JOB = """
+UPDATE store.export_jobs SET status = $3, rows = $4, message = $5, modified = $6, version = version + 1
+WHERE organization = $1 AND id = $2
+"""
+_OLD = f"""
+SELECT {EXPORT_JOBS.columns} FROM store.export_jobs
+WHERE status IN ('SUCCEEDED', 'FAILED') AND removed IS NULL AND modified < $1 ORDER BY modified LIMIT $2
+"""
+_REMOVED = """
+UPDATE store.export_jobs SET removed = $3, version = version + 1
+WHERE organization = $1 AND id = ANY($2::text[]) AND removed IS NULL
+"""
 
 
 async def create_export(
@@ -126,36 +99,10 @@ async def create_export(
     now: datetime,
     actor: str | None,
 ) -> ExportJob:
-    """Remember what is asked for; it runs once the transaction is committed. Raises: TooManyExportsError."""
-    if await connection.fetchval(_COUNT, organization) >= OPEN_MAX:
-        raise TooManyExportsError
+    """Remember what is asked for; it runs once the transaction is committed. Raises: TooManyJobsError."""
+    await EXPORT_JOBS.check_room(connection, organization)
     marks = (None, None) if asked is None else (asked.since.text, asked.until.text)
-    return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), *marks, now, actor))
-
-
-async def get_export(connection: Any, organization: str, id: str) -> ExportJob | None:
-    """The job, if it exists."""
-    row = await connection.fetchrow(_GET, organization, id)
-    return None if row is None else _job(row)
-
-
-async def list_exports(
-    connection: Any,
-    organization: str,
-    before: int | None,
-    statuses: Sequence[str],
-    ids: Sequence[str] | None,
-    created: tuple[datetime | None, datetime | None],
-    limit: int,
-) -> list[ExportJob]:
-    """Newest first: those of these statuses and ids, created in `[start, end)`, before sequence `before`."""
-    given = (organization, before, list(statuses), None if ids is None else list(ids), *created, limit)
-    return [_job(row) for row in await connection.fetch(_LIST, *given)]
-
-
-async def open_exports(connection: Any) -> list[ExportJob]:
-    """Jobs that are not finished, of all organizations, oldest first: what a killed process left goes on."""
-    return [_job(row) for row in await connection.fetch(_OPEN)]
+    return ExportJob.of(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), *marks, now, actor))
 
 
 async def start_export(connection: Any, job: ExportJob, now: datetime) -> bool:
@@ -172,7 +119,7 @@ async def end_export(
 
 async def old_exports(connection: Any, before: datetime, limit: int) -> list[ExportJob]:
     """Jobs of all organizations that ended before a moment and whose files were not removed yet, oldest first."""
-    return [_job(row) for row in await connection.fetch(_OLD, before, limit)]
+    return [ExportJob.of(row) for row in await connection.fetch(_OLD, before, limit)]
 
 
 async def note_removed(connection: Any, organization: str, ids: Sequence[str], now: datetime) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from services.archive.errors import with_extra
+from services.archive.defects import with_extra
 from services.exports.jobs import ExportJob
 
 if TYPE_CHECKING:

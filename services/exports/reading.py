@@ -19,8 +19,8 @@ from events.facts.base import Fact
 from events.facts.bills import BillIssued, BillLine, BillLinesIssued, BillVoided
 from services.exports.watermark import Range, Watermark
 from services.postgres import Connection
+from services.store.conditions import OF_BILL
 from services.store.events import relayed
-from services.store.finding import OF_BILL
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, NamedTuple
 
-from services.archive.errors import with_extra
+from services.archive.defects import with_extra
 from services.exports.columns import Column
 from services.exports.folder import Folder
 from services.exports.reading import Connect, end_of_log, newest_of
@@ -16,11 +16,9 @@ from services.exports.watermark import Range, Watermark, checked_range
 from services.exports.writing import Format, Sheet, open_sheet
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
+from services.postgres.locks import Lock
 
 STANDARD_OUTPUT = "-"
-#: First key of the advisory lock under which a folder gets a file; the second is a hash of which. Numbers of locks are
-#: unique (`services/billing/runner.py`).
-EXPORT_LOCK = 7_217_007
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
 #: Writes the rows of a range of an organization; returns how many.
 Write = Callable[[Connect, str, Range, Sheet], Awaitable[int]]
@@ -90,6 +88,6 @@ async def _alone(postgres: Postgres, wanted: Wanted) -> AsyncIterator[None]:
     """Nobody else adds a file there meanwhile. The lock goes with its connection, so a kill leaves none."""
     async with postgres.alone() as connection:
         what = f"{wanted.out}/{wanted.organization}/{wanted.kind}"
-        if not await connection.fetchval(_TRY_LOCK, EXPORT_LOCK, what):
+        if not await connection.fetchval(_TRY_LOCK, Lock.EXPORT_FOLDER, what):
             raise BusyFolderError(out=wanted.out)
         yield

@@ -16,7 +16,7 @@ from events.dates import instant_text
 from events.decimals import plain
 from projections.revenue.recognition import Part
 from services.exports.columns import Column, Row, Value
-from services.statement.table import harmless
+from services.statement.spreadsheet import harmless
 
 if TYPE_CHECKING:
     import pyarrow as pa

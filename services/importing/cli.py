@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from services.access.client import Patient, SignedIn
 from services.access.local import credentials
 from services.importing.files import Position, rows_of, size_of
-from services.importing.rows import Layout, RowError, UnmappedColumnError, check_field, measurement_of
+from services.importing.layout import Layout, RowError, UnmappedColumnError, check_field, measurement_of
 from services.importing.sending import PATIENCE, Request, Sender, Wrong, requests_of
 from services.run.settings import load_settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.failures import ExpectedFailure, Worded
-from services.importing.rows import Layout
+from services.importing.layout import Layout
 
 _CHUNK = 1024 * 1024
 FORMATS = (".csv", ".jsonl")

@@ -88,12 +88,12 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
         return
     day = day_number(records[-1].timestamp)
     state.seen.compact(day)
-    known = state.seen.known([usage.digest for _, _, usage in candidates], day)
+    contents = state.seen.contents_of([usage.digest for _, _, usage in candidates], day)
     rate, admit, accepted = state.rater.rate, state.seen.admit, list[Rated]()
     with localcontext(EXACT):
         for record, arrived, usage in candidates:
             digest = usage.digest
-            content = known.get(digest[:ID_HASH_BYTES]) if known else None
+            content = contents.get(digest[:ID_HASH_BYTES]) if contents else None
             if content is None:
                 content = admit(digest, day)
             if content is None:

@@ -25,7 +25,7 @@ from services.ingest.stale import ACCOUNT_PLANS, ACCOUNTS, OF_RULES, Stale
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.personal.sealed import Sealer
 from services.postgres import Postgres
-from services.projection.catalog import CatalogFold
+from services.projection.catalog_fold import CatalogFold
 from services.store.events import head_and_generations, relayed
 from services.store.generations import Generations, GenerationsMovedError
 

@@ -78,7 +78,7 @@ def directory_of(resources: Resources) -> Directory:
         meters={meter.body.code: _meter(meter) for meter in resources.meters.values()},
         clock=clock,
         limit=None if clock is None else min(clock, LATEST) + FUTURE_LIMIT,
-        keeps_keys=config is not None and config.keeps_keys,
+        keeps_keys=resources.keeps_keys,
         hold_for_accounts=hold if config is not None and config.holds_for_accounts else None,
         hold_for_meters=hold if config is not None and config.holds_for_meters else None,
     )

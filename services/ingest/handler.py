@@ -97,20 +97,20 @@ class IngestHandler:
         return {partition: state.next_usage for partition, state in loaded.items()}
 
     async def _snapshots(self, partitions: Sequence[int]) -> list[PartitionState]:
-        known = self._generations
-        homes = {partition: home_of(partition, known.partitions) for partition in partitions}
+        made = self._generations
+        homes = {partition: home_of(partition, made.partitions) for partition in partitions}
         snapshots = await load_snapshots(self._postgres, homes)
         return [
-            PartitionState(partition, home, known.usage, known.origins, snapshots[partition], known.begin_of(partition))
+            PartitionState(partition, home, made.usage, made.origins, snapshots[partition], made.begin_of(partition))
             for partition, home in homes.items()
         ]
 
     async def _check_usage(self, states: Mapping[int, PartitionState]) -> None:
         """What is to be read next stands behind what was read last, and nothing between has been deleted."""
-        known = [Known(USAGE, partition, state.next_usage, state.mark) for partition, state in states.items()]
-        await check_unread(self._reader, known)
-        await check_ends(self._reader, known)
-        await check_records(self._reader, known)
+        positions = [Known(USAGE, partition, state.next_usage, state.mark) for partition, state in states.items()]
+        await check_unread(self._reader, positions)
+        await check_ends(self._reader, positions)
+        await check_records(self._reader, positions)
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Forget the partitions; everything that counts stands in the log, once the last poll does."""

@@ -107,12 +107,12 @@ class Rater:
     def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[RunningCharge, ...]:
         """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
         of_account = self._charges[key[0]]
-        known = of_account.by_period.get(key)
-        if known is None or not known[0].holds(day):
+        last_period = of_account.by_period.get(key)
+        if last_period is None or not last_period[0].holds(day):
             applied, days = applied_on(readers(key), key[0], day)
             charges = tuple(self._of(key, priced, of_account.running) for priced in applied)
-            known = of_account.by_period[key] = (days, charges)
-        return known[1]
+            last_period = of_account.by_period[key] = (days, charges)
+        return last_period[1]
 
     def _of(
         self, key: TotalsKey, applied: Applied, running: dict[tuple[TotalsKey, str, str, Period], RunningCharge]

@@ -124,7 +124,7 @@ class SeenIds:
     def admit(self, digest: bytes, day: int) -> bytes | None:
         """Remember an id that is new among the recent ones; else the content that it was accepted with.
 
-        To be asked within one batch, for what `known` does not find.
+        To be asked within one batch, for what `contents_of` does not find.
         """
         id_hash = digest[:ID_HASH_BYTES]
         recent = self._recent.get(id_hash)
@@ -133,7 +133,7 @@ class SeenIds:
         self._recent[id_hash] = (digest[ID_HASH_BYTES:], day)
         return None
 
-    def known(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
+    def contents_of(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
         """Content by id hash, of those of the batch that stand in a run and are within the window on `day`."""
         if not self._runs or not digests:
             return {}
@@ -145,10 +145,10 @@ class SeenIds:
         for run in self._runs:
             left = run.high.searchsorted(wanted)
             for index in np.flatnonzero(run.high.take(left, mode="clip") == wanted):
-                asked = order[index]
-                content = run.content_of(int(left[index]), wanted[index], table["low"][asked], day - WINDOW_DAYS)
+                number = order[index]
+                content = run.content_of(int(left[index]), wanted[index], table["low"][number], day - WINDOW_DAYS)
                 if content is not None:
-                    contents[digests[asked][:ID_HASH_BYTES]] = content
+                    contents[digests[number][:ID_HASH_BYTES]] = content
         return contents
 
     def _flush(self, day: int) -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from events.topics import HELD_HEADER, OFFSET_HEADER, REASON_HEADER, USAGE
 from services.ingest.batch import Outcome
-from services.refusals.rows import organization_of
+from services.refusals.rejected_record import organization_of
 from services.sight.metrics import APPEND, HELD, REFUSED
 from services.sight.metrics import USAGE as COUNTED
 from services.sight.tracing import TRACES
@@ -31,14 +31,14 @@ def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
     for record in outcome.rejected:
         headers = {name: value or b"" for name, value in record.headers}
         organization = organization_of(record.key, record.value, headers)
-        known = organization if organization is not None and is_known(organization) else ""
-        refused[known, headers[REASON_HEADER].decode(), HELD_HEADER in headers] += 1
+        label = organization if organization is not None and is_known(organization) else ""
+        refused[label, headers[REASON_HEADER].decode(), HELD_HEADER in headers] += 1
         offsets.append(int(headers[OFFSET_HEADER]))
-    for (organization, reason, held), count in refused.items():
-        (HELD if held else REFUSED).labels(organization, reason).inc(count)
+    for (organization, reason, is_held), count in refused.items():
+        (HELD if is_held else REFUSED).labels(organization, reason).inc(count)
         # Which records these are stands in `usage.rejected`; a line for each would let a publisher fill a disk.
-        (log.info if held else log.warning)(
-            "usage_held" if held else "usage_rejected",
+        (log.info if is_held else log.warning)(
+            "usage_held" if is_held else "usage_rejected",
             organization=organization,
             reason=reason,
             count=count,

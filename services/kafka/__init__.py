@@ -16,7 +16,7 @@ from services.kafka.failures import (
     kafka_errors,
 )
 from services.kafka.lenient import bytes_of_name
-from services.kafka.reading import FETCH_BYTES, POLL_RECORDS, LogReader, Mark, digest_of, mark_of
+from services.kafka.log_reader import FETCH_BYTES, POLL_RECORDS, LogReader, Mark, digest_of, mark_of
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, SharedWriter, header_bytes
 
 __all__ = [

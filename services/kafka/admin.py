@@ -61,11 +61,11 @@ class KafkaAdmin:
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 # A topic that is asked for by name might be made by that, where the cluster does so.
-                asked = {self.cluster.topic(topic): topic for topic in topics}
-                wanted = sorted(asked.keys() & set(await self._open.list_topics()))
+                by_name = {self.cluster.topic(topic): topic for topic in topics}
+                wanted = sorted(by_name.keys() & set(await self._open.list_topics()))
                 described = await self._open.describe_topics(wanted) if wanted else []
         return {
-            asked[topic_described["topic"]]: len(topic_described["partitions"])
+            by_name[topic_described["topic"]]: len(topic_described["partitions"])
             for topic_described in described
             if topic_described["partitions"]
         }

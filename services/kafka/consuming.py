@@ -143,7 +143,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
             return False
         if not assignment.active:
             return False
-        asked = {
+        offsets = {
             TopicPartition(topic, partition): offset
             for topic, partitions in request.topics
             for partition, offset, _ in partitions
@@ -153,7 +153,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
             for partition, code, *told in partitions:
                 key = TopicPartition(topic, partition)
                 state = assignment.state_value(key)
-                if not state.has_valid_position or state.position != asked[key]:
+                if not state.has_valid_position or state.position != offsets[key]:
                     continue  # it was sought anew meanwhile
                 if code:
                     has_come |= self._refuse(key, state.position, for_code(code))

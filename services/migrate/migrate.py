@@ -24,7 +24,7 @@ from services.kafka import Cluster
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import connected
-from services.postgres.locks import locked
+from services.postgres.locks import Lock, locked
 from services.postgres.rights import adopt_read_models, secure_read_models, secure_store
 from services.postgres.roles import Role
 from services.readside.live import Live, make_read_models
@@ -33,7 +33,6 @@ from services.run.stack import Endpoints, known_endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-MIGRATE_LOCK = 7_217_002
 _log = structlog.get_logger(__name__)
 
 _PREPARE = """
@@ -69,7 +68,7 @@ async def migrate(
     `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew. `tell` is told a line,
     if read models are of another version, and one if roles cannot be made.
     """
-    async with connected(endpoints.database_url) as connection, locked(connection, MIGRATE_LOCK):
+    async with connected(endpoints.database_url) as connection, locked(connection, Lock.MIGRATE):
         await migrate_store(connection)
         await make_roles(connection, tell)
         async with mending(connection):
@@ -102,18 +101,18 @@ async def migrate_store(connection: Any) -> None:
 
 
 async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints, new_usage: bool) -> None:
-    known = await known_topics(connection)
-    if known.get(USAGE, settings.partitions) != settings.partitions:
-        _log.warning("partitions_are_for_life", made_with=known[USAGE], asked_for=settings.partitions)
+    counts_made = await known_topics(connection)
+    if counts_made.get(USAGE, settings.partitions) != settings.partitions:
+        _log.warning("partitions_are_for_life", made_with=counts_made[USAGE], asked_for=settings.partitions)
     remake = USAGE if new_usage else None
     record_bytes = settings.max_record_bytes
-    counts, fresh = await make_topics(endpoints.kafka, settings.partitions, record_bytes, known, remake)
+    counts, fresh = await make_topics(endpoints.kafka, settings.partitions, record_bytes, counts_made, remake)
     async with connection.transaction():
         await record_limit(connection, record_bytes)
         for name in sorted(fresh):
             await record_topic(connection, endpoints.kafka, name, counts[name])
         await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
-    if new_usage and USAGE in known:
+    if new_usage and USAGE in counts_made:
         await begin_usage_anew(connection, endpoints.kafka)
 
 

@@ -44,59 +44,61 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     generations = await load_generations(connection)
     positions = await read(connection, generations)
     of_log = list({position.partition: position for position in more}.values())  # of several names the last one's
-    known = _furthest([*of_log, *(position for position in positions if position.topic == USAGE)])
+    furthest = _furthest([*of_log, *(position for position in positions if position.topic == USAGE)])
     async with LogReader(cluster) as reader:
-        lost = await _lost(reader, known)
+        lost = await _lost(reader, furthest)
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)
             return
         # Read models that are ahead of a log that was restored tell of usage that it does not hold any more.
         fits = await _lost(reader, [position for position in positions if position.topic == EVENTS]) is None
-        begins = await _begins(reader, known, generations.partitions)
-        begins |= await _behind(reader, known if fits else of_log)
+        begins = await _begins(reader, furthest, generations.partitions)
+        begins |= await _behind(reader, furthest if fits else of_log)
     async with connection.transaction():
         await connection.execute(_PAST, USAGE)
         await connection.execute(_ANEW, USAGE, secrets.token_hex(4), json.dumps(begins))
     _log.warning(
         "usage_begins_anew",
         why=lost,
-        read_before={last.partition: last.next_offset for last in known},
+        read_before={last.partition: last.next_offset for last in furthest},
         begins=begins,
     )
 
 
-def _furthest(known: Iterable[Known]) -> list[Known]:
+def _furthest(positions: Iterable[Known]) -> list[Known]:
     """Of each partition what reaches furthest."""
     return list(
-        {position.partition: position for position in sorted(known, key=lambda position: position.next_offset)}.values()
+        {
+            position.partition: position for position in sorted(positions, key=lambda position: position.next_offset)
+        }.values()
     )
 
 
-async def _lost(reader: LogReader, known: Sequence[Known]) -> str | None:
+async def _lost(reader: LogReader, positions: Sequence[Known]) -> str | None:
     """What is wrong with the topics; None if they go on from what was read."""
     try:
-        await check_unread(reader, known)
-        await check_ends(reader, known)
-        await check_records(reader, known)
+        await check_unread(reader, positions)
+        await check_ends(reader, positions)
+        await check_records(reader, positions)
     except BreakError as error:
         return str(error)
     return None
 
 
-async def _begins(reader: LogReader, known: Sequence[Known], partitions: int) -> dict[int, int]:
+async def _begins(reader: LogReader, positions: Sequence[Known], partitions: int) -> dict[int, int]:
     """The first record of each partition that may not have been read, by when the last one read was appended."""
     begins = await reader.beginning_offsets(USAGE, range(partitions))
-    for last in known:
+    for last in positions:
         if last.mark is not None:
             moment = from_ms(last.mark.ms) - READ_AGAIN
             begins |= await reader.offsets_after(USAGE, [last.partition], moment)
     return begins
 
 
-async def _behind(reader: LogReader, known: Sequence[Known]) -> dict[int, int]:
+async def _behind(reader: LogReader, positions: Sequence[Known]) -> dict[int, int]:
     """The offset behind the last record that was read, of each partition in which it stands at another offset now."""
     behind: dict[int, int] = {}
-    for last in known:
+    for last in positions:
         if last.mark is None:
             continue
         before = from_ms(last.mark.ms - 1)

@@ -59,13 +59,13 @@ class Answer(NamedTuple):
 
 
 async def make_topics(
-    cluster: Cluster, partitions: int, record_bytes: int, known: Mapping[str, int], remake: str | None = None
+    cluster: Cluster, partitions: int, record_bytes: int, counts_made: Mapping[str, int], remake: str | None = None
 ) -> tuple[dict[str, int], set[str]]:
     """All topics of TOPICS, made or checked; `record_bytes` is what each takes at least.
 
-    `known` are the counts of those that this database has recorded as made: they hold for life, whatever `partitions`
-    says, and also if somebody has added some. One that is known and gone is made anew if it is `remake`, or of
-    MADE_ANEW.
+    `counts_made` are the counts of those that this database has recorded as made: they hold for life, whatever
+    `partitions` says, and also if somebody has added some. One that is known and gone is made anew if it is
+    `remake`, or of MADE_ANEW.
 
     Returns: partition count by name, and the names of those that were made or are new to this database.
     Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
@@ -75,8 +75,8 @@ async def make_topics(
         counts, fresh, made = {}, set(), set[str]()
         there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
         for topic in TOPICS:
-            name, is_known = topic.name, topic.name in known
-            counts[name] = wanted = known.get(name) or topic.count(partitions)
+            name, is_known = topic.name, topic.name in counts_made
+            counts[name] = wanted = counts_made.get(name) or topic.count(partitions)
             if name not in there:
                 if is_known and name not in (remake, *MADE_ANEW):
                     raise TopicMissingError(cluster, topic.name)

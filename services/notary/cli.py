@@ -19,7 +19,7 @@ from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader
 from services.notary.signing import Notary
 from services.proof.head import TopicPartition
 from services.proof.head import notary as signer_of
-from services.proof.keeping import signed_partitions
+from services.proof.heads_topic import signed_partitions
 from services.run.process import KafkaProcess, run_on_kafka
 from services.sight.metrics import SIGNED_TICK
 from services.sight.pulse import PULSE

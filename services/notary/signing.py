@@ -13,7 +13,7 @@ from projections.proof.segments import Cut, Cutter, Tree
 from services.breaks import LogCutError, LogWentBackError
 from services.kafka import BatchWriter, LogReader, Record
 from services.proof.head import Head, TopicPartition, head_of, sign_head
-from services.proof.keeping import OtherLogError, SignedBeyondError, newest_head, numbered
+from services.proof.heads_topic import OtherLogError, SignedBeyondError, newest_head, numbered
 from services.signatures import Signer
 
 #: Offsets that are read of a partition before it is another one's turn: about a second's work.

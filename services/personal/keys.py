@@ -4,7 +4,7 @@ That the key goes out of its row is the forgetting. Nothing else has it: process
 something, and who seals drops what it remembers when the log says that the account was forgotten.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from secrets import token_bytes, token_urlsafe
 from typing import Any
 
@@ -38,6 +38,8 @@ UPDATE store.personal_keys SET key = $4, wrapped_by = $5 WHERE organization = $1
 _BY_EACH = """
 SELECT DISTINCT ON (wrapped_by) organization, key_id, key, wrapped_by FROM store.personal_keys WHERE key IS NOT NULL
 """
+#: Who seals for these accounts of an organization, by id: `sealers_of`, or for who changes nothing `sealers_to_try`.
+SealersOf = Callable[[Any, str, Iterable[str], Keyring], Awaitable[dict[str, Sealer]]]
 #: Keys that are looked at in one transaction.
 _PAGE = 1_000
 
@@ -63,6 +65,15 @@ async def sealers_of(
             await connection.execute(_MAKE, organization, account, key_id, *keyring.wrapped(organization, key))
         known |= await _read(connection, organization, missing, keyring)
     return known
+
+
+async def sealers_to_try(
+    connection: Any, organization: str, accounts: Iterable[str], keyring: Keyring
+) -> dict[str, Sealer]:
+    """The same for who changes nothing: a key that is not there is made for him alone, and not kept."""
+    wanted = set(accounts)
+    known = await _read(connection, organization, sorted(wanted), keyring)
+    return known | {account: Sealer(*new_key()) for account in wanted - known.keys()}
 
 
 async def _read(connection: Any, organization: str, accounts: Sequence[str], keyring: Keyring) -> dict[str, Sealer]:

@@ -88,11 +88,11 @@ class Postgres:
 
         Raises: PostgresUnreachableError, NoTurnError, RoleNotGrantedError.
         """
-        asked = time.monotonic()
+        waits_since = time.monotonic()
         async with self._turns.turn(self._whose):
             try:
                 raw = await self._pool.acquire(timeout=CONNECT_SECONDS)
-                POOL_WAIT.labels(self._role or "owner").observe(time.monotonic() - asked)
+                POOL_WAIT.labels(self._role or "owner").observe(time.monotonic() - waits_since)
             except (Passing, ExpectedFailure):
                 raise
             except Exception as error:

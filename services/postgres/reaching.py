@@ -32,12 +32,12 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
 
     Raises: NoServerError of several; what asyncpg raises of one, or where a server that was reached refuses us.
     """
-    asked = PostgresUrl.of(url)
-    if asked.trusts_as_machine:
-        options["ssl"] = _machines_trust(asked)
-    dsn, hosts = asked.for_driver, sorted(asked.hosts, key=lambda host: host != _last.get(url))
+    address = PostgresUrl.of(url)
+    if address.trusts_as_machine:
+        options["ssl"] = _machines_trust(address)
+    dsn, hosts = address.for_driver, sorted(address.hosts, key=lambda host: host != _last.get(url))
     if not hosts:
-        return await asyncpg.connect(dsn, target_session_attrs=asked.session_attrs, timeout=timeout, **options)
+        return await asyncpg.connect(dsn, target_session_attrs=address.session_attrs, timeout=timeout, **options)
     share = timeout / len(hosts)
     said = []
     for host in hosts:
@@ -46,7 +46,7 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
                 dsn,
                 host=[host.name],
                 port=[host.port],
-                target_session_attrs=asked.session_attrs,
+                target_session_attrs=address.session_attrs,
                 timeout=share,
                 **options,
             )
@@ -60,9 +60,11 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
     raise NoServerError("; ".join(said))
 
 
-def _machines_trust(asked: PostgresUrl) -> ssl.SSLContext:
+def _machines_trust(address: PostgresUrl) -> ssl.SSLContext:
     """For sslrootcert=system, which asyncpg takes for a file's name."""
     context = ssl.create_default_context()
-    if certificate := asked.parameters.get("sslcert"):
-        context.load_cert_chain(certificate, asked.parameters.get("sslkey"), asked.parameters.get("sslpassword", ""))
+    if certificate := address.parameters.get("sslcert"):
+        context.load_cert_chain(
+            certificate, address.parameters.get("sslkey"), address.parameters.get("sslpassword", "")
+        )
     return context

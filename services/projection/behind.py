@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from projections.readmodels import due
-from services.projection.partition import PartitionState
 from services.projection.settled_tables import put
+from services.projection.unwritten import PartitionState
 from services.readside.family_state import FamilyState, Root
 
 #: What takes longer than this to work out of one root is dear ...

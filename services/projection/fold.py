@@ -27,9 +27,9 @@ from projections.readmodels.positions import Position, usage_row
 from projections.resources import Resources
 from projections.usage import Cell, CellKey, MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
-from services.projection.catalog import CatalogChange
-from services.projection.partition import PartitionState
+from services.projection.catalog_fold import CatalogChange
 from services.projection.taking import BrokenLogError, Decoded, take
+from services.projection.unwritten import PartitionState
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, new_family
 

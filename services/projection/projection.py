@@ -13,13 +13,13 @@ from events.zones import ZoneDays
 from projections.readmodels import directory, due
 from projections.usage import CellKey, MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
-from services.projection.catalog import CatalogLog
-from services.projection.correcting import Correcting, Ranges, corrections_in, known_corrections, written_ranges
+from services.projection.catalog_fold import CatalogLog
+from services.projection.corrected_totals import Correcting, Ranges, corrections_in, known_corrections, written_ranges
 from services.projection.fold import apply_facts, changed_aggregations, note_usage, rederive
-from services.projection.partition import PartitionState, new_partition
 from services.projection.schemas import Target
 from services.projection.settling import merge_cells
 from services.projection.taking import BrokenLogError, take
+from services.projection.unwritten import PartitionState, new_partition
 from services.projection.write import Writer
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, Root

@@ -12,11 +12,9 @@ import structlog
 
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres, PostgresUnreachableError
-from services.postgres.locks import try_lock, unlock
+from services.postgres.locks import Lock, try_lock, unlock
 from services.readside.live import Live, create_read_models, read_live, use_schema
 
-#: Held on its own connection for as long as a replay or an audit works on schemas.
-LOCK = 7_217_004
 SCRATCH = "rm_audit"
 #: Longer than a replay that has swapped waits for the last readers of what it replaced.
 PATIENCE_S = 15.0
@@ -109,7 +107,7 @@ async def unlock_schemas(connection: Any) -> None:
     """Let others work on schemas. The lock is given back at once: a server may notice only later that a connection is
     closed."""
     with contextlib.suppress(PostgresUnreachableError):  # then the lock went with the connection
-        await unlock(connection, LOCK)
+        await unlock(connection, Lock.READ_MODELS)
 
 
 async def lock_schemas(connection: Any) -> None:
@@ -118,7 +116,7 @@ async def lock_schemas(connection: Any) -> None:
     A replay that has just swapped a schema in is waited for while it drops the old one. Raises: AlreadyRunningError.
     """
     over = time.monotonic() + PATIENCE_S
-    while not await try_lock(connection, LOCK):
+    while not await try_lock(connection, Lock.READ_MODELS):
         if time.monotonic() > over:
             raise AlreadyRunningError
         await asyncio.sleep(0.5)
@@ -139,7 +137,7 @@ async def drop_leftovers(postgres: Postgres) -> None:
     async with postgres.alone() as guard:
         if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
             return
-        if await try_lock(guard, LOCK):
+        if await try_lock(guard, Lock.READ_MODELS):
             try:
                 async with guard.transaction():
                     await _drop_leftovers(guard)

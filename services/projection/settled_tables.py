@@ -78,8 +78,8 @@ async def _write(
 
 def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
     """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
-    known = set(before)
-    return [row for row in now if row not in known]
+    earlier = set(before)
+    return [row for row in now if row not in earlier]
 
 
 _NONE = frozenset[AlertDue]()
@@ -115,15 +115,15 @@ class AlertsWriter:
     async def flush(self, connection: Any) -> None:
         """Write what changed. What was written of a family before it was loaded is taken out, if it no longer holds."""
         changed, self._changed = self._changed, {}
-        known, rows = [], []
+        shown_anew, rows = [], []
         for (root_id, speed), (family, due) in changed.items():
             shown = family.alerts.shown.get(speed)
             if shown is None or shown - due:
-                known.append((root_id, speed.value))
+                shown_anew.append((root_id, speed.value))
             rows += [alert_due_row(alert, family.organization, root_id, speed) for alert in due - (shown or _NONE)]
-        if known:
+        if shown_anew:
             remaining = [alert.id for _, due in changed.values() for alert in due]
-            await connection.execute(alerts_due.DROP_OTHERS, *columns(known, 2), remaining)
+            await connection.execute(alerts_due.DROP_OTHERS, *columns(shown_anew, 2), remaining)
         if rows:
             await connection.execute(alerts_due.UPSERT, *columns(sorted(rows), alerts_due.WIDTH))
             await connection.execute(alerts_due.NOTIFY)

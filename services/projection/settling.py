@@ -27,9 +27,9 @@ from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Settlement, family_under, settled, unbilled_of
 from projections.usage import Cell, CellKey
-from services.projection.catalog import CatalogLog
-from services.projection.partition import PartitionState, Unwritten
+from services.projection.catalog_fold import CatalogLog
 from services.projection.settled_tables import NOTHING_SHOWN, AlertsWriter, write_balances, write_behind, write_outlooks
+from services.projection.unwritten import PartitionState, Unwritten
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED
@@ -123,8 +123,8 @@ class Settler:
 
     def _behind_rows(self, family: FamilyState, settlement: Settlement) -> BehindRows:
         drafts, rules = unbilled_of(settlement), self._catalog.rules(family.organization)
-        asked = rules if BILL in rules.names else NO_RULES
-        self._alerts.find(family, asked, lambda: unbilled_levels(drafts, family.billed), Speed.LINES)
+        of_bills = rules if BILL in rules.names else NO_RULES
+        self._alerts.find(family, of_bills, lambda: unbilled_levels(drafts, family.billed), Speed.LINES)
         return behind_rows(settlement, drafts, family.organization, family.root_id)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
@@ -141,8 +141,11 @@ class Settler:
         catalog = self._catalog_at(organization, state.clocks.get(organization))
         version = self._catalog.versions.get(organization, 0)
         terms = family.compiled(catalog, self._catalog.index(organization), version)
-        known, today = family_under(terms, family.totals, family.billed), family.today(catalog, state.position.tick)
-        settlement = settled(known, today, kept=family.kept, moved=family.moved)
+        family_then, today = (
+            family_under(terms, family.totals, family.billed),
+            family.today(catalog, state.position.tick),
+        )
+        settlement = settled(family_then, today, kept=family.kept, moved=family.moved)
         family.keep(settlement.kept)
         return settlement
 

@@ -14,9 +14,9 @@ from typing import Any, Self
 
 from projections.readmodels import due
 from services.projection.behind import Behind, Marks, mark_due
-from services.projection.partition import PartitionState
 from services.projection.settled_tables import put
 from services.projection.settling import Catalogs, Settler
+from services.projection.unwritten import PartitionState
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families

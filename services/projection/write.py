@@ -12,11 +12,11 @@ from projections.calendar import local_day
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.projection.behind import mark_due
-from services.projection.catalog import CatalogLog
-from services.projection.partition import PartitionState
+from services.projection.catalog_fold import CatalogLog
 from services.projection.settled_tables import put
 from services.projection.settling import merge_cells, merged_rows, rederived_rows, replace_aggregations
 from services.projection.turns import Turns
+from services.projection.unwritten import PartitionState
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 

@@ -15,7 +15,7 @@ from services.postgres import Postgres
 from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
-from services.projector.pace import QUIET_S, Pace, Rounds
+from services.projector.write_pace import QUIET_S, Pace, Rounds
 from services.readside.live import OutdatedReadModelsError
 from services.sight.metrics import SETTLE, SETTLED, WRITE, WRITE_RECORDS
 from services.sight.pulse import PULSE

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from events.topics import CATALOG, EVENTS
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.postgres import open_postgres
@@ -15,7 +15,7 @@ from services.proof.checking import Check
 from services.proof.documents import read_document, written
 from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
 from services.proof.head import Document, TopicPartition, key_by, notary, read_head
-from services.proof.keeping import all_heads, numbered, signed_partitions
+from services.proof.heads_topic import all_heads, numbered, signed_partitions
 from services.proof.verifying import verify as verify_document
 from services.readside.bill_rows import organization_of_bill
 from services.run.process import KafkaProcess, Process, run_on_kafka, run_process

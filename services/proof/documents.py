@@ -145,7 +145,7 @@ def _otherwise(said: Any, ours: Any, where: str = "") -> str | None:
             return f"{where}.{min(said.keys() ^ ours.keys())[:80]}".removeprefix(".")
         pairs = [(said[name], ours[name], f"{where}.{name}".removeprefix(".")) for name in ours]
     elif isinstance(ours, list):
-        pairs = [(*both, f"{where}[{place}]") for place, both in enumerate(zip(said, ours, strict=True))]
+        pairs = [(*both, f"{where}[{index}]") for index, both in enumerate(zip(said, ours, strict=True))]
     else:
         return None if said == ours else where
     return next((problem for pair in pairs if (problem := _otherwise(*pair)) is not None), None)

@@ -9,7 +9,7 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.proof.merkle import Hash, consistency, inclusion, root_of
 from projections.proof.segments import Segment, record_leaf
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, LogReader
@@ -17,7 +17,7 @@ from services.postgres import Postgres
 from services.proof.checking import Numbered
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof
 from services.proof.head import TopicPartition
-from services.proof.keeping import OtherLogError, Published, all_heads, numbered
+from services.proof.heads_topic import OtherLogError, Published, all_heads, numbered
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
 from services.readside.bill_rows import lines_of_bills, read_issued
 from services.readside.live import reading_live

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from events.resources.organization import LAST_DAY
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.postgres import Postgres
 from services.readside.live import read_live, reading_live
 from services.store.listing import Condition, all_placed

@@ -224,7 +224,7 @@ class FamilyState:
 
 
 #: The fields of a family that everything else about it is made from.
-ESSENTIAL = tuple(known.name for known in fields(FamilyState) if not known.metadata.get("made_again"))
+ESSENTIAL = tuple(field.name for field in fields(FamilyState) if not field.metadata.get("made_again"))
 
 
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:

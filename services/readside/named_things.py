@@ -7,7 +7,7 @@ from services.commands.table import KINDS
 from services.personal.sealed import MARK
 from services.postgres import Postgres
 from services.readside.live import reading_live
-from services.store.finding import has_code
+from services.store.conditions import has_code
 
 _KINDS = [kind.name for kind in KINDS.values() if kind.is_found]
 _COLUMNS = "e.kind, e.id, e.body->>'code' AS code, e.body->>'name' AS name, e.body->>'accountId' AS account_id"

@@ -77,32 +77,36 @@ class SumAsked:
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-async def read_sums(connection: Any, organization: str, asked: SumAsked, limit: int) -> dict[SumKey, Fraction]:
+async def read_sums(connection: Any, organization: str, question: SumAsked, limit: int) -> dict[SumKey, Fraction]:
     """The first sums, of which there are up to `limit`. The connection's transaction reads the live schema."""
-    arguments: list[Any] = [organization, asked.aggregation_id, asked.start, asked.end]
+    arguments: list[Any] = [organization, question.aggregation_id, question.start, question.end]
 
     def placed(value: Any) -> int:
         arguments.append(value)
         return len(arguments)
 
-    segment = [_OF_SEGMENT.format(placed(name)) for name in asked.by_fields]
+    segment = [_OF_SEGMENT.format(placed(name)) for name in question.by_fields]
     keys = (
-        f"{_STARTS[asked.span] if asked.span else 'NULL::date'} AS start",
-        f'{"account_id" if asked.by_account else "NULL::text"} COLLATE "C" AS account_id',
+        f"{_STARTS[question.span] if question.span else 'NULL::date'} AS start",
+        f'{"account_id" if question.by_account else "NULL::text"} COLLATE "C" AS account_id',
         f'ARRAY[{", ".join(segment)}]::text[] COLLATE "C" AS segment',
     )
-    conditions = [f"AND e.id = ANY(${placed(list(asked.accounts))}::text[])"] if asked.accounts is not None else []
-    for name, values in asked.only.items():
+    conditions = (
+        [f"AND e.id = ANY(${placed(list(question.accounts))}::text[])"] if question.accounts is not None else []
+    )
+    for name, values in question.only.items():
         conditions.append(f"AND {_OF_SEGMENT.format(placed(name))} = ANY(${placed(list(values))}::text[])")
     query = _SUMS.format(
         keys=", ".join(keys),
-        number=_NUMBERS[asked.function],
-        values=_VALUES if asked.function == "UNIQUE" else "",
+        number=_NUMBERS[question.function],
+        values=_VALUES if question.function == "UNIQUE" else "",
         conditions=" ".join(conditions),
         limit=limit,
     )
     rows = await connection.fetch(query, *arguments)
-    return {SumKey(row["start"], row["account_id"], tuple(row["segment"])): _value(asked.function, row) for row in rows}
+    return {
+        SumKey(row["start"], row["account_id"], tuple(row["segment"])): _value(question.function, row) for row in rows
+    }
 
 
 def _value(function: AggregationFunction, row: Any) -> Fraction:

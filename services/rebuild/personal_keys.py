@@ -40,8 +40,8 @@ async def mend_keys(connection: Any, resources: Resources, forgotten: Iterable[A
     if marked_by(resources.configured) is None:
         return KeysFound(len(came_back))
     sealed_with = [keys_in(account.body.model_dump_json()) for account in resources.accounts.values()]
-    known = await known_ids(connection, organization, set[str]().union(*sealed_with))
-    return KeysFound(len(came_back), sum(not keys <= known for keys in sealed_with))
+    kept_keys = await known_ids(connection, organization, set[str]().union(*sealed_with))
+    return KeysFound(len(came_back), sum(not keys <= kept_keys for keys in sealed_with))
 
 
 async def _forget_again(connection: Any, organization: str, fact: AccountForgotten) -> bool:

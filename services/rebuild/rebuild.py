@@ -18,7 +18,6 @@ from services.continuity.memory import Known, newest_noted, note, note_writer, r
 from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader, Mark
 from services.migrate.migrate import (
-    MIGRATE_LOCK,
     known_topics,
     make_roles,
     migrate_store,
@@ -28,7 +27,7 @@ from services.migrate.migrate import (
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
-from services.postgres.locks import lock
+from services.postgres.locks import Lock, lock
 from services.readside.live import begin_read_models_anew, make_read_models
 from services.rebuild import refill
 from services.rebuild.personal_keys import KeysFound
@@ -36,7 +35,7 @@ from services.rebuild.rederived import last_lines, rebuild_view, write_lines
 from services.rebuild.refill import Held, StrayEventsError, Unfinished
 from services.rebuild.scan import Place, Scan, adopt_names, scan
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
-from services.store.events import APPEND_LOCK, head
+from services.store.events import head
 from services.store.generations import Generations, load_generations
 
 log = structlog.get_logger(__name__)
@@ -80,7 +79,7 @@ async def rebuild_store(
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
     """
     async with postgres.connection() as connection:
-        await lock(connection, MIGRATE_LOCK)
+        await lock(connection, Lock.MIGRATE)
         await migrate_store(connection)
         await make_roles(connection, lambda line: log.warning("roles_missing", note=line))
         if not await try_lead(connection):
@@ -94,18 +93,18 @@ async def rebuild_store(
 
 async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -> int:
     """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
-    known = await known_topics(connection)
+    counts_made = await known_topics(connection)
     async with KafkaAdmin(cluster) as admin:
         there = await admin.partition_counts(topic.name for topic in TOPICS)
     for topic in (EVENTS, CATALOG):
         if topic not in there:
             raise TopicMissingError(cluster, topic)
-    partitions = known.get(EVENTS, there[EVENTS])
+    partitions = counts_made.get(EVENTS, there[EVENTS])
     standing = {topic.name: topic.count(partitions) for topic in TOPICS if topic.name in there}
     counts, _ = await make_topics(cluster, partitions, record_bytes, standing)
     await record_limit(connection, record_bytes)
     for name, count in counts.items():
-        if name not in known:
+        if name not in counts_made:
             await record_topic(connection, cluster, name, count)
     return int(partitions)
 
@@ -130,11 +129,11 @@ class _Rebuild:
     async def run(self, *, drop_strays: bool) -> Rebuilt:
         acknowledged = (await read_cursor(self._connection)).position
         intact = await self._intact(await written(self._connection))
-        starts = {place: mark.offset + 1 for place, mark in intact.items()}
+        starts = {partition: mark.offset + 1 for partition, mark in intact.items()}
         seen = await scan(self._connection, self._reader, self._partitions, starts)
         self._done.records = seen.records
         async with self._connection.transaction():
-            await self._connection.execute(_LOCK_APPENDS, APPEND_LOCK)
+            await self._connection.execute(_LOCK_APPENDS, Lock.APPEND)
             generations, position = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
         # What read models of another version hold need not be known here, and they are filled anew in any case.
         if not (await make_read_models(self._connection)).is_current:
@@ -146,10 +145,10 @@ class _Rebuild:
         await self._read_models(generations)
         return self._done
 
-    async def _intact(self, known: list[Known]) -> dict[Place, Mark]:
+    async def _intact(self, positions: list[Known]) -> dict[Place, Mark]:
         """The marks whose records stand where they stood."""
         marks = {}
-        for position in known:
+        for position in positions:
             try:
                 await check_ends(self._reader, [position])
                 await check_records(self._reader, [position])
@@ -167,9 +166,9 @@ class _Rebuild:
         await adopt_names(connection, seen, is_new=self._is_new)
         generations = await load_generations(connection)
         places = {}
-        for place in log_partitions(self._partitions):
-            since = acknowledged if place in intact else 0
-            places[place] = Held(max(seen.last.get(place, 0), since), since)
+        for partition in log_partitions(self._partitions):
+            since = acknowledged if partition in intact else 0
+            places[partition] = Held(max(seen.last.get(partition, 0), since), since)
         await refill.check_log(connection, self._cluster, places, acknowledged)
         strays = await refill.strays(connection, generations.commands, places, acknowledged)
         if strays and not drop_strays:
@@ -204,11 +203,11 @@ class _Rebuild:
 
     async def _read_models(self, generations: Generations) -> None:
         """Read models that stand beyond the log, or on another one, are begun anew."""
-        known = [position for position in await read(self._connection, generations) if position.topic == EVENTS]
+        positions = [position for position in await read(self._connection, generations) if position.topic == EVENTS]
         try:
-            await check_ends(self._reader, known)
-            await check_records(self._reader, known)
+            await check_ends(self._reader, positions)
+            await check_records(self._reader, positions)
         except BreakError:
-            known = []
+            positions = []
             await begin_read_models_anew(self._connection)
-        self._done.read_models_lost = not known
+        self._done.read_models_lost = not positions

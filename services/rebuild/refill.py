@@ -73,8 +73,8 @@ class LogLostError(Worded, ExpectedFailure):
     at its end: the topic was made anew. What it held of usage stands nowhere else: restore Kafka's data
     """
 
-    def __init__(self, place: Place, positions: list[int]) -> None:
-        super().__init__(topic=place[0], partition=place[1], count=len(positions), shown=_shown(positions))
+    def __init__(self, partition: Place, positions: list[int]) -> None:
+        super().__init__(topic=partition[0], partition=partition[1], count=len(positions), shown=_shown(positions))
 
 
 class Held(NamedTuple):
@@ -104,11 +104,11 @@ _RAW = msgspec.json.Decoder(_Raw)
 
 async def check_log(connection: Any, cluster: Cluster, places: Mapping[Place, Held], acknowledged: int) -> None:
     """Every place holds the acknowledged events from the first on, and lacks at most its end. Raises: LogLostError."""
-    for place, known in places.items():
-        upper = min(known.last, acknowledged) if known.last else acknowledged
-        missing = await _missing(connection, place, known.since, upper)
+    for partition, bounds in places.items():
+        upper = min(bounds.last, acknowledged) if bounds.last else acknowledged
+        missing = await _missing(connection, partition, bounds.since, upper)
         if missing:
-            raise LogLostError((cluster.topic(place[0]), place[1]), missing)
+            raise LogLostError((cluster.topic(partition[0]), partition[1]), missing)
 
 
 async def strays(connection: Any, generation: str, places: Mapping[Place, Held], acknowledged: int) -> list[int]:
@@ -119,11 +119,11 @@ async def strays(connection: Any, generation: str, places: Mapping[Place, Held],
     """
     lacking = {
         position
-        for place, known in places.items()
-        for position in await _missing(connection, place, acknowledged, known.last)
+        for partition, bounds in places.items()
+        for position in await _missing(connection, partition, acknowledged, bounds.last)
     }
     lost: int | None = None
-    async for position, _, record in _found(connection):
+    async for position, _, record in _logged_events(connection):
         row = await connection.fetchrow(_HELD, position)
         if row is None:
             lost = position if lost is None else lost
@@ -145,7 +145,7 @@ async def discard(connection: Any, generation: str, positions: list[int]) -> tup
 async def refill(connection: Any) -> dict[str, int]:
     """Insert what was found and is not held; returns how many events of each organization were."""
     added: dict[str, int] = {}
-    async for position, partition, record in _found(connection):
+    async for position, partition, record in _logged_events(connection):
         if await connection.fetchrow(_HELD, position) is None:
             envelope = decode(record)
             await _insert(connection, envelope, partition, record)
@@ -163,8 +163,8 @@ async def complete_up_to(connection: Any, places: Mapping[Place, Held], head: in
     """The last event up to which every place holds all that it should: from there on the relay goes on."""
     firsts = [
         missing[0]
-        for place, known in places.items()
-        if (missing := await _missing(connection, place, known.last, head))
+        for partition, bounds in places.items()
+        if (missing := await _missing(connection, partition, bounds.last, head))
     ]
     return min(firsts) - 1 if firsts else head
 
@@ -179,13 +179,13 @@ async def number_on_from(connection: Any, position: int) -> None:
     await connection.execute(_SEQUENCE, position)
 
 
-async def _missing(connection: Any, place: Place, after: int, upper: int) -> list[int]:
+async def _missing(connection: Any, partition: Place, after: int, upper: int) -> list[int]:
     if upper <= after:
         return []
-    return [row["position"] for row in await connection.fetch(_MISSING, *place, after, upper)]
+    return [row["position"] for row in await connection.fetch(_MISSING, *partition, after, upper)]
 
 
-async def _found(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
+async def _logged_events(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
     """Position, partition of `billing.events` and bytes of each event in the log."""
     async for row in connection.cursor(_FOUND, prefetch=_BATCH):
         yield row["sequence"], row["partition"], bytes(row["record"])

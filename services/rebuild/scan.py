@@ -84,7 +84,7 @@ class Scan:
     #: Of `UsageRead`, whose sequence is its next offset.
     _read: LastSequences = field(default_factory=LastSequences)
 
-    def take(self, place: Place, records: Sequence[FetchedRecord]) -> list[tuple[int, str, int, bytes]]:
+    def take(self, partition: Place, records: Sequence[FetchedRecord]) -> list[tuple[int, str, int, bytes]]:
         """Note a partition's next records; returns the rows of `found`."""
         rows = []
         for record in records:
@@ -96,15 +96,15 @@ class Scan:
             self.newest[Generation(kind, rest.partition("/")[0])] = record.timestamp
             match kind:
                 case "commands":
-                    rows.append((named.sequence, *place, record.value))
+                    rows.append((named.sequence, *partition, record.value))
                 case "clock":
                     self.tick = max(self.tick, named.sequence)
                 case "read":
                     self._note_usage(named, record.value)
         if rows:
-            self.last[place] = max(self.last.get(place, 0), *(row[0] for row in rows))
+            self.last[partition] = max(self.last.get(partition, 0), *(row[0] for row in rows))
         self.records += len(records)
-        self.marks[place] = mark_of(records[-1])
+        self.marks[partition] = mark_of(records[-1])
         return rows
 
     def _ours(self, record: FetchedRecord) -> _Named | None:
@@ -137,10 +137,10 @@ async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapp
     await connection.execute(_DROP)
     await connection.execute(_MAKE)
     scan = Scan()
-    for place in log_partitions(partitions):
-        end = (await reader.end_offsets(place[0], [place[1]]))[place[1]]
-        async for records in reader.read(*place, starts.get(place, 0), end):
-            rows = scan.take(place, records)
+    for partition in log_partitions(partitions):
+        end = (await reader.end_offsets(partition[0], [partition[1]]))[partition[1]]
+        async for records in reader.read(*partition, starts.get(partition, 0), end):
+            rows = scan.take(partition, records)
             if rows:
                 await connection.execute(_PUT, *columns(rows, 4))
     await connection.execute(_INDEX)

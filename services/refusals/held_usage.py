@@ -12,8 +12,8 @@ from typing import Any
 
 from services.refusals.refusal import Reason
 from services.refusals.refused_usage import HELD
-from services.refusals.rows import Row
-from services.store.finding import has_code
+from services.refusals.rejected_record import Row
+from services.store.conditions import has_code
 
 #: Rows that one transaction lets go.
 AT_ONCE = 5_000
@@ -27,9 +27,9 @@ WITH RECURSIVE walked (organization) AS (
     ) FROM walked WHERE walked.organization IS NOT NULL
 ) SELECT organization FROM walked WHERE organization IS NOT NULL
 """
-#: `hold-expired` keeps what was said before, and says since when it holds.
+#: `hold-expired` keeps what was said before, and says since when it holds. It is refused now, and was not before.
 _EXPIRE = f"""
-UPDATE store.refused_usage SET reason = '{Reason.HOLD_EXPIRED}', held_until = NULL,
+UPDATE store.refused_usage SET reason = '{Reason.HOLD_EXPIRED}', held_until = NULL, refused = now(),
     rule = rule || '; it was held until ' || to_char(held_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 WHERE organization = $1 AND id IN (
     SELECT id FROM store.refused_usage WHERE organization = $1 AND {HELD} AND held_until <= $2

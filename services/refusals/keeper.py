@@ -13,7 +13,7 @@ from services.kafka import Cluster, LogReader
 from services.outage import Outage
 from services.postgres import Postgres
 from services.refusals.refused_usage import ListedElsewhereError, forget_old, positions, put
-from services.refusals.rows import row_of
+from services.refusals.rejected_record import row_of
 
 #: Rows of one transaction, and the pause between two looks: many refusals are listed together.
 _AT_ONCE, _PAUSE_S = 2_000, 0.2
@@ -53,20 +53,20 @@ class Keeper:
     async def catch_up(self) -> None:
         """List all that stands in the topic now. Raises: ListedElsewhereError and what else passes."""
         async with self._postgres.connection() as connection:
-            known = await positions(connection)
+            listed_to = await positions(connection)
             await forget_old(connection)
         async with LogReader(self._cluster) as reader:
             begins = await reader.beginning_offsets(USAGE_REJECTED, range(self._partitions))
             ends = await reader.end_offsets(USAGE_REJECTED, range(self._partitions))
             for partition, end in ends.items():
-                await self._list(reader, partition, known.get(partition), begins[partition], end)
+                await self._list(reader, partition, listed_to.get(partition), begins[partition], end)
 
-    async def _list(self, reader: LogReader, partition: int, known: int | None, begin: int, end: int) -> None:
+    async def _list(self, reader: LogReader, partition: int, listed_to: int | None, begin: int, end: int) -> None:
         # A topic that was made anew ends before the position; of one that forgets, the beginning moves.
-        start = begin if known is None or not begin <= known <= end else known
+        start = begin if listed_to is None or not begin <= listed_to <= end else listed_to
         async for records in reader.read(USAGE_REJECTED, partition, start, end, max_records=_AT_ONCE):
             rows = [row for record in records if (row := row_of(record, partition)) is not None]
             reached = records[-1].offset + 1
             async with self._postgres.transaction() as connection:
-                await put(connection, rows, partition, known, reached)
-            known = reached
+                await put(connection, rows, partition, listed_to, reached)
+            listed_to = reached

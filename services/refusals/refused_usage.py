@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.failures import Passing, Worded
-from services.refusals.rows import Row
+from services.refusals.rejected_record import Row
 from services.store.listing import Condition, all_placed
 
 #: As long as `usage.rejected` has the bytes.
@@ -22,12 +22,14 @@ ON CONFLICT (organization, id) DO UPDATE SET
     refused = EXCLUDED.refused, partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset,
     held_until = EXCLUDED.held_until, replayed = NULL
 """
-#: What is held is not refused yet. $4 at most so many.
+#: What is held is not refused yet. $2 when windows begin, $3 their length; of each $4 at most.
 _COUNT = """
-SELECT count(*) FROM (
-    SELECT FROM store.refused_usage
-    WHERE organization = $1 AND refused >= $2 AND refused < $3 AND held_until IS NULL LIMIT $4
-) AS counted
+SELECT since, (
+    SELECT count(*) FROM (
+        SELECT FROM store.refused_usage
+        WHERE organization = $1 AND refused >= since AND refused < since + $3 AND held_until IS NULL LIMIT $4
+    ) AS counted
+) AS refused FROM unnest($2::timestamptz[]) AS windows (since)
 """
 #: Conditions on rows, of the list and of what is sent again.
 IS_ONE_OF, IS_CUT, HAS_REASON = "id = ANY({})", "cut = {}", "reason = {}"
@@ -76,12 +78,12 @@ async def positions(connection: Any) -> dict[int, int]:
     return {row["partition"]: row["next_offset"] for row in await connection.fetch(_POSITIONS)}
 
 
-async def put(connection: Any, rows: Sequence[Row], partition: int, known: int | None, reached: int) -> None:
-    """List these rows of a partition, which was listed up to `known` and is now up to `reached`, in a transaction.
+async def put(connection: Any, rows: Sequence[Row], partition: int, listed_to: int | None, reached: int) -> None:
+    """List these rows of a partition, which was listed up to `listed_to` and is now up to `reached`, in a transaction.
 
     Raises: ListedElsewhereError.
     """
-    if await connection.execute(_MOVE, partition, known, reached) != "INSERT 0 1":
+    if await connection.execute(_MOVE, partition, listed_to, reached) != "INSERT 0 1":
         raise ListedElsewhereError(partition=partition)
     last = {(row.organization, row.id): row for row in rows}
     if last:
@@ -141,6 +143,10 @@ async def note_replayed(connection: Any, organization: str, rows: Sequence[Row])
     await connection.execute(_REPLAYED, organization, *places)
 
 
-async def count_refused(connection: Any, organization: str, since: datetime, until: datetime, most: int) -> int:
-    """How many records were refused last in `[since, until)`, sent again or not; no more than `most` are counted."""
-    return int(await connection.fetchval(_COUNT, organization, since, until, most))
+async def count_refused(
+    connection: Any, organization: str, windows: Sequence[datetime], length: timedelta, most: int
+) -> dict[datetime, int]:
+    """How many records were refused last, sent again or not, in windows of this length by when each begins; no more
+    than `most` are counted of any."""
+    rows = await connection.fetch(_COUNT, organization, list(windows), length, most)
+    return {row["since"]: row["refused"] for row in rows}

@@ -15,15 +15,15 @@ import structlog
 from events.actors import USAGE
 from events.dates import in_ms
 from projections.resources import Resources
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import Passing
 from services.kafka import Cluster, SharedWriter
-from services.outage import Outage
+from services.outage import Outage, Outages
 from services.postgres import Postgres
 from services.refusals import held_usage
 from services.refusals.held_usage import CAUSES, OF_ACCOUNT, Cause
+from services.refusals.rejected_record import Row
 from services.refusals.replaying import replay_refused
-from services.refusals.rows import Row
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
 from services.store.skeletons import AT_ONCE, make_skeletons
@@ -61,7 +61,7 @@ class Releaser:
         self._sent: dict[str, tuple[str, int]] = {}
         #: When organizations are to be looked at again, by the loop's clock.
         self._rested: dict[str, float] = {}
-        self._outages: dict[str, Outage] = {}
+        self._outages = Outages("held_usage_waits")
         self._at_once = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
 
     async def run(self) -> None:
@@ -93,12 +93,9 @@ class Releaser:
             walked, more = 0, False
             try:
                 walked, more = await self._see_to(organization)
+                self._outages.over(organization)
             except Passing as error:
-                outage = Outage("held_usage_waits", organization=organization)
-                self._outages.setdefault(organization, outage).met(error)
-            else:
-                if (over := self._outages.pop(organization, None)) is not None:
-                    over.over()
+                self._outages.met(organization, error)
             now = asyncio.get_running_loop().time()
             self._rested[organization] = 0.0 if more else now + walked / CODES_A_SECOND
             return more

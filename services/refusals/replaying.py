@@ -9,7 +9,7 @@ from events.topics import USAGE, USAGE_REJECTED, partition_of
 from services.kafka import Cluster, FetchedRecord, LogReader, Record, SharedWriter
 from services.postgres import Postgres
 from services.refusals.refused_usage import forget, note_replayed
-from services.refusals.rows import Row, as_it_came, id_of
+from services.refusals.rejected_record import Row, as_it_came, id_of
 from services.store.view import partitions_of
 
 _CUT = "the topic has only the beginning of its value: its publisher has to send it again"
@@ -72,7 +72,7 @@ async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, Fetch
         begins = await reader.beginning_offsets(USAGE_REJECTED, partitions)
         ends = await reader.end_offsets(USAGE_REJECTED, partitions)
         for partition in sorted(partitions):
-            offsets = sorted(offset for place, offset in wanted if place == partition)
+            offsets = sorted(offset for number, offset in wanted if number == partition)
             for start, end in _ranges([offset for offset in offsets if begins[partition] <= offset < ends[partition]]):
                 async for records in reader.read(USAGE_REJECTED, partition, start, end):
                     for record in records:

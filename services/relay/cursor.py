@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from projections.readmodels import columns
 from services.failures import Passing, Worded
 from services.kafka import Mark
-from services.postgres.locks import try_lock
+from services.postgres.locks import Lock, try_lock
 from services.store.events import RELAYED
 from services.store.rows import COLUMNS
 
@@ -15,7 +15,6 @@ TopicPartition = tuple[str, int]
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
 STEP_EVENTS = 500
 STEP_BYTES = 8 * 1024 * 1024
-RELAY_LOCK = 7_217_003
 _READ = "SELECT position, tick, quarter FROM store.relay"
 _NEXT = f"""
 SELECT {COLUMNS} FROM (
@@ -54,7 +53,7 @@ class CursorMovedError(Worded, Passing):
 
 async def try_lead(connection: Any) -> bool:
     """Become the one relay. The lock belongs to the connection, so it goes when this process or the server does."""
-    return await try_lock(connection, RELAY_LOCK)
+    return await try_lock(connection, Lock.RELAY)
 
 
 class Cursor(NamedTuple):

@@ -212,10 +212,10 @@ class PostgresSettings(ServerSettings):
         return None if self.database_pooler_url is None else self._with_password(self.database_pooler_url)
 
     def _with_password(self, url: str) -> str:
-        asked = PostgresUrl.of(url)
-        if self.database_password is None or asked.has_password:
+        address = PostgresUrl.of(url)
+        if self.database_password is None or address.has_password:
             return url
-        return asked.with_password(self.database_password.get_secret_value())
+        return address.with_password(self.database_password.get_secret_value())
 
 
 def text_of(value: Any) -> str:

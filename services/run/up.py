@@ -218,8 +218,8 @@ async def run_system(settings: Settings, *, ready_file: Path | None) -> None:
 
 async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
     """Do the work until it ends or a signal comes; that cancels it wherever it is, and its blocks clean up."""
-    with stop_on_signals(asyncio.Event()) as asked:
-        async with _all_or_none([asked.wait()]) as stopping:
+    with stop_on_signals(asyncio.Event()) as signalled:
+        async with _all_or_none([signalled.wait()]) as stopping:
             working = asyncio.ensure_future(work)
             await asyncio.wait((working, *stopping), return_when=asyncio.FIRST_COMPLETED)
             working.cancel()

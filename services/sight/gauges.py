@@ -42,12 +42,12 @@ class Lags(Collector):
         now = self._clock()
         lags = {key: lag for key, lag in self._lags.items() if key[0] != topic or key[1] in partitions}
         for partition, count in records.items():
-            known = [read[partition]] if partition in read else []
+            times = [read[partition]] if partition in read else []
             before = lags.get((topic, partition))
             if before is not None:
-                known.append(before.since)
+                times.append(before.since)
             # Of one that was just loaded it is not known since when: it counts from now, until its first record.
-            lags[topic, partition] = Lag(count, max(known, default=now) if count else now)
+            lags[topic, partition] = Lag(count, max(times, default=now) if count else now)
         self._lags = lags
 
     def describe(self) -> Iterable[Metric]:

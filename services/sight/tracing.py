@@ -118,12 +118,12 @@ class Traces:
             return
         from opentelemetry.trace import Link
 
-        asked = self._asked.pop(asked_as, None) if asked_as is not None else None
-        links = [] if asked is None else [Link(asked)]
+        asking_span = self._asked.pop(asked_as, None) if asked_as is not None else None
+        links = [] if asking_span is None else [Link(asking_span)]
         with self._tracer.start_as_current_span(name, links=links, attributes=dict(attributes)) as span:
             yield span
 
-    def asked(self, name: str) -> None:
+    def remember_asker(self, name: str) -> None:
         """What the request at hand asks for is to be done later, in this process or another one."""
         if self._provider is None:
             return

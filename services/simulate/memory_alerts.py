@@ -12,7 +12,7 @@ from projections.alerts.due import AlertDue
 from projections.entities import Entity
 from projections.resources import Resources
 from projections.settlement import Settlement
-from services.alerts.finding import (
+from services.alerts.matching import (
     Rule,
     alert_of,
     event_document,

@@ -27,7 +27,7 @@ from services.simulate.filing import Ledger, Posting, statement_told
 from services.simulate.memory_keys import MemoryKeys
 from services.simulate.player import Earned, Told
 from services.statement.making import statement_of
-from services.statement.table import harmless
+from services.statement.spreadsheet import harmless
 
 _BEGINNING = Watermark("memory", 0)
 _NAMES = [column.name for column in JOURNAL]

@@ -18,7 +18,7 @@ from projections.corrections import texts_of
 from projections.resources import Resources
 from projections.usage import joined
 from services.commands.correction_rules import LoggedUsage, amend, fields_of, void
-from services.commands.errors import CommandError, UnknownResource
+from services.commands.refused import CommandError, UnknownResource
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import Directory, KnownAccount, KnownMeter, directory_of
 from services.ingest.instants import LATEST, Arrival

@@ -21,7 +21,6 @@ from services.api.data_export_bodies import AdhocExport
 from services.api.wire import encode, parse_object
 from services.commands.bodies import parse_body, parse_model
 from services.commands.commitment_rules import is_used
-from services.commands.errors import CommandError
 from services.commands.messages import (
     CancelCommitment,
     Cancellation,
@@ -35,6 +34,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.refused import CommandError
 from services.commands.table import KINDS
 from services.simulate.entities import references
 from services.simulate.filing import filed, journal_request

@@ -21,8 +21,8 @@ from projections.settlement import DraftBill, Family, Settlement, settled, unbil
 from services.automation.acts import Due, acted
 from services.automation.billing_ahead import draft_ahead, why_not
 from services.commands.automation_rules import top_up_commands
-from services.commands.errors import CommandError
 from services.commands.messages import Command
+from services.commands.refused import CommandError
 from services.simulate.memory_alerts import MemoryAlerts
 from services.simulate.naming import noon
 

@@ -7,4 +7,4 @@ from services.statement.statement import Statement
 
 def page_of(statement: Statement) -> bytes:
     """The document, in UTF-8."""
-    return templates().get_template("statement.html").render(one=spelled(statement)).encode()
+    return templates().get_template("statement.html").render(statement=spelled(statement)).encode()

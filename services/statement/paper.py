@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from importlib.resources import files
 
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.failures import ExpectedFailure, Worded
 from services.statement.spelled import spelled
 from services.statement.statement import Statement

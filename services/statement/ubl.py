@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from events.decimals import plain
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.statement.looks import templates
 from services.statement.statement import Statement, Tax
 
@@ -30,7 +30,7 @@ def ubl_of(statement: Statement) -> bytes:
     if missing:
         raise NotForUbl(id=statement.bill_id, missing="; ".join(missing))
     template = templates().get_template("invoice.xml")
-    return template.render(one=statement, category=_category(statement.tax), amount=plain).encode()
+    return template.render(statement=statement, category=_category(statement.tax), amount=plain).encode()
 
 
 def _missing(statement: Statement) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from events.dates import from_ms
 from events.topics import CATALOG, EVENTS, USAGE
 from services.audit.passes import Pass, read_passes
-from services.billing.jobs import count_open
+from services.billing.jobs import BILL_JOBS
 from services.kafka import Cluster, LogReader
 from services.postgres import open_postgres
 from services.readside.agreement_rows import due_families
@@ -94,7 +94,7 @@ async def look(endpoints: Endpoints) -> Document:
         seen = await watcher.now()  # after the ends: what is projected of them cannot be less
         oldest = await oldest_unprojected(cluster, seen, ends)
         async with postgres.connection() as connection:
-            passes, jobs = await read_passes(connection), await count_open(connection)
+            passes, jobs = await read_passes(connection), await BILL_JOBS.count_open(connection)
         async with reading_live(postgres) as connection:
             due = await due_families(connection)
     now = datetime.now(UTC)

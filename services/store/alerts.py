@@ -52,7 +52,7 @@ _COLUMNS = {
 async def alert_positions(
     connection: Any,
     organization: str,
-    asked: AlertsAsked,
+    question: AlertsAsked,
     before: int | None,
     most: int,
     conditions: Sequence[Condition] = (),
@@ -62,7 +62,7 @@ async def alert_positions(
     arguments: list[Any] = [organization, list(types), _LAST if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
-        if (value := getattr(asked, name)) is not None:
+        if (value := getattr(question, name)) is not None:
             arguments.append(value)
             tests.append(f" AND {column} = ${len(arguments)}")
     query = _BEFORE.format(and_so_on="".join(tests) + all_placed(conditions, arguments))

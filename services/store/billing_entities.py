@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.entities import AccountEntity, Entity
-from services.store.finding import names_one_of
+from services.store.conditions import names_one_of
 from services.store.view import OF_KIND, entity_of
 
 _ACCOUNT = f"{OF_KIND} AND e.id = $3"

@@ -23,14 +23,13 @@ from events.facts.resources import OrganizationConfigured, ResourceFact
 from services.commands.correction_rules import stream_of_usage
 from services.commands.table import kind_of
 from services.failures import Worded
+from services.postgres.locks import Lock
+from services.store.conditions import OF_BILL
 from services.store.fence import IDENTITY
-from services.store.finding import OF_BILL
 from services.store.generations import GENERATIONS, Generations, generations_of
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import CONFIG
 
-#: Key of the lock under which positions are given. Any number that nothing else in the database locks.
-APPEND_LOCK = 7_217_001
 CHANNEL = "store_events"
 #: Notified when the relay has published: whoever waits for it need not look again and again.
 RELAYED = "store_relayed"
@@ -119,7 +118,7 @@ def fact_room(generations: Generations) -> int:
 
 async def lock_appends(connection: Any) -> None:
     """Nobody else appends until the caller's transaction ends: what is read now still stands when it appends."""
-    await connection.execute(_LOCK, APPEND_LOCK)
+    await connection.execute(_LOCK, Lock.APPEND)
 
 
 async def append(connection: Any, events: Sequence[NewEvent], generations: Generations) -> list[Envelope]:
@@ -130,7 +129,7 @@ async def append(connection: Any, events: Sequence[NewEvent], generations: Gener
     """
     envelopes = list[Envelope]()
     for event in events:
-        locking = () if envelopes else (APPEND_LOCK,)
+        locking = () if envelopes else (Lock.APPEND,)
         envelopes.append(await _insert(connection, event, generations, *locking))
     return envelopes
 

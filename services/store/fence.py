@@ -34,7 +34,7 @@ class Fence:
         """What was doubted is about to be compared."""
         self.doubted.clear()
 
-    def found(self, whole: str | None) -> None:
+    def compared(self, whole: str | None) -> None:
         """This store goes on from what is known; None: none does."""
         self.whole = whole
 

@@ -83,19 +83,22 @@ def position_in(id: str) -> int | None:
     return int(number & (2**_POSITION_BITS - 1))
 
 
-async def positions_of(connection: Any, organization: str, asked: EventsAsked) -> list[int]:
+async def positions_of(connection: Any, organization: str, question: EventsAsked) -> list[int]:
     """Positions of the events that are asked for, newest first."""
-    types = [happening.fact_type for happening in asked.happenings], [happening.first for happening in asked.happenings]
-    arguments: list[Any] = [organization, *types, _LAST if asked.before is None else asked.before, asked.most]
+    types = (
+        [happening.fact_type for happening in question.happenings],
+        [happening.first for happening in question.happenings],
+    )
+    arguments: list[Any] = [organization, *types, _LAST if question.before is None else question.before, question.most]
     places = []
-    if asked.resource is not None:
-        arguments.append(_streams(organization, asked.resource))
+    if question.resource is not None:
+        arguments.append(_streams(organization, question.resource))
         places.append(f"e.stream = ANY(${len(arguments)}::text[])")
-    if asked.account is not None:
-        arguments.append(asked.account)
+    if question.account is not None:
+        arguments.append(question.account)
         places.append(f"e.account = ${len(arguments)}")
-    query, beside = _OF_PLACE if places else _OF_TYPES, all_placed(asked.conditions, arguments)
-    query = query.format(place="".join(f" AND {place}" for place in places) + beside)
+    query, beside = _OF_PLACE if places else _OF_TYPES, all_placed(question.conditions, arguments)
+    query = query.format(place="".join(f" AND {condition}" for condition in places) + beside)
     return [row["position"] for row in await connection.fetch(query, *arguments)]
 
 

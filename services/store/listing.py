@@ -25,7 +25,7 @@ from services.commands.filters import (
     Test,
     Through,
 )
-from services.store.finding import has_code, is_of_account, names_one_of
+from services.store.conditions import has_code, is_of_account, names_one_of
 from services.store.view import OF_KIND, entity_of
 
 #: The order in which things were made.

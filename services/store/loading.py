@@ -30,7 +30,7 @@ from services.commands.messages import (
 )
 from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
-from services.store.finding import has_code, is_of_account, refers_to
+from services.store.conditions import has_code, is_of_account, refers_to
 from services.store.view import OF_KIND, OF_ORGANIZATION, get_ids, put_rows
 
 _OF_ACCOUNT = f"{OF_KIND} AND {is_of_account('e', '$3')}"

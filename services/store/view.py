@@ -25,7 +25,7 @@ from projections.entities import (
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
-from services.store.finding import has_code
+from services.store.conditions import has_code
 from services.store.rows import NewerResourceError, body_of
 from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 

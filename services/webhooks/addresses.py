@@ -84,13 +84,13 @@ def _within(address: Address) -> Address:
     return address
 
 
-def permitted(host: str, found: Iterable[str], allowed: Sequence[Network]) -> list[str]:
+def permitted(host: str, addresses: Iterable[str], allowed: Sequence[Network]) -> list[str]:
     """Of the addresses that a host's name stands for those that may be connected to, in their order.
 
     Raises: ForbiddenAddressError, if it is none of them.
     """
     fit = []
-    for text in found:
+    for text in addresses:
         address = ip_address(text)
         is_allowed = any(plain in network for plain in (address, _within(address)) for network in allowed)
         if is_allowed or (is_public(address) and "%" not in text):

@@ -18,7 +18,7 @@ from events.resources.webhooks import NOTIFICATION, wants
 from services.commands.event_names import HAPPENINGS
 from services.concurrency import first_of
 from services.failures import Passing
-from services.outage import Outage
+from services.outage import Outage, Outages
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.store.alerts import ALERT_TYPES
@@ -73,7 +73,7 @@ class Announcer:
         self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
         #: Who has destinations; up to where the store was looked at; who is to be seen to once more.
         self._whose, self._looked, self._again = set[str](), 0, set[str]()
-        self._outages: dict[str, Outage] = {}
+        self._outages = Outages("webhooks_not_announced")
 
     async def run(self) -> None:
         """Until cancelled; what passes by itself is waited out. While nobody has a destination, nothing is asked."""
@@ -121,14 +121,10 @@ class Announcer:
         async with self._at_once:
             try:
                 await self.announce(organization, until)
+                self._outages.over(organization)
             except Passing as error:
                 self._again.add(organization)
-                self._outages.setdefault(organization, Outage("webhooks_not_announced", organization=organization)).met(
-                    error
-                )
-            else:
-                if (over := self._outages.pop(organization, None)) is not None:
-                    over.over()
+                self._outages.met(organization, error)
 
     async def announce(self, organization: str, until: int) -> int:
         """Make deliveries of the organization's events up to a position; returns how many. Raises: what passes."""

@@ -105,14 +105,14 @@ class Claim:
 class Outcome:
     """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
 
-    `is_final`: the receiver says that it wants it no more; `asked`: that nothing is to come for so long. `is_ours`: it
-    was never sent, for something of ours that somebody has to mend; it counts as no attempt.
+    `is_final`: the receiver says that it wants it no more; `retry_after`: that nothing is to come for so long.
+    `is_ours`: it was never sent, for something of ours that somebody has to mend; it counts as no attempt.
     """
 
     status: int | None
     error: str | None
     is_final: bool = False
-    asked: timedelta | None = None
+    retry_after: timedelta | None = None
     is_ours: bool = False
 
 
@@ -122,7 +122,7 @@ def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
         return "DELIVERED", None
     if outcome.is_ours:
         return "PENDING", OURS
-    pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.asked)
+    pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.retry_after)
     return ("DEAD" if pause is None else "PENDING"), pause
 
 
@@ -168,8 +168,8 @@ class Claims:
                 behind = await give_up_behind(connection, *claim.key, claim.subject)
             if ended is not None and status != "PENDING":
                 await promote(connection, *claim.key, claim.subject)
-            if outcome.asked:
-                await connection.execute(_REST, *claim.key, min(outcome.asked, REST_MAX))
+            if outcome.retry_after:
+                await connection.execute(_REST, *claim.key, min(outcome.retry_after, REST_MAX))
         if behind:
             about = {"organization": claim.key[0], "webhook": claim.key[1], "subject": claim.subject}
             log.warning("webhooks_given_up", deliveries=behind, why="they waited behind one that was", **about)

@@ -11,8 +11,8 @@ from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
 from services.run.process import PostgresProcess, run_on_postgres
 from services.store.generations import load_generations
+from services.webhooks.lanes import Webhooks
 from services.webhooks.rules import WebhookRules
-from services.webhooks.running import Webhooks
 from services.webhooks.sending import open_sender
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,9 @@ async def _send(process: PostgresProcess) -> None:
         async with postgres.connection() as connection:
             await load_generations(connection)  # it is migrated, or this process waits until it is
             await check_opens(connection, rules.keyring)
-        log.info("webhooks_begin", seconds=rules.reach.seconds, allowed=[str(one) for one in rules.reach.allowed])
+        log.info(
+            "webhooks_begin", seconds=rules.reach.seconds, allowed=[str(network) for network in rules.reach.allowed]
+        )
         process.ready()
         await Webhooks(postgres, sender, rules, kept).run(process.stop)
 

@@ -49,9 +49,9 @@ def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
     return min(max(until - now, timedelta(0)), ASKED_MAX)
 
 
-def pause_after(attempts: int, delivery_id: str, asked: timedelta | None = None) -> timedelta | None:
-    """From the end of this attempt, 1 or later, to the next one, no sooner than is `asked`; None: it was the last."""
+def pause_after(attempts: int, delivery_id: str, retry_after: timedelta | None = None) -> timedelta | None:
+    """From the end of this attempt, 1 or later, to the next one, not before `retry_after`; None: it was the last."""
     if attempts > len(PAUSES):
         return None
     part = sha256(f"{delivery_id} {attempts}".encode()).digest()[0] / 255
-    return max(PAUSES[attempts - 1], asked or timedelta(0)) * (1 + _SPREAD * part)
+    return max(PAUSES[attempts - 1], retry_after or timedelta(0)) * (1 + _SPREAD * part)

@@ -32,14 +32,14 @@ class Names:
     async def addresses(self, host: str, port: int) -> list[str]:
         """What the name stands for now. Raises: httpcore.ConnectError, httpcore.ConnectTimeout."""
         key = (host, port)
-        asked = self._asked.get(key)
-        if asked is None:
-            asked = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
-            self._asked[key] = asked
-            asked.add_done_callback(lambda _: self._asked.pop(key, None))
+        lookup = self._asked.get(key)
+        if lookup is None:
+            lookup = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port)
+            self._asked[key] = lookup
+            lookup.add_done_callback(lambda _: self._asked.pop(key, None))
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                return await asyncio.shield(asked)
+                return await asyncio.shield(lookup)
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"{host} was not found within {LOOKUP_SECONDS:.0f} s") from None
         except (OSError, UnicodeError):
@@ -52,7 +52,7 @@ class Names:
 
 def _look_up(host: str, port: int) -> list[str]:
     answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(place[0]) for *_, place in answers))
+    return list(dict.fromkeys(str(address[0]) for *_, address in answers))
 
 
 class FitAddresses(httpcore.AsyncNetworkBackend):

@@ -86,12 +86,12 @@ def _retry_after(response: httpcore.Response) -> str | None:
     return next((value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None)
 
 
-def _outcome(status: int, asked: timedelta | None) -> Outcome:
+def _outcome(status: int, retry_after: timedelta | None) -> Outcome:
     if 200 <= status < 300:
         return Outcome(status, None)
     if 300 <= status < 400:
         return Outcome(status, f"it answered {status}: redirects are not followed")
-    return Outcome(status, f"it answered {status}", is_final=status == _GONE, asked=asked)
+    return Outcome(status, f"it answered {status}", is_final=status == _GONE, retry_after=retry_after)
 
 
 @asynccontextmanager

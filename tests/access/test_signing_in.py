@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.access import signing_in
-from services.access.errors import WrongCredentialsError
+from services.access.denials import WrongCredentialsError
 from services.access.gate import Gate
 from services.access.keys import AccessKey, HashedKey, hash_of, is_secret_of
 from services.access.scopes import ALL

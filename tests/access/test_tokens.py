@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from services.access.errors import ExpiredTokenError, NoTokenError, NotSignedInError, WrongTokenError
+from services.access.denials import ExpiredTokenError, NoTokenError, NotSignedInError, WrongTokenError
 from services.access.gate import Gate
 from services.access.scopes import ALL, Scope, scopes_of, with_implied
 from services.access.tokens import EVERY, TOKEN_SECONDS, Tokens

@@ -23,7 +23,7 @@ from events.facts.catalog import (
 from events.sources import Origins
 from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.kafka import Cluster
-from services.projection.catalog import CatalogLog
+from services.projection.catalog_fold import CatalogLog
 
 ORIGINS = Origins(frozenset({"here"}))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from events.resources.notifications import OF_WINDOWS, NotificationConfiguration
 from services.alerts.windows import Window, windows
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BEHIND = {"eventName": "alert.readmodels.behind"}
@@ -17,9 +17,12 @@ LEAST = {"name": "N", "description": "D", "code": "c", "eventName": "alert.usage
 @pytest.mark.parametrize(("minutes", "start"), [(60, NOON), (1440, datetime(2026, 3, 1, tzinfo=UTC)), (1, NOON)])
 def test_windows_stand_side_by_side_whoever_looks(minutes: int, start: datetime) -> None:
     length = timedelta(minutes=minutes)
+    here, before = Window(start, start + length), Window(start - length, start)
     for after in (timedelta(0), timedelta(seconds=59)):
-        assert windows(minutes, NOON + after) == (Window(start - length, start), Window(start, start + length))
-    assert windows(minutes, start + length)[0] == Window(start, start + length)
+        assert windows(minutes, NOON + after, NOON + after) == [here]
+        assert windows(minutes, NOON + after - length, NOON + after) == [before, here]
+    assert windows(minutes, start - length, start + length)[:2] == [before, here]
+    assert len(windows(minutes, start - 10 * length, start)) == 11
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import pytest_asyncio
 from m3ter import AsyncM3ter
 
 from services.api.app import create_app
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.run.stack import Stack
 from tests.api.measured import make_meter
 from tests.api.schemas import check_exchange
 from tests.api.serving import served
-from tests.api_client import TOKEN_SECRET, http_client, token_of
+from tests.api_client import TOKEN_SECRET, http_client
 from tests.ingest.live import Live, live
+from tests.official import official_client
 from tests.store.kit import Store
 
 
@@ -48,16 +49,8 @@ async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[ht
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sdk(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[AsyncM3ter]:
-    """m3ter's official client, with the token that its async form never fetches."""
-    async with AsyncM3ter(
-        api_key="key",
-        api_secret="secret",
-        token=token_of(),
-        org_id=store.organization,
-        base_url=url,
-        timeout=30,
-        _strict_response_validation=True,
-    ) as client:
+    """m3ter's official client."""
+    async with official_client(url, store.organization, strict=True) as client:
         yield client
 
 

@@ -6,6 +6,7 @@ import httpx
 
 from events.facts.usage import UsageRated
 from tests.api_client import CONFIG
+from tests.catalog import METER
 from tests.ingest.live import Live
 from tests.store.kit import Store
 
@@ -55,4 +56,4 @@ async def make_meter(store: Store) -> None:
     product = await store.create("product", code="ai", name="AI")
     fields = [{"code": code, "name": code, "category": category, "unit": "1"} for code, category in FIELDS]
     fields = [field if field["category"] in ("MEASURE", "COST", "INCOME") else without_unit(field) for field in fields]
-    await store.create("meter", code="api", name="API", productId=product, dataFields=fields, derivedFields=[])
+    await store.create("meter", productId=product, **METER | {"dataFields": fields})

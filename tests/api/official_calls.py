@@ -10,6 +10,8 @@ import httpx
 from m3ter import M3ter
 from m3ter._resource import SyncAPIResource
 
+from tests.official import official_client_of
+
 #: What every call takes beside its own arguments.
 _OPTIONS = {"extra_headers", "extra_query", "extra_body", "timeout", "org_id"}
 #: Methods that send nothing by themselves.
@@ -41,24 +43,13 @@ class _Sent:
 def official_calls(*modules: str) -> list[Call]:
     """All calls of these modules of the client (`balances.transactions`), in its order, or one (`usage.query`)."""
     sent = _Sent()
-    with (
-        httpx.Client(transport=httpx.MockTransport(sent), verify=False) as http,
-        M3ter(
-            api_key="k",
-            api_secret="s",
-            token="t",
-            org_id=ORGANIZATION,
-            base_url="http://none",
-            http_client=http,
-            max_retries=0,
-        ) as client,
-    ):
+    with official_client_of(ORGANIZATION, sent) as client:
         return [_called(sent, name, method) for module in modules for name, method in _methods(client, module)]
 
 
 def every_module() -> list[str]:
     """The names of all modules of the client that have calls."""
-    with M3ter(api_key="k", api_secret="s", token="t", org_id=ORGANIZATION, base_url="http://none") as client:
+    with official_client_of(ORGANIZATION, _Sent()) as client:
         return list(_modules(client, ""))
 
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from services.access.scopes import ALL
 from services.postgres import Postgres
 from tests.api.access import UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking, routes
-from tests.api_client import CONFIG, By, healthy, http_client
+from tests.api_client import CONFIG, By, healthy, http_client, stranger
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.stack
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(url: str, waited: list[Any]) -> AsyncIterator[httpx.AsyncClient]:
     """Plain HTTP, of nobody."""
-    async with httpx.AsyncClient(base_url=url, timeout=30, verify=False) as client:
+    async with stranger(url) as client:
         yield client
 
 
@@ -143,7 +143,7 @@ async def test_a_bug_is_logged_by_its_request_and_its_organization_and_the_next_
     async def fails(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("services.api.bill_jobs.list_jobs", fails)
+    monkeypatch.setattr("services.jobs.table.JobTable.newest", fails)
     with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
         async with http_client(url) as client:
             headers = {"x-correlation-id": "mine"}

@@ -1,6 +1,7 @@
 """An amendment is made once under its key, whoever is killed and whatever others have amended since."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,8 @@ import httpx
 import pytest
 
 from events.facts.usage import UsageRated
-from services.api.commanding import in_turn
+from services.api.calls import Call
+from services.api.commanding import Turn, in_turn
 from services.commands.correction_rules import LoggedUsage
 from tests.api.answers import message_of
 from tests.store.kit import Store
@@ -44,8 +46,10 @@ async def test_who_asks_again_after_a_kill_gets_what_was_done_and_undoes_nothing
     logged(await store.account("acme"), meter["id"])
     four, five = ({"account": "acme", "id": "u", "measure": {"calls": calls}} for calls in (4, 5))
 
-    async def killed(*arguments: Any, **more: Any) -> None:
-        await in_turn(*arguments, **more)
+    @asynccontextmanager
+    async def killed(call: Call) -> AsyncIterator[Turn]:
+        async with in_turn(call) as turn:
+            yield turn
         raise AssertionError("the process is gone")
 
     with monkeypatch.context() as patched:

@@ -8,10 +8,11 @@ from structlog.testing import capture_logs
 from services.access.gate import Gate
 from services.access.scopes import ALL
 from services.access.tokens import Tokens
-from services.api.errors import NotConfirmedError, handle_errors
+from services.api.statuses import NotConfirmedError, handle_errors
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
 from services.kafka import Cluster, KafkaUnreachableError
 from services.postgres import PostgresUnreachableError, TablesMovedError
+from tests.api_client import in_process
 
 URL = "postgresql://user:secret@db.internal:5432/billing"
 REFUSED = OSError("Connect call failed ('10.0.0.7', 5432)")
@@ -53,8 +54,7 @@ def app_that_raises(error: Exception, gate: Gate) -> FastAPI:
 async def asked(error: Exception, organization: str | None, gate: Gate, times: int = 1) -> httpx.Response:
     token = Tokens(SECRET.encode()).sign("key", organization, ALL) if organization else None
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    transport = httpx.ASGITransport(app_that_raises(error, gate))
-    async with httpx.AsyncClient(transport=transport, base_url="http://here", headers=headers) as client:
+    async with in_process(app_that_raises(error, gate), headers=headers) as client:
         for _ in range(times):
             answer = await client.get("/")
     return answer

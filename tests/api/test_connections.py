@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from services.api.app import create_app
-from services.api.errors import status_of
 from services.api.health import Health
 from services.api.standing import Standing
+from services.api.statuses import status_of
 from services.concurrency import NoTurnError
 from services.kafka import Cluster
 from services.readside.watching import open_watcher

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.api.cli import _serve
-from services.billing.runner import JobRunner
+from services.billing.runner import BillRunner
 from services.run.process import Process
 from services.run.settings import load_settings
 from tests.store.kit import Store
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.stack
 
 
 async def test_a_crashed_runner_ends_the_api_with_its_error(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def run(_: JobRunner) -> None:
+    async def run(_: BillRunner) -> None:
         raise AssertionError("a bug of the runner")
 
-    monkeypatch.setattr(JobRunner, "run", run)
+    monkeypatch.setattr(BillRunner, "run", run)
     process = Process(load_settings(), opened.endpoints, asyncio.Event(), lambda **_: None)
     with pytest.raises(AssertionError, match="a bug of the runner"):
         async with asyncio.timeout(30):

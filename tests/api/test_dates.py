@@ -16,8 +16,8 @@ from services.api.filters import list_conditions
 from services.api.parameters import Day, parameters_of
 from services.api.search import ResourceSearch
 from services.api.wire import day
-from services.commands.errors import InvalidField
 from services.commands.kind import Kind
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from services.store.listing import condition_of
 from tests.api.answers import message_of

@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
 from services.access.keys import create_key
 from services.access.scopes import ALL
 from services.api.app import create_app
 from services.api.edges.connections import Limits
 from services.api.edges.rates import Allowance, Rates
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.schemas import OPERATIONS_BELOW, operations, placed
 from tests.api_client import TOKEN_SECRET, http_client, token_of
 from tests.edges.serving import raw_client, served
+from tests.official import official_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -176,9 +176,7 @@ async def test_the_official_client_comes_again_when_it_is_told(opened: Store, st
     app = create_app(*at, rates=Rates.of(10, 10), token_secret=TOKEN_SECRET)
     async with served(Limits(), app) as port:
         url, started = f"http://127.0.0.1:{port}", asyncio.get_running_loop().time()
-        async with AsyncM3ter(
-            api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url, timeout=60
-        ) as sdk:
+        async with official_client(url, store.organization) as sdk:
             made = await asyncio.gather(*(sdk.products.create(code=f"p{number}", name="P") for number in range(18)))
         assert len({product.id for product in made}) == 18
         assert asyncio.get_running_loop().time() - started >= 1

@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 from m3ter import AsyncM3ter
 
+from tests.catalog import YEAR
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 
-YEAR = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
 EVERYTHING = ["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
 
 

@@ -13,7 +13,8 @@ from services.commands.bodies import parse_body
 from services.commands.messages import CreateResource
 from services.personal.keyring import Keyring
 from services.store.execute import execute, load_locked
-from tests.api.killing import Killable, Posted
+from tests.api.posted_once import PLACES, post_once
+from tests.killing import Run, forks
 from tests.store.kit import NOW, Store
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -42,7 +43,7 @@ class Forgetting:
     """Accounts of an organization that keeps keys, and an API that is killed."""
 
     store: Store
-    api: Killable
+    run: Run
     #: Accounts that were being forgotten, by the moment at which that was killed.
     left: dict[int, str] = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Forgetting:
         return id
 
     async def forget(self, moment: int, id: str) -> int | None:
-        return await self.api.post(moment, Posted(self.store.organization, f"/accounts/{id}/forget", "forget"))
+        return await self.run(moment, self.store.organization, f"/accounts/{id}/forget", "forget")
 
     async def state(self, id: str) -> State:
         async with self.store.postgres.connection() as connection:
@@ -81,9 +82,9 @@ class Forgetting:
 async def forgetting(opened: Store) -> AsyncIterator[Forgetting]:
     store = Store(opened.endpoints, opened.postgres, opened.generations)
     await store.configure(personalData="ERASABLE")
-    api = Killable(opened.endpoints.database_url, opened.endpoints.kafka, SECRET)
-    yield Forgetting(store, api)
-    await api.end()
+    arguments = (opened.endpoints.database_url, opened.endpoints.kafka.bootstrap, SECRET)
+    async with forks(post_once, *arguments, places=PLACES, most_turns=1) as run:
+        yield Forgetting(store, run)
     await store.drop_keys()
 
 

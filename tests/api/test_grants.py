@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from services.access.signing_in import Issued
 from services.api import auth
 from services.api.auth import GRANT_BYTES
-from services.api.errors import handle_errors
+from services.api.statuses import handle_errors
+from tests.api_client import in_process
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 GRANT = b"grant_type=client_credentials"
@@ -35,8 +36,7 @@ async def client() -> httpx.AsyncClient:
     handle_errors(app)
     app.include_router(auth.router)
     app.state.sign_in, app.state.standing = Anybody(), Whole()
-    transport = httpx.ASGITransport(app=app)
-    return httpx.AsyncClient(transport=transport, base_url="http://here", auth=("key", "secret"))
+    return in_process(app, auth=("key", "secret"))
 
 
 async def test_a_form_of_a_million_fields_is_refused_unread_packed_or_not(client: httpx.AsyncClient) -> None:

@@ -34,9 +34,13 @@ class Desk:
 
     async def do(self, *works: Work) -> list[Any]:
         """What became of each: the number of its transaction, or its error."""
-        organization = self.store.organization
-        asked = (self.groups.do(self.store.postgres, organization, work) for work in works)
-        return await asyncio.gather(*asked, return_exceptions=True)
+        return await asyncio.gather(*map(self.ask, works), return_exceptions=True)
+
+    async def ask(self, work: Work) -> Any:
+        """What the work returned, once it is committed."""
+        async with self.groups.shared(self.store.postgres, self.store.organization) as shared:
+            result = await work(shared)
+        return result
 
     def leave(self, name: str, error: type[Exception] | None = None) -> Work:
         """Leave a name, and then fail, if it is to."""
@@ -98,13 +102,33 @@ async def test_a_lost_connection_fails_those_who_were_in_it_and_nobody_else(desk
 async def test_who_has_left_is_passed_over_and_his_place_is_taken(desk: Desk) -> None:
     organization = desk.store.organization
     async with desk.groups.turns.turn(organization):
-        gone, stays = (
-            asyncio.create_task(desk.groups.do(desk.store.postgres, organization, desk.leave(name))) for name in "ab"
-        )
+        gone, stays = (asyncio.create_task(desk.ask(desk.leave(name))) for name in "ab")
         await asyncio.sleep(0.05)
         gone.cancel()
     await stays
     assert await desk.left() == "b" and gone.cancelled()
+
+
+@pytest.mark.parametrize("leaving", ["a", "b"])
+async def test_who_leaves_in_the_midst_takes_back_its_own_work_alone(desk: Desk, leaving: str) -> None:
+    at_work, asked = asyncio.Event(), dict[str, asyncio.Task[Any]]()
+
+    def slow(name: str) -> Work:
+        async def work(shared: Shared) -> None:
+            await desk.leave(name)(shared)
+            if name == leaving:
+                at_work.set()
+                await shared.connection.execute("SELECT pg_sleep(60)")
+
+        return work
+
+    for name in "abc":
+        asked[name] = asyncio.create_task(desk.ask(slow(name)))
+    await at_work.wait()
+    asked[leaving].cancel()
+    await asyncio.gather(*asked.values(), return_exceptions=True)
+    assert [name for name, task in asked.items() if task.cancelled()] == [leaving]
+    assert await desk.left() == "abc".replace(leaving, "")
 
 
 async def test_who_waits_too_long_is_told_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,13 +144,12 @@ async def test_who_waits_too_long_is_told_so(desk: Desk, monkeypatch: pytest.Mon
 async def test_work_is_done_in_the_context_of_its_request(desk: Desk) -> None:
     named = ContextVar[str]("named")
 
+    async def work(_: Shared) -> str:
+        return named.get()
+
     async def ask(name: str) -> str:
         named.set(name)
-
-        async def work(_: Shared) -> str:
-            return named.get()
-
-        return await desk.groups.do(desk.store.postgres, desk.store.organization, work)
+        return str(await desk.ask(work))
 
     assert await asyncio.gather(*map(ask, "abc")) == ["a", "b", "c"]
 

@@ -1,7 +1,6 @@
 """Usage that came before its account or its meter: held, seen while it is, settled by itself, refused in the end."""
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,24 +9,20 @@ import pytest
 
 from events.topics import USAGE, partition_of, usage_key
 from services.kafka import Record
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.answers import message_of
 from tests.api.measured import TS, configured, counted, item, submitted
 from tests.api.test_rejected import mend, on_list
 from tests.api_client import http_client
 from tests.ingest.live import PATIENCE_S, Live
 from tests.store.kit import Store
+from tests.usage_events import usage_event, usage_value
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 def event(store: Store, id: str, account: str, calls: int = 2, meter: str = "api") -> bytes:
-    return json.dumps(
-        {
-            "specversion": "1.0", "id": id, "source": "/test", "type": "trueup.usage", "subject": account, "time": TS,
-            "organization": store.organization, "data": {"meter": meter, "measure": {"calls": calls}},
-        }
-    ).encode()  # fmt: skip
+    return usage_value(usage_event(store.organization, account, id, TS, meter=meter, measure={"calls": calls}))
 
 
 async def publish(system: Live, store: Store, account: str, *values: bytes) -> None:

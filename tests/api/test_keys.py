@@ -8,15 +8,17 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter, M3ter, PermissionDeniedError
+from m3ter import PermissionDeniedError
 
-from services.access.errors import AccessUnknownError, RevokedTokenError
+from services.access.denials import AccessUnknownError, RevokedTokenError
 from services.access.gate import Gate
 from services.access.keys import is_any_key, is_secret_of, revoke_key, rotate_key
 from services.access.scopes import Scope
 from services.access.tokens import TOKEN_SECONDS
 from services.api.app import create_app
 from tests.api.serving import served
+from tests.api_client import stranger
+from tests.official import official_blocking_client, official_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -29,7 +31,7 @@ async def http(opened: Store) -> AsyncIterator[httpx.AsyncClient]:
     """An API that hears of revoked keys at once, and signs with the database's secret."""
     endpoints = opened.endpoints
     app = create_app(endpoints.database_url, endpoints.kafka, revoked_seconds=0.05)
-    async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as client:
+    async with served(app) as url, stranger(url) as client:
         yield client
 
 
@@ -129,32 +131,30 @@ async def test_processes_take_each_others_tokens(http: httpx.AsyncClient, store:
     endpoints = store.endpoints
     key = await store.key()
     another = create_app(endpoints.database_url, endpoints.kafka)
-    async with served(another) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as other:
+    async with served(another) as url, stranger(url) as other:
         assert await status(other, store, await token(http, key)) == 200
         assert await status(http, store, await token(other, key)) == 200
     given = create_app(endpoints.database_url, endpoints.kafka, token_secret="given" * 8)
-    async with served(given) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as other:
+    async with served(given) as url, stranger(url) as other:
         assert await status(other, store, await token(http, key)) == 401
         assert await status(other, store, await token(other, key)) == 200
 
 
 async def test_the_official_clients_work_with_a_key(http: httpx.AsyncClient, store: Store) -> None:
-    id, secret = await store.key()
+    key = await store.key()
     url = str(http.base_url)
 
     def in_turn() -> tuple[str | None, str]:
-        with M3ter(api_key=id, api_secret=secret, org_id=store.organization, base_url=url) as client:
+        with official_blocking_client(url, store.organization, key=key) as client:
             made = client.products.create(code="sync", name="Sync")
             with pytest.raises(PermissionDeniedError, match="the access key is not of this organization"):
                 client.products.retrieve(made.id, org_id="other")
             return client.products.retrieve(made.id).created_by, made.id
 
     by, product = await asyncio.to_thread(in_turn)
-    assert by == f"USER_{id}"
-    bearer = await token(http, (id, secret))
-    async with AsyncM3ter(
-        api_key=id, api_secret=secret, token=bearer, org_id=store.organization, base_url=url
-    ) as client:
+    assert by == f"USER_{key[0]}"
+    bearer = await token(http, key)
+    async with official_client(url, store.organization, bearer, key=key) as client:
         assert (await client.products.retrieve(product)).name == "Sync"
 
 

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner
 
 from services.access.cli import keys
 from services.access.scopes import Scope
+from tests.api_client import stranger
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -100,7 +100,7 @@ async def test_no_log_has_a_secret_or_a_token(store: Store, tmp_path: Path) -> N
             while not ready.exists():
                 assert process.returncode is None
                 await asyncio.sleep(0.1)
-        async with httpx.AsyncClient(base_url=json.loads(ready.read_text())["url"], verify=False) as client:
+        async with stranger(json.loads(ready.read_text())["url"]) as client:
             grant = {"grant_type": "client_credentials"}
             token = (await client.post("/oauth/token", json=grant, auth=(id, secret))).json()["access_token"]
             assert (await client.post("/oauth/token", json=grant, auth=(id, f"wrong-{secret}"))).status_code == 401

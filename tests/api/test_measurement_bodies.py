@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.errors import RefusedItemsError
 from services.api.measurement import ITEMS_MAX, Measurement
 from services.api.measurement_bodies import Item, read_items
 from services.api.measurements import SOURCE, placed, stem_of
+from services.api.statuses import RefusedItemsError
 from services.commands.bodies import parse_model
-from services.commands.errors import InvalidBody, InvalidField
+from services.commands.refused import InvalidBody, InvalidField
 from services.ingest.batch import quotation_marks
 from services.ingest.cloudevent import decode
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from m3ter import AsyncM3ter, M3ter
+from m3ter import AsyncM3ter
 
 from events.topics import USAGE
 from services.api.measurements import SOURCE
@@ -17,7 +17,9 @@ from tests.api.answers import message_of
 from tests.api.measured import body, configured, counted, item, refused_of, submitted
 from tests.api_client import By, http_client, token_of
 from tests.ingest.live import Live
+from tests.official import official_blocking_client
 from tests.store.kit import Store
+from tests.usage_events import usage_event, usage_value
 
 pytestmark = pytest.mark.stack
 
@@ -66,14 +68,11 @@ async def test_one_uid_by_http_and_as_a_cloudevent_counts_once(
     named = {} if source is None else {"source": source}
     async with system.worker():
         for uid, first_by_http in (("u-1", True), ("u-2", False)):
-            event = {
-                "specversion": "1.0", "type": "trueup.usage", "id": uid, "source": source or SOURCE, "subject": "acme",
-                "time": "2026-01-15T13:00:00+01:00", "organization": store.organization,
-                "data": {"meter": "api", "measure": {"calls": 2.0}},
-            }  # fmt: skip
+            origin, at, measured = source or SOURCE, "2026-01-15T13:00:00+01:00", {"calls": 2.0}
+            event = usage_event(store.organization, "acme", uid, at, source=origin, measure=measured)
             if first_by_http:
                 await submitted(metered, item("acme", uid, **named))
-            await system.publish(partition, [json.dumps(event).encode()])
+            await system.publish(partition, [usage_value(event)])
             if not first_by_http:
                 await submitted(metered, item("acme", uid, **named))
         assert [usage.usage_id for usage in await counted(system, store)] == ["u-1", "u-2"]
@@ -202,9 +201,7 @@ async def test_the_official_clients_submit(
         assert told == ["accepted"] * 2
 
         def in_turn() -> None:
-            with M3ter(
-                api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url
-            ) as client:
+            with official_blocking_client(url, store.organization, token_of()) as client:
                 more: list[Any] = [item("acme", f"s-{number}") for number in range(1, 1200)]
                 assert client.usage.submit(measurements=more[:1]).result == "accepted"
                 assert [one.result for one in client.usage.submit_all(measurements=more)] == ["accepted"] * 2

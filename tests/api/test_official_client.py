@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 import m3ter
 import pytest
-from m3ter import AsyncM3ter, M3ter
+from m3ter import AsyncM3ter
 
 from services.commands.table import KINDS
 from tests.api_client import CONFIG, http_client
+from tests.official import official_blocking_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -231,10 +232,10 @@ async def test_an_unknown_organization_is_forbidden(sdk: AsyncM3ter) -> None:
 
 
 async def test_the_sync_client_fetches_its_token(url: str, store: Store) -> None:
-    key, secret = await store.key()
+    key = await store.key()
 
     def ask() -> str:
-        with M3ter(api_key=key, api_secret=secret, org_id=store.organization, base_url=url) as client:
+        with official_blocking_client(url, store.organization, key=key) as client:
             return client.products.create(code="sync", name="Sync").id
 
     assert len(await asyncio.to_thread(ask)) == 36

@@ -35,7 +35,7 @@ def crash_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def crash(*_: Any) -> bytes:
         raise AssertionError("the process is gone")
 
-    monkeypatch.setattr("services.api.commanding._whole", crash)
+    monkeypatch.setattr("services.api.commanding.document_at", crash)
 
 
 async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_ask_again(
@@ -98,15 +98,15 @@ async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
     path = f"/commitments/{await store.commitment(await store.account())}/topups"
     asked, second_done = list[int](), asyncio.Event()
 
-    async def derived(*arguments: Any) -> dict[str, dict[str, Any]]:
+    async def derived(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
         asked.append(1)
         number = len(asked)
         if number == 1:
             await second_done.wait()
-        found = await derived_fields(*arguments)
+        found = await derived_fields(*arguments, **more)
         return {id: fields | {"amountSpent": number} for id, fields in found.items()}
 
-    monkeypatch.setattr("services.api.commanding.derived_fields", derived)
+    monkeypatch.setattr("services.api.derived.derived_fields", derived)
     first = asyncio.create_task(http.post(path, json=TOP_UP, headers=KEY))
     while not asked:
         await asyncio.sleep(0.01)
@@ -114,6 +114,25 @@ async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
     second_done.set()
     assert (await first).content == second.content
     assert (second.json()["amountSpent"], len(asked)) == (2, 2)
+
+
+async def test_what_another_command_changes_meanwhile_is_not_mixed_in(
+    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What settles behind the commit may be of later terms: then the answer shows what was done alone (decision 19)."""
+    held = await store.commitment(await store.account())
+    path = f"/commitments/{held}/topups"
+
+    async def later(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
+        monkeypatch.undo()
+        assert (await http.post(path, json=TOP_UP | {"version": 2})).json()["amountRemaining"] == 110
+        return await derived_fields(*arguments, **more)
+
+    monkeypatch.setattr("services.api.derived.derived_fields", later)
+    first, again = [await http.post(path, json=TOP_UP, headers=KEY) for _ in range(2)]
+    assert (first.json()["version"], len(first.json()["topUps"])) == (2, 1)
+    assert "amountRemaining" not in first.json()
+    assert first.content == again.content
 
 
 async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,11 +148,13 @@ async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, mon
         ("/products", {"code": "p", "name": "P"}, KEY),
         ("/products", {"code": "q", "name": "Q"}, {}),
         ("/commitments", terms(account), {}),
-        (f"/commitments/{held}/topups", TOP_UP, {}),
     ):
         made.clear()
         assert (await http.post(path, json=body, headers=headers)).status_code == 200
         assert len(made) == 1, path
+    made.clear()
+    assert (await http.post(f"/commitments/{held}/topups", json=TOP_UP, headers=KEY)).status_code == 200
+    assert ["amountSpent" in document for document in made] == [False, True], "what was done, then the answer"
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How fast records come, of what was seen of the topics' ends."""
 
-from services.api.pace import Pace
+from services.api.record_rates import Pace
 
 
 def test_the_pace_is_that_of_the_last_minute() -> None:

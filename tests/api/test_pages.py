@@ -7,11 +7,12 @@ import pytest
 
 from services.api.openapi import NOT_ELSEWHERE
 from tests.api.schemas import idle_app
+from tests.api_client import in_process
 
 
 @pytest.fixture
 async def client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=idle_app()), base_url="http://here")
+    return in_process(idle_app())
 
 
 async def test_the_pages_show_the_document_and_bring_all_that_they_need(client: httpx.AsyncClient) -> None:

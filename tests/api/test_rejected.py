@@ -13,7 +13,7 @@ from services.kafka import Appended, Cluster, KafkaUnreachableError, Record, Sha
 from services.refusals.keeper import Keeper
 from tests.api.answers import message_of
 from tests.api.measured import FIELDS, counted, item, submitted
-from tests.api_client import http_client
+from tests.api_client import http_client, stranger
 from tests.ingest.live import Live
 from tests.store.kit import Store
 
@@ -128,7 +128,7 @@ async def test_the_bytes_are_those_that_came(
         assert (await metered.get(f"/usage/rejected/{one['id']}")).json()["payload"] == '{"not": "json", \ufffd\x00}'
         told = await sdk.usage.get_failed_ingest_download_url(file=one["id"])
         assert told.url is not None and told.url.startswith(url)
-        async with httpx.AsyncClient() as anybody:
+        async with stranger() as anybody:
             answer = await anybody.get(told.url)
         assert (answer.status_code, answer.content) == (200, value)
         assert answer.headers["content-type"] == "application/octet-stream"

@@ -6,16 +6,16 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from tests.api.schemas import check_exchange
-from tests.api_client import http_client, token_of
+from tests.api_client import http_client
+from tests.catalog import YEAR
+from tests.official import official_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 
-TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
 TOP_UPS = {
     "code": "refill", "name": "Refill", "amount": 10.5, "startDate": "2026-01-31T00:00:00Z",
     "endDate": "2026-12-31T00:00:00Z", "frequency": "MONTHLY", "frequencyInterval": 1,
@@ -56,7 +56,7 @@ async def clocked(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
         await held.reach("2026-01-01")
         acme = {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"}
         held.account = (await held.ask("POST", "/accounts", acme))["id"]
-        balance = {"accountId": held.account, "code": "wallet", "name": "Wallet", "currency": "USD", **TERM}
+        balance = {"accountId": held.account, "code": "wallet", "name": "Wallet", "currency": "USD", **YEAR}
         held.balance = (await held.ask("POST", "/balances", balance))["id"]
         yield held
 
@@ -190,7 +190,7 @@ async def test_what_is_refused_says_why(clocked: Clocked, path: str) -> None:
     sent = TOP_UPS if path == "balancetransactionschedules" else FEES
     start = "startDate" if "startDate" in sent else "servicePeriodStartDate"
     other = await clocked.ask("POST", "/balances", {
-        "accountId": clocked.account, "code": "other", "name": "Other", "currency": "EUR", **TERM,
+        "accountId": clocked.account, "code": "other", "name": "Other", "currency": "EUR", **YEAR,
     })  # fmt: skip
     made = await clocked.below("POST", path, sent)
     sent = sent | {"code": "new"}
@@ -236,9 +236,7 @@ async def test_another_currency_and_an_uncovered_debit_are_refused(clocked: Cloc
 async def test_events_tell_of_schedules(clocked: Clocked, url: str) -> None:
     made = await clocked.below("POST", "balancechargeschedules", FEES)
     await clocked.below("DELETE", f"balancechargeschedules/{made['id']}")
-    async with AsyncM3ter(
-        api_key="k", api_secret="s", token=token_of(), org_id=clocked.organization, base_url=url
-    ) as sdk:
+    async with official_client(url, clocked.organization) as sdk:
         events = [one async for one in sdk.events.list(resource_id=made["id"])]
     assert [one.event_name for one in events] == [
         "billing.balancechargeschedule.deleted", "billing.balancechargeschedule.created",

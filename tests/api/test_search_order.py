@@ -3,7 +3,7 @@
 import pytest
 
 from services.api.search import _order
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 
 

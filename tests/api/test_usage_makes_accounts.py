@@ -1,7 +1,6 @@
 """Usage over Kafka of an account that is not there: refused, or, where that is configured, its account is made."""
 
 import asyncio
-import json
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from tests.api.serving import served
 from tests.api_client import TOKEN_SECRET
 from tests.ingest.live import PATIENCE_S, Live
 from tests.store.kit import Store
+from tests.usage_events import usage_event, usage_record, usage_value
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -25,12 +25,9 @@ IMPOSSIBLE = ("x" * 81, "x" * 200, "x\0y", " x")
 async def publish(system: Live, store: Store, *codes: str) -> None:
     """A CloudEvent of each code."""
     for code in codes:
-        event = {
-            "specversion": "1.0", "id": f"of-{code}", "source": "/test", "type": "trueup.usage", "subject": code,
-            "time": TS, "organization": store.organization, "data": {"meter": "api", "measure": {"calls": 2}},
-        }  # fmt: skip
-        record = Record(usage_key(store.organization, code), json.dumps(event).encode())
-        await system.writer.append(USAGE, partition_of(store.organization, code, system.partitions), [record])
+        event = usage_event(store.organization, code, f"of-{code}", TS, measure={"calls": 2})
+        partition = partition_of(store.organization, code, system.partitions)
+        await system.writer.append(USAGE, partition, [usage_record(event)])
 
 
 async def test_accounts_are_made_once_and_their_usage_counts_once_whoever_is_lost(
@@ -81,11 +78,8 @@ async def test_what_an_account_does_not_mend_is_sent_once_at_most(
         return await really(writer, topic, partition, records)
 
     monkeypatch.setattr(SharedWriter, "append", counting)
-    event = {
-        "specversion": "1.0", "id": "e", "source": "/test", "type": "trueup.usage", "subject": "", "time": TS,
-        "organization": store.organization, "data": {"meter": "api", "measure": {"calls": 2}},
-    }  # fmt: skip
-    record = Record(usage_key(store.organization, "keyed"), json.dumps(event).encode())
+    event = usage_event(store.organization, "", "e", TS, measure={"calls": 2})
+    record = Record(usage_key(store.organization, "keyed"), usage_value(event))
     async with system.worker():
         await system.writer.append(USAGE, 0, [record])
         await system.settled()

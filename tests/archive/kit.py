@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
-from services.archive import keeping
+from services.archive import archiver
 from services.archive.manifest import Manifest
 from services.archive.pieces import Kept, read_piece, records_of, table_of
 from services.archive.place import FilePlace
@@ -30,9 +30,9 @@ def some(start: int, count: int) -> list[Fetched]:
 
 def put(place: FilePlace, topic: str, partition: int, fetched: list[Fetched], end: int | None = None) -> Manifest:
     """Keep these behind what is kept already."""
-    known = keeping._cleaned(place, topic, partition)
+    known = archiver._cleaned(place, topic, partition)
     last = fetched[-1].offset + 1
-    return keeping._put(place, known, table_of(partition, fetched), known.next, end or last, most=10_000_000)
+    return archiver._put(place, known, table_of(partition, fetched), known.next, end or last, most=10_000_000)
 
 
 def records(place: FilePlace, manifest: Manifest) -> Iterator[Kept]:

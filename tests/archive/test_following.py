@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import os
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,13 @@ import pytest
 from events.topics import USAGE
 from services.archive.manifest import NAME, folder_of
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.archive.verifying import verify
 from services.failures import ExpectedFailure
 from services.kafka import BatchWriter, Record
 from services.run.stack import Stack
 from services.run.stack.child import Command
+from tests.api_client import probe
 from tests.archive.test_topics import filled
 from tests.examples.way import Way
 from tests.forked import ForkedChild
@@ -79,8 +79,7 @@ async def test_what_comes_is_kept_until_it_is_asked_to_end(stack: Stack, tmp_pat
             [url] = {
                 line.partition("http://")[2].split('"')[0] for line in log.read_text().splitlines() if "sight_" in line
             }
-            with await asyncio.to_thread(urllib.request.urlopen, f"http://{url}/metrics") as answer:
-                assert b"trueup_archive_timestamp_seconds 1" in answer.read()
+            assert "trueup_archive_timestamp_seconds 1" in (await probe(f"http://{url}/metrics")).text
             # In the midst of a pass, and of a read that no answer comes to.
             manifest, aside = tmp_path / "kept" / folder_of(USAGE, 0) / NAME, tmp_path / "aside"
             manifest.rename(aside)

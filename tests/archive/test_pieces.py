@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from events.topics import EVENTS, USAGE
-from services.archive import keeping
-from services.archive.errors import (
+from services.archive import archiver
+from services.archive.defects import (
     AnotherArchiverError,
     BrokenArchiveError,
     ExtraMissingError,
@@ -20,7 +20,7 @@ from services.archive.errors import (
 from services.archive.manifest import NAME, Manifest, folder_of, manifest_of, seal
 from services.archive.pieces import Kept, read_piece, records_of, table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load, load_all
+from services.archive.read_back import load, load_all
 from services.archive.verifying import Verified, records_kept
 from tests.archive.kit import Fetched, put, records, some
 
@@ -56,7 +56,7 @@ def test_small_pieces_grow_together_and_nothing_is_there_twice(place: FilePlace)
         manifest = put(place, USAGE, 0, some(start, 4))
     assert len(manifest.pieces) <= 4 and manifest.records == 40 and manifest.next == 40
     assert len(place.names(folder_of(USAGE, 0))) <= 1 + 2 * 4, "those that were replaced last are there still"
-    keeping._cleaned(place, USAGE, 0)
+    archiver._cleaned(place, USAGE, 0)
     assert place.names(folder_of(USAGE, 0)) == sorted([NAME, *(piece.name for piece in manifest.pieces)])
     assert [record.offset for record in records(place, manifest)] == list(range(40))
 
@@ -106,16 +106,16 @@ def test_a_kill_at_any_moment_leaves_what_was_or_what_is(
     assert manifest.next in (4, 12)
     if manifest.next == 4:
         put(place, EVENTS, 0, some(4, 8))
-    cleaned = keeping._cleaned(place, EVENTS, 0)  # what was left is passed now
+    cleaned = archiver._cleaned(place, EVENTS, 0)  # what was left is passed now
     assert place.names(folder_of(EVENTS, 0)) == sorted([NAME, *(piece.name for piece in cleaned.pieces)])
     assert [one.offset for one in records(place, cleaned)] == list(range(12))
 
 
 def test_two_who_write_one_archive_are_told(place: FilePlace) -> None:
-    known = keeping._cleaned(place, EVENTS, 0)
+    known = archiver._cleaned(place, EVENTS, 0)
     put(place, EVENTS, 0, some(0, 4))
     with pytest.raises(AnotherArchiverError, match="another `trueup archive` is at work"):
-        keeping._put(place, known, table_of(0, some(0, 5)), 0, 5, most=10_000)
+        archiver._put(place, known, table_of(0, some(0, 5)), 0, 5, most=10_000)
     assert load(place, EVENTS, 0).next == 4
 
 
@@ -125,7 +125,7 @@ def test_of_two_at_once_none_takes_a_file_from_the_other(
 ) -> None:
     """One has written its piece, and perhaps compared the manifest; another one begins, and goes as far as it comes."""
     put(place, EVENTS, 0, some(0, 4))
-    other, known = FilePlace(place.url), keeping._cleaned(place, EVENTS, 0)
+    other, known = FilePlace(place.url), archiver._cleaned(place, EVENTS, 0)
     move = place._fs.mv
 
     def moving(source: str, target: str) -> None:
@@ -133,16 +133,16 @@ def test_of_two_at_once_none_takes_a_file_from_the_other(
         if target.endswith(".parquet") and moment == "before the manifest":
             move(source, target)
             monkeypatch.undo()
-            keeping._cleaned(other, EVENTS, 0)
+            archiver._cleaned(other, EVENTS, 0)
         elif target.endswith(NAME):
             monkeypatch.undo()
-            keeping._put(other, keeping._cleaned(other, EVENTS, 0), table_of(0, some(4, 6)), 4, 10, most=10_000)
+            archiver._put(other, archiver._cleaned(other, EVENTS, 0), table_of(0, some(4, 6)), 4, 10, most=10_000)
             move(source, target)
         else:
             move(source, target)
 
     monkeypatch.setattr(place._fs, "mv", moving)
-    made = keeping._put(place, known, table_of(0, some(4, 2)), 4, 6, most=10_000)
+    made = archiver._put(place, known, table_of(0, some(4, 2)), 4, 6, most=10_000)
     assert load(place, EVENTS, 0) == made
     for piece in made.pieces:
         read_piece(place, made, piece)

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
-from services.archive import counting
+from services.archive import partition_counts
 from services.archive.cli import archive
 from services.archive.manifest import NAME, Manifest, seal
 from services.archive.pieces import read_piece, records_of, table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.archive.verifying import Reach, verify
 from tests.archive.kit import COUNTS, Fetched, put, some, wrong
 from tests.proof.signed_log import OTHER_SIGNER, SIGNER, signed_log, tokens_of
@@ -28,7 +28,7 @@ def signed(tmp_path: Path) -> FilePlace:
 def signed_until(folder: Path, heads_of_log: int | None = None, ms: Callable[[int], int] = lambda _: 0) -> FilePlace:
     """The same with so many heads of the log alone; `ms` is when the record at an offset was appended."""
     place, log = FilePlace(str(folder)), signed_log()
-    counting.begun(place, dict.fromkeys(COUNTS, 1))
+    partition_counts.begun(place, dict.fromkeys(COUNTS, 1))
     heads = [
         token
         for where, records in log.records.items()
@@ -68,7 +68,7 @@ def test_what_was_just_appended_need_not_be_signed_yet(tmp_path: Path, minutes: 
 def test_what_a_restore_has_put_where_no_record_was_is_none_of_what_was_signed(tmp_path: Path) -> None:
     """A stranger's transaction had ended there, before the log was lost, restored, and archived anew."""
     place, (records, where) = FilePlace(str(tmp_path)), (signed_log().records[EVENTS, 0], (EVENTS, 0))
-    counting.begun(place, dict.fromkeys(COUNTS, 1))
+    partition_counts.begun(place, dict.fromkeys(COUNTS, 1))
     gap = records[len(records) // 3][0]
     heads = tokens_of([one for one in records if one[0] != gap], where)
     put(place, TREE_HEADS, 0, [Fetched(offset, value=token.encode()) for offset, token in enumerate(heads)])

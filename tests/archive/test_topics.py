@@ -12,11 +12,11 @@ from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
-from services.archive.counting import counts_of
-from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
-from services.archive.keeping import Archiver
+from services.archive.archiver import Archiver
+from services.archive.defects import AnotherTopicError, NotEmptyError, PartitionsDifferError
+from services.archive.partition_counts import counts_of
 from services.archive.place import FilePlace
-from services.archive.reading import load
+from services.archive.read_back import load
 from services.archive.restoring import restore
 from services.archive.verifying import verify
 from services.breaks import LogCutError, TopicMissingError

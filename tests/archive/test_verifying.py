@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
-from services.archive import counting, keeping
-from services.archive.errors import AnotherTopicError, BrokenArchiveError
+from services.archive import archiver, partition_counts
+from services.archive.defects import AnotherTopicError, BrokenArchiveError
 from services.archive.manifest import NAME, Manifest, folder_of, seal
 from services.archive.pieces import table_of, write_piece
 from services.archive.place import FilePlace
-from services.archive.reading import load, load_all
+from services.archive.read_back import load, load_all
 from services.archive.verifying import verify
 from tests.archive.kit import COUNTS, put, some, wrong
 
@@ -21,7 +21,7 @@ from tests.archive.kit import COUNTS, put, some, wrong
 def whole(tmp_path: Path) -> FilePlace:
     """An archive of all topics."""
     place = FilePlace(str(tmp_path))
-    counting.begun(place, COUNTS)
+    partition_counts.begun(place, COUNTS)
     for topic, partition in (
         (TREE_HEADS, 0),
         (TREE_HEADS, 1),
@@ -91,20 +91,20 @@ def lost_topic(tmp_path: Path) -> tuple[Path, str]:
 
 
 def lost_counts(tmp_path: Path) -> tuple[Path, str]:
-    (tmp_path / counting.NAME).unlink()
-    return tmp_path / counting.NAME, "is gone"
+    (tmp_path / partition_counts.NAME).unlink()
+    return tmp_path / partition_counts.NAME, "is gone"
 
 
 def changed_counts(tmp_path: Path) -> tuple[Path, str]:
-    file = tmp_path / counting.NAME
+    file = tmp_path / partition_counts.NAME
     file.write_bytes(file.read_bytes().replace(b'"usage":2', b'"usage":1'))
     return file, "is not as it was written"
 
 
 def fewer_counts(tmp_path: Path) -> tuple[Path, str]:
     """By somebody who writes this file as we do."""
-    counting.put_counts(FilePlace(str(tmp_path)), {**COUNTS, USAGE: 1})
-    return tmp_path / USAGE / "1", f"is none of the 1 partitions that {counting.NAME} says there are"
+    partition_counts.put_counts(FilePlace(str(tmp_path)), {**COUNTS, USAGE: 1})
+    return tmp_path / USAGE / "1", f"is none of the 1 partitions that {partition_counts.NAME} says there are"
 
 
 def other_records(tmp_path: Path) -> tuple[Path, str]:
@@ -135,7 +135,7 @@ def test_what_was_tampered_with_is_named(
 
 def test_a_first_pass_that_was_killed_is_no_whole_archive(tmp_path: Path) -> None:
     place = FilePlace(str(tmp_path))
-    assert counting.begun(place, COUNTS) == COUNTS
+    assert partition_counts.begun(place, COUNTS) == COUNTS
     for topic, partition in ((TREE_HEADS, 0), (TREE_HEADS, 1), (EVENTS, 0)):
         put(place, topic, partition, some(0, 4))
     assert [line.partition(" is gone")[0] for line in wrong(place)] == [
@@ -148,20 +148,20 @@ def test_a_first_pass_that_was_killed_is_no_whole_archive(tmp_path: Path) -> Non
 def test_a_lost_count_is_written_again_and_fewer_partitions_are_another_cluster(
     whole: FilePlace, tmp_path: Path
 ) -> None:
-    (tmp_path / counting.NAME).unlink()
-    kept = counting.begun(whole, COUNTS)
+    (tmp_path / partition_counts.NAME).unlink()
+    kept = partition_counts.begun(whole, COUNTS)
     assert kept == COUNTS and wrong(whole), "not before all that is there was compared"
-    counting.ended(whole, kept)
-    assert counting.counts_of(whole) == COUNTS and not wrong(whole)
+    partition_counts.ended(whole, kept)
+    assert partition_counts.counts_of(whole) == COUNTS and not wrong(whole)
     with pytest.raises(AnotherTopicError, match=r"usage/1 is not the one .* has 1 partitions, and 2 are kept"):
-        counting.begun(whole, {**COUNTS, USAGE: 1})
-    assert counting.begun(whole, {**COUNTS, USAGE: 3}) == COUNTS, "the third is counted when its turn comes"
+        partition_counts.begun(whole, {**COUNTS, USAGE: 1})
+    assert partition_counts.begun(whole, {**COUNTS, USAGE: 3}) == COUNTS, "the third is counted when its turn comes"
 
 
 def test_files_without_their_manifest_are_left_to_people(whole: FilePlace, tmp_path: Path) -> None:
     lost_manifest(tmp_path)
     with pytest.raises(BrokenArchiveError, match="is gone"):
-        keeping._cleaned(whole, EVENTS, 0)
+        archiver._cleaned(whole, EVENTS, 0)
     assert len(whole.names(folder_of(EVENTS, 0))) == 2
 
 

@@ -11,8 +11,9 @@ import pytest
 from services.audit.audit import audit
 from services.audit.report import Report
 from services.postgres import Connection, Role, connected
+from services.postgres.locks import Lock
 from services.projection.replay import replay
-from services.projection.schemas import LOCK, drop_leftovers
+from services.projection.schemas import drop_leftovers
 from services.readside.family_now import load_family
 from services.readside.live import live_schema
 from tests.audit.billing import a_quarter, bill_of, execute
@@ -47,7 +48,9 @@ async def _audit(place: Place) -> Report:
 async def _is_free(place: Place) -> bool:
     """Whether whoever comes next may work on schemas at once."""
     async with place.postgres.connection() as connection:
-        return not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE objid = $1 AND granted", LOCK)
+        return not await connection.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE objid = $1 AND granted", Lock.READ_MODELS
+        )
 
 
 async def test_the_audit_of_an_undisturbed_system_explains_every_cent(place: Place) -> None:

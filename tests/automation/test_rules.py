@@ -18,7 +18,7 @@ from projections.explain.explain import explain_line
 from projections.settlement import draft_bills, settle, settled_again, unbilled_of
 from services.automation.billing_ahead import why_not
 from services.commands.bodies import parse_body
-from services.commands.errors import CommandError
+from services.commands.refused import CommandError
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.player import UsageRecord

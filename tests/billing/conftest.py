@@ -1,25 +1,26 @@
 """A whole system, and organizations in it with a test clock, one account and one product to bill."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest_asyncio
 
-from events.topics import USAGE, partition_of, usage_key
+from events.topics import USAGE, partition_of
 from services.audit.audit import audit
 from services.audit.report import Report
-from services.kafka import BatchWriter, Record
+from services.kafka import BatchWriter
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.settings import load_settings
 from services.run.stack import Stack
 from services.run.up import System
 from tests.api_client import CONFIG, Api
+from tests.catalog import create_account, create_catalog, flat
 from tests.system.running import system_on
+from tests.usage_events import usage_event, usage_record
 
 PARTITIONS = 2
 GRACE = {"autoApproveBillsGracePeriod": 2, "autoApproveBillsGracePeriodUnit": "DAYS"}
@@ -47,42 +48,21 @@ class Shop(Api):
 
     async def catalog(self) -> None:
         """Product, meter, plan and price."""
-        self.product = await self.create("products", code="api", name="API")
-        fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
-        meter = await self.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
-        template = await self.create(
-            "plantemplates", productId=self.product, name="Monthly", currency="USD", billFrequency="MONTHLY",
-            standingCharge=10,
-        )  # fmt: skip
-        self.plan = await self.create("plans", code="monthly", name="Monthly", planTemplateId=template)
-        aggregation = await self.create(
-            "aggregations", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
-            rounding="NONE", quantityPerUnit=1, unit="call",
-        )  # fmt: skip
-        await self.create(
-            "pricings", planId=self.plan, aggregationId=aggregation, startDate="2026-01-01",
-            pricingBands=[{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.5}],
-        )  # fmt: skip
+        catalog = await create_catalog(self.create, 10, flat(0.5))
+        self.product, self.plan = catalog.product, catalog.plan
 
     async def account(self, code: str, *, planned: bool = True, **more: Any) -> str:
         """An account on the plan from 2026 on."""
-        id = await self.create("accounts", code=code, name=code, emailAddress="a@example.com", **more)
-        if planned:
-            await self.create("accountplans", accountId=id, planId=self.plan, startDate="2026-01-01")
-        return id
+        return await create_account(self.create, code, self.plan if planned else None, **more)
 
     async def use(self, code: str, day: str, calls: int) -> None:
         """Publish usage."""
         self.serial += 1
-        event = {
-            "specversion": "1.0", "id": f"event-{self.serial}", "source": "/test", "type": "trueup.usage",
-            "subject": code, "time": f"{day}T12:00:00Z", "organization": self.organization,
-            "data": {"meter": "api", "measure": {"calls": calls}},
-        }  # fmt: skip
+        noon, measured = f"{day}T12:00:00Z", {"calls": calls}
+        event = usage_event(self.organization, code, f"event-{self.serial}", noon, measure=measured)
         partition = partition_of(self.organization, code, PARTITIONS)
         async with asyncio.timeout(30), BatchWriter(self.system.endpoints.kafka) as writer:
-            record = Record(usage_key(self.organization, code), json.dumps(event).encode())
-            await writer.append(USAGE, partition, [record])
+            await writer.append(USAGE, partition, [usage_record(event)])
 
     async def done(self, job: dict[str, Any], status: str = "COMPLETE") -> dict[str, Any]:
         """Wait until the job has this status."""

@@ -5,11 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api_client import stranger
 from tests.billing.conftest import Shop
+from tests.catalog import YEAR
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-YEAR = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
 OBLIGATIONS, DOWNLOAD = "dataexplorer/commitments/obligations", "dataexplorer/commitments/download/json"
 
 
@@ -74,7 +75,7 @@ async def test_commitments_are_a_file_for_whoever_has_its_link(shop: Shop) -> No
     await prepaid(shop, acme, fee("2026-07-01", 2), startDate="2026-03-01")
     other = await prepaid(shop, bmce, fee("2026-02-01", 3))
     span = YEAR | {"endDate": "2026-02-01"}
-    async with httpx.AsyncClient() as anybody:
+    async with stranger() as anybody:
 
         async def ids(**more: Any) -> list[str]:
             url = (await shop.do("POST", DOWNLOAD, span | more))["downloadUrl"]

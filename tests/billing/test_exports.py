@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +18,7 @@ from services.exports.places import ExportFiles
 from services.exports.sweeping import Sweeper
 from services.postgres import open_postgres
 from services.run.process import environment_of
+from tests.api_client import stranger
 from tests.billing.conftest import Shop
 from tests.forked import started, trueup
 from tests.modules import ROOT
@@ -50,7 +50,7 @@ async def job(shop: Shop, source: str = "OPERATIONAL", **more: Any) -> tuple[dic
             assert job["status"] != "FAILED", job
             await asyncio.sleep(0.05)
     link = await shop.do("GET", f"dataexports/jobs/{job['id']}/getdownloadurl")
-    async with httpx.AsyncClient() as nobody:
+    async with stranger() as nobody:
         answer = await nobody.get(link["url"])
     assert answer.status_code == 200, answer.text
     return job, answer.content

@@ -1,9 +1,7 @@
 """What fails for no passing reason costs itself only, an account, a bill or a job: never the runner or the others."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,15 +10,15 @@ import structlog
 
 from events.facts.bills import BillDropped
 from services.api.bill_jobs import job_document
-from services.billing import approving, run, runner
+from services.billing import approving, run
 from services.billing.approving import AutoApprover
-from services.billing.jobs import BillJob, create_job, get_job, open_jobs
+from services.billing.jobs import BILL_JOBS, BillJob, create_job
 from services.billing.life import BillNotPending
-from services.billing.runner import JobRunner
+from services.billing.runner import BillRunner
 from services.billing.selection import Target
 from services.concurrency import Turns
 from services.kafka import Cluster, KafkaUnreachableError
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import ProjectionStalledError, open_watcher
 from tests.store.kit import Store
 
@@ -44,14 +42,14 @@ async def job_of(store: Store, **request: Any) -> BillJob:
         return await create_job(connection, store.organization, str(uuid4()), request, date(2026, 2, 1), NOW)
 
 
-async def carried_out(store: Store, job: BillJob) -> tuple[bool | None, dict[str, Any]]:
-    """Whether the job was carried out to an end, and its document."""
+async def carried_out(store: Store, job: BillJob) -> dict[str, Any]:
+    """The job's document, once it was taken up."""
     async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
-        passed = await JobRunner(store.postgres, store.postgres, watcher)._passes(job)
+        await BillRunner(store.postgres, store.postgres, watcher)._jobs._carry_out_all(job.organization, [job])
     async with store.postgres.connection() as connection:
-        held = await get_job(connection, job.organization, job.id)
+        held = await BILL_JOBS.get(connection, job.organization, job.id)
     assert held is not None
-    return passed, job_document(held)
+    return job_document(held)
 
 
 @pytest.mark.stack
@@ -71,8 +69,8 @@ async def test_an_account_that_fails_is_named_on_the_job_and_the_others_are_bill
         return []
 
     monkeypatch.setattr(run, "settle_page", settle_page)
-    passed, document = await carried_out(store, await job_of(store))
-    assert passed and billed == [good]
+    document = await carried_out(store, await job_of(store))
+    assert billed == [good]
     assert (document["status"], document["total"], document["pending"]) == ("COMPLETE", 3, 0)
     messages = {one["accountId"]: one["message"] for one in document["failures"]}
     assert messages == {broken: BUG, refused: str(BillNotPending(id="b", rule="is moved"))}
@@ -94,10 +92,10 @@ async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
 
     monkeypatch.setattr(run, "settle_page", settle_page)
     job = await job_of(store)
-    passed, document = await carried_out(store, job)
-    assert (passed, document["status"], "failures" in document) == (None, "RUNNING", False)
-    passed, document = await carried_out(store, job)
-    assert (passed, document["status"], len(document["failures"])) == (True, "COMPLETE", 1)
+    document = await carried_out(store, job)
+    assert (document["status"], "failures" in document) == ("RUNNING", False)
+    document = await carried_out(store, job)
+    assert (document["status"], len(document["failures"])) == ("COMPLETE", 1)
 
 
 @pytest.mark.stack
@@ -108,7 +106,7 @@ async def test_a_bill_that_is_not_recalculated_is_named(
         raise AssertionError("a bug")
 
     monkeypatch.setattr(run, "recalculate_bill", recalculate)
-    _, document = await carried_out(store, await job_of(store, billIds=["one"]))
+    document = await carried_out(store, await job_of(store, billIds=["one"]))
     assert (document["status"], document["failures"]) == ("COMPLETE", [{"billId": "one", "message": BUG}])
 
 
@@ -116,10 +114,10 @@ async def test_a_bill_that_is_not_recalculated_is_named(
 async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
     store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, document = await carried_out(store, await job_of(store, dueDate="no date"))
+    document = await carried_out(store, await job_of(store, dueDate="no date"))
     assert (document["status"], document["failures"]) == ("COMPLETE", [{"message": BUG}])
     async with store.postgres.connection() as connection:
-        assert store.organization not in {job.organization for job in await open_jobs(connection)}
+        assert store.organization not in {job.organization for job in await BILL_JOBS.open(connection)}
 
 
 @pytest.mark.stack
@@ -150,14 +148,6 @@ async def test_a_silent_kafka_is_named_and_an_http_wait_ends_early(store: Store)
             await Waiter(watcher, 0.2).until_commands_projected()
 
 
-def test_every_advisory_lock_has_a_number_of_its_own() -> None:
-    services = Path(runner.__file__).parents[1]
-    found = [
-        number for path in services.rglob("*.py") for number in re.findall(r"LOCK = (7_217_\d+)", path.read_text())
-    ]
-    assert len(found) == len(set(found)) >= 5
-
-
 @pytest.mark.stack
 async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so_is_its_end(
     store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
@@ -172,11 +162,12 @@ async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so
     monkeypatch.setattr(run.BillRun, "run_job", run_job)
     jobs = [await job_of(store) for _ in range(2)]
     async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
-        running = JobRunner(store.postgres, store.postgres, watcher)
+        running = BillRunner(store.postgres, store.postgres, watcher)._jobs
         with structlog.testing.capture_logs() as said:
-            assert [await running._passes(job) for job in jobs * 3] == [None] * 6
+            for _ in range(3):
+                await running._carry_out_all(store.organization, jobs)
             away = False
-            assert [await running._passes(job) for job in jobs] == [True] * 2
+            await running._carry_out_all(store.organization, jobs)
     assert [(line["event"], line["organization"]) for line in said] == [
         ("bill_job_interrupted", store.organization),
         ("bill_job_interrupted_over", store.organization),

@@ -13,7 +13,7 @@ from services.billing import selection
 from services.billing.run import BillRun
 from services.billing.selection import BillRequest, Selection
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from services.store.execute import organization_time

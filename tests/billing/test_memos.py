@@ -4,10 +4,9 @@ from typing import Any
 
 import m3ter
 import pytest
-from m3ter import AsyncM3ter
 
-from tests.api_client import token_of
 from tests.billing.conftest import Shop
+from tests.official import official_client
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -111,14 +110,7 @@ async def test_a_credit_draws_nothing_and_counts_toward_nothing(patient: Shop) -
 
 async def test_the_official_client_takes_a_bill_through_its_life(patient: Shop) -> None:
     bill = await opened(patient)
-    async with AsyncM3ter(
-        api_key="key",
-        api_secret="secret",
-        token=token_of(),
-        org_id=patient.organization,
-        base_url=patient.system.addresses.api_url,
-        timeout=60,
-    ) as sdk:
+    async with official_client(patient.system.addresses.api_url, patient.organization) as sdk:
         credit = await sdk.bills.credit_line_items.create(
             bill,
             accounting_product_id=patient.product,

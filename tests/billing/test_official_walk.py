@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
 from tests.api.official_calls import official_calls
 from tests.api.test_official_calls import MODULES
-from tests.api_client import http_client, token_of
+from tests.api_client import http_client
 from tests.billing.conftest import Shop
 from tests.billing.test_memos import memo, opened
 from tests.billing.walking import Walk
+from tests.official import official_client
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -28,15 +28,7 @@ BANDS: Any = [{"lower_limit": 0, "fixed_price": 0, "unit_price": 1}]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def walk(patient: Shop) -> AsyncIterator[Walk]:
-    url = patient.system.addresses.api_url
-    async with AsyncM3ter(
-        api_key="k",
-        api_secret="s",
-        token=token_of(),
-        org_id=patient.organization,
-        base_url=url,
-        _strict_response_validation=True,
-    ) as sdk:
+    async with official_client(patient.system.addresses.api_url, patient.organization, strict=True) as sdk:
         yield Walk(sdk)
 
 

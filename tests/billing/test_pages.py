@@ -20,7 +20,7 @@ from services.billing.issuing import Settled, append_page, issue_page, settle_pa
 from services.billing.run import BillRun
 from services.billing.selection import BillRequest, Selection, Target
 from services.postgres import Postgres, open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from services.store.events import bills_of

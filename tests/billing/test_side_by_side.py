@@ -11,12 +11,14 @@ import pytest
 
 from services.billing import run, runner, selection
 from services.billing.approving import AutoApprover
-from services.billing.jobs import BillJob, create_job, get_job
-from services.billing.runner import JobLocks, JobRunner
+from services.billing.jobs import BILL_JOBS, BillJob, create_job
+from services.billing.runner import BillRunner
 from services.billing.selection import Target
+from services.jobs.locks import JobLocks
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.progress import Waiter
+from services.postgres.locks import Lock
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from tests.store.kit import Store
 
@@ -31,7 +33,7 @@ class Yard:
         self.store, self.long, self.short = store, store.organization, f"short-{uuid4().hex[:8]}"
         self.pages: list[str] = []
         self.held = asyncio.Event()
-        self.runner: JobRunner | None = None
+        self.runner: BillRunner | None = None
 
     async def open(self, accounts: int) -> None:
         other = Store(self.store.endpoints, self.store.postgres, self.store.generations, self.short)
@@ -49,7 +51,7 @@ class Yard:
 
     async def status(self, job: BillJob) -> str:
         async with self.store.postgres.connection() as connection:
-            held = await get_job(connection, job.organization, job.id)
+            held = await BILL_JOBS.get(connection, job.organization, job.id)
         assert held is not None
         return held.status
 
@@ -68,7 +70,7 @@ class Yard:
     async def running(self) -> AsyncIterator[None]:
         """The runner of an API's process."""
         async with open_watcher(self.store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
-            self.runner = JobRunner(self.store.postgres, self.store.postgres, watcher)
+            self.runner = BillRunner(self.store.postgres, self.store.postgres, watcher)
             running = asyncio.create_task(self.runner.run())
             try:
                 yield
@@ -207,7 +209,7 @@ async def test_approvals_of_one_organization_hold_up_no_other(yard: Yard, monkey
 async def test_a_job_that_another_process_carries_out_is_left_to_it(yard: Yard) -> None:
     await yard.open(accounts=1)
     job = await yard.job(yard.long)
-    locks = JobLocks(yard.store.endpoints.database_url)
+    locks = JobLocks(yard.store.endpoints.database_url, Lock.BILL_JOB)
     async with locks.holding(job.sequence) as held:
         assert held
         async with yard.running():

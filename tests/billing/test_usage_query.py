@@ -1,19 +1,18 @@
 """Usage is summed from the totals: by account, days and dimension; what no total tells is refused in words."""
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
-from events.topics import USAGE, partition_of, usage_key
-from services.kafka import BatchWriter, Record
-from services.readside.progress import Waiter
+from events.topics import USAGE, partition_of
+from services.kafka import BatchWriter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
-from tests.api_client import token_of
 from tests.billing.conftest import PARTITIONS, Shop
+from tests.official import official_client
+from tests.usage_events import usage_event, usage_record
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -54,14 +53,11 @@ class Queried:
 
     async def _publish(self, number: int, code: str, day: str, region: str, seconds: int) -> None:
         shop = self.shop
-        data = {"meter": "compute", "measure": {"seconds": seconds}, "where": {"region": region}}
-        event = {
-            "specversion": "1.0", "id": f"used-{number}", "source": "/test", "type": "trueup.usage", "subject": code,
-            "time": f"{day}T12:00:0{number}Z", "organization": shop.organization, "data": data,
-        }  # fmt: skip
+        data: dict[str, Any] = {"measure": {"seconds": seconds}, "where": {"region": region}}
+        time = f"{day}T12:00:0{number}Z"
+        event = usage_event(shop.organization, code, f"used-{number}", time, meter="compute", **data)
         async with asyncio.timeout(30), BatchWriter(shop.system.endpoints.kafka) as writer:
-            record = Record(usage_key(shop.organization, code), json.dumps(event).encode())
-            await writer.append(USAGE, partition_of(shop.organization, code, PARTITIONS), [record])
+            await writer.append(USAGE, partition_of(shop.organization, code, PARTITIONS), [usage_record(event)])
 
     async def settled(self) -> None:
         """All usage that is there is projected."""
@@ -146,9 +142,7 @@ async def test_no_more_rows_than_asked_for(usage: Queried) -> None:
 
 async def test_m3ters_client_asks(usage: Queried) -> None:
     shop = usage.shop
-    async with AsyncM3ter(
-        api_key="k", api_secret="s", token=token_of(), org_id=shop.organization, base_url=shop.system.addresses.api_url
-    ) as sdk:
+    async with official_client(shop.system.addresses.api_url, shop.organization) as sdk:
         found = await sdk.usage.query(
             account_ids=[usage.accounts["bmce"]],
             meter_ids=[usage.meter],

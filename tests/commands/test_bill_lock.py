@@ -6,7 +6,7 @@ import pytest
 
 from events.facts import FACTS
 from services.commands.bill_rules import is_locked
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from services.commands.table import KINDS
 from tests.commands.world import create, given, update
 

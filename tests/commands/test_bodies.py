@@ -10,7 +10,7 @@ from events.resources.balances import BalanceTransaction
 from projections.money import minor_digits
 from services.api.wire import day, instant
 from services.commands.bodies import parse_body, parse_model, version_of
-from services.commands.errors import InvalidBody, InvalidField
+from services.commands.refused import InvalidBody, InvalidField
 from services.commands.table import KINDS
 from tests.commands.world import LEAST, document
 

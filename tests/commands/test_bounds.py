@@ -20,7 +20,7 @@ from events.resources.organization import OrganizationConfig
 from services.api.bill_bodies import PreviewBody
 from services.api.wire import body_document
 from services.commands.bodies import parse_body, parse_model
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 from services.commands.table import KINDS
 from services.store.view import entity_of
 from tests.commands.world import CONFIG, document

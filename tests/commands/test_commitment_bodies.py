@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 from tests.commands.world import document
 
 ID = "0" * 36

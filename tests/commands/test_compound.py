@@ -13,8 +13,8 @@ from events.facts.catalog import (
     PricingCreated,
 )
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody, InvalidField, NotUnique, Referenced, UnknownReference
 from services.commands.messages import Command
+from services.commands.refused import InvalidBody, InvalidField, NotUnique, Referenced, UnknownReference
 from tests.commands.world import Story, create, delete, document, given, update
 
 METER = {

@@ -12,7 +12,7 @@ from events.facts.corrections import UsageCorrection, UsageFields
 from events.facts.usage import UsageRated
 from events.resources.catalog import Meter
 from services.commands.correction_rules import LoggedUsage, amend, fields_of, latest, stands_of, void
-from services.commands.errors import InvalidField, UsageIsVoided
+from services.commands.refused import InvalidField, UsageIsVoided
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 RATED = UsageRated(

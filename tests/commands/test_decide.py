@@ -11,7 +11,7 @@ from events.facts.clock import ClockTicked
 from events.facts.commitments import CommitmentCreated, CommitmentDeleted, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, ContractDeleted, OrganizationConfigured
 from events.topics import partition_of
-from services.commands import errors as refused
+from services.commands import refused
 from tests.commands.world import (
     AdvanceClock,
     Story,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from services.commands.decide import decide
-from services.commands.errors import CommandError
 from services.commands.messages import Command
+from services.commands.refused import CommandError
 from tests.commands.world import Story, create, given, update
 
 TERMS: list[tuple[str, dict[str, Any]]] = [

@@ -7,8 +7,8 @@ import pytest
 
 from projections.entities import Entity
 from services.commands.account_rules import ENDED, BillingEntity, ended_body
-from services.commands.errors import InvalidBody
 from services.commands.kind import value_of
+from services.commands.refused import InvalidBody
 from tests.commands.world import create, given, id_of
 
 ZONE = "Europe/Berlin"

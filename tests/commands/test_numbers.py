@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from events.decimals import parse_decimal
 from services.api.wire import body_document, encode, parse_object
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 from tests.commands.world import document
 
 ID = "0" * 36

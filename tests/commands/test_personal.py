@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.commands import errors as refused
+from services.commands import refused
 from services.commands.decide import decide
 from tests.commands.world import Story, catalog, configure, create, update
 

@@ -15,7 +15,8 @@ from events.facts.catalog import (
 )
 from events.facts.resources import AccountPlanCreated
 from services.commands.bodies import parse_body
-from services.commands.errors import (
+from services.commands.messages import Command
+from services.commands.refused import (
     CommandError,
     InvalidBody,
     InvalidField,
@@ -24,7 +25,6 @@ from services.commands.errors import (
     Referenced,
     UnknownReference,
 )
-from services.commands.messages import Command
 from tests.commands.world import Story, configure, create, delete, document, given, update
 
 

@@ -16,7 +16,7 @@ from events.facts.commitments import (
     BalanceUpdated,
 )
 from events.resources.balances import BalanceTransaction
-from services.commands import errors as refused
+from services.commands import refused
 from services.commands.bodies import parse_body
 from services.commands.messages import TransactBalance, UpdateResource
 from services.commands.schedule_rules import schedules_of

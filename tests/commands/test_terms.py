@@ -14,7 +14,7 @@ from events.facts.commitments import (
     CommitmentToppedUp,
 )
 from events.resources.balances import BalanceTransaction
-from services.commands import errors as refused
+from services.commands import refused
 from tests.commands.world import (
     NOW,
     CancelCommitment,

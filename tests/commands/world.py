@@ -13,7 +13,6 @@ from events.resources.organization import OrganizationConfig
 from projections.resources import Resources
 from services.commands.bodies import parse_body, parse_model
 from services.commands.decide import decide
-from services.commands.errors import CommandError
 from services.commands.messages import (
     AdvanceClock,
     CancelCommitment,
@@ -25,7 +24,9 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.refused import CommandError
 from tests import api_client
+from tests.catalog import TERM, YEAR, flat
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONFIG: dict[str, Any] = api_client.CONFIG | {"timezone": "Europe/Berlin"}
@@ -41,16 +42,16 @@ LEAST: dict[str, dict[str, Any]] = {
     },
     "planTemplate": {"name": "T", "currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0},
     "plan": {"code": "plan", "name": "Plan"},
-    "pricing": {"startDate": "2026-01-01", "pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
+    "pricing": {"startDate": "2026-01-01", "pricingBands": flat(1)},
     "account": {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"},
     "planGroup": {"name": "Group", "currency": "USD"},
     "planGroupLink": {},
     "accountPlan": {"startDate": "2026-01-01"},
-    "contract": {"name": "C", "startDate": "2026-01-01", "endDate": "2027-01-01"},
-    "commitment": {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"},
-    "balance": {"code": "b", "name": "B", "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"},
+    "contract": {"name": "C", **YEAR},
+    "commitment": {"amount": 100, **TERM},
+    "balance": {"code": "b", "name": "B", **TERM},
     "counter": {"name": "Seats", "unit": "seat"},
-    "counterPricing": {"startDate": "2026-01-01", "pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
+    "counterPricing": {"startDate": "2026-01-01", "pricingBands": flat(1)},
     "counterAdjustment": {"date": "2026-02-01", "value": 5},
     "charge": {
         "code": "x", "name": "X", "currency": "USD", "entityType": "AD_HOC", "lineItemType": "AD_HOC", "amount": 5,

@@ -22,6 +22,7 @@ from services.api.wire import answer
 from services.console.app import PATH, console_routes
 from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE, FORM_TOKEN, form_token
+from tests.api_client import in_process
 from tests.console.visiting import Element, parsed
 
 ORGANIZATION, TOKEN = "o", "a token"
@@ -95,8 +96,7 @@ async def before(api: MadeUp) -> AsyncIterator[Alone]:
     """A visit."""
     app = Starlette(routes=[Route("/{path:path}", api.answered, methods=["GET", "POST", "PUT", "DELETE"])])
     console = Starlette(routes=console_routes(app, cast(Gate, api), _needed, Streams(_reached), NO_LINKS))
-    transport = httpx.ASGITransport(app=console)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies={COOKIE: TOKEN}) as http:
+    async with in_process(console, cookies={COOKIE: TOKEN}) as http:
         yield Alone(http)
 
 

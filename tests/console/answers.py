@@ -25,6 +25,7 @@ from services.api.scopes import PREFIX, needed_by
 from services.console.app import console_routes
 from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE
+from tests.api_client import in_process, stranger
 from tests.console.alone import NO_LINKS
 from tests.console.story import Office
 
@@ -121,14 +122,13 @@ def _leaves(answer: Any) -> Iterator[Decimal | str]:
 async def noting(office: Office, context: BrowserContext) -> AsyncIterator[Noted]:
     """The browser's pages come from this process, which asks the office's API; all else of them is as it is."""
     id, secret = office.keys["all"]
-    async with httpx.AsyncClient(base_url=office.url, timeout=60, verify=False) as http:
+    async with stranger(office.url) as http:
         token = (await http.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=(id, secret))).json()
         noted = Noted(http, office.api.organization)
         api = Starlette(routes=[Path("/{path:path}", noted.forward, methods=["GET", "POST"])])
         app = Starlette(routes=console_routes(api, cast(Gate, noted), _needed, Streams(_reached), NO_LINKS))
         cookies = {COOKIE: token["access_token"]}
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url=office.url, cookies=cookies) as pages:
+        async with in_process(app, office.url, cookies=cookies) as pages:
 
             async def made_here(route: Route) -> None:
                 if "/live" in route.request.url:

@@ -2,20 +2,30 @@
 names, pending and approved bills, late usage, and usage that was refused."""
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from events.topics import USAGE, partition_of, usage_key
+from events.topics import USAGE, partition_of
 from services.access.keys import create_key
 from services.access.scopes import ALL, Scope
-from services.kafka import BatchWriter, Record
+from services.kafka import BatchWriter
 from services.postgres import connected
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from tests.api_client import CONFIG, Api
+from tests.catalog import (
+    SUM_OF_CALLS,
+    YEAR,
+    create_account,
+    create_meter,
+    create_plan,
+    create_pricing,
+    create_product,
+    flat,
+)
+from tests.usage_events import usage_event, usage_record
 
 #: What a name may hold: markup, quotes, and more than fits a line.
 HOSTILE = """O'Neil & "Söhne" <script>alert(1)</script> {{ 7919*7919 }}"""
@@ -135,27 +145,15 @@ LATE = (("acme", "a-4", "2026-01-30", 200, "api"), ("acme", "a-5", "2026-02-11",
 
 async def _catalog(office: Office) -> None:
     api, ids = office.api, office.ids
-    ids["product"] = await api.create("products", code="api", name="Inference API")
-    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
-    meter = await api.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
-    aggregation = await api.create(
-        "aggregations", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
-        rounding="NONE", quantityPerUnit=1, unit="call",
-    )  # fmt: skip
-    for currency, charge, unit in (("USD", 10, 0.5), ("JPY", 1000, 35.5)):
-        name = f"Monthly {currency}"
-        template = await api.create(
-            "plantemplates", productId=ids["product"], name=name, currency=currency,
-            billFrequency="MONTHLY", standingCharge=charge,
-        )  # fmt: skip
-        plan = await api.create("plans", code=f"monthly-{currency}", name=name, planTemplateId=template)
-        bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": unit}]
-        if currency == "USD":
-            bands.append({"lowerLimit": 1000, "fixedPrice": 0, "unitPrice": 0.25})
-        ids[currency] = await api.create(
-            "pricings", planId=plan, aggregationId=aggregation, startDate="2026-01-01", pricingBands=bands,
-            cumulative=True,
-        )  # fmt: skip
+    ids["product"] = await create_product(api.create, "Inference API")
+    calls = await api.create("aggregations", meterId=await create_meter(api.create), **SUM_OF_CALLS)
+    for currency, charge, bands in (
+        ("USD", 10, [*flat(0.5), {"lowerLimit": 1000, "fixedPrice": 0, "unitPrice": 0.25}]),
+        ("JPY", 1000, flat(35.5)),
+    ):
+        named = {"code": f"monthly-{currency}", "name": f"Monthly {currency}", "currency": currency}
+        _, plan = await create_plan(api.create, ids["product"], charge, **named)
+        ids[currency] = await create_pricing(api.create, plan, calls, bands, cumulative=True)
         ids[f"plan-{currency}"] = plan
 
 
@@ -170,19 +168,16 @@ async def _accounts(office: Office) -> None:
     for code, name in names.items():
         more: dict[str, Any] = {"timezone": "Asia/Tokyo", "currency": "JPY"} if code == "kaisha" else {}
         more |= {"customFields": {"locale": "de-DE"}} if code == "long" else {}
-        office.ids[code] = await office.api.create(
-            "accounts", code=code, name=name, emailAddress="billing@example.com", **more
+        plan = None if code == "idle" else office.ids["plan-JPY" if code == "kaisha" else "plan-USD"]
+        office.ids[code] = await create_account(
+            office.api.create, code, plan, name=name, emailAddress="billing@example.com", **more
         )
-        if code != "idle":
-            plan = office.ids["plan-JPY" if code == "kaisha" else "plan-USD"]
-            await office.api.create("accountplans", accountId=office.ids[code], planId=plan, startDate="2026-01-01")
     office.ids["long-child"] = await office.api.create(
         "accounts", code="long-child", name="A child", emailAddress="b@example.com", parentAccountId=office.ids["long"]
     )
 
 
 async def _commitments(office: Office) -> None:
-    year = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
     for code, account, terms in (
         ("prepaid", "acme", {"amount": 1500, "currency": "USD", "overageSurchargePercent": 10, "billingPlanId": "USD"}),
         ("minimum", "hostile", {"amount": 400, "currency": "USD", "commitmentType": "MINIMUM",
@@ -192,12 +187,12 @@ async def _commitments(office: Office) -> None:
     ):  # fmt: skip
         named = {"billingPlanId": office.ids["plan-USD"]} if "billingPlanId" in terms else {}
         office.ids[code] = await office.api.create(
-            "commitments", code=code, accountId=office.ids[account], **year, **terms | named
+            "commitments", code=code, accountId=office.ids[account], **YEAR, **terms | named
         )
     prepaid = f"commitments/{office.ids['prepaid']}"
     await office.api.do("POST", f"{prepaid}/topups", {"amount": 200, "date": "2026-02-01", "version": 1})
     office.ids["balance"] = await office.api.create(
-        "balances", code="goodwill", name="Goodwill", accountId=office.ids["hostile"], currency="USD", **year
+        "balances", code="goodwill", name="Goodwill", accountId=office.ids["hostile"], currency="USD", **YEAR
     )
 
 
@@ -207,13 +202,9 @@ async def _use(office: Office, usage: tuple[tuple[str, str, str, int, str], ...]
     organization = office.api.organization
     async with asyncio.timeout(30), BatchWriter(office.system.endpoints.kafka) as writer:
         for code, id, day, calls, meter in usage:
-            event = {
-                "specversion": "1.0", "id": id, "source": "/test", "type": "trueup.usage", "subject": code,
-                "time": f"{day}T12:00:00Z", "organization": organization,
-                "data": {"meter": meter, "measure": {"calls": calls}},
-            }  # fmt: skip
-            record = Record(usage_key(organization, code), json.dumps(event).encode())
-            await writer.append(USAGE, partition_of(organization, code, partitions), [record])
+            measured = {"calls": calls}
+            event = usage_event(organization, code, id, f"{day}T12:00:00Z", meter=meter, measure=measured)
+            await writer.append(USAGE, partition_of(organization, code, partitions), [usage_record(event)])
 
 
 async def bill(office: Office, last_day: str, **more: Any) -> None:

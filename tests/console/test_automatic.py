@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.access.scopes import Scope
+from tests.catalog import YEAR
 from tests.console.alone import BASE, CONFIG, MadeUp, account, before, links
 
 RULE: dict[str, Any] = {
@@ -13,8 +14,7 @@ ABOVE: dict[str, Any] = {
     **{"id": "t", "version": 1, "name": "Above", "code": "above", "accountId": "a", "currency": "USD"},
     "threshold": 500,
 }
-TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
-AHEAD: dict[str, Any] = {"id": "c", "code": "ahead", "currency": "USD", "amount": 100, **TERM}
+AHEAD: dict[str, Any] = {"id": "c", "code": "ahead", "currency": "USD", "amount": 100, **YEAR}
 CURRENCY = CONFIG | {"currency": "USD"}
 ACT: dict[str, Any] = {
     **{"id": "1", "ruleId": "r", "ruleCode": "refill", "action": "TOP_UP", "accountId": "a", "resourceId": "c"},

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
-from services.billing.runner import JOB_LOCK
 from services.postgres import connected
+from services.postgres.locks import Lock
 from tests.console.answers import noting
 from tests.console.browsing import CHROMIUM, PHONE, WIDE, has_no_fault, running_chromium, signed_in
 from tests.console.pictures import pages
@@ -154,7 +154,7 @@ async def test_a_job_that_is_not_done_is_cancelled(office: Office, page: Page) -
     async with connected(office.system.endpoints.database_url) as connection:
         made = await connection.fetchval("SELECT coalesce(max(sequence), 0) FROM store.bill_jobs")
         for number in range(made + 1, made + 10):
-            await connection.execute("SELECT pg_advisory_lock($1, $2)", JOB_LOCK, number)
+            await connection.execute("SELECT pg_advisory_lock($1, $2)", Lock.BILL_JOB, number)
         job = await office.api.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
         await page.goto(f"{office.base}/operations")
         row = page.locator("#jobs").get_by_role("row").nth(1)

@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 from services.console.app import PATH
 from services.console.looks import assets, templates
 from tests.api.schemas import idle_app
+from tests.api_client import in_process
 
 ROOM = Path(__file__).parents[2] / "services" / "console"
 
@@ -22,7 +23,7 @@ def routes() -> list[Route]:
 
 @pytest.fixture
 async def stranger() -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=idle_app()), base_url="http://here")
+    return in_process(idle_app())
 
 
 async def test_nobody_sees_or_does_anything_without_signing_in(stranger: httpx.AsyncClient) -> None:

@@ -19,6 +19,7 @@ from services.console.looks import Inside
 from services.console.sessions import Base
 from services.console.visits import Console, Visit
 from services.failures import ExpectedFailure
+from tests.api_client import played_by
 
 FAMILY = {"rootAccountId": "acme", "partition": 3, "mark": "m1", "waits": False}
 
@@ -51,7 +52,7 @@ class World:
     def visit(self, query: str = "account=acme", *, last_id: str = "", key: str = "k", **path: str) -> Visit:
         headers = [(b"last-event-id", last_id.encode())] if last_id else []
         scope = {"type": "http", "query_string": query.encode(), "headers": headers, "path_params": path, "path": "/"}
-        calls = httpx.AsyncClient(transport=httpx.MockTransport(self.answer), base_url="http://api.test")
+        calls = played_by(self.answer)
         asking = Asking(calls, "token", "o", "")
         identity = Identity(key, "o", ALL, 0.0)
         return Visit(cast(Console, None), Request(scope), identity, asking, Inside(Base("/console"), "o", {}))

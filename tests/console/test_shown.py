@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from services.console import bills
+from services.console import bill_pages
 from services.console.asking import path_of
 from tests.console.alone import ACCOUNT, BASE, CONFIG, HOSTILE, ID, MadeUp, account, before, bill, line, links
 from tests.console.visiting import rows
 
 
 async def test_a_bill_of_very_many_lines_comes_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bills, "LINES", 50)
+    monkeypatch.setattr(bill_pages, "LINES", 50)
     lines = [line(number) for number in range(1, 122)]
     async with before(MadeUp({"bills/b": bill(*lines), "accounts/a": ACCOUNT, "organizationconfig": CONFIG})) as visit:
         shown, path = list[str](), "/bills/b"

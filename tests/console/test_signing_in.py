@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.access.errors import WrongTokenError
+from services.access.denials import WrongTokenError
 from services.access.links import SpentLinks, entrance_of, link_code
 from services.access.local import Credentials
 from services.access.scopes import Scope
@@ -18,6 +18,7 @@ from services.console.sessions import COOKIE, FORM_TOKEN
 from services.demo.client import Client
 from services.postgres import Role, connected
 from services.run.up import System
+from tests import api_client
 from tests.api_client import token_of
 from tests.console.story import Office
 from tests.console.visiting import Visitor, parsed, visiting
@@ -29,7 +30,7 @@ _CREDENTIALS = {"key": "no-such-key", "secret": "wrong", "next": ""}
 @pytest_asyncio.fixture(loop_scope="session")
 async def stranger(office: Office) -> httpx.AsyncClient:
     """Nobody is signed in."""
-    return httpx.AsyncClient(base_url=office.url, timeout=60, verify=False)
+    return api_client.stranger(office.url)
 
 
 def cookie_of(answer: httpx.Response) -> str:

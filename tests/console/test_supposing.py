@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.commands.what_if import SUPPOSABLE
+from services.commands.supposed import SUPPOSABLE
 from services.console.supposable import KINDS
 from services.console.supposing import Subject, refusal, subject_of
 

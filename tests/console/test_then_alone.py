@@ -4,7 +4,6 @@ asked is noted. Whether its numbers are right is the business of test_then.py.""
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
-import httpx
 import pytest
 import pytest_asyncio
 from starlette.applications import Starlette
@@ -18,6 +17,7 @@ from services.access.tokens import Identity
 from services.console.app import console_routes
 from services.console.live import Reached, Streams
 from services.console.sessions import COOKIE
+from tests.api_client import in_process
 from tests.console.alone import NO_LINKS
 from tests.console.visiting import Element, parsed
 
@@ -87,8 +87,7 @@ class Alone:
             api, cast(Gate, self), lambda method, path: frozenset({Scope.READ}), Streams(self._reached), NO_LINKS
         )
         app = Starlette(routes=[*console, Mount("/", api)])
-        transport = httpx.ASGITransport(app=app)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://console.test", cookies={COOKIE: "token"})
+        self.http = in_process(app, cookies={COOKIE: "token"})
 
     def bearer_of(self, header: str) -> Identity:
         """Whoever comes may do everything."""

@@ -20,7 +20,7 @@ def sent(moment: dict[str, str], **changed: str) -> dict[str, str]:
     assert bar is not None
     form: dict[str, str] = {}
     for one in (bar.days, bar.moments):
-        form |= {one.name: one.exact, f"{one.name}Before": one.asked, one.slider: str(one.value)}
+        form |= {one.name: one.exact, f"{one.name}Before": one.in_address, one.slider: str(one.value)}
         form |= {f"{one.slider}Before": str(one.value), f"{one.slider}High": str(one.high)}
     return form | changed
 
@@ -31,7 +31,7 @@ def test_the_sliders_go_from_the_first_fact_to_the_last_day_and_to_now() -> None
     day = 86_400
     first, last, today = (datetime(*at, tzinfo=UTC) for at in ((2026, 1, 1), (2027, 3, 31), (2026, 3, 1)))
     assert (bar.days.low * day, bar.days.high * day) == (first.timestamp(), last.timestamp())
-    assert (bar.days.value * day, bar.days.exact, bar.days.asked) == (today.timestamp(), "", "")
+    assert (bar.days.value * day, bar.days.exact, bar.days.in_address) == (today.timestamp(), "", "")
     assert (bar.moments.high - bar.moments.low) / bar.moments.step <= 1_501
     since = datetime.fromisoformat("2026-02-27T23:59:58.5+00:00").timestamp()
     assert since <= bar.moments.low < since + bar.moments.step, "at its beginning the account was known"

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import httpx
 
 from services.console.sessions import FORM_TOKEN
+from tests.api_client import stranger
 from tests.console.story import Office
 
 
@@ -121,7 +122,7 @@ class Visitor:
 async def visiting(office: Office, key: str) -> AsyncIterator[Visitor]:
     """Sign in with one of the office's keys."""
     id, secret = office.keys[key]
-    async with httpx.AsyncClient(base_url=office.url, timeout=60, verify=False) as http:
+    async with stranger(office.url) as http:
         answer = await http.post("/console/sign-in", data={"key": id, "secret": secret, "next": ""})
         assert answer.status_code == 303, answer.text
         yield Visitor(office, http)

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from events.topics import EVENTS
 from services.postgres import connected
-from services.projection.schemas import LOCK
+from services.postgres.locks import Lock
 from tests.api_client import http_client
 from tests.continuity.home import Home
 from tests.continuity.older import (
@@ -124,7 +124,7 @@ async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(ho
             await asyncio.sleep(2)
             # What a killed one left may stand as long as Postgres has not noticed that its session is gone.
             assert len(set(await asked(home, SCHEMAS)) - before_them) == 1 and await live_of(home) == older
-            assert await asked(home, f"SELECT count(*) FROM pg_locks WHERE objid = {LOCK} AND granted") == 1
+            assert await asked(home, f"SELECT count(*) FROM pg_locks WHERE objid = {Lock.READ_MODELS} AND granted") == 1
         await until(has_moved)
         await kill()
     live = await live_of(home)

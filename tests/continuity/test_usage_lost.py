@@ -1,7 +1,6 @@
 """Topic `usage` made anew, deleted or widened by an operator: named at once, and no record that is there is skipped."""
 
 import asyncio
-import json
 
 import pytest
 
@@ -11,17 +10,13 @@ from services.kafka import BatchWriter, Record
 from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home
 from tests.system.story import ACCOUNTS, Wire, set_up
+from tests.usage_events import usage_event, usage_value
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 def usage(organization: str, code: str, number: int) -> bytes:
-    event = {
-        "specversion": "1.0", "id": f"event-{number}", "source": "/load", "type": "trueup.usage", "subject": code,
-        "time": "2026-01-10T12:00:00Z", "organization": organization,
-        "data": {"meter": "api", "measure": {"calls": 1}},
-    }  # fmt: skip
-    return json.dumps(event).encode()
+    return usage_value(usage_event(organization, code, f"event-{number}", "2026-01-10T12:00:00Z", source="/load"))
 
 
 async def publish(home: Home, organization: str, numbers: range, partition: int | None = None) -> None:

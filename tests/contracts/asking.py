@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from services.api.scopes import PREFIX
 from services.commands.table import KINDS
 from tests.api.schemas import document, operations, resolved
+from tests.catalog import TERM, flat
 from tests.contracts.belongings import Belongings
 
 OPERATIONS = [(method, path, told) for method, path, told in operations() if path.startswith(PREFIX)]
@@ -56,7 +57,6 @@ INSTEAD: dict[tuple[str, str], dict[str, Any]] = {
 RIGHT = {name: {"servicePeriodEndDate": "2026-02-01"} for name in ("CreditMemo", "DebitMemo")} | {
     "Balance": {"version": 2}
 }
-TERM = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
 
 
 class Ask(NamedTuple):
@@ -161,8 +161,7 @@ def _deep(own: Belongings, foreign: Belongings) -> Iterator[Ask]:
         (foreign.of["commitment"], {"commitments": [terms | {"id": foreign.of["commitment"]}]}),
         (plan, {"commitments": [terms | {"billingPlanId": plan}]}),
         (foreign.of["pricing"], {"pricings": [{"id": foreign.of["pricing"], "startDate": "2026-01-01",
-            "planId": own.of["plan"], "aggregationId": own.of["aggregation"], "pricingBands": [
-                {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]}]}),
+            "planId": own.of["plan"], "aggregationId": own.of["aggregation"], "pricingBands": flat(1)}]}),
     ):  # fmt: skip
         yield Ask("POST", preview, (id,), {}, {"accountId": mine} | supposed, "ID")
     asked = {"fieldCode": "calls", "fieldType": "MEASURE", "function": "SUM", "meterId": own.of["meter"]}

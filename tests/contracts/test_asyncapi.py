@@ -16,7 +16,7 @@ from events.facts.base import Route
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED
 from services.api.measurement_bodies import read_items
 from services.api.measurements import placed
-from services.contracts.topics import messages_of
+from services.contracts.asyncapi import messages_of
 from services.ingest.batch import rejected
 from services.refusals.refusal import Reason, Refused
 from tests.contracts.records import DOCUMENT, faults_of, parts

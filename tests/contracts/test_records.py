@@ -10,7 +10,7 @@ import pytest
 
 from events.topics import CATALOG, EVENTS, TOPICS, USAGE_REJECTED
 from services.access.local import operators
-from services.contracts.topics import messages_of
+from services.contracts.asyncapi import messages_of
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.run.up import System
 from services.simulate.live_player import LiveSystem

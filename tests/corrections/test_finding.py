@@ -15,8 +15,8 @@ from events.envelope import seal
 from events.facts.usage import UsageRated
 from events.sources import Origins
 from projections.entities import AccountEntity
-from services.corrections import finding
-from services.corrections.finding import Named, find_usage
+from services.corrections import usage_in_log
+from services.corrections.usage_in_log import Named, find_usage
 from services.kafka import FetchedRecord
 
 JANUARY, MARCH = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC)
@@ -69,11 +69,11 @@ class Log:
 def test_an_id_names_the_later_event_unless_its_time_says_which(
     monkeypatch: pytest.MonkeyPatch, ranges: list[tuple[int, int]], older: tuple[int, int], ts: Any, offset: int | None
 ) -> None:
-    async def found(*_: Any) -> finding._Ranges:
-        return finding._Ranges(Origins(frozenset({"g"})), ranges, older)
+    async def found(*_: Any) -> usage_in_log._Ranges:
+        return usage_in_log._Ranges(Origins(frozenset({"g"})), ranges, older)
 
-    monkeypatch.setattr(finding, "_ranges", found)
-    monkeypatch.setattr(finding, "LogReader", Log)
+    monkeypatch.setattr(usage_in_log, "_ranges", found)
+    monkeypatch.setattr(usage_in_log, "LogReader", Log)
     nothing: Any = None
     usage = asyncio.run(find_usage(nothing, nothing, "o", ACCOUNT, Named("acme", "/s", "u", ts)))
     assert (usage and usage.offset) == offset

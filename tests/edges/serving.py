@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from services.api.edges.bodies import body_of
 from services.api.edges.connections import Limits
 from services.api.edges.edge import Edge
-from services.api.errors import handle_errors
+from services.api.statuses import handle_errors
 from services.api.wire import answer
 from tests.api import serving
 

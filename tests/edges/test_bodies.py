@@ -21,7 +21,7 @@ from services.api.edges.bodies import (
 )
 from services.api.edges.connections import Limits
 from services.api.wire import LEVELS_MAX, VALUES_MAX, parse_json
-from services.commands.errors import InvalidField
+from services.commands.refused import InvalidField
 from tests.edges.serving import raw_client, served
 
 JSON, FORM = ("application/json",), ("application/json", "application/x-www-form-urlencoded")

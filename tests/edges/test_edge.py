@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from services.api.edges.connections import Limits
 from tests.api.schemas import idle_app, operations, placed
-from tests.api_client import http_client
+from tests.api_client import http_client, in_process
 from tests.edges.serving import raw_client, served
 
 
@@ -31,7 +31,7 @@ async def http(port: int) -> AsyncIterator[httpx.AsyncClient]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def whole() -> AsyncIterator[httpx.AsyncClient]:
     """The whole app, of which nothing is reached that needs a database."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(idle_app()), base_url="http://x") as client:
+    async with in_process(idle_app()) as client:
         yield client
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from services.access.client import AsyncPatient, Patient
 from services.api.edges.rates import Allowance, Attempts, Rates, TooManyAttemptsError, TooManyRequestsError
-from services.api.errors import response_to
-from services.billing.jobs import TooManyJobsError
+from services.api.statuses import response_to
+from services.jobs.table import TooManyJobsError
 
 
 class Clock:
@@ -99,7 +99,7 @@ def test_the_client_is_told_whole_seconds(wait: float, told: str) -> None:
 
 
 def test_too_many_jobs_may_be_tried_again() -> None:
-    assert response_to(TooManyJobsError()).headers["retry-after"] == "1"
+    assert response_to(TooManyJobsError(limit=10, what="bill jobs")).headers["retry-after"] == "1"
 
 
 def test_wrong_credentials_of_one_key_are_too_many_after_a_while(clock: Clock) -> None:

@@ -13,7 +13,7 @@ import pytest
 from events.zones import time_zone, zone_names
 from projections.calendar import local_day
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidBody
+from services.commands.refused import InvalidBody
 from tests.commands.world import document
 
 ROOT = Path(__file__).parents[2]

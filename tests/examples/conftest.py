@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest_asyncio
 
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from tests.api_client import Api, http_client

@@ -13,6 +13,7 @@ from m3ter import AsyncM3ter, NotFoundError
 
 from tests.api_client import CONFIG
 from tests.examples.conftest import ROOT, Reader
+from tests.official import official_client
 
 PLAIN = SerializationOptions(strip_string_quotes=True, with_comments=False, explicit_blocks=False)
 REFERENCE = re.compile(r"^\$\{(?:m3ter_(\w+)\.(\w+)\.id|var\.(\w+))\}$")
@@ -76,7 +77,7 @@ async def client(reader: Reader) -> AsyncIterator[AsyncM3ter]:
     await reader.do("PUT", "organizationconfig", CONFIG)
     url = reader.system.addresses.api_url
     token, organization = await reader.token(), reader.organization
-    async with AsyncM3ter(api_key="k", api_secret="s", token=token, org_id=organization, base_url=url) as sdk:
+    async with official_client(url, organization, token) as sdk:
         yield sdk
 
 

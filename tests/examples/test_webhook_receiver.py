@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from services.webhooks.signing import headers_of, secret_of
+from tests.api_client import stranger
 from tests.examples.conftest import ROOT
 
 SECRET, OTHER = secret_of(b"a" * 32), secret_of(b"b" * 32)
@@ -27,7 +28,7 @@ async def test_what_is_signed_is_taken_once(tmp_path: Path, unused_tcp_port: int
         sys.executable, ROOT / "examples" / "webhook_receiver.py", env=environment, stdout=asyncio.subprocess.PIPE
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}", trust_env=False) as http:
+        async with stranger(f"http://127.0.0.1:{unused_tcp_port}") as http:
             assert await _answers(http, headers_of("msg_1", datetime.now(UTC), BODY, [SECRET])) == 204
             assert await _answers(http, headers_of("msg_1", datetime.now(UTC), BODY, [OTHER, SECRET])) == 204
             assert await _answers(http, headers_of("msg_2", datetime.now(UTC), BODY, [OTHER])) == 401

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from services.exports.carrying import ExportRunner
 from services.exports.columns import JOURNAL
-from services.exports.jobs import ExportJob, create_export, get_export, start_export
+from services.exports.jobs import EXPORT_JOBS, ExportJob, create_export, start_export
 from services.exports.places import ExportFiles, path_of
 from services.exports.watermark import Range, Watermark
 from services.postgres import Postgres, Role, open_postgres
@@ -42,7 +42,7 @@ class Exports:
 
     async def get(self, job: ExportJob) -> ExportJob:
         async with self.postgres.connection() as connection:
-            found = await get_export(connection, job.organization, job.id)
+            found = await EXPORT_JOBS.get(connection, job.organization, job.id)
         assert found is not None
         return found
 
@@ -92,6 +92,5 @@ async def test_who_has_read_a_job_that_another_has_ended_since_leaves_it(exports
     done = await exports.ended(read, first)
     file = exports.place / path_of(read)
     file.unlink()
-    assert read.asked is not None
-    await second._carry_out(read, read.asked.until)
+    await second._carry_out(read)
     assert await exports.get(read) == done and not file.exists()

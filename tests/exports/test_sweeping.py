@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from services.exports import sweeping
-from services.exports.jobs import ExportJob, Status, create_export, end_export, get_export, start_export
+from services.exports.jobs import EXPORT_JOBS, ExportJob, Status, create_export, end_export, start_export
 from services.exports.places import ExportFiles, folder_of, path_of
 from services.exports.sweeping import Sweeper
 from services.postgres import Postgres, Role, open_postgres
@@ -47,7 +47,7 @@ class Kept:
 
     async def get(self, job: ExportJob) -> ExportJob:
         async with self.postgres.connection() as connection:
-            found = await get_export(connection, job.organization, job.id)
+            found = await EXPORT_JOBS.get(connection, job.organization, job.id)
         assert found is not None
         return found
 

@@ -11,6 +11,7 @@ from services.exports.columns import Row
 from services.exports.usage import USAGE, UsageAsked, export_usage
 from services.exports.writing import Sheet
 from services.postgres import Role, open_postgres
+from tests.catalog import METER, SUM_OF_CALLS
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -47,12 +48,8 @@ async def exported(store: Store, asked: UsageAsked) -> list[dict[str, object]]:
 
 async def test_every_total_is_told_once(store: Store) -> None:
     """Of 25 accounts, which are more than a page, one has more totals than are read at once."""
-    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
-    meter = await store.create("meter", code="api", name="API", dataFields=fields, derivedFields=[])
-    aggregation = await store.create(
-        "aggregation", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
-        rounding="NONE", quantityPerUnit=1, unit="call",
-    )  # fmt: skip
+    meter = await store.create("meter", **METER)
+    aggregation = await store.create("aggregation", meterId=meter, **SUM_OF_CALLS)
     accounts = sorted([await store.account() for _ in range(25)])
     days = {account: 1_203 if place == 3 else 2 for place, account in enumerate(accounts)}
     async with store.postgres.connection() as connection:

@@ -15,7 +15,7 @@ from services.importing.files import (
     rows_of,
     size_of,
 )
-from services.importing.rows import (
+from services.importing.layout import (
     Layout,
     RowError,
     UnknownFieldError,

@@ -197,11 +197,11 @@ def test_ids_are_known_within_the_window_and_forgotten_after_it() -> None:
     for number, digest in enumerate(digests):
         seen.remember(digest, 100 + number // 100)
     seen._flush(101)
-    assert seen.known(digests, 101) == {digest[:12]: digest[12:] for digest in digests}
-    assert len(seen.known(digests, 101 + WINDOW_DAYS)) == 100
-    assert not seen.known(digests, 102 + WINDOW_DAYS)
+    assert seen.contents_of(digests, 101) == {digest[:12]: digest[12:] for digest in digests}
+    assert len(seen.contents_of(digests, 101 + WINDOW_DAYS)) == 100
+    assert not seen.contents_of(digests, 102 + WINDOW_DAYS)
     load(seen, (digests[0], 120))
-    assert seen.known(digests, 102 + WINDOW_DAYS) == {digests[0][:12]: digests[0][12:]}
+    assert seen.contents_of(digests, 102 + WINDOW_DAYS) == {digests[0][:12]: digests[0][12:]}
     assert seen.admit(digests[0], 101) is None
     assert seen.admit(digests[0][:12] + b"else", 101) == digests[0][12:]
     assert seen.admit(digests[0][:12] + b"else", 102 + WINDOW_DAYS) is None
@@ -214,13 +214,13 @@ def test_rows_of_a_snapshot_are_sorted_many_at_a_time_and_each_id_is_known(monke
     load(seen, *((row, 100 + number // 2) for number, row in enumerate(rows)))
     assert len(seen) == 350
     digests = [row[start : start + 16] for row in rows for start in range(0, len(row), 16)]
-    assert seen.known(digests, 124) == {digest[:12]: digest[12:] for digest in digests}
+    assert seen.contents_of(digests, 124) == {digest[:12]: digest[12:] for digest in digests}
     # One that came again after the window, in the same row or a later one: the newer use counts.
     again = digests[-1][:12] + b"else"
     load(seen, (digests[-1] + source.bytes(16 * 5_000) + again, 125 + WINDOW_DAYS))
-    assert seen.known([again], 125 + WINDOW_DAYS) == {again[:12]: b"else"}
+    assert seen.contents_of([again], 125 + WINDOW_DAYS) == {again[:12]: b"else"}
     load(seen, (digests[-1], 126 + WINDOW_DAYS))
-    assert seen.known([again], 126 + WINDOW_DAYS) == {again[:12]: digests[-1][12:]}
+    assert seen.contents_of([again], 126 + WINDOW_DAYS) == {again[:12]: digests[-1][12:]}
 
 
 def test_ids_with_equal_first_bytes_are_told_apart() -> None:
@@ -229,7 +229,7 @@ def test_ids_with_equal_first_bytes_are_told_apart() -> None:
         seen.remember(bytes(11) + bytes([last]) + bytes([last] * 4), 100)
     seen._flush(100)
     asked = [bytes(11) + bytes([last]) + b"zzzz" for last in range(7)]
-    assert seen.known(asked, 100) == {bytes(11) + bytes([last]): bytes([last] * 4) for last in range(5)}
+    assert seen.contents_of(asked, 100) == {bytes(11) + bytes([last]): bytes([last] * 4) for last in range(5)}
 
 
 def test_an_id_costs_under_twenty_bytes_and_runs_stay_few() -> None:

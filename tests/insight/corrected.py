@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.api_client import CONFIG
+from tests.catalog import TERM, create_account, create_meter, create_plan, create_pricing, create_product, flat
 from tests.insight.story import bill
 from tests.system.story import Wire
 
+USER = {"code": "user", "category": "WHO"}
 #: Price of a unit of each aggregation, by function and field.
 PRICES = {("SUM", "calls"): 1, ("MAX", "calls"): 10, ("UNIQUE", "user"): 100}
 ACME = {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"}
@@ -19,22 +21,15 @@ async def corrected_organization(
     """With an account, its prepayment, some usage, and a bill of January."""
     wire = Wire(url, organization)
     await wire.do("PUT", "organizationconfig", CONFIG | configured)
-    product = await wire.create("products", code="api", name="API")
-    fields = [{"code": "calls", "category": "MEASURE"}, {"code": "user", "category": "WHO"}]
-    meter = await wire.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
-    terms = {"currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0}
-    template = await wire.create("plantemplates", productId=product, name="Monthly", **terms)
-    plan = await wire.create("plans", code="monthly", name="Monthly", planTemplateId=template)
+    product, meter = await create_product(wire.create), await create_meter(wire.create, USER)
+    _, plan = await create_plan(wire.create, product)
     for (function, field), price in PRICES.items():
         counted = {"meterId": meter, "targetField": field, "aggregation": function, "unit": "1"}
         id = await wire.make("aggregations", function, name=function, rounding="NONE", quantityPerUnit=1, **counted)
-        bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": price}]
-        priced = {"planId": plan, "aggregationId": id, "startDate": "2026-01-01", "cumulative": True}
-        await wire.create("pricings", pricingBands=bands, **priced)
-    acme = await wire.make("accounts", "acme", **account)
-    await wire.create("accountplans", accountId=acme, planId=plan, startDate="2026-01-01")
-    term = {"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD"}
-    await wire.make("commitments", "prepaid", accountId=acme, amount=1000, amountPrePaid=1000, **term)
+        await create_pricing(wire.create, plan, id, flat(price), cumulative=True)
+    acme = await create_account(wire.create, "acme", plan, **account)
+    wire.names[acme] = "acme"
+    await wire.make("commitments", "prepaid", accountId=acme, amount=1000, amountPrePaid=1000, **TERM)
     await wire.do(
         "POST", "measurements", {"measurements": [event("a", 5, "x"), event("b", 9, "y"), event("c", 3, "x")]}
     )

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from tests.system.story import ACCOUNTS, TERM, publish, set_up
+from tests.catalog import TERM
+from tests.system.story import ACCOUNTS, publish, set_up
 
 PARTITIONS = 2
 

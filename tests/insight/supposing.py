@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from projections.settlement import DraftBill, Family
-from services.commands.what_if import supposed_family
+from services.commands.supposed import supposed_family
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml

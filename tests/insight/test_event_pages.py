@@ -13,7 +13,7 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.explain import UsageRef
 from projections.resources import Resources
-from services.explain.events import read_events
+from services.explain.usage_events import read_events
 from services.kafka import LogReader
 from services.readside.past import PastFamily
 from tests.projector.log import Log

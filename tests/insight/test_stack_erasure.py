@@ -2,7 +2,6 @@
 
 import asyncio
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -15,7 +14,7 @@ from services.projection.replay import replay
 from services.proof.documents import Inclusion
 from services.proof.exporting import export_bill
 from services.proof.verifying import verify
-from tests.api_client import CONFIG, By, http_client
+from tests.api_client import CONFIG, By, http_client, probe
 from tests.insight.conftest import Played
 from tests.insight.corrected import FEBRUARY, JANUARY, corrected_organization, event, named
 from tests.insight.erasable import ACCOUNT, ADDRESS, FORGOTTEN, PLAIN, acme, kept, user
@@ -154,6 +153,14 @@ async def test_what_comes_later_is_forgotten_in_its_turn(wire: Wire) -> None:
     assert (await wire.do("POST", f"accounts/{id}/forget"))["name"] == TOMBSTONE
 
 
+async def test_who_tries_a_correction_makes_no_key_for_who_was_forgotten(wire: Wire, played: Played) -> None:
+    tried = named("b", measure={"calls": 9}, who={"user": "somebody new"})
+    assert (await wire.do("POST", "usage/amend", tried | {"dryRun": True}))["now"]["who"]
+    async with played.postgres.connection() as connection:
+        query = "SELECT count(key) FROM store.personal_keys WHERE account = $1"
+        assert await connection.fetchval(query, await acme(wire)) == 0
+
+
 async def test_an_answer_that_is_asked_for_again_is_a_tombstone_too(wire: Wire) -> None:
     body = {"code": "second", "name": "Dora", "emailAddress": "dora@quiet.example"}
     made = (await wire.ask("POST", "accounts", body, key="dora")).json()
@@ -222,8 +229,7 @@ async def test_no_process_tells_its_log_or_its_metrics_whom_it_has_kept_or_refus
     assert rejected[0]["reason"] == "wrong-type" and "Acmeson" not in str(rejected)
     logs = {file.name: file.read_text() for file in played.system.settings.home.glob("*.log")}
     assert {"api.log", "ingest.log", "projector.log", "relay.log"} <= logs.keys()
-    async with httpx.AsyncClient() as client:
-        for name, url in played.system.addresses.sight.items():
-            logs[f"metrics of {name}"] = (await client.get(f"{url}/metrics")).text
+    for name, url in played.system.addresses.sight.items():
+        logs[f"metrics of {name}"] = (await probe(f"{url}/metrics")).text
     assert "erasable" in "".join(logs.values())
     assert [(name, word) for name, text in logs.items() for word in (*PLAIN, "Carla", "Dora") if word in text] == []

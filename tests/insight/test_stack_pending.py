@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from m3ter import AsyncM3ter
 
-from tests.api_client import CONFIG, token_of
+from tests.api_client import CONFIG
 from tests.insight.conftest import Played
 from tests.insight.explaining import assert_adds_up, run_explain
 from tests.insight.story import PARTITIONS, bill
+from tests.official import official_client
 from tests.system.story import ACCOUNTS, Wire, publish, set_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -138,7 +138,7 @@ async def test_late_usage_is_explained_as_a_difference_on_the_next_pending_bill(
 async def test_a_summary_of_a_balance_says_where_all_of_it_went(patient: Played) -> None:
     [balance] = (await patient.get("balances"))["data"]
     url = patient.system.addresses.api_url
-    async with AsyncM3ter(api_key="k", api_secret="s", token=token_of(), org_id="patient", base_url=url) as sdk:
+    async with official_client(url, "patient") as sdk:
         told = await sdk.balances.transactions.summary(balance["id"])
     assert (told.initial_credit_amount, told.total_credit_amount, told.total_debit_amount) == (30, 35, 2)
     found = await patient.get(f"balances/{balance['id']}/transactions/summary")

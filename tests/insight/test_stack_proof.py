@@ -14,7 +14,7 @@ from services.proof.cli import check_partition
 from services.proof.documents import Consistency, Inclusion, read_document, written
 from services.proof.exporting import NotSignedYetError, export_bill
 from services.proof.head import notary, sign_head
-from services.proof.keeping import all_heads, newest_head, numbered, signed_partitions
+from services.proof.heads_topic import all_heads, newest_head, numbered, signed_partitions
 from services.proof.verifying import verify
 from services.readside.live import live_schema, use_schema
 from services.relay.cli import run_relay

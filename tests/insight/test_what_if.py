@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from projections.settlement import compare_bills, draft_bills
-from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownResource
+from services.commands.refused import AlreadyCancelled, InvalidBody, UnknownResource
 from services.commands.table import KINDS
 from services.simulate.entities import Entities
 from services.simulate.naming import id_of

@@ -12,9 +12,9 @@ from events.envelope import seal
 from projections.settlement import draft_bills
 from services.commands.bodies import effective_date_of, parse_body
 from services.commands.decide import decide
-from services.commands.errors import CommandError, InvalidBody
 from services.commands.messages import UpdateResource
-from services.commands.what_if import SUPPOSABLE
+from services.commands.refused import CommandError, InvalidBody
+from services.commands.supposed import SUPPOSABLE
 from services.simulate.naming import id_of
 from tests.insight.supposing import END, NOW, laws, played, shown, suppose_all, wire, world
 from tests.settlement.playing import family_of

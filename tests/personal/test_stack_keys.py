@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from projections.entities import AccountEntity
 from services.api.cli import _serve
 from services.commands.bodies import parse_body
-from services.commands.errors import InvalidField
 from services.commands.messages import CreateResource, UpdateResource
+from services.commands.refused import InvalidField
 from services.erasure.cli import forget, personal_keys
 from services.failures import ExpectedFailure
 from services.ingest.cli import run_ingest

@@ -12,9 +12,9 @@ from projections.entities import AccountEntity
 from projections.resources import Resources
 from services.api.search import ResourceSearch
 from services.billing.life import load_life
-from services.commands.errors import UnknownResource
 from services.commands.filters import EqualsOrLacks, HasCode, HasId, NamesOneOf, OfAccount
 from services.commands.messages import DeleteResource
+from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.postgres import Role, open_postgres
 from services.refusals import held_usage, refused_usage

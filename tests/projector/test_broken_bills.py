@@ -9,8 +9,8 @@ import pytest
 from events.codec import decode
 from projections.readmodels.positions import Position
 from services.projection.fold import apply_facts
-from services.projection.partition import new_partition
 from services.projection.taking import BrokenLogError, Decoded
+from services.projection.unwritten import new_partition
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import new_family
 

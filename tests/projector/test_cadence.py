@@ -9,9 +9,9 @@ import pytest
 
 from services.kafka import Polled
 from services.projector import handler as handling
-from services.projector import pace
+from services.projector import write_pace
 from services.projector.handler import IDLE_S, ProjectorHandler
-from services.projector.pace import FRESH_S, MAX_SECONDS, QUIET_S
+from services.projector.write_pace import FRESH_S, MAX_SECONDS, QUIET_S
 from tests.projector.clock import Clock
 
 
@@ -52,7 +52,7 @@ class Folding:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(write_pace, "time", made)
     monkeypatch.setattr(handling, "time", made)
     return made
 
@@ -126,7 +126,7 @@ async def test_in_a_flood_no_partition_waits_longer_than_the_limit(
     handler: ProjectorHandler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each write leaves rating and folding its time; a round of many writes is no reason to wait so often."""
-    monkeypatch.setattr(pace, "FLOOD_RECORDS", -1)
+    monkeypatch.setattr(write_pace, "FLOOD_RECORDS", -1)
     folding, begun = handler.projection, clock.now
     assert isinstance(folding, Folding)
     folding.seconds = 0.0008

@@ -11,7 +11,7 @@ from events.facts.catalog import ProductCreated
 from events.sources import Origins
 from services.ingest.catalogs import CatalogFollower
 from services.kafka import Cluster
-from services.projection.catalog import CatalogFold, CatalogLog, CatalogStoppedError
+from services.projection.catalog_fold import CatalogFold, CatalogLog, CatalogStoppedError
 
 ORIGINS = Origins(frozenset({"here"}))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

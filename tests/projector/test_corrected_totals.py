@@ -23,7 +23,7 @@ from projections.corrections import CorrectedFold, corrections_of
 from projections.resources import Resources
 from projections.usage import Cell, CellKey, MeterPlan, decode_rated, fold_usage
 from services.kafka import FetchedRecord, LogReader
-from services.projection.correcting import Correcting, Ranges
+from services.projection.corrected_totals import Correcting, Ranges
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, new_family
 

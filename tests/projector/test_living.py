@@ -20,9 +20,9 @@ from projections.readmodels.settled_rows import BehindRows, SettledRows, Written
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
 from projections.usage import Cell
-from services.projection.partition import PartitionState, new_partition
 from services.projection.settled_tables import write_behind
 from services.projection.settling import Settler
+from services.projection.unwritten import PartitionState, new_partition
 from services.readside.family_state import FamilyState
 from services.readside.resting import RestingFamilies
 from services.simulate.naming import id_of

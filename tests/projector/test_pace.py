@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.projector import pace
-from services.projector.pace import (
+from services.projector import write_pace
+from services.projector.write_pace import (
     FLOOD_RECORDS,
     FLOOD_SHARE,
     FRESH_S,
@@ -21,7 +21,7 @@ from tests.projector.clock import Clock
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(write_pace, "time", made)
     return made
 
 

@@ -10,9 +10,9 @@ from events.topics import EVENTS
 from projections.settlement import Settlement
 from services.kafka import LogReader, Polled
 from services.projection import settling
-from services.projection.partition import PartitionState
 from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget
+from services.projection.unwritten import PartitionState
 from services.projection.write import LeaseLostError
 from services.readside.family_state import FamilyState
 from services.store.generations import GenerationsMovedError, load_generations

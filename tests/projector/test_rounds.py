@@ -2,15 +2,15 @@
 
 import pytest
 
-from services.projector import pace
-from services.projector.pace import AT_ONCE_S, LEAST_S, Rounds
+from services.projector import write_pace
+from services.projector.write_pace import AT_ONCE_S, LEAST_S, Rounds
 from tests.projector.clock import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(write_pace, "time", made)
     return made
 
 

@@ -9,7 +9,7 @@ from events.codec import encode
 from events.envelope import seal
 from services.commands.decide import decide
 from services.commands.messages import Command
-from services.projection.catalog import CatalogLog
+from services.projection.catalog_fold import CatalogLog
 from tests.commands.world import Story, catalog, create, delete, id_of, update
 from tests.projector.test_catalog_fold import ORIGINS, record
 

@@ -6,8 +6,8 @@ from projections.readmodels import due
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
-from services.projection.partition import new_partition
 from services.projection.turns import Turns
+from services.projection.unwritten import new_partition
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 from tests.projector.clock import Clock

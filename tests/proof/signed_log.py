@@ -12,7 +12,7 @@ from projections.settlement import draft_bills, issue
 from services.proof.deriving import Logged, family_at
 from services.proof.documents import BillExport, PartitionProof
 from services.proof.head import TopicPartition, head_of, notary, sign_head
-from services.proof.keeping import Published, series_of
+from services.proof.heads_topic import Published, series_of
 from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
 from services.signatures import Signer
 from tests.projector.log import Log, days, id_of

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from projections.proof.segments import Cutter, Segment, Tree
 from services.proof.checking import Check
 from services.proof.head import Head, head_of
-from services.proof.keeping import series_of
+from services.proof.heads_topic import series_of
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_log, tokens_of
 
 SIGNED = signed_log()

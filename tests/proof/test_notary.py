@@ -16,7 +16,7 @@ from services.notary.signing import Notary
 from services.proof.cli import LogDiffersError, check_partition
 from services.proof.exporting import NotSignedYetError, prove_consistency, prove_inclusion
 from services.proof.head import TopicPartition
-from services.proof.keeping import NoHeadsError, OtherLogError, all_heads, newest_head
+from services.proof.heads_topic import NoHeadsError, OtherLogError, all_heads, newest_head
 from services.proof.verifying import verify
 from services.run.stack import Stack
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SHARED, SIGNER, Numbered, signed_log, tokens_of

@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS
-from services.doctor.topics import rights_of
+from services.doctor.kafka_needs import rights_of
 from services.kafka import BatchWriter, Cluster, LogReader
 from services.notary.signing import Notary
-from services.proof import exporting, keeping
+from services.proof import exporting, heads_topic
 from services.proof.exporting import prove_consistency, prove_inclusion
 from services.proof.head import TopicPartition
-from services.proof.keeping import OtherLogError, SignedBeyondError, all_heads, heads_before, numbered
+from services.proof.heads_topic import OtherLogError, SignedBeyondError, all_heads, heads_before, numbered
 from services.proof.verifying import verify
 from services.run.process import KafkaProcess, run_on_kafka
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_log, tokens_of
@@ -95,7 +95,7 @@ def test_what_takes_long_is_computed_in_a_thread_and_for_the_operators_key(monke
 
         monkeypatch.setattr(module, name, noting)
 
-    for module, name in ((keeping, "series_of"), (exporting, "_included"), (exporting, "_consistent")):
+    for module, name in ((heads_topic, "series_of"), (exporting, "_included"), (exporting, "_consistent")):
         noted(module, name)
     theirs = tokens_of(RECORDS[:30], LOG, OTHER_SIGNER)
     reader = reader_of([record(*one) for one in RECORDS], [*tokens_of(RECORDS, LOG), *theirs])

@@ -6,11 +6,11 @@ from events.envelope import Envelope
 from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanDeleted, AccountPlanUpdated
 from projections.readmodels.directory import DirectoryRow, Member, directory_rows, note_member
+from tests.catalog import TERM
 from tests.projector.log import id_of
 from tests.readmodels.given import told
 
 ROOT, CHILD, A, B = map(id_of, ("root", "child", "plan a", "plan b"))
-TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01", "currency": "USD"}
 CHARGE = {"code": "o", "name": "O", "currency": "USD", "amount": "5", "entityType": "AD_HOC", "lineItemType": "AD_HOC"}
 CHARGE |= {"servicePeriodStartDate": "2026-01-01", "servicePeriodEndDate": "2026-02-01"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from events.facts.bills import BillIssued, BillOpened
 from projections.readmodels.bills import bill_row, line_rows, opened_row
-from services.projection.partition import UnwrittenBills
+from services.projection.unwritten import UnwrittenBills
 from tests.readmodels.given import golden, named
 
 OPENED, ISSUED = golden("BillOpened")[0], golden("BillIssued")[0]

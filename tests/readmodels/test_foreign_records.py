@@ -10,8 +10,8 @@ from projections.readmodels.positions import Position
 from projections.usage import PREFIX
 from services.kafka import FetchedRecord, Polled
 from services.projection.fold import apply_facts
-from services.projection.partition import new_partition
 from services.projection.taking import Decoded, take
+from services.projection.unwritten import new_partition
 from services.readside.family_cache import FamilyCache
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from events.sources import DIGEST_BYTES
 from projections.readmodels.positions import Position
 from projections.readmodels.seen_ids import WINDOW, SeenRow
-from services.projection.partition import new_partition
+from services.projection.unwritten import new_partition
 from tests.readmodels.given import AT
 
 DIGESTS = ["00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"]

@@ -13,7 +13,7 @@ from services.concurrency import Turns
 from services.kafka import Cluster, KafkaUnreachableError
 from services.readside import watching
 from services.readside.looking import Looker, Progress, Seen, TopicEnds
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import ProjectionStalledError, Watcher, open_watcher
 from services.store.generations import Generations
 from tests.store.kit import Store

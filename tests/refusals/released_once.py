@@ -1,17 +1,14 @@
 """What an API's process does with held usage beside its requests: sends what its account is there for, until nothing of
-an organization is held.
-
-    TRUEUP_DATABASE_URL=... TRUEUP_KAFKA_BOOTSTRAP=... python tests/refusals/released_once.py ORGANIZATION
+an organization is held. For `tests/killing.py`.
 """
 
 import asyncio
-import os
-import sys
 
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Role, open_postgres
 from services.refusals.releasing import Releaser
 from services.store.generations import load_generations
+from tests.killing import Counted, Work
 
 _HELD = (
     "SELECT count(*) FROM store.refused_usage WHERE organization = $1 AND held_until IS NOT NULL AND replayed IS NULL"
@@ -33,11 +30,12 @@ async def release(url: str, cluster: Cluster, organization: str) -> None:
                 await releaser.look()
 
 
-def main() -> None:
-    """Of the organization that is named."""
-    cluster = Cluster(os.environ["TRUEUP_KAFKA_BOOTSTRAP"])
-    asyncio.run(release(os.environ["TRUEUP_DATABASE_URL"], cluster, sys.argv[1]))
+def release_once(url: str, bootstrap: str, organization: str) -> Work:
+    """Of the organization that is named; nothing comes of it but what it does."""
 
+    def work(counted: Counted, /, *_: str) -> int:
+        with counted():
+            asyncio.run(release(url, Cluster(bootstrap), organization))
+        return 0
 
-if __name__ == "__main__":
-    main()
+    return work

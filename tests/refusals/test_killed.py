@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
-from events.topics import HELD_HEADER, REASON_HEADER, USAGE, USAGE_REJECTED, partition_of, usage_key
-from services.kafka import BatchWriter, Cluster, LogReader, Record
+from events.topics import HELD_HEADER, REASON_HEADER, USAGE, USAGE_REJECTED, partition_of
+from services.kafka import BatchWriter, Cluster, LogReader
 from services.refusals.keeper import Keeper
 from services.refusals.refusal import Reason
 from tests.killing import forks
+from tests.refusals.released_once import release_once
 from tests.store.kit import Store
+from tests.usage_events import usage_event, usage_record
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 #: Where it is decided what there is afterwards: records are sent, and then are held no more.
@@ -32,14 +34,10 @@ class Waiting:
     async def come(self) -> None:
         """One record more was held, as ingest holds it, and is listed."""
         self.made.append(f"e-{len(self.made)}")
-        event = {
-            "specversion": "1.0", "id": self.made[-1], "source": "/test", "type": "trueup.usage", "subject": "late",
-            "organization": self.store.organization, "time": "2026-01-01T00:00:00Z", "data": {"meter": "api"},
-        }  # fmt: skip
+        event = usage_event(self.store.organization, "late", self.made[-1], "2026-01-01T00:00:00Z")
         headers = [(REASON_HEADER, Reason.UNKNOWN_ACCOUNT.encode()), (HELD_HEADER, b"%d" % UNTIL)]
-        record = Record(usage_key(self.store.organization, "late"), json.dumps(event).encode(), headers)
         async with BatchWriter(self.cluster) as writer:
-            await writer.append(USAGE_REJECTED, self.partition, [record])
+            await writer.append(USAGE_REJECTED, self.partition, [usage_record(event, *headers)])
         await self.keeper.catch_up()
 
     async def sent(self, since: int) -> list[str]:
@@ -64,14 +62,13 @@ async def sent_wherever_it_is_killed(store: Store, *places: str) -> int:
     waiting = Waiting(store)
     async with LogReader(waiting.cluster) as reader:
         [since] = (await reader.end_offsets(USAGE, [waiting.partition])).values()
-    servers = {"TRUEUP_DATABASE_URL": store.endpoints.database_url, "TRUEUP_KAFKA_BOOTSTRAP": waiting.cluster.bootstrap}
+    servers = (store.endpoints.database_url, waiting.cluster.bootstrap)
     moment, was_killed = 0, True
-    script = "tests/refusals/released_once.py"
-    async with forks(script, store.organization, places=places, **servers) as run:
+    async with forks(release_once, *servers, store.organization, places=places) as run:
         while was_killed:
             moment += 1
             await waiting.come()
-            was_killed = await run(moment)
+            was_killed = await run(moment) is None
             sent, left = await waiting.sent(since), await waiting.left()
             assert {*waiting.made} - {*left} <= {*sent}, "what is held no more was sent"
     assert left == []

@@ -14,8 +14,8 @@ from events.dates import in_ms
 from services.concurrency import NoTurnError
 from services.refusals import held_usage, releasing
 from services.refusals.held_usage import Cause
+from services.refusals.rejected_record import Row
 from services.refusals.releasing import Releaser
-from services.refusals.rows import Row
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 #: When Kafka has what is sent again.

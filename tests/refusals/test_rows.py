@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.ingest.batch import rejected
 from services.refusals.refusal import Reason, Refused
-from services.refusals.rows import id_of, row_of
+from services.refusals.rejected_record import id_of, row_of
 from tests.refusals.kit import Came
 
 EVENT = {"organization": "org", "subject": "acme", "id": "u-1"}

@@ -15,7 +15,7 @@ from events.facts.clock import ClockTicked
 from events.topics import CATALOG
 from services.doctor.examine import examine
 from services.doctor.findings import Report, Status
-from services.doctor.topics import KAFKA_ALONE, PROCESSES, rights_of
+from services.doctor.kafka_needs import KAFKA_ALONE, PROCESSES, rights_of
 from services.kafka import BatchWriter, Cluster, Record
 from services.migrate.topics import make_topics
 from services.run.process import environment_of

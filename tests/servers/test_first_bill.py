@@ -12,7 +12,7 @@ from services.access.keys import create_key
 from services.access.scopes import ALL
 from services.doctor.examine import examine
 from services.doctor.findings import Check, Report, Status
-from services.doctor.topics import ROLES
+from services.doctor.kafka_needs import ROLES
 from services.kafka import new_admin
 from services.postgres import connected
 from services.run.up import SERVICES

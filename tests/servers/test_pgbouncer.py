@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -15,7 +14,7 @@ from services.migrate.migrate import make_roles, migrate_store
 from services.postgres import Postgres, Role, connected, open_postgres
 from services.run.settings import load_settings
 from services.store.fence import IDENTITY, Fence, NotComparedError
-from tests.api_client import healthy
+from tests.api_client import healthy, stranger
 from tests.servers.owned_postgres import OwnedPostgres
 from tests.servers.pgbouncer import PgBouncer, bouncing, needs_it
 from tests.system.running import running_system
@@ -83,9 +82,9 @@ async def test_a_store_that_was_not_compared_is_not_used(postgres: OwnedPostgres
         with pytest.raises(NotComparedError):
             await connection.fetchval("SELECT 1")
         assert fence.doubted.is_set()
-        fence.found(whole)
+        fence.compared(whole)
         assert await connection.fetchval("SELECT 1") == 1
-        fence.found("another")
+        fence.compared("another")
         with pytest.raises(NotComparedError):
             async with connection.transaction():
                 pytest.fail("nothing is done over it")
@@ -141,7 +140,7 @@ async def test_the_story_is_billed_by_way_of_it_and_the_api_needs_it(tmp_path: P
                 asked = [wire.ask("GET", "/products") for _ in range(3 * CONNECTIONS)]
                 assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
                 await bouncer.stop()
-                async with httpx.AsyncClient(base_url=system.addresses.api_url) as client:
+                async with stranger(system.addresses.api_url) as client:
                     await healthy(client)
                 away = await super(Wire, wire).ask("GET", "/products")
                 assert away.status_code == 503, "requests go by way of it, and by no other"

@@ -13,7 +13,7 @@ from services.doctor.findings import Report
 from services.migrate.migrate import make_roles, migrate_store
 from services.postgres import PostgresUnreachableError, Role, connected, open_postgres
 from services.run.stack import NoAnswer
-from services.run.stack.errors import NotLetIn
+from services.run.stack.faults import NotLetIn
 from services.run.stack.probe import postgres_answers
 from services.store.generations import NotMigratedError, load_generations
 from tests.servers.debian_postgres import DebianPostgres, needs_it

@@ -1,7 +1,7 @@
 """The rights that `trueup doctor` looks for are those of the page, and what each process needs."""
 
 from services.archive.manifest import TOPICS as KEPT
-from services.doctor.topics import ARCHIVED, PROCESSES, rights_of
+from services.doctor.kafka_needs import ARCHIVED, PROCESSES, rights_of
 from tests.servers.rights import documented
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.doctor.topics import ROLES
+from services.doctor.kafka_needs import ROLES
 from services.kafka import Cluster
 from services.run.process import environment_of
 from services.run.settings import Settings, load_settings

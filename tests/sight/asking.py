@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api_client import probe
 
 PATIENCE_S = 60.0
 
@@ -40,16 +41,14 @@ def read(text: str) -> Numbers:
 
 async def numbers(url: str) -> Numbers:
     """What a process shows."""
-    async with httpx.AsyncClient(timeout=5) as client:
-        answer = await client.get(f"{url}/metrics")
+    answer = await probe(f"{url}/metrics")
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain; version=")
     return read(answer.text)
 
 
-async def asked(url: str, probe: str) -> tuple[int, dict[str, Any]]:
+async def asked(url: str, path: str) -> tuple[int, dict[str, Any]]:
     """`live` or `ready`: status and document."""
-    async with httpx.AsyncClient(timeout=5) as client:
-        answer = await client.get(f"{url}/{probe}")
+    answer = await probe(f"{url}/{path}")
     return answer.status_code, answer.json()
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from events.topics import USAGE, partition_of, usage_key
-from services.kafka import BatchWriter, Record
+from events.topics import USAGE, partition_of
+from services.kafka import BatchWriter
 from services.run.up import SERVICES
 from tests.api_client import TOKEN_SECRET, By, http_client
 from tests.sight.conftest import PARTITIONS, Seen
 from tests.system.story import Wire, set_up, settled
+from tests.usage_events import usage_event, usage_record
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -55,14 +56,11 @@ def test_each_line_is_one_json_object_also_of_a_library_and_with_a_traceback() -
 
 async def refuse_some(seen: Seen, organization: str) -> None:
     """Usage that is refused, with a person in it."""
-    event = {
-        "specversion": "1.0", "id": PERSON["who"], "source": "/s", "type": "trueup.usage", "subject": "account-0",
-        "time": "yesterday", "organization": organization,
-        "data": {"meter": "api", "measure": {"calls": 1}, "who": {"user": PERSON["who"]}},
-    }  # fmt: skip
-    key, here = usage_key(organization, "account-0"), partition_of(organization, "account-0", PARTITIONS)
+    who = {"user": PERSON["who"]}
+    event = usage_event(organization, "account-0", who["user"], "yesterday", measure={"calls": 1}, who=who)
+    here = partition_of(organization, "account-0", PARTITIONS)
     async with BatchWriter(seen.system.endpoints.kafka) as writer:
-        [(base, _, _)] = await writer.append(USAGE, here, [Record(key, json.dumps(event).encode())] * 3)
+        [(base, _, _)] = await writer.append(USAGE, here, [usage_record(event)] * 3)
     await settled(seen.system.endpoints)
     [line] = [one for one in lines_of(seen, "ingest") if one.get("organization") == organization]
     assert (line["event"], line["reason"], line["count"]) == ("usage_rejected", "bad-time", 3)

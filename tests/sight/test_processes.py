@@ -147,10 +147,6 @@ async def test_while_the_broker_stands_still_those_who_need_it_live_are_not_read
 
 
 async def test_while_postgres_is_away_all_live_are_not_ready_and_say_so(seen: Seen) -> None:
-    away = asyncio.create_task(seen.stack.restart_postgres(crash=True, down_seconds=25))
-    try:
-        for url in seen.urls.values():
-            await until_not_ready(url, "Postgres")
-    finally:
-        await away
+    async with seen.stack.without_postgres(crash=True):
+        await asyncio.gather(*(until_not_ready(url, "Postgres") for url in seen.urls.values()))
     await until_ready(seen.urls.values())

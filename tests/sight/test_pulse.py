@@ -11,7 +11,8 @@ from services.sight.gauges import Lags
 from services.sight.metrics import WAITS, shown_by
 from services.sight.port import Port, PortTakenError, open_port
 from services.sight.pulse import NOT_BEGUN, PULSE, Pulse
-from tests.sight.asking import read
+from tests.api_client import port_client, probe
+from tests.sight.asking import numbers
 
 
 class Clock:
@@ -72,8 +73,7 @@ def test_words_that_two_of_them_say_are_told_once() -> None:
 
 def answered(pulse: Pulse, path: str, method: str = "GET") -> httpx.Response:
     """As a client of the port sees it."""
-    transport = httpx.WSGITransport(Port("ingest", shown_by("ingest"), pulse, live_seconds=60))
-    with httpx.Client(transport=transport, base_url="http://port") as client:
+    with port_client(Port("ingest", shown_by("ingest"), pulse, live_seconds=60)) as client:
         return client.request(method, path)
 
 
@@ -168,13 +168,11 @@ def test_partitions_of_another_worker_have_no_lag_here() -> None:
     assert held == {("usage", "1"), ("billing.events", "5")}
 
 
-def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_port("relay", "127.0.0.1", 0, 60) as url:
         taken = int(url.rpartition(":")[2])
-        assert (
-            read(httpx.get(f"{url}/metrics").text).of("trueup_process_info", process="relay", version=version("trueup"))
-            == 1
-        )
+        shown = await numbers(url)
+        assert shown.of("trueup_process_info", process="relay", version=version("trueup")) == 1
         with (
             pytest.raises(PortTakenError, match=f"127.0.0.1:{taken}: .*TRUEUP_SIGHT_PORT"),
             open_port("relay", "127.0.0.1", taken, 60),
@@ -184,7 +182,7 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         assert again == url
 
 
-def test_the_port_answers_on_ipv6_too() -> None:
+async def test_the_port_answers_on_ipv6_too() -> None:
     PULSE.moved()  # the process of the tests has no loop that goes round
     with open_port("relay", "::1", 0, 60) as url:
-        assert httpx.get(f"{url}/live").status_code == 200
+        assert (await probe(f"{url}/live")).status_code == 200

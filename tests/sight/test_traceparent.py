@@ -104,7 +104,7 @@ def test_a_request_is_a_part_of_its_clients_trace_and_what_it_publishes_of_it(ex
     request = TRACES.request([(b"traceparent", SAMPLED)])
     assert request is not None
     [(name, told)] = TRACES.here()
-    TRACES.asked("job")
+    TRACES.remember_asker("job")
     request.end("POST", "/billjobs", 500)
     assert TRACES.here() == []
     with TRACES.work("bill job", {}, asked_as="job"):

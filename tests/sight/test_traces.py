@@ -1,19 +1,18 @@
 """A publisher's trace, followed through all processes to a collector, and to the line of a bill."""
 
 import asyncio
-import json
 from typing import Any
 
-import httpx
 import pytest
 
 from events.topics import USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
-from tests.api_client import By
+from tests.api_client import http_client
 from tests.sight.asking import PATIENCE_S
 from tests.sight.collector import Collector, Span
 from tests.sight.conftest import PARTITIONS, Seen
 from tests.system.story import ACCOUNTS, Wire, set_up, settled
+from tests.usage_events import usage_event, usage_value
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -27,15 +26,12 @@ def traceparent(trace: str, flags: str = "01") -> str:
 
 
 def usage(id: str, **extension: str) -> bytes:
-    event = {
-        "specversion": "1.0", "id": id, "source": "/traced", "type": "trueup.usage", "subject": ACCOUNTS[0],
-        "time": "2026-01-10T00:00:00Z", "organization": ORGANIZATION, "data": {"meter": "api", "measure": {"calls": 1}},
-    }  # fmt: skip
-    return json.dumps(event | extension).encode()
+    event = usage_event(ORGANIZATION, ACCOUNTS[0], id, "2026-01-10T00:00:00Z", source="/traced")
+    return usage_value(event | extension)
 
 
 async def asked(url: str, path: str, body: Any, trace: str) -> Any:
-    async with httpx.AsyncClient(base_url=f"{url}/organizations/{ORGANIZATION}", auth=By(), timeout=60) as client:
+    async with http_client(f"{url}/organizations/{ORGANIZATION}") as client:
         answer = await client.post(path, json=body, headers={"traceparent": traceparent(trace)})
     assert answer.status_code == 200, answer.text
     return answer.json()

@@ -86,6 +86,8 @@ async def test_usage_that_no_worker_reads_grows_old_before_everybodys_eyes(seen:
 
 
 async def test_what_an_audit_found_is_shown_until_the_next_one(seen: Seen) -> None:
+    _, document = await status(seen)
+    least = {str(one["partition"]): one["end"] for one in document["log"]}
     assert (await trueup(seen, "audit"))[0] == 0
     before = time.time()
     shown = await looked(seen)
@@ -93,7 +95,9 @@ async def test_what_an_audit_found_is_shown_until_the_next_one(seen: Seen) -> No
     assert before - 60 < (shown.of("trueup_pass_timestamp_seconds", by="audit") or 0) <= before
     _, document = await status(seen)
     [audit] = [one for one in document["passes"] if one["by"] == "audit"]
-    assert audit["holds"] and audit["positions"] == {str(one["partition"]): one["end"] for one in document["log"]}
+    most = {str(one["partition"]): one["end"] for one in document["log"]}  # the clock goes on beside the audit
+    assert audit["holds"] and audit["positions"].keys() == least.keys()
+    assert all(least[key] <= audit["positions"][key] <= most[key] for key in least)
     assert [shown.of("trueup_audit_position", partition=key) for key in audit["positions"]] == [
         *audit["positions"].values()
     ]

@@ -23,8 +23,8 @@ from services.statement.making import statement_of
 from services.statement.page import page_of
 from services.statement.paper import UnreadableLogo, paper_of
 from services.statement.spelled import spelled
+from services.statement.spreadsheet import harmless, table_of
 from services.statement.statement import Statement
-from services.statement.table import harmless, table_of
 from services.statement.ubl import NotForUbl, ubl_of
 from tests.commands.world import NOW, Story, configure, document
 

@@ -17,6 +17,7 @@ from services.run.stack import Endpoints
 from services.store.execute import Executed, execute, load_locked
 from services.store.generations import Generations
 from tests.api_client import CONFIG
+from tests.catalog import TERM
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,5 +71,4 @@ class Store:
 
     async def commitment(self, account: str, **more: Any) -> str:
         """Create a commitment of 100 USD over 2026; returns its id."""
-        terms = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
-        return await self.create("commitment", accountId=account, **terms | more)
+        return await self.create("commitment", accountId=account, **{"amount": 100, **TERM, **more})

@@ -8,8 +8,8 @@ import pytest
 
 from events.facts.clock import ClockTicked
 from services.commands.bodies import parse_body
-from services.commands.errors import NotUnique, VersionConflict
 from services.commands.messages import CreateResource, UpdateResource
+from services.commands.refused import NotUnique, VersionConflict
 from services.postgres import PostgresUnreachableError, open_postgres
 from services.store import idempotency
 from services.store.events import (

@@ -8,7 +8,7 @@ import pytest
 from events.codec import NewerRecordError, decode, encode
 from events.envelope import seal
 from events.facts.clock import ClockTicked
-from services.api.errors import status_of
+from services.api.statuses import status_of
 from services.failures import Passing
 from services.store.rows import NewerEventError, NewerResourceError, envelope_of
 from services.store.view import entity_of

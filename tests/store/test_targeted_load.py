@@ -10,8 +10,8 @@ import pytest
 from events.resources.balances import BalanceTransaction
 from projections.resources import Resources
 from services.commands.decide import decide
-from services.commands.errors import CommandError, InvalidBody
 from services.commands.messages import Command, TransactBalance
+from services.commands.refused import CommandError, InvalidBody
 from services.commands.table import KINDS
 from tests.commands.world import NOW, Story, catalog, configure, create, delete, id_of, update
 from tests.store.rows_in_memory import loaded, rows_are_entities

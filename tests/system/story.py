@@ -5,7 +5,6 @@ Two organizations that played the same load must leave the same, whatever was ki
 
 import asyncio
 import contextlib
-import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -18,10 +17,12 @@ from events.topics import USAGE, partition_of, usage_key
 from services.failures import Passing
 from services.kafka import BatchWriter, Cluster, Record
 from services.postgres import open_postgres
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
 from tests.api_client import CONFIG, Api
+from tests.catalog import TERM, Catalog, create_catalog, create_pricing, flat
+from tests.usage_events import usage_event, usage_value
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNTS = tuple(f"account-{number}" for number in range(6))
@@ -31,7 +32,6 @@ EVENTS_PER_PART = 500
 SEALED = re.compile(r"sealed1\.([\w-]{11})\.[\w-]+")
 #: Whom the usage of an organization that keeps keys is of.
 PEOPLE = 35
-TERM = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
 
 
 class Wire(Api):
@@ -70,51 +70,31 @@ _WHO = {"code": "user", "name": "User", "category": "WHO"}
 async def set_up(wire: Wire, **config: Any) -> dict[str, str]:
     """Catalog and accounts with one commitment each. Returns: account code -> id."""
     await wire.do("PUT", "organizationconfig", CONFIG | config)
-    product = await wire.make("products", "product", code="api", name="API")
-    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}, *([_WHO] if config else ())]
-    meter = await wire.make("meters", "meter", code="api", name="API", dataFields=fields, derivedFields=[])
-    template = await wire.make(
-        "plantemplates",
-        "template",
-        productId=product,
-        name="Monthly",
-        currency="USD",
-        billFrequency="MONTHLY",
-        standingCharge=3,
-    )
-    plan = await wire.make("plans", "plan", code="monthly", name="Monthly", planTemplateId=template)
-    aggregation = await wire.make(
-        "aggregations", "calls", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
-        rounding="NONE", quantityPerUnit=1, unit="call",
-    )  # fmt: skip
-    bands = [
-        {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.02},
-        {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
-    ]
-    begins = {"startDate": "2026-01-01", "cumulative": True, "pricingBands": bands}
-    await wire.make("pricings", "pricing", code="calls", planId=plan, aggregationId=aggregation, **begins)
+    bands = [*flat(0.02), {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01}]
+    people = [_WHO] if config else []
+    catalog = await create_catalog(wire.create, 3, bands, more_fields=people, code="calls", cumulative=True)
+    wire.names |= {id: name for name, id in catalog._asdict().items()}
     if config:
-        await _people_cost(wire, meter, plan)
+        await _people_cost(wire, catalog)
     accounts = {}
     for number, code in enumerate(ACCOUNTS):
         accounts[code] = await wire.make("accounts", code, code=code, name=code, emailAddress="a@example.com")
         await wire.make(
-            "accountplans", f"plan-of-{code}", accountId=accounts[code], planId=plan, startDate="2026-01-01"
+            "accountplans", f"plan-of-{code}", accountId=accounts[code], planId=catalog.plan, startDate="2026-01-01"
         )
         terms: dict[str, Any] = {"amount": 20 + number * 5, "amountPrePaid": 10, "overageSurchargePercent": 10}
         if number % 2:
             terms = {"amount": 40, "commitmentType": "MINIMUM", "commitmentPeriodInterval": 1}
-        terms["billingPlanId"] = plan
+        terms["billingPlanId"] = catalog.plan
         await wire.make("commitments", f"first-of-{code}", accountId=accounts[code], **TERM, **terms)
     return accounts
 
 
-async def _people_cost(wire: Wire, meter: str, plan: str) -> None:
+async def _people_cost(wire: Wire, catalog: Catalog) -> None:
     counted = {"targetField": "user", "aggregation": "UNIQUE", "rounding": "NONE", "quantityPerUnit": 1, "unit": "user"}
-    people = await wire.make("aggregations", "people", code="people", name="People", meterId=meter, **counted)
-    begins = {"code": "people", "startDate": "2026-01-01", "cumulative": True}
-    bands = [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]
-    await wire.make("pricings", "people", planId=plan, aggregationId=people, pricingBands=bands, **begins)
+    people = await wire.make("aggregations", "people", code="people", name="People", meterId=catalog.meter, **counted)
+    pricing = await create_pricing(wire.create, catalog.plan, people, flat(1), code="people", cumulative=True)
+    wire.names[pricing] = "people"
 
 
 def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, bytes]]:
@@ -124,16 +104,11 @@ def usage_of(organization: str, part: int, people: int = 0) -> list[tuple[str, b
         serial = part * EVENTS_PER_PART + number
         code = ACCOUNTS[serial % len(ACCOUNTS)]
         moment = START + timedelta(minutes=serial * 7 % (59 * 24 * 60))
-        data: dict[str, Any] = {"meter": "api", "measure": {"calls": 1 + serial % 5}}
+        data: dict[str, Any] = {"measure": {"calls": 1 + serial % 5}}
         if people:
             data["who"] = {"user": f"user-{serial % people}"}
-        event = {
-            "specversion": "1.0", "id": f"event-{serial}", "source": "/load", "type": "trueup.usage", "subject": code,
-            "time": moment.isoformat(), "organization": organization, "data": data,
-        }  # fmt: skip
-        records.append((code, json.dumps(event).encode()))
-        if serial % 50 == 0:
-            records.append((code, json.dumps(event).encode()))
+        event = usage_event(organization, code, f"event-{serial}", moment.isoformat(), source="/load", **data)
+        records += [(code, usage_value(event))] * (2 if serial % 50 == 0 else 1)
         if serial % 100 == 0:
             records.append((code, b"not json"))
     return records

@@ -4,8 +4,6 @@ TRUEUP_DATABASE_URL=... python tests/webhooks/sent_once.py ORGANIZATION
 """
 
 import asyncio
-import os
-import sys
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -13,10 +11,11 @@ import httpcore
 
 from services.postgres import Role, open_postgres
 from services.webhooks.addresses import Reach
+from services.webhooks.lanes import Webhooks
 from services.webhooks.reaching import FitAddresses, Names
 from services.webhooks.rules import WebhookRules
-from services.webhooks.running import Webhooks
 from services.webhooks.sending import Sender
+from tests.killing import Counted, Work
 
 #: Something is to be sent now, or is being sent by a claim that is good.
 _IS_DUE = """
@@ -48,10 +47,12 @@ async def send(url: str, organization: str) -> None:
     names.close()
 
 
-def main() -> None:
-    """Of the organization that is named."""
-    asyncio.run(send(os.environ["TRUEUP_DATABASE_URL"], sys.argv[1]))
+def send_once(url: str, organization: str) -> Work:
+    """Of the organization that is named; nothing comes of it but what it does."""
 
+    def work(counted: Counted, /, *_: str) -> int:
+        with counted():
+            asyncio.run(send(url, organization))
+        return 0
 
-if __name__ == "__main__":
-    main()
+    return work

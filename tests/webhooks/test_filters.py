@@ -4,7 +4,7 @@ import pytest
 
 from events.resources.webhooks import Webhook, is_address, wants
 from services.commands.bodies import parse_body, parse_model
-from services.commands.errors import InvalidBody, InvalidField
+from services.commands.refused import InvalidBody, InvalidField
 from services.commands.webhook_rules import check_webhook
 
 BODY = {"name": "N", "description": "D", "url": "https://hooks.acme.example/a?b=c"}

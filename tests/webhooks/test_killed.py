@@ -8,6 +8,7 @@ from events.resources.webhooks import Webhook
 from services.webhooks.destinations import put_destination
 from tests.killing import forks
 from tests.store.kit import Store
+from tests.webhooks.told_once import tell_once
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 FOLLOWING, ANNOUNCING = "services/alerts/following.py", "services/webhooks/announcing.py"
@@ -43,12 +44,11 @@ async def told_wherever_it_is_killed(store: Store, *places: str) -> tuple[int, s
     async with store.postgres.transaction() as connection:
         await put_destination(connection, store.organization, "hook", body)
     made, left, moment, was_killed = list[str](), set[tuple[int, int]](), 0, True
-    script, url = "tests/webhooks/told_once.py", store.endpoints.database_url
-    async with forks(script, store.organization, places=places, TRUEUP_DATABASE_URL=url) as run:
+    async with forks(tell_once, store.endpoints.database_url, store.organization, places=places) as run:
         while was_killed:
             moment += 1
             made.append(await store.create("product", code=f"p{moment}", name=f"P{moment}"))
-            was_killed = await run(moment)
+            was_killed = await run(moment) is None
             alerts, deliveries = len(await rows(store, _ALERTS)), len(await rows(store, _DELIVERED))
             left.add((len(made) - alerts, 2 * len(made) + 1 - deliveries))
     told = await rows(store, _DELIVERED)

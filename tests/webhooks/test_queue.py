@@ -153,7 +153,7 @@ async def test_who_asks_for_time_has_it_of_every_process(org: Organization, stor
     async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
         one, other = (Claims(postgres, timedelta(minutes=1)) for _ in range(2))
         [claim] = await one.take(key, 1)
-        await one.end(claim, Outcome(503, "busy", asked=timedelta(seconds=90)))
+        await one.end(claim, Outcome(503, "busy", retry_after=timedelta(seconds=90)))
         assert key not in await other.due() and await other.take(key, 9) == []
         ahead = await other.next_in()
         assert ahead is not None and ahead < 90

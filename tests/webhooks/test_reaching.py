@@ -77,6 +77,6 @@ async def test_only_who_has_too_much_or_is_away_is_asked_how_long() -> None:
         for status, asked in ((429, 60), (503, 60), (500, None), (200, None)):
             receiver.answers(f"/{status}", status, Retry_After="60")
             outcome = await sender.attempt(f"{receiver.url}/{status}", {}, "{}")
-            assert outcome.asked == (None if asked is None else timedelta(seconds=asked))
+            assert outcome.retry_after == (None if asked is None else timedelta(seconds=asked))
         receiver.answers("/none", 503)
-        assert (await sender.attempt(f"{receiver.url}/none", {}, "{}")).asked is None
+        assert (await sender.attempt(f"{receiver.url}/none", {}, "{}")).retry_after is None

@@ -1,19 +1,16 @@
 """What an API's process does beside its requests, once, for an organization: rules hear of events, and what a webhook
-destination wants becomes a delivery. Ends when all that there is was looked at.
-
-    TRUEUP_DATABASE_URL=... python tests/webhooks/told_once.py ORGANIZATION
+destination wants becomes a delivery. Ends when all that there is was looked at. For `tests/killing.py`.
 """
 
 import asyncio
-import os
-import sys
 
-from services.alerts.running import Alerts
+from services.alerts.alerter import Alerts
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.postgres import Role, open_postgres
 from services.store.generations import load_generations
 from services.webhooks.announcing import Announcer
+from tests.killing import Counted, Work
 
 _IS_DONE = """
 SELECT (SELECT max(position) FROM store.events WHERE organization = $1)
@@ -47,10 +44,12 @@ async def _very_late() -> float:
     return 86_400.0
 
 
-def main() -> None:
-    """Of the organization that is named."""
-    asyncio.run(tell(os.environ["TRUEUP_DATABASE_URL"], sys.argv[1]))
+def tell_once(url: str, organization: str) -> Work:
+    """Of the organization that is named; nothing comes of it but what it does."""
 
+    def work(counted: Counted, /, *_: str) -> int:
+        with counted():
+            asyncio.run(tell(url, organization))
+        return 0
 
-if __name__ == "__main__":
-    main()
+    return work

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from services.commands.errors import shortened
+from services.commands.refused import shortened
 from services.failures import Worded
 
 BODY_BYTES_MAX = 1024 * 1024

@@ -91,10 +91,10 @@ class Rates:
 
     def take(self, organization: str, *, usage: bool) -> None:
         """Raises: TooManyRequestsError."""
-        asked = self.usage if usage else self.others
-        wait = asked.take(organization)
+        bucket = self.usage if usage else self.others
+        wait = bucket.take(organization)
         if wait:
-            raise TooManyRequestsError(wait, organization=organization, rate=f"{asked.rate:g}")
+            raise TooManyRequestsError(wait, organization=organization, rate=f"{bucket.rate:g}")
 
 
 async def keep_to_rate(request: Request, orgId: str) -> None:

@@ -94,9 +94,9 @@ class _Drawing:
 
     def _bars(self, size: Size, amounts: Scale) -> Iterator[str]:
         width = Fraction(size.width - size.right - size.left, max(1, len(self.bars)))
-        for place, bar in enumerate(self.bars):
+        for index, bar in enumerate(self.bars):
             wide = min(width * 8 / 10, Fraction(WIDEST))
-            x = size.left + width * place + (width - wide) / 2
+            x = size.left + width * index + (width - wide) / 2
             up, down = Decimal(0), Decimal(0)
             for number, amount in enumerate(bar.amounts):
                 if not amount:
@@ -215,7 +215,7 @@ def _days(series: Sequence[Series]) -> list[Bar]:
     for number, line in enumerate(series):
         for day, amount in line.amounts.items():
             sums[(day - days[0]).days // length][number] += amount
-    starts = (days[0] + timedelta(days=length * place) for place in range(len(sums)))
+    starts = (days[0] + timedelta(days=length * index) for index in range(len(sums)))
     return [
         Bar(first, min(first + timedelta(days=length - 1), days[-1]), tuple(amounts))
         for first, amounts in zip(starts, sums, strict=True)

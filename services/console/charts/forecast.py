@@ -11,7 +11,9 @@ from services.console.charts.svg import element
 def chosen(answer: Answer, window: int) -> Answer | None:
     """The forecast by the usage of so many days, else the one that looks at most days; None without any."""
     forecasts = answer["forecasts"]
-    return next((one for one in forecasts if one["window"] == window), forecasts[-1] if forecasts else None)
+    return next(
+        (forecast for forecast in forecasts if forecast["window"] == window), forecasts[-1] if forecasts else None
+    )
 
 
 def forecast_parts(drawn: Frame, answer: Answer, window: int, name: str) -> Iterator[str]:
@@ -20,7 +22,9 @@ def forecast_parts(drawn: Frame, answer: Answer, window: int, name: str) -> Iter
     if forecast is None:
         return
     points = [(drawn.x(day_of(point["day"])), point) for point in forecast["points"]]
-    high, low, middle = ([(x, drawn.y(amount_of(point[one]))) for x, point in points] for one in ("high", "low", name))
+    high, low, middle = (
+        [(x, drawn.y(amount_of(point[member]))) for x, point in points] for member in ("high", "low", name)
+    )
     yield element("path", class_="chart-band", d=band(high, low), stroke="none")
     yield element(
         "path", class_="chart-forecast", d=path(middle), fill="none", stroke="currentColor", stroke_dasharray="5 4"

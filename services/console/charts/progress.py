@@ -32,7 +32,7 @@ class _Drawing:
 
     @property
     def days(self) -> list[tuple[date, Decimal]]:
-        return [(day_of(one["day"]), amount_of(one["counted"])) for one in self.answer["days"]]
+        return [(day_of(day["day"]), amount_of(day["counted"])) for day in self.answer["days"]]
 
     def on(self, size: Size, id: str) -> str:
         period, days = self.answer["period"], self.days
@@ -44,7 +44,7 @@ class _Drawing:
         for point in forecast["points"] if forecast else ():
             amounts += [amount_of(point[name]) for name in ("counted", "low", "high")]
         drawn = frame(size, min(start, inside[0][0]), end, amounts)
-        places = [(drawn.x(drawn.first), drawn.zero), *((drawn.x(day), drawn.y(one)) for day, one in inside)]
+        places = [(drawn.x(drawn.first), drawn.zero), *((drawn.x(day), drawn.y(counted)) for day, counted in inside)]
         line, y, right = path(places, stepped=True), drawn.y(owed), size.width - size.right
         parts = [
             *axes(drawn, self.form.money, self.form),

@@ -8,12 +8,12 @@ from typing import Any
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, Settlement
 from projections.settlement.states_by_day import BurnDay, burn_down, state_of
-from services.commands.errors import UnknownResource
+from services.commands.refused import UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.past.known_family import KnownFamily, load_known
+from services.readside.waiter import Waiter
 
 Document = dict[str, Any]
 
@@ -28,31 +28,31 @@ class BalanceAsked:
     known_at: datetime | None
 
 
-async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: BalanceAsked) -> Document:
+async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: BalanceAsked) -> Document:
     """Spent, remaining, the burn-down, draws by charge with the order used. Raises: UnknownResource, InvalidField."""
-    id, at = asked.commitment_id, asked.known_at
-    known = await load_known(postgres, cluster, waiter, asked.organization, "commitment", id, at)
-    known.check(asked.as_of)
+    id, at = question.commitment_id, question.known_at
+    family = await load_known(postgres, cluster, waiter, question.organization, "commitment", id, at)
+    family.check(question.as_of)
     # A long term is settled once per day that changes it.
-    return await compute(asked.organization, _document, known, asked)
+    return await compute(question.organization, _document, family, question)
 
 
-def _document(known: KnownFamily, asked: BalanceAsked) -> Document:
-    settlement = known.settled(asked.as_of)
-    id = asked.commitment_id
+def _document(family: KnownFamily, question: BalanceAsked) -> Document:
+    settlement = family.settled(question.as_of)
+    id = question.commitment_id
     state = state_of(settlement, id)
     if state is None:
         raise UnknownResource(kind="commitment", id=id)
-    entity = known.resources.commitments.get(id) or known.resources.balances[id]
-    days = burn_down(known.family, id, settlement)
+    entity = family.resources.commitments.get(id) or family.resources.balances[id]
+    days = burn_down(family.family, id, settlement)
     minimum = state.kind == "MINIMUM"
     document: Document = {
         "commitmentId": id,
         "accountId": entity.body.account_id,
         "currency": entity.body.currency,
         "asOf": settlement.through,
-        "knownAt": asked.known_at,
-        "positions": known.positions.model_dump(),
+        "knownAt": question.known_at,
+        "positions": family.positions.model_dump(),
         "version": entity.version,
         "status": state.status,
         "amount": state.amount,

@@ -16,7 +16,7 @@ from projections.readmodels.facts import CATALOG_PARTITION
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
-from services.readside.progress import Waiter
+from services.readside.waiter import Waiter
 
 #: Column `partition` of `facts` begins at -1, an array of SQL at 1.
 _FIRST = 1 - CATALOG_PARTITION

@@ -26,7 +26,7 @@ from services.readside.family_now import CatalogRows, UnknownFamilyError, catalo
 from services.readside.family_state import FamilyState, Root, family_known_by
 from services.readside.live import reading_live
 from services.readside.loading import read_clock, read_positions
-from services.readside.past.usage import usage_between
+from services.readside.past.logged_usage import usage_between
 from services.store.generations import load_generations
 
 _OWN = """

@@ -15,12 +15,12 @@ from projections.entities import BalanceEntity, CommitmentEntity
 from projections.outlook import BurnDown, burn_down, progress
 from projections.settlement import AgreementState, Settlement
 from projections.settlement.states_by_day import state_of
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.readside.past.known import KnownFamily, load_known
-from services.readside.progress import Waiter
+from services.readside.past.known_family import KnownFamily, load_known
+from services.readside.waiter import Waiter
 
 Document = dict[str, Any]
 
@@ -41,14 +41,14 @@ class OutlookAsked:
     days: int = 400
 
 
-async def burn_down_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: OutlookAsked) -> Document:
+async def burn_down_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: OutlookAsked) -> Document:
     """What was added, drawn and left by day, marks and forecasts. Raises: UnknownResource, InvalidField."""
-    return await _document(postgres, cluster, waiter, asked, _burn_down)
+    return await _document(postgres, cluster, waiter, question, _burn_down)
 
 
-async def progress_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: OutlookAsked) -> Document:
+async def progress_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: OutlookAsked) -> Document:
     """What has counted toward a commitment period by day, and forecasts. Raises: UnknownResource, InvalidField."""
-    return await _document(postgres, cluster, waiter, asked, _progress)
+    return await _document(postgres, cluster, waiter, question, _progress)
 
 
 class _Known(NamedTuple):
@@ -66,48 +66,52 @@ async def _document(
     postgres: Postgres,
     cluster: Cluster,
     waiter: Waiter,
-    asked: OutlookAsked,
+    question: OutlookAsked,
     part: Callable[[_Known, OutlookAsked], Document],
 ) -> Document:
-    family = await load_known(postgres, cluster, waiter, asked.organization, asked.kind, asked.id, asked.known_at)
-    family.check(asked.as_of)
+    family = await load_known(
+        postgres, cluster, waiter, question.organization, question.kind, question.id, question.known_at
+    )
+    family.check(question.as_of)
     # A long term is settled once per day that changes it.
-    return await compute(asked.organization, _made, family, asked, part)
+    return await compute(question.organization, _made, family, question, part)
 
 
-def _made(family: KnownFamily, asked: OutlookAsked, part: Callable[[_Known, OutlookAsked], Document]) -> Document:
+def _made(family: KnownFamily, question: OutlookAsked, part: Callable[[_Known, OutlookAsked], Document]) -> Document:
     entity: CommitmentEntity | BalanceEntity | None = (
-        family.resources.commitments if asked.kind == "commitment" else family.resources.balances
-    ).get(asked.id)
-    settlement = family.settled(asked.as_of)
-    state = state_of(settlement, asked.id)
+        family.resources.commitments if question.kind == "commitment" else family.resources.balances
+    ).get(question.id)
+    settlement = family.settled(question.as_of)
+    state = state_of(settlement, question.id)
     if entity is None or state is None:
-        raise UnknownResource(kind=asked.kind, id=asked.id)
-    over = (family.today if asked.as_of else settlement.through) - ONE_DAY
+        raise UnknownResource(kind=question.kind, id=question.id)
+    over = (family.today if question.as_of else settlement.through) - ONE_DAY
     document: Document = {
-        "id": asked.id,
+        "id": question.id,
         "kind": state.kind,
         "accountId": entity.body.account_id,
         "currency": entity.body.currency,
         "asOf": settlement.through,
-        "knownAt": asked.known_at,
+        "knownAt": question.known_at,
         "positions": family.positions.model_dump(),
         "version": entity.version,
         "status": state.status,
-        **part(_Known(family, settlement, state, entity, over), asked),
+        **part(_Known(family, settlement, state, entity, over), question),
     }
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _burn_down(known: _Known, asked: OutlookAsked) -> Document:
-    family, state = known.family, known.state
+def _burn_down(stand: _Known, question: OutlookAsked) -> Document:
+    family, state = stand.family, stand.state
     if state.kind == "MINIMUM":
         raise InvalidField(field="id", rule="must be that of a prepayment: a MINIMUM has its progress")
-    zone = family.resources.accounts[known.entity.body.account_id].timezone
+    zone = family.resources.accounts[stand.entity.body.account_id].timezone
     amended = [
-        local_day(moment, zone) for moment in asked.amended if asked.known_at is None or moment <= asked.known_at
+        local_day(moment, zone)
+        for moment in question.amended
+        if question.known_at is None or moment <= question.known_at
     ]
-    shown = burn_down(family.family, asked.id, known.settlement, known.over, amended, asked.days)
+    shown = burn_down(family.family, question.id, stand.settlement, stand.over, amended, question.days)
     return {
         "amount": state.amount,
         "topUps": state.top_ups,
@@ -117,7 +121,7 @@ def _burn_down(known: _Known, asked: OutlookAsked) -> Document:
         "lapsed": state.amount_lapsed,
         "until": shown.until,
         "usedUpSince": shown.used_up_since,
-        "products": list(_products(known, shown)),
+        "products": list(_products(stand, shown)),
         "earlierDays": shown.earlier,
         "days": _listed(shown.days),
         "marks": _listed(shown.marks),
@@ -125,20 +129,20 @@ def _burn_down(known: _Known, asked: OutlookAsked) -> Document:
     }
 
 
-def _products(known: _Known, shown: BurnDown) -> Iterator[Document]:
+def _products(stand: _Known, shown: BurnDown) -> Iterator[Document]:
     """Those that drew on a day that is listed, by code."""
     ids = {part.product_id for day in shown.days for part in day.products}
-    products = known.family.resources.products
+    products = stand.family.resources.products
     for product in sorted(
         (products[id] for id in ids if id in products), key=lambda product: (product.body.code, product.id)
     ):
         yield {"id": product.id, "code": product.body.code, "name": product.body.name}
 
 
-def _progress(known: _Known, asked: OutlookAsked) -> Document:
-    if known.state.kind != "MINIMUM":
+def _progress(stand: _Known, question: OutlookAsked) -> Document:
+    if stand.state.kind != "MINIMUM":
         raise InvalidField(field="id", rule="must be that of a MINIMUM: a prepayment has its burn-down")
-    shown = progress(known.family.family, asked.id, known.settlement, known.over)
+    shown = progress(stand.family.family, question.id, stand.settlement, stand.over)
     if shown is None:
         return {"days": [], "forecasts": []}
     period = {

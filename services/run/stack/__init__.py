@@ -6,8 +6,8 @@ Embedded is the default: no Docker, no root, no system service; data under TRUEU
 ends the parent. Creates no topic and no table: that is `trueup migrate`.
 """
 
-from services.run.stack.errors import HomeInUse, NoAnswer, NotOurs, StackError
-from services.run.stack.parts import Endpoints
+from services.run.stack.faults import HomeInUse, NoAnswer, NotOurs, StackError
+from services.run.stack.part import Endpoints
 from services.run.stack.stack import (
     Stack,
     known_endpoints,

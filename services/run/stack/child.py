@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.run.stack.errors import StackError
+from services.run.stack.faults import StackError
 
 WATCH = Path(__file__).with_name("watch.py")
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.kafka import Cluster
-from services.run.stack.errors import StackError
+from services.run.stack.faults import StackError
 from services.run.stack.probe import free_ports, kafka_answers, postgres_answers
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"

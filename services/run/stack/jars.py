@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 import structlog
 
 from services.run.stack.child import Command, run_to_end
-from services.run.stack.errors import StackError
+from services.run.stack.faults import StackError
 from services.run.stack.locks import exclusive
 
 KAFKA = "4.3.1"

@@ -12,9 +12,9 @@ import structlog
 
 from services.kafka import Cluster
 from services.run.stack.child import Child, Command, log_tail, run_to_end
-from services.run.stack.errors import StackError
+from services.run.stack.faults import StackError
 from services.run.stack.jars import find_java, kafka_jars
-from services.run.stack.parts import EmbeddedPart
+from services.run.stack.part import EmbeddedPart
 from services.run.stack.prepared import META, ClassArchive, copy_formatted, keep_formatted, new_id
 from services.run.stack.probe import free_ports, kafka_answers
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from services.run.stack.errors import HomeInUse, StackError
+from services.run.stack.faults import HomeInUse, StackError
 
 LOOK_SECONDS = 0.1
 #: How long a start waits for the children of a holder that has died: more than their grace.

@@ -22,8 +22,8 @@ import asyncpg
 import structlog
 
 from services.run.stack.child import Child, Command, Owner, log_tail, run_to_end
-from services.run.stack.errors import StackError
-from services.run.stack.parts import EmbeddedPart
+from services.run.stack.faults import StackError
+from services.run.stack.part import EmbeddedPart
 from services.run.stack.probe import postgres_answers
 
 START_SECONDS = 60.0

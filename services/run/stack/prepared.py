@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 
 from services.run.stack.child import Command, run_to_end
-from services.run.stack.errors import StackError
+from services.run.stack.faults import StackError
 from services.run.stack.jars import said_of_itself
 from services.run.stack.locks import FileLock
 

@@ -18,7 +18,7 @@ from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster, enter, new_client
 from services.postgres import reach
 from services.postgres_url import redacted
-from services.run.stack.errors import NoAnswer, NotLetIn, StackError
+from services.run.stack.faults import NoAnswer, NotLetIn, StackError
 
 ATTEMPT_SECONDS = 4.0
 PAUSE_SECONDS = 0.1

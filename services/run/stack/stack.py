@@ -12,10 +12,10 @@ from services.kafka import Cluster
 from services.run.cluster import cluster_at
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
-from services.run.stack.errors import NoAnswer, NotOurs, StackError
+from services.run.stack.faults import NoAnswer, NotOurs, StackError
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock, hold_home
-from services.run.stack.parts import EmbeddedPart, Endpoints, Given, Part
+from services.run.stack.part import EmbeddedPart, Endpoints, Given, Part
 from services.run.stack.postgres import EmbeddedPostgres
 from services.run.stack.probe import kafka_answers, postgres_answers
 from services.run.stack.supervise import Kept
@@ -79,13 +79,19 @@ class Stack:
         """The parts that run as children of this process, and so are ours to start again."""
         return [part for part in (self._kafka, self._postgres) if isinstance(part, EmbeddedPart)]
 
-    async def restart_kafka(self, *, crash: bool = False, down_seconds: float = 0.0) -> None:
-        """Ends Kafka (by SIGKILL if `crash`), waits, starts it again: same address, same data. Raises: NotOurs."""
-        await _restart(self._kafka, "Kafka", crash, down_seconds)
+    async def restart_kafka(self, *, crash: bool = False) -> None:
+        """Ends Kafka (by SIGKILL if `crash`) and starts it again: same address, same data. Raises: NotOurs."""
+        async with _away(self._kafka, "Kafka", crash):
+            pass
 
-    async def restart_postgres(self, *, crash: bool = False, down_seconds: float = 0.0) -> None:
-        """Ends Postgres (by SIGKILL if `crash`), waits, starts it again: same address, same data. Raises: NotOurs."""
-        await _restart(self._postgres, "Postgres", crash, down_seconds)
+    async def restart_postgres(self, *, crash: bool = False) -> None:
+        """Ends Postgres (by SIGKILL if `crash`) and starts it again: same address, same data. Raises: NotOurs."""
+        async with self.without_postgres(crash=crash):
+            pass
+
+    def without_postgres(self, *, crash: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
+        """The same, and it is away for the length of the block."""
+        return _away(self._postgres, "Postgres", crash)
 
     def _needs_home(self) -> bool:
         given = self.settings.kafka_bootstrap and self.settings.database_url
@@ -170,8 +176,8 @@ def told_endpoints(settings: Settings) -> Endpoints:
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
     url = settings.postgres or there.get("database_url")
     if not bootstrap or not url:
-        known = ("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)
-        raise _missing(settings, *(name for name, value in known if not value))
+        endpoints = ("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)
+        raise _missing(settings, *(name for name, value in endpoints if not value))
     return Endpoints(cluster_at(bootstrap, settings), url)
 
 
@@ -216,14 +222,17 @@ async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
     return tasks[0].result(), tasks[1].result()
 
 
-async def _restart(part: Part | None, name: str, crash: bool, down_seconds: float) -> None:
+@contextlib.asynccontextmanager
+async def _away(part: Part | None, name: str, crash: bool) -> AsyncIterator[None]:
     if part is None:
         raise StackError("the stack has not been started")
     if isinstance(part, Given):
         raise NotOurs(name)
     await (part.kill() if crash else part.stop())
-    await asyncio.sleep(down_seconds)
-    await part.start()
+    try:
+        yield
+    finally:
+        await part.start()
 
 
 def _addresses(home: Path) -> Path:

@@ -18,7 +18,7 @@ from services.concurrency import cancel_all
 from services.failures import Worded
 from services.outage import pause_after
 from services.run.stack.child import Child, Command
-from services.run.stack.errors import StackError
+from services.run.stack.faults import StackError
 
 _log = structlog.get_logger(__name__)
 

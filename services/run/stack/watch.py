@@ -42,9 +42,9 @@ def stop(child: subprocess.Popen[bytes], stop_signal: int, grace_seconds: float)
 
 
 def watch(line: int, stop_signal: int, grace_seconds: float, user: int, group: int, command: Sequence[str]) -> int:
-    asked: list[int] = []
+    received: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, lambda received, _: asked.append(received))
+        signal.signal(number, lambda arrived, _: received.append(arrived))
     signals = _readable_at_signals()
     # The warning about preexec_fn is for programs with threads; this one has none.
     child = subprocess.Popen(
@@ -56,10 +56,10 @@ def watch(line: int, stop_signal: int, grace_seconds: float, user: int, group: i
         extra_groups=[] if user >= 0 else None,
     )
     while child.poll() is None:
-        if signal.SIGQUIT in asked:
+        if signal.SIGQUIT in received:
             child.kill()
             return int(child.wait())
-        if asked:
+        if received:
             return stop(child, stop_signal, grace_seconds)
         ready, _, _ = select.select([signals, line], [], [])
         if line in ready:

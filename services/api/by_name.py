@@ -1,0 +1,51 @@
+"""What people call something, and where it is: accounts, commitments, balances and bills in one question."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from services.api.calls import Caller, organization_router
+from services.api.parameters import Text, Whole
+from services.api.shown import Shown
+from services.api.wire import answer
+from services.commands.refused import InvalidField
+from services.readside.named_things import find_called
+
+router = organization_router("find")
+_QUERY, _LIMIT = Text("query", minLength=1), Whole("limit", 20, 1, 200)
+
+
+class FoundShown(Shown):
+    """Something that is called so. `kind` is account, commitment, balance or bill; `code` of a bill is the number of
+    its invoice; `accountId` is whose it is.
+    """
+
+    kind: str
+    id: str
+    code: str | None = None
+    name: str | None = None
+    account_id: str | None = None
+
+
+class FoundAnswer(Shown):
+    """What was found, kind by kind, the newest first."""
+
+    data: tuple[FoundShown, ...]
+
+
+@router.get("/find", response_model=FoundAnswer)
+async def find(
+    call: Caller, query: Annotated[str | None, Depends(_QUERY)], limit: Annotated[int, Depends(_LIMIT)]
+) -> Response:
+    """Accounts, commitments, balances and bills by code, id or invoice number; if none has it, those called alike."""
+    if not query:
+        raise InvalidField(field="query", rule="must say what is looked for")
+    async with call.reading():
+        pass
+    matches = await find_called(call.postgres, call.organization, query, limit)
+    shown = (
+        {"kind": match.kind, "id": match.id, "code": match.code, "name": match.name, "accountId": match.account_id}
+        for match in matches
+    )
+    return answer({"data": [{name: value for name, value in match.items() if value is not None} for match in shown]})

@@ -1,0 +1,27 @@
+"""The manifests of an archive, read back."""
+
+from services.archive.defects import BrokenArchiveError
+from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, manifest_of
+from services.archive.partition_counts import counts_of, partitions
+from services.archive.place import FilePlace
+
+
+def load(place: FilePlace, topic: str, partition: int) -> Manifest:
+    """What is kept of a partition. Raises: BrokenArchiveError, PlaceAwayError."""
+    path = f"{folder_of(topic, partition)}/{NAME}"
+    content = place.read(path)
+    if content is None:
+        raise BrokenArchiveError(place.shown(path), "is gone, or a first pass has not come to it")
+    return manifest_of(content, topic, partition, place.shown(path))
+
+
+def load_all(place: FilePlace) -> dict[str, list[Manifest]]:
+    """The manifests of every partition by topic, of which none is missing.
+
+    Raises: NoArchiveError, BrokenArchiveError, PlaceAwayError.
+    """
+    counts = counts_of(place)
+    return {
+        topic: [load(place, topic, partition) for partition in partitions(place, topic, counts[topic])]
+        for topic in TOPICS
+    }

@@ -1,0 +1,93 @@
+"""Corrections of an event, in a stream of its own: read, and appended to behind what was read; and what was
+corrected of an organization's usage, newest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from events.envelope import Envelope
+from events.facts.corrections import UsageCorrection
+from services.commands.correction_rules import LoggedUsage, latest, stream_of_usage
+from services.store.events import NewEvent, append, read_stream
+from services.store.generations import Generations
+from services.store.listing import Condition, all_placed
+from services.store.rows import COLUMNS, envelope_of
+
+#: The status that a correction gives its event -> the fact's type.
+TYPES = {"VOIDED": "UsageVoided", "AMENDED": "UsageAmended"}
+_OF_TYPE = f"SELECT {COLUMNS} FROM store.events e WHERE e.organization = $1 AND e.type = "
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """When, by whom and in which request something is corrected."""
+
+    now: datetime
+    actor: str | None
+    correlation: str | None
+
+
+async def correct(
+    connection: Any,
+    usage: LoggedUsage,
+    earlier: Sequence[Envelope],
+    fact: UsageCorrection | None,
+    author: Author,
+    generations: Generations,
+) -> Envelope | None:
+    """Append what was decided over the `earlier` corrections, and return the event's last one: this, or where nothing
+    was left to do (`fact` is None) the one that had done it before; None of an event that came as it is to be.
+
+    In a transaction under the organization's lock. Raises: StreamMovedError, RecordTooLargeError.
+    """
+    if fact is None:
+        return latest(earlier)
+    correction = NewEvent(
+        usage.organization,
+        stream_of_usage(usage.event_id),
+        len(earlier) + 1,
+        fact,
+        author.now,
+        usage.account_id,
+        usage.partition,
+        author.correlation,
+        actor=author.actor,
+    )
+    [envelope] = await append(connection, [correction], generations)
+    return envelope
+
+
+async def corrections_of(connection: Any, usage: LoggedUsage, generations: Generations) -> list[Envelope]:
+    """All corrections of the event until now, in their order."""
+    stream = stream_of_usage(usage.event_id)
+    events = await read_stream(connection, usage.organization, stream, generations.commands)
+    return [envelope for _, envelope in events]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A correction: its position in the event store, its account's partition, and its fact."""
+
+    position: int
+    partition: int
+    envelope: Envelope
+
+
+async def corrections(
+    connection: Any,
+    organization: str,
+    statuses: Sequence[str],
+    conditions: Sequence[Condition],
+    size: int,
+    generation: str,
+) -> list[Listed]:
+    """Up to `size` corrections that gave one of these statuses and fulfil the conditions on events `e`.
+
+    A look into the index for each type: however many there are, no more are read than are shown.
+    """
+    arguments: list[Any] = [organization]
+    rest = f"{all_placed(conditions, arguments)} ORDER BY e.position DESC LIMIT {size}"
+    parts = " UNION ALL ".join(f"({_OF_TYPE}'{TYPES[status]}'{rest})" for status in statuses)
+    rows = await connection.fetch(f"SELECT * FROM ({parts}) AS found ORDER BY position DESC LIMIT {size}", *arguments)
+    return [Listed(row["position"], row["partition"], envelope_of(row, generation)) for row in rows]

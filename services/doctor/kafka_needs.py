@@ -1,0 +1,198 @@
+"""What our processes need of Kafka: which of them must be allowed what (docs/servers.md lists it, and as which role
+each of them acts in Postgres), whether topics are there as they must be, and whether we may do what we have to.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from events.topics import (
+    BILL_LINES,
+    CATALOG,
+    CHECKPOINTS,
+    EVENTS,
+    NOTIFICATIONS,
+    TOPICS,
+    TREE_HEADS,
+    USAGE,
+    USAGE_REJECTED,
+    Topic,
+)
+from services.doctor.findings import Check, Report
+from services.kafka import Cluster, Password
+from services.kafka.asking import Asking, Metadata, Operation, TopicSeen
+from services.migrate.topic_settings import ExistingTopic, TopicMismatchError, mismatches
+from services.postgres import Role
+
+_MAKES_IT = "run `trueup migrate`, which makes it"
+RELAY_GROUP, INGEST_GROUP, PROJECTOR_GROUP = "trueup-relay", "trueup-ingest", "trueup-projector"
+_ALL = tuple(topic.name for topic in TOPICS)
+#: What an archive keeps, and so what is restored.
+ARCHIVED = (USAGE, EVENTS, CATALOG, TREE_HEADS)
+_MAKE = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
+Kind = Literal["topic", "group"]
+
+
+class Right(NamedTuple):
+    """What one process must be allowed, of a topic or group by the name that we call it."""
+
+    process: str
+    operation: Operation
+    kind: Kind
+    name: str
+
+
+#: Of those that need no more than these; the others read all, and ask how far the relay's group has come.
+_READS: dict[str, tuple[str, ...]] = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED, "webhooks": ()}
+#: Beside what all may: topics that a process writes, and the group that it is a member of.
+_WRITES = {
+    "api": (USAGE,),
+    "relay": (EVENTS, CATALOG, BILL_LINES, NOTIFICATIONS),
+    "ingest": (USAGE, USAGE_REJECTED, EVENTS),
+    "notary": (TREE_HEADS,),
+    "jobs": (CHECKPOINTS,),
+    "restore": ARCHIVED,
+}
+_GROUPS = {"relay": RELAY_GROUP, "ingest": INGEST_GROUP, "projector": PROJECTOR_GROUP}
+#: As which roles each acts. Commands act as the database's user.
+ROLES: dict[str, tuple[Role, ...]] = {
+    "migrate": (),
+    "api": (Role.API, Role.WATCH),
+    "relay": (Role.RELAY,),
+    "ingest": (Role.INGEST,),
+    "projector": (Role.PROJECTOR,),
+    "webhooks": (Role.WEBHOOKS,),
+    "notary": (),
+    "jobs": (),
+    "archive": (),
+    "restore": (),
+}
+PROCESSES = tuple(ROLES)
+#: Who asks nothing of Postgres.
+KAFKA_ALONE = frozenset({"notary", "archive", "restore"})
+
+
+def rights_of(process: str) -> Iterator[Right]:
+    """All that it must be allowed in Kafka."""
+    yield from (Right(process, Operation.READ, "topic", name) for name in _READS.get(process, _ALL))
+    if process not in _READS:
+        yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
+    if process in ("migrate", "restore"):
+        yield from (Right(process, operation, "topic", name) for operation in _MAKE for name in _ALL)
+    yield from (Right(process, Operation.WRITE, "topic", name) for name in _WRITES.get(process, ()))
+    if process in _GROUPS:
+        yield Right(process, Operation.READ, "group", _GROUPS[process])
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What topics must be: partitions by name, those that the store has recorded as made, and the largest record."""
+
+    partitions: Mapping[str, int]
+    made: frozenset[str]
+    record_bytes: int
+
+
+async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, wanted: Wanted) -> None:
+    """Each topic: is it there, with these partitions and settings?"""
+    for topic in TOPICS:
+        name = cluster.topic(topic.name)
+        if topic.name in metadata.hidden:
+            continue  # a right is missing; that is said where rights are
+        if topic.name not in metadata.topics:
+            lost = topic.name in wanted.made
+            says = "does not exist, but it did" if lost else "does not exist"
+            mend = 'see docs/operation.md, "What to do", before you make it anew' if lost else _MAKES_IT
+            report.wrong(Check.KAFKA_TOPIC, f"topic {name}", says, mend)
+            continue
+        await _examine(report, cluster, asking, topic, metadata.topics[topic.name], wanted)
+
+
+async def _examine(
+    report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: TopicSeen, wanted: Wanted
+) -> None:
+    about, count, is_right = f"topic {cluster.topic(topic.name)}", wanted.partitions[topic.name], True
+    if seen.partitions > count and topic.name in wanted.made:
+        says = f"has {seen.partitions} partitions, {count} for life: somebody added some"
+        report.note(Check.KAFKA_TOPIC, about, says, "tell publishers the right count; nothing is lost")
+    elif seen.partitions != count:
+        is_right = False
+        says, mend = f"has {seen.partitions} partitions, not {count}", _partitions_mend(topic, wanted)
+        report.wrong(Check.KAFKA_TOPIC, about, says, mend)
+    settings = await asking.settings(topic.name)
+    if settings is None:
+        report.not_tried(Check.KAFKA_TOPIC, about, f"{cluster.user} may not see its settings (DESCRIBE_CONFIGS)")
+        return
+    for mismatch in mismatches(
+        cluster, topic, ExistingTopic(seen.partitions, seen.replicas), settings, wanted.record_bytes
+    ):
+        is_right = False
+        report.wrong(Check.KAFKA_TOPIC, about, _words(mismatch), mismatch.how)
+    if is_right:
+        report.ok(Check.KAFKA_TOPIC, about, f"{seen.partitions} partitions, {seen.replicas} replicas, settings as due")
+
+
+def _partitions_mend(topic: Topic, wanted: Wanted) -> str:
+    if topic.name in wanted.made:
+        return 'it was made anew: see docs/operation.md, "What to do"'
+    if topic.partitions is not None:
+        return "delete it if nothing is in it, and run `trueup migrate`"
+    return "set TRUEUP_PARTITIONS to what it has, or delete it if nothing is in it, and run `trueup migrate`"
+
+
+def _words(mismatch: TopicMismatchError) -> str:
+    return f"{mismatch.values['what']} is {mismatch.values['found']} but must be {mismatch.values['wanted']}"
+
+
+async def examine_rights(
+    report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, processes: Iterable[str]
+) -> None:
+    """Every right of these processes that the cluster does not give us, one line for each topic or group."""
+    missing: dict[tuple[str, str], dict[Operation, list[str]]] = defaultdict(lambda: defaultdict(list))
+    wanted = [right for process in processes for right in rights_of(process)]
+    allowed = await _allowed_of(asking, metadata, wanted)
+    for right in wanted:
+        may = allowed[right.kind, right.name]
+        if may is not None and right.operation not in may:
+            missing[right.kind, right.name][right.operation].append(right.process)
+    for (kind, name), operations in sorted(missing.items()):
+        shown = cluster.topic(name) if kind == "topic" else cluster.group(name)
+        who = ", ".join(f"{operation.name} ({', '.join(of)})" for operation, of in sorted(operations.items()))
+        report.wrong(
+            Check.KAFKA_RIGHT,
+            f"{kind} {shown}",
+            f"{cluster.user} may not {who}",
+            _give(cluster, kind, shown, operations),
+        )
+    if None in allowed.values():
+        report.not_tried(
+            Check.KAFKA_RIGHT, "cluster", "it does not tell what we may; docs/servers.md lists what we must"
+        )
+    elif not missing:
+        report.ok(Check.KAFKA_RIGHT, "cluster", f"{cluster.user} may do what {', '.join(processes)} must")
+
+
+async def _allowed_of(
+    asking: Asking, metadata: Metadata, wanted: Iterable[Right]
+) -> dict[tuple[str, str], frozenset[Operation] | None]:
+    """What we may do with each topic or group. A topic that does not exist is not asked about: it is told elsewhere."""
+    allowed: dict[tuple[str, str], frozenset[Operation] | None] = {}
+    for right in wanted:
+        if (right.kind, right.name) in allowed:
+            continue
+        if right.kind == "topic":
+            topic = metadata.topics.get(right.name)
+            none: frozenset[Operation] = frozenset() if right.name in metadata.hidden else frozenset(Operation)
+            allowed[right.kind, right.name] = topic.may if topic else none
+        elif metadata.topics:  # a cluster that has no groups yet makes its own table of them when it is asked for one
+            allowed[right.kind, right.name] = await asking.allowed_of_group(right.name)
+        else:
+            allowed[right.kind, right.name] = frozenset(Operation)
+    return allowed
+
+
+def _give(cluster: Cluster, kind: str, name: str, operations: Iterable[Operation]) -> str:
+    who = cluster.login.username if isinstance(cluster.login, Password) else "PRINCIPAL"
+    options = " ".join(f"--operation {operation.name.title().replace('_', '')}" for operation in sorted(operations))
+    return f"kafka-acls.sh --bootstrap-server {cluster} --add --allow-principal User:{who} {options} --{kind} {name}"

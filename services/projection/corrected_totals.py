@@ -1,0 +1,169 @@
+"""Events that were voided or amended, taken out of the totals that hold them already (decision 32).
+
+It comes after all else of a poll is folded: then memory holds every record below the poll's end, and what a correction
+leaves is a function of the log up to there, however polls were cut.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from events.codec import decode
+from events.envelope import Envelope
+from events.facts.corrections import UsageAmended, UsageCorrection
+from events.sources import Origins
+from projections.aggregates import Contribution, DayState
+from projections.corrections import NOTHING, Corrected, CorrectedFold, corrections_of, day_of, put_in, taken_out
+from projections.readmodels import columns, facts, usage_totals
+from projections.readmodels.facts import FactRow
+from projections.usage import CellKey, MeterPlan
+from services.kafka import LogReader
+from services.projection.taking import Decoded
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState
+from services.readside.past.logged_usage import usage_between
+
+
+def corrections_in(decoded: Decoded) -> list[Envelope]:
+    """The facts of a poll that correct usage, in order."""
+    return [envelope for _, _, envelope, _ in decoded.facts if isinstance(envelope.data, UsageCorrection)]
+
+
+async def known_corrections(
+    connection: Any, partition: int, organizations: Iterable[str], unwritten: Sequence[FactRow]
+) -> dict[int, Corrected]:
+    """All corrections of these organizations that were folded of a partition: written ones, then unwritten ones."""
+    wanted = set(organizations)
+    rows = await connection.fetch(facts.CORRECTIONS, partition, sorted(wanted))
+    records = [bytes(row["record"]) for row in rows]
+    records += [row.record for row in unwritten if row.organization in wanted and row.type in facts.CORRECTING]
+    return corrections_of(map(decode, records))
+
+
+Ranges = dict[CellKey, tuple[int, int]]
+
+
+async def written_ranges(connection: Any, keys: Iterable[CellKey]) -> Ranges:
+    """The first and last offset of these totals, as far as they are written."""
+    rows = await connection.fetch(usage_totals.OFFSETS, *columns(list(keys), 4))
+    return {tuple(row)[:4]: (row["first_offset"], row["last_offset"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Correcting:
+    """What totals of a partition are corrected with. `passing_over` are aggregations that are derived anew instead;
+    `ranges` tells of totals what `written_ranges` does.
+    """
+
+    reader: LogReader
+    ranges: Callable[[Collection[CellKey]], Awaitable[Ranges]]
+    partition: int
+    origins: Origins
+    plans: Mapping[str, MeterPlan]
+    cache: FamilyCache
+    passing_over: Set[str]
+
+    async def correct(self, corrections: Iterable[Envelope]) -> set[CellKey]:
+        """Apply facts that the families in memory have evolved by; returns which totals changed.
+
+        A total's state mostly tells what it is without an event, or with another one. Where it does not, such as a
+        greatest value that goes, the total is added up again from the log, once all facts are applied.
+        """
+        touched = set[CellKey]()
+        #: Totals to add up again, and the log offset of the last event that was corrected in each.
+        again: dict[CellKey, int] = {}
+        for envelope in corrections:
+            fact, family = envelope.data, self.cache.of_account(envelope.account or "")
+            assert isinstance(fact, UsageCorrection) and family is not None, "a fact's family is in memory"
+            event, plan = family.corrections[fact.log_offset], self.plans.get(fact.meter_id)
+            if plan is None:
+                continue
+            for key, gone in self._keyed(event, event.adds(plan, fact.was)):
+                state = family.total(key)
+                assert state is not None, "what is taken out was added before"
+                after = None if key in again else taken_out(plan.functions[key[1]], state, gone)
+                self._restate(family, key, fact.log_offset, state, after, again)
+                touched.add(key)
+            if not isinstance(fact, UsageAmended):
+                continue
+            for key, added in self._keyed(event, event.adds(plan, fact.now)):
+                state = family.total(key)
+                if state is None:
+                    family.restate(key, added, fact.log_offset)
+                else:
+                    after = None if key in again else put_in(plan.functions[key[1]], state, added)
+                    self._restate(family, key, fact.log_offset, state, after, again)
+                touched.add(key)
+        if again:
+            for start, end, keys in self._merged(again, await self.ranges(again.keys())):
+                await self._add_up_again(start, end, keys, again)
+        return touched
+
+    def _keyed(self, event: Corrected, parts: Iterable[Contribution]) -> Iterator[tuple[CellKey, DayState]]:
+        day = day_of(event, self.cache.zones)
+        for aggregation_id, segment, value in parts:
+            if aggregation_id not in self.passing_over:
+                yield (event.account, aggregation_id, segment, day), value
+
+    @staticmethod
+    def _restate(
+        family: FamilyState,
+        key: CellKey,
+        offset: int,
+        before: DayState,
+        after: DayState | None,
+        again: dict[CellKey, int],
+    ) -> None:
+        """Put the state `after` a correction of the event at this offset there; None: the total is to be added up
+        again.
+        """
+        if after is None:
+            again[key] = offset
+        family.restate(key, before if after is None else after, offset)
+
+    def _merged(self, keys: Iterable[CellKey], written: Ranges) -> Iterator[tuple[int, int, list[CellKey]]]:
+        """Ranges of the log that the totals' own offsets name, written or not, those that overlap as one."""
+        overlapping: list[CellKey] = []
+        start = end = 0
+        for first, last, key in sorted((*self._range(key, written), key) for key in keys):
+            if overlapping and first >= end:
+                yield start, end, overlapping
+                overlapping = []
+            start, end = (start, max(end, last + 1)) if overlapping else (first, last + 1)
+            overlapping.append(key)
+        if overlapping:
+            yield start, end, overlapping
+
+    def _range(self, key: CellKey, written: Ranges) -> tuple[int, int]:
+        first, last = self._family(key).offsets[key]
+        before = written.get(key, (first, last))
+        return min(first, before[0]), max(last, before[1])
+
+    async def _add_up_again(
+        self, start: int, end: int, keys: Sequence[CellKey], corrected: Mapping[CellKey, int]
+    ) -> None:
+        accounts, aggregations = {key[0] for key in keys}, {key[1] for key in keys}
+        corrections: dict[int, Corrected] = {}
+        for key in keys:
+            corrections |= self._family(key).corrections
+        plans = {meter_id: _only(plan, aggregations) for meter_id, plan in self.plans.items()}
+        fold = CorrectedFold(corrections, plans, self.cache.zones)
+        usage = usage_between(self.reader, self.partition, start, end, accounts, self.origins)
+        async with aclosing(usage) as polls:
+            async for logged in polls:
+                values = {usage.offset: usage.value for usage in logged}
+                fold.fold(list(values), [usage.record for usage in logged], values.__getitem__)
+        cells = fold.cells()
+        for key in keys:
+            self._family(key).restate(key, cells[key].day_state() if key in cells else NOTHING, corrected[key])
+
+    def _family(self, key: CellKey) -> FamilyState:
+        family = self.cache.of_account(key[0])
+        assert family is not None, "a family with a correction stays in memory"
+        return family
+
+
+def _only(plan: MeterPlan, aggregations: Set[str]) -> MeterPlan:
+    sums = tuple(sum for sum in plan.sums if sum[0] in aggregations)
+    return plan._replace(sums=sums, others=tuple(other for other in plan.others if other.id in aggregations))

@@ -1,0 +1,52 @@
+"""What a statement needs beside its bill: accounts, products and configuration, as they were when it was issued."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from events.facts.bills import BillIssued
+from events.resources.statements import StatementConfig
+from projections.resources import Resources
+from services.billing.bill_document import referred_ids
+from services.billing.life import BillLife
+from services.commands.table import KINDS
+from services.personal.keyring import Keyring
+from services.personal.opening import opened_documents
+from services.statement.making import statement_of
+from services.statement.statement import Statement
+from services.store.conditions import OF_BILL
+from services.store.rows import COLUMNS, envelope_of
+from services.store.view import CONFIG
+
+_ISSUED_AT = f"SELECT position FROM store.events WHERE organization = $1 AND {OF_BILL} AND type = 'BillIssued'"
+#: Of streams $2: what happened up to position $3 and, in the stream $4, at least what came first.
+_HISTORY = f"""
+SELECT {COLUMNS} FROM store.events
+WHERE organization = $1 AND stream = ANY($2) AND (position <= $3 OR stream = $4 AND version = 1) ORDER BY position
+"""
+_NOW = 2**63 - 1
+_KIND, _NAMED = KINDS["statementConfig"], ("account", "product")
+
+
+async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyring: Keyring) -> Statement:
+    """The statement of a bill, `bill` being what it bills or would bill now.
+
+    What it says of accounts, products and the seller is what was so when it was issued, so that it never changes; of a
+    bill that was issued before the first configuration, as that has it. What was forgotten since, it has no more.
+    """
+    organization, pending = life.organization, life.pending is not None
+    issued_at = _NOW if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)
+    config_id = _KIND.single_id(organization)
+    configured = f"{_KIND.name}-{config_id}"
+    streams = [CONFIG, configured, *_streams(referred_ids([bill]))]
+    resources = Resources(organization)
+    rows = await connection.fetch(_HISTORY, organization, streams, issued_at, configured)
+    opened = await opened_documents(connection, organization, keyring, [row["data"] for row in rows])
+    for row, data in zip(rows, opened, strict=True):
+        resources.evolve(envelope_of({**row, "data": data}, ""))
+    config = _KIND.held(resources).get(config_id)
+    body: StatementConfig | None = None if config is None else config.body
+    return statement_of(bill, resources, body, pending=pending)
+
+
+def _streams(ids: Iterable[str]) -> list[str]:
+    return [f"{kind}-{id}" for id in ids for kind in _NAMED]

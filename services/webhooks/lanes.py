@@ -1,0 +1,207 @@
+"""What sends webhooks: told by Postgres, and looking when something is to be tried again.
+
+Each destination has a lane of its own, which takes a few deliveries at a time; so one that never answers holds up its
+own and no other's. Lanes claim what they send in Postgres (`claims.py`): several processes share the work, and what a
+killed one had taken is another's a moment later.
+"""
+
+import asyncio
+import math
+import time
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from services.concurrency import cancel_all, first_of
+from services.failures import Passing
+from services.outage import Outage
+from services.personal.keyring import NoPersonalKeyError, WrongPersonalKeyError
+from services.personal.opening import opened_documents
+from services.postgres import Postgres, Role
+from services.postgres.ringing import ring_when_told
+from services.sight.metrics import ATTEMPT, DELIVERED_AFTER, OPEN, SENDING
+from services.sight.pulse import PULSE
+from services.webhooks.claims import Claim, Claims, Key, Outcome
+from services.webhooks.destinations import CHANNEL
+from services.webhooks.kept_secrets import good_secrets
+from services.webhooks.pauses import OPEN_MOST, OURS
+from services.webhooks.rules import WebhookRules
+from services.webhooks.sealing import CannotOpenError
+from services.webhooks.sending import Sender
+from services.webhooks.signing import headers_of
+
+log = structlog.get_logger(__name__)
+
+#: Attempts at once to one destination, and to one whose last attempt failed; and of the whole process.
+AT_ONCE, AT_ONCE_FAILING, AT_ONCE_IN_ALL = 4, 1, 1_000
+#: A notification may be lost with its connection; looking this often bounds what that costs.
+LOOK_SECONDS = 30.0
+#: What is told in this time is one look.
+GATHER_SECONDS = 0.02
+#: Attempts that are on their way when the process is asked to end have so long.
+GRACE_SECONDS = 3.0
+#: A claim outlasts its attempt by so much: what has ended is said by then.
+LEASE_MARGIN = timedelta(seconds=5)
+#: How often old deliveries are given up or forgotten, and open ones counted.
+FORGET_SECONDS, COUNT_SECONDS = 3_600.0, 10.0
+
+
+class _Lane:
+    """What is sent to one destination."""
+
+    def __init__(self) -> None:
+        self.poked = asyncio.Event()
+        self.width = AT_ONCE
+
+
+class Webhooks:
+    """`run` until cancelled; several processes may. `kept`: for how long deliveries that ended are listed."""
+
+    def __init__(self, postgres: Postgres, sender: Sender, rules: WebhookRules, kept: timedelta) -> None:
+        self._postgres, self._sender, self._rules, self._kept = postgres, sender, rules, kept
+        self._claims = Claims(postgres, timedelta(seconds=rules.reach.seconds) + LEASE_MARGIN)
+        self._lanes: dict[Key, _Lane] = {}
+        self._tasks = set[asyncio.Task[None]]()
+        self._woken, self._running = asyncio.Event(), 0
+        self._forgotten, self._counted = -math.inf, -math.inf
+        self._failed: BaseException | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; what is being sent then is ended first. Raises: what passes, and what does not."""
+        ringing = asyncio.create_task(ring_when_told(self._postgres.url, Role.WEBHOOKS, {CHANNEL: self._woken}))
+        try:
+            while not stop.is_set() and self._failed is None:
+                self._woken.clear()
+                if ringing.done():
+                    ringing.result()
+                await self._look()
+                PULSE.went_round()
+                await first_of(await self._pause(), self._woken, stop, futures=[ringing])
+                await first_of(GATHER_SECONDS, stop)
+            await self._finish()
+        finally:
+            await cancel_all((ringing, *self._tasks))
+        if self._failed is not None:
+            raise self._failed
+
+    async def _finish(self) -> None:
+        """What is on its way has a moment: what is answered by then nobody has to send again."""
+        for lane in self._lanes.values():
+            lane.width = 0
+            lane.poked.set()
+        if self._tasks and self._failed is None:
+            await asyncio.wait(self._tasks, timeout=GRACE_SECONDS)
+
+    async def _look(self) -> None:
+        if time.monotonic() - self._forgotten > FORGET_SECONDS:
+            more = any([await self._claims.give_up(OPEN_MOST), await self._claims.forget(self._kept)])
+            self._forgotten = -math.inf if more else time.monotonic()
+        for key in await self._claims.due():
+            if (lane := self._lanes.get(key)) is not None:
+                lane.poked.set()
+            elif self._running < AT_ONCE_IN_ALL:
+                lane = self._lanes[key] = _Lane()
+                task = asyncio.create_task(self._serve(key, lane))
+                self._tasks.add(task)
+                task.add_done_callback(self._ended)
+        if time.monotonic() - self._counted < COUNT_SECONDS:
+            return
+        self._counted = time.monotonic()
+        counts = await self._claims.counts()
+        for status in ("PENDING", "WAITING"):
+            OPEN.labels(status.lower()).set(counts.get(status, 0))
+
+    async def _pause(self) -> float:
+        seconds = await self._claims.next_in()
+        return LOOK_SECONDS if seconds is None else min(max(seconds, GATHER_SECONDS), LOOK_SECONDS)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed = error
+        self._woken.set()
+
+    async def _serve(self, key: Key, lane: _Lane) -> None:
+        """Send what is due to the destination, until nothing is."""
+        attempts = set[asyncio.Task[None]]()
+        try:
+            while True:
+                lane.poked.clear()
+                room = min(lane.width - len(attempts), AT_ONCE_IN_ALL - self._running)
+                for claim in await self._claims.take(key, room) if room > 0 else ():
+                    attempts.add(asyncio.create_task(self._attempt(claim, lane)))
+                if not attempts:
+                    return
+                await first_of(LOOK_SECONDS, lane.poked, futures=_any_of(attempts))
+                for done in [attempt for attempt in attempts if attempt.done()]:
+                    attempts.discard(done)
+                    done.result()
+        finally:
+            del self._lanes[key]
+            await cancel_all(attempts)
+
+    async def _attempt(self, claim: Claim, lane: _Lane) -> None:
+        started = time.monotonic()
+        self._running += 1
+        SENDING.inc()
+        try:
+            outcome = await self._send(claim)
+        finally:
+            self._running -= 1
+            SENDING.dec()
+        if lane.width:
+            lane.width = AT_ONCE if outcome.error is None else AT_ONCE_FAILING
+        became = await self._say(claim, outcome)
+        ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
+        about = {"organization": claim.key[0], "webhook": claim.key[1], "delivery": claim.id}
+        if outcome.error is None:
+            DELIVERED_AFTER.observe(max(0.0, time.time() - claim.since))
+            log.debug("webhook_delivered", attempts=claim.attempt, **about)
+        elif became == "DEAD":
+            log.warning("webhook_given_up", attempts=claim.attempt, why=outcome.error, **about)
+        else:
+            log.info("webhook_not_delivered", attempts=claim.attempt, why=outcome.error, **about)
+
+    async def _send(self, claim: Claim) -> Outcome:
+        try:
+            async with self._postgres.connection() as connection:
+                secrets = await good_secrets(connection, *claim.key, self._rules.sealer)
+                [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
+        except CannotOpenError as error:
+            log.error("webhook_secret_not_opened", error=str(error), webhook=claim.key[1])
+            return _unsigned("its secret cannot be opened: rotate it, or have the operator set the key")
+        except (NoPersonalKeyError, WrongPersonalKeyError) as error:
+            log.error("webhook_not_opened", error=str(error), webhook=claim.key[1])
+            return Outcome(None, "what is personal in it cannot be opened: have the operator set the key", is_ours=True)
+        if not secrets:
+            return _unsigned("it has no secret: rotate it")
+        try:
+            headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
+            return await self._sender.attempt(claim.url, headers, body)
+        except Exception as error:  # whatever a receiver makes of an attempt ends that attempt, and no other
+            log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
+            return Outcome(None, f"the attempt broke off here: {type(error).__name__}")
+
+    async def _say(self, claim: Claim, outcome: Outcome) -> str:
+        """What it came to, again and again while Postgres is away, as long as the claim may be ours."""
+        outage = Outage("webhook_not_written", delivery=claim.id)
+        until = time.monotonic() + LEASE_MARGIN.total_seconds()
+        while True:
+            try:
+                became = await self._claims.end(claim, outcome)
+            except Passing as error:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(outage.met(error))
+            else:
+                outage.over()
+                return became
+
+
+def _unsigned(why: str) -> Outcome:
+    """Nothing can be signed for the destination, so all that it is to be sent waits."""
+    return Outcome(None, why, retry_after=OURS, is_ours=True)
+
+
+def _any_of(attempts: set[asyncio.Task[None]]) -> list["asyncio.Future[None]"]:
+    return list(attempts)

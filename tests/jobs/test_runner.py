@@ -1,0 +1,129 @@
+"""What the runner of all jobs promises, whatever a job is: whose turn it is, what interrupts, and what ends it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from services.failures import Passing
+from services.jobs import runner
+from services.jobs.locks import JobLocks
+from services.jobs.runner import JobRunner
+from services.jobs.table import Job, JobTable
+from services.postgres import Postgres
+from services.postgres.locks import Lock
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+class Shop:
+    """Open jobs of organizations, and what was made of them: stands for their table, and for who carries them out."""
+
+    lock = Lock.EXPORT_JOB
+    url = "postgresql://nowhere"
+
+    def __init__(self, *organizations: str) -> None:
+        self.jobs = [
+            Job(organization, f"{organization}-{number}", number, 1, "PENDING", {}, NOW, NOW, None)
+            for number, organization in enumerate(organizations)
+        ]
+        self.begun, self.looks = list[str](), 0
+        #: When jobs may end; what one raises, once, by its id, or its lock, by its number; what another process has.
+        self.free, self.errors, self.foreign = asyncio.Event(), dict[str | int, Exception](), set[int]()
+
+    async def open(self, _: Any) -> list[Job]:
+        self.looks += 1
+        return sorted(self.jobs, key=lambda job: job.organization)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[None]:
+        yield
+
+    @asynccontextmanager
+    async def holding(self, sequence: int) -> AsyncIterator[bool]:
+        if error := self.errors.pop(sequence, None):
+            raise error
+        yield sequence not in self.foreign
+
+    async def carry_out(self, job: Job) -> None:
+        self.begun.append(job.id)
+        if error := self.errors.pop(job.id, None):
+            raise error
+        await self.free.wait()
+        self.jobs.remove(job)
+
+    def runner(self, at_once: int) -> JobRunner[Job]:
+        table, every = cast("JobTable[Job]", self), cast("Postgres", self)
+        return JobRunner(table, every, self.carry_out, "export", at_once)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for but what is told."""
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.0,))
+
+
+@asynccontextmanager
+async def running(shop: Shop, at_once: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["asyncio.Task[None]"]:
+    monkeypatch.setattr(JobLocks, "holding", lambda _, sequence: shop.holding(sequence))
+    task = asyncio.create_task(shop.runner(at_once).run())
+    try:
+        await settled()
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def settled() -> None:
+    """All that needs no time is done."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+async def test_so_many_organizations_at_once_and_the_jobs_of_each_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("a", "b", "c", "a")
+    async with running(shop, 2, monkeypatch):
+        assert shop.begun == ["a-0", "b-1"]
+        shop.free.set()
+        await settled()
+        assert not shop.jobs and shop.begun.index("a-3") > 1 and sorted(shop.begun) == ["a-0", "a-3", "b-1", "c-2"]
+
+
+async def test_what_passes_interrupts_one_organization_and_its_jobs_are_taken_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop("a", "a", "b")
+    shop.free.set()
+    shop.errors["a-0"] = Passing("away")
+    async with running(shop, 2, monkeypatch):
+        assert shop.begun == ["a-0", "b-2", "a-0", "a-1"] and not shop.jobs
+
+
+async def test_a_job_whose_lock_could_not_be_taken_is_taken_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("a")
+    shop.free.set()
+    shop.errors[0] = Passing("the session of the locks is lost")
+    async with running(shop, 2, monkeypatch):
+        assert (shop.begun, shop.looks) == (["a-0"], 3)
+
+
+async def test_there_is_no_hurry_about_what_another_process_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("a", "a")
+    shop.foreign |= {0, 1}
+    async with running(shop, 2, monkeypatch):
+        assert (shop.begun, shop.looks) == ([], 1)
+
+
+async def test_a_bug_ends_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("a", "b")
+    shop.errors["b-1"] = AssertionError("a bug")
+    async with running(shop, 2, monkeypatch) as task:
+        with pytest.raises(ExceptionGroup) as ended:
+            async with asyncio.timeout(30):
+                await task
+    assert [str(error) for error in ended.value.exceptions] == ["a bug"]
