@@ -77,10 +77,8 @@ async def left_behind(store: Store, receiver: Receiver) -> set[str]:
     """What there is of deliveries that nobody has said the end of, and of others."""
     came, left = {one.id for one in receiver.got}, {"whole"}
     async with store.postgres.connection() as connection:
-        found = [
-            one for path in PATHS for one in await page_of_deliveries(connection, store.organization, path, [], 999)
-        ]
-    for one in found:
+        pages = [await page_of_deliveries(connection, store.organization, path, [], 999) for path in PATHS]
+    for one in chain(*pages):
         if one.status in ("DELIVERED", "DEAD") and one.id not in came:
             left.add("ended and not sent")
         elif one.status == "PENDING" and one.last_attempt and one.last_status is None:
