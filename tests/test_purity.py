@@ -81,7 +81,7 @@ ACTING = {
     "sight": all_but("traceparent"),
     "simulate": all_but(
         *("compare", "configured", "entities", "filing", "judging", "memory_held", "memory_ingest", "naming"),
-        *("player", "story", "telling", "values", "yaml_lines"),
+        *("naming_fields", "player", "story", "telling", "values", "yaml_lines"),
     ),
     "statement": only("as_issued", "spreadsheet"),
     "status": all_but("shown"),
