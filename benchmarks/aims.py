@@ -175,6 +175,11 @@ def exported(lines: str) -> tuple[Row, Row, Row]:
     )
 
 
+def alert_behind() -> Row:
+    """How far an alert comes behind what it is about."""
+    return most("alert behind its balance's row, 50 a second: 99 %, ms", "<= 1,000", 1_000, at("p99_ms"))
+
+
 def held_usage(records: str) -> tuple[Row, Row]:
     """So many records that came before their accounts."""
 

@@ -5,6 +5,7 @@ from statistics import median
 from benchmarks.aims import (
     Program,
     Row,
+    alert_behind,
     at,
     beside,
     bill_runs,
@@ -131,6 +132,7 @@ PROGRAMS = (
         ),
     ),
     Program("bill_run", "--accounts 10000 --processes 2", "--accounts 300 --processes 2", 2_400, bill_runs("10,000")),
+    Program("alerting", "", "--accounts 100 --rate 20", 600, (alert_behind(),)),
     Program("exporting", "--lines 100000", "--lines 4000", 900, exported("100,000")),
     Program("holding", "--records 100000", "--records 5000", 900, held_usage("100,000")),
     Program("correcting", "", "--ids 1000000", 600, found_by_id("10 M")),

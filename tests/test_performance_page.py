@@ -48,6 +48,7 @@ FOUND: dict[str, Any] = {
         for name in ("Quix Streams, windowed sum", "eventsourcing, append", "eventsourcing, replay")
     },
     "bill_run": {"accounts_per_second": 100.0, "rss_mb": [50.0, 50.0, 51.0]},
+    "alerting": {"p99_ms": 200.0},
     "exporting": [
         {"name": name, "rows_per_second": 9_000, "rss_mb": [90.0, 95.0, 99.0]}
         for name in ("bill-lines, csv", "bill-lines, parquet", "journal, parquet")
