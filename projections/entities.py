@@ -12,6 +12,7 @@ from events.facts.commitments import (
     CommitmentCancelled,
     CommitmentCreated,
     CommitmentToppedUp,
+    CommitmentUpdated,
 )
 from events.facts.resources import (
     AccountCreated,
@@ -30,6 +31,7 @@ from events.resources.plan_groups import PlanGroup
 #: A position above every one of an event store: what is only supposed was created last.
 SUPPOSED = 2**62
 R = TypeVar("R", bound=Resource)
+E = TypeVar("E", bound="Entity[Any]")
 F = TypeVar("F", Plan, PlanTemplate, PlanGroup)
 S = TypeVar("S", bound=BalanceSchedule)
 
@@ -53,6 +55,11 @@ class Entity(Generic[R]):
     created_by: str | None = field(default=None, kw_only=True)
     modified_by: str | None = field(default=None, kw_only=True)
 
+    @classmethod
+    def beginning(cls, fact: Any) -> dict[str, Any]:
+        """What its first fact gives it beside the body, by attribute."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class AccountEntity(Entity[Account]):
@@ -65,6 +72,10 @@ class AccountEntity(Entity[Account]):
     partition: int
     timezone: str
     forgotten: datetime | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def beginning(cls, fact: AccountCreated) -> dict[str, Any]:
+        return {"root_id": fact.root_id, "partition": fact.partition, "timezone": fact.timezone}
 
 
 class Dated(NamedTuple):
@@ -84,6 +95,11 @@ class PlanEntity(Entity[F]):
 
     standing_charges: tuple[Dated, ...]
     minimum_spends: tuple[Dated, ...]
+
+    @classmethod
+    def beginning(cls, fact: ResourceCreated[F]) -> dict[str, Any]:
+        standing, minimum = (Dated(date.min, fee) for fee in (fact.body.standing_charge, fact.body.minimum_spend))
+        return {"standing_charges": (standing,), "minimum_spends": (minimum,)}
 
     def with_fees(self, fact: FeesChanged[F]) -> "PlanEntity[F]":
         """What an update makes of it; an amount that changes without a day is a correction of all that was."""
@@ -108,11 +124,23 @@ def _changed(
 
 @dataclass(frozen=True, slots=True)
 class CommitmentEntity(Entity[Commitment]):
-    """A commitment with its top-ups (oldest first), its cancellation, and, of a MINIMUM, its fact's billing grid."""
+    """A commitment with its top-ups, its cancellation, of a MINIMUM its fact's billing grid, and the amounts that were
+    agreed before they were amended; top-ups and amounts oldest first."""
 
     top_ups: tuple[CommitmentToppedUp, ...] = ()
     cancellation: CommitmentCancelled | None = None
     grid: BillingGrid | None = None
+    amounts: tuple[Decimal, ...] = ()
+
+    def amended(self, fact: CommitmentUpdated) -> "CommitmentEntity":
+        """What an update makes of it."""
+        before = self.body.amount
+        amounts = self.amounts if fact.body.amount == before else (*self.amounts, before)
+        return replace(self, body=fact.body, grid=fact.grid, amounts=amounts)
+
+    @classmethod
+    def beginning(cls, fact: CommitmentCreated) -> dict[str, Any]:
+        return {"grid": fact.grid}
 
 
 class ScheduleTerm(NamedTuple):
@@ -131,6 +159,10 @@ class ScheduleEntity(Entity[S]):
 
     terms: tuple[ScheduleTerm, ...]
     ended: date | None = None
+
+    @classmethod
+    def beginning(cls, fact: ResourceCreated[S]) -> dict[str, Any]:
+        return {"terms": (ScheduleTerm(date.min, fact.body),)}
 
     def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
         """The schedule with other terms from a day on, whatever was to hold there."""
@@ -162,8 +194,8 @@ class BalanceEntity(Entity[Balance]):
         return replace(self, folded=envelope.sequence, schedules=schedules)
 
 
-def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:
-    return envelope.sequence, envelope.sequence, envelope.time, envelope.time
+#: What money stands in and is drawn from: of it alone settlement derives how it stands.
+Fund = CommitmentEntity | BalanceEntity
 
 
 def touched(entity: Any, envelope: Envelope) -> Any:
@@ -174,24 +206,9 @@ def touched(entity: Any, envelope: Envelope) -> Any:
     return replace(entity, version=fact.version, **stamps)
 
 
-def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
-    """The entity that a fact creates, with who did it."""
-    body: Any = fact.body
-    arguments = (fact.id, fact.version, body, *_at(envelope))
-    by_whom: dict[str, Any] = {"created_by": envelope.actor, "modified_by": envelope.actor}
-    match body:
-        case Account():
-            assert isinstance(fact, AccountCreated)
-            return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone, **by_whom)
-        case Plan() | PlanTemplate() | PlanGroup():
-            first = ((Dated(date.min, body.standing_charge),), (Dated(date.min, body.minimum_spend),))
-            return PlanEntity(*arguments, *first, **by_whom)
-        case Commitment():
-            assert isinstance(fact, CommitmentCreated)
-            return CommitmentEntity(*arguments, grid=fact.grid, **by_whom)
-        case Balance():
-            return BalanceEntity(*arguments, **by_whom)
-        case BalanceSchedule():
-            return ScheduleEntity(*arguments, (ScheduleTerm(date.min, body),), **by_whom)
-        case _:
-            return Entity(*arguments, **by_whom)
+def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured, of: type[E]) -> E:
+    """The entity that a fact creates, of the class that its kind has, with who did it."""
+    at: dict[str, Any] = dict.fromkeys(("position", "folded"), envelope.sequence)
+    at |= dict.fromkeys(("created", "modified"), envelope.time)
+    at |= dict.fromkeys(("created_by", "modified_by"), envelope.actor)
+    return of(id=fact.id, version=fact.version, body=fact.body, **at, **of.beginning(fact))

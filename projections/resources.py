@@ -4,9 +4,10 @@ One fold for all: the ingest worker, the projector, the bill run, `simulate` and
 holds no money and no usage. A deleted commitment is gone, as if it had never been.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from events.envelope import Envelope
 from events.facts.clock import ClockTicked
@@ -27,13 +28,12 @@ from events.facts.resources import (
     ResourceFact,
     ResourceUpdated,
 )
-from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.accounts import AccountPlan, Contract
 from events.resources.automation import AutomaticTopUp, ThresholdBilling
-from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
+from events.resources.balances import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
-from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.notifications import NotificationConfiguration
 from events.resources.organization import (
@@ -65,7 +65,10 @@ _OF_FAMILY = {"of_family": True}
 
 @dataclass(slots=True)
 class Resources:
-    """Everything of one organization, by id. `clock` is its latest tick of a test clock, if it has one."""
+    """Everything of one organization, by id. `clock` is its latest tick of a test clock, if it has one.
+
+    A kind of resource is an attribute here: its type says under which body and with which history.
+    """
 
     organization: str
     config: Entity[OrganizationConfig] | None = None
@@ -140,15 +143,14 @@ class Resources:
             case (AccountForgotten() | CommitmentToppedUp() | CommitmentCancelled() | BalanceTransacted()) as fact:
                 self._add(envelope, fact)
             case ResourceCreated() as fact:
-                self._of(fact)[fact.id] = created(envelope, fact)
+                self._of(fact)[fact.id] = created(envelope, fact, ENTITIES[type(fact.body)])
                 if isinstance(fact.body, BalanceSchedule):
                     self._note_schedule(envelope, fact.body.balance_id)
             case FeesChanged() as fact:
                 plans = self._of(fact)
                 plans[fact.id] = touched(plans[fact.id], envelope).with_fees(fact)
             case CommitmentUpdated() as fact:
-                commitment = touched(self.commitments[fact.id], envelope)
-                self.commitments[fact.id] = replace(commitment, body=fact.body, grid=fact.grid)
+                self.commitments[fact.id] = touched(self.commitments[fact.id], envelope).amended(fact)
             case (BalanceScheduleUpdated() | BalanceScheduleDeleted()) as fact:
                 self._change_schedule(envelope, fact)
             case ResourceUpdated() as fact:
@@ -196,7 +198,7 @@ class Resources:
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
         if self.config is None:
-            return created(envelope, fact)
+            return created(envelope, fact, Entity)
         return replace(touched(self.config, envelope), body=fact.body)
 
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
@@ -212,38 +214,18 @@ def together(catalog: Resources, own: Resources, clock: datetime | None) -> Reso
     return replace(catalog, clock=clock, **{kind: getattr(own, kind) for kind in _FAMILY_KINDS})
 
 
-#: By the body of a kind, the attribute of `Resources` that holds its entities.
-ATTRIBUTES: dict[type[Resource], str] = {
-    Product: "products",
-    Meter: "meters",
-    Aggregation: "aggregations",
-    CompoundAggregation: "compound_aggregations",
-    PlanTemplate: "plan_templates",
-    Plan: "plans",
-    Pricing: "pricings",
-    Counter: "counters",
-    CounterPricing: "counter_pricings",
-    Account: "accounts",
-    PlanGroup: "plan_groups",
-    PlanGroupLink: "plan_group_links",
-    AccountPlan: "account_plans",
-    Contract: "contracts",
-    Commitment: "commitments",
-    Balance: "balances",
-    BalanceTransactionSchedule: "balance_transaction_schedules",
-    BalanceChargeSchedule: "balance_charge_schedules",
-    CounterAdjustment: "counter_adjustments",
-    AccountCharge: "charges",
-    Currency: "currencies",
-    CreditReason: "credit_reasons",
-    DebitReason: "debit_reasons",
-    TransactionType: "transaction_types",
-    BillConfig: "bill_configs",
-    StatementConfig: "statement_configs",
-    NotificationConfiguration: "notification_configurations",
-    AutomaticTopUp: "automatic_top_ups",
-    ThresholdBilling: "threshold_billings",
-    Webhook: "webhooks",
-}
+def _kinds() -> Iterator[tuple[type[Resource], str, type[Entity[Any]]]]:
+    """Of each attribute that holds entities, as it is typed: their body, its name, their class."""
+    for held in fields(Resources):
+        if held.default_factory is dict:
+            _, entity = get_args(held.type)
+            of: Any = get_origin(entity) or entity
+            [body] = get_args(of.__orig_bases__[0] if of is entity else entity)
+            yield body, held.name, of
+
+
+#: By the body of a kind, the attribute of `Resources` that holds its entities, and their class.
+ATTRIBUTES: dict[type[Resource], str] = {body: name for body, name, _ in _kinds()}
+ENTITIES: dict[type[Resource], type[Entity[Any]]] = {body: entity for body, _, entity in _kinds()}
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

@@ -18,7 +18,7 @@ from services.run.stack import Stack
 from services.run.stack.postgres import SETTINGS, EmbeddedPostgres
 from services.run.up import System
 from tests.api_client import TOKEN_SECRET
-from tests.side_by_side import ByUnit, rank_of
+from tests.side_by_side import ByUnit, Endings, rank_of
 from tests.store.kit import Store
 from tests.system.running import running_system
 
@@ -65,8 +65,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{count} tests in a browser did not run: `apt-get install chromium`, or Chrome")
 
 
-def pytest_configure() -> None:
-    """Logs have plain tracebacks, as every process has them: to draw the locals of a web framework takes minutes."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Servers end when nobody uses them any more. Logs have plain tracebacks, as every process has them: to draw the
+    locals of a web framework takes minutes.
+    """
+    config.pluginmanager.register(Endings())
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
 

@@ -1,11 +1,14 @@
-"""Which tests stay together when workers run side by side, and in which order they begin.
+"""Which tests stay together when workers run side by side, in which order they begin, and when what they share ends.
 
 A file's tests stay together. So do files that share a system which costs more to start than they take: each worker that
 had one of them would start its own. What takes longest comes first, so that no worker is left alone with it at the end.
 """
 
+from collections.abc import Generator
 from functools import cache
+from typing import Any
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 #: Beginnings of paths, the longest work first; each row is one unit, and a path is of the row that has most of it. All
@@ -83,3 +86,46 @@ class ByUnit(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)
+
+
+#: Fixtures for many files that have servers: these take a share of a core as long as they run, used or not.
+SERVERS = ("breakable", "common_system", "live", "stack")
+
+
+class Endings:
+    """A plugin that ends servers when no test behind has a use for them, where fixtures of a session would go on to its
+    end. Units are begun in the order of the session, so a worker that is beyond the last test with a server comes to
+    none again."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._last: dict[str, int] = {}
+        self._begun: dict[str, tuple[pytest.FixtureDef[Any], Any]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note where each test stands, and the last one with each server."""
+        for place, item in enumerate(session.items):
+            self._places[item.nodeid] = place
+            names = getattr(item, "fixturenames", ())
+            self._last.update({name: place for name in SERVERS if name in names})
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Note which have begun."""
+        found = yield
+        if fixturedef.argname in SERVERS and fixturedef.scope in ("session", "package"):
+            self._begun[fixturedef.argname] = fixturedef, request
+        return found
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+        """End what the next test and those behind it have no use for; what was made of it ends first."""
+        yield
+        if nextitem is None:
+            return  # the session ends, and with it all
+        place = self._places[nextitem.nodeid]
+        for name in [name for name in self._begun if self._last[name] < place]:
+            definition, request = self._begun.pop(name)
+            definition.finish(request)

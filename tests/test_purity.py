@@ -39,7 +39,7 @@ def only(*acting: str) -> Acting:
 
 #: Every module of services is pure but these, which act: by themselves, or through one that they import.
 ACTING = {
-    "": only("concurrency", "outage", "shared_answers"),
+    "": only("concurrency", "outage", "shared_answers", "side_by_side"),
     "access": all_but("denials", "scopes"),
     "alerts": all_but("matching"),
     "api": all_but(
@@ -81,7 +81,7 @@ ACTING = {
     "sight": all_but("traceparent"),
     "simulate": all_but(
         *("compare", "configured", "entities", "filing", "judging", "memory_held", "memory_ingest", "naming"),
-        *("player", "story", "telling", "values", "yaml_lines"),
+        *("naming_fields", "player", "story", "telling", "values", "yaml_lines"),
     ),
     "statement": only("as_issued", "spreadsheet"),
     "status": all_but("shown"),

@@ -1,5 +1,8 @@
 """How the suite is divided among workers."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,3 +51,41 @@ def test_whoever_needs_the_stack_that_most_share_is_of_a_row(request: pytest.Fix
     """Each worker starts one, while there is long work to be done on it, and none at the end for a short file."""
     units = {unit for unit, fixture in fixtures_of(request) if (fixture.baseid, fixture.argname) == ("tests", "stack")}
     assert units <= {unit for unit, *_ in LONGEST}
+
+
+PROBE = """
+import pytest
+
+told = []
+
+@pytest.fixture(scope="session")
+def stack():
+    yield told.append("begins")
+    told.append("ends")
+
+@pytest.fixture(scope="session")
+def made_of_it(stack):
+    yield
+    told.append("what was made of it ends")
+
+def test_uses_it(made_of_it): ...
+def test_is_between(): assert told == ["begins"]
+def test_uses_it_too(stack): assert told == ["begins"]
+def test_comes_behind(): assert told == ["begins", "what was made of it ends", "ends"]
+"""
+
+CONFTEST = """
+from tests.side_by_side import Endings
+
+def pytest_configure(config):
+    config.pluginmanager.register(Endings())
+"""
+
+
+def test_servers_end_before_a_test_from_which_on_nobody_uses_them(tmp_path: Path) -> None:
+    (tmp_path / "test_probe.py").write_text(PROBE)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout

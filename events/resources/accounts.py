@@ -14,6 +14,12 @@ ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
 class Address(Model):
     """A postal address; kept as given."""
 
+    #: Not the country: taxes follow from it.
+    personal: ClassVar[tuple[str, ...]] = (
+        *("address_line1", "address_line2", "address_line3", "address_line4"),
+        *("locality", "region", "post_code"),
+    )
+
     address_line1: Text | None = None
     address_line2: Text | None = None
     address_line3: Text | None = None
@@ -36,6 +42,7 @@ class Account(Resource):
 
     model_config = ConfigDict(json_schema_extra=_require_address)
     references: ClassVar[dict[str, str]] = {"parentAccountId": "account"}
+    personal: ClassVar[tuple[str, ...]] = ("name", "email_address", "address")
 
     code: Code
     name: Name

@@ -64,6 +64,9 @@ class Model(BaseModel):
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
 
+    #: Attributes whose texts are personal; of one that holds such a value again, those that it names.
+    personal: ClassVar[tuple[str, ...]] = ()
+
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:

@@ -43,7 +43,7 @@ WINDOW_MAX = 24 * 60
 DAYS_MAX = 3660
 #: Thresholds that are whole numbers: from, to.
 _WHOLE: dict[Threshold, tuple[int, int]] = {
-    "days": (0, DAYS_MAX), "records": (1, 100_000), "seconds": (1, WINDOW_MAX * 60),
+    "days": (1, DAYS_MAX), "records": (1, 100_000), "seconds": (1, WINDOW_MAX * 60),
 }  # fmt: skip
 #: Characters of a condition.
 CALCULATION_MAX = 2_000

@@ -29,6 +29,8 @@ _IN_TERM = ("ACTIVE", "EXHAUSTED")
 #: What rules wait for: of all, and of what is left or used of funds.
 EVERY, _OF_FUNDS = frozenset((*LEVELS, TOP_UP, BILL)), frozenset((USED, LEFT, EXHAUSTED))
 _BILLS = frozenset((BILL,))
+#: What rules wait for that follows from forecasts: `expected_levels`.
+EXPECTED = frozenset((RUNS_OUT, AT_RISK))
 
 
 class Level(NamedTuple):
@@ -90,20 +92,29 @@ def top_up_level(fund: Fund, state: AgreementState, arming: str, through: date) 
 
 
 def unbilled_levels(drafts: Iterable[DraftBill], billed: Billed) -> Iterator[Level]:
-    """What is unbilled of each account and currency; the next bill arms anew, and a voided one does not."""
+    """What is unbilled of each account and currency."""
     for draft in drafts:
         account, whose = draft.account_id, account_in(draft.account_id, draft.currency)
-        arming = billed.latest_bill(account, draft.currency)
+        arming = armed_to_bill(billed, account, draft.currency)
         yield Level(BILL, account, account, height_of(BILL, draft.total), arming, draft.bill_date, whose)
+
+
+def armed_to_bill(billed: Billed, account_id: str, currency: str) -> str:
+    """The account's last bill in the currency, and the one that is pending beside it: the next bill arms anew, and a
+    voided one does not. What is refused beside a pending bill is so under that one's arming, and due again without."""
+    last, pending = billed.latest_bill(account_id, currency), billed.pending_of(account_id).get(currency)
+    return last if pending is None else f"{last}/{pending.bill_id}"
 
 
 def armed(fund: Fund, own: Resources, through: date) -> str:
     """What was agreed, and how often something was paid in: a top-up arms every rule of it anew, and so does an
-    amendment of its amount."""
+    amendment of its amount. To an amount that was agreed before belongs how often it was."""
     scheduled = sum(series.days.by(through) for series in fund.paid_in.top_ups)
     commitment = own.commitments.get(fund.id)
     if commitment is not None:
-        return f"{plain(commitment.body.amount)}/{len(commitment.top_ups) + scheduled}"
+        amount = commitment.body.amount
+        before = commitment.amounts.count(amount)
+        return f"{plain(amount)}/{len(commitment.top_ups) + scheduled}" + (f"/{before}" if before else "")
     paid_in = sum(transaction.amount > 0 for transaction in own.balances[fund.id].transactions)
     return f"0/{paid_in + scheduled}"
 

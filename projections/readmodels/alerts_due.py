@@ -57,12 +57,13 @@ SELECT due.*, held.kind, held.currency, held.amount, held.spent, held.remaining,
 FROM alerts_due due JOIN commitment_balances held ON held.commitment_id = due.subject_id
 WHERE due.organization = $1 AND due.id > $2 AND due.event_name <> ALL ($4) ORDER BY due.id LIMIT $3
 """
-#: $1 organization, $2 names of what automatic rules wait for: each with how its commitment or balance stands, if it is
-#: about one.
+#: $1 organization, $2 names of what automatic rules wait for, $3 after this id, $4 ids that rest, $5 how many: each
+#: with how its commitment or balance stands, if it is about one.
 AUTOMATIC = """
 SELECT due.*, held.remaining, held.folded
 FROM alerts_due due LEFT JOIN commitment_balances held ON held.commitment_id = due.subject_id
-WHERE due.organization = $1 AND due.event_name = ANY ($2) ORDER BY due.id
+WHERE due.organization = $1 AND due.event_name = ANY ($2) AND due.id > $3 AND due.id <> ALL ($4::text[])
+ORDER BY due.id LIMIT $5
 """
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from projections.aggregates import DayState, TotalsKey
 from projections.calendar import ONE_DAY, Period
-from projections.entities import BalanceEntity, CommitmentEntity
+from projections.entities import Fund
 from projections.resources import Resources
 from projections.settlement.billed import Billed
 from projections.settlement.family import Family, compile_terms
@@ -43,7 +43,7 @@ def state_of(settlement: Settlement, agreement_id: str) -> AgreementState | None
     return settlement.commitments.get(agreement_id) or settlement.balances.get(agreement_id)
 
 
-def undrawn(resources: Resources, entity: CommitmentEntity | BalanceEntity, through: date) -> AgreementState:
+def undrawn(resources: Resources, entity: Fund, through: date) -> AgreementState:
     """The state on a day of one that was just made: before anything is drawn on it or counts toward it.
 
     It is settled alone, so the cost is the same however many stand beside it. `resources` hold the configuration and

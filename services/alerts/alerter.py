@@ -1,7 +1,7 @@
 """What raises alerts, beside an API's requests: told by Postgres, and looking now and then in any case."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from events.resources.notifications import READ_MODELS_BEHIND, USAGE_REFUSED
@@ -12,10 +12,11 @@ from services.alerts.raising import AlertRaiser
 from services.alerts.windows import WindowAlerts
 from services.concurrency import first_of
 from services.failures import Passing
-from services.outage import Outage, Outages
+from services.outage import Outage
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.readside.live import reading_live
+from services.side_by_side import SideBySide
 from services.store.events import CHANNEL, head
 from services.store.generations import Generations
 
@@ -23,16 +24,16 @@ from services.store.generations import Generations
 LOOK_SECONDS = 5.0
 #: How long events are gathered before they are looked at: many commands are one look.
 GATHER_SECONDS = 0.1
-#: Organizations that are seen to at once.
-ORGANIZATIONS_AT_ONCE = 10
+#: Organizations that are seen to at once by each of the loops: each of them asks for a connection, beside the requests.
+ORGANIZATIONS_AT_ONCE = 4
 
 
 class Alerts:
     """`run` beside an API's requests. Several processes may: an alert is raised once.
 
     `every`: connections on which it is asked whose alerts are due; what is done for an organization is done on its own.
-    `act`: does what automatic rules found, for they are found in the same way. `behind`: for how many seconds the read
-    models have not shown what was there; None if that cannot be known now.
+    `act`: does some of what automatic rules found, for they are found in the same way, and tells whether there is more.
+    `behind`: for how many seconds the read models have not shown what was there; None if that cannot be known now.
     """
 
     def __init__(
@@ -41,27 +42,34 @@ class Alerts:
         every: Postgres,
         generations: Callable[[], Generations],
         shown: Shown,
-        act: Callable[[str], Awaitable[object]],
+        act: Callable[[str], Awaitable[bool]],
         behind: Callable[[], Awaitable[float | None]],
     ) -> None:
-        self._every, self._act, self._behind = every, act, behind
-        self._raiser, self._follower = AlertRaiser(postgres, generations), EventFollower(postgres, generations, shown)
+        self._every, self._behind = every, behind
+        self._follower = EventFollower(postgres, generations, shown)
         self._windows = WindowAlerts(postgres, generations)
         self._due, self._happened = asyncio.Event(), asyncio.Event()
-        self._outages = Outages("alerts_not_raised")
-        self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
+        #: Each on its own: an alert waits for no act, and neither for another organization's.
+        raise_due = AlertRaiser(postgres, generations).raise_due
+        self._raising = SideBySide("alerts_not_raised", ORGANIZATIONS_AT_ONCE, raise_due)
+        self._acting = SideBySide("rules_not_acted", ORGANIZATIONS_AT_ONCE, act)
+        self._following = SideBySide("events_not_followed", ORGANIZATIONS_AT_ONCE, self._follow)
+        self._counting = SideBySide("refusals_not_counted", ORGANIZATIONS_AT_ONCE, self._count)
+        self._telling = SideBySide("lateness_not_told", ORGANIZATIONS_AT_ONCE, self._tell_behind)
         #: Up to where the event store was looked at; None: not yet.
         self._looked: int | None = None
-        #: What rules wait for by their organization, but for levels; of whom that is to be read, and who is to be seen
-        #: to once more.
-        self._waited_for = dict[str, frozenset[str]]()
-        self._unknown, self._again = set[str](), set[str]()
+        #: What rules wait for by their organization, but for levels; and of whom that is to be read.
+        self._waited_for, self._unknown = dict[str, frozenset[str]](), set[str]()
+        #: For how many seconds the read models were behind, and when that was seen last.
+        self._late = 0.0, datetime.now(UTC)
 
     async def run(self) -> None:
         """Until cancelled; what passes by itself is waited out."""
         channels = {alerts_due.CHANNEL: self._due, CHANNEL: self._happened}
         async with asyncio.TaskGroup() as group:
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
+            for work in (self._raising, self._acting, self._following, self._counting, self._telling):
+                group.create_task(work.run())
             group.create_task(self._again_and_again("alerts_not_raised", self._due, self.raise_due))
             group.create_task(self._again_and_again("events_not_followed", self._happened, self.follow))
             group.create_task(self._again_and_again("refusals_not_counted", asyncio.Event(), self.count))
@@ -80,17 +88,15 @@ class Alerts:
             await asyncio.sleep(GATHER_SECONDS)
 
     async def raise_due(self) -> None:
-        """Raise what the read models say is due. Raises: what passes."""
+        """See to it that what the read models say is due is raised, and done. Raises: what passes."""
         async with reading_live(self._every) as connection:
-            rows = await connection.fetch(alerts_due.ORGANIZATIONS)
-        await self._of_each([row["organization"] for row in rows], self._raise)
-
-    async def _raise(self, organization: str) -> None:
-        await self._raiser.raise_due(organization)
-        await self._act(organization)
+            due = [row["organization"] for row in await connection.fetch(alerts_due.ORGANIZATIONS)]
+        self._raising.ask(due)
+        self._acting.ask(due)
 
     async def follow(self) -> None:
-        """Look at what has happened since the last time, where rules are about it. Raises: what passes."""
+        """See to it that what happened since the last time is looked at, where rules are about it. Raises: what
+        passes."""
         async with self._every.connection() as connection:
             if self._looked is None:
                 self._looked = await head(connection)
@@ -101,42 +107,40 @@ class Alerts:
                 names = {row["organization"] for row in moved}
                 self._unknown |= {row["organization"] for row in moved if row["has_new_rules"]}
                 self._looked = max((row["position"] for row in moved), default=self._looked)
-        wanted, self._again = (names & (self._waited_for.keys() | self._unknown)) | self._again, set()
-        await self._of_each(wanted, self._follow)
+        self._following.ask(names & (self._waited_for.keys() | self._unknown))
 
-    async def _follow(self, organization: str) -> None:
+    async def _follow(self, organization: str) -> bool:
         if organization in self._unknown:
-            if waited_for := await self._follower.waited_for(organization):
-                self._waited_for[organization] = waited_for
-            else:
-                self._waited_for.pop(organization, None)
+            # Whoever changes a rule while they are read makes it unknown anew.
             self._unknown.discard(organization)
-        if organization in self._waited_for:
-            await self._follower.follow(organization)
+            try:
+                waited_for = await self._follower.waited_for(organization)
+            except BaseException:
+                self._unknown.add(organization)
+                raise
+            self._waited_for[organization] = waited_for
+            if not waited_for:
+                del self._waited_for[organization]
+        return organization in self._waited_for and await self._follower.follow(organization)
 
     async def count(self) -> None:
-        """Count the usage that was refused, where rules want it counted."""
-        now = datetime.now(UTC)
-        await self._of_each(self._who_wait_for(USAGE_REFUSED), lambda who: self._windows.count_refused(who, now))
+        """See to it that the usage that was refused is counted, where rules want it counted."""
+        self._counting.ask(self._who_wait_for(USAGE_REFUSED))
+
+    async def _count(self, organization: str) -> bool:
+        await self._windows.count_refused(organization, datetime.now(UTC))
+        return False
 
     async def tell_behind(self) -> None:
-        """Tell how late the read models are, where rules want to be told. Nothing is measured for nobody."""
+        """See to it that it is told how late the read models are, where rules want to be told. Nothing is measured for
+        nobody."""
         if (waiting := self._who_wait_for(READ_MODELS_BEHIND)) and (seconds := await self._behind()) is not None:
-            late, now = seconds, datetime.now(UTC)
-            await self._of_each(waiting, lambda who: self._windows.tell_behind(who, late, now))
+            self._late = seconds, datetime.now(UTC)
+            self._telling.ask(waiting)
+
+    async def _tell_behind(self, organization: str) -> bool:
+        await self._windows.tell_behind(organization, *self._late)
+        return False
 
     def _who_wait_for(self, name: str) -> list[str]:
         return [organization for organization, names in self._waited_for.items() if name in names]
-
-    async def _of_each(self, organizations: Collection[str], work: Callable[[str], Awaitable[object]]) -> None:
-        await asyncio.gather(*(self._passes(organization, work) for organization in list(organizations)))
-
-    async def _passes(self, organization: str, work: Callable[[str], Awaitable[object]]) -> None:
-        """Of one; what stands in its way is in no other's, and is tried again at the next look."""
-        async with self._at_once:
-            try:
-                await work(organization)
-                self._outages.over(organization)
-            except Passing as error:
-                self._again.add(organization)
-                self._outages.met(organization, error)

@@ -5,7 +5,7 @@ lost: how far an organization's events were looked at moves in the transaction t
 what happens after it was made or changed last, and nothing of before.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from events.actors import ALERTS
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert
 from events.facts.bills import BillIssued
-from events.resources.notifications import LEVELS
+from events.resources.notifications import OF_WINDOWS
 from projections.alerts.happenings import FACTS_OF
 from projections.entities import AccountEntity, Entity
 from services.alerts.matching import (
@@ -29,16 +29,17 @@ from services.alerts.matching import (
     notice_of,
     waits_for,
 )
-from services.commands.event_names import HAPPENINGS
+from services.commands.event_names import HAPPENINGS, NAMES
 from services.concurrency import compute
 from services.postgres import Postgres
+from services.store.conditions import is_rule_waiting_for
 from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
 from services.store.execute import lock_organization
 from services.store.generations import Generations
 from services.store.happened import History, event_id_of, happened, read_history
 from services.store.listing import named
 from services.store.rows import COLUMNS, envelope_of
-from services.store.view import OF_KIND, entity_of
+from services.store.view import OF_ORGANIZATION, entity_of
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +52,17 @@ FROM store.events WHERE position > $1 GROUP BY organization
 """
 #: Whoever may have rules, for a process that has just begun.
 WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
-_RULES = f"{OF_KIND} ORDER BY e.position"
+#: $2 names of what rules wait for: of the active ones.
+_RULES = f"{OF_ORGANIZATION} AND {is_rule_waiting_for('e', '$2')} ORDER BY e.position"
+#: The names among these that any of them waits for, and the position of the last fact about the one that has not
+#: changed for longest.
+_NAMES = f"""
+SELECT e.body->>'eventName' AS name, min(e.folded) AS since FROM store.entities e
+WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
+"""
+#: All that rules may wait for but levels, which the projector looks at; and those of them that are events.
+_EVENTS = (*FACTS_OF, *NAMES)
+_FOLLOWED = (*_EVENTS, *OF_WINDOWS)
 _POSITION = "SELECT position FROM store.alert_positions WHERE organization = $1"
 _MOVE = """
 INSERT INTO store.alert_positions AS held (organization, position) VALUES ($1, $2)
@@ -86,34 +97,34 @@ class EventFollower:
     async def waited_for(self, organization: str) -> frozenset[str]:
         """What the organization's active rules wait for, of those that are looked at beside requests."""
         async with self._postgres.of(organization).connection() as connection:
-            return frozenset(rule.body.event_name for rule in await active_rules(connection, organization))
+            return frozenset(row["name"] for row in await connection.fetch(_NAMES, organization, list(_FOLLOWED)))
 
-    async def follow(self, organization: str) -> int:
-        """Look at all that has happened in the organization; returns how many alerts were raised."""
-        raised = 0
-        while (page := await self._page(organization)) is not None:
-            generation = self._generations().commands
-            happened_now = await compute(organization, _matches, page, generation, self._shown)
-            raised += await self._append(organization, page, happened_now)
-            if not page.is_full:
-                break
-        if raised:
+    async def follow(self, organization: str) -> bool:
+        """Look at some of what has happened in the organization since the last time; returns whether there is more.
+        Raises: what passes."""
+        page = await self._page(organization)
+        if page is None:
+            return False
+        found = await compute(organization, _matches, page, self._generations().commands, self._shown)
+        if raised := await self._append(organization, page, found):
             log.info("alerts_raised", organization=organization, alerts=raised)
-        return raised
+        return page.is_full
 
     async def _page(self, organization: str) -> _Page | None:
         """In one snapshot, so that no rule is missing that was there before one of the events. None: nothing is new."""
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
-            rules = await active_rules(connection, organization)
-            if not rules:
+            since = {row["name"]: row["since"] for row in await connection.fetch(_NAMES, organization, list(_EVENTS))}
+            if not since:
                 return None
             after = await connection.fetchval(_POSITION, organization)
-            after = min(rule.folded for rule in rules) if after is None else after
-            rows = await connection.fetch(_NEXT, organization, sorted(_types(rules)), after)
+            after = min(since.values()) if after is None else after
+            rows = await connection.fetch(_NEXT, organization, sorted(set(_types(since))), after)
             if not rows:
                 return None
             events = [await self._event(connection, organization, row) for row in rows]
+            happened_names = {name for event in events for name in event.names}
+            rules = await active_rules(connection, organization, since.keys() & happened_names)
             owners = {account_id for event in events if (account_id := event.envelope.account) is not None}
             accounts = await named(connection, organization, "account", sorted(owners))
             event_names = {rule.body.event_name for rule in rules if is_conditional(rule)}
@@ -183,16 +194,12 @@ def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[s
     )
 
 
-async def active_rules(connection: Any, organization: str) -> list[Rule]:
-    """The active rules that do not wait for a level, which the projector looks at."""
-    rules: list[Rule] = [
-        entity_of(row) for row in await connection.fetch(_RULES, organization, "notificationConfiguration")
-    ]
-    return [rule for rule in rules if rule.body.is_active and rule.body.event_name not in LEVELS]
+async def active_rules(connection: Any, organization: str, names: Collection[str]) -> list[Rule]:
+    """The active rules that wait for one of these."""
+    return [entity_of(row) for row in await connection.fetch(_RULES, organization, list(names))] if names else []
 
 
-def _types(rules: Sequence[Rule]) -> Iterator[str]:
-    """The types of facts that the rules wait for."""
-    names = {rule.body.event_name for rule in rules}
+def _types(names: Collection[str]) -> Iterator[str]:
+    """The types of facts that rules of these names wait for."""
     yield from (fact.__name__ for name in names for fact in FACTS_OF.get(name, ()))
     yield from (happening.fact_type for happening in HAPPENINGS if happening.name in names)

@@ -34,19 +34,24 @@ class AlertRaiser:
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
         self._postgres, self._generations = postgres, generations
+        #: Up to which id an organization's were gone through, of those whose end is not reached.
+        self._after = dict[str, str]()
 
-    async def raise_due(self, organization: str) -> int:
-        """What is due now in an organization; returns how many alerts were raised. Raises: what passes."""
-        postgres, after, raised = self._postgres.of(organization), "", 0
-        while True:
-            async with reading_live(postgres) as connection:
-                rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE, list(ACTS))
-            if not rows:
-                return raised
-            raised += await self._raise(postgres, organization, rows)
-            after = rows[-1]["id"]
+    async def raise_due(self, organization: str) -> bool:
+        """Some of what is due now in an organization: from the first on, or where it was left. Returns whether there
+        may be more. Raises: what passes."""
+        postgres = self._postgres.of(organization)
+        async with reading_live(postgres) as connection:
+            after = self._after.pop(organization, "")
+            rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE, list(ACTS))
+        has_more = len(rows) == PAGE
+        if has_more:  # whatever becomes of this page, the next one is not kept waiting by it
+            self._after[organization] = rows[-1]["id"]
+        if rows:
+            await self._raise(postgres, organization, rows)
+        return has_more
 
-    async def _raise(self, postgres: Postgres, organization: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    async def _raise(self, postgres: Postgres, organization: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append those that nobody has raised; a rule that was changed meanwhile, or is gone, has nothing to say."""
         async with postgres.transaction() as connection:
             # Under the organization's lock: who raises the same alerts comes before this, or after.
@@ -66,4 +71,3 @@ class AlertRaiser:
             await append(connection, new, self._generations())
         if new:
             log.info("alerts_raised", organization=organization, alerts=len(new))
-        return len(new)

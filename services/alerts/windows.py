@@ -110,8 +110,8 @@ async def _rules(connection: Any, organization: str, name: str) -> list[tuple[Ru
     """The active ones of this name, with their threshold and the minutes of their windows, which these have."""
     return [
         (rule, rule.body.threshold, rule.body.window_minutes)
-        for rule in await active_rules(connection, organization)
-        if rule.body.event_name == name and rule.body.threshold is not None and rule.body.window_minutes is not None
+        for rule in await active_rules(connection, organization, [name])
+        if rule.body.threshold is not None and rule.body.window_minutes is not None
     ]
 
 

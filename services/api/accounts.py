@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends
-from pydantic import Field
+from pydantic import Field, create_model
 from starlette.responses import Response
 
 from events.resources.base import Model, Moment
@@ -21,11 +21,11 @@ from services.api.resources import existing, page_of
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
 from services.api.wire import answer, document_of
-from services.commands.account_rules import ENDED, BillingEntity, ended_body
-from services.commands.kind import Kind
+from services.commands.account_rules import ended_body
+from services.commands.kind import BillingEntity, Kind
 from services.commands.messages import UpdateResource
 from services.commands.refused import CommandError
-from services.commands.table import KINDS
+from services.commands.table import ENDED, KINDS
 from services.store.billing_entities import BilledAccounts, accounts_of
 from services.store.listing import Condition
 
@@ -91,32 +91,21 @@ class FailedEntities(EndedEntities):
     reasons: dict[str, str]
 
 
-class UpdatedByKind(Shown):
-    """What was updated, of each that was asked for."""
-
-    contract: EndedEntities | None = Field(None, alias="CONTRACT")
-    accountplan: EndedEntities | None = Field(None, alias="ACCOUNTPLAN")
-    prepayment: EndedEntities | None = Field(None, alias="PREPAYMENT")
-    pricings: EndedEntities | None = Field(None, alias="PRICINGS")
-    counter_pricings: EndedEntities | None = Field(None, alias="COUNTER_PRICINGS")
+def _by_kind(name: str, doc: str, of_kind: type[EndedEntities]) -> Any:
+    fields: dict[str, Any] = {ended.lower(): (of_kind | None, Field(None, alias=ended)) for ended in ENDED}
+    return create_model(name, __base__=Shown, __doc__=doc, __module__=__name__, **fields)
 
 
-class FailedByKind(Shown):
-    """What could not be ended, of each that was asked for."""
-
-    contract: FailedEntities | None = Field(None, alias="CONTRACT")
-    accountplan: FailedEntities | None = Field(None, alias="ACCOUNTPLAN")
-    prepayment: FailedEntities | None = Field(None, alias="PREPAYMENT")
-    pricings: FailedEntities | None = Field(None, alias="PRICINGS")
-    counter_pricings: FailedEntities | None = Field(None, alias="COUNTER_PRICINGS")
+_Updated: Any = _by_kind("UpdatedByKind", "What was updated, of each that was asked for.", EndedEntities)
+_Failed: Any = _by_kind("FailedByKind", "What could not be ended, of each that was asked for.", FailedEntities)
 
 
 class EndingAnswer(Shown):
     """What became of the entities. One that ends by the day already is in neither."""
 
     status_message: str
-    updated_entities: UpdatedByKind
-    failed_entities: FailedByKind
+    updated_entities: _Updated
+    failed_entities: _Failed
 
 
 _BODY = Body(EndingBody)

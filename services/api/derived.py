@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from projections.clock import Evidence, today_of
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import CommitmentEntity, Entity, Fund
 from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -49,7 +49,7 @@ async def derived_fields(
     `tolerant`: those of a family that cannot be settled are left out. `unchanged`: so are those of one that a command
     has changed since it was read.
     """
-    funds = [entity for entity in entities if isinstance(entity, CommitmentEntity | BalanceEntity)]
+    funds = [entity for entity in entities if isinstance(entity, Fund)]
     if not funds:
         return {}
     async with postgres.connection() as connection:
@@ -107,7 +107,7 @@ async def read_fund(
 
 def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
     """The same of a commitment or balance that was made just now, before any usage is drawn on it; {} of all else."""
-    if not isinstance(entity, CommitmentEntity | BalanceEntity):
+    if not isinstance(entity, Fund):
         return {}
     account = resources.accounts[entity.body.account_id]
     today = today_of(resources, account.timezone, Evidence(fact=entity.created))

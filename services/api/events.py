@@ -13,9 +13,7 @@ from fastapi import Depends
 from pydantic import Field
 from starlette.responses import Response
 
-from events.resources.balances import Balance
 from events.resources.base import Resource
-from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from services.api.alerts import NAMES as ALERTS
 from services.api.alerts import OF_NOTIFICATIONS, alert_fields, asked_of, is_about_alerts_alone
@@ -29,6 +27,7 @@ from services.api.shown import Shown, listed
 from services.api.wire import answer
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named
 from services.commands.refused import InvalidField, UnknownResource
+from services.commands.table import KINDS
 from services.store.alerts import alert_positions
 from services.store.happened import EventsAsked, position_in, positions_of
 from services.store.listing import Condition
@@ -45,10 +44,7 @@ _BESIDE = {
     "version": "int",
 }
 #: What later facts add to a body, as `services.api.funds.added_to` shows it.
-_ADDED: dict[type[Resource], dict[str, str]] = {
-    Balance: {"amount": "double"},
-    Commitment: {"amountUnscheduled": "double", "topUps": "array", "cancellation": "map"},
-}
+_ADDED: dict[type[Resource], dict[str, str]] = {kind.model: dict(kind.told) for kind in KINDS.values()}
 
 
 class EventData(Shown):

@@ -147,7 +147,7 @@ class ResourceSearch(Searching):
 
 def check_plain(kind: Kind, search: Search, config: OrganizationConfig | None) -> None:
     """Raises: InvalidField where the search is about what is sealed: nobody could tell how it compares."""
-    if (name := sealed_of(kind.name, search.named, config)) is not None:
+    if (name := sealed_of(kind.model, search.named, config)) is not None:
         rule = f"{name} is sealed, for the organization has personalData ERASABLE: search by another field"
         raise InvalidField(field="searchQuery", rule=rule)
 

@@ -8,6 +8,7 @@ from typing import Any
 from events.actors import rule as rule_actor
 from events.facts.automation import AutomaticRuleActed
 from events.resources.automation import ThresholdBilling
+from projections.alerts.levels import armed_to_bill
 from projections.alerts.rules import billing_rule
 from projections.entities import AccountEntity, Entity
 from projections.settlement import DraftBill, Family, draft_bills
@@ -39,7 +40,7 @@ class BillerAhead:
             return None
         loaded = families[due.root_id]
         draft = await compute(organization, draft_ahead, loaded.family, loaded.today, rule.body)
-        if draft is None or loaded.family.billed.latest_bill(draft.account_id, draft.currency) != due.arming:
+        if draft is None or armed_to_bill(loaded.family.billed, draft.account_id, draft.currency) != due.arming:
             return None
         due = replace(due, day=draft.bill_date)
         async with postgres.transaction() as connection:

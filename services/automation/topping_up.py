@@ -7,10 +7,10 @@ from events.actors import rule as rule_actor
 from events.facts.automation import AutomaticRuleActed
 from events.resources.automation import AutomaticTopUp
 from projections.alerts.rules import top_up_rule
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
+from projections.entities import AccountEntity, Entity, Fund
 from projections.resources import Resources
 from services.automation.acts import Due, acted, placed
-from services.commands.automation_rules import Fund, top_up_commands
+from services.commands.automation_rules import top_up_commands
 from services.commands.refused import CommandError
 from services.postgres import Postgres
 from services.store.events import append, stream_version
@@ -36,7 +36,7 @@ class TopUps:
             kind = "commitment" if rule.body.commitment_id else "balance"
             fund = await get(connection, organization, kind, due.subject_id)
             account = await get(connection, organization, "account", due.account_id)
-            if not isinstance(fund, CommitmentEntity | BalanceEntity) or _is_behind(due, fund):
+            if not isinstance(fund, Fund) or _is_behind(due, fund):
                 return None
             if not isinstance(account, AccountEntity):
                 return None

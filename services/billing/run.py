@@ -14,7 +14,7 @@ from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, n
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
-from services.failures import Passing
+from services.jobs.runner import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
@@ -114,7 +114,7 @@ class BillRun:
         try:
             with suppress(UnknownResource):  # deleted since the job was asked for
                 await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
-        except Passing:
+        except INTERRUPTIONS:
             raise
         except Exception as error:
             log.exception("bill_not_recalculated", organization=request.organization, bill=bill_id)
@@ -166,7 +166,7 @@ class BillRun:
         try:
             await self._issue(request, await settling, page.facts)
             return page
-        except Passing:
+        except INTERRUPTIONS:
             raise
         except Exception as error:
             log.warning("page_not_billed", organization=request.organization, error=type(error).__name__)
@@ -174,7 +174,7 @@ class BillRun:
             account = target.account_id or target.root_id
             try:
                 await self._issue(request, await settle_page(self._postgres, request, [target]), page.facts)
-            except Passing:
+            except INTERRUPTIONS:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)

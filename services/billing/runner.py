@@ -13,7 +13,7 @@ from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
 from services.concurrency import Turns
 from services.failures import Passing
-from services.jobs.runner import JobRunner
+from services.jobs.runner import INTERRUPTIONS, JobRunner
 from services.outage import Outage, Outages
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
@@ -67,7 +67,7 @@ class BillRunner:
             about = {"trueup.organization": job.organization, "trueup.job": job.id}
             with TRACES.work("bill job", about, asked_as=job.id):
                 await run.run_job(job)
-        except Passing:
+        except INTERRUPTIONS:
             raise
         except Exception as error:
             log.exception("bill_job_failed", organization=job.organization, job=job.id)

@@ -4,11 +4,11 @@ end-dating: whatever of an account or a contract would still run at a day ends t
 
 import json
 from datetime import date, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from events.facts.resources import AccountCreated, AccountForgotten
+from events.facts.resources import AccountForgotten
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource, moment_text
 from events.resources.catalog import PlanTemplate
@@ -26,29 +26,16 @@ from services.commands.table import KINDS
 
 MAX_CHILDREN = 999
 R = TypeVar("R", bound=Resource)
-#: m3ter's names of what can be ended, and the kinds that they stand for.
-BillingEntity = Literal["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
-ENDED: dict[BillingEntity, Kind] = {
-    "CONTRACT": KINDS["contract"],
-    "ACCOUNTPLAN": KINDS["accountPlan"],
-    "PREPAYMENT": KINDS["commitment"],
-    "PRICINGS": KINDS["pricing"],
-    "COUNTER_PRICINGS": KINDS["counterPricing"],
-}
-#: Kinds whose end is a day, whatever is sent; the others keep a date-time.
-_DAYS = ("contract", "commitment")
 
 
-def account_created(resources: Resources, id: str, body: Account, partitions: int) -> AccountCreated:
-    """The fact, with what is decided for life: root, partition of the log and time zone. The checks are done."""
+def for_life(resources: Resources, id: str, body: Account, partitions: int) -> dict[str, Any]:
+    """What is decided for life when an account is made: root, partition of the log, time zone. The checks are done."""
     if body.parent_account_id is not None:
         parent = resources.accounts[body.parent_account_id]
-        root, partition, zone = parent.root_id, parent.partition, parent.timezone
-    else:
-        assert resources.config is not None
-        root, partition = id, partition_of(resources.organization, body.code, partitions)
-        zone = body.timezone or resources.config.body.timezone
-    return AccountCreated(id=id, version=1, body=body, root_id=root, partition=partition, timezone=zone)
+        return {"root_id": parent.root_id, "partition": parent.partition, "timezone": parent.timezone}
+    assert resources.config is not None
+    zone = body.timezone or resources.config.body.timezone
+    return {"root_id": id, "partition": partition_of(resources.organization, body.code, partitions), "timezone": zone}
 
 
 def forget(resources: Resources, command: ForgetAccount) -> AccountForgotten:
@@ -146,7 +133,7 @@ def ended_body(kind: Kind, entity: Entity[R], end: date | datetime, zone: str) -
     if end_before is not None and named_day(end_before, zone) <= last:
         return None
     document = json.loads(entity.body.model_dump_json(by_alias=True, exclude_unset=True))
-    document["endDate"] = moment_text(last if kind.name in _DAYS else end)
+    document["endDate"] = moment_text(last if kind.ends_on_a_day else end)
     return _read(type(entity.body), document)
 
 

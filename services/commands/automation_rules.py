@@ -14,13 +14,12 @@ from events.facts.commitments import BalanceTransacted, CommitmentToppedUp
 from events.resources.automation import AutomaticTopUp
 from events.resources.balances import BalanceTransaction
 from events.resources.charges import AccountCharge
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import BalanceEntity, CommitmentEntity, Entity, Fund
 from projections.resources import Resources
 from services.commands.checks import check_precision
 from services.commands.messages import ByRule, Command, CreateResource, TopUpCommitment, TransactBalance
 from services.commands.refused import CommandError, InvalidField
 
-Fund = CommitmentEntity | BalanceEntity
 #: Characters of a rule's code in the code of a fee that it puts on an account.
 _CODE_MAX = 60
 

@@ -25,7 +25,7 @@ from projections.settlement import Billed
 from projections.settlement.billing_periods import billing_grid
 from services.commands.account_rules import check_contract_owner
 from services.commands.checks import check_precision, check_term, check_version, existing
-from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance
+from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance, UpdateResource
 from services.commands.refused import AlreadyCancelled, InvalidField
 from services.commands.schedule_rules import check_currency, check_debit, check_debits, schedules_of
 from services.commands.table import KINDS
@@ -88,6 +88,12 @@ def grid_of(resources: Resources, body: Commitment, current: CommitmentEntity | 
         rule = "is required with commitmentPeriodInterval when the account has several account plans"
         raise InvalidField(field="billingPlanId", rule=rule)
     return {"grid": grid} if grid is not None else {}
+
+
+def regrid(resources: Resources, current: CommitmentEntity, command: UpdateResource) -> dict[str, BillingGrid]:
+    """The same of an amendment."""
+    assert isinstance(command.body, Commitment)
+    return grid_of(resources, command.body, current)
 
 
 def _check_top_ups_fit(current: CommitmentEntity, body: Commitment) -> None:

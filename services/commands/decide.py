@@ -6,42 +6,16 @@ load.
 """
 
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
 from events.facts.base import Fact
-from events.resources.accounts import Account, AccountPlan
-from events.resources.automation import AutomaticTopUp
-from events.resources.balances import Balance, BalanceSchedule
-from events.resources.base import Resource
-from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Pricing
-from events.resources.charges import AccountCharge
-from events.resources.commitments import Commitment
-from events.resources.counters import CounterPricing
-from events.resources.notifications import NotificationConfiguration
-from events.resources.organization import BillConfig
-from events.resources.plan_groups import PlanGroupLink
-from events.resources.webhooks import Webhook
-from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
-from services.commands import commitment_rules, organization_rules, schedule_rules
-from services.commands.account_rules import account_created, check_account, check_account_plan, forget
-from services.commands.automation_rules import check_top_up
-from services.commands.bill_rules import check_lock_date
-from services.commands.catalog_rules import (
-    ZONE_OF_PRICES,
-    check_aggregation,
-    check_compound,
-    check_link,
-    check_meter,
-    check_pricing,
-    check_still_named,
-    fee_dates,
-)
+from services.commands import commitment_rules, organization_rules
+from services.commands.account_rules import forget
 from services.commands.checks import (
     check_fixed,
     check_id_free,
     check_references,
-    check_term,
     check_unique,
     check_unreferenced,
     check_version,
@@ -60,10 +34,9 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.notification_rules import check_rule
 from services.commands.refused import AlreadyUsed
+from services.commands.rules import Asked, rules_of
 from services.commands.table import KINDS
-from services.commands.webhook_rules import check_webhook
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:
@@ -96,12 +69,10 @@ def decide(resources: Resources, command: Command, partitions: int) -> list[Fact
 
 
 def _create(resources: Resources, command: CreateResource, partitions: int) -> Fact:
-    kind = KINDS[command.kind]
+    kind, asked = KINDS[command.kind], Asked(command.id, command.body, None)
     check_id_free(resources, command.id)
-    _check_body(resources, kind, command.id, command.body, None)
-    if isinstance(command.body, Account):
-        return account_created(resources, command.id, command.body, partitions)
-    more = commitment_rules.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
+    _check_body(resources, kind, asked)
+    more = rules_of(kind.model).created(resources, asked, partitions)
     return kind.fact("Created")(id=command.id, version=1, body=command.body, **more)
 
 
@@ -110,15 +81,8 @@ def _update(resources: Resources, command: UpdateResource) -> Fact:
     entity = existing(resources, kind, command.id)
     check_version(kind.name, entity, command.version)
     check_fixed(kind, entity, command.body)
-    _check_body(resources, kind, command.id, command.body, entity)
-    more: dict[str, Any] = {}
-    if isinstance(entity, PlanEntity):
-        more = fee_dates(resources, entity, command)
-    elif isinstance(entity, CommitmentEntity):
-        assert isinstance(command.body, Commitment)
-        more = commitment_rules.grid_of(resources, command.body, entity)
-    elif isinstance(entity, ScheduleEntity):
-        more = schedule_rules.changed(resources, entity, command)
+    _check_body(resources, kind, Asked(command.id, command.body, entity))
+    more = rules_of(kind.model).updated(resources, entity, command)
     return kind.fact("Updated")(id=command.id, version=entity.version + 1, body=command.body, **more)
 
 
@@ -126,59 +90,14 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     kind = KINDS[command.kind]
     entity = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
-    if isinstance(entity.body, Aggregation):
-        check_still_named(resources, entity, None)
     if command.drawn and not command.force:
         raise AlreadyUsed(kind=kind.name, name=getattr(entity.body, "code", None) or entity.id)
-    more = schedule_rules.ended(resources, entity, command) if isinstance(entity, ScheduleEntity) else {}
+    more = rules_of(kind.model).deleted(resources, entity, command)
     return kind.fact("Deleted")(id=command.id, version=entity.version + 1, force=command.force, **more)
 
 
-def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, current: Entity[Any] | None) -> None:
+def _check_body(resources: Resources, kind: Kind, asked: Asked) -> None:
     """Every rule that a new or changed body must keep. References come first: later rules look them up."""
-    check_references(resources, kind, body)
-    check_unique(resources, kind, id, body)
-    match body:
-        case Account():
-            check_account(resources, body, current)
-        case AccountPlan():
-            check_account_plan(resources, id, body)
-        case Commitment():
-            assert current is None or isinstance(current, CommitmentEntity)
-            commitment_rules.check_commitment(resources, body, current)
-        case Balance():
-            commitment_rules.check_balance(resources, body, current)
-        case BalanceSchedule():
-            schedule_rules.check_schedule(resources, body)
-        case AccountCharge():
-            commitment_rules.check_charge(resources, body)
-        case BillConfig():
-            check_lock_date(body, current)
-        case _:
-            _check_of_catalog(resources, id, body, current)
-
-
-def _check_of_catalog(resources: Resources, id: str, body: Resource, current: Entity[Any] | None) -> None:
-    match body:
-        case Meter():
-            check_meter(resources, body, current)
-        case Aggregation():
-            check_aggregation(resources, body)
-            if current is not None:
-                check_still_named(resources, current, body)
-        case CompoundAggregation():
-            check_compound(resources, body)
-        case Pricing():
-            check_pricing(resources, body)
-        case CounterPricing():
-            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
-        case PlanGroupLink():
-            check_link(resources, id, body)
-        case NotificationConfiguration():
-            check_rule(body)
-        case AutomaticTopUp():
-            check_top_up(resources, body)
-        case Webhook():
-            check_webhook(body)
-        case _:
-            pass
+    check_references(resources, kind, asked.body)
+    check_unique(resources, kind, asked.id, asked.body)
+    rules_of(kind.model).check(resources, asked)

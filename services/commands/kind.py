@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any, Literal, NamedTuple
 from uuid import uuid5
@@ -14,9 +15,11 @@ from events.facts.base import Fact
 from events.resources.base import Resource
 from events.resources.notifications import OF_WINDOWS
 from projections.entities import Entity
-from projections.resources import ATTRIBUTES, Resources
+from projections.resources import ATTRIBUTES, ENTITIES, Resources
 from services.commands.filters import Filter
 
+#: m3ter's names of what can be ended.
+BillingEntity = Literal["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
 #: Members of every answer that a client may send back in a PUT; they are not read.
 ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
 
@@ -27,6 +30,15 @@ class InnerList(NamedTuple):
     name: str
     kind: str
     field: str
+
+
+class WhenNamed(NamedTuple):
+    """What one has that is made only because it is named, beside its code and the defaults."""
+
+    #: Field of whoever names it from which it gets its own one; what has a parent gives its parent.
+    of_parent: str | None = None
+    #: Whether it has days, and is to last longer than any story.
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,10 @@ class InStories:
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
     #: Begins on the earliest day of the file, where it says no other.
     begins_with_file: bool = False
-    #: Is made where it is only named.
-    made_when_named: bool = False
+    #: Is made where it is only named; None: it is not.
+    made_when_named: WhenNamed | None = None
+    #: A kind one of which is made beside it, of the fields that only that has, unless it names one that is there.
+    made_beside: str | None = None
     inner: InnerList | None = None
     #: Fields of an entry that the file's reader takes and the body has not.
     read_otherwise: tuple[str, ...] = ()
@@ -51,6 +65,7 @@ class InStories:
 
 
 PLAIN = InStories()
+BEGINS = InStories(begins_with_file=True)
 #: Rules of alerts. What is counted by a real clock no story tells.
 TOLD_OF = InStories({"description": "{code}"}, never=tuple(("eventName", name) for name in OF_WINDOWS))
 
@@ -85,15 +100,24 @@ class Kind:
     sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
-    #: Which of these follow from its facts alone, so that events show them, too.
-    told: tuple[str, ...] = ()
+    #: Which of these follow from its facts alone, so that events show them, too; each with m3ter's word for its type.
+    told: tuple[tuple[str, str], ...] = ()
+    #: Facts that change one and are not called after it.
+    other_facts: tuple[str, ...] = ()
     #: What m3ter counts it to: its events' names begin with it.
     group: Literal["configuration", "billing"] = "configuration"
     #: Whether an organization has one at most, which has paths of its own.
     single: bool = False
     #: Whether what changes it changes something beside it, too, and so has paths of its own.
     written_beside: bool = False
-    entity: type[Entity[Any]] = Entity
+    #: Whether an account's pages reach over its days, from its first to its last.
+    spans: bool = False
+    #: What m3ter calls those of it that can be ended with their account or contract; None: they cannot.
+    ended_as: BillingEntity | None = None
+    #: What follows from it: terms, by which accounts are settled; rules, by which something is raised or done; nothing.
+    leads_to: Literal["terms", "rules", "nothing"] = "terms"
+    #: Whether usage is added up by it: by a new or changed one from the beginning.
+    adds_up: bool = False
     #: Its HTTP path, where that is not the plural of its name.
     at: str | None = None
     #: None: a scenario file has no list of them.
@@ -114,9 +138,19 @@ class Kind:
         return ATTRIBUTES[self.model]
 
     @property
+    def entity(self) -> type[Entity[Any]]:
+        """What it is with its history."""
+        return ENTITIES[self.model]
+
+    @property
+    def ends_on_a_day(self) -> bool:
+        """Whether its end is a day, whatever is sent; else a date-time is kept."""
+        return self.model.model_fields["end_date"].annotation is date
+
+    @property
     def unsaid(self) -> tuple[str, ...]:
         """What answers show of it and events do not: it follows from usage, and no fact says it."""
-        return tuple(name for name in self.derived if name not in self.told)
+        return tuple(name for name in self.derived if name not in dict(self.told))
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""

@@ -13,7 +13,6 @@ from typing import BinaryIO, cast
 
 import structlog
 
-from events.codec import NewerRecordError
 from projections.revenue.journal import Chart
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError, with_extra
 from services.exports.columns import JOURNAL, LINES, Column
@@ -26,7 +25,7 @@ from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
 from services.failures import Passing
-from services.jobs.runner import JobRunner
+from services.jobs.runner import INTERRUPTIONS, JobRunner
 from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
@@ -95,7 +94,7 @@ class ExportRunner:
             # Where our files are is nobody else's affair; and who asks again is served once it can be reached.
             status, message = "FAILED", "its file could not be written; the API's log says why"
             log.warning("export_failed", organization=job.organization, job=job.id, error=str(error))
-        except (Passing, NewerRecordError):
+        except INTERRUPTIONS:
             raise
         except Exception:
             status, message = "FAILED", "an error inside Trueup; its log says more"

@@ -8,12 +8,12 @@ Looked at are the families of what ended in between, and those that had bills si
 from collections import defaultdict
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from events.facts.commitments import BalanceDeleted, CommitmentDeleted
-from projections.calendar import ONE_DAY, named_day
+from projections.calendar import ONE_DAY, local_day, named_day
 from projections.entities import BalanceEntity, CommitmentEntity
 from projections.resources import Resources
 from projections.revenue.journal import Chart, closing_of
@@ -53,10 +53,10 @@ WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position
 
 
 class Fund(NamedTuple):
-    """A commitment or balance that is paid ahead. `deleted`: the day on which it was."""
+    """A commitment or balance that is paid ahead. `deleted`: when it was."""
 
     entity: CommitmentEntity | BalanceEntity
-    deleted: date | None = None
+    deleted: datetime | None = None
 
     @property
     def account_id(self) -> str:
@@ -65,7 +65,7 @@ class Fund(NamedTuple):
     def ends(self, zone: str) -> date:
         """The day from which on nothing of it can be drawn (rules 6.16 and 6.19)."""
         if self.deleted is not None:
-            return self.deleted
+            return local_day(self.deleted, zone)
         body = self.entity.body
         if isinstance(self.entity, CommitmentEntity) and self.entity.cancellation is not None:
             return self.entity.cancellation.date
@@ -186,9 +186,9 @@ async def _known(connect: Connect, organization: str, asked: Range) -> Known:
                 envelope = envelope_of(row, "")
                 match envelope.data:
                     case CommitmentDeleted(id=id):
-                        deleted[id] = Fund(resources.commitments[id], envelope.time.date())
+                        deleted[id] = Fund(resources.commitments[id], envelope.time)
                     case BalanceDeleted(id=id):
-                        deleted[id] = Fund(resources.balances[id], envelope.time.date())
+                        deleted[id] = Fund(resources.balances[id], envelope.time)
                 resources.evolve(envelope)
         now = dict(funds_of(resources, deleted.values()))
         owners = sorted({fund.account_id for fund in now.values()})

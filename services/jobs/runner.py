@@ -16,14 +16,16 @@ from services.postgres import Postgres
 
 #: How often to look for jobs that another process left, when nobody wakes the runner.
 LOOK_SECONDS = 5.0
+#: What interrupts a job, which is taken up again: a server is away, or only a newer process understands what there is.
+INTERRUPTIONS = (Passing, NewerRecordError)
 
 
 class JobRunner(Generic[J]):
     """Runs the open jobs: organizations side by side, those of one organization one after the other. A lock per job
     keeps several processes apart.
 
-    `every`: connections on which it is asked whose jobs there are; `carry_out` does one of them to its end. What passes
-    by itself may interrupt that, and it is called again; whatever else it raises ends the runner. `event`: what the log
+    `every`: connections on which it is asked whose jobs there are; `carry_out` does one of them to its end. It may
+    raise INTERRUPTIONS, and is called again; whatever else it raises ends the runner. `event`: what the log
     calls a job; `at_once`: of how many organizations the process takes jobs up.
     """
 
@@ -78,7 +80,7 @@ class JobRunner(Generic[J]):
                         all_of_others = False
                         await self._carry_out(job)
                 self._outages.over(organization)
-        except (Passing, NewerRecordError) as error:
+        except INTERRUPTIONS as error:
             all_of_others = False
             await asyncio.sleep(self._outages.met(organization, error))
         self._busy.discard(organization)

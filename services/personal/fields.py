@@ -1,30 +1,31 @@
-"""Which texts are personal: of an account its name, its address on paper and by e-mail; of any of its resources the
-custom fields that its organization has marked; of usage whatever stands in `who`.
+"""Which texts are personal: those that a body names (`personal`: of an account its name, its address on paper and by
+e-mail); of any of an account's resources the custom fields that its organization has marked; of usage whatever
+stands in `who`.
 
-A country is not: taxes follow from it. A name that is only the code says nothing that the code does not say.
+A name that is only the code says nothing that the code does not say.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from events.facts.base import Fact
 from events.facts.corrections import UsageFields
 from events.facts.resources import ResourceCreated, ResourceUpdated
-from events.resources.accounts import Account, Address
-from events.resources.base import Resource
+from events.resources.base import Model, Resource
 from events.resources.organization import OrganizationConfig
 from services.personal.sealed import TOMBSTONE, is_sealed
 
 #: What becomes of a text, given what stood in its place before; None: nothing did.
 Rewrite = Callable[[str, str | None], str]
-_OF_ADDRESS = tuple(name for name in Address.model_fields if name != "country")
 
 
-def sealed_of(kind: str, names: Collection[str], config: OrganizationConfig | None) -> str | None:
-    """One of these fields of a kind of resource, by the wire's name, that is sealed; None: all are as they came."""
-    if kind != "account" or config is None or not config.keeps_keys:
+def sealed_of(model: type[Model], names: Collection[str], config: OrganizationConfig | None) -> str | None:
+    """One of these fields of a body, by the wire's name, that is sealed; None: all are as they came."""
+    if config is None or not config.keeps_keys:
         return None
-    return next((name for name in ("name", "emailAddress", "address") if name in names), None)
+    return next((name for name in map(to_camel, model.personal) if name in names), None)
 
 
 def marked_by(config: OrganizationConfig | None) -> Collection[str] | None:
@@ -48,15 +49,7 @@ def has_personal(fact: Fact, marked: Collection[str]) -> bool:
 
 def changed_body(body: Resource, marked: Collection[str], rewrite: Rewrite, before: Resource | None = None) -> Resource:
     """The body with its personal texts changed; the same object where it has none."""
-    changed: dict[str, Any] = {}
-    if isinstance(body, Account):
-        old = before if isinstance(before, Account) else None
-        if body.name != body.code:
-            changed["name"] = rewrite(body.name, None if old is None else old.name)
-        if body.email_address is not None:
-            changed["email_address"] = rewrite(body.email_address, None if old is None else old.email_address)
-        if body.address is not None:
-            changed["address"] = _changed_address(body.address, rewrite, None if old is None else old.address)
+    changed = _changed(body, rewrite, before if type(before) is type(body) else None)
     if body.custom_fields is not None:
         stood = {} if before is None else before.custom_fields or {}
         changed["custom_fields"] = _changed_texts(body.custom_fields, marked, rewrite, stood)
@@ -71,11 +64,16 @@ def changed_usage(fields: UsageFields, rewrite: Rewrite, before: UsageFields | N
     return fields.model_copy(update={"who": who}) if who else fields
 
 
-def _changed_address(address: Address, rewrite: Rewrite, before: Address | None) -> Address:
-    lines = {
-        name: rewrite(line, getattr(before, name, None)) for name in _OF_ADDRESS if (line := getattr(address, name))
-    }
-    return address.model_copy(update=lines)
+def _changed(model: Model, rewrite: Rewrite, before: Model | None) -> dict[str, Any]:
+    """What it names as personal, changed, by attribute; without what it has not."""
+    changed: dict[str, Any] = {}
+    for name in model.personal:
+        value, stood = getattr(model, name), getattr(before, name, None)
+        if isinstance(value, Model):
+            changed[name] = value.model_copy(update=_changed(value, rewrite, stood))
+        elif value and not (name == "name" and value == getattr(model, "code", None)):
+            changed[name] = rewrite(value, stood)
+    return changed
 
 
 def _changed_texts(

@@ -25,9 +25,10 @@ from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.resources import Resources
+from services.commands.table import kind_of
 from services.failures import ExpectedFailure
 from services.kafka import FetchedRecord, LogReader
-from services.projection.touched import Touched, is_of_rule, is_of_webhook, touched
+from services.projection.touched import Touched, is_of_rule, leads_nowhere, touched
 
 log = structlog.get_logger(__name__)
 #: How records about accounts and account plans begin: `encode` writes the type first.
@@ -183,7 +184,7 @@ class CatalogLog(CatalogFold):
         self.index(envelope.organization).evolve(envelope)
         if is_of_rule(envelope.data):
             self._rules.pop(envelope.organization, None)  # no terms follow from it
-        elif not is_of_webhook(envelope.data):
+        elif not leads_nowhere(envelope.data):
             self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
         self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
         self._changes.append(_change(record.offset, envelope, before, touched(catalog, envelope.data)))
@@ -193,6 +194,7 @@ def _change(offset: int, envelope: Envelope, before: Touched, after: Touched) ->
     fact = envelope.data
     assert isinstance(fact, ResourceFact)
     plans = None if before.plans is None or after.plans is None else before.plans | after.plans
-    aggregation = fact.id if type(fact).__name__.startswith("Aggregation") else None
+    kind = kind_of(fact)
+    aggregation = fact.id if kind is not None and kind.adds_up else None
     meters, accounts = before.meters | after.meters, before.accounts | after.accounts
     return CatalogChange(offset, envelope.organization, plans, aggregation, meters, accounts)

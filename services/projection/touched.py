@@ -4,16 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from events.facts.resources import OrganizationConfigured, ResourceFact
-from events.resources.automation import AutomaticRule, AutomaticTopUp, ThresholdBilling
+from events.resources.automation import AutomaticRule
 from events.resources.catalog import Pricing
 from events.resources.counters import CounterPricing
-from events.resources.notifications import LEVELS, NotificationConfiguration
-from events.resources.webhooks import Webhook
+from events.resources.notifications import LEVELS
 from projections.calculation import calculation_of
 from projections.resources import Resources
-
-#: How facts about rules begin: nothing is settled otherwise by them.
-_RULES = tuple(model.__name__ for model in (NotificationConfiguration, AutomaticTopUp, ThresholdBilling))
+from services.commands.table import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ def touched(catalog: Resources, fact: ResourceFact) -> Touched:
     """Whom the resource concerns as the catalog is now; asked before and after the fact is applied."""
     if isinstance(fact, OrganizationConfigured):
         return EVERYBODY
-    if is_of_webhook(fact):
+    if leads_nowhere(fact):
         return NOBODY
     if is_of_rule(fact):
         return _touched_by_rule(catalog, fact.id)
@@ -90,12 +87,14 @@ def _plans_over(catalog: Resources, id: str) -> frozenset[str]:
 
 def is_of_rule(fact: ResourceFact) -> bool:
     """Whether it is about a notification or an automatic rule: no terms follow from it."""
-    return type(fact).__name__.startswith(_RULES)
+    kind = kind_of(fact)
+    return kind is not None and kind.leads_to == "rules"
 
 
-def is_of_webhook(fact: ResourceFact) -> bool:
-    """Whether it is about a webhook: nothing that is settled or raised follows from it."""
-    return type(fact).__name__.startswith(Webhook.__name__)
+def leads_nowhere(fact: ResourceFact) -> bool:
+    """Whether it is about a webhook, say: nothing that is settled or raised follows from it."""
+    kind = kind_of(fact)
+    return kind is not None and kind.leads_to == "nothing"
 
 
 def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from pydantic.alias_generators import to_snake
+
 from events.dates import LATEST, read_day
-from events.resources.catalog import Plan, PlanTemplate
-from services.commands.kind import ANSWERED, InnerList, InStories
+from services.commands.kind import ANSWERED, InnerList, InStories, WhenNamed
 from services.commands.table import KINDS
+from services.simulate.naming_fields import only_of, parent_field, parent_of, reference_fields, references
 from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
@@ -44,7 +46,7 @@ class Entities:
     def __init__(self, currency: str, earliest: date) -> None:
         self._currency, self._earliest = currency, earliest
         self._known: set[tuple[str, str]] = set()
-        self._parents: dict[str, str] = {}
+        self._parents: dict[tuple[str, str], str] = {}
         self._count = 0
 
     def documents(self, lists: Mapping[str, Any]) -> list[Document]:
@@ -54,8 +56,8 @@ class Entities:
             for entry in _entries(lists, name):
                 self._expand(kind, entry, by_kind)
         for kind, documents in by_kind.items():
-            own = [name for name, (_, to) in reference_fields(kind).items() if to == kind]
-            documents.sort(key=lambda document: any(name in document.fields for name in own))
+            parent = parent_field(kind)
+            documents.sort(key=lambda document: parent in document.fields)
         for made in self._only_named([document for documents in by_kind.values() for document in documents]):
             by_kind[made.kind].append(made)
         return [document for documents in by_kind.values() for document in documents]
@@ -74,10 +76,10 @@ class Entities:
         left_out = (*row.read_otherwise, *((inner.name,) if inner else ()))
         fields = {name: value for name, value in entry.items() if name not in left_out}
         code = self._code(kind, entry)
-        if kind == "account" and entry.get("parentAccount") is not None:
-            self._parents[code] = entry["parentAccount"]
-        if kind == "plan":
-            fields = self._plan(code, entry, fields, by_kind)
+        if (parent := parent_of(kind, entry)) is not None:
+            self._parents[kind, code] = parent
+        if row.made_beside is not None:
+            fields = self._beside(kind, row.made_beside, code, entry, fields, by_kind)
         by_kind[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
         if inner is not None:
             for element in _inner_entries(kind, code, entry, inner):
@@ -97,20 +99,30 @@ class Entities:
         self._known.add((kind, code))
         return code
 
-    def _plan(
-        self, code: str, entry: Lines, fields: dict[str, Any], by_kind: dict[str, list[Document]]
+    def _beside(
+        self,
+        kind: str,
+        other: str,
+        code: str,
+        entry: Lines,
+        fields: dict[str, Any],
+        by_kind: dict[str, list[Document]],
     ) -> dict[str, Any]:
-        """A plan's fields; those that only a template has make a template, unless it names one that stands there."""
-        of_template = {name: fields.pop(name) for name in list(fields) if name in _TEMPLATE_ONLY}
-        template = fields["planTemplate"] = fields.get("planTemplate") or code
-        if ("planTemplate", template) not in self._known:
-            self._known.add(("planTemplate", template))
-            of_template.setdefault("product", code)
-            filled = self._filled("planTemplate", template, of_template)
-            by_kind["planTemplate"].append(Document("planTemplate", template, entry.line, filled))
-        elif of_template:
-            name = next(iter(of_template))
-            raise ScenarioError(entry.line_of(name), f"plan.{name}", f"belongs to planTemplate {template}")
+        """An entry's fields, without those that only the other kind has: they make one of that, called like the entry,
+        unless it names one that stands there."""
+        [name] = (name for name, (_, to) in reference_fields(kind).items() if to == other)
+        of_other = {field: fields.pop(field) for field in list(fields) if field in only_of(other, kind)}
+        named = fields[name] = fields.get(name) or code
+        if (other, named) not in self._known:
+            self._known.add((other, named))
+            required = KINDS[other].model.model_fields
+            for field, (wire, _) in reference_fields(other).items():
+                if required[to_snake(wire)].is_required():
+                    of_other.setdefault(field, code)
+            by_kind[other].append(Document(other, named, entry.line, self._filled(other, named, of_other)))
+        elif of_other:
+            field = next(iter(of_other))
+            raise ScenarioError(entry.line_of(field), f"{kind}.{field}", f"belongs to {other} {named}")
         return fields
 
     def _filled(self, kind: str, code: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -129,23 +141,24 @@ class Entities:
         """What is named somewhere but has no entry, and may be made only because it is named."""
         for document in documents:
             for kind, code in references(document.kind, document.fields):
-                if _row(kind).made_when_named and (kind, code) not in self._known:
+                row = _row(kind).made_when_named
+                if row is not None and (kind, code) not in self._known:
                     self._known.add((kind, code))
-                    fields = self._contract(document) if kind == "contract" else {}
+                    fields = self._of_namer(kind, row, document)
                     yield Document(kind, code, document.line, self._filled(kind, code, fields))
 
-    def _contract(self, document: Document) -> dict[str, Any]:
-        """A contract of the root of the account that names it, for longer than any story."""
-        account = document.fields.get("account")
-        end = min(self._earliest.replace(year=self._earliest.year + 50, day=1), LATEST)
-        start = self._earliest.isoformat()
-        return {"account": self._parents.get(str(account), account), "startDate": start, "endDate": end.isoformat()}
-
-
-_TEMPLATE_ONLY = {
-    *(field.alias or name for name, field in PlanTemplate.model_fields.items() if name not in Plan.model_fields),
-    "product",
-} - {"productId"}
+    def _of_namer(self, kind: str, row: WhenNamed, document: Document) -> dict[str, Any]:
+        """What one has by its row that is made because this document names it."""
+        fields: dict[str, Any] = {}
+        if row.of_parent is not None:
+            _, to = reference_fields(kind)[row.of_parent]
+            named = document.fields.get(row.of_parent)
+            fields[row.of_parent] = self._parents.get((to, str(named)), named)
+        if row.lasts:
+            fields["startDate"] = self._earliest.isoformat()
+            end = min(self._earliest.replace(year=self._earliest.year + 50, day=1), LATEST)
+            fields["endDate"] = end.isoformat()
+        return fields
 
 
 def _row(kind: str) -> InStories:
@@ -178,13 +191,6 @@ def _entries(lists: Mapping[str, Any], name: str) -> list[Lines]:
     if not isinstance(entries, list) or not all(isinstance(entry, Lines) for entry in entries):
         raise ScenarioError(line, name, "must be a list of mappings")
     return entries
-
-
-def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
-    """Scenario field -> (wire field, kind referred to)."""
-    row = KINDS[kind]
-    single = {field.removesuffix("Id"): (field, to) for field, to in row.model.references.items()}
-    return single | {field.removesuffix("Ids") + "s": (field, to) for field, to in row.reference_lists}
 
 
 def check_fields(kind: str, fields: Lines) -> None:
@@ -227,12 +233,3 @@ def with_band_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
                 for band in filled[name]
             ]
     return filled
-
-
-def references(kind: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(kind, code) of everything that the fields refer to."""
-    for field, (_, to) in reference_fields(kind).items():
-        value = fields.get(field)
-        for code in value if isinstance(value, list) else [value]:
-            if isinstance(code, str):
-                yield to, code

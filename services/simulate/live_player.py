@@ -25,6 +25,7 @@ from services.simulate.live_jobs import until_done
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe, cloud_event
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.naming import SOURCE, in_words, noon, refusal
+from services.simulate.naming_fields import parent_of
 from services.simulate.player import (
     DEFAULT_CONFIG,
     ONLY_LINES,
@@ -71,7 +72,7 @@ class LivePlayer:
     def __init__(self, organization: LiveOrganization, pipe: UsagePipe) -> None:
         self.organization, self._pipe = organization, pipe
         self._names = LiveNames()
-        self._parents: dict[str, str] = {}
+        self._parents: dict[tuple[str, str], str] = {}
         self._clock = datetime(1970, 1, 1, tzinfo=UTC)
         self._sent: list[UsageRecord] = []
         self._on_its_way = self._holds = False
@@ -93,8 +94,8 @@ class LivePlayer:
         fields = self._names.resolved(document.kind, document.fields)
         made = self._ask("POST", self._names.list_path(document.kind, fields), fields, about=document.kind)
         self._names.learn(document, made["id"])
-        if document.kind == "account" and document.fields.get("parentAccount"):
-            self._parents[document.code] = document.fields["parentAccount"]
+        if parent := parent_of(document.kind, document.fields):
+            self._parents[document.kind, document.code] = parent
         return parse_body(document.kind, made)
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
@@ -219,7 +220,7 @@ class LivePlayer:
 
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
         """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
-        key = usage_key(self.organization.id, self._parents.get(record.account, record.account))
+        key = usage_key(self.organization.id, self._parents.get(("account", record.account), record.account))
         return key, cloud_event(self.organization.id, record)
 
     def _wait_for_usage(self) -> None:

@@ -75,10 +75,10 @@ class MemoryBooks:
         head = bill.model_copy(update={"lines": ()})
         self._issued.append(Issued(position, now, False, head, bill.lines, codes))
 
-    def deleted(self, resources: Resources, fund: CommitmentEntity | BalanceEntity, day: date) -> None:
+    def deleted(self, resources: Resources, fund: CommitmentEntity | BalanceEntity, now: datetime) -> None:
         """A commitment or balance was deleted."""
         self._learn_accounts(resources)
-        self._deleted.append(Fund(fund, day))
+        self._deleted.append(Fund(fund, now))
 
     def close(self, resources: Resources, position: int, day: date, chart: Chart) -> Told:
         """Post the journal of what came since the one before it, closed up to the day; what the ledger says then."""

@@ -85,7 +85,7 @@ class MemoryOrganization:
         assert isinstance(fact, ResourceFact)
         before: Any = resource_of(self.resources, fact)
         if isinstance(fact, CommitmentDeleted | BalanceDeleted):
-            self.books.deleted(self.resources, before, self.rules.now.date())
+            self.books.deleted(self.resources, before, self.rules.now)
         envelope = self._sealed(fact, None if is_config else place_of(self.resources, fact)[0])
         self.resources.evolve(envelope)
         self.index.evolve(envelope)

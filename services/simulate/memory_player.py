@@ -10,6 +10,7 @@ from events.envelope import NAMESPACE
 from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
+from projections.entities import Fund
 from projections.rating.index import index_families
 from projections.settlement import (
     DraftBill,
@@ -36,12 +37,12 @@ from services.commands.messages import (
 )
 from services.commands.refused import CommandError
 from services.commands.table import KINDS
-from services.simulate.entities import references
 from services.simulate.filing import filed, journal_request
 from services.simulate.memory_books import earned, stated
 from services.simulate.memory_rules import rule_called
 from services.simulate.memory_views import MemoryViews
 from services.simulate.naming import id_of, in_words, resolved
+from services.simulate.naming_fields import references
 from services.simulate.player import (
     DEFAULT_CONFIG,
     ONLY_LINES,
@@ -97,7 +98,7 @@ class MemoryPlayer(MemoryViews):
 
     def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
         entity = self._entity(kind, code)
-        drawn = kind in ("commitment", "balance") and self._is_used(entity.id, entity.body.account_id)
+        drawn = isinstance(entity, Fund) and self._is_used(entity.id, entity.body.account_id)
         self._do(kind, lambda: DeleteResource(kind, entity.id, force, drawn, self._now, effective))
         # An entity of the same code may come again, and is then a later one.
         self.index = index_families(self.resources)
@@ -206,7 +207,7 @@ class MemoryPlayer(MemoryViews):
     def _do(self, kind: str | None, command: Callable[[], Command]) -> None:
         """Decide what the command asks, and apply it. Raises: RefusedError."""
         self._judged(kind, lambda: self.command(command()))
-        if kind == "aggregation":
+        if kind is not None and KINDS[kind].adds_up:
             self.used.recount(self.resources)
         self._go_on()
 

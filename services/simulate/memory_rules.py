@@ -9,9 +9,9 @@ from events.dates import EPOCH
 from events.facts.automation import AutomaticRuleActed
 from events.facts.bills import BillIssued
 from events.resources.automation import TOP_UP
-from events.resources.notifications import AT_RISK, LEVELS, RUNS_OUT
+from events.resources.notifications import LEVELS
 from projections.alerts.due import AlertDue, FamilyAlerts, Speed
-from projections.alerts.levels import expected_levels, settled_levels, unbilled_levels
+from projections.alerts.levels import EXPECTED, expected_levels, settled_levels, unbilled_levels
 from projections.alerts.rules import Rules, rules_of
 from projections.calendar import local_day
 from projections.entities import Entity
@@ -26,8 +26,8 @@ from services.commands.refused import CommandError
 from services.simulate.memory_alerts import MemoryAlerts
 from services.simulate.naming import noon
 
-#: Time before anything happens; what rules wait for that follows from forecasts.
-_BEFORE, _FORECAST = EPOCH, (RUNS_OUT, AT_RISK)
+#: Time before anything happens.
+_BEFORE = EPOCH
 
 
 class Doing(Protocol):
@@ -117,7 +117,7 @@ class MemoryRules:
 def _all_due(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, resources: Resources) -> Iterator[AlertDue]:
     yield from alerts.find(rules, settled_levels(settlement, resources, rules.names), Speed.BALANCES)
     yield from alerts.find(rules, unbilled_levels(unbilled_of(settlement), settlement.family.billed), Speed.LINES)
-    if not rules.names.isdisjoint(_FORECAST):
+    if not rules.names.isdisjoint(EXPECTED):
         expected = outlooks(settlement, used_before(settlement))
         yield from alerts.find(rules, expected_levels(expected, settlement, resources), Speed.OUTLOOKS)
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid5
 
 from events.envelope import NAMESPACE
-from services.simulate.entities import reference_fields
+from services.simulate.naming_fields import reference_fields
 from services.simulate.player import RefusedError
 
 _ID = re.compile(r"(with id )?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")

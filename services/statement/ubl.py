@@ -47,6 +47,8 @@ def _missing(statement: Statement) -> Iterator[str]:
         return
     if not _COUNTRY.fullmatch(seller.address.country or ""):
         yield "seller.address.country of statementconfig must be a code of two letters"
+    if statement.tax is not None and seller.tax_number is None:
+        yield "seller.taxNumber of statementconfig is required where there is a taxRate, also one of 0"
     if statement.tax is None and seller.registration_number is None:
         yield "seller.registrationNumber of statementconfig is required where no tax is charged"
 

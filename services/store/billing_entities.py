@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.entities import AccountEntity, Entity
+from services.commands.table import KINDS
 from services.store.conditions import names_one_of
 from services.store.view import OF_KIND, entity_of
 
@@ -26,20 +27,20 @@ class BilledAccounts:
     contract: str | None = None
 
     async def of_kind(self, connection: Any, kind: str) -> Sequence[Entity[Any]]:
-        """Theirs of this kind, in the order in which they were made."""
-        if kind in ("pricing", "counterPricing"):
+        """Theirs of this kind, in the order in which they were made; of the catalog's, prices of their own plans."""
+        if KINDS[kind].owner == "catalog":
             return await self._rows(connection, _PRICES, kind, await self._plans(connection))
         owned = await self._rows(connection, _OWNED, kind, list(self.accounts))
-        return [entity for entity in owned if self._is_theirs(kind, entity)]
+        return [entity for entity in owned if self._is_theirs(entity)]
 
     def zone_of(self, entity: Entity[Any]) -> str:
         """The zone in which its days are: UTC for prices, which hold for accounts of every zone."""
         account_id = getattr(entity.body, "account_id", None)
         return "UTC" if account_id is None else self.accounts[account_id].timezone
 
-    def _is_theirs(self, kind: str, entity: Entity[Any]) -> bool:
-        named = entity.id if kind == "contract" else entity.body.contract_id
-        return self.contract in (None, named)
+    def _is_theirs(self, entity: Entity[Any]) -> bool:
+        """Of one contract: itself, and what names it."""
+        return self.contract in (None, entity.id, getattr(entity.body, "contract_id", None))
 
     async def _plans(self, connection: Any) -> list[str]:
         """Ids of the accounts' own plans, or of a contract those that it attaches: other plans have other customers,

@@ -27,5 +27,10 @@ def refers_to(row: str, ids: str) -> str:
     return f"({row}.kind, {row}.id) IN (SELECT of_kind, of_id FROM store.referring($1, {ids}))"
 
 
+def is_rule_waiting_for(row: str, names: str) -> str:
+    """It is an active rule that waits for one of these."""
+    return f"{row}.kind = 'notificationConfiguration' AND {row}.id IN (SELECT store.rules_waiting_for($1, {names}))"
+
+
 #: Of events; $2 is the bill's id.
 OF_BILL = "position IN (SELECT store.events_of_bill($1, $2))"

@@ -15,7 +15,7 @@ from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
 from events.facts.alerts import Alert
-from events.facts.base import Fact
+from events.facts.base import Fact, Route
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.facts.corrections import UsageCorrection
@@ -137,7 +137,7 @@ async def append(connection: Any, events: Sequence[NewEvent], generations: Gener
 async def _insert(connection: Any, event: NewEvent, generations: Generations, *locking: int) -> Envelope:
     """`locking`: the lock under which positions are given, if it is to be taken first."""
     fact = event.fact
-    if fact.route.value in ("account", "both") and event.partition is None:
+    if fact.route in (Route.ACCOUNT, Route.BOTH) and event.partition is None:
         raise ValueError(f"{type(fact).__name__} needs a partition")
     data = fact.model_dump_json(by_alias=True, exclude_unset=True)
     try:

@@ -18,9 +18,7 @@ from events.facts.resources import (
     OrganizationConfigured,
     ResourceCreated,
     ResourceFact,
-    ResourceUpdated,
 )
-from events.resources.balances import BalanceSchedule
 from events.resources.base import Resource
 from projections.calendar import local_day
 from projections.resources import Resources
@@ -159,16 +157,11 @@ async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
         kind = kind_of(fact)
         assert kind is not None
         await store_entity(connection, resources, kind, fact.id)
-        if (balance_id := _balance_of(fact)) is not None:
-            await store_entity(connection, resources, KINDS["balance"], balance_id)
+        if kind.owner == "balanceId":
+            await store_entity(connection, resources, KINDS["balance"], _balance_of(fact))
 
 
-def _balance_of(fact: ResourceFact) -> str | None:
-    """The balance that changes with a fact about one of its schedules."""
-    match fact:
-        case BalanceScheduleDeleted(balance_id=balance_id):
-            return balance_id
-        case ResourceCreated(body=BalanceSchedule() as body) | ResourceUpdated(body=BalanceSchedule() as body):
-            return body.balance_id
-        case _:
-            return None
+def _balance_of(fact: Any) -> str:
+    """The balance that changes with a fact about what is the balance's."""
+    balance_id: str = (fact if isinstance(fact, BalanceScheduleDeleted) else fact.body).balance_id
+    return balance_id

@@ -21,7 +21,7 @@ SELECT json_build_object(
 )::text
 """
 #: By what the newest migration has made.
-_IS_MIGRATED = "SELECT to_regclass('store.idempotency_over') IS NOT NULL"
+_IS_MIGRATED = "SELECT to_regclass('store.entities_rules') IS NOT NULL"
 
 
 class NotMigratedError(Worded, ExpectedFailure):

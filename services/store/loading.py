@@ -1,22 +1,14 @@
 """Targeted load: the `Resources` that deciding one command needs, and no more.
 
-The command's own resource and what its body names; whoever may share its code; a formula's aggregations, and the
-formulas that may name an aggregation; an account plan's neighbours with their plans and templates, and those of all who
-are on a plan group whose plans change; a commitment's account plans; a balance's schedules, and a schedule's balance; a
-parent's children; on delete, the first resource that refers to it.
+The command's own resource and what its body names; whoever may share its code; what the kind's rules say that they need
+(`services/commands/needs.py`); on delete, the first resource that refers to it.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from events.resources.accounts import Account, AccountPlan
-from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation, CompoundAggregation, Meter
-from events.resources.commitments import Commitment
-from events.resources.plan_groups import PlanGroupLink
 from projections.resources import Resources
-from services.commands.catalog_rules import codes_in
 from services.commands.kind import Kind, value_of
 from services.commands.messages import (
     CancelCommitment,
@@ -28,7 +20,8 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.schedule_rules import SCHEDULES
+from services.commands.needs import AccountPlans, ItsBalance, Named, Naming, Need, OnPlanGroup, Referring, Siblings
+from services.commands.rules import rules_of
 from services.commands.table import KINDS
 from services.store.conditions import has_code, is_of_account, refers_to
 from services.store.view import OF_KIND, OF_ORGANIZATION, get_ids, put_rows
@@ -77,13 +70,10 @@ class _Loader:
                 tests = (f" AND {_is(field, f'${number}')}" for number, field in enumerate(fields, start=3))
                 await self.rows(OF_KIND + "".join(tests), kind.name, *map(str, values))
 
-    async def account_plans(self, account_id: str) -> None:
-        await self.rows(_OF_ACCOUNT, "accountPlan", account_id)
-
-    async def named_in(self, body: CompoundAggregation) -> None:
-        """The aggregations that the formula names; a text that is none names nothing, and is refused."""
-        for code in codes_in(body.calculation):
-            await self.rows(_OF_CODE, "aggregation", code)
+    async def children(self, parent: str | None) -> None:
+        """The accounts that name this parent; none of none."""
+        if parent is not None:
+            await self.rows(_CHILDREN, "account", parent)
 
     async def balance(self, id: str) -> None:
         """The balance with its account, and with what is paid into it again and again."""
@@ -112,11 +102,12 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
     match command:
         case CreateResource(kind=kind, id=id, body=body) | UpdateResource(kind=kind, id=id, body=body):
             await _load_for_body(loader, KINDS[kind], id, body)
-        case DeleteResource(id=id):
+        case DeleteResource(kind=kind, id=id):
             await loader.rows(_REFERRER, id)
             await _load_with_account(loader, id)
-            if id in resources.aggregations:
-                await loader.rows(OF_KIND, "compoundAggregation")
+            for need in rules_of(KINDS[kind].model).needs:
+                if isinstance(need, Naming) and id in KINDS[kind].held(resources):
+                    await loader.rows(OF_KIND, need.kind)
         case ForgetAccount(id=id):
             await loader.ids([id])
         case TransactBalance(id=id):
@@ -141,34 +132,35 @@ async def load_balance(connection: Any, configured: Resources, id: str) -> Resou
 async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -> None:
     await loader.ids([id, *(target for _, _, target in kind.references(body))])
     await loader.same_key(kind, body)
-    match body:
-        case Account(parent_account_id=str(parent)):
-            await loader.rows(_CHILDREN, "account", parent)
-        case Meter() if id in loader.resources.meters:
-            await loader.rows(_REFERRING, "aggregation", id)
-        case Aggregation() if id in loader.resources.aggregations:
-            await loader.rows(OF_KIND, "compoundAggregation")
-        case CompoundAggregation():
-            await loader.named_in(body)
-        case AccountPlan():
-            await loader.account_plans(body.account_id)
-            await loader.products_of_plans(body.plan_group_id)
-        case PlanGroupLink():
+    for need in rules_of(kind.model).needs:
+        await _load_need(loader, kind, id, body, need)
+
+
+async def _load_need(loader: _Loader, kind: Kind, id: str, body: Any, need: Need) -> None:
+    is_there = id in kind.held(loader.resources)
+    match need:
+        case Siblings():
+            await loader.children(body.parent_account_id)
+        case Referring(kinds) if is_there:
+            for name in kinds:
+                await loader.rows(_REFERRING, name, id)
+        case Naming(name) if is_there:
+            await loader.rows(OF_KIND, name)
+        case Named(name, codes):
+            for code in codes(body):
+                await loader.rows(_OF_CODE, name, code)
+        case AccountPlans(of_parent, of) if of is None or of(body):
+            account = loader.resources.accounts.get(body.account_id)
+            parent = {account.root_id} if of_parent and account is not None else set()
+            for account_id in sorted({body.account_id} | parent):
+                await loader.rows(_OF_ACCOUNT, "accountPlan", account_id)
+            await loader.products_of_plans(getattr(body, "plan_group_id", None))
+        case OnPlanGroup():
             await loader.rows(_BESIDE_GROUP, body.plan_group_id)
             await loader.ids(account_plan.body.account_id for account_plan in loader.resources.account_plans.values())
             await loader.products_of_plans(body.plan_group_id)
-        case Balance() if id in loader.resources.balances:
-            for name in SCHEDULES:
-                await loader.rows(_REFERRING, name, id)
-        case BalanceSchedule():
+        case ItsBalance():
             await loader.balance(body.balance_id)
-        case Commitment(kind="MINIMUM"):
-            account = loader.resources.accounts.get(body.account_id)
-            for account_id in {body.account_id, account.root_id} if account else ():
-                await loader.account_plans(account_id)
-            await loader.products_of_plans()
-        case _:
-            pass
 
 
 async def _load_with_account(loader: _Loader, id: str) -> None:

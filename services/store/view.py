@@ -83,7 +83,8 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
         top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
         cancelled = CommitmentCancelled.model_validate(extra["cancellation"]) if extra.get("cancellation") else None
         grid = BillingGrid.model_validate(extra["grid"]) if extra.get("grid") else None
-        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid)
+        amounts = tuple(Decimal(amount) for amount in extra.get("amounts", ()))
+        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid, amounts=amounts)
     if kind.entity is BalanceEntity:
         transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
         return BalanceEntity(**base, transactions=transactions, schedules=schedules_in(extra))
@@ -194,11 +195,12 @@ def _extra(entity: Entity[Any]) -> dict[str, Any]:
     match entity:
         case AccountEntity(forgotten=forgotten):
             return {} if forgotten is None else {"forgotten": forgotten.isoformat()}
-        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation, grid=grid):
+        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation, grid=grid, amounts=amounts):
             return {
                 "topUps": [told(fact) for fact in top_ups],
                 "cancellation": cancellation and told(cancellation),
                 "grid": grid and told(grid),
+                "amounts": [plain(amount) for amount in amounts],
             }
         case BalanceEntity(transactions=transactions, schedules=schedules):
             return {"transactions": [told(fact) for fact in transactions]} | extra_of_schedules(schedules)

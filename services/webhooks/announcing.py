@@ -18,9 +18,10 @@ from events.resources.webhooks import NOTIFICATION, wants
 from services.commands.event_names import HAPPENINGS
 from services.concurrency import first_of
 from services.failures import Passing
-from services.outage import Outage, Outages
+from services.outage import Outage
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
+from services.side_by_side import SideBySide
 from services.store.alerts import ALERT_TYPES
 from services.store.events import CHANNEL as STORE
 from services.store.events import head
@@ -70,16 +71,16 @@ class Announcer:
         self._postgres, self._every, self._generations = postgres, every, generations
         self._documents, self._encode = documents, encode
         self._happened, self._changed = asyncio.Event(), asyncio.Event()
-        self._at_once = asyncio.Semaphore(ORGANIZATIONS_AT_ONCE)
-        #: Who has destinations; up to where the store was looked at; who is to be seen to once more.
-        self._whose, self._looked, self._again = set[str](), 0, set[str]()
-        self._outages = Outages("webhooks_not_announced")
+        self._announcing = SideBySide("webhooks_not_announced", ORGANIZATIONS_AT_ONCE, self._announce)
+        #: Who has destinations, and up to where the store was looked at.
+        self._whose, self._looked = set[str](), 0
 
     async def run(self) -> None:
         """Until cancelled; what passes by itself is waited out. While nobody has a destination, nothing is asked."""
         async with asyncio.TaskGroup() as group:
             channels = {STORE: self._happened, CHANNEL: self._changed}
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
+            group.create_task(self._announcing.run())
             self._changed.set()
             outage = Outage("webhooks_not_announced")
             while True:
@@ -110,39 +111,27 @@ class Announcer:
                 rows = await connection.fetch(_MOVED, self._looked) if whose else []
                 moved = {row["organization"]: row["position"] for row in rows}
         self._whose = whose
-        seen = {name: until for name, until in moved.items() if name in self._whose}
         self._looked = max((self._looked, *moved.values()))
-        again, self._again = self._again & self._whose, set()
-        seen |= dict.fromkeys(again, self._looked)
-        await asyncio.gather(*(self._of(name, until) for name, until in seen.items()))
+        self._announcing.ask(moved.keys() & self._whose)
 
-    async def _of(self, organization: str, until: int) -> None:
-        """Of one; what stands in its way is in no other's, and is tried again at the next look."""
-        async with self._at_once:
-            try:
-                await self.announce(organization, until)
-                self._outages.over(organization)
-            except Passing as error:
-                self._again.add(organization)
-                self._outages.met(organization, error)
+    async def _announce(self, organization: str) -> bool:
+        return await self.announce(organization, self._looked)
 
-    async def announce(self, organization: str, until: int) -> int:
-        """Make deliveries of the organization's events up to a position; returns how many. Raises: what passes."""
-        postgres, made = self._postgres.of(organization), 0
-        while True:
-            async with postgres.transaction(isolation="repeatable_read") as connection:
-                destinations = await active_destinations(connection, organization)
-                before: int | None = await connection.fetchval(_POSITION, organization)
-                begins = max(before or 0, min((destination.since for destination in destinations), default=until))
-                types = sorted(_types(destinations))
-                rows = await connection.fetch(_NEXT, organization, types, begins, until)
-            positions = [row["position"] for row in rows]
-            is_last = len(positions) < PAGE
-            documents = await self._documents(postgres, organization, positions, self._generations().commands)
-            moved = await self._add(postgres, destinations, before, until if is_last else positions[-1], documents)
-            made += moved or 0
-            if is_last and moved is not None:
-                return made
+    async def announce(self, organization: str, until: int) -> bool:
+        """Make deliveries of some of the organization's events up to a position, from where it was left; returns
+        whether there are more. Raises: what passes."""
+        postgres = self._postgres.of(organization)
+        async with postgres.transaction(isolation="repeatable_read") as connection:
+            destinations = await active_destinations(connection, organization)
+            before: int | None = await connection.fetchval(_POSITION, organization)
+            begins = max(before or 0, min((destination.since for destination in destinations), default=until))
+            rows = await connection.fetch(_NEXT, organization, sorted(_types(destinations)), begins, until)
+        positions = [row["position"] for row in rows]
+        is_last = len(positions) < PAGE
+        documents = await self._documents(postgres, organization, positions, self._generations().commands)
+        reached = until if is_last else positions[-1]
+        is_added = await self._add(postgres, destinations, before, reached, documents)
+        return not (is_last and is_added)
 
     async def _add(
         self,
@@ -151,20 +140,19 @@ class Announcer:
         before: int | None,
         reached: int,
         documents: Sequence[tuple[int, Mapping[str, Any]]],
-    ) -> int | None:
-        """Put them into the queues; None: somebody else has looked meanwhile, so it is to be looked once more."""
-        organization, made = postgres.whose, 0
+    ) -> bool:
+        """Put them into the queues; False: somebody else has looked meanwhile, so it is to be looked once more."""
+        organization = postgres.whose
         wanted = {destination.id: self._wanted(destination, documents) for destination in destinations}
         async with postgres.transaction() as connection:
             await connection.execute(_LOCK, organization)
             if await connection.fetchval(_POSITION, organization) != before:
-                return None
+                return False
             for destination, deliveries in wanted.items():
                 if deliveries:
                     await add(connection, organization, destination, deliveries)
-                    made += len(deliveries)
             await connection.execute(_MOVE, organization, reached)
-        return made
+        return True
 
     def _wanted(self, destination: Destination, documents: Sequence[tuple[int, Mapping[str, Any]]]) -> list[New]:
         """Deliveries of the events that the destination wants, oldest first."""

@@ -96,6 +96,19 @@ def test_a_top_up_arms_anew_and_late_usage_never_does(played: Callable[..., Memo
     assert first.arming == back.arming == forth.arming != again.arming
 
 
+def test_each_amendment_of_the_amount_arms_anew_also_back_to_what_it_was(played: Callable[..., MemoryPlayer]) -> None:
+    def arming(*steps: str) -> str:
+        return levels(played(*steps), "acme", date(2026, 2, 10))[USED].arming
+
+    def amended(change: str) -> str:
+        return f"  - update: {{commitment: prepaid, set: {{{change}}}}}\n"
+
+    up, back, other = amended("amount: 200"), amended("amount: 100"), amended("overageSurchargePercent: 5")
+    armings = [arming(*(up, back, up, back)[:count]) for count in range(5)]
+    assert armings == ["100/0", "200/0", "100/0/1", "200/0/1", "100/0/2"]
+    assert arming(other) == arming(), "nothing else arms"
+
+
 def test_a_balance_is_armed_anew_by_what_is_paid_in_and_not_by_what_is_taken_out(
     played: Callable[..., MemoryPlayer],
 ) -> None:

@@ -102,7 +102,7 @@ async def test_strangers_who_sign_in_and_looks_at_the_whole_leave_a_connection_t
                 for request in ([sign_in() for _ in range(10)] if strangers else [passed()])
             ]
             await asyncio.sleep(0.5)
-            async with asyncio.timeout(4):
+            async with asyncio.timeout(30):  # half of what those that wait have
                 await (passed() if strangers else sign_in())
             assert not any(task.done() for task in waiting)
         assert set(await asyncio.gather(*waiting)) == {200 if strangers else None}

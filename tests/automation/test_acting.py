@@ -137,6 +137,21 @@ async def test_a_threshold_bills_once_and_the_periods_bill_is_the_rest(common_sy
     assert (await customer.do("GET", f"bills/{rest}"))["billTotal"] == 30
 
 
+async def test_what_is_refused_beside_a_pending_bill_is_billed_once_that_is_deleted(common_system: System) -> None:
+    customer = Automatic(common_system)
+    await customer.begin(autoApproveBillsGracePeriod=90, autoApproveBillsGracePeriodUnit="DAYS")
+    await customer.automatic("thresholdbillings", code="fifty", threshold=50)
+    await customer.use(130)  # of which the prepayment pays 100
+    await settled(common_system.endpoints)
+    [pending] = await customer.bills_of("2026-01-31")
+    await customer.use(40)
+    [refused] = await customer.acts(1)
+    assert refused["outcome"] == "REFUSED" and f"bill {pending}" in refused["reason"]
+    await customer.do("DELETE", f"bills/{pending}")
+    _, ahead = await customer.acts(2)
+    assert (ahead["outcome"], ahead["amount"]) == ("DONE", 70)
+
+
 async def test_what_no_rule_may_be_is_refused(common_system: System) -> None:
     customer = Automatic(common_system)
     await customer.begin()

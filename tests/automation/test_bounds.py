@@ -13,8 +13,8 @@ from events.facts.commitments import BalanceTransacted, CommitmentToppedUp
 from events.resources.automation import AutomaticTopUp
 from events.resources.balances import Balance, BalanceTransaction
 from events.resources.commitments import Commitment
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
-from services.commands.automation_rules import BoundReached, Fund, top_up_commands
+from projections.entities import BalanceEntity, CommitmentEntity, Entity, Fund
+from services.commands.automation_rules import BoundReached, top_up_commands
 from services.commands.messages import TopUpCommitment, TransactBalance
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.facts.automation import AutomaticRuleActed
-from events.facts.bills import BillOpened
+from events.facts.bills import BillDropped, BillOpened
 from events.resources.automation import BILL, TOP_UP
 from projections.alerts.due import FamilyAlerts, Speed
 from projections.alerts.levels import settled_levels, unbilled_levels
@@ -127,6 +127,26 @@ def test_beside_a_pending_bill_nothing_is_billed_ahead_of_its_period() -> None:
     bill = {"bill_id": "b" * 36, "account_id": account, "root_id": account, "currency": "USD"}
     family.billed.evolve(BillOpened(**bill, bill_date=date(2026, 2, 1), due_date=date(2026, 2, 1)))
     assert "is pending" in str(why_not(family, draft))
+
+
+def test_what_was_refused_beside_a_pending_bill_is_billed_once_that_is_deleted() -> None:
+    player, account = play_text(STORY), id_of("account", "acme")
+    family = player.family(account)
+    use(player, 0, 0, 250)
+    [first] = done(player, BILL)
+    bill = {"bill_id": "b" * 36, "account_id": account, "root_id": account}
+    opened = BillOpened(**bill, currency="USD", bill_date=date(2026, 2, 1), due_date=date(2026, 2, 1))
+    family.billed.evolve(opened)
+    use(player, 1, 1, 140)  # of which 60 are paid in
+    use(player, 2, 2, 1)
+    [*_, refused] = acts = [act for act in player.rules.acts if act.event_name == BILL]
+    assert len(acts) == 2 and "approve or delete it first" in str(refused.reason), "told once"
+    assert refused.arming == f"{first.bill_id}/{bill['bill_id']}"
+    family.billed.evolve(BillDropped(**bill))
+    player.arrive(False)
+    [_, _, ahead] = (act for act in player.rules.acts if act.event_name == BILL)
+    assert (ahead.outcome, ahead.arming, ahead.found) == ("DONE", first.bill_id, 81)
+    assert not found_anew(player, {act.id for act in player.rules.acts})
 
 
 @pytest.mark.parametrize("kind", ["automaticTopUp", "thresholdBilling"])

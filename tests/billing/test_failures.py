@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
+from events.codec import NewerRecordError
 from events.facts.bills import BillDropped
 from services.api.bill_jobs import job_document
 from services.billing import approving, run
@@ -83,6 +84,7 @@ async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
     await store.account()
     errors: list[Exception] = [
         KafkaUnreachableError(Cluster("kafka:9092"), "away"),
+        NewerRecordError("a process of the next release has written it"),
         AssertionError("a bug"),
         ValueError("x"),
     ]
@@ -92,8 +94,9 @@ async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
 
     monkeypatch.setattr(run, "settle_page", settle_page)
     job = await job_of(store)
-    document = await carried_out(store, job)
-    assert (document["status"], "failures" in document) == ("RUNNING", False)
+    for _ in range(2):
+        document = await carried_out(store, job)
+        assert (document["status"], "failures" in document) == ("RUNNING", False)
     document = await carried_out(store, job)
     assert (document["status"], len(document["failures"])) == ("COMPLETE", 1)
 

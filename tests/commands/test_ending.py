@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from projections.entities import Entity
-from services.commands.account_rules import ENDED, BillingEntity, ended_body
-from services.commands.kind import value_of
+from services.commands.account_rules import ended_body
+from services.commands.kind import BillingEntity, value_of
 from services.commands.refused import InvalidBody
+from services.commands.table import ENDED
 from tests.commands.world import create, given, id_of
 
 ZONE = "Europe/Berlin"

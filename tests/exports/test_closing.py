@@ -1,7 +1,7 @@
 """What a journal closes: what is left of a prepayment that is over, once, whatever comes before and after."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import pytest
@@ -117,6 +117,17 @@ async def test_a_prepayment_ends_with_its_rollover_its_cancel_or_its_deletion(bo
     assert [row[:2] for row in await books.closes(date(2026, 5, 31))][::2] == sorted(ends)
     assert await books.closes(YEAR_END) == []
     assert [row[:2] for row in await books.closes(date(2027, 3, 1))][::2] == [(rolling, "2027-02-28")]
+
+
+async def test_a_day_of_deletion_is_the_accounts(books: Books) -> None:
+    store = books.store
+    account = await store.account("western", timezone="America/New_York")
+    fund = await store.commitment(account)
+    western = Books(store, account)
+    await western.issued(("COMMITMENT_FEE", "10.00", fund))
+    await store.run(DeleteResource("commitment", fund, force=True, drawn=True, now=NOW))
+    assert datetime(2026, 1, 1, tzinfo=UTC) == NOW, "the evening before, in New York"
+    assert {(row.commitment_id, row.date) for row in await western.closes(YEAR_END)} == {(fund, "2025-12-30")}
 
 
 async def test_without_a_day_nothing_is_closed(books: Books) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,6 +49,14 @@ async def topic(stack: Stack) -> AsyncIterator[Topic]:
     await admin.close()
 
 
+async def some_time_below(seconds: float, measured: Callable[[], Awaitable[float]]) -> bool:
+    """Whether it is below at one of five attempts: a busy machine may be slow at most of them."""
+    for _ in range(5):
+        if await measured() < seconds:
+            return True
+    return False
+
+
 def values(fetched: object) -> list[bytes]:
     assert isinstance(fetched, dict)
     return [record.value for records in fetched.values() for record in records]
@@ -57,29 +65,33 @@ def values(fetched: object) -> list[bytes]:
 async def test_a_record_ends_the_wait_also_when_it_has_been_quiet_for_long(topic: Topic) -> None:
     arrivals = Arrivals(topic.consumer, topic.fetcher, 100)
     fetcher = topic.fetcher
-    started = time.monotonic()
-    while time.monotonic() - started < QUIET_S + 0.2:
-        assert await arrivals.next(0.2) == {}
-    assert fetcher._fetch_max_wait_ms == QUIET_WAIT_MS
-    waiting = asyncio.ensure_future(arrivals.next(30))
-    await asyncio.sleep(0.5)  # a fetch is held by the broker
-    written = time.monotonic()
-    await topic.write(b"one")
-    assert values(await waiting) == [b"one"]
-    assert time.monotonic() - written < 1
-    assert fetcher._fetch_max_wait_ms == BUSY_WAIT_MS
+
+    async def waited() -> float:
+        started = time.monotonic()
+        while time.monotonic() - started < QUIET_S + 0.2:
+            assert await arrivals.next(0.2) == {}
+        assert fetcher._fetch_max_wait_ms == QUIET_WAIT_MS
+        waiting = asyncio.ensure_future(arrivals.next(30))
+        await asyncio.sleep(0.5)  # a fetch is held by the broker
+        written = time.monotonic()
+        await topic.write(b"one")
+        assert values(await waiting) == [b"one"]
+        assert fetcher._fetch_max_wait_ms == BUSY_WAIT_MS
+        return time.monotonic() - written
+
+    assert await some_time_below(1, waited), "whoever waits for the fetch to end waits two seconds each time"
 
 
 async def test_an_event_ends_the_wait_and_the_time_does(topic: Topic) -> None:
     arrivals, woken, stop = Arrivals(topic.consumer, topic.fetcher, 100), asyncio.Event(), asyncio.Event()
     started = time.monotonic()
     assert await arrivals.next(0.3, stop, woken) == {}
-    assert 0.3 <= time.monotonic() - started < 2
+    assert 0.3 <= time.monotonic() - started < 20
     for event in (woken, stop):
         asyncio.get_running_loop().call_later(0.1, event.set)
         started = time.monotonic()
         assert await arrivals.next(30, stop, woken) == {}
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20
         assert await arrivals.next(30, stop, woken) == {}, "one that is set is not waited for"
         event.clear()
 
@@ -123,9 +135,13 @@ async def test_a_trickle_is_gathered_and_full_batches_are_not(topic: Topic) -> N
     await writing
     pauses = [after[0] - before[0] for before, after in pairwise(came) if before[1] < 4]
     assert all(pause >= GATHER_S * 0.9 for pause in pauses)
-    await topic.write(*(b"%d" % number for number in range(400)))
-    await take(400)
-    assert came[-1][0] - came[0][0] < GATHER_S * 50, "a hundred batches of four"
+
+    async def flood() -> float:
+        await topic.write(*(b"%d" % number for number in range(400)))
+        await take(400)
+        return came[-1][0] - came[0][0]
+
+    assert await some_time_below(GATHER_S * 50, flood), "a hundred batches of four"
 
 
 async def test_an_event_ends_the_gathering(topic: Topic) -> None:
@@ -134,4 +150,4 @@ async def test_an_event_ends_the_gathering(topic: Topic) -> None:
     asyncio.get_running_loop().call_later(0.1, woken.set)
     started = time.monotonic()
     assert await arrivals.next(30, woken) == {}
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20

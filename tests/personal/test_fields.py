@@ -6,6 +6,7 @@ import pytest
 
 from events.facts import FACTS
 from events.facts.base import Fact
+from events.resources.accounts import Address
 from services.personal.fields import changed_fact, has_personal
 from services.personal.keys import new_key
 from services.personal.sealed import Sealer
@@ -32,6 +33,10 @@ def test_of_an_account_name_and_addresses_are_and_its_code_and_country_are_not()
         "address": {name: SEAL.seal(line) for name, line in ADDRESS.items()} | {"country": "GB"},
         **{"code": "acme", "purchaseOrderNumber": "7", "customFields": {"tier": "gold"}},
     }
+
+
+def test_of_an_address_every_text_is_but_the_country() -> None:
+    assert {*Address.personal, "country"} == Address.model_fields.keys()
 
 
 def test_custom_fields_are_where_the_organization_marked_them_on_all_that_an_account_has() -> None:

@@ -51,12 +51,14 @@ _POWERFUL = "SELECT oid::regproc::text AS name FROM pg_proc WHERE prosecdef"
 _OPEN = f"{_POWERFUL} AND has_function_privilege('public', oid, 'EXECUTE')"
 
 
-async def test_nothing_but_tables_and_three_functions_shows_rows(database: Database) -> None:
+async def test_nothing_but_tables_and_four_functions_shows_rows(database: Database) -> None:
     async with database.connected() as connection:
         assert await connection.fetch(_STRANGE) == [], "a view shows what its owner may see"
         assert await connection.fetch(_OPEN) == []
         powerful = {row["name"] for row in await connection.fetch(_POWERFUL)}
-        assert powerful == {"store.ids_with_codes", "store.referring", "store.events_of_bill"}
+        assert powerful == {
+            "store.ids_with_codes", "store.referring", "store.events_of_bill", "store.rules_waiting_for",
+        }  # fmt: skip
 
 
 async def test_every_table_is_secured_or_stands_here_with_a_reason(database: Database) -> None:
@@ -153,11 +155,15 @@ async def test_look_ups_by_what_stands_inside_a_row_ask_for_the_organization(
 ) -> None:
     await database.run("""
         UPDATE store.entities SET kind = 'product', body = '{"code": "same"}', refs = '{named}';
+        INSERT INTO store.entities (organization, kind, id, version, body, position, folded, created, modified)
+        SELECT organization, 'notificationConfiguration', 'rule', 1, '{"eventName": "named"}', 1, 1, now(), now()
+        FROM unnest('{a,b}'::text[]) AS organization;
         UPDATE store.events SET stream = 'bills-root', data = '{"billId": "named"}';
     """)
     asked = (
         "SELECT store.ids_with_codes($1, 'product', '{same}')",
         "SELECT of_id FROM store.referring($1, '{named}')",
+        "SELECT store.rules_waiting_for($1, '{named}')",
         "SELECT store.events_of_bill($1, 'named')",
     )
     for query in asked:

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from projections.entities import AccountEntity
 from projections.resources import Resources
+from services.alerts import following
 from services.api.search import ResourceSearch
 from services.billing.life import load_life
 from services.commands.filters import EqualsOrLacks, HasCode, HasId, NamesOneOf, OfAccount
@@ -32,7 +33,7 @@ from tests.store.kit import NOW
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
 #: Of each organization; a table of it has more than ten times the pages that a query may touch.
-ACCOUNTS, COMMITMENTS, CONTRACTS, DAYS = 10_000, 30_000, 10_000, 3_000
+ACCOUNTS, COMMITMENTS, CONTRACTS, DAYS, RULES = 10_000, 30_000, 10_000, 3_000, 10_000
 PAGES_MAX = 120
 _FILL = f"""
 INSERT INTO store.entities (organization, kind, id, version, body, refs, root_id, partition, timezone, position, folded,
@@ -48,6 +49,11 @@ SELECT organization, 'commitment', 'commitment-' || n, 1,
     ARRAY['account-' || n % {ACCOUNTS}, 'contract-' || n % {CONTRACTS}],
     'account-' || n % {ACCOUNTS}, {ACCOUNTS} + n, {ACCOUNTS} + n, now(), now()
 FROM generate_series(1, {COMMITMENTS}) AS n, unnest('{{a,b}}'::text[]) AS organization;
+INSERT INTO store.entities (organization, kind, id, version, body, position, folded, created, modified)
+SELECT organization, 'notificationConfiguration', 'rule-' || n, 1, jsonb_build_object('code', 'rule-' || n,
+        'eventName', CASE WHEN n = 7 THEN 'alert.bill.issued' ELSE 'alert.funds.used' END, 'name', repeat('x', 200)),
+    n, n, now(), now()
+FROM generate_series(1, {RULES}) AS n, unnest('{{a,b}}'::text[]) AS organization;
 INSERT INTO store.events (organization, stream, version, route, type, schema_version, time, data)
 SELECT organization, 'bills-account-' || n % 1000, n, 'account', 'BillIssued', 1, now(),
     json_build_object('billId', 'bill-' || n, 'name', repeat('x', 200))
@@ -147,6 +153,8 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "held usage that is over": lambda connection: connection.execute(held_usage._EXPIRE, "a", NOW),
     "held usage, listed": refused(held=True),
     "refused usage among it, listed": refused(held=False),
+    "what rules wait for but levels": lambda connection: connection.fetch(following._NAMES, "a", following._FOLLOWED),
+    "rules of an event": lambda connection: following.active_rules(connection, "a", ["alert.bill.issued"]),
     "old keys": lambda connection: connection.execute(idempotency._FORGET_OLD, "a", 35),
 }
 

@@ -59,8 +59,7 @@ async def test_a_server_that_swallows_everything_hides_no_other(pair: Pair) -> N
         begun = time.monotonic()
         async with connected(url):
             again = time.monotonic() - begun
-    assert 2 < waited < 5
-    assert again < 1, "the one that answered last is asked first"
+    assert again < 2 < waited, "the one that answered last is asked first"
 
 
 async def test_where_none_takes_writes_each_is_told(pair: Pair) -> None:

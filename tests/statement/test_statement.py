@@ -201,6 +201,9 @@ def test_what_an_electronic_invoice_lacks_is_named() -> None:
         ubl_of(statement(bill("10.00"), config(**bare), address={"country": "France"}))
     with pytest.raises(NotForUbl, match="the organization has no statementconfig"):
         ubl_of(statement(bill("10.00"), None))
+    untaxed = {"seller": {"name": "Seller", "address": {"country": "DE"}}, "taxRate": 0}
+    with pytest.raises(NotForUbl, match="taxNumber of statementconfig is required"):
+        ubl_of(statement(bill("10.00"), config(**untaxed)))
     with pytest.raises(NotForUbl, match="an amount in KWD has 3 digits, and EN 16931 knows 2"):
         ubl_of(statement(bill("10.000", currency="KWD"), config()))
     with pytest.raises(NotForUbl, match="it is pending"):

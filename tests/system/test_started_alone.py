@@ -102,6 +102,18 @@ async def waiting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wai
         await found.kill()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def nowhere(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Waiting]:
+    """Where no server ever answers all have begun: each says so after eight seconds, and they pass together."""
+    found = Waiting(tmp_path_factory.mktemp("nowhere"))
+    for name in SERVICES:
+        found.begin(name)
+    try:
+        yield found
+    finally:
+        await found.kill()
+
+
 async def test_each_waits_for_servers_and_for_the_migration_and_says_so(waiting: Waiting) -> None:
     for name in SERVICES:
         waiting.begin(name)
@@ -130,11 +142,6 @@ async def test_each_is_ready_alone_and_ends_when_asked(waiting: Waiting, name: s
 
 
 @pytest.mark.parametrize("name", SERVICES)
-async def test_each_ends_also_while_it_waits(waiting: Waiting, name: str, tmp_path: Path) -> None:
-    nowhere = Waiting(tmp_path)
-    nowhere.begin(name)
-    try:
-        await nowhere.said(name, *([] if name in WITHOUT_KAFKA else ["Kafka at"]), "Postgres at")
-        assert await nowhere.end(name) < END_SECONDS
-    finally:
-        await nowhere.kill()
+async def test_each_ends_also_while_it_waits(nowhere: Waiting, name: str) -> None:
+    await nowhere.said(name, *([] if name in WITHOUT_KAFKA else ["Kafka at"]), "Postgres at")
+    assert await nowhere.end(name) < END_SECONDS

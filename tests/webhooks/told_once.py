@@ -3,8 +3,10 @@ destination wants becomes a delivery. Ends when all that there is was looked at.
 """
 
 import asyncio
+from datetime import UTC, datetime
 
-from services.alerts.alerter import Alerts
+from services.alerts.following import EventFollower
+from services.alerts.windows import WindowAlerts
 from services.api.event_documents import documents_at
 from services.api.wire import encode, wire_document
 from services.postgres import Role, open_postgres
@@ -17,6 +19,8 @@ SELECT (SELECT max(position) FROM store.events WHERE organization = $1)
     <= (SELECT position FROM store.webhook_positions WHERE organization = $1)
 """
 _LOOK_SECONDS = 0.01
+#: How late read models are.
+VERY_LATE_SECONDS = 86_400.0
 
 
 async def tell(url: str, organization: str) -> None:
@@ -24,24 +28,17 @@ async def tell(url: str, organization: str) -> None:
     async with open_postgres(url, role=Role.API) as postgres, open_postgres(url, role=Role.WATCH) as every:
         async with every.connection() as connection:
             generations = await load_generations(connection)
-        alerts = Alerts(postgres, every, lambda: generations, wire_document, _nothing, _very_late)
-        await alerts.follow()
-        await alerts.tell_behind()
+        follower = EventFollower(postgres, lambda: generations, wire_document)
+        while await follower.follow(organization):
+            pass
+        windows = WindowAlerts(postgres, lambda: generations)
+        await windows.tell_behind(organization, VERY_LATE_SECONDS, datetime.now(UTC))
         announcing = asyncio.create_task(Announcer(postgres, every, lambda: generations, documents_at, encode).run())
         async with postgres.of(organization).connection() as connection:
             while not await connection.fetchval(_IS_DONE, organization):
                 assert not announcing.done(), announcing.result()
                 await asyncio.sleep(_LOOK_SECONDS)
         announcing.cancel()
-
-
-async def _nothing(organization: str) -> None:
-    """No automatic rule is about this."""
-
-
-async def _very_late() -> float:
-    """How late read models are, in seconds."""
-    return 86_400.0
 
 
 def tell_once(url: str, organization: str) -> Work:

@@ -17,8 +17,8 @@ GRANT SELECT, INSERT ON store.events TO trueup_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store.entities, store.idempotency TO trueup_api;
 GRANT SELECT, INSERT, UPDATE ON store.bill_jobs, store.export_jobs, store.invoice_numbers TO trueup_api;
 GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
-REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
+REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill, store.rules_waiting_for FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill, store.rules_waiting_for TO trueup_api;
 
 -- Personal data: requests seal, open and forget, ingest seals, and what is sent to webhooks is opened.
 GRANT SELECT, INSERT ON store.personal_keys TO trueup_api, trueup_ingest;

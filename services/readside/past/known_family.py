@@ -18,6 +18,7 @@ from projections.resources import Resources
 from projections.settlement import Family, Settlement, settled
 from projections.settlement.states_by_day import as_of_day
 from services.commands.refused import InvalidField, UnknownResource
+from services.commands.table import KINDS
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError
@@ -136,11 +137,13 @@ def _tick(record: FetchedRecord, origins: Origins) -> datetime | None:
     return counted_tick(envelope.data, record.timestamp)
 
 
+#: The kinds whose days are an account's, for a query.
+_SPANNING = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.spans)
 #: Days and date-times sort as their texts do, but for those of one day, which name that day or one beside it.
 _TERMS = f"""
 SELECT min(e.body->>'startDate') AS first, max(coalesce(e.body->>'rolloverEndDate', e.body->>'endDate')) AS last
 FROM store.entities e
-WHERE e.organization = $1 AND e.kind IN ('commitment', 'balance', 'accountPlan') AND {is_of_account("e", "$2")}
+WHERE e.organization = $1 AND e.kind IN ({_SPANNING}) AND {is_of_account("e", "$2")}
 """
 _FIRST = """
 SELECT partition, log_offset FROM facts WHERE organization = $1 AND resource_id = $2 ORDER BY log_offset LIMIT 1

@@ -11,11 +11,12 @@ from typing import Any, Literal, NamedTuple
 from pydantic.alias_generators import to_camel
 
 from projections.calendar import ONE_DAY, local_day
-from projections.entities import BalanceEntity, CommitmentEntity
+from projections.entities import Fund
 from projections.outlook import BurnDown, burn_down, progress
 from projections.settlement import AgreementState, Settlement
 from projections.settlement.states_by_day import state_of
 from services.commands.refused import InvalidField, UnknownResource
+from services.commands.table import KINDS
 from services.concurrency import compute
 from services.kafka import Cluster
 from services.postgres import Postgres
@@ -57,7 +58,7 @@ class _Known(NamedTuple):
     family: KnownFamily
     settlement: Settlement
     state: AgreementState
-    entity: CommitmentEntity | BalanceEntity
+    entity: Fund
     #: The last day that is over.
     over: date
 
@@ -78,9 +79,7 @@ async def _document(
 
 
 def _made(family: KnownFamily, question: OutlookAsked, part: Callable[[_Known, OutlookAsked], Document]) -> Document:
-    entity: CommitmentEntity | BalanceEntity | None = (
-        family.resources.commitments if question.kind == "commitment" else family.resources.balances
-    ).get(question.id)
+    entity: Any = KINDS[question.kind].held(family.resources).get(question.id)
     settlement = family.settled(question.as_of)
     state = state_of(settlement, question.id)
     if entity is None or state is None:
