@@ -51,7 +51,8 @@ class Webhook(Resource):
     """A webhook destination: `url` is sent each event of the organization whose name `eventTypes` has.
 
     A name may end with `.*`, for all that begin so; `*` is every event, `Notification` an alert about an event. Without
-    `eventTypes` it is sent all alerts. To one that is not `active` (it is, unless said) nothing is sent.
+    `eventTypes` it is sent all alerts and what automatic rules did. To one that is not `active` (it is, unless said)
+    nothing is sent.
     """
 
     name: Name

@@ -1,5 +1,5 @@
 """Claims: a process takes deliveries for an attempt each, for so long; what it did not say anything about by then is
-anybody's again. So a process that was killed costs a moment, and several share the work.
+anybody's again. So a process that was killed costs a moment and no attempt, and several share the work.
 
 What an attempt came to is written only by whose claim it still is. A receiver may be sent the same delivery twice,
 under the same id, and never is told that something was delivered that was not.
@@ -9,43 +9,68 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from services.postgres import Postgres
-from services.webhooks.deliveries import promote
-from services.webhooks.destinations import lock_queue
-from services.webhooks.pauses import pause_after
+import structlog
 
-#: Deliveries that are forgotten in one transaction.
+from services.postgres import Postgres
+from services.webhooks.deliveries import give_up_behind, promote
+from services.webhooks.destinations import lock_queue
+from services.webhooks.pauses import OURS, REST_MAX, pause_after
+
+log = structlog.get_logger(__name__)
+
+#: Deliveries that are forgotten, or given up for their age, in one transaction.
 FORGOTTEN = 5_000
 #: Destinations that have something to be sent now.
 _DUE = """
 SELECT DISTINCT d.organization, d.webhook_id FROM store.webhook_deliveries d
 JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND d.next_attempt <= now() AND w.active
+WHERE d.status = 'PENDING' AND d.next_attempt <= now() AND w.active AND w.rests_until <= now()
 """
 #: Seconds until something else is.
 _NEXT = """
-SELECT extract(epoch FROM min(d.next_attempt) - now())::float8 FROM store.webhook_deliveries d
+SELECT extract(epoch FROM min(greatest(d.next_attempt, w.rests_until)) - now())::float8 FROM store.webhook_deliveries d
 JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND d.next_attempt > now() AND w.active
+WHERE d.status = 'PENDING' AND greatest(d.next_attempt, w.rests_until) > now() AND w.active
 """
 _CLAIM = """
 WITH taken AS MATERIALIZED (
     SELECT p.delivery_id, w.url FROM store.webhook_deliveries p
     JOIN store.webhook_destinations w USING (organization, webhook_id)
-    WHERE p.organization = $1 AND p.webhook_id = $2 AND p.status = 'PENDING' AND w.active AND p.next_attempt <= now()
+    WHERE p.organization = $1 AND p.webhook_id = $2 AND p.status = 'PENDING' AND p.next_attempt <= now()
+        AND w.active AND w.rests_until <= now()
     ORDER BY p.next_attempt, p.number LIMIT $3 FOR UPDATE OF p SKIP LOCKED
 )
-UPDATE store.webhook_deliveries d SET attempts = d.attempts + 1, claim = $4,
-    next_attempt = clock_timestamp() + $5, last_attempt = clock_timestamp()
+UPDATE store.webhook_deliveries d SET
+    claim = $4, next_attempt = clock_timestamp() + $5, last_attempt = clock_timestamp()
 FROM taken WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = taken.delivery_id
 RETURNING d.delivery_id, d.subject, d.attempts, d.body, d.made_at, taken.url
 """
 _END = """
 UPDATE store.webhook_deliveries SET status = $5, last_status = $6, last_error = $7, claim = NULL,
-    next_attempt = clock_timestamp() + $8::interval,
+    next_attempt = clock_timestamp() + $8::interval, attempts = attempts + $9,
     ended_at = CASE WHEN $5 = 'PENDING' THEN NULL ELSE clock_timestamp() END
 WHERE organization = $1 AND webhook_id = $2 AND delivery_id = $3 AND claim = $4 AND status = 'PENDING'
 RETURNING delivery_id
+"""
+_REST = """
+UPDATE store.webhook_destinations SET rests_until = greatest(rests_until, clock_timestamp() + $3)
+WHERE organization = $1 AND webhook_id = $2
+"""
+#: Queues in which something is open for longer than $1.
+_OLD = """
+SELECT DISTINCT organization, webhook_id FROM store.webhook_deliveries
+WHERE status IN ('WAITING', 'PENDING') AND opened_at < now() - $1::interval
+"""
+#: Some of what is so in one of them, and nobody's at the moment.
+_GIVE_UP = f"""
+UPDATE store.webhook_deliveries SET status = 'DEAD', next_attempt = NULL, claim = NULL, ended_at = clock_timestamp(),
+    last_error = concat_ws('; ', $4::text, last_error)
+WHERE organization = $1 AND webhook_id = $2 AND delivery_id IN (
+    SELECT delivery_id FROM store.webhook_deliveries
+    WHERE organization = $1 AND webhook_id = $2 AND status IN ('WAITING', 'PENDING')
+        AND opened_at < now() - $3::interval AND (claim IS NULL OR next_attempt <= now())
+    ORDER BY number LIMIT {FORGOTTEN}
+) RETURNING subject
 """
 _FORGET = f"""
 DELETE FROM store.webhook_deliveries WHERE (organization, webhook_id, delivery_id) IN (
@@ -53,7 +78,9 @@ DELETE FROM store.webhook_deliveries WHERE (organization, webhook_id, delivery_i
     WHERE ended_at < now() - $1::interval ORDER BY ended_at LIMIT {FORGOTTEN} FOR UPDATE SKIP LOCKED
 )
 """
-_COUNTS = "SELECT status, count(*) AS count FROM store.webhook_deliveries WHERE ended_at IS NULL GROUP BY status"
+_COUNTS = """
+SELECT status, count(*) AS count FROM store.webhook_deliveries WHERE status IN ('WAITING', 'PENDING') GROUP BY status
+"""
 
 #: Organization and id of a destination.
 Key = tuple[str, str]
@@ -79,18 +106,22 @@ class Outcome:
     """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
 
     `is_final`: the receiver says that it wants it no more; `retry_after`: that nothing is to come for so long.
+    `is_ours`: it was never sent, for something of ours that somebody has to mend; it counts as no attempt.
     """
 
     status: int | None
     error: str | None
     is_final: bool = False
     retry_after: timedelta | None = None
+    is_ours: bool = False
 
 
 def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
     """The delivery's status after an attempt, and how long until the next, if there is one."""
     if outcome.error is None:
         return "DELIVERED", None
+    if outcome.is_ours:
+        return "PENDING", OURS
     pause = None if outcome.is_final else pause_after(claim.attempt, claim.id, outcome.retry_after)
     return ("DEAD" if pause is None else "PENDING"), pause
 
@@ -119,7 +150,7 @@ class Claims:
             rows = await connection.fetch(_CLAIM, *key, most, token, self._lease)
         return [
             Claim(
-                key, token, row["delivery_id"], row["subject"], row["attempts"], row["url"], row["body"],
+                key, token, row["delivery_id"], row["subject"], row["attempts"] + 1, row["url"], row["body"],
                 row["made_at"].timestamp(),
             )
             for row in rows
@@ -130,11 +161,36 @@ class Claims:
         status, pause = _after(claim, outcome)
         async with self._postgres.transaction() as connection:
             await lock_queue(connection, *claim.key)
-            values = (claim.id, claim.token, status, outcome.status, outcome.error, pause)
+            values = (claim.id, claim.token, status, outcome.status, outcome.error, pause, int(not outcome.is_ours))
             ended = await connection.fetchval(_END, *claim.key, *values)
+            behind = 0
+            if ended is not None and status == "DEAD":
+                behind = await give_up_behind(connection, *claim.key, claim.subject)
             if ended is not None and status != "PENDING":
                 await promote(connection, *claim.key, claim.subject)
+            if outcome.retry_after:
+                await connection.execute(_REST, *claim.key, min(outcome.retry_after, REST_MAX))
+        if behind:
+            about = {"organization": claim.key[0], "webhook": claim.key[1], "subject": claim.subject}
+            log.warning("webhooks_given_up", deliveries=behind, why="they waited behind one that was", **about)
         return status
+
+    async def give_up(self, older: timedelta) -> bool:
+        """Some of the deliveries that have been open for so long are given up: their destination is off, or what is to
+        be mended for them never was. What is behind them goes on. Returns whether there may be others."""
+        async with self._postgres.connection() as connection:
+            keys = [(row["organization"], row["webhook_id"]) for row in await connection.fetch(_OLD, older)]
+        why, is_more = f"given up: it has been open for {older.days} days", False
+        for key in keys:
+            async with self._postgres.transaction() as connection:
+                await lock_queue(connection, *key)
+                rows = await connection.fetch(_GIVE_UP, *key, older, why)
+                for subject in sorted({row["subject"] for row in rows}):
+                    await promote(connection, *key, subject)
+            if rows:
+                log.warning("webhooks_given_up", organization=key[0], webhook=key[1], deliveries=len(rows), why=why)
+            is_more = is_more or len(rows) == FORGOTTEN
+        return is_more
 
     async def forget(self, older: timedelta) -> bool:
         """Some of the deliveries that ended so long ago are not listed any more; whether there may be others."""

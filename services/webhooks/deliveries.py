@@ -2,7 +2,8 @@
 
 Of one destination and subject only the oldest is PENDING, and has a time for its next attempt; those behind it are
 WAITING. So what is about one commitment or bill arrives in the order in which it happened, and nobody looks at what
-cannot be sent yet. Who adds to a queue and who ends a delivery come one after the other, by the queue's lock.
+cannot be sent yet. When it is given up, so are those behind it that are three days old. Who adds to a queue and who
+ends a delivery come one after the other, by the queue's lock.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from services.store.listing import Condition, all_placed
 from services.webhooks.destinations import lock_queue, tell
+from services.webhooks.pauses import BEHIND_MOST
 
 Status = Literal["WAITING", "PENDING", "DELIVERED", "DEAD"]
 #: What is sent by POST .../test, and no filter keeps back.
@@ -50,13 +52,21 @@ WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = (
     WHERE w.organization = $1 AND w.webhook_id = $2 AND w.subject = $3 AND w.status = 'WAITING' ORDER BY number LIMIT 1
 ) AND NOT EXISTS ({_OPEN.format(subject="$3")} AND o.status = 'PENDING')
 """
+#: Those that wait behind one that is given up, and have been open for longer than $4.
+_GIVE_UP = """
+UPDATE store.webhook_deliveries SET status = 'DEAD', last_error = $5, ended_at = clock_timestamp()
+WHERE organization = $1 AND webhook_id = $2 AND subject = $3 AND status = 'WAITING'
+    AND opened_at < clock_timestamp() - $4::interval
+RETURNING delivery_id
+"""
+_WITH_IT = f"given up with the one before it: it had waited for {BEHIND_MOST.days} days"
 _PAGE = f"SELECT {_COLUMNS} FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
 _GET = f"SELECT {_COLUMNS}, d.body FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
 _ONE = " AND d.delivery_id = $3"
 #: What has ended is to be sent once more, behind whatever of its subject is open.
 _AGAIN = """
 UPDATE store.webhook_deliveries d SET status = 'WAITING', attempts = 0, next_attempt = NULL, claim = NULL,
-    ended_at = NULL
+    ended_at = NULL, opened_at = clock_timestamp()
 WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = ANY ($3::text[])
     AND d.status IN ('DELIVERED', 'DEAD') RETURNING d.delivery_id, d.subject
 """
@@ -108,6 +118,13 @@ async def add(connection: Any, organization: str, webhook: str, deliveries: Sequ
 async def promote(connection: Any, organization: str, webhook: str, subject: str) -> None:
     """Let the next one of a subject be sent, if none is before it. Under the queue's lock."""
     await connection.execute(_PROMOTE, organization, webhook, subject)
+
+
+async def give_up_behind(connection: Any, organization: str, webhook: str, subject: str) -> int:
+    """Nobody took what was before them: those of the subject that are as old as that ever gets are given up, too.
+    Returns how many. Under the queue's lock."""
+    values = (organization, webhook, subject, BEHIND_MOST, _WITH_IT)
+    return len(await connection.fetch(_GIVE_UP, *values))
 
 
 async def page_of_deliveries(

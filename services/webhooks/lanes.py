@@ -24,6 +24,7 @@ from services.sight.pulse import PULSE
 from services.webhooks.claims import Claim, Claims, Key, Outcome
 from services.webhooks.destinations import CHANNEL
 from services.webhooks.kept_secrets import good_secrets
+from services.webhooks.pauses import OPEN_MOST, OURS
 from services.webhooks.rules import WebhookRules
 from services.webhooks.sealing import CannotOpenError
 from services.webhooks.sending import Sender
@@ -35,15 +36,13 @@ log = structlog.get_logger(__name__)
 AT_ONCE, AT_ONCE_FAILING, AT_ONCE_IN_ALL = 4, 1, 1_000
 #: A notification may be lost with its connection; looking this often bounds what that costs.
 LOOK_SECONDS = 30.0
-#: A destination that asks for time has so much at most; then another delivery is tried.
-REST_SECONDS = 300.0
 #: What is told in this time is one look.
 GATHER_SECONDS = 0.02
 #: Attempts that are on their way when the process is asked to end have so long.
 GRACE_SECONDS = 3.0
 #: A claim outlasts its attempt by so much: what has ended is said by then.
 LEASE_MARGIN = timedelta(seconds=5)
-#: How often old deliveries are forgotten, and open ones counted.
+#: How often old deliveries are given up or forgotten, and open ones counted.
 FORGET_SECONDS, COUNT_SECONDS = 3_600.0, 10.0
 
 
@@ -62,8 +61,6 @@ class Webhooks:
         self._postgres, self._sender, self._rules, self._kept = postgres, sender, rules, kept
         self._claims = Claims(postgres, timedelta(seconds=rules.reach.seconds) + LEASE_MARGIN)
         self._lanes: dict[Key, _Lane] = {}
-        #: Destinations that have asked for time, and until when they have it.
-        self._rests: dict[Key, float] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._woken, self._running = asyncio.Event(), 0
         self._forgotten, self._counted = -math.inf, -math.inf
@@ -97,13 +94,9 @@ class Webhooks:
 
     async def _look(self) -> None:
         if time.monotonic() - self._forgotten > FORGET_SECONDS:
-            more = await self._claims.forget(self._kept)
+            more = any([await self._claims.give_up(OPEN_MOST), await self._claims.forget(self._kept)])
             self._forgotten = -math.inf if more else time.monotonic()
-        due, now = await self._claims.due(), time.monotonic()
-        self._rests = {key: until for key, until in self._rests.items() if until > now}
-        for key in due:
-            if key in self._rests:
-                continue
+        for key in await self._claims.due():
             if (lane := self._lanes.get(key)) is not None:
                 lane.poked.set()
             elif self._running < AT_ONCE_IN_ALL:
@@ -119,9 +112,8 @@ class Webhooks:
             OPEN.labels(status.lower()).set(counts.get(status, 0))
 
     async def _pause(self) -> float:
-        seconds, now = await self._claims.next_in(), time.monotonic()
-        ahead = [until - now for until in self._rests.values()] + ([] if seconds is None else [seconds])
-        return min(max(min(ahead, default=LOOK_SECONDS), GATHER_SECONDS), LOOK_SECONDS)
+        seconds = await self._claims.next_in()
+        return LOOK_SECONDS if seconds is None else min(max(seconds, GATHER_SECONDS), LOOK_SECONDS)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -136,7 +128,6 @@ class Webhooks:
             while True:
                 lane.poked.clear()
                 room = min(lane.width - len(attempts), AT_ONCE_IN_ALL - self._running)
-                room = 0 if key in self._rests else room
                 for claim in await self._claims.take(key, room) if room > 0 else ():
                     attempts.add(asyncio.create_task(self._attempt(claim, lane)))
                 if not attempts:
@@ -160,8 +151,6 @@ class Webhooks:
             SENDING.dec()
         if lane.width:
             lane.width = AT_ONCE if outcome.error is None else AT_ONCE_FAILING
-        if outcome.retry_after:
-            self._rests[claim.key] = time.monotonic() + min(outcome.retry_after.total_seconds(), REST_SECONDS)
         became = await self._say(claim, outcome)
         ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
         about = {"organization": claim.key[0], "webhook": claim.key[1], "delivery": claim.id}
@@ -180,14 +169,18 @@ class Webhooks:
                 [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
         except CannotOpenError as error:
             log.error("webhook_secret_not_opened", error=str(error), webhook=claim.key[1])
-            return Outcome(None, "its secret cannot be opened: rotate it, or have the operator set the key")
+            return _unsigned("its secret cannot be opened: rotate it, or have the operator set the key")
         except (NoPersonalKeyError, WrongPersonalKeyError) as error:
             log.error("webhook_not_opened", error=str(error), webhook=claim.key[1])
-            return Outcome(None, "what is personal in it cannot be opened: have the operator set the key")
+            return Outcome(None, "what is personal in it cannot be opened: have the operator set the key", is_ours=True)
         if not secrets:
-            return Outcome(None, "it has no secret: rotate it")
-        headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
-        return await self._sender.attempt(claim.url, headers, body)
+            return _unsigned("it has no secret: rotate it")
+        try:
+            headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
+            return await self._sender.attempt(claim.url, headers, body)
+        except Exception as error:  # whatever a receiver makes of an attempt ends that attempt, and no other
+            log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
+            return Outcome(None, f"the attempt broke off here: {type(error).__name__}")
 
     async def _say(self, claim: Claim, outcome: Outcome) -> str:
         """What it came to, again and again while Postgres is away, as long as the claim may be ours."""
@@ -203,6 +196,11 @@ class Webhooks:
             else:
                 outage.over()
                 return became
+
+
+def _unsigned(why: str) -> Outcome:
+    """Nothing can be signed for the destination, so all that it is to be sent waits."""
+    return Outcome(None, why, retry_after=OURS, is_ours=True)
 
 
 def _any_of(attempts: set[asyncio.Task[None]]) -> list["asyncio.Future[None]"]:

@@ -19,6 +19,14 @@ PAUSES = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
+#: Behind one that is given up nothing waits on that is older: it has had its three days, too.
+BEHIND_MOST = timedelta(days=3)
+#: Nothing is open for longer, whatever it waits for: that its destination is switched on, or a key is there.
+OPEN_MOST = timedelta(days=30)
+#: What somebody of ours has to mend first is looked at again this often.
+OURS = timedelta(minutes=1)
+#: A destination that asks for time is sent nothing else for so long at most; then another delivery is tried.
+REST_MAX = timedelta(minutes=5)
 #: A pause is longer by up to so much of itself, so that what failed together is not tried together.
 _SPREAD = 0.1
 #: A receiver is waited for as long as the longest pause, whatever it asks for.

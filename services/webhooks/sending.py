@@ -50,7 +50,7 @@ class Sender:
             return Outcome(None, f"it did not answer within {seconds:.0f} s")
         except (NotHttpsError, ForbiddenAddressError) as error:
             return Outcome(None, str(error))
-        except httpcore.NetworkError:
+        except (httpcore.NetworkError, OSError):  # OSError: TLS that breaks once it stands comes as it is
             return Outcome(None, "it could not be reached, or the connection broke")
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError):
             return Outcome(None, "it does not answer as HTTP has it")
@@ -64,7 +64,7 @@ class Sender:
         async with self._pool.stream(
             "POST", url, headers=named, content=body, extensions={"timeout": waits}
         ) as response:
-            with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+            with suppress(OSError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
                 async with asyncio.timeout(BODY_SECONDS):
                     await _read(response)
             return response.status, _retry_after(response)

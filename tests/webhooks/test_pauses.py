@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.webhooks.pauses import ASKED_MAX, PAUSES, asked_pause, pause_after
+from services.webhooks.pauses import ASKED_MAX, BEHIND_MOST, OPEN_MOST, PAUSES, asked_pause, pause_after
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -16,6 +16,12 @@ def test_the_last_attempt_is_three_days_after_the_first() -> None:
     assert list(PAUSES) == sorted(PAUSES)
     assert pause_after(len(PAUSES), "a") is not None
     assert pause_after(len(PAUSES) + 1, "a") is None
+
+
+def test_to_who_stays_away_nothing_is_open_for_more_than_a_week() -> None:
+    longest = sum(PAUSES, timedelta()) * 1.1
+    assert BEHIND_MOST + longest < timedelta(days=7) < OPEN_MOST
+    assert sum(PAUSES, timedelta()) < BEHIND_MOST, "who waits for less has not had as long"
 
 
 def test_pauses_of_several_deliveries_differ_by_a_tenth_at_most() -> None:

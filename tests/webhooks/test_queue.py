@@ -11,7 +11,8 @@ from services.postgres import Role, open_postgres
 from services.store.events import head
 from services.webhooks.announcing import Announcer
 from services.webhooks.claims import Claims, Outcome
-from services.webhooks.deliveries import New, add, get_delivery, send_again
+from services.webhooks.deliveries import New, add, dead_deliveries, get_delivery, page_of_deliveries, send_again
+from services.webhooks.pauses import OPEN_MOST
 from tests.store.kit import Store
 from tests.webhooks.conftest import Organization
 
@@ -36,13 +37,13 @@ async def test_a_claim_is_one_processs_until_it_ends_and_what_ends_late_says_not
         short, long = Claims(postgres, timedelta(0)), Claims(postgres, timedelta(minutes=1))
         [lost] = await short.take(key, 5)
         [again] = await long.take(key, 5)
-        assert (lost.id, lost.attempt, again.id, again.attempt) == ("0", 1, "0", 2)
+        assert (lost.id, lost.attempt, again.id, again.attempt) == ("0", 1, "0", 1), "who was killed has used up none"
         assert await long.take(key, 5) == []
         await short.end(lost, GONE)
         await long.end(again, DELIVERED)
     async with store.postgres.connection() as connection:
         delivery = await get_delivery(connection, *key, "0")
-    assert delivery is not None and (delivery.status, delivery.last_status, delivery.attempts) == ("DELIVERED", 204, 2)
+    assert delivery is not None and (delivery.status, delivery.last_status, delivery.attempts) == ("DELIVERED", 204, 1)
 
 
 async def test_of_one_subject_the_next_waits_until_the_one_before_has_ended(org: Organization, store: Store) -> None:
@@ -95,3 +96,73 @@ async def test_an_event_becomes_one_delivery_however_many_look(org: Organization
     deliveries = await org.deliveries(webhook)
     assert len(deliveries) == 3 == len({delivery["eventId"] for delivery in deliveries})
     assert await org.do("GET", f"events/{deliveries[0]['eventId']}")
+
+
+async def age(store: Store, days: int, *ids: str) -> None:
+    """They were made, or replayed, so long ago."""
+    query = "UPDATE store.webhook_deliveries SET opened_at = now() - $1::interval WHERE delivery_id = ANY ($2)"
+    async with store.postgres.connection() as connection:
+        await connection.execute(query + " AND organization = $3", timedelta(days=days), list(ids), store.organization)
+
+
+async def standing(store: Store, key: tuple[str, str]) -> dict[str, tuple[str, str | None]]:
+    """Status and last error, by id."""
+    async with store.postgres.connection() as connection:
+        found = await page_of_deliveries(connection, *key, [], 100)
+    return {one.id: (one.status, one.last_error) for one in found}
+
+
+async def test_who_waits_behind_one_that_is_given_up_is_given_up_with_it_if_as_old_and_sent_again_in_order(
+    org: Organization, store: Store
+) -> None:
+    key = await queued(org, store, "a", "b", "a", "a", "b")
+    await age(store, 4, "0", "2", "4")
+    async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
+        claims = Claims(postgres, timedelta(minutes=1))
+        first, other = sorted(await claims.take(key, 9), key=lambda claim: claim.id)
+        assert await claims.end(first, GONE) == "DEAD"
+        assert await claims.end(other, DELIVERED) == "DELIVERED"
+        found = await standing(store, key)
+        assert found["2"] == (
+            "DEAD",
+            "given up with the one before it: it had waited for 3 days",
+        )
+        assert [found[id][0] for id in ("3", "4")] == ["PENDING", "PENDING"], "younger, and of another subject"
+        # Sent once more they have three days again, and their order.
+        async with store.postgres.transaction() as connection:
+            assert await send_again(connection, *key, await dead_deliveries(connection, *key, 9)) == 2
+        [third] = [claim for claim in await claims.take(key, 9) if claim.subject == "a"]
+        assert third.id == "3" and await claims.end(third, GONE) == "DEAD"
+        assert [claim.id for claim in await claims.take(key, 9)] == ["0"]
+        assert (await standing(store, key))["2"][0] == "WAITING"
+
+
+async def test_what_is_open_for_too_long_is_given_up_also_where_nothing_is_sent(
+    org: Organization, store: Store
+) -> None:
+    key = await queued(org, store, "a", "a", "a", "b", "c")
+    await org.do("PUT", f"integrationdestinations/webhooks/{key[1]}/active", active="false")
+    await age(store, 31, "0", "1", "3", "4")
+    async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
+        claims = Claims(postgres, timedelta(minutes=1))
+        assert await claims.take(key, 9) == []
+        assert not await claims.give_up(OPEN_MOST)
+    found, why = await standing(store, key), "given up: it has been open for 30 days"
+    assert {id: found[id] for id in "0134"} == dict.fromkeys("0134", ("DEAD", why))
+    assert found["2"][0] == "PENDING", "what is behind them goes on"
+
+
+async def test_who_asks_for_time_has_it_of_every_process(org: Organization, store: Store) -> None:
+    key = await queued(org, store, "a", "b")
+    async with open_postgres(store.endpoints.database_url, role=Role.WEBHOOKS) as postgres:
+        one, other = (Claims(postgres, timedelta(minutes=1)) for _ in range(2))
+        [claim] = await one.take(key, 1)
+        await one.end(claim, Outcome(503, "busy", retry_after=timedelta(seconds=90)))
+        assert key not in await other.due() and await other.take(key, 9) == []
+        ahead = await other.next_in()
+        assert ahead is not None and ahead < 90
+        async with store.postgres.connection() as connection:
+            await connection.execute(
+                "UPDATE store.webhook_destinations SET rests_until = now() WHERE webhook_id = $1", key[1]
+            )
+        assert key in await other.due() and [claim.subject for claim in await other.take(key, 9)] == ["b"]

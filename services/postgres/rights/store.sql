@@ -44,9 +44,10 @@ GRANT INSERT, DELETE ON store.webhook_secrets TO trueup_api;
 GRANT UPDATE (ends_at) ON store.webhook_secrets TO trueup_api;
 GRANT SELECT (organization) ON store.webhook_destinations TO trueup_watch;
 
--- Who sends reads nothing but what is sent, and to whom.
+-- Who sends reads nothing but what is sent, and to whom, and says how long nothing is.
 GRANT SELECT ON store.webhook_destinations, store.webhook_secrets TO trueup_webhooks;
 GRANT SELECT, UPDATE, DELETE ON store.webhook_deliveries TO trueup_webhooks;
+GRANT UPDATE (rests_until) ON store.webhook_destinations TO trueup_webhooks;
 
 -- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
