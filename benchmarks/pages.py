@@ -220,17 +220,10 @@ def table(measured: Iterable[Fetched]) -> Table:
     columns = ("page", "p50 ms", "p99 ms", "API ms", "rendering ms", "CPU ms", "kB", "aim")
     for column in columns:
         shown.add_column(column, justify="left" if column == "page" else "right")
-    for page in measured:
-        numbers: Sequence[float] = (
-            page.p50_ms,
-            page.p99_ms,
-            page.api_ms,
-            page.rendering_ms,
-            page.cpu_ms,
-            page.kilobytes,
-        )
-        aim = f"< {page.aim_ms:.0f}" if page.aim_ms else "-"
-        shown.add_row(page.page, *(f"{number:.0f}" for number in numbers), aim)
+    for row in measured:
+        numbers: Sequence[float] = (row.p50_ms, row.p99_ms, row.api_ms, row.rendering_ms, row.cpu_ms, row.kilobytes)
+        aim = f"< {row.aim_ms:.0f}" if row.aim_ms else "-"
+        shown.add_row(row.page, *(f"{number:.0f}" for number in numbers), aim)
     return shown
 
 
@@ -250,7 +243,7 @@ def main(accounts: int, commitments: int, times: int, file: Path | None) -> None
         return await measure(system, key, filled, times, (accounts, commitments))
 
     measured = on_empty_system("pages", looked)
-    show([table(measured)], [asdict(page) for page in measured], file)
+    show([table(measured)], [asdict(row) for row in measured], file)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 - `probe`: who looks at the port of a process, as a kubelet and Prometheus do; `port_client`: at one that nobody serves
 - `in_process`: a caller of an app that nobody serves; `played_by`: of an API that a function plays
 
-No test makes another one (`tests/test_clients.py`). m3ter's own clients are in `tests/official.py`.
+No test makes another one (`tests/test_built_once.py`). m3ter's own clients are in `tests/official.py`.
 """
 
 import asyncio

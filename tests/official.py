@@ -1,4 +1,4 @@
-"""m3ter's own Python clients before our API; no test makes another one (`tests/test_clients.py`)."""
+"""m3ter's own Python clients before our API; no test makes another one (`tests/test_built_once.py`)."""
 
 from collections.abc import Callable
 

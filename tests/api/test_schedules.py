@@ -62,8 +62,6 @@ async def clocked(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
 
 
 class Moved(NamedTuple):
-    """A transaction, as it is listed."""
-
     day: str
     amount: Any
     by: str
@@ -74,10 +72,7 @@ async def listed(clocked: Clocked, query: str = "") -> list[Moved]:
     moved, token = list[Moved](), ""
     while True:
         page = await clocked.below("GET", f"transactions?pageSize=2{token}{query}")
-        moved += [
-            Moved(document["transactionDate"][:10], document["amount"], document["entityType"])
-            for document in page["data"]
-        ]
+        moved += [Moved(row["transactionDate"][:10], row["amount"], row["entityType"]) for row in page["data"]]
         if "nextToken" not in page:
             return moved
         token = f"&nextToken={page['nextToken']}"

@@ -231,9 +231,7 @@ async def test_charts_show_what_the_api_says_and_have_its_numbers_as_tables(offi
     [burn_down, drawn] = page.one("section", id="charts").every("figure")
     [left, *_] = burn_down.every("table")
     assert rows(left) == [[day[name] for name in ("added", "drawn", "left", "lapsed")] for day in told["days"]]
-    assert {drawing.attributes["class"] for drawing in burn_down.every("svg")} == {
-        "chart"
-    } and "Inference API" in drawn.text
+    assert {svg.attributes["class"] for svg in burn_down.every("svg")} == {"chart"} and "Inference API" in drawn.text
     minimum = await visitor.see(f"/commitments/{office.ids['minimum']}")
     told = await office.api.exact(f"commitments/{office.ids['minimum']}/progress")
     [days, *_] = minimum.one("section", id="charts").every("table")

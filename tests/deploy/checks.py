@@ -18,15 +18,12 @@ from tests.deploy.files import IMAGE, KUBERNETES, OPTIONAL, ROOT, Document, File
 
 #: Who scales by lag -> what it reads, and as whom.
 LAG = {"trueup-ingest": (INGEST_GROUP, USAGE), "trueup-projector": (PROJECTOR_GROUP, EVENTS)}
-OPEN_PORT, SIGHT_PORT = "8000", "9464"
+OPEN_PORT, SIGHT_PORT, UNPRIVILEGED = "8000", "9464", "no-new-privileges:true"
 
 
 def unknown_variables(files: Files) -> Iterator[str]:
     """Every TRUEUP_ variable is a setting, and has a value that the setting takes."""
-    given = [
-        *((container.where, container.variables) for container in files.containers()),
-        ("Dockerfile", files.variables_of_image()),
-    ]
+    given = [*((run.where, run.variables) for run in files.containers()), ("Dockerfile", files.variables_of_image())]
     for where, variables in given:
         ours = {name: value for name, value in variables.items() if name.startswith(PREFIX)}
         fields = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
@@ -101,11 +98,7 @@ def wrong_images(files: Files) -> Iterator[str]:
     if (image["name"], image["newTag"]) != (IMAGE, version()):
         yield f"kustomization: {image}"
     for pod in [*files.of("Deployment"), *files.of("Job")]:
-        yield from (
-            f"{pod['metadata']['name']}: {container['image']}"
-            for container in _containers(pod)
-            if container["image"] != IMAGE
-        )
+        yield from (f"{pod['metadata']['name']}: {run['image']}" for run in _containers(pod) if run["image"] != IMAGE)
     for name, service in files.services().items():
         extras = service["build"]["args"]["EXTRAS"] if isinstance(service["build"], dict) else ""
         if service["command"][0] == "archive" and extras != "archive":
@@ -124,10 +117,7 @@ def wrong_selectors(files: Files) -> Iterator[str]:
     for service in files.of("Service"):
         if len(_selected(files, service["spec"]["selector"])) != 1:
             yield f"Service {service['metadata']['name']} selects no Deployment"
-    kept = [
-        _selected(files, pod_disruption_budget["spec"]["selector"]["matchLabels"])
-        for pod_disruption_budget in files.of("PodDisruptionBudget")
-    ]
+    kept = [_selected(files, budget["spec"]["selector"]["matchLabels"]) for budget in files.of("PodDisruptionBudget")]
     names = [deployment["metadata"]["name"] for selected in kept for deployment in selected]
     if any(len(selected) != 1 for selected in kept):
         yield "a PodDisruptionBudget selects no Deployment"
@@ -137,10 +127,7 @@ def wrong_selectors(files: Files) -> Iterator[str]:
 
 def wrong_scaling(files: Files) -> Iterator[str]:
     """KEDA looks at the groups and topics of the code, and never starts more pods than there are partitions."""
-    scaled = {
-        scaled_object["spec"]["scaleTargetRef"]["name"]: scaled_object["spec"]
-        for scaled_object in files.of("ScaledObject")
-    }
+    scaled = {scaler["spec"]["scaleTargetRef"]["name"]: scaler["spec"] for scaler in files.of("ScaledObject")}
     if scaled.keys() != LAG.keys():
         yield f"scaled are {sorted(scaled)}"
         return
@@ -172,18 +159,12 @@ def wrong_rights(files: Files) -> Iterator[str]:
             "capabilities": {"drop": ["ALL"]},
         }:
             yield f"{pod['metadata']['name']}: {container['securityContext']}"
-        if {volume_mount["name"] for volume_mount in container["volumeMounts"]} != {
-            volume["name"] for volume in spec["volumes"]
-        }:
+        if {mount["name"] for mount in container["volumeMounts"]} != {volume["name"] for volume in spec["volumes"]}:
             yield f"{pod['metadata']['name']}: volumes and mounts differ"
     if files.instructions("USER") != ["65534:65534"]:
         yield "Dockerfile: USER"
     for name, service in files.services().items():
-        if (
-            not service["read_only"]
-            or service["cap_drop"] != ["ALL"]
-            or service["security_opt"] != ["no-new-privileges:true"]
-        ):
+        if (service["read_only"], service["cap_drop"], *service["security_opt"]) != (True, ["ALL"], UNPRIVILEGED):
             yield f"compose service {name} may do more"
 
 
@@ -218,20 +199,16 @@ def untold_secrets(files: Files) -> Iterator[str]:
     told = (KUBERNETES / "README.md").read_text()
     for pod in [*files.of("Deployment"), *files.of("Job")]:
         for variable in _containers(pod)[0]["env"]:
-            secret = variable.get("valueFrom", {}).get("secretKeyRef")
-            if secret and (
-                f"secret generic {secret['name']} " not in told or f"--from-file={secret['key']}=" not in told
-            ):
-                yield f"{pod['metadata']['name']}: README does not make {secret}"
+            named = variable.get("valueFrom", {}).get("secretKeyRef")
+            if named and (f"secret generic {named['name']} " not in told or f"--from-file={named['key']}=" not in told):
+                yield f"{pod['metadata']['name']}: README does not make {named}"
 
 
 def wrong_optional(files: Files) -> Iterator[str]:
     """The notary has what it signs with, from nowhere but a secret; the archiver a place that outlives its pod."""
     [notary] = _containers(files.named("Deployment", "trueup-notary"))
     signs_with = [variable for variable in notary["env"] if variable["name"] == "TRUEUP_CHECKPOINT_SECRET"]
-    if [variable.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for variable in signs_with] != [
-        "checkpoint-secret"
-    ]:
+    if [env.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for env in signs_with] != ["checkpoint-secret"]:
         yield f"the notary signs with {signs_with}"
     service = files.compose["services"]["notary"]
     [secret] = service["secrets"]
@@ -241,15 +218,9 @@ def wrong_optional(files: Files) -> Iterator[str]:
         yield f"compose: there is no secret {secret}"
     archiver = files.named("Deployment", "trueup-archiver")
     [container], volumes = _containers(archiver), archiver["spec"]["template"]["spec"]["volumes"]
-    kept = {
-        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
-        for volume in volumes
-        if "persistentVolumeClaim" in volume
-    }
-    mounts = {volume_mount["mountPath"]: kept.get(volume_mount["name"]) for volume_mount in container["volumeMounts"]}
-    claims = {
-        persistent_volume_claim["metadata"]["name"] for persistent_volume_claim in files.of("PersistentVolumeClaim")
-    }
+    kept = {vol["name"]: vol["persistentVolumeClaim"]["claimName"] for vol in volumes if "persistentVolumeClaim" in vol}
+    mounts = {mount["mountPath"]: kept.get(mount["name"]) for mount in container["volumeMounts"]}
+    claims = {claim["metadata"]["name"] for claim in files.of("PersistentVolumeClaim")}
     if mounts.get(container["args"][-1]) not in claims:
         yield f"the archiver keeps in {container['args'][-1]}, and {mounts} are mounted"
     service = files.compose["services"]["archiver"]
@@ -270,11 +241,7 @@ def _containers(pod: Document) -> list[Document]:
 
 def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
     deployments = files.of("Deployment")
-    return [
-        deployment
-        for deployment in deployments
-        if selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
-    ]
+    return [app for app in deployments if selector.items() <= app["spec"]["template"]["metadata"]["labels"].items()]
 
 
 CHECKS = (

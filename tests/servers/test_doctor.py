@@ -85,13 +85,10 @@ async def test_green_for_each_process_with_no_more_rights_than_it_needs(servers:
 
 @pytest.mark.parametrize("process", sorted(KAFKA_ALONE))
 async def test_who_asks_kafka_alone_needs_no_postgres(servers: Servers, process: str) -> None:
-    report = await examine(
-        [process], settings=servers.settings(process, database_url=None, database_password_file=None)
-    )
+    alone = servers.settings(process, database_url=None, database_password_file=None)
+    report = await examine([process], settings=alone)
     assert report.is_green, red(report)
-    assert not [
-        finding for finding in report.findings if finding.check.startswith("postgres") and finding.status is Status.OK
-    ]
+    assert not [row for row in report.findings if row.check.startswith("postgres") and row.status is Status.OK]
 
 
 async def test_without_a_secret_for_checkpoints_all_else_is_green(servers: Servers) -> None:
@@ -116,12 +113,9 @@ async def test_the_command_ends_with_1_and_says_it_in_json(servers: Servers) -> 
     status, said, complained = await run(servers.settings("nobody"), "--json", "--as", "relay")
     report = json.loads(said)
     assert (status, complained, report["green"]) == (1, "", False)
-    assert {finding["check"] for finding in report["findings"] if finding["status"] == "wrong"} == {"kafka-right"}
-    assert all(
-        finding["mend"] and "\n" not in finding["says"]
-        for finding in report["findings"]
-        if finding["status"] == "wrong"
-    )
+    wrong = [finding for finding in report["findings"] if finding["status"] == "wrong"]
+    assert {finding["check"] for finding in wrong} == {"kafka-right"}
+    assert all(finding["mend"] and "\n" not in finding["says"] for finding in wrong)
 
 
 BROKEN: dict[Break, tuple[str, str]] = {

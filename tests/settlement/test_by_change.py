@@ -163,16 +163,14 @@ def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> 
             **{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", "function": "SUM", **parts}
         )
     )
-    account_family = player.family(ACME)
-    before = Family(account_family.terms, taken(account_family.totals), account_family.billed)
+    acme = player.family(ACME)
+    before = Family(acme.terms, taken(acme.totals), acme.billed)
     kept = settle(before, through=THROUGH, accrued=True).kept
     for record in records:
         player.usage(record)
     now = player.family(ACME)
     moved = moved_between(before.totals, now.totals)
-    lived = settle(
-        Family(account_family.terms, now.totals, now.billed), through=through, accrued=True, kept=kept, moved=moved
-    )
+    lived = settle(Family(acme.terms, now.totals, now.billed), through=through, accrued=True, kept=kept, moved=moved)
     assert amounts_of(lived) == amounts_of(settle(now, through=through, accrued=True))
     return lived, kept
 
@@ -217,22 +215,14 @@ def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None
 
 def test_a_charge_of_another_period_is_neither_rated_nor_drawn_again() -> None:
     lived, kept = after_more(usage_on(date(2026, 3, 3)))
-    assert all(
-        any(rated is rated_before for rated_before in lived.kept.rated.usage.values())
-        for rated in kept.rated.usage.values()
-    )
-    assert all(
-        outcome is outcome_before
-        for outcome, outcome_before in zip(lived.kept.drawn.outcomes, kept.drawn.outcomes, strict=False)
-    )
+    assert all(any(rated is was for was in lived.kept.rated.usage.values()) for rated in kept.rated.usage.values())
+    assert all(now is was for now, was in zip(lived.kept.drawn.outcomes, kept.drawn.outcomes, strict=False))
 
 
 def test_a_slice_before_what_moved_is_neither_rated_nor_drawn_again() -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 18)))
     [first] = [charge for charge in lived.usage if charge.pool.start == date(2026, 1, 1)]
-    [before] = [
-        charge for charges in kept.rated.usage.values() for charge in charges if charge.pool.start == date(2026, 1, 1)
-    ]
+    [before] = [charge for of in kept.rated.usage.values() for charge in of if charge.pool.start == date(2026, 1, 1)]
     assert first.steps[0] is before.steps[0] and first.steps[1] != before.steps[1]
     assert lived.kept.drawn.outcomes[0] is kept.drawn.outcomes[0]
 

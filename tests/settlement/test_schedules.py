@@ -3,7 +3,7 @@
 import time
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -64,17 +64,10 @@ def test_what_can_be_drawn_on_a_day_is_the_least_that_is_there_from_then_on(
 ) -> None:
     payments = [(at, Decimal(amount)) for at, amount in posted]
     posted_money = paid_in(Rounding(0), payments)
-    there = [
-        total + sum(amount * recurrence.by(at) for (recurrence, _), amount in scheduled)
-        for at, total in _totals(posted)
-    ]
+    recurring = [(recurrence, amount) for (recurrence, _), amount in scheduled]
+    there = [total + sum(amount * days.by(at) for days, amount in recurring) for at, total in _totals(posted)]
     least = tuple(min(there[number:]) for number in range(len(there)))
-    money_paid_in = PaidIn(
-        posted_money.posted,
-        posted_money.totals,
-        least,
-        tuple(Recurring(recurrence, amount) for (recurrence, _), amount in scheduled),
-    )
+    money_paid_in = PaidIn(posted_money.posted, posted_money.totals, least, tuple(starmap(Recurring, recurring)))
     every = [*posted, *((at, amount) for (_, days), amount in scheduled for at in days)]
     later = {day, *(at for at, _ in every if at > day)}
     assert money_paid_in.drawable(day) == min(sum(amount for at, amount in every if at <= moment) for moment in later)
@@ -107,9 +100,8 @@ def days_of(fee: str = FEE, top_up: str = TOP_UP, zone: str = "UTC", since: date
     [schedule] = player.resources.balance_charge_schedules.values()
     balance = player.resources.balances[id_of("balance", "wallet")].body
     fees = fee_periods(player.resources, schedule, balance, zone, since)
-    paid = [
-        day for top_up in fund.paid_in.top_ups for day in top_up.days.within(Period(date(2024, 1, 1), date(2030, 1, 1)))
-    ]
+    years = Period(date(2024, 1, 1), date(2030, 1, 1))
+    paid = [day for top_up in fund.paid_in.top_ups for day in top_up.days.within(years)]
     return [*paid, *(part for fee in fees for part in (fee.period, fee.due))]
 
 
