@@ -67,7 +67,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 @pytest.mark.parametrize(
-    ("code", "found", "failure"),
+    ("code", "documents", "failure"),
     [
         ("open(sys.argv[-1], 'w').write('{}')", [{}], None),
         ("sys.exit('no room')", [], "it ended with status 1: no room"),

@@ -159,7 +159,7 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("question", ASKED)
 async def test_a_look_up_touches_few_pages(database: Database, question: str) -> None:
     async with (
         open_postgres(database.url, role=Role.API, most=1) as postgres,
