@@ -88,33 +88,48 @@ def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> P
         return None
     index = next((index for index, candidate in enumerate(periods) if now < candidate.end), len(periods) - 1)
     period, money = periods[index], minimum.rounding.decimal
-    days = change_days(family, minimum_id, last)
-    begin = max(0, bisect_left(days, min(period.start, over - timedelta(days=WINDOWS[-1] - 1))) - 1)
-    settled = [
-        (settlement.through, settlement.minimum_periods[minimum_id]) for settlement in settled_on(family, days[begin:])
-    ]
-    until = period.end - ONE_DAY
-    paced = paces(_by_day(settled, begin > 0, over), minimum.start, over) if now <= until and not period.waived else []
-    listed = [(day, as_of[index].counted) for day, as_of in settled if period.start <= day < now]
+    first_of_windows = over - timedelta(days=WINDOWS[-1] - 1)
+    course = _course_since(min(period.start, first_of_windows), family, minimum_id, last)
+    counted = [(day, as_of[index].counted) for day, as_of in course.days if period.start <= day < now]
+    has_forecasts = now < period.end and not period.waived
+    paced = paces(_counted_by_day(course, over), minimum.start, over) if has_forecasts else []
     return Progress(
-        period.start,
-        period.end,
-        money(period.owed),
-        money(period.counted),
-        money(period.shortfall),
-        money(period.true_up),
-        period.state,
-        tuple(_changes([*listed, (now, period.counted)], money)),
-        tuple(_forecast(minimum, period, now, pace) for pace in paced),
+        start=period.start,
+        end=period.end,
+        owed=money(period.owed),
+        counted=money(period.counted),
+        shortfall=money(period.shortfall),
+        true_up=money(period.true_up),
+        state=period.state,
+        days=tuple(_changes([*counted, (now, period.counted)], money)),
+        forecasts=tuple(_forecast(minimum, period, now, pace) for pace in paced),
     )
 
 
-def _by_day(settled: Sequence[tuple[date, Sequence[MinimumPeriod]]], has_base: bool, over: date) -> dict[date, int]:
+class _Course(NamedTuple):
+    """The periods of a MINIMUM as they stood on each of the days on which something changed.
+
+    `has_base`: the first of these days lies before those that are asked for, and says what had counted by then.
+    """
+
+    days: Sequence[tuple[date, Sequence[MinimumPeriod]]]
+    has_base: bool
+
+
+def _course_since(day: date, family: Family, minimum_id: str, last: Settlement) -> _Course:
+    """The course from a day on, up to that of `last`."""
+    days = change_days(family, minimum_id, last)
+    base = bisect_left(days, day) - 1
+    settlements = settled_on(family, days[max(0, base) :])
+    return _Course([(settled.through, settled.minimum_periods[minimum_id]) for settled in settlements], base > 0)
+
+
+def _counted_by_day(course: _Course, over: date) -> dict[date, int]:
     """What counted on each day that is over, toward whichever period."""
     before, by_day = 0, {}
-    for index, (day, periods) in enumerate(settled):
+    for index, (day, periods) in enumerate(course.days):
         counted = sum(period.counted for period in periods)
-        if day <= over and not (has_base and index == 0):
+        if day <= over and not (course.has_base and index == 0):
             by_day[day] = counted - before
         before = counted
     return by_day

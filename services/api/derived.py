@@ -6,7 +6,7 @@ The answer to a create shows what was made, by a settlement of it alone: what it
 account has already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,16 +42,21 @@ async def derived_fields(
     as_of: date | None = None,
     *,
     tolerant: bool = False,
-    unchanged: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """By id, the derived fields of those entities that are commitments or balances, as of a day or of today.
 
-    `tolerant`: those of a family that cannot be settled are left out. `unchanged`: so are those of one that a command
-    has changed since it was read.
+    `tolerant`: those of a family that cannot be settled are left out.
     """
     funds = [entity for entity in entities if isinstance(entity, Fund)]
-    if not funds:
-        return {}
+    rows = await _standing_rows(postgres, organization, funds, as_of, tolerant=tolerant) if funds else {}
+    return {fund.id: standing_of(rows[fund.id]) for fund in funds if fund.id in rows}
+
+
+async def _standing_rows(
+    postgres: Postgres, organization: str, funds: Sequence[Fund], as_of: date | None = None, *, tolerant: bool = False
+) -> dict[str, Mapping[str, Any]]:
+    """Rows in the columns of `commitment_balances`, by id: projected ones, and settled now where the projection is
+    behind a command."""
     async with postgres.connection() as connection:
         rows = await read_balances(connection, organization, [fund.id for fund in funds]) if as_of is None else {}
         behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
@@ -64,9 +69,7 @@ async def derived_fields(
                 raise
             _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
-    if unchanged:
-        rows = {fund.id: rows[fund.id] for fund in funds if fund.id in rows and rows[fund.id]["folded"] == fund.folded}
-    return {fund.id: standing_of(rows[fund.id]) for fund in funds if fund.id in rows}
+    return rows
 
 
 async def document_at(
@@ -82,11 +85,14 @@ async def document_at(
             entity = await get(connection, organization, kind.name, id)
         if entity is None or entity.version != version:
             return None
-        derived = await derived_fields(postgres, organization, [entity], unchanged=True)
+        assert isinstance(entity, Fund)
+        row = (await _standing_rows(postgres, organization, [entity])).get(id)
+        # None, too, if a command has changed it since it was read.
+        derived = None if row is None or row["folded"] != entity.folded else standing_of(row)
     except Exception:
         _log.exception("derived_fields_left_out", organization=organization, id=id)
         return None
-    return document_of(entity, derived[id]) if id in derived else None
+    return None if derived is None else document_of(entity, derived)
 
 
 async def read_fund(

@@ -107,3 +107,14 @@ async def mark_due(
         (family.root_id, family.organization, family.partition, reason, stored[family.partition]) for family in families
     )
     await put(connection, due.MARK, marked, due.MARK_WIDTH)
+
+
+async def mark_behind(
+    connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], statement: str
+) -> None:
+    """Something of these families is still to follow, which the statement names: it holds as far as was written before
+    this transaction.
+    """
+    stored = {state.position.partition: state.position.stored for state in states}
+    behind = [(family.root_id, family.organization, family.partition, stored[family.partition]) for family in families]
+    await put(connection, statement, sorted(behind), due.BEHIND_WIDTH)

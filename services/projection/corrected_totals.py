@@ -7,11 +7,12 @@ leaves is a function of the log up to there, however polls were cut.
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from events.codec import decode
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection
+from events.resources.catalog import AggregationFunction
 from events.sources import Origins
 from projections.aggregates import Contribution, DayState
 from projections.corrections import NOTHING, Corrected, CorrectedFold, corrections_of, day_of, put_in, taken_out
@@ -50,6 +51,17 @@ async def written_ranges(connection: Any, keys: Iterable[CellKey]) -> Ranges:
     return {tuple(row)[:4]: (row["first_offset"], row["last_offset"]) for row in rows}
 
 
+class _Part(NamedTuple):
+    """What the event at a log offset contributes to a total, by its aggregation's function: to be taken out of it, or
+    put in."""
+
+    key: CellKey
+    offset: int
+    function: AggregationFunction
+    value: DayState
+    is_gone: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Correcting:
     """What totals of a partition are corrected with. `passing_over` are aggregations that are derived anew instead;
@@ -73,54 +85,50 @@ class Correcting:
         touched = set[CellKey]()
         #: Totals to add up again, and the log offset of the last event that was corrected in each.
         again: dict[CellKey, int] = {}
+        for part in self._parts(corrections):
+            touched.add(part.key)
+            if not self._restate(part, is_sure=part.key not in again):
+                again[part.key] = part.offset
+        if again:
+            for start, end, keys in self._merged(again, await self.ranges(again.keys())):
+                await self._add_up_again(start, end, keys, again)
+        return touched
+
+    def _parts(self, corrections: Iterable[Envelope]) -> Iterator[_Part]:
+        """What the facts take out of totals and put in, in order."""
         for envelope in corrections:
             fact, family = envelope.data, self.cache.of_account(envelope.account or "")
             assert isinstance(fact, UsageCorrection) and family is not None, "a fact's family is in memory"
             event, plan = family.corrections[fact.log_offset], self.plans.get(fact.meter_id)
             if plan is None:
                 continue
-            for key, gone in self._keyed(event, event.adds(plan, fact.was)):
-                state = family.total(key)
-                assert state is not None, "what is taken out was added before"
-                after = None if key in again else taken_out(plan.functions[key[1]], state, gone)
-                self._restate(family, key, fact.log_offset, state, after, again)
-                touched.add(key)
-            if not isinstance(fact, UsageAmended):
-                continue
-            for key, added in self._keyed(event, event.adds(plan, fact.now)):
-                state = family.total(key)
-                if state is None:
-                    family.restate(key, added, fact.log_offset)
-                else:
-                    after = None if key in again else put_in(plan.functions[key[1]], state, added)
-                    self._restate(family, key, fact.log_offset, state, after, again)
-                touched.add(key)
-        if again:
-            for start, end, keys in self._merged(again, await self.ranges(again.keys())):
-                await self._add_up_again(start, end, keys, again)
-        return touched
+            yield from self._parts_of(event, fact.log_offset, plan, event.adds(plan, fact.was), is_gone=True)
+            if isinstance(fact, UsageAmended):
+                yield from self._parts_of(event, fact.log_offset, plan, event.adds(plan, fact.now), is_gone=False)
 
-    def _keyed(self, event: Corrected, parts: Iterable[Contribution]) -> Iterator[tuple[CellKey, DayState]]:
+    def _parts_of(
+        self, event: Corrected, offset: int, plan: MeterPlan, parts: Iterable[Contribution], *, is_gone: bool
+    ) -> Iterator[_Part]:
         day = day_of(event, self.cache.zones)
         for aggregation_id, segment, value in parts:
             if aggregation_id not in self.passing_over:
-                yield (event.account, aggregation_id, segment, day), value
+                key = (event.account, aggregation_id, segment, day)
+                yield _Part(key, offset, plan.functions[aggregation_id], value, is_gone)
 
-    @staticmethod
-    def _restate(
-        family: FamilyState,
-        key: CellKey,
-        offset: int,
-        before: DayState,
-        after: DayState | None,
-        again: dict[CellKey, int],
-    ) -> None:
-        """Put the state `after` a correction of the event at this offset there; None: the total is to be added up
-        again.
+    def _restate(self, part: _Part, *, is_sure: bool) -> bool:
+        """Take the part out of its total, or put it in. False: the total is to be added up again, as one is that is
+        not sure to be what its state says.
         """
-        if after is None:
-            again[key] = offset
-        family.restate(key, before if after is None else after, offset)
+        family = self._family(part.key)
+        state = family.total(part.key)
+        if state is None:
+            assert not part.is_gone, "what is taken out was added before"
+            family.restate(part.key, part.value, part.offset)
+            return True
+        change = taken_out if part.is_gone else put_in
+        after = change(part.function, state, part.value) if is_sure else None
+        family.restate(part.key, state if after is None else after, part.offset)
+        return after is not None
 
     def _merged(self, keys: Iterable[CellKey], written: Ranges) -> Iterator[tuple[int, int, list[CellKey]]]:
         """Ranges of the log that the totals' own offsets name, written or not, those that overlap as one."""

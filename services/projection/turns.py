@@ -13,8 +13,7 @@ from enum import Enum
 from typing import Any, Self
 
 from projections.readmodels import due
-from services.projection.behind import Behind, Marks, mark_due
-from services.projection.settled_tables import put
+from services.projection.behind import Behind, Marks, mark_behind, mark_due
 from services.projection.settling import Catalogs, Settler
 from services.projection.unwritten import PartitionState
 from services.readside.family_cache import FamilyCache
@@ -209,27 +208,25 @@ class Turns:
         return max(ASIDE_LEAST_SECONDS, ASIDE_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
 
     async def _note_settled(self, transaction: _Transaction) -> None:
-        connection, states, settled = transaction.connection, transaction.states, transaction.settled
-        followed, failed = settled[Depth.LINES], transaction.failed
-        done = [family.root_id for family in settled[Depth.WHOLE]]
-        newly = self._marks.newly(settled[Depth.BALANCES])
-        for statement, families in ((due.BEHIND, newly), (due.WITHOUT_OUTLOOKS, followed)):
-            # How far what follows of them holds: what was written before this transaction.
-            behind = [
-                (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
-                for family in families
-            ]
-            await put(connection, statement, sorted(behind), due.BEHIND_WIDTH)
-        await connection.execute(due.SETTLED, done)
-        await mark_due(connection, states.values(), failed, "failed")
-        gone = {*done, *(family.root_id for family in failed)}
-        have_lines = [*gone, *(family.root_id for family in followed)]
+        """Say in `due_accounts` who waits for what from now on, and remember it."""
+        connection, states, settled = transaction.connection, transaction.states.values(), transaction.settled
+        await mark_behind(connection, states, self._marks.newly(settled[Depth.BALANCES]), due.BEHIND)
+        await mark_behind(connection, states, settled[Depth.LINES], due.WITHOUT_OUTLOOKS)
+        await connection.execute(due.SETTLED, [family.root_id for family in settled[Depth.WHOLE]])
+        await mark_due(connection, states, transaction.failed, "failed")
+        self._remember(settled, transaction.failed)
+
+    def _remember(self, settled: Mapping[Depth, list[FamilyState]], failed: Sequence[FamilyState]) -> None:
+        """Who was settled how deep waits for what is left; who failed, for nothing."""
+        followed, failures = settled[Depth.LINES], {family.root_id for family in failed}
+        wait_for_nothing = failures | {family.root_id for family in settled[Depth.WHOLE]}
+        have_lines = wait_for_nothing | {family.root_id for family in followed}
         self._lines.written(have_lines)
         self._marks.gone(have_lines)
-        self._outlooks.written(gone)
-        self._outlooks.note(family.root for family in followed if family.root_id not in gone)
+        self._outlooks.written(wait_for_nothing)
+        self._outlooks.note(family.root for family in followed if family.root_id not in wait_for_nothing)
         now_settled = {family.root_id for families in settled.values() for family in families}
-        self._failed = (self._failed - now_settled) | {family.root_id for family in failed}
+        self._failed = (self._failed - now_settled) | failures
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)

@@ -143,22 +143,9 @@ async def _loop(
             if ready is not None:
                 ready()
                 ready = None
-            epoch = assignment.epoch
-            # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
-            polled = await fetching.fetch(assignment.quiet_s, assignment.ready, stop, assignment.woken)
-            assignment.woken.clear()
-            async with assignment.busy:
-                if epoch != assignment.epoch:
-                    continue  # revoked meanwhile: the records belong to whoever owns the partition now
-                if assignment.ready:
-                    assignment.ready.update({partition: records.next_offset for partition, records in polled.items()})
-                    started = time.monotonic()
-                    assignment.quiet_s = await assignment.handler.poll(polled)
-                    show_poll(polled, time.monotonic() - started)
-            _stop_some(fetching, assignment)
-            show_round(fetching, assignment.ready, assignment.handler.stopped, polled)
-            outage.over()
-            resync.over()
+            if await _round(fetching, assignment, stop):
+                outage.over()
+                resync.over()
         except ResyncError as error:
             RESYNCS.inc()
             _send_back(fetching, assignment, error.partitions)
@@ -174,6 +161,25 @@ async def _loop(
         except Passing as error:
             _send_back(fetching, assignment, tuple(assignment.ready))
             await first_of(outage.met(error), stop)
+
+
+async def _round(fetching: Fetching, assignment: _Assignment, stop: asyncio.Event) -> bool:
+    """Fetch what comes next, and hand it over. False: the partitions changed meanwhile, so it was not."""
+    epoch = assignment.epoch
+    # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
+    polled = await fetching.fetch(assignment.quiet_s, assignment.ready, stop, assignment.woken)
+    assignment.woken.clear()
+    async with assignment.busy:
+        if epoch != assignment.epoch:
+            return False  # revoked: the records belong to whoever owns the partition now
+        if assignment.ready:
+            assignment.ready.update({partition: records.next_offset for partition, records in polled.items()})
+            started = time.monotonic()
+            assignment.quiet_s = await assignment.handler.poll(polled)
+            show_poll(polled, time.monotonic() - started)
+    _stop_some(fetching, assignment)
+    show_round(fetching, assignment.ready, assignment.handler.stopped, polled)
+    return True
 
 
 async def _load_waiting(fetching: Fetching, assignment: _Assignment) -> None:
