@@ -44,6 +44,7 @@ def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None
     usage = dict(kept.usage) if kept else {}
     known = dict(kept.totals) if kept else {}
     stale: dict[RatedKey, Reader] = {}
+    #: The days of totals by which each of these is stale; of tiers that span the plan's life there may be none.
     cells: dict[RatedKey, list[tuple[TotalsKey, date]]] = {}
     for key, changed in _moved(readers, known, totals) if moved is None else moved.items():
         of_total = readers.get(key)
@@ -55,10 +56,10 @@ def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None
                 stale[reader.number, number] = reader
                 cells.setdefault((reader.number, number), []).append((key, day))
             if any(span.pricing.span for span in reader.series.spans):
-                _stale_after(usage, reader, min(changed), stale)
-    for (series, number), reader in stale.items():
-        again = _rerated(usage.get((series, number), ()), cells.get((series, number), ()), known)
-        usage[series, number] = again or rate_usage(reader.plan, reader.series, number, known, cuts)
+                stale.update(dict.fromkeys(_from_period_of(min(changed), usage, reader), reader))
+    for rated_key, reader in stale.items():
+        again = _rerated(usage.get(rated_key, ()), cells.get(rated_key, ()), known)
+        usage[rated_key] = again or rate_usage(reader.plan, reader.series, rated_key[1], known, cuts)
     return Rated(usage, known, stale)
 
 
@@ -117,9 +118,7 @@ def _numbers(plan: PlanTerms, days: Collection[date]) -> Iterator[tuple[int, dat
             yield number, day
 
 
-def _stale_after(usage: Mapping[RatedKey, object], reader: Reader, day: date, stale: dict[RatedKey, Reader]) -> None:
-    """tiersSpanPlan: what changes on a day moves every later period's tiers."""
+def _from_period_of(day: date, usage: Iterable[RatedKey], reader: Reader) -> list[RatedKey]:
+    """The reader's rated periods from that of the day on: with tiersSpanPlan its usage moves the tiers of all."""
     first = reader.plan.grid.number(day)
-    for series, number in usage:
-        if series == reader.number and number >= first:
-            stale[series, number] = reader
+    return [(series, number) for series, number in usage if series == reader.number and number >= first]
