@@ -126,6 +126,10 @@ class Fund:
         """Whether it says anything about overage."""
         return bool(self.surcharge) or self.separate
 
+    def surcharge_on(self, overage: Decimal) -> Fraction:
+        """What it charges on top of overage of so much money: not yet rounded (rules 5.3)."""
+        return Fraction(overage) * Fraction(self.surcharge) / 100
+
 
 class Precedence(NamedTuple):
     """What decides the order among commitments, or among balances, in this order (rules 4.4)."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import structlog
 
@@ -29,11 +29,6 @@ WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY 
 
 #: Tells an organization's time: its test clock's, else real time.
 Clock = Callable[[str], Awaitable[datetime]]
-
-
-def through_of(last_date_in_billing_period: date) -> date:
-    """The date to settle for: the wire's last date is inclusive, so the period ends the day after."""
-    return last_date_in_billing_period + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
