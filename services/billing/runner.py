@@ -12,8 +12,8 @@ from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
 from services.concurrency import Turns
-from services.failures import Passing
-from services.jobs.runner import INTERRUPTIONS, JobRunner
+from services.failures import INTERRUPTIONS, Passing
+from services.jobs.runner import JobRunner
 from services.outage import Outage, Outages
 from services.postgres import Postgres
 from services.readside.waiter import Waiter

@@ -6,9 +6,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Generic
 
-from events.codec import NewerRecordError
 from services.concurrency import first_of
-from services.failures import Passing
+from services.failures import INTERRUPTIONS, Passing
 from services.jobs.locks import JobLocks
 from services.jobs.table import J, JobTable
 from services.outage import Outage, Outages
@@ -16,8 +15,6 @@ from services.postgres import Postgres
 
 #: How often to look for jobs that another process left, when nobody wakes the runner.
 LOOK_SECONDS = 5.0
-#: What interrupts a job, which is taken up again: a server is away, or only a newer process understands what there is.
-INTERRUPTIONS = (Passing, NewerRecordError)
 
 
 class JobRunner(Generic[J]):
