@@ -1,6 +1,8 @@
 """Carries bill jobs and automatic approvals out in the API's process.
 
-Organizations are worked on side by side: what one has to bill, or waits for, delays no other.
+Organizations are worked on side by side, as many as have a place here. What one waits for delays nobody who has one, or
+whose turn for one comes (`services/jobs/runner.py`); what one has to bill takes turns with what others have, page by
+page.
 """
 
 import asyncio
