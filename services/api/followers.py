@@ -30,6 +30,7 @@ class Followers:
 
     postgres: Postgres
     every: Postgres
+    health: Health
     app: FastAPI
     _lateness: Lateness = field(default_factory=Lateness, init=False)
 
@@ -40,8 +41,7 @@ class Followers:
 
     async def behind(self) -> float | None:
         """For how many seconds the read models have not shown what was there; None while Postgres does not answer."""
-        health: Health = self.app.state.health
-        report = await health.report()
+        report = await self.health.report()
         return None if report.seen is None else self._lateness.note(report.seen, report.ends, monotonic())
 
     def alerts(self) -> _Loop:

@@ -157,9 +157,9 @@ class BillRun:
         If anything of it fails, each family is billed by itself, so that a failure costs nobody else; one that the
         page had billed already has nothing due then.
         """
-        page = BilledPage(targets)
+        page, now = BilledPage(targets), await self._clock(request.organization)
         try:
-            await self._issue(request, await settling, page.facts)
+            await issue_page(self._postgres, self._waiter, request, await settling, now, page.facts)
             return page
         except INTERRUPTIONS:
             raise
@@ -168,17 +168,14 @@ class BillRun:
         for target in targets:
             account = target.account_id or target.root_id
             try:
-                await self._issue(request, await settle_page(self._postgres, request, [target]), page.facts)
+                settled = await settle_page(self._postgres, request, [target])
+                await issue_page(self._postgres, self._waiter, request, settled, now, page.facts)
             except INTERRUPTIONS:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)
                 page.failures.append(Failure(error, account_id=account))
         return page
-
-    async def _issue(self, request: BillRequest, settled: Sequence[Settled], facts: list[BillFact]) -> None:
-        now = await self._clock(request.organization)
-        await issue_page(self._postgres, self._waiter, request, settled, now, facts)
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:
