@@ -82,7 +82,8 @@ class Positions(FactModel):
 
 
 class BillFact(Fact):
-    """A fact about one bill. It stands in stream `bills-<root account>`, and the stream's version counts all of them.
+    """A fact about one bill. It stands in stream `bills-<root account>`, and the stream's version counts all of
+    them.
     """
 
     bill_id: str

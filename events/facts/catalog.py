@@ -1,4 +1,5 @@
-"""Facts about the catalog and the other resources that apply to a whole organization; they stand in `billing.catalog`.
+"""Facts about the catalog and the other resources that apply to a whole organization; they stand in
+`billing.catalog`.
 """
 
 from typing import ClassVar

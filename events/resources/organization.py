@@ -145,7 +145,8 @@ class OrganizationConfig(Resource):
 
 
 class BillConfig(Resource):
-    """The configuration of an organization's bills. An issued bill is locked if its date is not after `billLockDate`.
+    """The configuration of an organization's bills. An issued bill is locked if its date is not after
+    `billLockDate`.
     """
 
     bill_lock_date: Day | None = None
