@@ -203,9 +203,8 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
     """Whether charges of this account plan may be on the line.
 
-    They may if the line names the account of the plan. A line in the parent's name may also have the parent's other
-    plans, and plans of children summed up there (rules 7.2, 7.3). A child's commitment or balance pays for that child
-    only; it may have been deleted since.
+    The line may name the plan. A line in the parent's name may have all its plans, and plans of children summed up
+    there (rules 7.2, 7.3). A child's commitment or balance pays for that child only; it may have been deleted since.
     """
     named = plan.id == last.account_plan_id
     fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
