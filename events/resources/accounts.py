@@ -1,4 +1,4 @@
-"""Who is billed: accounts, the plans attached to them and the contracts that group these."""
+"""The customers who are billed: accounts, the plans attached to them, and the contracts that group those plans."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,9 +14,9 @@ BREAKDOWN: ChildBillingMode = "PARENT_BREAKDOWN"
 
 
 class Address(Model):
-    """A postal address; kept as given."""
+    """A postal address; stored as given."""
 
-    #: Not the country: taxes follow from it.
+    #: The country is not personal, because taxes follow from it.
     personal: ClassVar[tuple[str, ...]] = (
         *("address_line1", "address_line2", "address_line3", "address_line4"),
         *("locality", "region", "post_code"),
@@ -39,7 +39,7 @@ def _require_address(schema: dict[str, Any]) -> None:
 class Account(Resource):
     """An end customer. Its parent and its time zone are set at creation and never change.
 
-    A client gives an e-mail address; an account that its first usage brought into being has none yet.
+    A client must give an e-mail address; an account created by its first usage has none yet.
     """
 
     model_config = ConfigDict(json_schema_extra=_require_address)
@@ -68,7 +68,7 @@ class Account(Resource):
 
 
 class AccountPlan(Resource):
-    """A plan, or the plans of a group, attached to an account for `[startDate, endDate)`, perhaps under a contract."""
+    """A plan, or a plan group, attached to an account for `[startDate, endDate)`, optionally under a contract."""
 
     references: ClassVar[dict[str, str]] = {
         "accountId": "account",
@@ -108,7 +108,9 @@ class UsageFilter(Model):
 
 
 class Contract(Resource):
-    """An agreement with an account; commitments with a contract pay only for account plans under the same one."""
+    """An agreement with an account; a commitment with a contract pays only for account plans under the same
+    contract.
+    """
 
     references: ClassVar[dict[str, str]] = {"accountId": "account"}
 

@@ -1,7 +1,7 @@
 """What every resource of the wire shares: camelCase names, frozen values, absent stays absent.
 
-A resource model is the *body* that a client sends. It is validated here field by field; what needs other resources
-(does the account exist, may this still change) is decided in `services/commands`.
+A resource model is the *body* that a client sends. It is validated here field by field; checks that need other
+resources (does the account exist, may this still change) stand in `services/commands`.
 """
 
 from datetime import date, datetime
@@ -25,7 +25,7 @@ CODE_MAX = 80
 
 
 def is_plain(code: str) -> bool:
-    """Whether a code has only what everybody sees, and no white space at its edges."""
+    """Whether a code has only visible characters, and no white space at its edges."""
     return code == code.strip() and UNSEEN.search(code) is None and JOINERS.isdisjoint(code)
 
 
@@ -37,7 +37,7 @@ Code = Annotated[
 
 
 def moment_text(value: date | datetime) -> str:
-    """The wire's text: `2026-01-01` for a day, `2026-01-01T00:00:00Z` for an instant."""
+    """The moment as text: `2026-01-01` for a day, `2026-01-01T00:00:00Z` for an instant."""
     if isinstance(value, datetime):
         return instant_text(value)
     return value.isoformat()
@@ -59,12 +59,12 @@ CustomValue = Annotated[
 class Model(BaseModel):
     """A frozen value of the wire. An explicit null counts as absent, an unknown field is an error that names it."""
 
-    # Built when it is first used: with the facts there are 200, and most processes use few.
+    # Built on first use: with the facts there are 200 models, and most processes use few of them.
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
 
-    #: Attributes whose texts are personal; of one that holds such a value again, those that it names.
+    #: Attributes with personal texts; for an attribute that holds another such value, the attributes within that value.
     personal: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
@@ -78,20 +78,20 @@ class Resource(Model):
 
     #: Fields of a reference to another resource: wire name -> kind. Used by the decider's existence checks.
     references: ClassVar[dict[str, str]] = {}
-    #: Attributes by which the terms of an account, a plan or a template, or a formula, find what belongs to them.
+    #: Attributes through which an account, plan, template or formula finds the resources that belong to it.
     indexed_by: ClassVar[tuple[str, ...]] = ()
 
     custom_fields: Annotated[dict[Text, CustomValue], items(MANY)] | None = None
 
 
 def check_one_of(**given: object) -> None:
-    """Exactly one of two members, by their names on the wire, is given. Raises: ValueError."""
+    """Check that exactly one of two members, by their names on the wire, is given. Raises: ValueError."""
     first, second = given
     if (given[first] is None) == (given[second] is None):
         raise ValueError(f"{first}: exactly one of {first} and {second} must be given")
 
 
 def check_days(start: date, end: date) -> None:
-    """The days `[startDate, endDate)` do not end before they start; there may be none. Raises: ValueError."""
+    """Check that `[startDate, endDate)` does not end before it starts; it may be empty. Raises: ValueError."""
     if start > end:
         raise ValueError("endDate: must not be before startDate")

@@ -11,15 +11,15 @@ from events.resources.base import Code, Day, Description, Id, Model, Moment, Res
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
 
-#: What plans charge and commitments may pay for.
+#: The types of charges that plans make and commitments may pay for.
 DrawableType = Literal[
     "STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"
 ]
 CommitmentType = Literal["PREPAYMENT", "MINIMUM"]
-#: Below 0 a discount, of at most everything.
+#: Negative for a discount, which is at most 100 percent.
 SurchargePercent = Annotated[Number, at_least(-100)]
 
-#: A minimum is billed by true-up, so the fields of fees and overage mean nothing on it and are refused.
+#: Fields about fees and overage. A minimum is billed by true-up, so they mean nothing on a minimum and are refused.
 REFUSED_ON_MINIMUM = (
     "amount_pre_paid",
     "amount_first_bill",
@@ -56,7 +56,7 @@ class Commitment(Resource):
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
-    #: Ours: a name for people and scenario files; never on m3ter's wire.
+    #: An extension of Trueup: a name for people and scenario files; never on m3ter's wire.
     code: Code | None = None
     account_id: Id
     amount: Positive
@@ -94,7 +94,7 @@ class Commitment(Resource):
 
     @property
     def kind(self) -> CommitmentType:
-        """PREPAYMENT unless said otherwise."""
+        """The commitment's kind; PREPAYMENT by default."""
         return self.commitment_type or "PREPAYMENT"
 
     @property
@@ -104,12 +104,14 @@ class Commitment(Resource):
 
     @property
     def outstanding(self) -> Decimal:
-        """What fees have to collect: amount less what was paid up front."""
+        """The amount that fees have to collect: the commitment's amount less what was paid up front."""
         return self.amount - (self.amount_pre_paid or Decimal(0))
 
     @property
     def unscheduled(self) -> Decimal:
-        """What is outstanding less what `feeDates` bill: below 0 when they bill more; 0 without a schedule."""
+        """The outstanding amount less the amounts in `feeDates`: negative if the fees bill more; 0 without a schedule
+        of fees.
+        """
         return self.outstanding - sum(fee.amount for fee in self.fee_dates) if self.fee_dates else Decimal(0)
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
 from projections.settlement.payments import paid_in
 
-#: What is drawn on, or counted, where `lineItemTypes` names nothing.
+#: The types of charges that are drawn or counted if `lineItemTypes` is empty.
 OF_COMMITMENTS: frozenset[ChargeType] = frozenset(get_args(DrawableType))
 OF_BALANCES: frozenset[ChargeType] = OF_COMMITMENTS | {row.type for row in CHARGES.values() if row.of_balances}
 #: As the products of an agreement.
@@ -38,7 +38,7 @@ _EVERY_PRODUCT: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepayment:
-    """A PREPAYMENT commitment: what may be drawn of it, and the fees that collect it."""
+    """A PREPAYMENT commitment: the fund that slices draw, and the fees that pay for it."""
 
     fund: Fund
     fees: tuple[Fee, ...]
@@ -48,7 +48,7 @@ class Prepayment:
     interval: int
 
     def fees_due(self, through: date) -> Iterator[Fee]:
-        """The fees that are billed by the day; one of 0 is on no line."""
+        """The fees billed by the day, without fees of 0, which are on no line."""
         return (fee for fee in self.fees if fee.due <= through and fee.amount)
 
 
@@ -236,7 +236,7 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
 
 
 def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment) -> BillingGrid:
-    """For a MINIMUM whose facts fix no grid; of several account plans the first counts."""
+    """The billing periods for a MINIMUM whose facts fix no grid; of several account plans the first one counts."""
     attached = attached_plans(resources, index, account, body)
     first = plans_of(resources, index, attached[0].body)[:1] if attached else []
     body = body.model_copy(update={"billing_plan_id": first[0]}) if first else body

@@ -3,6 +3,7 @@ and between which days and moments there is anything to see.
 """
 
 from datetime import UTC, date, datetime
+from types import GenericAlias
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
@@ -78,7 +79,10 @@ SnapshotAnswer = create_model(
     "SnapshotAnswer",
     __base__=_Snapshot,
     __doc__=_Snapshot.__doc__,
-    **cast(dict[str, Any], {kind.attribute: (tuple[answer_of_kind(kind), ...], ...) for kind in RATING_KINDS}),
+    **cast(
+        dict[str, Any],
+        {kind.attribute: (GenericAlias(tuple, (answer_of_kind(kind), ...)), ...) for kind in RATING_KINDS},
+    ),
 )
 
 
