@@ -43,7 +43,7 @@ ACTING = {
     "access": all_but("denials", "scopes"),
     "alerts": all_but("matching"),
     "api": all_but(
-        *("answers", "data_export_bodies", "funds", "in_force", "insight_answers", "measurement"),
+        *("answers", "bill_bodies", "data_export_bodies", "funds", "in_force", "insight_answers", "measurement"),
         *("measurement_answers", "outlook_answers", "overview_answers", "record_rates", "scopes", "shown"),
         "statement_answers",
     ),
