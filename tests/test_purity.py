@@ -86,7 +86,7 @@ ACTING = {
     ),
     "statement": only("as_issued", "spreadsheet"),
     "status": all_but("shown"),
-    "store": all_but("rows", "schedules"),
+    "store": all_but("extras", "rows", "schedules"),
     "webhooks": all_but("addresses", "pauses", "sealing", "signing"),
     "worker": all_but(),
 }

@@ -76,6 +76,9 @@ class Model(BaseModel):
 class Resource(Model):
     """A body with the fields that every m3ter entity takes. `version` is compared on update and never stored."""
 
+    #: Attributes that name the plans or plan groups by which its account owes something; () if none does, and it owes
+    #: or may draw all the same. None: no account owes or draws anything because it has one.
+    billed_by: ClassVar[tuple[str, ...] | None] = None
     #: Fields of a reference to another resource: wire name -> kind. Used by the decider's existence checks.
     references: ClassVar[dict[str, str]] = {}
     #: Attributes through which an account, plan, template or formula finds the resources that belong to it.

@@ -30,6 +30,7 @@ from services.alerts.matching import (
     waits_for,
 )
 from services.commands.event_names import HAPPENINGS, NAMES
+from services.commands.table import KINDS
 from services.concurrency import compute
 from services.postgres import Postgres
 from services.store.conditions import is_rule_waiting_for
@@ -45,9 +46,10 @@ log = structlog.get_logger(__name__)
 
 #: Events of one organization that are looked at in one transaction.
 PAGE = 200
+_OF_RULES = ", ".join(f"'{fact.__name__}'" for fact in KINDS["notificationConfiguration"].facts)
 #: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
-MOVED = """
-SELECT organization, max(position) AS position, bool_or(type LIKE 'NotificationConfiguration%') AS has_new_rules
+MOVED = f"""
+SELECT organization, max(position) AS position, bool_or(type IN ({_OF_RULES})) AS has_new_rules
 FROM store.events WHERE position > $1 GROUP BY organization
 """
 #: Whoever may have rules, for a process that has just begun.

@@ -3,7 +3,6 @@ and between which days and moments there is anything to see.
 """
 
 from datetime import UTC, date, datetime
-from types import GenericAlias
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
@@ -23,6 +22,7 @@ from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
 from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
+from services.commands.kind import Kind
 from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
@@ -74,15 +74,17 @@ class _Snapshot(Shown):
     account_plans: tuple[_Attached, ...]
 
 
+def _list_of(kind: Kind) -> Any:
+    shown: Any = answer_of_kind(kind)
+    return tuple[shown, ...]
+
+
 #: With the kinds by which an account is rated, as their rows say.
 SnapshotAnswer = create_model(
     "SnapshotAnswer",
     __base__=_Snapshot,
     __doc__=_Snapshot.__doc__,
-    **cast(
-        dict[str, Any],
-        {kind.attribute: (GenericAlias(tuple, (answer_of_kind(kind), ...)), ...) for kind in RATING_KINDS},
-    ),
+    **cast(dict[str, Any], {kind.attribute: (_list_of(kind), ...) for kind in RATING_KINDS}),
 )
 
 
