@@ -43,7 +43,15 @@ ACTING = {
     "access": all_but("denials", "scopes"),
     "alerts": all_but("matching"),
     "api": all_but(
-        *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
+        *(
+            "answers",
+            "bill_bodies",
+            "data_export_bodies",
+            "funds",
+            "insight_answers",
+            "measurement",
+            "measurement_answers",
+        ),
         *("outlook_answers", "overview_answers", "record_rates", "scopes", "shown", "statement_answers"),
     ),
     "api/edges": all_but(),

@@ -18,10 +18,11 @@ from projections.readmodels import alerts_due
 from services.alerts.matching import alert_of, is_found_by
 from services.postgres import Postgres
 from services.readside.live import reading_live
-from services.store.events import NewEvent, append, stream_of, stream_versions
+from services.store.events import NewEvent, append, stream_versions
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
 from services.store.listing import named
+from services.store.streams import stream_of
 
 log = structlog.get_logger(__name__)
 

@@ -15,6 +15,7 @@ from services.statement.making import statement_of
 from services.statement.statement import Statement
 from services.store.conditions import OF_BILL
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
 _ISSUED_AT = f"SELECT position FROM store.events WHERE organization = $1 AND {OF_BILL} AND type = 'BillIssued'"
@@ -36,7 +37,7 @@ async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyr
     organization, pending = life.organization, life.pending is not None
     issued_at = _NOW if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)
     config_id = _KIND.single_id(organization)
-    configured = f"{_KIND.name}-{config_id}"
+    configured = stream_of_resource(_KIND.name, config_id)
     streams = [CONFIG, configured, *_streams(referred_ids([bill]))]
     resources = Resources(organization)
     rows = await connection.fetch(_HISTORY, organization, streams, issued_at, configured)
@@ -49,4 +50,4 @@ async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyr
 
 
 def _streams(ids: Iterable[str]) -> list[str]:
-    return [f"{kind}-{id}" for id in ids for kind in _NAMED]
+    return [stream_of_resource(kind, id) for id in ids for kind in _NAMED]

@@ -14,6 +14,7 @@ from services.commands.table import KINDS, kind_of
 from services.store.conditions import of_each_type
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
 #: $1 organization, $2 types, $3 for each whether only first or only later ones count, $4 position, $5 how many.
@@ -99,7 +100,7 @@ async def positions_of(connection: Any, organization: str, question: EventsAsked
 def _streams(organization: str, resource: str) -> list[str]:
     """Every stream that the resource of this id may have; the configuration has the organization's id."""
     own = [CONFIG] if resource == organization else []
-    return [*own, *(f"{kind}-{resource}" for kind in KINDS)]
+    return [*own, *(stream_of_resource(kind, resource) for kind in KINDS)]
 
 
 @dataclass(frozen=True, slots=True)
