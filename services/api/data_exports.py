@@ -48,12 +48,11 @@ from services.exports.watermark import (
     Watermark,
     checked_range,
 )
+from services.store.conditions import LAST_POSITION
 from services.store.execute import today_of
 from services.store.listing import named
 
 router = organization_router("dataexports", prefix="/dataexports")
-#: Beyond every position.
-_ANYWHERE = 2**63 - 1
 _CHUNK_BYTES = 256 * 1024
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
@@ -69,7 +68,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
         body = sent.read().body
         await _check_named(turn, body)
         # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
-        anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
+        anywhere = Watermark(call.api.generations.commands, LAST_POSITION)
         about = ABOUT_JOURNAL if body.is_journal else ABOUT_LINES
         newest = await newest_of(turn.connection, call.organization, about, anywhere)
         if body.is_journal:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
-from projections.calendar import local_day, named_days
+from projections.calendar import local_day, named_days, within
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.api.answers import Preview
@@ -172,8 +172,7 @@ def _in_force(entities: list[Any], zone: str, day: date) -> list[Any]:
     """Those whose term has the day, in the order in which they were made."""
     kept = []
     for entity in entities:
-        start, end = named_days(entity.body.start_date, entity.body.end_date, zone)
-        if start <= day and (end is None or day < end):
+        if within(day, *named_days(entity.body.start_date, entity.body.end_date, zone)):
             kept.append(entity)
     return sorted(kept, key=lambda entity: entity.position)
 
