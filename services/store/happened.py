@@ -83,7 +83,8 @@ async def positions_of(connection: Any, organization: str, question: EventsAsked
         [happening.fact_type for happening in question.happenings],
         [happening.first for happening in question.happenings],
     )
-    arguments: list[Any] = [organization, *types, LAST_POSITION if question.before is None else question.before, question.most]
+    before = LAST_POSITION if question.before is None else question.before
+    arguments: list[Any] = [organization, *types, before, question.most]
     places = []
     if question.resource is not None:
         arguments.append(_streams(organization, question.resource))
