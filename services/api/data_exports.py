@@ -12,6 +12,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
 
+from events.absent import only_given
 from events.actors import shown
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
@@ -209,4 +210,4 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "createdBy": shown(job.created_by),
         "fileRemovedAt": job.removed,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

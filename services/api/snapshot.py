@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from projections.calendar import local_day, named_days, within
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
@@ -160,7 +161,7 @@ def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: dateti
         "pricings": [document_of(price) for price in pricings],
         "aggregations": [document_of(aggregation) for aggregation in aggregations],
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | None:
