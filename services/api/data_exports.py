@@ -26,7 +26,7 @@ from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.refused import InvalidField, UnknownReference, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.exports.carrying import ExportRunner
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
@@ -51,7 +51,7 @@ from services.exports.watermark import (
 )
 from services.store.conditions import LAST_POSITION
 from services.store.execute import today_of
-from services.store.listing import named
+from services.store.listing import referred_to
 
 router = organization_router("dataexports", prefix="/dataexports")
 _CHUNK_BYTES = 256 * 1024
@@ -89,10 +89,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
 async def _check_named(turn: Turn, body: AdhocExport) -> None:
     """Raises: UnknownReference."""
     for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
-        existing = await named(turn.connection, turn.call.organization, kind, ids or ())
-        for id in ids or ():
-            if id not in existing:
-                raise UnknownReference(field=field, kind=kind, id=id)
+        await referred_to(turn.connection, turn.call.organization, field, kind, ids or ())
 
 
 def _range(body: AdhocExport, end: Watermark) -> Range:
