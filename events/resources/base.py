@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
+from events.absent import only_given
 from events.dates import instant_text, read_day, read_moment
 from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, characters, items, rule
 
@@ -70,7 +71,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+        return only_given(data) if isinstance(data, dict) else data
 
 
 class Resource(Model):

@@ -34,12 +34,13 @@ from services.commands.table import KINDS
 from services.concurrency import compute
 from services.postgres import Postgres
 from services.store.conditions import is_rule_waiting_for
-from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
+from services.store.events import NewEvent, append, stream_versions, whole_bill
 from services.store.execute import lock_organization
 from services.store.generations import Generations
 from services.store.happened import History, event_id_of, happened, read_history
 from services.store.listing import named
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of
 from services.store.view import OF_ORGANIZATION, entity_of
 
 log = structlog.get_logger(__name__)

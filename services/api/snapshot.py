@@ -10,6 +10,7 @@ from pydantic import create_model
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
+from events.absent import only_given
 from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
@@ -157,7 +158,7 @@ def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: dateti
             for kind, entities in rated_by(resources, attached, account.timezone, day)
         },
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from services.api.calls import Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.filters import Conditions
@@ -141,4 +142,4 @@ def _document(delivery: Delivery) -> dict[str, Any]:
         "ended": delivery.ended,
         "body": delivery.body,
     }
-    return {name: value for name, value in members.items() if value is not None}
+    return only_given(members)

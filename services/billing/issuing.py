@@ -20,9 +20,10 @@ from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page
 from services.readside.waiter import Waiter
-from services.store.events import NewEvent, append, bills_of, fact_room, lock_appends, stream_versions
+from services.store.events import NewEvent, append, fact_room, lock_appends, stream_versions
 from services.store.generations import load_generations
 from services.store.invoice_numbers import take_invoice_numbers
+from services.store.streams import bills_of
 
 #: How long a page's families are settled without a break.
 TURN_SECONDS = 0.05

@@ -18,12 +18,13 @@ from services.failures import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
+from services.store.streams import bills_of
 
 log = structlog.get_logger(__name__)
 
-_APPENDED = """
+_APPENDED = f"""
 SELECT data->>'billId' AS bill_id FROM store.events
-WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY position
+WHERE organization = $1 AND stream LIKE '{bills_of("%")}' AND correlation = $2 ORDER BY position
 """
 
 

@@ -24,8 +24,8 @@ from services.exports.columns import Row, both_sides
 from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
 from services.exports.watermark import Range, Watermark
 from services.store.conditions import code_at
-from services.store.events import bills_of
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import bills_of, stream_of_resource
 
 #: What tells of commitments and balances, and when they end.
 _FACTS = f"""
@@ -45,7 +45,8 @@ ABOUT_JOURNAL = (*ABOUT_LINES, *_ABOUT_FUNDS)
 _ACCOUNTS = f"""
 SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, {code_at("made.stream", "$3")} AS code
 FROM unnest($2::text[]) AS asked (id)
-JOIN store.events made ON made.organization = $1 AND made.stream = 'account-' || asked.id AND made.version = 1
+JOIN store.events made ON made.organization = $1 AND made.version = 1
+    AND made.stream = '{stream_of_resource("account", "")}' || asked.id
 """
 _BILLED = f"""
 SELECT DISTINCT stream FROM store.events

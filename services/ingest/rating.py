@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 
 from projections.aggregates import TotalsKey, contributions
-from projections.calendar import ONE_DAY, Period
+from projections.calendar import ONE_DAY, Period, within
 from projections.rating.terms import PlanTerms, Reader, Series
 from projections.rating.timelines import held_days
 from projections.usage import MeterPlan, joined
@@ -153,8 +153,7 @@ def _applied_by(plan: PlanTerms, series: Series, account_id: str, day: date) -> 
     """The charge of one series, None if no pricing of it holds; with days around the day, as `applied_on` has it."""
     alone = Period(day, day + ONE_DAY)
     member = next((account for account in plan.members if account.id == account_id), None)
-    inside = plan.start <= day and (plan.end is None or day < plan.end)
-    if member is None or not inside or not plan.rates(member, day):
+    if member is None or not within(day, plan.start, plan.end) or not plan.rates(member, day):
         return None, alone
     billing = plan.period(plan.grid.number(day))
     for pricing, runs in held_days(series.spans, billing):
