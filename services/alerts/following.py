@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 #: Events of one organization that are read at once, and bytes: the first is read however many it has.
 PAGE, BYTES = 200, 2_000_000
+#: Shown as 0 from the beginning, so that the first one is seen to be one more.
+PASSED_OVER = WAITS.labels("event_passed_over")
 #: Rules that a line of the log names.
 NAMED = 10
 #: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
@@ -97,7 +99,7 @@ class EventFollower:
         if found.last is None:
             raise next(iter(found.failed.values())).error
         for position, failure in found.passed_over.items():
-            WAITS.labels("event_passed_over").inc()
+            PASSED_OVER.inc()
             names = {"rules": failure.rules[:NAMED], "of_rules": len(failure.rules)}
             log.error(
                 "event_passed_over", organization=organization, position=position, **names, exc_info=failure.error

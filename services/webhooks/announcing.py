@@ -35,6 +35,8 @@ log = structlog.get_logger(__name__)
 #: and of the deliveries that one transaction makes.
 PAGE, BYTES = 200, 8_000_000
 LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
+#: Shown as 0 from the beginning, so that the first one is seen to be one more.
+NOT_ANNOUNCED = WAITS.labels("event_not_announced")
 #: Organizations that are seen to at once.
 ORGANIZATIONS_AT_ONCE = 4
 _WITH_DESTINATIONS = "SELECT DISTINCT organization FROM store.webhook_destinations"
@@ -168,7 +170,7 @@ class Announcer:
 
     def _note(self, organization: str, passed_over: Mapping[int, Exception]) -> None:
         for position, error in passed_over.items():
-            WAITS.labels("event_not_announced").inc()
+            NOT_ANNOUNCED.inc()
             log.error("event_not_announced", organization=organization, position=position, exc_info=error)
 
     async def _add(
