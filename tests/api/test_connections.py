@@ -199,6 +199,7 @@ async def test_so_many_connections_does_a_process_hold_beside_its_pools(
     app = create_app(url, store.endpoints.kafka, token_secret=TOKEN_SECRET, revoked_seconds=0.05)
     async with served(app) as base, http_client(base) as client, asyncio.timeout(60):
         await healthy(client)
+        await app.state.health.watcher.now()
         for jobs in (app.state.bill_jobs, app.state.exports):
             async with jobs._jobs._locks.holding(-1):
                 pass
