@@ -26,7 +26,7 @@ from services.store.events import CHANNEL as STORE
 from services.store.events import head
 from services.store.generations import Generations
 from services.webhooks.deliveries import add
-from services.webhooks.destinations import CHANNEL, Destination, active_destinations
+from services.webhooks.destinations import CHANNEL, Destination, active_destinations, lock_organizations_queues
 from services.webhooks.telling import Encode, Told, first_within, parts_of, told_of
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,6 @@ _MOVED = """
 SELECT organization, max(position) AS position FROM store.events WHERE position > $1 GROUP BY organization
 """
 _POSITION = "SELECT position FROM store.webhook_positions WHERE organization = $1"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1, 0))"
 _MOVE = """
 INSERT INTO store.webhook_positions AS held (organization, position) VALUES ($1, $2)
 ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
@@ -186,7 +185,7 @@ class Announcer:
         organization, parts = postgres.whose, list(parts_of(BYTES, destinations, told))
         for number, part in enumerate(parts, 1):
             async with postgres.transaction() as connection:
-                await connection.execute(_LOCK, organization)
+                await lock_organizations_queues(connection, organization)
                 if await connection.fetchval(_POSITION, organization) != before:
                     return False
                 for destination, deliveries in part:
