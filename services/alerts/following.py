@@ -35,6 +35,7 @@ from services.postgres import Postgres
 from services.store.conditions import is_rule_waiting_for
 from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
 from services.store.execute import lock_organization
+from services.store.following import PAGE, Following
 from services.store.generations import Generations
 from services.store.happened import History, event_id_of, happened, read_history
 from services.store.listing import named
@@ -43,13 +44,8 @@ from services.store.view import OF_ORGANIZATION, entity_of
 
 log = structlog.get_logger(__name__)
 
-#: Events of one organization that are looked at in one transaction.
-PAGE = 200
-#: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
-MOVED = """
-SELECT organization, max(position) AS position, bool_or(type LIKE 'NotificationConfiguration%') AS has_new_rules
-FROM store.events WHERE position > $1 GROUP BY organization
-"""
+#: The types of facts about rules, as LIKE has them.
+OF_RULES = "NotificationConfiguration%"
 #: Whoever may have rules, for a process that has just begun.
 WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
 #: $2 names of what rules wait for: of the active ones.
@@ -63,16 +59,7 @@ WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
 #: All that rules may wait for but levels, which the projector looks at; and those of them that are events.
 _EVENTS = (*FACTS_OF, *NAMES)
 _FOLLOWED = (*_EVENTS, *OF_WINDOWS)
-_POSITION = "SELECT position FROM store.alert_positions WHERE organization = $1"
-_MOVE = """
-INSERT INTO store.alert_positions AS held (organization, position) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
-"""
-#: $2 types of facts, $3 after this position.
-_NEXT = f"""
-SELECT stream, version, {COLUMNS} FROM store.events
-WHERE organization = $1 AND type = ANY($2::text[]) AND position > $3 ORDER BY position LIMIT {PAGE}
-"""
+_FOLLOWING = Following("alert_positions", f"stream, version, {COLUMNS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +104,9 @@ class EventFollower:
             since = {row["name"]: row["since"] for row in await connection.fetch(_NAMES, organization, list(_EVENTS))}
             if not since:
                 return None
-            after = await connection.fetchval(_POSITION, organization)
+            after = await _FOLLOWING.position(connection, organization)
             after = min(since.values()) if after is None else after
-            rows = await connection.fetch(_NEXT, organization, sorted(set(_types(since))), after)
+            rows = await _FOLLOWING.page(connection, organization, _types(since), after)
             if not rows:
                 return None
             events = [await self._event(connection, organization, row) for row in rows]
@@ -152,7 +139,7 @@ class EventFollower:
                 _placed(organization, fact, cause, page.accounts) for fact, cause in facts if not there[stream_of(fact)]
             ]
             await append(connection, new, self._generations())
-            await connection.execute(_MOVE, organization, page.last)
+            await _FOLLOWING.move(connection, organization, page.last)
         return len(new)
 
 

@@ -25,32 +25,19 @@ from services.side_by_side import SideBySide
 from services.store.alerts import ALERT_TYPES
 from services.store.events import CHANNEL as STORE
 from services.store.events import head
+from services.store.following import PAGE, Following, moved
 from services.store.generations import Generations
 from services.webhooks.deliveries import New, add
 from services.webhooks.destinations import CHANNEL, Destination, active_destinations
 
 log = structlog.get_logger(__name__)
 
-#: Events that are looked at in one transaction.
-PAGE = 200
 LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
 #: Organizations that are seen to at once.
 ORGANIZATIONS_AT_ONCE = 4
 _WITH_DESTINATIONS = "SELECT DISTINCT organization FROM store.webhook_destinations"
-_MOVED = """
-SELECT organization, max(position) AS position FROM store.events WHERE position > $1 GROUP BY organization
-"""
-_POSITION = "SELECT position FROM store.webhook_positions WHERE organization = $1"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1, 0))"
-_MOVE = """
-INSERT INTO store.webhook_positions AS held (organization, position) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
-"""
-_NEXT = f"""
-SELECT position FROM store.events
-WHERE organization = $1 AND type = ANY ($2::text[]) AND position > $3 AND position <= $4
-ORDER BY position LIMIT {PAGE}
-"""
+_FOLLOWING = Following("webhook_positions", "position")
 
 #: The events of an organization at some positions as the wire shows them, newest first; `generation` of the store.
 Documents = Callable[[Postgres, str, Sequence[int], str], Awaitable[list[tuple[int, dict[str, Any]]]]]
@@ -106,13 +93,13 @@ class Announcer:
             if has_changed:
                 whose = {row["organization"] for row in await connection.fetch(_WITH_DESTINATIONS)}
             if whose - self._whose:
-                moved = dict.fromkeys(whose, await head(connection))
+                reached = dict.fromkeys(whose, await head(connection))
             else:
-                rows = await connection.fetch(_MOVED, self._looked) if whose else []
-                moved = {row["organization"]: row["position"] for row in rows}
+                since = await moved(connection, self._looked) if whose else []
+                reached = {each.organization: each.position for each in since}
         self._whose = whose
-        self._looked = max((self._looked, *moved.values()))
-        self._announcing.ask(moved.keys() & self._whose)
+        self._looked = max((self._looked, *reached.values()))
+        self._announcing.ask(reached.keys() & self._whose)
 
     async def _announce(self, organization: str) -> bool:
         return await self.announce(organization, self._looked)
@@ -123,9 +110,9 @@ class Announcer:
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             destinations = await active_destinations(connection, organization)
-            before: int | None = await connection.fetchval(_POSITION, organization)
+            before = await _FOLLOWING.position(connection, organization)
             begins = max(before or 0, min((destination.since for destination in destinations), default=until))
-            rows = await connection.fetch(_NEXT, organization, sorted(_types(destinations)), begins, until)
+            rows = await _FOLLOWING.page(connection, organization, _types(destinations), begins, until)
         positions = [row["position"] for row in rows]
         is_last = len(positions) < PAGE
         documents = await self._documents(postgres, organization, positions, self._generations().commands)
@@ -146,12 +133,12 @@ class Announcer:
         wanted = {destination.id: self._wanted(destination, documents) for destination in destinations}
         async with postgres.transaction() as connection:
             await connection.execute(_LOCK, organization)
-            if await connection.fetchval(_POSITION, organization) != before:
+            if await _FOLLOWING.position(connection, organization) != before:
                 return False
             for destination, deliveries in wanted.items():
                 if deliveries:
                     await add(connection, organization, destination, deliveries)
-            await connection.execute(_MOVE, organization, reached)
+            await _FOLLOWING.move(connection, organization, reached)
         return True
 
     def _wanted(self, destination: Destination, documents: Sequence[tuple[int, Mapping[str, Any]]]) -> list[New]:
