@@ -20,24 +20,22 @@ log = structlog.get_logger(__name__)
 
 #: Deliveries that are forgotten, or given up for their age, in one transaction.
 FORGOTTEN = 5_000
+#: What is to be sent, `p`, with where it is to be sent to, `w`; and of that, what is to be sent now.
+_TO_SEND = """
+store.webhook_deliveries p JOIN store.webhook_destinations w USING (organization, webhook_id)
+WHERE p.status = 'PENDING' AND w.active
+"""
+_DUE = f"{_TO_SEND} AND p.next_attempt <= now() AND w.rests_until <= now()"
 #: Destinations that have something to be sent now.
-_DUE = """
-SELECT DISTINCT d.organization, d.webhook_id FROM store.webhook_deliveries d
-JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND d.next_attempt <= now() AND w.active AND w.rests_until <= now()
-"""
+_DUE_OF = f"SELECT DISTINCT p.organization, p.webhook_id FROM {_DUE}"
 #: Seconds until something else is.
-_NEXT = """
-SELECT extract(epoch FROM min(greatest(d.next_attempt, w.rests_until)) - now())::float8 FROM store.webhook_deliveries d
-JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND greatest(d.next_attempt, w.rests_until) > now() AND w.active
+_NEXT = f"""
+SELECT extract(epoch FROM min(greatest(p.next_attempt, w.rests_until)) - now())::float8
+FROM {_TO_SEND} AND greatest(p.next_attempt, w.rests_until) > now()
 """
-_CLAIM = """
+_CLAIM = f"""
 WITH taken AS MATERIALIZED (
-    SELECT p.delivery_id, w.url FROM store.webhook_deliveries p
-    JOIN store.webhook_destinations w USING (organization, webhook_id)
-    WHERE p.organization = $1 AND p.webhook_id = $2 AND p.status = 'PENDING' AND p.next_attempt <= now()
-        AND w.active AND w.rests_until <= now()
+    SELECT p.delivery_id, w.url FROM {_DUE} AND p.organization = $1 AND p.webhook_id = $2
     ORDER BY p.next_attempt, p.number LIMIT $3 FOR UPDATE OF p SKIP LOCKED
 )
 UPDATE store.webhook_deliveries d SET
@@ -135,7 +133,7 @@ class Claims:
     async def due(self) -> list[Key]:
         """Destinations that have something to be sent now. Raises: what passes, as all here."""
         async with self._postgres.connection() as connection:
-            return [(row["organization"], row["webhook_id"]) for row in await connection.fetch(_DUE)]
+            return [(row["organization"], row["webhook_id"]) for row in await connection.fetch(_DUE_OF)]
 
     async def next_in(self) -> float | None:
         """Seconds until something else is to be sent; None: nothing is."""
