@@ -97,7 +97,7 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
             if content is None:
                 content = admit(digest, day)
             if content is None:
-                accepted.append((record.offset, arrived.text, usage, rate(usage, catalogs.readers)))
+                accepted.append((record.offset, arrived.text, usage, rate(usage, catalogs)))
             elif content == digest[ID_HASH_BYTES:]:
                 outcome.duplicate += 1
             else:
