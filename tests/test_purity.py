@@ -62,7 +62,9 @@ ACTING = {
     "explain": all_but("text"),
     "exports": all_but("watermark"),
     "importing": all_but("layout"),
-    "ingest": only("batch", "catalogs", "cli", "handler", "partition", "record", "sealing", "showing", "snapshot"),
+    "ingest": only(
+        *("batch", "catalogs", "cli", "elsewhere", "handler", "partition", "record", "sealing", "showing", "snapshot"),
+    ),
     "jobs": all_but(),
     "kafka": all_but("cluster", "failures"),
     "migrate": all_but(),

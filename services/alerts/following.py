@@ -20,13 +20,13 @@ from projections.entities import AccountEntity, Entity
 from services.alerts.finding import FACTS, Found, Page, found_in
 from services.alerts.matching import Event, Rule, Shown, event_of, is_conditional, notice_of
 from services.commands.event_names import HAPPENINGS, NAMES
-from services.commands.table import KINDS
 from services.concurrency import compute
 from services.postgres import Postgres
 from services.sight.metrics import WAITS
 from services.store.conditions import is_rule_waiting_for
 from services.store.events import NewEvent, append, stream_versions, whole_bill
 from services.store.execute import lock_organization
+from services.store.following import Following
 from services.store.generations import Generations
 from services.store.happened import event_id_of, read_history
 from services.store.listing import named
@@ -36,18 +36,12 @@ from services.store.view import OF_ORGANIZATION, entity_of
 
 log = structlog.get_logger(__name__)
 
-#: Events of one organization that are read at once, and bytes: the first is read however many it has.
-PAGE, BYTES = 200, 2_000_000
-_OF_RULES = ", ".join(f"'{fact.__name__}'" for fact in KINDS["notificationConfiguration"].facts)
+#: Bytes of the events of one organization that are read at once.
+BYTES = 2_000_000
 #: Shown as 0 from the beginning, so that the first one is seen to be one more.
 PASSED_OVER = WAITS.labels("event_passed_over")
 #: Rules that a line of the log names.
 NAMED = 10
-#: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
-MOVED = f"""
-SELECT organization, max(position) AS position, bool_or(type IN ({_OF_RULES})) AS has_new_rules
-FROM store.events WHERE position > $1 GROUP BY organization
-"""
 #: Whoever may have rules, for a process that has just begun.
 WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
 #: $2 names of what rules wait for: of the active ones.
@@ -61,22 +55,7 @@ WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
 #: All that rules may wait for but levels, which the projector looks at; and those of them that are events.
 _EVENTS = (*FACTS_OF, *NAMES)
 _FOLLOWED = (*_EVENTS, *OF_WINDOWS)
-_POSITION = "SELECT position FROM store.alert_positions WHERE organization = $1"
-_MOVE = """
-INSERT INTO store.alert_positions AS held (organization, position) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
-"""
-#: $2 types of facts, $3 after this position, $4 bytes: as many as begin within these. Each with how many there were.
-_NEXT = f"""
-SELECT measured.* FROM (
-    SELECT next.*, count(*) OVER () AS there,
-        sum(octet_length(data::text)) OVER (ORDER BY position) - octet_length(data::text) AS before
-    FROM (
-        SELECT stream, version, {COLUMNS} FROM store.events
-        WHERE organization = $1 AND type = ANY($2::text[]) AND position > $3 ORDER BY position LIMIT {PAGE}
-    ) AS next
-) AS measured WHERE before < $4 ORDER BY position
-"""
+_FOLLOWING = Following("alert_positions", f"stream, version, {COLUMNS}")
 
 
 class EventFollower:
@@ -116,9 +95,9 @@ class EventFollower:
             since = {row["name"]: row["since"] for row in await connection.fetch(_NAMES, organization, list(_EVENTS))}
             if not since:
                 return None
-            after = await connection.fetchval(_POSITION, organization)
+            after = await _FOLLOWING.position(connection, organization)
             after = min(since.values()) if after is None else after
-            rows = await connection.fetch(_NEXT, organization, sorted(set(_types(since))), after, BYTES)
+            rows, is_full = await _FOLLOWING.next(connection, organization, _types(since), after, BYTES)
             if not rows:
                 return None
             events = [await self._event(connection, organization, row) for row in rows]
@@ -129,7 +108,6 @@ class EventFollower:
             event_names = {rule.body.event_name for rule in rules if is_conditional(rule)}
             wanted = [event.envelope.sequence for event in events if event.names & event_names]
             history = await read_history(connection, organization, wanted)
-        is_full = rows[0]["there"] == PAGE or len(rows) < rows[0]["there"]
         return Page(rules, events, accounts, history, is_full)
 
     async def _event(self, connection: Any, organization: str, row: Mapping[str, Any]) -> Event:
@@ -147,7 +125,7 @@ class EventFollower:
                 await lock_organization(connection, organization)
                 raised += await self._append_part(connection, organization, page, part)
                 if number >= len(parts) and found.last is not None:
-                    await connection.execute(_MOVE, organization, found.last)
+                    await _FOLLOWING.move(connection, organization, found.last)
         return raised
 
     async def _append_part(

@@ -5,7 +5,7 @@ is due again for the next run.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -95,9 +95,8 @@ async def issue_page(
     request: BillRequest,
     page: Sequence[Settled],
     now: datetime,
-    issued: list[BillFact],
-) -> None:
-    """Append the page's bills, and put each into `issued` as it is durable.
+) -> AsyncGenerator[list[BillFact], None]:
+    """Append the page's bills, and yield them as they are durable.
 
     Families whose bills somebody else changed since they were settled are settled again from what the other run
     issued, by themselves; what was settled before is never appended (decision 18). Raises: BillContentionError.
@@ -107,7 +106,7 @@ async def issue_page(
             return
         async with postgres.transaction() as connection:
             appended, moved = await append_page(connection, page, now, request.bill_job_id, request.actor)
-        issued.extend(appended)
+        yield appended
         if not moved:
             return
         await waiter.until_commands_projected()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import structlog
@@ -37,8 +37,8 @@ class BilledPage:
     """A page of families, its bills that are durable, and what failed for a reason that does not pass by itself."""
 
     targets: Sequence[Target]
-    facts: list[BillFact] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    facts: Sequence[BillFact]
+    failures: Sequence[Failure]
 
 
 class BillRun:
@@ -125,7 +125,7 @@ class BillRun:
         billed = set(job_now.bill_ids) if job_now else set()
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in billed]
 
-    async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[list[BillFact], None]:
+    async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[Sequence[BillFact], None]:
         """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
         await self._waiter.until_projected()
         families = pages(self._postgres, request.organization, selection)
@@ -158,10 +158,12 @@ class BillRun:
         If anything of it fails, each family is billed by itself, so that a failure costs nobody else; one that the
         page had billed already has nothing due then.
         """
-        page, now = BilledPage(targets), await self._clock(request.organization)
+        now = await self._clock(request.organization)
+        facts, failures = list[BillFact](), list[Failure]()
         try:
-            await issue_page(self._postgres, self._waiter, request, await settling, now, page.facts)
-            return page
+            async for appended in issue_page(self._postgres, self._waiter, request, await settling, now):
+                facts += appended
+            return BilledPage(targets, facts, failures)
         except INTERRUPTIONS:
             raise
         except Exception as error:
@@ -170,13 +172,14 @@ class BillRun:
             account = target.account_id or target.root_id
             try:
                 settled = await settle_page(self._postgres, request, [target])
-                await issue_page(self._postgres, self._waiter, request, settled, now, page.facts)
+                async for appended in issue_page(self._postgres, self._waiter, request, settled, now):
+                    facts += appended
             except INTERRUPTIONS:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)
-                page.failures.append(Failure(error, account_id=account))
-        return page
+                failures.append(Failure(error, account_id=account))
+        return BilledPage(targets, facts, failures)
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:

@@ -24,35 +24,23 @@ from services.sight.metrics import WAITS
 from services.store.alerts import ALERT_TYPES
 from services.store.events import CHANNEL as STORE
 from services.store.events import head
+from services.store.following import Following, moved
 from services.store.generations import Generations
 from services.webhooks.deliveries import add
 from services.webhooks.destinations import CHANNEL, Destination, active_destinations, lock_organizations_queues
-from services.webhooks.telling import Encode, Told, first_within, parts_of, told_of
+from services.webhooks.telling import Encode, Told, parts_of, told_of
 
 log = structlog.get_logger(__name__)
 
-#: Events that are looked at together, and bytes: of the events that are read, of which the first may have any number,
-#: and of the deliveries that one transaction makes.
-PAGE, BYTES = 200, 8_000_000
+#: Bytes of the events that are read at once, and of the deliveries that one transaction makes.
+BYTES = 8_000_000
 LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
 #: Shown as 0 from the beginning, so that the first one is seen to be one more.
 NOT_ANNOUNCED = WAITS.labels("event_not_announced")
 #: Organizations that are seen to at once.
 ORGANIZATIONS_AT_ONCE = 4
 _WITH_DESTINATIONS = "SELECT DISTINCT organization FROM store.webhook_destinations"
-_MOVED = """
-SELECT organization, max(position) AS position FROM store.events WHERE position > $1 GROUP BY organization
-"""
-_POSITION = "SELECT position FROM store.webhook_positions WHERE organization = $1"
-_MOVE = """
-INSERT INTO store.webhook_positions AS held (organization, position) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
-"""
-_NEXT = f"""
-SELECT position, octet_length(data::text) AS bytes FROM store.events
-WHERE organization = $1 AND type = ANY ($2::text[]) AND position > $3 AND position <= $4
-ORDER BY position LIMIT {PAGE}
-"""
+_FOLLOWING = Following("webhook_positions", "position")
 
 #: The events of an organization at some positions as the wire shows them, newest first; `generation` of the store.
 Documents = Callable[[Postgres, str, Sequence[int], str], Awaitable[list[tuple[int, dict[str, Any]]]]]
@@ -107,13 +95,13 @@ class Announcer:
             if has_changed:
                 whose = {row["organization"] for row in await connection.fetch(_WITH_DESTINATIONS)}
             if whose - self._whose:
-                moved = dict.fromkeys(whose, await head(connection))
+                reached = dict.fromkeys(whose, await head(connection))
             else:
-                rows = await connection.fetch(_MOVED, self._looked) if whose else []
-                moved = {row["organization"]: row["position"] for row in rows}
+                since = await moved(connection, self._looked) if whose else []
+                reached = {each.organization: each.position for each in since}
         self._whose = whose
-        self._looked = max((self._looked, *moved.values()))
-        self._announcing.ask(moved.keys() & self._whose)
+        self._looked = max((self._looked, *reached.values()))
+        self._announcing.ask(reached.keys() & self._whose)
 
     async def _announce(self, organization: str) -> bool:
         return await self.announce(organization, self._looked)
@@ -124,12 +112,12 @@ class Announcer:
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             destinations = await active_destinations(connection, organization)
-            before: int | None = await connection.fetchval(_POSITION, organization)
+            before = await _FOLLOWING.position(connection, organization)
             begins = max(before or 0, min((destination.since for destination in destinations), default=until))
-            rows = await connection.fetch(_NEXT, organization, sorted(_types(destinations)), begins, until)
-        positions = first_within(BYTES, rows)
+            rows, is_full = await _FOLLOWING.next(connection, organization, _types(destinations), begins, BYTES, until)
+        positions = [row["position"] for row in rows]
         told, failed = await self._told(postgres, destinations, positions)
-        is_last = len(positions) == len(rows) < PAGE and failed.keys().isdisjoint(positions[-1:])
+        is_last = not is_full and failed.keys().isdisjoint(positions[-1:])
         reached = until if is_last else max(position for position in positions if position not in failed)
         is_added = await self._add(postgres, destinations, before, reached, told)
         if is_added:
@@ -186,12 +174,12 @@ class Announcer:
         for number, part in enumerate(parts, 1):
             async with postgres.transaction() as connection:
                 await lock_organizations_queues(connection, organization)
-                if await connection.fetchval(_POSITION, organization) != before:
+                if await _FOLLOWING.position(connection, organization) != before:
                     return False
                 for destination, deliveries in part:
                     await add(connection, organization, destination, deliveries)
                 if number == len(parts):
-                    await connection.execute(_MOVE, organization, reached)
+                    await _FOLLOWING.move(connection, organization, reached)
         return True
 
 

@@ -25,17 +25,6 @@ class Told(NamedTuple):
     body: str
 
 
-def first_within(most: int, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """The positions of the first of the rows that begin within so many bytes."""
-    positions, bytes = list[int](), 0
-    for row in rows:
-        if bytes >= most:
-            break
-        positions.append(row["position"])
-        bytes += row["bytes"]
-    return positions
-
-
 def told_of(
     documents: Sequence[tuple[int, Mapping[str, Any]]], destinations: Sequence[Destination], encode: Encode
 ) -> list[Told]:

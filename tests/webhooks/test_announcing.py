@@ -16,7 +16,7 @@ from services.webhooks import announcing
 from services.webhooks.announcing import Announcer, Documents
 from services.webhooks.deliveries import Delivery, New, add, page_of_deliveries
 from services.webhooks.destinations import put_destination
-from services.webhooks.telling import first_within, parts_of, subject_of
+from services.webhooks.telling import parts_of, subject_of
 from tests.store.kit import Store
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
@@ -80,7 +80,7 @@ async def test_what_is_much_is_queued_in_parts_and_what_a_kill_left_goes_on_in_i
 async def test_events_are_read_by_their_bytes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     await destinations(store, "a")
     made = await products(store, 3)
-    monkeypatch.setattr(announcing, "first_within", lambda _, rows: first_within(1, rows))
+    monkeypatch.setattr(announcing, "BYTES", 1)
     assert await announced(store) == [True, True, False]
     assert [delivery.subject for delivery in await queued(store, "a")] == made
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.webhooks.destinations import DESTINATIONS_MAX, Destination
-from services.webhooks.telling import Told, delivery_id, first_within, parts_of, told_of
+from services.webhooks.telling import Told, delivery_id, parts_of, told_of
 
 NAME = "configuration.product.created"
 EVERY = [Destination(f"hook-{number:02}", ("*",), 0) for number in range(DESTINATIONS_MAX)]
@@ -48,10 +48,3 @@ def test_parts_have_so_many_bytes_and_each_destination_its_events_in_order() -> 
     for destination in EVERY[:3]:
         sent = [new.id for part in parts for id, deliveries in part for new in deliveries if id == destination.id]
         assert sent == [delivery_id(destination.id, event.id) for event in events]
-
-
-def test_events_are_read_as_far_as_they_begin_within_the_bytes() -> None:
-    rows = [{"position": position, "bytes": 40} for position in range(1, 6)]
-    assert first_within(100, rows) == [1, 2, 3]
-    assert first_within(1, rows) == [1]
-    assert first_within(1_000, rows) == [1, 2, 3, 4, 5] and first_within(1, []) == []
