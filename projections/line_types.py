@@ -1,5 +1,5 @@
-"""What types of charges and of bill lines there are. Whatever is particular about one, but how it is computed and
-worded, stands in its row.
+"""The types of charges and of bill lines. Each row has everything particular about a type, except how its amount is
+computed and worded.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from events.facts.bills import ChargeType, LineType
 
 _IN = "docs/rules.md"
 NOT_DERIVED = "A line of this type is not derived from usage or terms."
-#: The rule of a COMMITMENT_FEE line that is a minimum's.
+#: The rule for a COMMITMENT_FEE line of a minimum.
 TRUE_UP = (
     "What the commitment period owes less what counted toward it, at least 0, restated when more counts"
     f" ({_IN} 6.7 and 8.6)."
@@ -16,17 +16,17 @@ TRUE_UP = (
 
 
 class LineRow(NamedTuple):
-    """A type of bill line. Its rule is told by explanations: a sentence, with the numbers of the law book."""
+    """A type of bill line. Explanations quote its rule: a sentence, with the rule's numbers."""
 
     type: LineType
     rule: str
-    #: Its quantity counts something; that of the others is 0, or 1.
+    #: Whether its quantity is a count; the quantity of other lines is 0 or 1.
     counted: bool = False
-    #: It is paid out of a commitment or balance.
+    #: Whether it is paid out of a commitment or balance.
     draw: bool = False
-    #: It was put on its bill by hand: it draws nothing, and no later bill corrects it.
+    #: Whether it was put on its bill by hand: it draws nothing, and no later bill corrects it.
     memo: bool = False
-    #: It pays ahead for a commitment or balance, and is earned when that is drawn; only a true-up pays afterwards.
+    #: Whether it prepays a commitment or balance, and is earned when that is drawn; only a true-up is paid afterwards.
     paid_ahead: bool = False
 
 
@@ -147,17 +147,17 @@ class ChargeRow(NamedTuple):
     """A type of charge; the bill line of a charge has the same type."""
 
     type: ChargeType
-    #: It reduces other charges, and draws nothing (rules 3.16).
+    #: Whether it reduces other charges; it then draws nothing (rules 3.16).
     credit: bool = False
-    #: It was put on the account by a command; no account plan stands behind it.
+    #: Whether a command put it on the account; no account plan stands behind it.
     one_off: bool = False
-    #: Balances may pay for it, though commitments do not.
+    #: Whether balances may pay for it, even though commitments do not.
     of_balances: bool = False
-    #: What is left over of it as a credit is paid out; a credit that is not never takes its scope below zero.
+    #: Whether the remainder of a credit is paid out; other credits never make the sum of their scope negative.
     payable: bool = False
 
 
-#: Those that draw are in the order of rules 4.2.
+#: Types of charges that draw are in the order of rules 4.2.
 CHARGES: dict[ChargeType, ChargeRow] = {
     row.type: row
     for row in (
@@ -172,7 +172,7 @@ CHARGES: dict[ChargeType, ChargeRow] = {
         ChargeRow("USAGE_CREDIT", credit=True),
     )
 }
-#: The place of a charge that draws among the others whose service starts on the same day.
+#: The place of a drawing charge among the others whose service starts on the same day.
 DRAW_RANK: dict[ChargeType, int] = {
     charge_type: rank for rank, charge_type in enumerate(row.type for row in CHARGES.values() if not row.credit)
 }
