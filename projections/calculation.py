@@ -9,13 +9,12 @@ primary = number | "aggregation." code | function "(" sum { "," sum } ")" | "(" 
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
 
-from projections.tokens import Tokens
+from projections.tokens import Function, Tokens
 
 #: Largest value that makes sense as a quantity: 36 digits are more than any product of two sums of usage has.
 VALUE_MAX = 10**36
@@ -35,25 +34,8 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
-class Function(NamedTuple):
-    """A function of a formula, with the number of values it takes; `most` None: any number."""
-
-    least: int
-    most: int | None
-    of: Callable[[Sequence[Fraction]], Fraction]
-
-    def fits(self, count: int) -> bool:
-        """Whether the function takes this many values."""
-        return count >= self.least and (self.most is None or count <= self.most)
-
-    @property
-    def needed(self) -> str:
-        """The number of values it takes, in words."""
-        return "one value" if self.most == 1 else "two values or more"
-
-
-#: By m3ter's names.
-FUNCTIONS = {
+#: By the names that m3ter gives them.
+FUNCTIONS: dict[str, Function[Fraction]] = {
     "Math.max": Function(2, None, max),
     "Math.min": Function(2, None, min),
     "Math.abs": Function(1, 1, lambda values: abs(values[0])),
@@ -159,7 +141,7 @@ class _Reader(Tokens):
         return lambda values: values[code]
 
     def _call(self, depth: int) -> _Node:
-        token = self.take()
+        token = self.token
         function = FUNCTIONS.get(token.text)
         if function is None:
             known = ", ".join(FUNCTIONS)
@@ -167,14 +149,7 @@ class _Reader(Tokens):
                 f"names {token.text} at character {token.character}; it may name aggregation.<code>, with letters,"
                 f" digits and _ in the code, and {known}"
             )
-        self.expect("(")
-        arguments = [self.sum(depth)]
-        while self.is_sign(","):
-            self.take()
-            arguments.append(self.sum(depth))
-        self.expect(")")
-        if not function.fits(len(arguments)):
-            raise CalculationError(f"must give {token.text} at character {token.character} {function.needed}")
+        arguments = self.arguments(function, self.sum, depth)
         return lambda values: function.of([argument(values) for argument in arguments])
 
     def _bracket(self, depth: int) -> _Node:

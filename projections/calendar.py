@@ -58,6 +58,16 @@ def local_day(instant: datetime, zone: str) -> date:
     return day_in(time_zone(zone), instant)
 
 
+def through_of(last_day: date) -> date:
+    """The date of a bill that the wire names by its last day: the end of the periods that end with it (rules 2.1)."""
+    return last_day + ONE_DAY
+
+
+def bill_date_of(last_day: date | None, today: date) -> date:
+    """The date to settle for: of the bill with this last day, where one is named, else today."""
+    return today if last_day is None else through_of(last_day)
+
+
 def named_day(moment: date | datetime, zone: str) -> date:
     """The day that a date or date-time of the wire names, where a day is meant (rules 2.7).
 

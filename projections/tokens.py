@@ -1,13 +1,19 @@
-"""The tokenizer shared by the parsers of formulas and of conditions."""
+"""What readers of formulas and of conditions share: a text's tokens one after the other, and what a function takes."""
 
 import re
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from events.decimals import parse_decimal
 
 #: Limits of a text: operands, and depth of brackets.
 OPERANDS_MAX, DEPTH_MAX = 100, 20
+
+
+#: What a function is given and gives, and what a reader makes of a part of the text.
+Value = TypeVar("Value")
+Node = TypeVar("Node")
 
 
 class Token(NamedTuple):
@@ -16,6 +22,25 @@ class Token(NamedTuple):
     kind: str
     text: str
     character: int
+
+
+class Function(NamedTuple, Generic[Value]):
+    """What a text may call, with `least` to `most` values; `most` None: as many as there are."""
+
+    least: int
+    most: int | None
+    of: Callable[[Sequence[Value]], Value]
+
+    def fits(self, count: int) -> bool:
+        """Whether it takes so many values."""
+        return count >= self.least and (self.most is None or count <= self.most)
+
+    @property
+    def needed(self) -> str:
+        """How many values it takes, in words."""
+        if self.most is None:
+            return "two values or more"
+        return {(1, 1): "one value", (1, 2): "one value or two", (2, 2): "two values"}[self.least, self.most]
 
 
 class Tokens:
@@ -92,6 +117,19 @@ class Tokens:
         if depth == DEPTH_MAX:
             raise self.refusal(f"must have at most {DEPTH_MAX} brackets within each other")
         return depth + 1
+
+    def arguments(self, function: Function[Any], part: Callable[[int], Node], depth: int) -> list[Node]:
+        """Go past the function's name and, in brackets, what it is given, each a `part`. Raises: refusal."""
+        name = self.take()
+        self.expect("(")
+        arguments = [part(depth)]
+        while self.is_sign(","):
+            self.take()
+            arguments.append(part(depth))
+        self.expect(")")
+        if not function.fits(len(arguments)):
+            raise self.refusal(f"must give {name.text} at character {name.character} {function.needed}")
+        return arguments
 
     def unexpected(self, wanted: str) -> ValueError:
         """The error for an unexpected token."""

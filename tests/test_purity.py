@@ -43,8 +43,9 @@ ACTING = {
     "access": all_but("denials", "scopes"),
     "alerts": all_but("matching"),
     "api": all_but(
-        *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
-        *("outlook_answers", "overview_answers", "record_rates", "scopes", "shown", "statement_answers"),
+        *("answers", "data_export_bodies", "funds", "in_force", "insight_answers", "measurement"),
+        *("measurement_answers", "outlook_answers", "overview_answers", "record_rates", "scopes", "shown"),
+        "statement_answers",
     ),
     "api/edges": all_but(),
     "archive": all_but("defects"),

@@ -9,6 +9,8 @@ from events.resources.bounds import MANY, CurrencyCode, Text, UsageText, is_from
 from events.resources.organization import CreditOrder, Timezone
 
 ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
+#: Where nothing says otherwise.
+BREAKDOWN: ChildBillingMode = "PARENT_BREAKDOWN"
 
 
 class Address(Model):
@@ -85,6 +87,11 @@ class AccountPlan(Resource):
     end_date: Moment | None = None
     bill_epoch: Day | None = None
     child_billing_mode: ChildBillingMode | None = None
+
+    @property
+    def mode(self) -> ChildBillingMode:
+        """On whose bill, and how divided, the charges for children stand."""
+        return self.child_billing_mode or BREAKDOWN
 
     @model_validator(mode="after")
     def _one_plan(self) -> Self:

@@ -110,6 +110,11 @@ class PlanTemplate(Resource):
     minimum_spend_description: Description | None = None
     ordinal: Int64 | None = None
 
+    @property
+    def bill_interval(self) -> int:
+        """A billing period is so many days, weeks, months or years; one unless said otherwise."""
+        return self.bill_frequency_interval or 1
+
 
 class OwnCharges(Resource):
     """The charges of a plan itself, or of a plan group over several plans: standing charge and minimum spend."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from events.decimals import NonNegative, Number, Positive
-from events.resources.accounts import ChildBillingMode
+from events.resources.accounts import BREAKDOWN, ChildBillingMode
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource, check_days
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
@@ -96,6 +96,11 @@ class Commitment(Resource):
     def kind(self) -> CommitmentType:
         """The commitment's kind; PREPAYMENT by default."""
         return self.commitment_type or "PREPAYMENT"
+
+    @property
+    def mode(self) -> ChildBillingMode:
+        """On whose bill, and how divided, what it pays for children, its fees and its true-ups stand."""
+        return self.child_billing_mode or BREAKDOWN
 
     @property
     def outstanding(self) -> Decimal:

@@ -181,16 +181,8 @@ class _Reader(Tokens):
         return value
 
     def _call(self, depth: int) -> _Node:
-        token = self.take()
-        self.expect("(")
-        values = [self.whole(depth)]
-        while self.is_sign(","):
-            self.take()
-            values.append(self.whole(depth))
-        self.expect(")")
-        function = FUNCTIONS[token.text]
-        if not function.fits(len(values)):
-            raise ConditionError(f"must give {token.text} at character {token.character} {function.needed}")
+        function = FUNCTIONS[self.token.text]
+        values = self.arguments(function, self.whole, depth)
         return lambda fields: function.of([value(fields) for value in values])
 
     def _value(self, token: Token) -> _Node:

@@ -7,7 +7,8 @@ power that would be absurdly long is null as well.
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+
+from projections.tokens import Function
 
 Value = Fraction | str | bool | None
 Work = Callable[[Sequence[Value]], Value]
@@ -17,25 +18,6 @@ _BITS_MAX = 4_096
 #: Most digits before or behind the point that rounding accepts.
 _SCALE_MAX = 36
 _HALF = Fraction(1, 2)
-
-
-class Function(NamedTuple):
-    """A function of `least` to `most` values (None: any number)."""
-
-    least: int
-    most: int | None
-    of: Work
-
-    def fits(self, count: int) -> bool:
-        """Whether the function takes this many values."""
-        return count >= self.least and (self.most is None or count <= self.most)
-
-    @property
-    def needed(self) -> str:
-        """The number of values it takes, in words."""
-        if self.most is None:
-            return "two values or more"
-        return {(1, 1): "one value", (1, 2): "one value or two", (2, 2): "two values"}[self.least, self.most]
 
 
 def is_equal(left: Value, right: Value) -> bool:
@@ -80,8 +62,8 @@ def _scaled(whole: Callable[[Fraction], int]) -> Work:
 
 #: The first number raised to the power of the second.
 POWER = of_numbers(_power)
-#: By m3ter's names.
-FUNCTIONS = {
+#: By the names that m3ter gives them.
+FUNCTIONS: dict[str, Function[Value]] = {
     "Math.max": Function(2, None, of_numbers(max)),
     "Math.min": Function(2, None, of_numbers(min)),
     "Math.abs": Function(1, 1, of_numbers(lambda values: abs(values[0]))),

@@ -66,7 +66,7 @@ def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: i
         "overage": money(own),
         "pooledOverage": money(pooled),
         "percent": fund.surcharge,
-        "unrounded": number(Fraction(money(pooled)) * Fraction(fund.surcharge) / 100),
+        "unrounded": number(fund.surcharge_on(money(pooled))),
         "agreement": fund_document(settlement, fund),
     }
     return _part(settlement, charge, [Add(f"{fund.surcharge} % of the overage", amount)], inputs, {fund.id})

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 
+from events.resources.accounts import BREAKDOWN
 from events.resources.balances import BalanceChargeSchedule
 from events.resources.charges import AccountCharge, Priced
 from projections.calendar import named_day
@@ -129,5 +130,5 @@ def _terms(resources: Resources, currency: str, contract_id: str | None) -> Char
         currency=currency,
         rounding=organization_rounding(resources, currency),
         contract_id=contract_id,
-        mode="PARENT_BREAKDOWN",
+        mode=BREAKDOWN,
     )

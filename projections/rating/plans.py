@@ -38,7 +38,7 @@ _EPOCHS = {"DAILY": "day_epoch", "WEEKLY": "week_epoch", "MONTHLY": "month_epoch
 def plan_grid(resources: Resources, template: PlanTemplate, *epochs: date | None) -> Grid:
     """The billing periods of a template's plans; the first epoch that is given applies."""
     frequency = template.bill_frequency
-    return grid(frequency, template.bill_frequency_interval or 1, epoch_of(resources, frequency, *epochs))
+    return grid(frequency, template.bill_interval, epoch_of(resources, frequency, *epochs))
 
 
 def compile_plans(
@@ -96,12 +96,12 @@ def _compile(
         currency=template.currency,
         rounding=of_catalog.rounding,
         contract_id=body.contract_id,
-        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        mode=body.mode,
         start=term[0],
         end=term[1],
         grid=plan_grid(resources, template, body.bill_epoch, holder.bill_epoch),
         frequency=template.bill_frequency,
-        interval=template.bill_frequency_interval or 1,
+        interval=template.bill_interval,
         standing=of_catalog.standing,
         minimum=of_catalog.minimum,
         series=of_catalog.series,

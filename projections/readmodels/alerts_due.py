@@ -54,11 +54,13 @@ NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 
 #: The organizations with alerts to raise.
 ORGANIZATIONS = "SELECT DISTINCT organization FROM alerts_due"
-#: $1 organization, $2 after this id, $3 limit: each alert with the state of its subject.
+#: $1 organization, $2 after this id, $3 how many, $4 names of what automatic rules wait for, $5 ids that rest: each
+#: with how its subject stands.
 NEXT = """
 SELECT due.*, held.kind, held.currency, held.amount, held.spent, held.remaining, held.as_of
 FROM alerts_due due JOIN commitment_balances held ON held.commitment_id = due.subject_id
-WHERE due.organization = $1 AND due.id > $2 AND due.event_name <> ALL ($4) ORDER BY due.id LIMIT $3
+WHERE due.organization = $1 AND due.id > $2 AND due.event_name <> ALL ($4)
+    AND due.id <> ALL ($5::text[]) ORDER BY due.id LIMIT $3
 """
 #: $1 organization, $2 names that automatic rules wait for, $3 after this id, $4 ids of rules that pause, $5 limit: each
 #: alert with the state of its commitment or balance, if it has one.

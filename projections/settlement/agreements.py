@@ -132,6 +132,10 @@ class Fund:
         """Whether it has any terms about overage."""
         return bool(self.surcharge) or self.separate
 
+    def surcharge_on(self, overage: Decimal) -> Fraction:
+        """What it charges on top of overage of so much money: not yet rounded (rules 5.3)."""
+        return Fraction(overage) * Fraction(self.surcharge) / 100
+
 
 class Precedence(NamedTuple):
     """The sort key among commitments, or among balances, field by field (rules 4.4)."""

@@ -31,7 +31,7 @@ def billing_grid(
     epochs = (body.bill_epoch, account_plan.bill_epoch if account_plan else None, account.body.bill_epoch)
     periods = plan_grid(resources, template.body, *epochs)
     terms = template.body
-    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_frequency_interval or 1, epoch=periods.epoch)
+    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_interval, epoch=periods.epoch)
 
 
 def attached_plans(

@@ -141,13 +141,14 @@ def usage_lines(
 
 
 def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds: Sequence[Fund]) -> None:
-    """Surcharge: overage x p / 100 per charge and fund, rounded once; in a pool, divided by each account's overage."""
+    """The surcharge per charge and fund, rounded once; of a pool, divided by each account's overage."""
+    rounding = rated.pool.plan.rounding
     for number in sorted({number for part in parts for number in part.uncovered}):
         fund = funds[number]
         if fund.surcharge:
             rest = [part.uncovered.get(number, 0) for part in parts]
-            worth = Fraction(rated.pool.plan.rounding.decimal(sum(rest))) * Fraction(fund.surcharge) / 100
-            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(left) for left in rest])
+            worth = rounding.minor(fund.surcharge_on(rounding.decimal(sum(rest))))
+            amounts = divide(worth, [Fraction(left) for left in rest])
             for part, amount in zip(parts, amounts, strict=True):
                 lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
 

@@ -24,15 +24,18 @@ from services.store.generations import Generations
 LOOK_SECONDS = 5.0
 #: How long events are gathered before they are looked at: many commands are one look.
 GATHER_SECONDS = 0.1
-#: Organizations that are seen to at once by each of the loops: each of them asks for a connection, beside the requests.
-ORGANIZATIONS_AT_ONCE = 4
+#: Organizations that are seen to at once by each of the loops. What waits for its organization's share of connections,
+#: or for its turn to compute, holds one of these places and nothing else, so that many organizations may be busy; how
+#: many connections all of them have is bounded by the pool's turns. Of bills each place may hold a whole family.
+ORGANIZATIONS_AT_ONCE, BILLED_AT_ONCE = 64, 16
 
 
 class Alerts:
     """`run` beside an API's requests. Several processes may: an alert is raised once.
 
     `every`: connections on which it is asked whose alerts are due; what is done for an organization is done on its own.
-    `act`: does some of what automatic rules found, for they are found in the same way, and tells whether there is more.
+    `top_up`, `bill`: do some of what automatic rules found, for they are found in the same way, and tell whether there
+    is more.
     `behind`: for how many seconds the read models have not shown what was there; None if that cannot be known now.
     """
 
@@ -42,7 +45,8 @@ class Alerts:
         every: Postgres,
         generations: Callable[[], Generations],
         shown: Shown,
-        act: Callable[[str], Awaitable[bool]],
+        top_up: Callable[[str], Awaitable[bool]],
+        bill: Callable[[str], Awaitable[bool]],
         behind: Callable[[], Awaitable[float | None]],
     ) -> None:
         self._every, self._behind = every, behind
@@ -52,7 +56,8 @@ class Alerts:
         #: Each on its own: an alert waits for no act, and neither for another organization's.
         raise_due = AlertRaiser(postgres, generations).raise_due
         self._raising = SideBySide("alerts_not_raised", ORGANIZATIONS_AT_ONCE, raise_due)
-        self._acting = SideBySide("rules_not_acted", ORGANIZATIONS_AT_ONCE, act)
+        self._topping_up = SideBySide("rules_not_acted", ORGANIZATIONS_AT_ONCE, top_up)
+        self._billing = SideBySide("rules_not_acted", BILLED_AT_ONCE, bill)
         self._following = SideBySide("events_not_followed", ORGANIZATIONS_AT_ONCE, self._follow)
         self._counting = SideBySide("refusals_not_counted", ORGANIZATIONS_AT_ONCE, self._count)
         self._telling = SideBySide("lateness_not_told", ORGANIZATIONS_AT_ONCE, self._tell_behind)
@@ -68,7 +73,8 @@ class Alerts:
         channels = {alerts_due.CHANNEL: self._due, CHANNEL: self._happened}
         async with asyncio.TaskGroup() as group:
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
-            for work in (self._raising, self._acting, self._following, self._counting, self._telling):
+            acting = self._topping_up, self._billing
+            for work in (self._raising, *acting, self._following, self._counting, self._telling):
                 group.create_task(work.run())
             group.create_task(self._again_and_again("alerts_not_raised", self._due, self.raise_due))
             group.create_task(self._again_and_again("events_not_followed", self._happened, self.follow))
@@ -91,8 +97,8 @@ class Alerts:
         """See to it that what the read models say is due is raised, and done. Raises: what passes."""
         async with reading_live(self._every) as connection:
             due = [row["organization"] for row in await connection.fetch(alerts_due.ORGANIZATIONS)]
-        self._raising.ask(due)
-        self._acting.ask(due)
+        for work in (self._raising, self._topping_up, self._billing):
+            work.ask(due)
 
     async def follow(self) -> None:
         """See to it that what happened since the last time is looked at, where rules are about it. Raises: what

@@ -16,8 +16,11 @@ from events.resources.automation import ACTS
 from projections.entities import AccountEntity
 from projections.readmodels import alerts_due
 from services.alerts.matching import alert_of, is_found_by
+from services.failures import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.live import reading_live
+from services.side_by_side import Resting
+from services.sight.metrics import WAITS
 from services.store.events import NewEvent, append, stream_of, stream_versions
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
@@ -36,20 +39,47 @@ class AlertRaiser:
         self._postgres, self._generations = postgres, generations
         #: Up to which id an organization's were gone through, of those whose end is not reached.
         self._after = dict[str, str]()
+        #: Ids of what could not be raised.
+        self._resting = Resting()
 
     async def raise_due(self, organization: str) -> bool:
         """Some of what is due now in an organization: from the first on, or where it was left. Returns whether there
-        may be more. Raises: what passes."""
+        may be more. One that fails for a reason that does not pass by itself rests, and the others are raised. Raises:
+        what passes."""
         postgres = self._postgres.of(organization)
         async with reading_live(postgres) as connection:
             after = self._after.pop(organization, "")
-            rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE, list(ACTS))
+            rows = await connection.fetch(alerts_due.NEXT, organization, after, PAGE, list(ACTS), self._resting.ids())
         has_more = len(rows) == PAGE
         if has_more:  # whatever becomes of this page, the next one is not kept waiting by it
             self._after[organization] = rows[-1]["id"]
         if rows:
-            await self._raise(postgres, organization, rows)
+            await self._guarded(postgres, organization, rows)
         return has_more
+
+    async def _guarded(self, postgres: Postgres, organization: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """All together or, if that fails, each on its own: which of them it is shows then. If several fail and no
+        other, it is none of them that is wrong. Raises: what passes, and what was raised then."""
+        try:
+            return await self._raise(postgres, organization, rows)
+        except INTERRUPTIONS:
+            raise
+        except Exception:
+            failed = list[tuple[Mapping[str, Any], Exception]]()
+            for row in rows:
+                try:
+                    await self._raise(postgres, organization, [row])
+                except INTERRUPTIONS:
+                    raise
+                except Exception as error:
+                    failed.append((row, error))
+            if len(failed) == len(rows) > 1:
+                raise
+        for row, why in failed:
+            WAITS.labels("alert_not_raised").inc()
+            about = {"rule": row["rule_id"], "alert": row["id"]}
+            log.error("alert_not_raised", organization=organization, **about, exc_info=why)
+            self._resting.add(row["id"])
 
     async def _raise(self, postgres: Postgres, organization: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append those that nobody has raised; a rule that was changed meanwhile, or is gone, has nothing to say."""

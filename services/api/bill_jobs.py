@@ -76,7 +76,7 @@ def _started(call: Call, response: Response) -> Response:
     """The job is committed: the runner may have it."""
     if TRACES.on:
         TRACES.remember_asker(json.loads(bytes(response.body))["id"])
-    call.request.app.state.bill_jobs.wake()
+    call.api.bill_jobs.wake()
     return response
 
 

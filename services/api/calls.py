@@ -17,14 +17,17 @@ from services.access.tokens import Identity
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
 from services.api.grouping import Groups
+from services.api.health import Health
 from services.api.parameters import check_length, check_no_nul, check_parameters
 from services.api.routing import DeclaredRoute, router_of
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
+from services.billing.runner import BillRunner
 from services.commands.organization_id import check_organization_id
 from services.commands.organization_rules import check_exists
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns
+from services.exports.carrying import ExportRunner
 from services.kafka import Cluster, SharedWriter
 from services.personal.keyring import Keyring
 from services.postgres import Postgres
@@ -56,6 +59,14 @@ class Api:
     watcher: Watcher
     #: What is submitted as measurements goes to Kafka here.
     usage: SharedWriter
+    #: Who may ask: it signs the tokens of links, too.
+    gate: Gate
+    health: Health
+    #: What carries out the jobs that are asked for: bills, and exports.
+    bill_jobs: BillRunner
+    exports: ExportRunner
+    #: What links begin with; None: with the address that was asked.
+    public_url: str | None = None
     #: The thumbprint of the key that proofs are to be signed with; None: whichever signed last.
     proof_key: str | None = None
     #: The operator's key of what is personal.

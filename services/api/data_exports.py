@@ -26,7 +26,6 @@ from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError
 from services.commands.refused import InvalidField, UnknownReference, UnknownResource
-from services.exports.carrying import ExportRunner
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
     EXPORT_JOBS,
@@ -82,7 +81,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
         return {"jobId": job.id}
 
     response = await once(call, sent, work)
-    _runner(call).wake()
+    call.api.exports.wake()
     return response
 
 
@@ -148,7 +147,7 @@ async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link()
     """The file of a job that has succeeded, for a token, or for whoever has its link."""
     export = await _existing_job(call, job)
     _check_ready(export)
-    file = await asyncio.to_thread(_opened, _runner(call).url, path_of(export))
+    file = await asyncio.to_thread(_opened, call.api.exports.url, path_of(export))
     if file is None:
         raise UnknownResource(kind="file of export job", id=job)
     name = f"{export.kind}-{export.id}.{export.format}"
@@ -187,11 +186,6 @@ def _check_ready(job: ExportJob) -> None:
         raise ExportNotReadyError(id=job.id, status=job.status)
     if job.removed is not None:
         raise ExportRemovedError(id=job.id, day=job.removed.date())
-
-
-def _runner(call: Call) -> ExportRunner:
-    runner: ExportRunner = call.request.app.state.exports
-    return runner
 
 
 def _document(job: ExportJob) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from projections.entities import Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.health import Health
 from services.api.overview_answers import OutlooksShown, OverviewAnswer
 from services.api.parameters import Choice, Whole
 from services.api.resources import existing
@@ -42,7 +41,7 @@ async def overview(
         expected = await read_expected(connection, call.organization, days, limit)
     rows = [row for currency in expected.currencies for row in (*currency.at_stake, *currency.lapsing)]
     names = await _names(call, rows)
-    health: Health = call.request.app.state.health
+    health = call.api.health
     document = {
         "window": days,
         "currencies": [_of_currency(currency, names, days) for currency in expected.currencies],

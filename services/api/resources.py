@@ -9,6 +9,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from events.resources.base import Resource
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
 from services.api.as_known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.calls import Call, Caller, organization_router
@@ -68,7 +69,9 @@ def resource_router() -> APIRouter:
 
 
 def _create(kind: Kind) -> Handler:
-    async def create(call: Caller, sent: Annotated[Sent[Any], Depends(Body(kind.model, unread_of(kind)))]) -> Response:
+    body = Body(kind.model, unread_of(kind))
+
+    async def create(call: Caller, sent: Annotated[Sent[Resource], Depends(body)]) -> Response:
         async def work(turn: Turn) -> dict[str, Any]:
             id = str(uuid4())
             done = await turn.execute(CreateResource(kind.name, id, sent.read().body, turn.now))
@@ -89,7 +92,7 @@ def _update(kind: Kind) -> Handler:
         title=f"{kind.model.__name__}Update",
     )
 
-    async def update(call: Caller, id: str, sent: Annotated[Sent[Any], Depends(body)]) -> Response:
+    async def update(call: Caller, id: str, sent: Annotated[Sent[Resource], Depends(body)]) -> Response:
         async with in_turn(call) as turn:
             await existing(turn.connection, call.organization, kind, id)
             given = sent.read()

@@ -14,6 +14,7 @@ import structlog
 
 from events.actors import BILLING
 from events.facts.bills import BillDropped, BillFact, BillIssued
+from projections.resources import Resources
 from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
 from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
@@ -25,7 +26,7 @@ from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.live import reading_live
 from services.readside.waiter import Waiter
-from services.store.execute import now_of, organization_time
+from services.store.execute import now_of
 from services.store.view import load_config
 
 log = structlog.get_logger(__name__)
@@ -229,15 +230,14 @@ class AutoApprover:
             due = [row["bill_id"] for row in rows]
         if due:
             await self._waiter.until_projected()
-        return sum([await self._guarded(bill_id, self._in_turn(organization, bill_id)) for bill_id in due])
+        return sum([await self._guarded(bill_id, self._in_turn(postgres, resources, bill_id)) for bill_id in due])
 
-    async def _in_turn(self, organization: str, bill_id: str) -> bool:
-        async with self._turns.turn(organization):
-            return await self._approve(organization, bill_id)
+    async def _in_turn(self, postgres: Postgres, resources: Resources, bill_id: str) -> bool:
+        async with self._turns.turn(resources.organization):
+            return await self._approve(postgres, resources, bill_id)
 
-    async def _approve(self, organization: str, bill_id: str) -> bool:
-        postgres = self._postgres.of(organization)
-        now = await organization_time(postgres, organization)
+    async def _approve(self, postgres: Postgres, resources: Resources, bill_id: str) -> bool:
+        organization, now = resources.organization, now_of(resources)
         try:
             fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now, BILLING)
         except BillContentionError as error:

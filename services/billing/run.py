@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import structlog
 
@@ -14,7 +14,7 @@ from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, n
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
-from services.jobs.runner import INTERRUPTIONS
+from services.failures import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
@@ -29,11 +29,6 @@ WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY 
 
 #: Tells an organization's time: its test clock's, else real time.
 Clock = Callable[[str], Awaitable[datetime]]
-
-
-def through_of(last_date_in_billing_period: date) -> date:
-    """The date to settle for: the wire's last date is inclusive, so the period ends the day after."""
-    return last_date_in_billing_period + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +157,9 @@ class BillRun:
         If anything of it fails, each family is billed by itself, so that a failure costs nobody else; one that the
         page had billed already has nothing due then.
         """
-        page = BilledPage(targets)
+        page, now = BilledPage(targets), await self._clock(request.organization)
         try:
-            await self._issue(request, await settling, page.facts)
+            await issue_page(self._postgres, self._waiter, request, await settling, now, page.facts)
             return page
         except INTERRUPTIONS:
             raise
@@ -173,17 +168,14 @@ class BillRun:
         for target in targets:
             account = target.account_id or target.root_id
             try:
-                await self._issue(request, await settle_page(self._postgres, request, [target]), page.facts)
+                settled = await settle_page(self._postgres, request, [target])
+                await issue_page(self._postgres, self._waiter, request, settled, now, page.facts)
             except INTERRUPTIONS:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)
                 page.failures.append(Failure(error, account_id=account))
         return page
-
-    async def _issue(self, request: BillRequest, settled: Sequence[Settled], facts: list[BillFact]) -> None:
-        now = await self._clock(request.organization)
-        await issue_page(self._postgres, self._waiter, request, settled, now, facts)
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:

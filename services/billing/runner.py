@@ -1,6 +1,8 @@
 """Carries bill jobs and automatic approvals out in the API's process.
 
-Organizations are worked on side by side: what one has to bill, or waits for, delays no other.
+Organizations are worked on side by side, as many as have a place here. What one waits for delays nobody who has one, or
+whose turn for one comes (`services/jobs/runner.py`); what one has to bill takes turns with what others have, page by
+page.
 """
 
 import asyncio
@@ -12,8 +14,8 @@ from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
 from services.concurrency import Turns
-from services.failures import Passing
-from services.jobs.runner import INTERRUPTIONS, JobRunner
+from services.failures import INTERRUPTIONS, Passing
+from services.jobs.runner import JobRunner
 from services.outage import Outage, Outages
 from services.postgres import Postgres
 from services.readside.waiter import Waiter

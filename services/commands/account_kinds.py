@@ -47,6 +47,7 @@ ACCOUNT_KINDS = (
         "planGroup",
         PlanGroup,
         (f.IDS, f.one_of("accountId")),
+        rates=True,
         # What is in it, and who is on it, was judged by them.
         fixed=("currency", "accountId"),
     ),
@@ -54,6 +55,7 @@ ACCOUNT_KINDS = (
         "planGroupLink",
         PlanGroupLink,
         (f.IDS, f.equals("planId", "plan"), f.equals("planGroupId", "planGroup")),
+        rates=True,
         unique=(),
     ),
     Kind(

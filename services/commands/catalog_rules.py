@@ -189,7 +189,7 @@ def _others(resources: Resources, id: str, group_id: str) -> list[Entity[PlanGro
 
 
 def _billed(template: PlanTemplate) -> tuple[str, int]:
-    return template.bill_frequency, template.bill_frequency_interval or 1
+    return template.bill_frequency, template.bill_interval
 
 
 def _check_accounts(resources: Resources, id: str, body: PlanGroupLink) -> None:

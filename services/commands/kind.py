@@ -116,6 +116,8 @@ class Kind:
     ended_as: BillingEntity | None = None
     #: What follows from it: terms, by which accounts are settled; rules, by which something is raised or done; nothing.
     leads_to: Literal["terms", "rules", "nothing"] = "terms"
+    #: Whether accounts are rated by it, through their plans: what an account was rated by on a day has those in force.
+    rates: bool = False
     #: Whether usage is added up by it: by a new or changed one from the beginning.
     adds_up: bool = False
     #: Its HTTP path, where that is not the plural of its name.

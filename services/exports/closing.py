@@ -21,6 +21,7 @@ from projections.revenue.recognition import recognition_of
 from services.exports.columns import Row, both_sides
 from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
 from services.exports.watermark import Range, Watermark
+from services.store.conditions import code_at
 from services.store.events import bills_of
 from services.store.rows import COLUMNS, envelope_of
 
@@ -36,13 +37,8 @@ _ABOUT_FUNDS = (
 #: What a journal is about.
 ABOUT_JOURNAL = (*ABOUT_LINES, *_ABOUT_FUNDS)
 #: Of accounts $2 what was decided for life, and the code as of position $3.
-_ACCOUNTS = """
-SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, (
-    SELECT held.data->'body'->>'code' FROM store.events held
-    WHERE held.organization = $1 AND held.stream = made.stream AND held.position <= $3
-        AND held.data->'body' IS NOT NULL
-    ORDER BY held.version DESC LIMIT 1
-) AS code
+_ACCOUNTS = f"""
+SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, {code_at("made.stream", "$3")} AS code
 FROM unnest($2::text[]) AS asked (id)
 JOIN store.events made ON made.organization = $1 AND made.stream = 'account-' || asked.id AND made.version = 1
 """

@@ -7,6 +7,7 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from events.facts.automation import AutomaticRuleActed
+from services.store.conditions import of_each_type
 from services.store.happened import event_id_of
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
@@ -14,13 +15,7 @@ from services.store.rows import COLUMNS, envelope_of
 _FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
 #: The types of facts that are alerts, and what automatic rules did.
 ALERT_TYPES = [fact.__name__ for fact in _FACTS]
-#: A look into the index for each type.
-_BEFORE = """
-SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
-    SELECT position FROM store.events e
-    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $3{and_so_on} ORDER BY e.position DESC LIMIT $4
-) found ORDER BY found.position DESC LIMIT $4
-"""
+_BEFORE = of_each_type("unnest($2::text[]) AS asked (type)", "e.position < $3{and_so_on}", "DESC", "$4")
 _AT = f"""
 SELECT stream, version, {COLUMNS} FROM store.events
 WHERE organization = $1 AND type = ANY($2::text[]) AND position = ANY($3::bigint[]) ORDER BY position DESC

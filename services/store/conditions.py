@@ -34,3 +34,27 @@ def is_rule_waiting_for(row: str, names: str) -> str:
 
 #: Of events; $2 is the bill's id.
 OF_BILL = "position IN (SELECT store.events_of_bill($1, $2))"
+
+
+def of_each_type(asked: str, which: str, order: str, most: str, columns: str = "position") -> str:
+    """Columns of events of several types, in the order of their positions, `ASC` or `DESC`: at most so many.
+
+    `asked` is a table that has each `type`, `which` what events, rows `e`, have to fulfil besides. A look into the
+    index for each type: however much else there is, no more is read than is shown.
+    """
+    return f"""
+SELECT found.* FROM {asked} CROSS JOIN LATERAL (
+    SELECT {columns} FROM store.events e
+    WHERE e.organization = $1 AND e.type = asked.type AND {which} ORDER BY e.position {order} LIMIT {most}
+) found ORDER BY found.position {order} LIMIT {most}
+"""
+
+
+def code_at(stream: str, position: str) -> str:
+    """The code that the resource of a stream had as of a position; null if there was none."""
+    return f"""(
+    SELECT held.data->'body'->>'code' FROM store.events held
+    WHERE held.organization = $1 AND held.stream = {stream} AND held.position <= {position}
+        AND held.data->'body' IS NOT NULL
+    ORDER BY held.version DESC LIMIT 1
+)"""

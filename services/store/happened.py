@@ -11,24 +11,18 @@ from projections.entities import Entity
 from projections.resources import Resources
 from services.commands.event_names import HAPPENINGS, Happening
 from services.commands.table import KINDS, kind_of
+from services.store.conditions import of_each_type
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import CONFIG
 
-#: $1 organization, $2 types, $3 for each whether only first or only later ones count, $4 position, $5 how many. A look
-#: into the index for each type: however much else there is, no more is read than is shown.
-_OF_TYPES = """
-SELECT position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) CROSS JOIN LATERAL (
-    SELECT position FROM store.events e
-    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $4
-        AND (asked.first IS NULL OR asked.first = (e.version = 1)){place}
-    ORDER BY e.position DESC LIMIT $5
-) found ORDER BY position DESC LIMIT $5
-"""
-_OF_PLACE = """
-SELECT e.position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) JOIN store.events e
-    ON e.type = asked.type AND (asked.first IS NULL OR asked.first = (e.version = 1))
-WHERE e.organization = $1 AND e.position < $4{place} ORDER BY e.position DESC LIMIT $5
+#: $1 organization, $2 types, $3 for each whether only first or only later ones count, $4 position, $5 how many.
+_ASKED = "unnest($2::text[], $3::boolean[]) AS asked (type, first)"
+_COUNTS = "(asked.first IS NULL OR asked.first = (e.version = 1))"
+_OF_TYPES = of_each_type(_ASKED, f"e.position < $4 AND {_COUNTS}{{place}}", "DESC", "$5")
+_OF_PLACE = f"""
+SELECT e.position FROM {_ASKED} JOIN store.events e ON e.type = asked.type AND {_COUNTS}
+WHERE e.organization = $1 AND e.position < $4{{place}} ORDER BY e.position DESC LIMIT $5
 """
 _AT = f"SELECT stream, version, {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY($2::bigint[])"
 #: Streams with the version up to which each is read.

@@ -106,7 +106,8 @@ class Outcome:
     """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
 
     `is_final`: the receiver says that it wants it no more; `retry_after`: that nothing is to come for so long.
-    `is_ours`: it was never sent, for something of ours that somebody has to mend; it counts as no attempt.
+    `is_ours`: it was never sent, for something of ours that somebody has to mend, or that is too busy; it counts as no
+    attempt.
     """
 
     status: int | None

@@ -177,7 +177,7 @@ class Webhooks:
             return _unsigned("it has no secret: rotate it")
         try:
             headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
-            return await self._sender.attempt(claim.url, headers, body)
+            return await self._sender.attempt(claim.url, headers, body, claim.key[0])
         except Exception as error:  # whatever a receiver makes of an attempt ends that attempt, and no other
             log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
             return Outcome(None, f"the attempt broke off here: {type(error).__name__}")

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from services.concurrency import NoTurnError
 from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach
 from services.webhooks.claims import Outcome
 from services.webhooks.pauses import asked_pause
-from services.webhooks.reaching import FitAddresses, Names
+from services.webhooks.reaching import TURN_SECONDS, WHOSE, FitAddresses, Names
 
 CONNECT_SECONDS = 5.0
 #: How long an answer's body is read, and how much of it: what is longer costs its connection.
@@ -39,15 +40,20 @@ class Sender:
     def __init__(self, pool: httpcore.AsyncConnectionPool, reach: Reach) -> None:
         self._pool, self._reach = pool, reach
 
-    async def attempt(self, url: str, headers: Mapping[str, str], body: str) -> Outcome:
-        """Send it once."""
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> Outcome:
+        """Send it once, for this organization."""
         seconds = self._reach.seconds
+        WHOSE.set(whose)
         try:
             self._reach.check(url)
             async with asyncio.timeout(seconds):
                 status, retry_after = await self._post(url, headers, body.encode())
         except (TimeoutError, httpcore.TimeoutException):
             return Outcome(None, f"it did not answer within {seconds:.0f} s")
+        except NoTurnError:
+            return Outcome(
+                None, "its name was not looked up yet: others are, and nobody answers for them", is_ours=True
+            )
         except (NotHttpsError, ForbiddenAddressError) as error:
             return Outcome(None, str(error))
         except (httpcore.NetworkError, OSError):  # OSError: TLS that breaks once it stands comes as it is
@@ -97,7 +103,7 @@ def _outcome(status: int, retry_after: timedelta | None) -> Outcome:
 @asynccontextmanager
 async def open_sender(reach: Reach) -> AsyncIterator[Sender]:
     """For the length of the block. No proxy is used, whatever the environment says: it would look up names itself."""
-    names = Names()
+    names = Names(min(TURN_SECONDS, reach.seconds / 3))  # so that a wait for a turn never is all that an attempt has
     try:
         async with httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),

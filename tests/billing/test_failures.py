@@ -10,6 +10,7 @@ import structlog
 
 from events.codec import NewerRecordError
 from events.facts.bills import BillDropped
+from projections.resources import Resources
 from services.api.bill_jobs import job_document
 from services.billing import approving, run
 from services.billing.approving import AutoApprover
@@ -127,6 +128,8 @@ async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
 async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
+    resources = Resources(store.organization)
+
     async def approve(_: Any, __: Any, ___: str, bill_id: str, *____: Any) -> BillDropped:
         asked.append(bill_id)
         if bill_id == "broken":
@@ -136,7 +139,8 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
     monkeypatch.setattr(approving, "approve_or_drop", approve)
     async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
         approver = AutoApprover(store.postgres, store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
-        done = [await approver._guarded(id, approver._in_turn(store.organization, id)) for id in ("broken", "good")]
+        works = {id: approver._in_turn(store.postgres, resources, id) for id in ("broken", "good")}
+        done = [await approver._guarded(id, work) for id, work in works.items()]
     assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -33,6 +34,8 @@ class Shop:
         self.begun, self.looks = list[str](), 0
         #: When jobs may end; what one raises, once, by its id, or its lock, by its number; what another process has.
         self.free, self.errors, self.foreign = asyncio.Event(), dict[str | int, Exception](), set[int]()
+        #: Organizations whose jobs are interrupted each time.
+        self.stalled = set[str]()
 
     async def open(self, _: Any) -> list[Job]:
         self.looks += 1
@@ -52,6 +55,8 @@ class Shop:
         self.begun.append(job.id)
         if error := self.errors.pop(job.id, None):
             raise error
+        if job.organization in self.stalled:
+            raise Passing("projections stand still")
         await self.free.wait()
         self.jobs.remove(job)
 
@@ -117,6 +122,49 @@ async def test_there_is_no_hurry_about_what_another_process_has(monkeypatch: pyt
     shop.foreign |= {0, 1}
     async with running(shop, 2, monkeypatch):
         assert (shop.begun, shop.looks) == ([], 1)
+
+
+async def test_what_other_processes_have_takes_no_place_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("a", "b", "c", "d")
+    shop.foreign |= {0, 1}
+    async with running(shop, 2, monkeypatch):
+        assert (shop.begun, shop.looks) == (["c-2", "d-3"], 1)
+
+
+async def test_whose_jobs_are_interrupted_again_and_again_come_behind_all_who_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop("a", "b", "c", "d")
+    shop.stalled |= {"a", "b"}
+    async with running(shop, 2, monkeypatch):
+        assert sorted(shop.begun[:4]) == ["a-0", "b-1", "c-2", "d-3"], "nobody is asked twice before all were once"
+        assert shop.begun.count("c-2") == shop.begun.count("d-3") == 1
+        shop.free.set()
+        shop.stalled.clear()
+        await settled()
+        assert not shop.jobs
+
+
+async def test_who_was_interrupted_is_not_passed_by_those_who_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop("b", "a")
+    shop.errors["a-1"] = Passing("away")
+    async with running(shop, 1, monkeypatch):
+        assert shop.begun == ["a-1", "b-0"]
+        shop.jobs.append(replace(shop.jobs[0], organization="0", id="0-2", sequence=2))
+        shop.free.set()
+        await settled()
+        assert shop.begun == ["a-1", "b-0", "a-1", "0-2"]
+
+
+async def test_a_pause_after_an_interruption_is_kept_and_keeps_nobodys_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.outage.BACKOFF_S", (60.0,))
+    shop = Shop("a", "b")
+    shop.stalled.add("a")
+    async with running(shop, 1, monkeypatch):
+        assert shop.begun == ["a-0", "b-1"]
+        shop.free.set()
+        await settled()
+        assert shop.begun == ["a-0", "b-1"] and [job.id for job in shop.jobs] == ["a-0"]
 
 
 async def test_a_bug_ends_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:

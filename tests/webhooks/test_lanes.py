@@ -31,7 +31,7 @@ class Scripted(Sender):
     def __init__(self, **outcomes: Outcome | Exception) -> None:
         self.outcomes, self.got = outcomes, list[tuple[str, str]]()
 
-    async def attempt(self, url: str, headers: Mapping[str, str], body: str) -> Outcome:
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> Outcome:
         """What the script says."""
         name = url.removeprefix("https://").removesuffix(".example")
         self.got.append((name, headers["webhook-id"]))
