@@ -34,7 +34,7 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
-#: By the names that m3ter gives them.
+#: By m3ter's names.
 FUNCTIONS: dict[str, Function[Fraction]] = {
     "Math.max": Function(2, None, max),
     "Math.min": Function(2, None, min),

@@ -1,4 +1,4 @@
-"""What readers of formulas and of conditions share: a text's tokens one after the other, and what a function takes."""
+"""The tokenizer shared by the parsers of formulas and of conditions, and the functions that both can call."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from events.decimals import parse_decimal
 OPERANDS_MAX, DEPTH_MAX = 100, 20
 
 
-#: What a function is given and gives, and what a reader makes of a part of the text.
+#: The type of a function's values and results, and the type of a parsed part of the text.
 Value = TypeVar("Value")
 Node = TypeVar("Node")
 
@@ -25,19 +25,19 @@ class Token(NamedTuple):
 
 
 class Function(NamedTuple, Generic[Value]):
-    """What a text may call, with `least` to `most` values; `most` None: as many as there are."""
+    """A function that a text may call, with `least` to `most` values; `most` None: any number."""
 
     least: int
     most: int | None
     of: Callable[[Sequence[Value]], Value]
 
     def fits(self, count: int) -> bool:
-        """Whether it takes so many values."""
+        """Whether the function takes this many values."""
         return count >= self.least and (self.most is None or count <= self.most)
 
     @property
     def needed(self) -> str:
-        """How many values it takes, in words."""
+        """The number of values it takes, in words."""
         if self.most is None:
             return "two values or more"
         return {(1, 1): "one value", (1, 2): "one value or two", (2, 2): "two values"}[self.least, self.most]
@@ -119,7 +119,7 @@ class Tokens:
         return depth + 1
 
     def arguments(self, function: Function[Any], part: Callable[[int], Node], depth: int) -> list[Node]:
-        """Go past the function's name and, in brackets, what it is given, each a `part`. Raises: refusal."""
+        """Move past the function's name and its arguments in brackets, each parsed by `part`. Raises: refusal."""
         name = self.take()
         self.expect("(")
         arguments = [part(depth)]

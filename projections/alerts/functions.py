@@ -62,7 +62,7 @@ def _scaled(whole: Callable[[Fraction], int]) -> Work:
 
 #: The first number raised to the power of the second.
 POWER = of_numbers(_power)
-#: By the names that m3ter gives them.
+#: By m3ter's names.
 FUNCTIONS: dict[str, Function[Value]] = {
     "Math.max": Function(2, None, of_numbers(max)),
     "Math.min": Function(2, None, of_numbers(min)),

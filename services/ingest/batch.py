@@ -1,9 +1,9 @@
 """Settles the records of one poll of one partition: every record gets exactly one disposition.
 
-Pure: it takes records and memory, and returns what is to be written where. Memory is updated as it goes, so whoever
-fails to write the outcome must drop the memory of the partition (`PartitionState`) and fold the log again.
+Pure: it takes records and memory, and returns the records to write by destination. It updates memory as it goes, so if
+writing the outcome fails, the memory of the partition (`PartitionState`) must be dropped and the log folded again.
 
-A refused record goes to `usage.rejected`, a strayed one to the right partition of `usage`. A crash may write either
+A refused record goes to `usage.rejected`, a strayed record to the right partition of `usage`. A crash may write either
 twice. For a re-route the second copy is a duplicate of the first (same id, same content). For a refusal both copies are
 equal, byte for byte, and name the coordinates of the original: readers count those once.
 """
@@ -41,42 +41,42 @@ from services.kafka import FetchedRecord, Record, header_bytes, mark_of
 from services.refusals.refusal import Reason, Refused
 from services.sight.traceparent import HEADER, NOT_TRACED, Traced
 
-#: A refused record is kept whole up to this share of the largest record. Of a larger one the value is cut there, and
-#: key and headers are kept up to an eighth of that: with what is said about it, it must stay below the topic's limit,
-#: or no append could ever succeed and the partition would stop for good.
+#: A refused record is kept whole up to this share of the largest record. For a larger record the value is cut to this
+#: share, and key and headers to an eighth of it. With the headers about the refusal, the copy must stay below the
+#: topic's limit, or no append could ever succeed and the partition would stop for good.
 KEPT_SHARE = 2
 MAX_RULE_LENGTH = 1000
-#: Records that are settled without a break: a few milliseconds' worth.
+#: Records that are settled without a pause: a few milliseconds of work.
 _PART = 500
-#: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
+#: A valid record of this partition that may still be a duplicate. A plain tuple, because every record makes one.
 _Candidate = tuple[FetchedRecord, Arrival, Usage]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a poll of one partition leads to. What goes elsewhere is acknowledged before `records` are appended."""
+    """The outcome of a poll of one partition. Records for elsewhere are acknowledged before `records` are appended."""
 
     partition: int
-    #: Where its refused records and its facts stand.
+    #: The partition for its refused records and its facts.
     home: int
     next_offset: int
-    #: How many bytes a record may have.
+    #: Size of the largest record, in bytes.
     record_bytes: int
-    #: Which of its records are followed by their publishers.
+    #: Which of its records carry a publisher's trace.
     traced: Traced = NOT_TRACED
     rejected: list[Record] = field(default_factory=list)
-    #: By the partition of `usage` in which they settle.
+    #: Re-routed records, by their right partition of `usage`.
     rerouted: dict[int, list[Record]] = field(default_factory=dict)
     #: For `billing.events`: `UsageRated` in order of offset, then one `UsageRead`.
     records: list[Record] = field(default_factory=list)
     duplicate: int = 0
     reasons: dict[Reason, int] = field(default_factory=dict)
-    #: What became of the records, once all are settled: what the `UsageRead` says.
+    #: The dispositions of the records, once all are settled: the content of `UsageRead`.
     counts: ReadData = field(default_factory=lambda: ReadData(0, 0, 0, 0, 0))
 
 
 def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecord]]:
-    """The records in parts so short that whoever settles them can look after other things in between."""
+    """The records in parts short enough that the caller can do other things in between."""
     for start in range(0, len(records), _PART):
         yield records[start : start + _PART]
 
@@ -109,7 +109,7 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
 
 
 def _followed(written: Sequence[Record], accepted: Sequence[Rated], traced: Mapping[int, bytes]) -> Iterator[Record]:
-    """The written records; those whose usage is followed with their publisher's `traceparent` as a header."""
+    """The written records; those whose publisher traces them get the publisher's `traceparent` as a header."""
     for record, (offset, *_) in zip(written, accepted, strict=True):
         context = traced.get(offset)
         yield record if context is None else Record(record.key, record.value, [(HEADER, context)])
@@ -139,7 +139,8 @@ def _judged(
             outcome.rerouted.setdefault(strayed.partition, []).append(rerouted(record, ms))
         except Refused as refused:
             _reject(record, ms, refused, outcome)
-    # A string takes two marks, so with no more of them than that no name stands twice (`json_text` says why).
+    # Every string has two quotation marks, so a text with no more marks than that has no repeated name (see
+    # `json_text`).
     strings = sum([usage.strings for _, _, usage in candidates])
     if quotation_marks([record.value for record, _, _ in candidates]) == 2 * strings:
         return candidates
@@ -147,12 +148,12 @@ def _judged(
 
 
 def quotation_marks(values: Sequence[bytes]) -> int:
-    """Quotation marks in all these texts together."""
+    """The number of quotation marks in all these texts."""
     return int(np.count_nonzero(np.frombuffer(b"".join(values), np.uint8) == MARK[0]))
 
 
 def _named_once(candidates: Sequence[_Candidate], outcome: Outcome) -> Iterator[_Candidate]:
-    """Those in which no name stands twice; the others are refused."""
+    """The records whose values have no repeated name; the others are refused."""
     for record, arrived, usage in candidates:
         try:
             if quotation_marks([record.value]) != 2 * usage.strings:
@@ -192,15 +193,16 @@ def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) 
 
 
 def rerouted(record: FetchedRecord, arrival: int) -> Record:
-    """The record as it came, for another partition, with its first arrival in ms."""
+    """The original record for another partition, with its first arrival in ms."""
     others = [(name, value) for name, value in record.headers if name != ARRIVAL_HEADER]
     return Record(record.key, record.value, [*others, (ARRIVAL_HEADER, b"%d" % arrival)])
 
 
 def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: int, record_bytes: int) -> Record:
-    """Original bytes, key and headers of a record of this partition of `usage`, and why.
+    """A refused record of this partition of `usage`: original bytes, key and headers, and the reason.
 
-    Of one larger than half of what a record may have the value may be cut, and says so. `record_bytes`: that much.
+    The value of a record larger than half of the largest size may be cut; a header then says so. `record_bytes`: the
+    largest size.
     """
     key, value, most = record.key, record.value or b"", record_bytes // KEPT_SHARE
     headers = [(name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
@@ -224,15 +226,15 @@ def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: i
 
 
 def size_of(record: FetchedRecord) -> int:
-    """Bytes of key, value and headers."""
+    """The size of key, value and headers in bytes."""
     size = len(record.key or b"") + len(record.value or b"")
     return size + header_bytes(record.headers) if record.headers else size
 
 
 def finish(last: FetchedRecord | None, state: PartitionState, outcome: Outcome) -> None:
-    """Close a batch whose records are settled, with what became of them.
+    """Close a batch whose records are settled, with the counts of their dispositions.
 
-    `last` is its last record; None if there was none, because only ends of transactions were read.
+    `last` is its last record; None if the poll read only ends of transactions.
     """
     state.read_up_to(outcome.next_offset, None if last is None else mark_of(last))
     mark = state.mark
