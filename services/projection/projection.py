@@ -112,7 +112,7 @@ class Projection:
 
     @property
     def settle_seconds(self) -> float:
-        """Seconds of the last write spent on settling families and writing their rows."""
+        """Seconds of the last write spent on settling families and their rows."""
         return self._writer.turns.settle_seconds
 
     @property
