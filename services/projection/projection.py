@@ -129,13 +129,12 @@ class Projection:
         quiet: bool = True,
         only: Collection[int] | None = None,
     ) -> int:
-        """Bring the catalog up to its end (or to `catalog_end`) and write all changes in one transaction.
+        """Bring the catalog to its end (or to `catalog_end`) and write all changes in one transaction.
 
         While records keep coming, draws and lines that have waited long enough follow in a transaction of their own.
         Returns how many roots were settled; 0 means that nothing was left to do. Without `settle`, roots are only
         marked as due. Not `quiet`: more records are about to come, so everything that may wait waits. `only`: of the
         partitions with changes, write only these; due roots in the others are settled in any case.
-
         Raises: LeaseLostError; GenerationsMovedError, if a supposed stranger's record may be ours.
         """
         await self._advance(catalog_end)
