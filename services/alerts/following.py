@@ -1,8 +1,8 @@
-"""Follows the event store for rules about events, in the API's process: what a rule waits for becomes a fact.
+"""Follows the event store for rules about events, in the API's process: each match becomes a fact.
 
-Why once: the alert's id follows from the rule and the event's position, and its stream has one version. Why none is
-lost: how far an organization's events were looked at moves in the transaction that appends what was found. A rule sees
-what happens after it was made or changed last, and nothing of before.
+Why a match is raised once: the alert's id follows from the rule and the event's position, and its stream has one
+version. Why none is lost: the position up to which an organization's events were checked moves in the transaction that
+appends the alerts. A rule sees only events after its creation or last change.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -43,24 +43,24 @@ from services.store.view import OF_ORGANIZATION, entity_of
 
 log = structlog.get_logger(__name__)
 
-#: Events of one organization that are looked at in one transaction.
+#: Events of one organization that are checked in one transaction.
 PAGE = 200
-#: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
+#: $1 the position up to which all was checked: organizations with later events, and whether rules are among these.
 MOVED = """
 SELECT organization, max(position) AS position, bool_or(type LIKE 'NotificationConfiguration%') AS has_new_rules
 FROM store.events WHERE position > $1 GROUP BY organization
 """
-#: Whoever may have rules, for a process that has just begun.
+#: Organizations that may have rules, for a process that has just begun.
 WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
-#: $2 names of what rules wait for: of the active ones.
+#: $2 names that rules wait for: those of the active rules.
 _RULES = f"{OF_ORGANIZATION} AND {is_rule_waiting_for('e', '$2')} ORDER BY e.position"
-#: The names among these that any of them waits for, and the position of the last fact about the one that has not
-#: changed for longest.
+#: The names among these that any rule waits for, and the position of the last fact about the rule that has not changed
+#: for longest.
 _NAMES = f"""
 SELECT e.body->>'eventName' AS name, min(e.folded) AS since FROM store.entities e
 WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
 """
-#: All that rules may wait for but levels, which the projector looks at; and those of them that are events.
+#: All names that rules may wait for, except levels, which the projector checks; and those of them that are events.
 _EVENTS = (*FACTS_OF, *NAMES)
 _FOLLOWED = (*_EVENTS, *OF_WINDOWS)
 _POSITION = "SELECT position FROM store.alert_positions WHERE organization = $1"
@@ -77,8 +77,11 @@ WHERE organization = $1 AND type = ANY($2::text[]) AND position > $3 ORDER BY po
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Some of what has happened, with the rules of that moment, the accounts that it happened to, and what led to those
-    events that some condition is about. `last`: the position of the last one."""
+    """Some events, with the rules at that moment, the accounts of the events, and the history of events that a
+    condition is about.
+
+    `last`: the position of the last event.
+    """
 
     rules: Sequence[Rule]
     events: Sequence[Event]
@@ -89,19 +92,18 @@ class _Page:
 
 
 class EventFollower:
-    """`shown`: a resource as the wire shows it, which is what conditions are about."""
+    """Follows events. `shown`: a resource as the wire shows it, which conditions read."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations], shown: Shown) -> None:
         self._postgres, self._generations, self._shown = postgres, generations, shown
 
     async def waited_for(self, organization: str) -> frozenset[str]:
-        """What the organization's active rules wait for, of those that are looked at beside requests."""
+        """The names that the organization's active rules wait for, among those checked beside requests."""
         async with self._postgres.of(organization).connection() as connection:
             return frozenset(row["name"] for row in await connection.fetch(_NAMES, organization, list(_FOLLOWED)))
 
     async def follow(self, organization: str) -> bool:
-        """Look at some of what has happened in the organization since the last time; returns whether there is more.
-        Raises: what passes."""
+        """Check some of the organization's new events; returns whether there are more. Raises: temporary failures."""
         page = await self._page(organization)
         if page is None:
             return False
@@ -111,7 +113,9 @@ class EventFollower:
         return page.is_full
 
     async def _page(self, organization: str) -> _Page | None:
-        """In one snapshot, so that no rule is missing that was there before one of the events. None: nothing is new."""
+        """A page in one snapshot, so that no rule is missed that was older than one of the events. None: nothing is
+        new.
+        """
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             since = {row["name"]: row["since"] for row in await connection.fetch(_NAMES, organization, list(_EVENTS))}
@@ -139,8 +143,9 @@ class EventFollower:
         return event_of(envelope, id, whole)
 
     async def _append(self, organization: str, page: _Page, due: Sequence[tuple[Rule, Event]]) -> int:
-        """What nobody has raised, and how far was looked. Under the organization's lock: who found the same comes
-        before this, or after."""
+        """Append the new alerts, and move the checked position. Under the organization's lock: another process with the
+        same matches runs before this, or after.
+        """
         facts = [
             (notice_of(rule, event, page.accounts.get(event.envelope.account or "")), event.envelope)
             for rule, event in due
@@ -157,7 +162,7 @@ class EventFollower:
 
 
 def _matches(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
-    """Which rules have waited for which events."""
+    """The rules that each event matches."""
     documents = _documents(page, generation, shown)
     return [
         (rule, event)
@@ -168,7 +173,7 @@ def _matches(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Eve
 
 
 def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str, Any]]:
-    """`new` and `old` of the events that some condition is about, by position."""
+    """`new` and `old` of the events that a condition is about, by position."""
     documents = {}
     for happening in happened(page.history, generation):
         account = page.accounts.get(happening.envelope.account or "")
@@ -178,7 +183,7 @@ def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str
 
 
 def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
-    """Beside what it follows from, if that is an account's."""
+    """The alert's place in the log: beside its event, if that is an account's."""
     account = accounts.get(cause.account or "") if isinstance(fact, AccountNotified) else None
     owner = account if isinstance(account, AccountEntity) else None
     return NewEvent(
@@ -195,7 +200,7 @@ def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[s
 
 
 async def active_rules(connection: Any, organization: str, names: Collection[str]) -> list[Rule]:
-    """The active rules that wait for one of these."""
+    """The active rules that wait for one of these names."""
     return [entity_of(row) for row in await connection.fetch(_RULES, organization, list(names))] if names else []
 
 

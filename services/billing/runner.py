@@ -1,8 +1,7 @@
-"""Carries bill jobs and automatic approvals out in the API's process.
+"""Runs bill jobs and automatic approvals in the API's process.
 
-Organizations are worked on side by side, as many as have a place here. What one waits for delays nobody who has one, or
-whose turn for one comes (`services/jobs/runner.py`); what one has to bill takes turns with what others have, page by
-page.
+Organizations are processed side by side, as many as have a place here. An organization's wait delays no other
+organization with a place, or about to get one (`services/jobs/runner.py`). Their billing takes turns, page by page.
 """
 
 import asyncio
@@ -25,19 +24,19 @@ from services.store.execute import organization_time
 
 log = structlog.get_logger(__name__)
 
-#: How often to look for bills that are over their grace period.
+#: How often to look for bills whose grace period is over.
 LOOK_SECONDS = 5.0
 #: Pages of bills, or bills to approve, that a process settles at once; organizations take turns page by page.
 PAGES_AT_ONCE = 4
-#: Organizations whose jobs a process has taken up: it holds a lock for each. And those it approves bills of: each asks
-#: for a connection, beside the requests.
+#: Most organizations whose jobs a process runs at once, because it holds a lock for each; and most whose bills it
+#: approves, because each needs a connection beside the requests.
 ORGANIZATIONS_AT_ONCE, APPROVALS_AT_ONCE = 200, 50
 
 
 class BillRunner:
-    """Runs bill jobs, and approves what is over its grace period; several processes may approve at once.
+    """Runs bill jobs, and approves bills whose grace period is over; several processes may approve at once.
 
-    `every`: connections on which it is asked whose turn it is; what is done for an organization is done on its own.
+    `every`: connections for finding the next organization; the work for an organization uses the organization's own.
     """
 
     def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher) -> None:
@@ -45,19 +44,19 @@ class BillRunner:
         self._turns = Turns("the settling of bills", PAGES_AT_ONCE, share=1, within=None)
         self._jobs = JobRunner(BILL_JOBS, every, self._carry_out, "bill_job", ORGANIZATIONS_AT_ONCE)
         self._approver = AutoApprover(postgres, every, self._waiter, self._turns)
-        #: Organizations whose bills are being approved, and what they wait for.
+        #: Organizations whose bills are being approved, with the resource they wait for.
         self._busy, self._outages = set[str](), Outages("approval_interrupted")
         self._at_once = asyncio.Semaphore(APPROVALS_AT_ONCE)
 
     def wake(self) -> None:
-        """There is a new job."""
+        """Wake the runner for a new job."""
         self._jobs.wake()
 
     async def run(self) -> None:
-        """Until cancelled. What fails for a passing reason is tried again at the next look.
+        """Run until cancelled. Temporary failures are tried again at the next look.
 
-        A job or an approval that fails for another one is noted and does not end the runner; whatever else does is a
-        bug of the runner itself and is raised.
+        A permanent failure of a job or an approval is noted and does not end the runner; any other failure is a bug of
+        the runner itself and is raised.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._jobs.run())

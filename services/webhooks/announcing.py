@@ -1,8 +1,8 @@
-"""Follows the event store, in the API's process: what a destination wants becomes a delivery in its queue.
+"""Follows the event store, in the API's process: an event that a destination wants becomes a delivery in its queue.
 
-Why none is lost: how far an organization's events were looked at moves in the transaction that makes the deliveries.
-Why none is made twice: it moves only from where it was when they were read, and a delivery's id follows from the
-destination and the event. Nothing of an organization is read here that has no destination.
+Why none is lost: the position up to which an organization's events were checked moves in the transaction that makes the
+deliveries. Why none is made twice: the position moves only from where it was when the events were read, and a
+delivery's id follows from the destination and the event. Organizations without destinations are never read.
 """
 
 import asyncio
@@ -31,10 +31,10 @@ from services.webhooks.destinations import CHANNEL, Destination, active_destinat
 
 log = structlog.get_logger(__name__)
 
-#: Events that are looked at in one transaction.
+#: Events that are checked in one transaction.
 PAGE = 200
 LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
-#: Organizations that are seen to at once.
+#: Organizations that are processed at once.
 ORGANIZATIONS_AT_ONCE = 4
 _WITH_DESTINATIONS = "SELECT DISTINCT organization FROM store.webhook_destinations"
 _MOVED = """
@@ -72,11 +72,13 @@ class Announcer:
         self._documents, self._encode = documents, encode
         self._happened, self._changed = asyncio.Event(), asyncio.Event()
         self._announcing = SideBySide("webhooks_not_announced", ORGANIZATIONS_AT_ONCE, self._announce)
-        #: Who has destinations, and up to where the store was looked at.
+        #: The organizations with destinations, and the position up to which the store was checked.
         self._whose, self._looked = set[str](), 0
 
     async def run(self) -> None:
-        """Until cancelled; what passes by itself is waited out. While nobody has a destination, nothing is asked."""
+        """Run until cancelled; temporary failures are waited out. While there are no destinations, nothing is
+        queried.
+        """
         async with asyncio.TaskGroup() as group:
             channels = {STORE: self._happened, CHANNEL: self._changed}
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
@@ -95,7 +97,7 @@ class Announcer:
                 await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self) -> None:
-        """See to all in whose organization something has happened since the last time."""
+        """Process all organizations with new events."""
         has_changed = self._changed.is_set()
         self._changed.clear()
         self._happened.clear()
@@ -118,8 +120,9 @@ class Announcer:
         return await self.announce(organization, self._looked)
 
     async def announce(self, organization: str, until: int) -> bool:
-        """Make deliveries of some of the organization's events up to a position, from where it was left; returns
-        whether there are more. Raises: what passes."""
+        """Make deliveries of some of the organization's events up to a position, from the last stop; returns whether
+        there are more. Raises: temporary failures.
+        """
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             destinations = await active_destinations(connection, organization)
@@ -141,7 +144,7 @@ class Announcer:
         reached: int,
         documents: Sequence[tuple[int, Mapping[str, Any]]],
     ) -> bool:
-        """Put them into the queues; False: somebody else has looked meanwhile, so it is to be looked once more."""
+        """Put them into the queues; False: another process has checked meanwhile, so check again."""
         organization = postgres.whose
         wanted = {destination.id: self._wanted(destination, documents) for destination in destinations}
         async with postgres.transaction() as connection:
@@ -167,25 +170,25 @@ class Announcer:
 
 
 def delivery_id(destination: str, event: str) -> str:
-    """What a receiver knows a delivery by: whoever makes it once more, it is the same."""
+    """The delivery's id for the receiver: a repeated delivery has the same id."""
     return f"msg_{uuid5(NAMESPACE, f'webhook/{destination}/{event}').hex}"
 
 
 def type_of(event: Mapping[str, Any]) -> str:
-    """The name by which filters know an event: an alert about an event is not that event."""
+    """The name by which filters know an event; an alert about an event has another name than the event."""
     name: str = event["eventName"]
     return NOTIFICATION if event["eventType"] == NOTIFICATION and name not in TOLD else name
 
 
 def subject_of(event: Mapping[str, Any]) -> str:
-    """The id of what an event is about: an alert, of what it is raised about."""
+    """The id of an event's resource; for an alert, of the alert's subject."""
     data = event["m3terEvent"]["eventData"]
     told = data.get("newDto") or data["oldDto"]
     return str(told.get("subjectId") or told["id"])
 
 
 def _types(destinations: Sequence[Destination]) -> set[str]:
-    """The types of facts that any of them may want to be told of."""
+    """The types of facts that any of these destinations may want."""
 
     def is_wanted(name: str) -> bool:
         return any(wants(destination.event_types, name) for destination in destinations)

@@ -1,5 +1,5 @@
-"""Destinations as the process that sends knows them, written by the commands that change webhooks, in their
-transactions; and how whoever waits for something to do is told.
+"""Destinations as the sending process knows them, written by the commands that change webhooks, in their transactions;
+and the notification of processes that wait for work.
 """
 
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 
 from events.resources.webhooks import Webhook
 
-#: Notified when a destination, or something that is to be sent, has changed.
+#: Channel for changes of destinations and new deliveries.
 CHANNEL = "store_webhooks"
-#: Of one organization: each may be sent everything, and each has a queue.
+#: Most destinations of an organization: each may receive every event, and each has a queue.
 DESTINATIONS_MAX = 50
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1 || ' ' || $2, 0))"
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
-#: A destination is sent what happens after it was first known here, or was switched on last.
+#: A destination receives events after its creation, or after it was last switched on.
 _PUT = """
 INSERT INTO store.webhook_destinations AS held (organization, webhook_id, url, active, event_types, since)
 VALUES ($1, $2, $3, $4, $5, (SELECT coalesce(max(position), 0) FROM store.events WHERE organization = $1))
@@ -34,7 +34,7 @@ WHERE organization = $1 AND active ORDER BY webhook_id
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An active one. `since`: events behind this position are sent."""
+    """An active destination. `since`: events behind this position are sent."""
 
     id: str
     event_types: tuple[str, ...] | None
@@ -42,19 +42,21 @@ class Destination:
 
 
 async def lock_queue(connection: Any, organization: str, webhook: str) -> None:
-    """Until the end of the transaction nobody else adds to the destination's queue, or ends what is in it."""
+    """Until the end of the transaction, keep others from adding to the destination's queue or ending deliveries in
+    it.
+    """
     await connection.execute(_LOCK, organization, webhook)
 
 
 async def put_destination(connection: Any, organization: str, id: str, body: Webhook) -> None:
-    """From this transaction's commit on it is so."""
+    """Store the destination with this transaction's commit."""
     event_types = None if body.event_types is None else list(body.event_types)
     await connection.execute(_PUT, organization, id, body.url, body.is_active, event_types)
     await tell(connection)
 
 
 async def drop_destination(connection: Any, organization: str, id: str) -> None:
-    """Nothing more is sent there, and nothing is known of it."""
+    """Delete the destination; nothing more is sent to it."""
     await lock_queue(connection, organization, id)
     for statement in _DROP:
         await connection.execute(statement, organization, id)
@@ -62,12 +64,12 @@ async def drop_destination(connection: Any, organization: str, id: str) -> None:
 
 
 async def count_destinations(connection: Any, organization: str) -> int:
-    """How many the organization has."""
+    """The number of the organization's destinations."""
     return int(await connection.fetchval(_COUNT, organization))
 
 
 async def active_destinations(connection: Any, organization: str) -> list[Destination]:
-    """Those to which something may be sent."""
+    """The destinations to which deliveries may be sent."""
     return [
         Destination(row["webhook_id"], None if row["event_types"] is None else tuple(row["event_types"]), row["since"])
         for row in await connection.fetch(_OF, organization)
@@ -75,5 +77,5 @@ async def active_destinations(connection: Any, organization: str) -> list[Destin
 
 
 async def tell(connection: Any) -> None:
-    """Whoever waits for something to do looks after the commit."""
+    """Notify processes that wait for work; they look after the commit."""
     await connection.execute(_NOTIFY)
