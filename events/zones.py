@@ -22,9 +22,7 @@ _MOST_HOURS = 100_000
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Every name of the database, older names included, without `localtime`, `posixrules` and `right/...`, which are
-    files.
-    """
+    """Every name of the database, older ones included, without the files `localtime`, `posixrules` and `right/...`."""
     return frozenset(_DATABASE.joinpath("zones").read_text().split("\n")) - _NO_ZONE
 
 

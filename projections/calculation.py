@@ -1,4 +1,4 @@
-"""The formula of a compound aggregation: read strictly, worked out exactly (rules 3.20).
+"""The formula of a compound aggregation: parsed strictly, evaluated exactly (rules 3.20).
 
 sum     = product { ("+" | "-") product }
 product = signed { ("*" | "/") signed }
@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from projections.tokens import Function, Tokens
 
-#: A value beyond this has no meaning as a quantity: 36 digits are more than any product of two sums of usage has.
+#: Largest value that makes sense as a quantity: 36 digits are more than any product of two sums of usage has.
 VALUE_MAX = 10**36
 
 _TOKEN = re.compile(
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>[-+*/(),]))"
 )
 _REFERENCE = "aggregation."
-#: What a code must look like to be named in a formula.
+#: The form of a code that a formula can name.
 REFERABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "+": operator.add,
@@ -34,7 +34,7 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
-#: By the names that m3ter gives them.
+#: By m3ter's names.
 FUNCTIONS: dict[str, Function[Fraction]] = {
     "Math.max": Function(2, None, max),
     "Math.min": Function(2, None, min),
@@ -49,7 +49,7 @@ _Node = Callable[[Values], Fraction]
 
 
 class CalculationError(ValueError):
-    """The text is no formula; the message says where and why."""
+    """The text is not a formula; the message says where and why."""
 
 
 class UndefinedError(ArithmeticError):
@@ -58,13 +58,13 @@ class UndefinedError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calculation:
-    """A formula that was read. `codes` are those of the aggregations that it names, as they first stand in it."""
+    """A parsed formula. `codes` are those of its aggregations, in order of their first use."""
 
     codes: tuple[str, ...]
     _root: _Node
 
     def value(self, values: Values) -> Fraction:
-        """Its value for the values of these aggregations, by code. Raises: UndefinedError."""
+        """The formula's value for the values of its aggregations, by code. Raises: UndefinedError."""
         try:
             result = self._root(values)
         except ZeroDivisionError:
@@ -76,7 +76,7 @@ class Calculation:
 
 @lru_cache(maxsize=4096)
 def calculation_of(text: str) -> Calculation:
-    """The formula that a text spells. Raises: CalculationError."""
+    """The formula in a text. Raises: CalculationError."""
     reader = _Reader(text)
     root = reader.sum(0)
     reader.end()
@@ -86,7 +86,7 @@ def calculation_of(text: str) -> Calculation:
 
 
 class _Reader(Tokens):
-    """Reads the grammar above from left to right, each rule a method of its name."""
+    """Parses the grammar above from left to right, each rule in a method of its name."""
 
     refusal, operands = CalculationError, "numbers and aggregations"
 

@@ -1,5 +1,5 @@
-"""What types of charges and of bill lines there are. Whatever is particular about one, but how it is computed and
-worded, stands in its row.
+"""The types of charges and of bill lines. Each row has everything particular about a type, except how its amount is
+computed and worded.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from events.resources.organization import CreditKind
 
 _IN = "docs/rules.md"
 NOT_DERIVED = "A line of this type is not derived from usage or terms."
-#: The rule of a COMMITMENT_FEE line that is a minimum's.
+#: The rule for a COMMITMENT_FEE line of a minimum.
 TRUE_UP = (
     "What the commitment period owes less what counted toward it, at least 0, restated when more counts"
     f" ({_IN} 6.7 and 8.6)."
@@ -17,11 +17,11 @@ TRUE_UP = (
 
 
 class LineRow(NamedTuple):
-    """A type of bill line. Its rule is told by explanations: a sentence, with the numbers of the law book."""
+    """A type of bill line. Explanations quote its rule: a sentence, with the rule's numbers."""
 
     type: LineType
     rule: str
-    #: Its quantity counts something; that of the others is 0, or 1.
+    #: Whether its quantity is a count; the quantity of other lines is 0 or 1.
     counted: bool = False
     #: What it is paid out of: a draw on a commitment, or on a balance. None: it is no draw.
     draws_on: CreditKind | None = None
@@ -163,15 +163,15 @@ class ChargeRow(NamedTuple):
     rides: bool = False
     #: It reduces other charges, and draws nothing (rules 3.16).
     credit: bool = False
-    #: It was put on the account by a command; no account plan stands behind it.
+    #: Whether a command put it on the account; no account plan stands behind it.
     one_off: bool = False
-    #: Balances may pay for it, though commitments do not.
+    #: Whether balances may pay for it, even though commitments do not.
     of_balances: bool = False
-    #: What is left over of it as a credit is paid out; a credit that is not never takes its scope below zero.
+    #: Whether the remainder of a credit is paid out; other credits never make the sum of their scope negative.
     payable: bool = False
 
 
-#: Those that draw are in the order of rules 4.2.
+#: Types of charges that draw are in the order of rules 4.2.
 CHARGES: dict[ChargeType, ChargeRow] = {
     row.type: row
     for row in (

@@ -82,9 +82,7 @@ class Positions(FactModel):
 
 
 class BillFact(Fact):
-    """A fact about one bill. It stands in stream `bills-<root account>`, and the stream's version counts all of
-    them.
-    """
+    """A fact about one bill, in stream `bills-<root account>`; the stream's version counts all these facts."""
 
     bill_id: str
     account_id: str

@@ -1,6 +1,4 @@
-"""Facts about the catalog and the other resources that apply to a whole organization; they stand in
-`billing.catalog`.
-"""
+"""Facts about the catalog and the other resources of a whole organization; they stand in `billing.catalog`."""
 
 from typing import ClassVar
 

@@ -62,7 +62,7 @@ class OrganizationConfigured(ResourceUpdated[OrganizationConfig]):
 
 
 class AccountCreated(ResourceCreated[Account]):
-    """Root, partition and zone are decided here for life. Since version 2, an account created by usage has no
+    """Root, partition and zone are decided here for life. Since version 2, usage makes accounts without
     `emailAddress`.
     """
 

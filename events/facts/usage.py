@@ -47,9 +47,7 @@ class UsageRated(Fact):
 
 
 class RecordMark(FactModel):
-    """How a position remembers a record: its offset, its LogAppendTime in ms, and 8 bytes of its hash in
-    hexadecimal.
-    """
+    """How a position remembers a record: its offset, its LogAppendTime in ms, 8 bytes of its hash in hexadecimal."""
 
     offset: int = Field(ge=0)
     ms: int

@@ -109,9 +109,7 @@ class UsageFilter(Model):
 
 
 class Contract(Resource):
-    """An agreement with an account; a commitment with a contract pays only for account plans under the same
-    contract.
-    """
+    """An agreement with an account; a commitment with a contract pays only for account plans under that contract."""
 
     references: ClassVar[dict[str, str]] = {"accountId": "account"}
 

@@ -111,8 +111,8 @@ class Commitment(Resource):
 
     @property
     def unscheduled(self) -> Decimal:
-        """The outstanding amount less the amounts in `feeDates`: negative if the fees bill more; 0 without a schedule
-        of fees.
+        """The outstanding amount less the amounts in `feeDates`: negative if these bill more; 0 without a fee
+        schedule.
         """
         return self.outstanding - sum(fee.amount for fee in self.fee_dates) if self.fee_dates else Decimal(0)
 

@@ -70,7 +70,7 @@ def height_of(event_name: str, value: Decimal | int) -> int:
 
 
 def percentage(part: Decimal, whole: Decimal) -> int:
-    """The height of this many percent."""
+    """The height of `part` as a percentage of `whole`."""
     (part_over, part_under), (whole_over, whole_under) = part.as_integer_ratio(), whole.as_integer_ratio()
     return int(part_over * whole_under * 100 * PARTS // (part_under * whole_over))
 

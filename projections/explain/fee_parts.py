@@ -20,7 +20,7 @@ _FEES = {
 
 
 def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[Part]:
-    """Every fee of the line's service period that is due."""
+    """Every due fee of the line's service period."""
     for fee in prepayment.fees_due(settlement.through):
         if fee.start == key.start:
             yield _fee(prepayment, fee)
@@ -51,7 +51,7 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
 
 
 def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
-    """What the commitment period owes, what counted, and what is left of it: it may be 0, and the part says why."""
+    """The amount a commitment period owes, the amount counted, and the rest, which may be 0; the part then says why."""
     index = next(index for index, period in enumerate(minimum.periods) if period.start == key.start)
     period, state = minimum.periods[index], settlement.minimum_periods[minimum.id][index]
     counted = [part for part in _counted(settlement, minimum) if part.number == index]

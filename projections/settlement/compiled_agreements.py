@@ -32,7 +32,7 @@ from projections.settlement.payments import paid_in
 #: The types of charges that are drawn or counted if `lineItemTypes` is empty.
 OF_COMMITMENTS: frozenset[ChargeType] = frozenset(get_args(DrawableType))
 OF_BALANCES: frozenset[ChargeType] = OF_COMMITMENTS | {row.type for row in CHARGES.values() if row.of_balances}
-#: As the products of an agreement.
+#: The products of an agreement that is for every product.
 _EVERY_PRODUCT: frozenset[str] = frozenset()
 
 
@@ -78,22 +78,22 @@ def compile_balances(
 
 
 def _named(given: Sequence[str] | None, every: frozenset[str]) -> frozenset[str]:
-    """What `productIds` or `lineItemTypes` names; `every` one, in a set that many share, where it names none."""
+    """The members of `productIds` or `lineItemTypes`; if empty, `every`, which many agreements share."""
     return frozenset(given) if given else every
 
 
 def _cap(body: Commitment | Balance, rounding: Rounding) -> int | None:
-    """The most that rolls over, in minor units; None: all that may."""
+    """The most that rolls over, in minor units; None: no limit."""
     return None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount))
 
 
 def _surcharge(body: Commitment | Balance) -> Decimal:
-    """Percent on overage under its terms."""
+    """The surcharge, in percent of overage under its terms."""
     return body.overage_surcharge_percent or Decimal(0)
 
 
 def _order(entity: CommitmentEntity | BalanceEntity, start: date, end: date, priority: int | None) -> Precedence:
-    """Its place among others of its kind (rules 4.4)."""
+    """Its sort key among agreements of its kind (rules 4.4)."""
     return Precedence(
         without_priority=priority is None,
         priority=priority or 0,

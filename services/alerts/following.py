@@ -1,4 +1,4 @@
-"""Follows the event store for rules about events, in the API's process: what a rule waits for becomes a fact.
+"""Follows the event store for rules about events, in the API's process: each match becomes a fact.
 
 Why once: the alert's id follows from the rule and the event's position, and its stream has one version. Why none is
 lost: how far an organization's events were looked at moves in the transaction that appends the last of what was found.
@@ -44,28 +44,28 @@ PASSED_OVER = WAITS.labels("event_passed_over")
 NAMED = 10
 #: Whoever may have rules, for a process that has just begun.
 WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
-#: $2 names of what rules wait for: of the active ones.
+#: $2 names that rules wait for: those of the active rules.
 _RULES = f"{OF_ORGANIZATION} AND {is_rule_waiting_for('e', '$2')} ORDER BY e.position"
-#: The names among these that any of them waits for, and the position of the last fact about the one that has not
-#: changed for longest.
+#: The names among these that any rule waits for, and the position of the last fact about the rule that has not changed
+#: for longest.
 _NAMES = f"""
 SELECT e.body->>'eventName' AS name, min(e.folded) AS since FROM store.entities e
 WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
 """
-#: All that rules may wait for but levels, which the projector looks at; and those of them that are events.
+#: All names that rules may wait for, except levels, which the projector checks; and those of them that are events.
 _EVENTS = (*FACTS_OF, *NAMES)
 _FOLLOWED = (*_EVENTS, *OF_WINDOWS)
 _FOLLOWING = Following("alert_positions", f"stream, version, {COLUMNS}")
 
 
 class EventFollower:
-    """`shown`: a resource as the wire shows it, which is what conditions are about."""
+    """Follows events. `shown`: a resource as the wire shows it, which conditions read."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations], shown: Shown) -> None:
         self._postgres, self._generations, self._shown = postgres, generations, shown
 
     async def waited_for(self, organization: str) -> frozenset[str]:
-        """What the organization's active rules wait for, of those that are looked at beside requests."""
+        """The names that the organization's active rules wait for, among those checked beside requests."""
         async with self._postgres.of(organization).connection() as connection:
             return frozenset(row["name"] for row in await connection.fetch(_NAMES, organization, list(_FOLLOWED)))
 
@@ -142,7 +142,7 @@ class EventFollower:
 
 
 def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
-    """Beside what it follows from, if that is an account's."""
+    """The alert's place in the log: beside its event, if that is an account's."""
     account = accounts.get(cause.account or "") if isinstance(fact, AccountNotified) else None
     owner = account if isinstance(account, AccountEntity) else None
     return NewEvent(
@@ -159,7 +159,7 @@ def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[s
 
 
 async def active_rules(connection: Any, organization: str, names: Collection[str]) -> list[Rule]:
-    """The active rules that wait for one of these."""
+    """The active rules that wait for one of these names."""
     return [entity_of(row) for row in await connection.fetch(_RULES, organization, list(names))] if names else []
 
 

@@ -1,11 +1,11 @@
-"""Rows of the table: what is sold, how it is counted, and what it costs."""
+"""Rows of the table: products, meters, aggregations and prices."""
 
 from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.counters import Counter, CounterPricing
 from services.commands import filters as f
 from services.commands.kind import BEGINS, InnerList, InStories, Kind, WhenNamed
 
-#: Each behind what it refers to, as a story makes them; a plan may be of an account all the same.
+#: Each after the kinds it refers to, in the order in which a story creates them; a plan may still name an account.
 CATALOG_KINDS = (
     Kind("product", Product, (f.IDS, f.CODES), page_size_max=200, in_stories=InStories(made_when_named=WhenNamed())),
     Kind("meter", Meter, (f.IDS, f.CODES, f.one_of("productId"))),

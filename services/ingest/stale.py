@@ -1,4 +1,4 @@
-"""What facts of the catalog concern: all usage of an organization, some accounts, or no usage at all."""
+"""The reach of catalog facts: all usage of an organization, some accounts, or no usage at all."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,9 @@ OF_RULES: tuple[type[Fact], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Whose charges, codes or meters facts of the catalog may have changed: all of these organizations, and of the
-    others these accounts, by id."""
+    """The usage whose charges, codes or meters catalog facts may have changed: all usage of these organizations, and of
+    these accounts, by id, in other organizations.
+    """
 
     organizations: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()

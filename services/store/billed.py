@@ -1,4 +1,4 @@
-"""Bills as the event store itself has them: which of those that stand name a resource, and up to which date they are
+"""Bills in the event store itself: the valid ones that refer to a resource, and the date up to which bills are
 locked.
 """
 
@@ -26,7 +26,7 @@ ORDER BY position
 
 
 async def bills_with(connection: Any, organization: str, root_id: str, id: str) -> Billed:
-    """The bills of a root that have this id in them, without voided ones."""
+    """The bills of a root that contain this id, without voided ones."""
     billed, generations = Billed(), await load_generations(connection)
     for row in await connection.fetch(_BILLS, organization, bills_of(root_id), id):
         billed.evolve(envelope_of(row, generations.commands).data)
@@ -34,7 +34,7 @@ async def bills_with(connection: Any, organization: str, root_id: str, id: str) 
 
 
 async def read_lock_date(connection: Any, organization: str) -> date | None:
-    """As of the last command; None if none is set."""
+    """The lock date as of the last command; None if there is none."""
     config = await get(connection, organization, "billConfig", KINDS["billConfig"].single_id(organization))
     locked_to: date | None = None if config is None else config.body.bill_lock_date
     return locked_to

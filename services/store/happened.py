@@ -1,4 +1,4 @@
-"""What happened to resources, newest first: which events of the store, and each with the resource before and after."""
+"""The history of resources, newest first: events of the store, each with the resource before and after it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from services.store.rows import COLUMNS, envelope_of
 from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
-#: $1 organization, $2 types, $3 for each whether only first or only later ones count, $4 position, $5 how many.
+#: $1 organization, $2 types, $3 for each type whether only first or only later events count, $4 position, $5 limit.
 _ASKED = "unnest($2::text[], $3::boolean[]) AS asked (type, first)"
 _COUNTS = "(asked.first IS NULL OR asked.first = (e.version = 1))"
 _OF_TYPES = of_each_type(_ASKED, f"e.position < $4 AND {_COUNTS}{{place}}", "DESC", "$5")
@@ -37,7 +37,7 @@ _POSITION_BITS, _TAG_BITS = 62, 60
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event, with the resource before and after it; None: it was not there yet, or no more."""
+    """An event, with the resource before and after it; None: it did not exist."""
 
     id: str
     envelope: Envelope
@@ -47,21 +47,22 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class EventsAsked:
-    """Which events: those of these names, perhaps of one account or resource, before a position."""
+    """A query for events: with these names, optionally of one account or resource, before a position."""
 
     happenings: Sequence[Happening]
     account: str | None
     resource: str | None
     before: int | None
     most: int
-    #: What the events, rows `e`, have to fulfil besides.
+    #: A further condition on the events, rows `e`.
     conditions: Sequence[Condition] = ()
 
 
 def event_id_of(organization: str, stream: str, version: int, position: int) -> str:
-    """The id by which an event is asked for: its position, so that it is found, and a tag, so that nobody guesses it.
+    """The public id of an event: its position, to find it, and a tag, so that nobody can guess it.
 
-    A UUID of version 8. It stays what it is when the store is filled again from the log, whose positions it keeps.
+    A UUID of version 8. It stays the same when the store is filled again from the log, because the log keeps the
+    positions.
     """
     tag = uuid5(NAMESPACE, f"event/{organization}/{stream}/{version}").int >> (128 - _TAG_BITS)
     high = (tag >> 12) << 16 | 8 << 12 | tag & 0xFFF
@@ -69,7 +70,7 @@ def event_id_of(organization: str, stream: str, version: int, position: int) -> 
 
 
 def position_in(id: str) -> int | None:
-    """The position that an id names; None for what is no id of an event."""
+    """The position in an id; None if it is not an event's id."""
     try:
         number = UUID(id).int
     except ValueError:
@@ -78,7 +79,7 @@ def position_in(id: str) -> int | None:
 
 
 async def positions_of(connection: Any, organization: str, question: EventsAsked) -> list[int]:
-    """Positions of the events that are asked for, newest first."""
+    """Positions of the events that match, newest first."""
     types = (
         [happening.fact_type for happening in question.happenings],
         [happening.first for happening in question.happenings],
@@ -98,14 +99,14 @@ async def positions_of(connection: Any, organization: str, question: EventsAsked
 
 
 def _streams(organization: str, resource: str) -> list[str]:
-    """Every stream that the resource of this id may have; the configuration has the organization's id."""
+    """Every stream that a resource with this id may have; the configuration has the organization's id."""
     own = [CONFIG] if resource == organization else []
     return [*own, *(stream_of_resource(kind, resource) for kind in KINDS)]
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that happened to some resources up to the events at `wanted`, oldest first."""
+    """The history of some resources up to the events at `wanted`, oldest first."""
 
     organization: str
     rows: Sequence[Mapping[str, Any]]
@@ -113,7 +114,7 @@ class History:
 
 
 async def read_history(connection: Any, organization: str, positions: Sequence[int]) -> History:
-    """What led to the events at these positions; what happened to no resource is left out."""
+    """The history up to the events at these positions, without events that are not about a resource."""
     rows = await connection.fetch(_AT, organization, list(positions))
     types = {happening.fact_type for happening in HAPPENINGS}
     wanted = frozenset(row["position"] for row in rows if row["type"] in types)
@@ -126,7 +127,7 @@ async def read_history(connection: Any, organization: str, positions: Sequence[i
 
 
 def happened(history: History, generation: str) -> list[Happened]:
-    """The events, newest first; each resource as it was before and after, by the one fold of resources."""
+    """The events, newest first; each with its resource before and after, by the one fold of resources."""
     resources, events = Resources(history.organization), []
     for row in history.rows:
         envelope = envelope_of(row, generation)
@@ -140,7 +141,7 @@ def happened(history: History, generation: str) -> list[Happened]:
 
 
 def resource_of(resources: Resources, fact: ResourceFact) -> Entity[Any] | None:
-    """What a fact is about, as it is held; None: it is not there."""
+    """The resource that a fact is about; None: it does not exist."""
     if isinstance(fact, OrganizationConfigured):
         return resources.config
     kind = kind_of(fact)

@@ -1,6 +1,6 @@
-"""The command side's view: what exists now, as rows of `store.entities`.
+"""The command side's view: the resources that exist now, as rows of `store.entities`.
 
-A row is written from the evolved `Resources` in the transaction of its events; it is never computed in a second way.
+A row is written from the evolved `Resources` in the transaction of its events; there is no second way to compute it.
 """
 
 import json
@@ -23,13 +23,13 @@ COLUMNS = (
     "e.kind, e.id, e.version, e.body, e.extra, e.root_id, e.partition, e.timezone,"
     " e.position, e.folded, e.created, e.modified, e.created_by, e.modified_by"
 )
-#: By the names of `projections.resources.Entity`, which are the columns'.
+#: Attributes of `projections.resources.Entity`, which are also the columns' names.
 _DECIDED = ("root_id", "partition", "timezone")
 _STAMPS = ("position", "folded", "created", "modified", "created_by", "modified_by")
-#: Rows for `entity_of`, of organization $1, and those of kind $2 among them: `AND` goes on.
+#: Rows for `entity_of`, of organization $1 and kind $2; callers append `AND` conditions.
 OF_ORGANIZATION = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1"
 OF_KIND = f"{OF_ORGANIZATION} AND e.kind = $2"
-#: The one of that kind whose id is $3.
+#: The row of that kind with id $3.
 ONE_OF_KIND = "e.organization = $1 AND e.kind = $2 AND e.id = $3"
 _GET = f"SELECT {COLUMNS} FROM store.entities e WHERE {ONE_OF_KIND}"
 _GET_IDS = f"{OF_ORGANIZATION} AND e.id = ANY($2)"
@@ -49,7 +49,7 @@ SELECT {COLUMNS}, (
 ) AS clock
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
-#: Two arrays in one row, for a thousand rows cost more to be read than to be found.
+#: Two arrays in one row, because reading a thousand rows costs more than finding them.
 _PARTITIONS = f"""
 SELECT array_agg(e.body->>'code') AS codes, array_agg(e.partition) AS partitions FROM store.entities e
 WHERE e.organization = $1 AND e.kind = 'account' AND {has_code("e", "'account'", "$2")}
@@ -58,7 +58,7 @@ _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND 
 
 
 def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
-    """The resource that a row holds. Raises: NewerResourceError."""
+    """The resource in a row. Raises: NewerResourceError."""
     kind = KINDS.get(row["kind"])
     if kind is None:
         raise NewerResourceError(kind=row["kind"], id=row["id"], why="nothing of this kind is known to it")
@@ -77,7 +77,7 @@ def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: datetime | None) -> Resources:
-    """What the rows hold of an organization, whose test clock stands there."""
+    """The resources in an organization's rows, with its test clock."""
     listed = list(rows)
     config = next((_config_of(row) for row in listed if row["kind"] == CONFIG), None)
     resources = Resources(organization, config, clock)
@@ -86,7 +86,7 @@ def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: da
 
 
 def put_rows(resources: Resources, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Hold the resources that these rows hold, too."""
+    """Add the resources in these rows."""
     for row in rows:
         resources.put(entity_of(row))
 
@@ -114,13 +114,13 @@ async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> lis
 
 
 async def roots_of(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, str]:
-    """The root accounts of what belongs to accounts, by the ids of what does; without those that are not there."""
+    """The root accounts of these ids' resources, by id, without missing ones."""
     rows = await connection.fetch(_ROOTS, organization, list(ids)) if ids else []
     return {row["id"]: row["root_id"] for row in rows}
 
 
 async def partitions_of(connection: Any, organization: str, codes: Sequence[str]) -> dict[str, int]:
-    """Where the usage of accounts goes, by code; without those that are not there."""
+    """The partitions of accounts, by code, without missing ones."""
     row = await connection.fetchrow(_PARTITIONS, organization, codes)
     return dict(zip(row["codes"] or (), row["partitions"] or (), strict=True))
 
@@ -132,7 +132,7 @@ async def store_config(connection: Any, resources: Resources) -> None:
 
 
 async def store_entity(connection: Any, resources: Resources, kind: Kind, id: str) -> None:
-    """Write the row of one resource, or delete it, as the evolved resources say."""
+    """Write or delete the row of one resource, to agree with the evolved resources."""
     entity = kind.held(resources).get(id)
     if entity is None:
         await connection.execute(_DELETE, resources.organization, kind.name, id)

@@ -1,4 +1,4 @@
-"""Follows the event store, in the API's process: what a destination wants becomes a delivery in its queue.
+"""Follows the event store, in the API's process: an event that a destination wants becomes a delivery in its queue.
 
 Why none is lost: how far an organization's events were looked at moves in the transaction that makes the last of their
 deliveries. Why none is made twice: it moves only from where it was when they were read, and a delivery's id follows
@@ -61,11 +61,13 @@ class Announcer:
         self._documents, self._encode = documents, encode
         self._happened, self._changed = asyncio.Event(), asyncio.Event()
         self._announcing = SideBySide("webhooks_not_announced", ORGANIZATIONS_AT_ONCE, self._announce)
-        #: Who has destinations, and up to where the store was looked at.
+        #: The organizations with destinations, and the position up to which the store was checked.
         self._whose, self._looked = set[str](), 0
 
     async def run(self) -> None:
-        """Until cancelled; what passes by itself is waited out. While nobody has a destination, nothing is asked."""
+        """Run until cancelled; temporary failures are waited out. While there are no destinations, nothing is
+        queried.
+        """
         async with asyncio.TaskGroup() as group:
             channels = {STORE: self._happened, CHANNEL: self._changed}
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
@@ -84,7 +86,7 @@ class Announcer:
                 await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self) -> None:
-        """See to all in whose organization something has happened since the last time."""
+        """Process all organizations with new events."""
         has_changed = self._changed.is_set()
         self._changed.clear()
         self._happened.clear()
@@ -107,8 +109,9 @@ class Announcer:
         return await self.announce(organization, self._looked)
 
     async def announce(self, organization: str, until: int) -> bool:
-        """Make deliveries of some of the organization's events up to a position, from where it was left; returns
-        whether there are more. Raises: what passes."""
+        """Make deliveries of some of the organization's events up to a position, from the last stop; returns whether
+        there are more. Raises: temporary failures.
+        """
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             destinations = await active_destinations(connection, organization)
@@ -184,7 +187,7 @@ class Announcer:
 
 
 def _types(destinations: Sequence[Destination]) -> set[str]:
-    """The types of facts that any of them may want to be told of."""
+    """The types of facts that any of these destinations may want."""
 
     def is_wanted(name: str) -> bool:
         return any(wants(destination.event_types, name) for destination in destinations)

@@ -1,4 +1,4 @@
-"""`trueup webhooks`: sends what happened to those who asked to be told, until Ctrl-C."""
+"""`trueup webhooks`: sends events to webhook destinations, until Ctrl-C."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Destinations as the process that sends knows them, written by the commands that change webhooks, in their
-transactions; and how whoever waits for something to do is told.
+"""Destinations as the sending process knows them, written by the commands that change webhooks, in their transactions;
+and the notification of processes that wait for work.
 """
 
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 
 from events.resources.webhooks import Webhook
 
-#: Notified when a destination, or something that is to be sent, has changed.
+#: Channel for changes of destinations and new deliveries.
 CHANNEL = "store_webhooks"
-#: Of one organization: each may be sent everything, and each has a queue.
+#: Most destinations of an organization: each may receive every event, and each has a queue.
 DESTINATIONS_MAX = 50
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhook ' || $1 || ' ' || $2, 0))"
 _LOCK_ALL = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1, 0))"
@@ -40,7 +40,7 @@ WHERE organization = $1 AND active ORDER BY webhook_id
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An active one. `since`: events behind this position are sent."""
+    """An active destination. `since`: events behind this position are sent."""
 
     id: str
     event_types: tuple[str, ...] | None
@@ -88,12 +88,12 @@ async def drop_destination(connection: Any, organization: str, id: str) -> None:
 
 
 async def count_destinations(connection: Any, organization: str) -> int:
-    """How many the organization has."""
+    """The number of the organization's destinations."""
     return int(await connection.fetchval(_COUNT, organization))
 
 
 async def active_destinations(connection: Any, organization: str) -> list[Destination]:
-    """Those to which something may be sent."""
+    """The destinations to which deliveries may be sent."""
     return [
         Destination(row["webhook_id"], None if row["event_types"] is None else tuple(row["event_types"]), row["since"])
         for row in await connection.fetch(_OF, organization)
@@ -101,5 +101,5 @@ async def active_destinations(connection: Any, organization: str) -> list[Destin
 
 
 async def tell(connection: Any) -> None:
-    """Whoever waits for something to do looks after the commit."""
+    """Notify processes that wait for work; they look after the commit."""
     await connection.execute(_NOTIFY)

@@ -1,7 +1,7 @@
-"""Secrets of webhooks: kept, replaced, ended, forgotten.
+"""Secrets of webhooks: stored, replaced, ended, deleted.
 
-No fact has a secret: the log is for ever, and a secret is to be gone once it is replaced. Requests may write one and
-can never read one again: Postgres gives role API no right to the column.
+No fact has a secret: the log is for ever, and a replaced secret must be deleted. Requests may write a secret but never
+read one: Postgres gives role API no right to the column.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _CURRENT = """
 SELECT secret_id, digest FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND ends_at IS NULL
 """
-#: The one that is replaced ends after $3, those that were replaced before it at once: two are good at a time.
+#: The replaced secret ends after $3, and those replaced before it at once: two are valid at a time.
 _END = """
 UPDATE store.webhook_secrets SET ends_at = clock_timestamp() + $3
 WHERE organization = $1 AND webhook_id = $2 AND ends_at IS NULL
@@ -42,7 +42,7 @@ _REMOVE = """
 DELETE FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND secret_id = $3 AND ends_at IS NOT NULL
 """
-#: What signs, the newest first.
+#: The signing secrets, newest first.
 _GOOD = """
 SELECT secret, sealed FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND (ends_at IS NULL OR ends_at > clock_timestamp())
@@ -57,7 +57,7 @@ WHERE sealed AND (ends_at IS NULL OR ends_at > clock_timestamp()) ORDER BY made_
 
 @dataclass(frozen=True, slots=True)
 class KeptSecret:
-    """A secret without its value. `ends`: when it ceases to sign; None: it is the one that holds."""
+    """A secret without its value. `ends`: when it ceases to sign; None: it is the current one."""
 
     id: str
     made: datetime
@@ -68,7 +68,9 @@ class KeptSecret:
 async def replace_secret(
     connection: Any, organization: str, webhook: str, secret: str, sealer: Sealer, actor: str, overlap: timedelta
 ) -> KeptSecret | None:
-    """The secret signs from now on; the one before it does, too, for as long as `overlap`. None: it is that one."""
+    """Let this secret sign from now on, and the one before it for as long as `overlap`. None: it is already the current
+    one.
+    """
     current = await connection.fetchrow(_CURRENT, organization, webhook)
     digest = digest_of(secret)
     if current is not None and bytes(current["digest"]) == digest:
@@ -81,12 +83,12 @@ async def replace_secret(
 
 
 async def list_secrets(connection: Any, organization: str, webhook: str) -> list[KeptSecret]:
-    """Those that sign, the newest first."""
+    """The signing secrets, newest first."""
     return [_kept(row) for row in await connection.fetch(_LIST, organization, webhook)]
 
 
 async def end_secret(connection: Any, organization: str, webhook: str, id: str) -> KeptSecret:
-    """One that was replaced ceases to sign now. Raises: UnknownResource, InvalidField for the one that holds."""
+    """End a replaced secret now. Raises: UnknownResource, InvalidField for the current one."""
     secret = next((kept for kept in await list_secrets(connection, organization, webhook) if kept.id == id), None)
     if secret is None:
         raise UnknownResource(kind="secret", id=id)
@@ -97,7 +99,7 @@ async def end_secret(connection: Any, organization: str, webhook: str, id: str) 
 
 
 async def good_secrets(connection: Any, organization: str, webhook: str, sealer: Sealer) -> list[str]:
-    """The secrets themselves, the newest first. Raises: CannotOpenError."""
+    """The values of the valid secrets, newest first. Raises: CannotOpenError."""
     rows = await connection.fetch(_GOOD, organization, webhook)
     return [sealer.opened(bytes(row["secret"]), row["sealed"]) for row in rows]
 

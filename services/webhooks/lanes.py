@@ -1,8 +1,8 @@
-"""What sends webhooks: told by Postgres, and looking when something is to be tried again.
+"""The sender of webhooks: notified by Postgres, and looking again when a retry is due.
 
-Each destination has a lane of its own, which takes a few deliveries at a time; so one that never answers holds up its
-own and no other's. Lanes claim what they send in Postgres (`claims.py`): several processes share the work, and what a
-killed one had taken is another's a moment later.
+Each destination has its own lane, which takes a few deliveries at a time, so a destination that never answers delays
+only itself. Lanes claim deliveries in Postgres (`claims.py`): several processes share the work, and claims of a killed
+process soon expire.
 """
 
 import asyncio
@@ -36,22 +36,22 @@ from services.webhooks.signing import headers_of
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-#: Attempts at once to one destination, and to one whose last attempt failed; and of the whole process.
+#: Attempts at once to one destination, to one whose last attempt failed, and of the whole process.
 AT_ONCE, AT_ONCE_FAILING, AT_ONCE_IN_ALL = 4, 1, 1_000
-#: A notification may be lost with its connection; looking this often bounds what that costs.
+#: A notification may be lost with its connection; looking this often bounds the delay.
 LOOK_SECONDS = 30.0
-#: What is told in this time is one look.
+#: Notifications within this time cause one look.
 GATHER_SECONDS = 0.02
-#: Attempts that are on their way when the process is asked to end have so long.
+#: How long running attempts may take when the process is asked to end.
 GRACE_SECONDS = 3.0
-#: A claim outlasts its attempt by so much: what has ended is said by then.
+#: A claim lasts this much longer than its attempt, so that the result is stored in time.
 LEASE_MARGIN = timedelta(seconds=5)
-#: How often old deliveries are given up or forgotten, and open ones counted.
+#: How often old deliveries are given up or deleted, and open ones counted.
 FORGET_SECONDS, COUNT_SECONDS = 3_600.0, 10.0
 
 
 class _Lane:
-    """What is sent to one destination."""
+    """The running work for one destination."""
 
     def __init__(self) -> None:
         self.poked = asyncio.Event()
@@ -59,7 +59,7 @@ class _Lane:
 
 
 class Webhooks:
-    """`run` until cancelled; several processes may. `kept`: for how long deliveries that ended are listed."""
+    """`run` until cancelled; several processes may. `kept`: how long ended deliveries are listed."""
 
     def __init__(self, postgres: Postgres, sender: Sender, rules: WebhookRules, kept: timedelta) -> None:
         self._postgres, self._sender, self._rules, self._kept = postgres, sender, rules, kept
@@ -73,7 +73,9 @@ class Webhooks:
         self._failed: BaseException | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; what is being sent then is ended first. Raises: what passes, and what does not."""
+        """Run until `stop` is set; running attempts are finished first. Raises: temporary failures, which the caller
+        retries, and bugs.
+        """
         ringing = asyncio.create_task(ring_when_told(self._postgres.url, Role.WEBHOOKS, {CHANNEL: self._woken}))
         try:
             while not stop.is_set() and self._failed is None:
@@ -91,7 +93,7 @@ class Webhooks:
             raise self._failed
 
     async def _finish(self) -> None:
-        """What is on its way has a moment: what is answered by then nobody has to send again."""
+        """Give running attempts a moment to finish: a delivery answered by then need not be sent again."""
         for lane in self._lanes.values():
             lane.width = 0
             lane.poked.set()
@@ -132,7 +134,7 @@ class Webhooks:
         self._woken.set()
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
-        """Send what is due to the destination, until nothing is."""
+        """Send the destination's due deliveries, until there are none."""
         attempts = set[asyncio.Task[None]]()
         try:
             while True:
@@ -193,7 +195,7 @@ class Webhooks:
         try:
             headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
             return await self._sender.attempt(claim.url, headers, body, claim.key[0])
-        except Exception as error:  # whatever a receiver makes of an attempt ends that attempt, and no other
+        except Exception as error:  # any failure through the receiver ends only this attempt
             log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
             return Outcome(None, f"the attempt broke off here: {type(error).__name__}")
 

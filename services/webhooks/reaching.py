@@ -1,8 +1,7 @@
-"""Connections to receivers: to the very address that was found fit, of whoever may be asked for it.
+"""Connections to receivers: to the very address that was checked, within the turns of the organization.
 
-A name is looked up once, here, and each address that it stands for is looked at; the connection goes to one of those
-that are fit, and TLS still asks for a certificate of the name. Whoever answers the next question about the name with
-another address changes nothing (`addresses.py`).
+A name is looked up once, here, and each of its addresses is checked. The connection goes to a permitted one, and TLS
+still requires a certificate of the name. A different answer to a later look-up changes nothing (`addresses.py`).
 """
 
 import asyncio
@@ -17,19 +16,20 @@ import httpcore
 from services.concurrency import Turns, first_of
 from services.webhooks.addresses import Network, permitted
 
-#: Names that are looked up at once, and how many of them for one organization. A look-up cannot be broken off: a name
-#: server that never answers takes a thread for as long as the system asks it, so nobody may take many.
+#: Most look-ups at once, and most for one organization. A look-up cannot be interrupted: a name server that never
+#: answers keeps a thread for as long as the system asks it, so no organization may hold many.
 LOOKUPS_AT_ONCE, SHARE = 64, 4
-#: How long a name may take to be found, once it is its turn; and until that comes.
+#: Most seconds of a look-up, and of the wait for its turn.
 LOOKUP_SECONDS, TURN_SECONDS = 5.0, 5.0
 #: Addresses of one name that are tried, one after the other.
 ADDRESSES_MAX = 4
-#: For which organization the task connects: httpcore, which has the connections made, carries it through nowhere else.
+#: The organization of the running task. A context variable, because httpcore passes no argument through to the
+#: connection.
 WHOSE: ContextVar[str] = ContextVar("WHOSE", default="")
 
 
 class _Lookup:
-    """One that is to be made, or is being made; `begun` is set when it is its turn."""
+    """A look-up, waiting or running; `begun` is set when its turn comes."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -37,7 +37,8 @@ class _Lookup:
 
 
 class Names:
-    """Looks up names, off the loop: organizations take turns, and each name is looked up once at a time for one.
+    """Looks up names, off the loop: organizations take turns, and concurrent look-ups of a name by one organization are
+    one.
 
     `within`: seconds until a turn comes.
     """
@@ -49,7 +50,7 @@ class Names:
         self._asked: dict[tuple[str, str, int], _Lookup] = {}
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """What the name stands for now. Raises: NoTurnError, httpcore.ConnectError, httpcore.ConnectTimeout."""
+        """The present addresses of the name. Raises: NoTurnError, httpcore.ConnectError, httpcore.ConnectTimeout."""
         lookup = self._lookup(WHOSE.get(), host, port)
         await first_of(self._within + LOOKUP_SECONDS, lookup.begun, futures=[lookup.found])
         try:
@@ -61,7 +62,7 @@ class Names:
             raise httpcore.ConnectError(f"{host} is not found") from None
 
     def _lookup(self, whose: str, host: str, port: int) -> _Lookup:
-        """The one that is under way, or a new one. Whoever asked for it may leave: it keeps its turn to its end."""
+        """The running look-up, or a new one. It finishes even if its caller leaves."""
         key = (whose, host, port)
         lookup = self._asked.get(key)
         if lookup is None:
@@ -78,10 +79,10 @@ class Names:
     def _ended(self, key: tuple[str, str, int], found: "asyncio.Task[list[str]]") -> None:
         del self._asked[key]
         if not found.cancelled():
-            found.exception()  # perhaps nobody is left whom it concerns
+            found.exception()  # all its callers may have left
 
     def close(self) -> None:
-        """Whoever still looks something up is not waited for."""
+        """Stop without waiting for running look-ups."""
         for lookup in self._asked.values():
             lookup.found.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -93,7 +94,7 @@ def _look_up(host: str, port: int) -> list[str]:
 
 
 class FitAddresses(httpcore.AsyncNetworkBackend):
-    """How httpcore connects: to addresses of the public internet, and of the networks that are allowed besides."""
+    """httpcore's way to connect: only to addresses of the public internet and of the allowed networks."""
 
     def __init__(self, names: Names, allowed: Sequence[Network]) -> None:
         self._names, self._allowed = names, allowed
@@ -107,7 +108,7 @@ class FitAddresses(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Raises: ForbiddenAddressError, NoTurnError, httpcore.ConnectError, httpcore.ConnectTimeout."""
+        """Connect. Raises: ForbiddenAddressError, NoTurnError, httpcore.ConnectError, httpcore.ConnectTimeout."""
         failed: Exception | None = None
         addresses = await self._names.addresses(host, port)
         for address in permitted(host, addresses, self._allowed)[:ADDRESSES_MAX]:

@@ -1,6 +1,6 @@
-"""Secrets at rest: as they are, or encrypted with a key that stands in a file of the operator's.
+"""Stored secrets: plain, or encrypted with a key in the operator's file.
 
-Whoever can read Postgres, or a backup of it, can sign as we do, unless there is such a key.
+Without such a key, anyone who can read Postgres, or a backup of it, can sign in our name.
 """
 
 import base64
@@ -16,7 +16,7 @@ class CannotOpenError(Worded, ExpectedFailure):
 
 
 class Sealer:
-    """Encrypts secrets with a key, or leaves them as they are where there is none."""
+    """Encrypts secrets with a key, or leaves them plain if there is none."""
 
     def __init__(self, key: str | None) -> None:
         self._fernet = None
@@ -28,7 +28,7 @@ class Sealer:
         return self._fernet is not None
 
     def sealed(self, secret: str) -> tuple[bytes, bool]:
-        """The secret as it is kept, and whether it is encrypted."""
+        """The stored form of a secret, and whether it is encrypted."""
         if self._fernet is None:
             return secret.encode(), False
         return self._fernet.encrypt(secret.encode()), True

@@ -21,7 +21,9 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BalanceAsked:
-    """Whose balance, as of when (None: today, with all that has arrived), as known when (None: now)."""
+    """A query for a balance: whose, as of which day (None: today, with all arrived usage), as known when (None:
+    now).
+    """
 
     organization: str
     commitment_id: str
@@ -78,7 +80,7 @@ def _day(entry: BurnDay, *, minimum: bool) -> Document:
 
 
 def _draws(settlement: Settlement, id: str) -> Iterator[Document]:
-    """By charge, in the order of drawing: what it drew slice by slice, and in which order it had to draw."""
+    """Draws by charge, in their order: the amount of each slice, and the order of funds for the charge."""
     by_charge: dict[Any, list[Draw]] = {}
     for draw in settlement.draws:
         if draw.agreement_id == id:
