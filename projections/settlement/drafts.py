@@ -1,4 +1,4 @@
-"""Bills and lines before they are issued: what they are, how a line reads, and memos among them."""
+"""Bills and lines before they are issued: their content, their wording, and memos among the lines."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 from events.facts.bills import BillingFrequency, BillLine, LineType
 from projections.calendar import Period, named_day
-from projections.line_types import DRAWS
+from projections.line_types import DRAWN_AS, DRAWS, LINES, RIDING
 from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
 from projections.rating.timelines import held_days
@@ -30,7 +30,7 @@ class DraftLine:
     quantity: Decimal
     units: Decimal
     wording: Mapping[str, Any]
-    #: Of a memo; other lines get theirs when the bill is issued.
+    #: The id of a memo's line; other lines get an id when the bill is issued.
     id: str | None = None
 
     @property
@@ -39,8 +39,9 @@ class DraftLine:
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:
-        """The line of an issued bill. Members without a value are left out: so one that older programs do not know
-        stands in the log only where it has a value."""
+        """The line of an issued bill. Members without a value are left out, so a member that older programs do not know
+        enters the log only with a value.
+        """
         words = {name: value for name, value in self.wording.items() if value is not None}
         return BillLine(
             id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **words
@@ -65,14 +66,16 @@ class DraftBill:
     lines: tuple[DraftLine, ...]
     total: Decimal
     settlement: Settlement
-    #: The pending bill that it is the content of.
+    #: The pending bill whose content this is.
     pending: PendingBill | None = None
-    #: Of a bill of all usage that has arrived: when the last of it is due in arrears (rules 8.15).
+    #: On a bill of all usage that has arrived: the day on which the last of it is due in arrears (rules 8.15).
     accrued_until: date | None = None
 
 
 def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
-    """One line per memo, in the order in which they were added; a credit is negative. They have the memos' ids."""
+    """One line per memo, in the order in which the memos were added; a credit's amount is negative. Lines have their
+    memos' ids.
+    """
     lines = []
     for memo_id, memo in pending.memos.items():
         start = named_day(memo.service_period_start_date, zone)
@@ -96,13 +99,13 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
             "product_id": memo.product_id,
             "accounting_product_id": memo.accounting_product_id,
         }
-        amount = -memo.amount if memo.line_item_type == "CREDIT_MEMO" else memo.amount
+        amount = -memo.amount if LINES[memo.line_item_type].taken_off else memo.amount
         lines.append(DraftLine(key, 0, amount, ONE, ONE, wording, memo_id))
     return lines
 
 
 def wording_of(key: LineKey, due: DueLine) -> dict[str, Any]:
-    """How a line reads: its names, descriptions and references, as the period now is."""
+    """The wording of a line: its names, descriptions and references, for the period as it is now."""
     wording: dict[str, Any] = {
         "type": key.type,
         "account_id": key.owner_id,
@@ -155,33 +158,28 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
         wording["description"] = _fund_description(
             key.type, charge.description, fund.usage_description, fund.overage_description
         )
-        wording["unit"] = charge.unit if key.type == "OVERAGE_USAGE" else ""
+        wording["unit"] = charge.unit if LINES[key.type].counted else ""
         if key.type in DRAWS:
             wording |= {"accounting_product_id": fund.accounting_product_id, "charge_type": charge.type}
     return wording
 
 
 def _fund_description(line_type: LineType, charge: str, usage: str, overage: str) -> str:
-    match line_type:
-        case "OVERAGE_SURCHARGE":
-            return overage or f"{charge} Overage Surcharge"
-        case "OVERAGE_USAGE":
-            return overage or f"{charge} Overage"
-        case _:
-            return usage
+    called = LINES[line_type].overage
+    return overage or f"{charge} {called}" if called else usage
 
 
 def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
-    """The wording of a line whose key owes nothing any more: as it was billed last, with the period as it now is."""
+    """The wording of a line whose key no longer owes anything: as it was billed last, with the period as it is now."""
     wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
     end = _current_end(terms, key, last)
     return wording if end is None else wording | {"period_end": end}
 
 
 def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | None:
-    """The end of the key's period under the terms as they are; None where no such period starts on its day any more.
+    """The end of the key's period under current terms; None if no such period starts on the key's day any more.
 
-    A price that comes later may shorten the one that was billed, an amended endDate the last period of a fee.
+    A pricing that was added later may shorten the billed period, and an amended endDate the last period of a fee.
     """
     one_off = next((charge for charge in terms.one_offs if charge.charge_id == key.item_id), None)
     if one_off is not None:
@@ -193,30 +191,32 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
         return max((fee.end for fee in fees if fee.start == key.start), default=None)
     plans = [plan for plan in terms.plans if plan.of_id == key.plan_id and _may_stand(terms, plan, key, last)]
     ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
-    # A line that sums up several accounts shows the period that ends last, as long as one of theirs still ends there.
+    # A line over several accounts shows the period that ends last, if a period of one of the accounts still ends there.
     return last.period_end if last.period_end in ends else max(ends, default=None)
 
 
 def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
-    """Whether charges of this account plan may be on the line: of the one that the line names; on a line in the
-    parent's name also of the parent's other plans, and of those that are summed up there (rules 7.2, 7.3). A child's
-    commitment or balance pays for that child alone. The commitment of a draw may have been deleted since."""
+    """Whether charges of this account plan may be on the line.
+
+    The line may name the plan. A line in the parent's name may have all its plans, and plans of children summed up
+    there (rules 7.2, 7.3). A child's commitment or balance pays for that child only; it may have been deleted since.
+    """
     named = plan.id == last.account_plan_id
     fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
     of_one_account = key.owner_id != terms.root_id or (fund is not None and fund.account.id != terms.root_id)
     if named or of_one_account:
         return named
     summary = plan.mode == "PARENT_SUMMARY"
-    if key.type == "COMMITMENT_CONSUMED":
+    if key.type == DRAWN_AS["PREPAYMENT"]:
         summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
     return summary or plan.account.id == terms.root_id
 
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
-    """The days that a charge of the plan, or of one of its prices, has in the billing period of the key's day."""
+    """The days of a charge of the plan, or of one of its pricings, in the billing period that holds the key's day."""
     number = plan.grid.number(key.start)
     period = plan.period(number)
-    if "STANDING_CHARGE" in (key.type, key.pays):
+    if key.type in RIDING or key.pays in RIDING:
         return [standing_period(plan, number)[0]] if rides(plan, number) else []
     if not key.item_id:
         return [period]
@@ -228,7 +228,9 @@ def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
 def frequency_of(
     settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
 ) -> tuple[BillingFrequency, int | None]:
-    """AD_HOC when each line has a date of its own; MIXED when several frequencies are on it, or none (memos alone)."""
+    """The billing frequency of a bill: AD_HOC if each line has a date of its own; MIXED if its lines have several
+    frequencies, or none (memos only).
+    """
     frequencies: set[tuple[BillingFrequency, int]] = set()
     only_scheduled = not memos
     for line in lines:

@@ -49,9 +49,12 @@ from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
-#: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
-#: bill jobs, and the one that is told of alerts; while files are exported, one more for the locks of that.
+#: organization's.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
+#: Beside them there are some that stay: the watcher's and that of /health; the two whose sessions hold the locks of
+#: bill jobs and of exports, from the first of each on; and those that are told of what alerts and webhooks follow. And
+#: some for a moment: which keys were revoked, and how store and log compare.
+THAT_STAY, FOR_A_MOMENT = 6, 2
 
 
 def create_app(

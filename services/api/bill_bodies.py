@@ -10,7 +10,7 @@ from events.decimals import Number
 from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
-from services.billing.run import through_of
+from projections.calendar import bill_date_of
 from services.commands.supposed import SUPPOSABLE, Supposed
 
 
@@ -35,9 +35,7 @@ class BillJobBody(Model):
 
     def through(self, today: date) -> date:
         """The date to settle for."""
-        if self.last_date_in_billing_period is not None:
-            return through_of(self.last_date_in_billing_period)
-        return self.bill_date or today
+        return bill_date_of(self.last_date_in_billing_period, self.bill_date or today)
 
 
 class RecalculateBody(Model):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from starlette.responses import Response
 
+from projections.calendar import bill_date_of, through_of
 from projections.settlement import draft_bills
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.as_known import KNOWN_AT, check_tells_of_then, cut_of
@@ -14,7 +15,7 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
-from services.api.families import family_of
+from services.api.families import family_of, family_supposed
 from services.api.filters import Conditions
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Flag, Text, choice_rule
@@ -23,10 +24,8 @@ from services.api.shown import listed
 from services.api.unbilled import Previewed, preview_of, previewed_bills
 from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
-from services.billing.run import through_of
 from services.billing.stored_bills import bills_known, newest_first
 from services.commands.refused import InvalidField, UnknownResource
-from services.commands.supposed import supposed_family
 from services.concurrency import compute
 from services.readside.bill_rows import (
     IS_DATED,
@@ -35,7 +34,6 @@ from services.readside.bill_rows import (
 )
 from services.readside.family_now import LoadedFamily
 from services.readside.past.cut import Cut
-from services.store.execute import now_of
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")
@@ -178,8 +176,7 @@ async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(
 
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
-    last = body.last_date_in_billing_period
-    through = loaded.today if last is None else through_of(last)
-    family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
+    through = bill_date_of(body.last_date_in_billing_period, loaded.today)
+    family = family_supposed(loaded, body.supposed)
     drafts = draft_bills(family, date=through, account_id=body.account)
     return previewed_bills(drafts, loaded.positions), unpriced_documents(family, loaded.resources, body.account)

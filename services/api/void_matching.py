@@ -12,7 +12,7 @@ from starlette.responses import Response
 from events.dates import read_instant
 from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text, items
-from projections.calendar import local_day
+from projections.calendar import bill_date_of, local_day
 from projections.entities import AccountEntity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import in_turn, once_by_itself
@@ -20,7 +20,6 @@ from services.api.corrected import in_money
 from services.api.correction_answers import VoidedMatching
 from services.api.families import family_of
 from services.api.sent import Body, Sent
-from services.billing.run import through_of
 from services.commands.correction_rules import LoggedUsage, stands_of, void
 from services.commands.refused import InvalidField
 from services.corrections.choosing import CHOSEN_MAX, Change, Conditions, choose
@@ -114,8 +113,7 @@ async def _of_account(
     if not body.dry_run:
         await _void(call, chosen.events, body.reason)
         return document, chosen.more
-    last = body.last_date_in_billing_period
-    through = now.today if last is None else through_of(last)
+    through = bill_date_of(body.last_date_in_billing_period, now.today)
     changes = [Change(event, None) for event in chosen.events]
     return document | {"billDate": through, "bills": await in_money(call, now, changes, through)}, chosen.more
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from events.absent import only_given
 from events.facts.usage import RecordMark
 from events.sources import Origins
 from services.audit.conservation import unexplained
@@ -112,7 +113,7 @@ class PartitionAudit:
             mark = projection.partitions[stretch.partition].position.mark
             left_over = await unexplained(snapshot, projection, stretch.partition, self.behind)
         history.reach(stretch.end)
-        digests = {range: digest for range in ranges if (digest := history.digest(*range)) is not None}
+        digests = only_given({range: history.digest(*range) for range in ranges})
         difference = next(filter(None, told), None)
         return Proved(stretch.partition, told.total(), difference, left_over, mark, digests)
 

@@ -1,6 +1,7 @@
-"""Carries bill jobs and automatic approvals out in the API's process.
+"""Runs bill jobs and automatic approvals in the API's process.
 
-Organizations are worked on side by side: what one has to bill, or waits for, delays no other.
+Organizations are processed side by side, as many as have a place here. An organization's wait delays no other
+organization with a place, or about to get one (`services/jobs/runner.py`). Their billing takes turns, page by page.
 """
 
 import asyncio
@@ -12,8 +13,8 @@ from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
 from services.concurrency import Turns
-from services.failures import Passing
-from services.jobs.runner import INTERRUPTIONS, JobRunner
+from services.failures import INTERRUPTIONS, Passing
+from services.jobs.runner import JobRunner
 from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
@@ -24,19 +25,19 @@ from services.store.execute import organization_time
 
 log = structlog.get_logger(__name__)
 
-#: How often to look for bills that are over their grace period.
+#: How often to look for bills whose grace period is over.
 LOOK_SECONDS = 5.0
 #: Pages of bills, or bills to approve, that a process settles at once; organizations take turns page by page.
 PAGES_AT_ONCE = 4
-#: Organizations whose jobs a process has taken up: it holds a lock for each. And those it approves bills of: each asks
-#: for a connection, beside the requests.
+#: Most organizations whose jobs a process runs at once, because it holds a lock for each; and most whose bills it
+#: approves, because each needs a connection beside the requests.
 ORGANIZATIONS_AT_ONCE, APPROVALS_AT_ONCE = 200, 50
 
 
 class BillRunner:
-    """Runs bill jobs, and approves what is over its grace period; several processes may approve at once.
+    """Runs bill jobs, and approves bills whose grace period is over; several processes may approve at once.
 
-    `every`: connections on which it is asked whose turn it is; what is done for an organization is done on its own.
+    `every`: connections for finding the next organization; the work for an organization uses the organization's own.
     """
 
     def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher) -> None:
@@ -47,14 +48,14 @@ class BillRunner:
         self._approving = SideBySide("approval_interrupted", APPROVALS_AT_ONCE, self._approve)
 
     def wake(self) -> None:
-        """There is a new job."""
+        """Wake the runner for a new job."""
         self._jobs.wake()
 
     async def run(self) -> None:
         """Until cancelled. What fails for a passing reason is tried again after a pause.
 
-        A job or an approval that fails for another one is noted and does not end the runner; whatever else does is a
-        bug of the runner itself and is raised.
+        A permanent failure of a job or an approval is noted and does not end the runner; any other failure is a bug of
+        the runner itself and is raised.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._jobs.run())

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.console.asking import Asking, Refused
-from services.spelling import FIELD, PLAIN, locale_named
+from services.spelling import FIELD, PLAIN, first_known
 
 #: A header longer than any that a browser sends is not read.
 _HEADER_MAX = 1_000
@@ -19,7 +19,7 @@ def form_of(documents: Iterable[Any], accepted: str) -> str:
     visitor's `Accept-Language` likes most; else plain English. As babel names it: `de_CH`.
     """
     wished = (document["customFields"].get(FIELD) for document in documents if _has_fields(document))
-    return next((locale for text in (*wished, *_liked(accepted)) if (locale := locale_named(text))), PLAIN)
+    return first_known((*wished, *_liked(accepted)))
 
 
 def _has_fields(document: Any) -> bool:

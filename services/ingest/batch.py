@@ -1,7 +1,7 @@
 """Settles the records of one poll of one partition: every record gets exactly one disposition.
 
-Pure: it takes records and memory, and returns what is to be written where. Memory is updated as it goes, so whoever
-fails to write the outcome must drop the memory of the partition (`PartitionState`) and fold the log again.
+Pure: it takes records and memory, and returns the records to write by destination. It updates memory as it goes, so if
+writing the outcome fails, the memory of the partition (`PartitionState`) must be dropped and the log folded again.
 
 A refused record goes to `usage.rejected`, a strayed one to the right partition of `usage` (`elsewhere.py`).
 """
@@ -29,7 +29,7 @@ from services.sight.traceparent import HEADER, NOT_TRACED, Traced
 
 #: Records that are settled without a break: a few milliseconds' worth.
 _PART = 500
-#: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
+#: A valid record of this partition that may still be a duplicate. A plain tuple, because every record makes one.
 _Candidate = tuple[FetchedRecord, Arrival, Usage]
 
 
@@ -38,15 +38,15 @@ class Settling:
     """A poll of one partition, as far as its records are settled."""
 
     partition: int
-    #: Where its refused records and its facts stand.
+    #: The partition for its refused records and its facts.
     home: int
     next_offset: int
-    #: How many bytes a record may have.
+    #: Size of the largest record, in bytes.
     record_bytes: int
-    #: Which of its records are followed by their publishers.
+    #: Which of its records carry a publisher's trace.
     traced: Traced = NOT_TRACED
     rejected: list[Record] = field(default_factory=list)
-    #: By the partition of `usage` in which they settle.
+    #: Re-routed records, by their right partition of `usage`.
     rerouted: dict[int, list[Record]] = field(default_factory=dict)
     #: `UsageRated` in order of offset.
     rated: list[Record] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Outcome:
 
 
 def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecord]]:
-    """The records in parts so short that whoever settles them can look after other things in between."""
+    """The records in parts short enough that the caller can do other things in between."""
     for start in range(0, len(records), _PART):
         yield records[start : start + _PART]
 
@@ -108,7 +108,7 @@ def settle_part(
 
 
 def _followed(written: Sequence[Record], accepted: Sequence[Rated], traced: Mapping[int, bytes]) -> Iterator[Record]:
-    """The written records; those whose usage is followed with their publisher's `traceparent` as a header."""
+    """The written records; those whose publisher traces them get the publisher's `traceparent` as a header."""
     for record, (offset, *_) in zip(written, accepted, strict=True):
         context = traced.get(offset)
         yield record if context is None else Record(record.key, record.value, [(HEADER, context)])
@@ -146,7 +146,7 @@ def _judged(
 
 
 def quotation_marks(values: Sequence[bytes]) -> int:
-    """Quotation marks in all these texts together."""
+    """The number of quotation marks in all these texts."""
     return int(np.count_nonzero(np.frombuffer(b"".join(values), np.uint8) == MARK[0]))
 
 
@@ -193,7 +193,7 @@ def _reject(record: FetchedRecord, ms: int, refused: Refused, settling: Settling
 def finish(last: FetchedRecord | None, state: PartitionState, settling: Settling) -> Outcome:
     """What a batch led to whose records are all settled.
 
-    `last` is its last record; None if there was none, because only ends of transactions were read.
+    `last` is its last record; None if the poll read only ends of transactions.
     """
     state.read_up_to(settling.next_offset, None if last is None else mark_of(last))
     mark = state.mark

@@ -144,12 +144,17 @@ def _begin(
     uvloop.run(_run(command, body, ready_file, seen_as))
 
 
-def raise_file_limit() -> None:
-    """Let this process open as many files as the host lets it: each client that waits is one, and 1,024 is few."""
+def raise_file_limit(wanted: int = _FILES_MAX) -> int | None:
+    """Let this process open so many files, or as many as the host lets it; returns how many, None: without a limit.
+
+    Each client that waits is one, and 1,024 is few.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 async def _run(

@@ -23,8 +23,8 @@ from services.postgres import Postgres, open_postgres
 from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
-from services.store.events import bills_of
 from services.store.execute import organization_time
+from services.store.streams import bills_of
 from tests.billing.conftest import Shop, opened_shop
 from tests.system.sharing import environment_at
 
