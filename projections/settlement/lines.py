@@ -4,11 +4,11 @@ Rules 4.6, 5, 7.2 to 7.4, 7.8 and 8.5.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import assert_never
+from typing import Self, assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
@@ -29,7 +29,7 @@ ONE = Fraction(1)
 _OF_COMMITMENT = DRAWN_AS["PREPAYMENT"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DueLine:
     """The due amount of a key up to now, in minor units; the source decides the wording of the line.
 
@@ -49,6 +49,18 @@ class DueLine:
     scheduled: bool = False
     #: The day on which the last of its charges is due; None: the line exists only once it is due.
     due: date | None = None
+
+    def with_another(self, line: Self) -> Self:
+        """Both on one line, which is there for what this one is there for."""
+        return replace(
+            self,
+            amount=self.amount + line.amount,
+            quantity=self.quantity + line.quantity,
+            units=self.units + line.units,
+            end=max(self.end, line.end),
+            scheduled=self.scheduled and line.scheduled,
+            due=max((day for day in (self.due, line.due) if day is not None), default=None),
+        )
 
     @property
     def money(self) -> Decimal:
@@ -72,16 +84,7 @@ class DueLines:
     def add(self, key: LineKey, line: DueLine) -> None:
         """Add a line to its key."""
         known = self.by_key.get(key)
-        if known is None:
-            self.by_key[key] = line
-            return
-        known.amount += line.amount
-        known.quantity += line.quantity
-        known.units += line.units
-        known.end = max(known.end, line.end)
-        known.scheduled = known.scheduled and line.scheduled
-        if line.due is not None and (known.due is None or known.due < line.due):
-            known.due = line.due
+        self.by_key[key] = line if known is None else known.with_another(line)
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
         """Add a charge's own line, or a credit's or refund's; a line of amount 0 only if it has a quantity."""
