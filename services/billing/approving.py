@@ -106,7 +106,6 @@ async def approve_or_drop(
     postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
 ) -> BillFact | None:
     """Approve one of many bills; a pending bill without any due amount is dropped, so that it does not stop the others.
-
     Returns the appended fact; None: it was approved or dropped meanwhile. Raises: BillContentionError.
     """
 
@@ -208,9 +207,7 @@ class AutoApprover:
         return sorted(waiting - set(self._resting))
 
     async def approve_due(self, organization: str) -> int:
-        """Approve up to ROUND of the organization's bills whose grace period is over; returns how many were approved or
-        dropped.
-        """
+        """Approve up to ROUND of the organization's due pending bills; returns how many were approved or dropped."""
         return await self._guarded(organization, self._organization(organization))
 
     async def _guarded(self, name: str, work: Awaitable[int]) -> int:
