@@ -56,7 +56,6 @@ class Pending:
 
 async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pending | None:
     """The content of a pending bill, from the live read models; None if it has been issued meanwhile.
-
     Raises: UnknownResource if it was dropped; ProjectionStalledError if the read models do not receive it in time.
     """
     while True:
