@@ -55,6 +55,12 @@ class Entity(Generic[R]):
     created_by: str | None = field(default=None, kw_only=True)
     modified_by: str | None = field(default=None, kw_only=True)
 
+    @property
+    def called(self) -> str:
+        """How people are told of it: by its code, or where it has none by its id."""
+        code: str | None = getattr(self.body, "code", None)
+        return code or self.id
+
     @classmethod
     def beginning(cls, fact: Any) -> dict[str, Any]:
         """The attributes, beside the body, that its first fact sets."""

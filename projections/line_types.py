@@ -5,6 +5,7 @@ computed and worded.
 from typing import NamedTuple
 
 from events.facts.bills import ChargeType, LineType
+from events.resources.organization import CreditKind
 
 _IN = "docs/rules.md"
 NOT_DERIVED = "A line of this type is not derived from usage or terms."
@@ -22,11 +23,15 @@ class LineRow(NamedTuple):
     rule: str
     #: Whether its quantity is a count; the quantity of other lines is 0 or 1.
     counted: bool = False
-    #: Whether it is paid out of a commitment or balance.
-    draw: bool = False
-    #: Whether it was put on its bill by hand: it draws nothing, and no later bill corrects it.
+    #: What it is paid out of: a draw on a commitment, or on a balance. None: it is no draw.
+    draws_on: CreditKind | None = None
+    #: What it is called behind its charge where the terms that it goes by have no description: it is about overage.
+    overage: str = ""
+    #: It was put on its bill by hand: it draws nothing, and no later bill corrects it.
     memo: bool = False
-    #: Whether it prepays a commitment or balance, and is earned when that is drawn; only a true-up is paid afterwards.
+    #: Its amount was put there as something that is taken off.
+    taken_off: bool = False
+    #: It pays ahead for a commitment or balance, and is earned when that is drawn; only a true-up pays afterwards.
     paid_ahead: bool = False
 
 
@@ -64,6 +69,7 @@ LINES: dict[LineType, LineRow] = {
             " units beyond exhaustion by these bands, from 0, which a pool divides, slice by slice, by what each"
             f" account has left uncovered ({_IN} 5.4 to 5.6 and 7.8).",
             counted=True,
+            overage="Overage",
         ),
         LineRow(
             "MINIMUM_SPEND",
@@ -98,18 +104,19 @@ LINES: dict[LineType, LineRow] = {
             "COMMITMENT_CONSUMED",
             "Each slice of the charge draws min(what it still owes, what the commitment has left), in draw order. The"
             f" draw stands on the charge's bill, on a line for each commitment and charge line ({_IN} 4.6 and 7.3).",
-            draw=True,
+            draws_on="PREPAYMENT",
         ),
         LineRow(
             "BALANCE_CONSUMED",
             "Each slice of the charge draws min(what it still owes, what the balance has left), in draw order. The"
             f" draw stands on the charge's bill, on a line for each balance and charge line ({_IN} 4.6 and 7.3).",
-            draw=True,
+            draws_on="BALANCE",
         ),
         LineRow(
             "OVERAGE_SURCHARGE",
             "Usage that commitments and balances left uncovered x overageSurchargePercent / 100, rounded once per"
             f" charge; of a pool, divided by what each account has left uncovered ({_IN} 5.3 and 7.8).",
+            overage="Overage Surcharge",
         ),
         LineRow(
             "COMMITMENT_FEE",
@@ -135,11 +142,14 @@ LINES: dict[LineType, LineRow] = {
             "A credit that was put on the bill by hand; it draws nothing and is never restated.",
             counted=True,
             memo=True,
+            taken_off=True,
         ),
     )
 }
 READING_PLACE: dict[str, int] = {line_type: place for place, line_type in enumerate(LINES)}
-DRAWS: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.draw)
+#: By what is drawn on, the type of the line.
+DRAWN_AS: dict[CreditKind, LineType] = {row.draws_on: row.type for row in LINES.values() if row.draws_on is not None}
+DRAWS: tuple[LineType, ...] = tuple(DRAWN_AS.values())
 MEMO_TYPES: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.memo)
 
 
@@ -147,7 +157,11 @@ class ChargeRow(NamedTuple):
     """A type of charge; the bill line of a charge has the same type."""
 
     type: ChargeType
-    #: Whether it reduces other charges; it then draws nothing (rules 3.16).
+    #: It is rated from usage: it alone may have overage, and usage explains it.
+    metered: bool = False
+    #: It rides on the bill of one billing period, and may cover several (rules 3.11).
+    rides: bool = False
+    #: It reduces other charges, and draws nothing (rules 3.16).
     credit: bool = False
     #: Whether a command put it on the account; no account plan stands behind it.
     one_off: bool = False
@@ -161,10 +175,10 @@ class ChargeRow(NamedTuple):
 CHARGES: dict[ChargeType, ChargeRow] = {
     row.type: row
     for row in (
-        ChargeRow("STANDING_CHARGE"),
+        ChargeRow("STANDING_CHARGE", rides=True),
         ChargeRow("COUNTER_RUNNING_TOTAL_CHARGE"),
         ChargeRow("COUNTER_ADJUSTMENT_DEBIT"),
-        ChargeRow("USAGE"),
+        ChargeRow("USAGE", metered=True),
         ChargeRow("MINIMUM_SPEND"),
         ChargeRow("AD_HOC", one_off=True, of_balances=True),
         ChargeRow("BALANCE_FEE", one_off=True),
@@ -172,7 +186,9 @@ CHARGES: dict[ChargeType, ChargeRow] = {
         ChargeRow("USAGE_CREDIT", credit=True),
     )
 }
-#: The place of a drawing charge among the others whose service starts on the same day.
+METERED = frozenset(row.type for row in CHARGES.values() if row.metered)
+RIDING: frozenset[str] = frozenset(row.type for row in CHARGES.values() if row.rides)
+#: The place of a charge that draws among the others whose service starts on the same day.
 DRAW_RANK: dict[ChargeType, int] = {
     charge_type: rank for rank, charge_type in enumerate(row.type for row in CHARGES.values() if not row.credit)
 }

@@ -77,6 +77,7 @@ class AccountPlan(Resource):
         "contractId": "contract",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    billed_by: ClassVar[tuple[str, ...] | None] = ("plan_id", "plan_group_id")
 
     account_id: Id
     plan_id: Id | None = None

@@ -25,6 +25,7 @@ class Balance(Resource):
         "feesAccountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    billed_by: ClassVar[tuple[str, ...] | None] = ()
 
     account_id: Id
     code: Code

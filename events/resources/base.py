@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
+from events.absent import only_given
 from events.dates import instant_text, read_day, read_moment
 from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, characters, items, rule
 
@@ -70,12 +71,15 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+        return only_given(data) if isinstance(data, dict) else data
 
 
 class Resource(Model):
     """A body with the fields that every m3ter entity takes. `version` is compared on update and never stored."""
 
+    #: Attributes that name the plans or plan groups by which its account owes something; () if none does, and it owes
+    #: or may draw all the same. None: no account owes or draws anything because it has one.
+    billed_by: ClassVar[tuple[str, ...] | None] = None
     #: Fields of a reference to another resource: wire name -> kind. Used by the decider's existence checks.
     references: ClassVar[dict[str, str]] = {}
     #: Attributes through which an account, plan, template or formula finds the resources that belong to it.

@@ -51,6 +51,7 @@ class AccountCharge(Priced):
         "accountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    billed_by: ClassVar[tuple[str, ...] | None] = ()
 
     account_id: Id
     code: Code

@@ -55,6 +55,8 @@ class Commitment(Resource):
         "drawdownsAccountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    # Its fees go by the plan's bills, attached or not (rules 6.2).
+    billed_by: ClassVar[tuple[str, ...] | None] = ("billing_plan_id",)
 
     #: An extension of Trueup: a name for people and scenario files; never on m3ter's wire.
     code: Code | None = None

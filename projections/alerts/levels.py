@@ -12,7 +12,7 @@ from typing import NamedTuple
 from events.decimals import plain
 from events.resources.automation import BILL, TOP_UP
 from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, LEVELS, REACHED, RUNS_OUT, USED
-from projections.alerts.rules import SO, account_in, height_of, percentage
+from projections.alerts.rules import SO, Rules, account_in, height_of, percentage
 from projections.calendar import ONE_DAY
 from projections.outlook.outlook import Outlook
 from projections.resources import Resources
@@ -95,11 +95,17 @@ def top_up_level(fund: Fund, state: AgreementState, arming: str, through: date) 
     return Level(TOP_UP, fund.id, fund.account.id, height, f"{arming}/{through:%Y-%m}", through, fund.id)
 
 
-def unbilled_levels(drafts: Iterable[DraftBill], billed: Billed) -> Iterator[Level]:
-    """The unbilled amount of each account and currency."""
-    for draft in drafts:
-        account, whose = draft.account_id, account_in(draft.account_id, draft.currency)
-        arming = armed_to_bill(billed, account, draft.currency)
+def unbilled_levels(drafts: Iterable[DraftBill], billed: Billed, rules: Rules) -> Iterator[Level]:
+    """The unbilled amount of each account and currency that a rule names. The family's bills are gone through once."""
+    named = [
+        (draft, whose) for draft in drafts if rules.of(BILL, whose := account_in(draft.account_id, draft.currency))
+    ]
+    if not named:
+        return
+    last = {account_in(bill.account_id, bill.currency): bill.bill_id for bill in billed.bills.values()}
+    pending = {account_in(bill.account_id, bill.currency): bill.bill_id for bill in billed.pending.values()}
+    for draft, whose in named:
+        account, arming = draft.account_id, _armed_to_bill(last.get(whose, ""), pending.get(whose))
         yield Level(BILL, account, account, height_of(BILL, draft.total), arming, draft.bill_date, whose)
 
 
@@ -109,8 +115,13 @@ def armed_to_bill(billed: Billed, account_id: str, currency: str) -> str:
     The next bill arms the rule again, and a voided bill does not. A refusal because of a pending bill has that bill's
     arming, so the rule is due again when the pending bill is gone.
     """
-    last, pending = billed.latest_bill(account_id, currency), billed.pending_of(account_id).get(currency)
-    return last if pending is None else f"{last}/{pending.bill_id}"
+    pending = billed.pending_of(account_id).get(currency)
+    last = billed.latest_bill(account_id, currency)
+    return _armed_to_bill(last, None if pending is None else pending.bill_id)
+
+
+def _armed_to_bill(last: str, pending: str | None) -> str:
+    return last if pending is None else f"{last}/{pending}"
 
 
 def armed(fund: Fund, own: Resources, through: date) -> str:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from projections.explain.draw_parts import slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
 from projections.explain.usage_parts import usage_refs
+from projections.line_types import CHARGES
 from projections.rating.charges import Charge
 from projections.rating.counters import CounterPool, counter_pools
 from projections.rating.recurring import MinimumSpend, minimums_of, rated_in, standing_period
@@ -101,15 +102,18 @@ def one_off_part(settlement: Settlement, charge: Charge) -> Part:
     return _part(settlement, charge, (Add(f"the charge {what}", charge.amount),), {})
 
 
-def counter_part(settlement: Settlement, charge: Charge) -> Part:
-    """A counter's running total, or its rises or falls; of a pool, the account's share."""
+def running_total_part(settlement: Settlement, charge: Charge) -> Part:
+    """A counter's running total; of a pool, the account's share."""
     pool = _counter_pool(charge)
-    sign = -1 if charge.type == "COUNTER_ADJUSTMENT_CREDIT" else 1
-    if charge.type == "COUNTER_RUNNING_TOTAL_CHARGE":
-        inputs, what = _running_total(pool), "the running total"
-    else:
-        inputs, what = _changes(pool, sign), "the rises" if sign > 0 else "the falls"
-    inputs["accounts"] = [member.code for member in pool.members]
+    inputs = _running_total(pool) | {"accounts": [member.code for member in pool.members]}
+    return _part(settlement, charge, (Add("the running total", charge.amount),), inputs)
+
+
+def counter_changes_part(settlement: Settlement, charge: Charge) -> Part:
+    """A counter's rises or falls; of a pool, the account's share."""
+    pool = _counter_pool(charge)
+    what, sign = ("the falls", -1) if CHARGES[charge.type].credit else ("the rises", 1)
+    inputs = _changes(pool, sign) | {"accounts": [member.code for member in pool.members]}
     return _part(settlement, charge, (Add(what, sign * charge.amount),), inputs)
 
 

@@ -7,12 +7,18 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from events.facts.bills import BillIssued, BillLine, LineType
-from projections.explain.charge_parts import counter_part, minimum_part, one_off_part, standing_part
+from projections.explain.charge_parts import (
+    counter_changes_part,
+    minimum_part,
+    one_off_part,
+    running_total_part,
+    standing_part,
+)
 from projections.explain.draw_parts import draw_part
 from projections.explain.fee_parts import fee_parts, true_up_part
 from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
 from projections.explain.usage_parts import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
-from projections.line_types import LINES, MEMO_TYPES, TRUE_UP
+from projections.line_types import LINES, MEMO_TYPES, METERED, TRUE_UP
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement import LineKey, Settlement
@@ -82,27 +88,27 @@ def _one_off(of: _Charged) -> Part:
     return one_off_part(of.settlement, of.charge)
 
 
-def _counter(of: _Charged) -> Part:
-    return counter_part(of.settlement, of.charge)
+def _counter_changes(of: _Charged) -> Part:
+    return counter_changes_part(of.settlement, of.charge)
 
 
 def _draw(of: _Charged) -> Part:
     part = draw_part(of.settlement, of.charge, of.fund)
-    is_usage = of.charge.type == "USAGE"
+    is_usage = of.charge.type in METERED
     return replace(part, usage=usage_refs(of.settlement, rated_of(of.settlement, of.charge)) if is_usage else ())
 
 
 #: The explanation of each type of line that comes from charges.
 PARTS: dict[LineType, Callable[[_Charged], Part]] = {
     "STANDING_CHARGE": lambda of: standing_part(of.settlement, of.charge),
-    "COUNTER_RUNNING_TOTAL_CHARGE": _counter,
-    "COUNTER_ADJUSTMENT_DEBIT": _counter,
+    "COUNTER_RUNNING_TOTAL_CHARGE": lambda of: running_total_part(of.settlement, of.charge),
+    "COUNTER_ADJUSTMENT_DEBIT": _counter_changes,
     "USAGE": lambda of: usage_part(of.settlement, of.charge, of.amount),
     "OVERAGE_USAGE": lambda of: overage_part(of.settlement, of.charge, of.fund),
     "MINIMUM_SPEND": lambda of: minimum_part(of.settlement, of.charge, refund=False),
     "MINIMUM_SPEND_REFUND": lambda of: minimum_part(of.settlement, of.charge, refund=True),
     "AD_HOC": _one_off,
-    "COUNTER_ADJUSTMENT_CREDIT": _counter,
+    "COUNTER_ADJUSTMENT_CREDIT": _counter_changes,
     "USAGE_CREDIT": lambda of: credit_part(of.settlement, of.charge, of.amount),
     "COMMITMENT_CONSUMED": _draw,
     "BALANCE_CONSUMED": _draw,

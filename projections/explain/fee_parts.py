@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, number, ratio
 from projections.explain.usage_parts import accounts_of, rated_of
+from projections.line_types import METERED
 from projections.settlement import Settlement
 from projections.settlement.billed import LineKey
 from projections.settlement.compiled_agreements import Prepayment
@@ -101,7 +102,7 @@ def _refs(settlement: Settlement, minimum: Minimum, index: int, counted: list[Co
     """The usage that counted: of the charges' accounts, on the period's days."""
     period, charges = minimum.periods[index], set()
     for part in counted:
-        if part.charge.type != "USAGE" or part.charge.key in charges:
+        if part.charge.type not in METERED or part.charge.key in charges:
             continue
         charges.add(part.charge.key)
         pool = rated_of(settlement, part.charge).pool

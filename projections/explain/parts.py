@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from events.absent import only_given
 from events.decimals import EXACT, normal
 from events.facts.bills import BillLine
 from projections.measures import Compound, CompoundState, Day, Worked
@@ -160,7 +161,7 @@ def charge_document(charge: Charge) -> Document:
         "due": charge.due,
         "amount": plan.rounding.decimal(charge.amount),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def charge_resources(charge: Charge) -> frozenset[str]:

@@ -131,7 +131,7 @@ def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[P
         plan_id="",
         group_id=group.id,
         template_id="",
-        code=body.code or group.id,
+        code=group.called,
         product_id="",
         product_code="",
         currency=body.currency,

@@ -137,7 +137,7 @@ class PlanPrices:
             if counter is not None and spans:
                 yield CounterSeries(
                     counter_id=counter_id,
-                    code=counter.body.code or counter_id,
+                    code=counter.called,
                     name=counter.body.name,
                     unit=counter.body.unit,
                     spans=spans,
@@ -172,7 +172,7 @@ class PlanPrices:
         overage = body.overage_pricing_bands
         return PricingTerms(
             id=entity.id,
-            code=body.code or entity.id,
+            code=entity.called,
             price=self._index.price(body.pricing_bands, cumulative=body.cumulative),
             overage=self._index.price(overage, cumulative=True) if overage else None,
             span=body.tiers_span_plan,

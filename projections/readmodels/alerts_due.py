@@ -54,8 +54,8 @@ NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 
 #: The organizations with alerts to raise.
 ORGANIZATIONS = "SELECT DISTINCT organization FROM alerts_due"
-#: $1 organization, $2 after this id, $3 how many, $4 names of what automatic rules wait for, $5 ids that rest: each
-#: with how its subject stands.
+#: $1 organization, $2 after this id, $3 limit, $4 names that automatic rules wait for, $5 ids of alerts that pause:
+#: each alert with the state of its subject.
 NEXT = """
 SELECT due.*, held.kind, held.currency, held.amount, held.spent, held.remaining, held.as_of
 FROM alerts_due due JOIN commitment_balances held ON held.commitment_id = due.subject_id

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
-from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
+from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
 from projections.readmodels import Table
 
 TABLE = Table(
@@ -110,13 +109,8 @@ def note_member(members: dict[str, Member], envelope: Envelope) -> None:
     match envelope.data:
         case AccountCreated(id=id, timezone=timezone):
             members[id] = Member(timezone)
-        case AccountPlanCreated(body=body) | AccountPlanUpdated(body=body):
-            members[body.account_id].note(body.plan_id, body.plan_group_id)
-        case CommitmentCreated(body=terms) | CommitmentUpdated(body=terms):
-            # A commitment's fees follow the plan's billing periods, even if the plan is not attached (rules 6.2).
-            members[terms.account_id].note(terms.billing_plan_id)
-        case BalanceCreated(body=owed) | AccountChargeCreated(body=owed):
-            members[owed.account_id].note()
+        case ResourceCreated(body=body) | ResourceUpdated(body=body) if body.billed_by is not None:
+            members[body.account_id].note(*(getattr(body, name) for name in body.billed_by))
         case _:
             pass
 

@@ -34,7 +34,7 @@ class Part(NamedTuple):
 def recognition_of(line: BillLine) -> Recognition:
     """How the line's amount is recognised (rules 13.2 to 13.5)."""
     row = LINES[line.type]
-    if row.draw:
+    if row.draws_on:
         return "RELEASE"
     return "PREPAYMENT" if row.paid_ahead and not line.true_up else "REVENUE"
 

@@ -135,7 +135,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
     cancelled = entity.cancellation.date if entity.cancellation else None
     return Fund(
         id=entity.id,
-        code=body.code or entity.id,
+        code=entity.called,
         kind="PREPAYMENT",
         account=account,
         currency=body.currency,
@@ -172,7 +172,7 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
     rolls_until = body.rollover_end_date
     return Fund(
         id=entity.id,
-        code=body.code,
+        code=entity.called,
         kind="BALANCE",
         account=account,
         currency=body.currency,
@@ -213,7 +213,7 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
     )
     return Minimum(
         id=entity.id,
-        code=body.code or entity.id,
+        code=entity.called,
         account=account,
         currency=body.currency,
         rounding=rounding,

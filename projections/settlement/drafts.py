@@ -8,7 +8,7 @@ from typing import Any
 
 from events.facts.bills import BillingFrequency, BillLine, LineType
 from projections.calendar import Period, named_day
-from projections.line_types import DRAWS
+from projections.line_types import DRAWN_AS, DRAWS, LINES, RIDING
 from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
 from projections.rating.timelines import held_days
@@ -99,7 +99,7 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
             "product_id": memo.product_id,
             "accounting_product_id": memo.accounting_product_id,
         }
-        amount = -memo.amount if memo.line_item_type == "CREDIT_MEMO" else memo.amount
+        amount = -memo.amount if LINES[memo.line_item_type].taken_off else memo.amount
         lines.append(DraftLine(key, 0, amount, ONE, ONE, wording, memo_id))
     return lines
 
@@ -158,20 +158,15 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
         wording["description"] = _fund_description(
             key.type, charge.description, fund.usage_description, fund.overage_description
         )
-        wording["unit"] = charge.unit if key.type == "OVERAGE_USAGE" else ""
+        wording["unit"] = charge.unit if LINES[key.type].counted else ""
         if key.type in DRAWS:
             wording |= {"accounting_product_id": fund.accounting_product_id, "charge_type": charge.type}
     return wording
 
 
 def _fund_description(line_type: LineType, charge: str, usage: str, overage: str) -> str:
-    match line_type:
-        case "OVERAGE_SURCHARGE":
-            return overage or f"{charge} Overage Surcharge"
-        case "OVERAGE_USAGE":
-            return overage or f"{charge} Overage"
-        case _:
-            return usage
+    called = LINES[line_type].overage
+    return overage or f"{charge} {called}" if called else usage
 
 
 def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
@@ -212,7 +207,7 @@ def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine
     if named or of_one_account:
         return named
     summary = plan.mode == "PARENT_SUMMARY"
-    if key.type == "COMMITMENT_CONSUMED":
+    if key.type == DRAWN_AS["PREPAYMENT"]:
         summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
     return summary or plan.account.id == terms.root_id
 
@@ -221,7 +216,7 @@ def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
     """The days of a charge of the plan, or of one of its pricings, in the billing period that holds the key's day."""
     number = plan.grid.number(key.start)
     period = plan.period(number)
-    if "STANDING_CHARGE" in (key.type, key.pays):
+    if key.type in RIDING or key.pays in RIDING:
         return [standing_period(plan, number)[0]] if rides(plan, number) else []
     if not key.item_id:
         return [period]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from projections.line_types import METERED
 from projections.settlement.agreements import Drawer, Fund, Window
 from projections.settlement.family import FamilyTerms
 from projections.settlement.pieces import Piece
@@ -151,7 +152,7 @@ class _Run:
                 owed -= amount
             elif self._is_empty(window):
                 queue.close(window)
-        overage = queue.overage_terms(piece.start) if owed and piece.drawer.type == "USAGE" else None
+        overage = queue.overage_terms(piece.start) if owed and piece.drawer.type in METERED else None
         return Outcome(piece, tuple(taken), owed, overage)
 
     def _left(self, window: Window, day: date) -> int:

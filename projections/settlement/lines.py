@@ -12,7 +12,7 @@ from typing import assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
-from projections.line_types import DRAWS
+from projections.line_types import DRAWN_AS, DRAWS
 from projections.money import Rounding, divide
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms, PlanTerms
@@ -26,6 +26,7 @@ from projections.settlement.minimums import Minimum, MinimumPeriod
 from projections.settlement.overage import NOTHING, Beyond, separated, uncovered
 
 ONE = Fraction(1)
+_OF_COMMITMENT = DRAWN_AS["PREPAYMENT"]
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ def usage_lines(
 
 
 def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds: Sequence[Fund]) -> None:
-    """The surcharge per charge and fund, rounded once; of a pool, divided by each account's overage."""
+    """Surcharge: overage x p / 100 per charge and fund, rounded once; in a pool, divided by each account's overage."""
     rounding = rated.pool.plan.rounding
     for number in sorted({number for part in parts for number in part.uncovered}):
         fund = funds[number]
@@ -194,7 +195,7 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
     7.3).
     """
     bill_account, owner = _landing(charge.account, charge.plan.mode)
-    if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
+    if fund is not None and line_type == _OF_COMMITMENT and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
     # Positional arguments, because every draw makes a key: keyword arguments make all lines of a family a twentieth
     # slower.

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
-from projections.line_types import LINES
+from projections.line_types import DRAWN_AS, LINES
 from projections.rating.charges import Charge, ChargeKey
 from projections.rating.rated_family import Rated
 from projections.rating.usage_charges import RatedUsage
@@ -210,8 +210,7 @@ class Settlement:
         for outcome in self.kept.drawn.outcomes:
             for draw in outcome.taken:
                 fund = self.terms.funds[draw.fund]
-                line_type = "COMMITMENT_CONSUMED" if fund.kind == "PREPAYMENT" else "BALANCE_CONSUMED"
-                lines.fund(self.charges[outcome.piece.charge], line_type, fund, -draw.amount)  # type: ignore[arg-type]
+                lines.fund(self.charges[outcome.piece.charge], DRAWN_AS[fund.kind], fund, -draw.amount)
 
     @cached_property
     def unpriced(self) -> list[Unpriced]:

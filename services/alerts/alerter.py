@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from events.resources.notifications import READ_MODELS_BEHIND, USAGE_REFUSED
 from projections.readmodels import alerts_due
-from services.alerts.following import MOVED, WITH_RULES, EventFollower
+from services.alerts.following import WITH_RULES, EventFollower
 from services.alerts.matching import Shown
 from services.alerts.raising import AlertRaiser
 from services.alerts.windows import WindowAlerts
+from services.commands.table import KINDS
 from services.concurrency import first_of
 from services.failures import Passing
 from services.outage import Outage
@@ -18,9 +19,11 @@ from services.postgres.ringing import ring_when_told
 from services.readside.live import reading_live
 from services.side_by_side import SideBySide
 from services.store.events import CHANNEL, head
+from services.store.following import moved
 from services.store.generations import Generations
 
-#: Interval of looks without a notification, for work that another process did not finish.
+_OF_RULES = [fact.__name__ for fact in KINDS["notificationConfiguration"].facts]
+#: How often to look when nobody is told: what another process did not get done.
 LOOK_SECONDS = 5.0
 #: How long events are gathered before a look, so that many commands cost one look.
 GATHER_SECONDS = 0.1
@@ -108,10 +111,10 @@ class Alerts:
                 names = {row["organization"] for row in await connection.fetch(WITH_RULES)}
                 self._unknown |= names
             else:
-                moved = await connection.fetch(MOVED, self._looked)
-                names = {row["organization"] for row in moved}
-                self._unknown |= {row["organization"] for row in moved if row["has_new_rules"]}
-                self._looked = max((row["position"] for row in moved), default=self._looked)
+                since = await moved(connection, self._looked, _OF_RULES)
+                names = {each.organization for each in since}
+                self._unknown |= {each.organization for each in since if each.has_any_of}
+                self._looked = max((each.position for each in since), default=self._looked)
         self._following.ask(names & (self._waited_for.keys() | self._unknown))
 
     async def _follow(self, organization: str) -> bool:

@@ -21,10 +21,11 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.side_by_side import Resting
 from services.sight.metrics import WAITS
-from services.store.events import NewEvent, append, stream_of, stream_versions
+from services.store.events import NewEvent, append, stream_versions
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
 from services.store.listing import named
+from services.store.streams import stream_of
 
 log = structlog.get_logger(__name__)
 

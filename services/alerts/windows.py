@@ -25,9 +25,10 @@ from services.alerts.following import active_rules
 from services.alerts.matching import Rule
 from services.postgres import Postgres
 from services.refusals.refused_usage import count_refused
-from services.store.events import NewEvent, append, stream_of, stream_versions
+from services.store.events import NewEvent, append, stream_versions
 from services.store.execute import lock_organization
 from services.store.generations import Generations
+from services.store.streams import stream_of
 
 log = structlog.get_logger(__name__)
 

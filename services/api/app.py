@@ -48,10 +48,13 @@ from services.store.generations import Generations
 from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
-#: Connections of the requests' pool, and the most that one organization may hold; and of the pool for work without an
-#: organization. There are four more: the watcher's, that of /health, the session that locks bill jobs, and the one that
-#: is notified of alerts; while files are exported, one more for the locks of exports.
+#: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
+#: organization's.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
+#: Beside them there are some that stay: the watcher's and that of /health; the two whose sessions hold the locks of
+#: bill jobs and of exports, from the first of each on; and those that are told of what alerts and webhooks follow. And
+#: some for a moment: which keys were revoked, and how store and log compare.
+THAT_STAY, FOR_A_MOMENT = 6, 2
 
 
 def create_app(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.facts.automation import AutomaticRuleActed
 from events.resources.automation import TOP_UP
@@ -85,4 +86,4 @@ def _document(act: Raised) -> dict[str, Any]:
         "dtCreated": act.envelope.time,
         "createdBy": shown(act.envelope.actor),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.decimals import EXACT, plain
 from events.envelope import Envelope
@@ -87,7 +88,7 @@ async def transactions(
     Extensions: `asOf` leaves out transactions applied after a day, `knownAt` those unknown at a moment.
     """
     given = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
-    wanted = {name: value for name, value in given.items() if value is not None}
+    wanted = only_given(given)
     then = (as_of, known_at)
     every = await (
         _newest_first(call, id, wanted, page) if then == (None, None) else _newest_first_then(call, id, wanted, *then)

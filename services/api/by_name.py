@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from services.api.calls import Caller, organization_router
 from services.api.parameters import Text, Whole
 from services.api.shown import Shown
@@ -50,4 +51,4 @@ async def find(
         {"kind": match.kind, "id": match.id, "code": match.code, "name": match.name, "accountId": match.account_id}
         for match in matches
     )
-    return answer({"data": [{name: value for name, value in match.items() if value is not None} for match in shown]})
+    return answer({"data": [only_given(match) for match in shown]})

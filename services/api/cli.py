@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import resource
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +25,7 @@ from services.personal.keys import check_opens
 from services.postgres import Role, connected
 from services.postgres.roles import is_here
 from services.proof.head import key_by
-from services.run.process import Process, run_process
+from services.run.process import Process, raise_file_limit, run_process
 from services.sight.pulse import PULSE
 from services.store.generations import load_generations
 from services.webhooks.rules import WebhookRules
@@ -168,12 +167,6 @@ def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
 
 
 def room_for(connections: int) -> int:
-    """The number of connections that the host allows, at most `wanted`; the process raises its own limit of open files
-    as far as it may.
-    """
-    wanted = connections + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - OTHER_FILES))
+    """So many connections, or as many as the host allows; what it gives for the asking is asked for."""
+    files = raise_file_limit(connections + OTHER_FILES)
+    return connections if files is None else max(1, min(connections, files - OTHER_FILES))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields, UsageVoided
@@ -113,7 +114,7 @@ def said_of(fact: UsageCorrection) -> dict[str, Any]:
         "now": _shown(fact.now) if isinstance(fact, UsageAmended) else None,
         "reason": fact.reason,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return only_given(said)
 
 
 def _shown(fields: UsageFields) -> dict[str, Any]:

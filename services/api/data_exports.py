@@ -12,6 +12,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
 
+from events.absent import only_given
 from events.actors import shown
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
@@ -25,7 +26,7 @@ from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.refused import InvalidField, UnknownReference, UnknownResource
+from services.commands.refused import InvalidField, UnknownResource
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
     EXPORT_JOBS,
@@ -47,12 +48,11 @@ from services.exports.watermark import (
     Watermark,
     checked_range,
 )
+from services.store.conditions import LAST_POSITION
 from services.store.execute import today_of
-from services.store.listing import named
+from services.store.listing import referred_to
 
 router = organization_router("dataexports", prefix="/dataexports")
-#: Beyond every position.
-_ANYWHERE = 2**63 - 1
 _CHUNK_BYTES = 256 * 1024
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
@@ -68,7 +68,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
         body = sent.read().body
         await _check_named(turn, body)
         # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
-        anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
+        anywhere = Watermark(call.api.generations.commands, LAST_POSITION)
         about = ABOUT_JOURNAL if body.is_journal else ABOUT_LINES
         newest = await newest_of(turn.connection, call.organization, about, anywhere)
         if body.is_journal:
@@ -88,10 +88,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
 async def _check_named(turn: Turn, body: AdhocExport) -> None:
     """Raises: UnknownReference."""
     for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
-        existing = await named(turn.connection, turn.call.organization, kind, ids or ())
-        for id in ids or ():
-            if id not in existing:
-                raise UnknownReference(field=field, kind=kind, id=id)
+        await referred_to(turn.connection, turn.call.organization, field, kind, ids or ())
 
 
 def _range(body: AdhocExport, end: Watermark) -> Range:
@@ -204,4 +201,4 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "createdBy": shown(job.created_by),
         "fileRemovedAt": job.removed,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

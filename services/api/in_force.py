@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from projections.calendar import named_days
+from projections.calendar import named_days, within
 from projections.entities import Entity
 from projections.resources import Resources
 from services.commands.kind import Kind
@@ -18,8 +18,7 @@ def is_in_force(entity: Entity[Any], zone: str, day: date) -> bool:
     """Whether its term has the day; what has no term always is."""
     if not {"start_date", "end_date"} <= type(entity.body).model_fields.keys():
         return True
-    start, end = named_days(entity.body.start_date, entity.body.end_date, zone)
-    return start <= day and (end is None or day < end)
+    return within(day, *named_days(entity.body.start_date, entity.body.end_date, zone))
 
 
 def rated_by(

@@ -10,6 +10,7 @@ from pydantic import create_model
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
+from events.absent import only_given
 from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
@@ -22,6 +23,7 @@ from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
 from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
+from services.commands.kind import Kind
 from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
@@ -73,12 +75,17 @@ class _Snapshot(Shown):
     account_plans: tuple[_Attached, ...]
 
 
+def _list_of(kind: Kind) -> Any:
+    shown: Any = answer_of_kind(kind)
+    return tuple[shown, ...]
+
+
 #: With the kinds by which an account is rated, as their rows say.
 SnapshotAnswer = create_model(
     "SnapshotAnswer",
     __base__=_Snapshot,
     __doc__=_Snapshot.__doc__,
-    **cast(dict[str, Any], {kind.attribute: (tuple[answer_of_kind(kind), ...], ...) for kind in RATING_KINDS}),
+    **cast(dict[str, Any], {kind.attribute: (_list_of(kind), ...) for kind in RATING_KINDS}),
 )
 
 
@@ -151,7 +158,7 @@ def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: dateti
             for kind, entities in rated_by(resources, attached, account.timezone, day)
         },
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | None:

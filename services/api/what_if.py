@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.facts.bills import LineType
 from projections.calendar import bill_date_of
 from projections.settlement import ComparedBill, ComparedLine, compare_bills, draft_bills
@@ -107,7 +108,7 @@ def _line(compared: ComparedLine) -> dict[str, Any]:
         "servicePeriodEnd": words["period_end"],
         **_amounts(compared.amounts),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _amounts(amounts: tuple[Decimal, Decimal, Decimal]) -> dict[str, Decimal]:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
@@ -62,7 +63,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     document = parse_json(raw)
     if not isinstance(document, dict):
         raise InvalidField(field="body", rule="must be a JSON object")
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _refuse(constant: str) -> NoReturn:

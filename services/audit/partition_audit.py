@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from events.absent import only_given
 from events.facts.usage import RecordMark
 from events.sources import Origins
 from services.audit.conservation import unexplained
@@ -115,7 +116,7 @@ class PartitionAudit:
             proved.unexplained = await unexplained(snapshot, projection, stretch.partition, self.behind)
         history.reach(stretch.end)
         digests = {range: history.digest(*range) for range in ranges}
-        proved.digests = {range: digest for range, digest in digests.items() if digest is not None}
+        proved.digests = only_given(digests)
         return proved
 
 

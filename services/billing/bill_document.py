@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from decimal import Context, Decimal
 from typing import Any
 
+from events.absent import only_given
 from events.actors import shown
 from events.decimals import EXACT
 from events.facts.bills import BillIssued, BillLine
@@ -64,7 +65,7 @@ def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, line
         del document["lineItems"]
     if stamps is not None:
         document |= _life(bill, stamps)
-    return {key: value for key, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _life(bill: BillIssued, stamps: Stamps) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
         "childAccountId": child,
         "childAccountCode": names.get(child or "", {}).get("code"),
     }
-    return {key: value for key, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def unpriced_documents(family: Family, resources: Resources, account_id: str) -> list[dict[str, Any]]:

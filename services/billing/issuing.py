@@ -5,7 +5,7 @@ due for the next run.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -20,9 +20,10 @@ from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page
 from services.readside.waiter import Waiter
-from services.store.events import NewEvent, append, bills_of, fact_room, lock_appends, stream_versions
+from services.store.events import NewEvent, append, fact_room, lock_appends, stream_versions
 from services.store.generations import load_generations
 from services.store.invoice_numbers import take_invoice_numbers
+from services.store.streams import bills_of
 
 #: How long a page's families are settled without a pause.
 TURN_SECONDS = 0.05
@@ -93,9 +94,8 @@ async def issue_page(
     request: BillRequest,
     page: Sequence[Settled],
     now: datetime,
-    issued: list[BillFact],
-) -> None:
-    """Append the page's bills, and put each into `issued` once it is durable.
+) -> AsyncGenerator[list[BillFact], None]:
+    """Append the page's bills, and yield them as they are durable.
 
     If another process has changed a family's bills since, the family is settled again alone, from the changed bills;
     the former result is never appended (decision 18). Raises: BillContentionError.
@@ -105,7 +105,7 @@ async def issue_page(
             return
         async with postgres.transaction() as connection:
             appended, moved = await append_page(connection, page, now, request.bill_job_id, request.actor)
-        issued.extend(appended)
+        yield appended
         if not moved:
             return
         await waiter.until_commands_projected()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
+from events.absent import only_given
 from events.actors import BILLING
 from services.commands.refused import CommandError
 from services.failures import ExpectedFailure
@@ -30,7 +31,7 @@ class Failure:
         expected = isinstance(self.error, ExpectedFailure | CommandError)
         message = str(self.error) if expected else "an error inside Trueup; its log says more"
         named = {"accountId": self.account_id, "billId": self.bill_id}
-        return {name: id for name, id in named.items() if id is not None} | {"message": message}
+        return only_given(named) | {"message": message}
 
 
 @dataclass(frozen=True, slots=True)

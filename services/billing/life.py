@@ -26,9 +26,10 @@ from projections.settlement import PendingBill
 from projections.settlement.billed import evolve_pending
 from services.commands.refused import CommandError, UnknownResource
 from services.store.conditions import OF_BILL
-from services.store.events import NewEvent, append, bills_of, stream_version
+from services.store.events import NewEvent, append, stream_version
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import bills_of
 
 _FACTS = f"""
 SELECT {COLUMNS} FROM store.events WHERE organization = $1 AND {OF_BILL} ORDER BY position

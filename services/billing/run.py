@@ -4,7 +4,7 @@ bills.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import structlog
@@ -20,12 +20,13 @@ from services.failures import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
+from services.store.streams import bills_of
 
 log = structlog.get_logger(__name__)
 
-_APPENDED = """
+_APPENDED = f"""
 SELECT data->>'billId' AS bill_id FROM store.events
-WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY position
+WHERE organization = $1 AND stream LIKE '{bills_of("%")}' AND correlation = $2 ORDER BY position
 """
 
 
@@ -38,8 +39,8 @@ class BilledPage:
     """A page of families, its durable bills, and its permanent failures."""
 
     targets: Sequence[Target]
-    facts: list[BillFact] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    facts: Sequence[BillFact]
+    failures: Sequence[Failure]
 
 
 class BillRun:
@@ -126,8 +127,8 @@ class BillRun:
         billed = set(job_now.bill_ids) if job_now else set()
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in billed]
 
-    async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[list[BillFact], None]:
-        """A run without a job: yields the bills of each page once they are durable, then raises the page's failure."""
+    async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[Sequence[BillFact], None]:
+        """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
         await self._waiter.until_projected()
         families = pages(self._postgres, request.organization, selection)
         async with aclosing(self._pages(request, families)) as billed_pages:
@@ -157,10 +158,12 @@ class BillRun:
         """Append the results of a page. If any of it fails, each family is billed alone, so that a failure affects no
         other; families that the page had already billed have nothing due then.
         """
-        page, now = BilledPage(targets), await self._clock(request.organization)
+        now = await self._clock(request.organization)
+        facts, failures = list[BillFact](), list[Failure]()
         try:
-            await issue_page(self._postgres, self._waiter, request, await settling, now, page.facts)
-            return page
+            async for appended in issue_page(self._postgres, self._waiter, request, await settling, now):
+                facts += appended
+            return BilledPage(targets, facts, failures)
         except INTERRUPTIONS:
             raise
         except Exception as error:
@@ -169,13 +172,14 @@ class BillRun:
             account = target.account_id or target.root_id
             try:
                 settled = await settle_page(self._postgres, request, [target])
-                await issue_page(self._postgres, self._waiter, request, settled, now, page.facts)
+                async for appended in issue_page(self._postgres, self._waiter, request, settled, now):
+                    facts += appended
             except INTERRUPTIONS:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)
-                page.failures.append(Failure(error, account_id=account))
-        return page
+                failures.append(Failure(error, account_id=account))
+        return BilledPage(targets, facts, failures)
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:

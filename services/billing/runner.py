@@ -15,10 +15,11 @@ from services.billing.run import BillRun
 from services.concurrency import Turns
 from services.failures import INTERRUPTIONS, Passing
 from services.jobs.runner import JobRunner
-from services.outage import Outage, Outages
+from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
+from services.side_by_side import SideBySide
 from services.sight.tracing import TRACES
 from services.store.execute import organization_time
 
@@ -44,23 +45,22 @@ class BillRunner:
         self._turns = Turns("the settling of bills", PAGES_AT_ONCE, share=1, within=None)
         self._jobs = JobRunner(BILL_JOBS, every, self._carry_out, "bill_job", ORGANIZATIONS_AT_ONCE)
         self._approver = AutoApprover(postgres, every, self._waiter, self._turns)
-        #: Organizations whose bills are being approved, with the resource they wait for.
-        self._busy, self._outages = set[str](), Outages("approval_interrupted")
-        self._at_once = asyncio.Semaphore(APPROVALS_AT_ONCE)
+        self._approving = SideBySide("approval_interrupted", APPROVALS_AT_ONCE, self._approve)
 
     def wake(self) -> None:
         """Wake the runner for a new job."""
         self._jobs.wake()
 
     async def run(self) -> None:
-        """Run until cancelled. Temporary failures are tried again at the next look.
+        """Until cancelled. What fails for a passing reason is tried again after a pause.
 
         A permanent failure of a job or an approval is noted and does not end the runner; any other failure is a bug of
         the runner itself and is raised.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._jobs.run())
-            group.create_task(self._look_for_approvals(group))
+            group.create_task(self._approving.run())
+            group.create_task(self._look_for_approvals())
 
     async def _carry_out(self, job: BillJob) -> None:
         run = BillRun(self._postgres.of(job.organization), self._waiter, self._time, self._turns)
@@ -74,29 +74,20 @@ class BillRunner:
             log.exception("bill_job_failed", organization=job.organization, job=job.id)
             await run.give_up(job, error)
 
-    async def _look_for_approvals(self, group: asyncio.TaskGroup) -> None:
+    async def _look_for_approvals(self) -> None:
         outage = Outage("approvals_interrupted")
         while True:
             try:
-                for organization in await self._approver.organizations():
-                    if organization not in self._busy:
-                        await self._at_once.acquire()
-                        self._busy.add(organization)
-                        group.create_task(self._approve(organization))
+                self._approving.ask(await self._approver.organizations())
                 outage.over()
             except Passing as error:
                 outage.met(error)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _approve(self, organization: str) -> None:
-        try:
-            await self._approver.approve_due(organization)
-            self._outages.over(organization)
-        except Passing as error:
-            self._outages.met(organization, error)
-        finally:
-            self._busy.discard(organization)
-            self._at_once.release()
+    async def _approve(self, organization: str) -> bool:
+        """Some of what is due; whether there is more, the next look finds out."""
+        await self._approver.approve_due(organization)
+        return False
 
     async def _time(self, organization: str) -> datetime:
         return await organization_time(self._postgres.of(organization), organization)

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 from uuid import uuid5
 
+from events.absent import only_given
 from events.decimals import EXACT, plain
 from events.envelope import NAMESPACE
 from events.facts.commitments import BalanceTransacted, CommitmentToppedUp
@@ -119,4 +120,4 @@ def _fee(rule: Entity[AutomaticTopUp], balance: BalanceEntity, day: date, act_id
         "contract_id": balance.body.contract_id,
         "accounting_product_id": balance.body.fees_accounting_product_id,
     }
-    return AccountCharge.model_validate(body | {name: value for name, value in more.items() if value is not None})
+    return AccountCharge.model_validate(body | only_given(more))

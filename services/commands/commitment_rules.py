@@ -40,11 +40,6 @@ POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {
 assert {policy for policies in POLICIES.values() for policy in policies} == set(get_args(CancelPolicy))
 
 
-def name_of(entity: CommitmentEntity) -> str:
-    """How messages name a commitment: its code, else its id."""
-    return entity.body.code or entity.id
-
-
 def check_commitment(resources: Resources, body: Commitment, current: CommitmentEntity | None) -> None:
     """Check that amounts are payable, fees' periods do not end before they start, the contract is the account's, and
     earlier top-ups stay within the term.
@@ -204,7 +199,7 @@ def _commitment(resources: Resources, id: str) -> CommitmentEntity:
 
 def _check_open(commitment: CommitmentEntity) -> None:
     if commitment.cancellation is not None:
-        raise AlreadyCancelled(name=name_of(commitment))
+        raise AlreadyCancelled(name=commitment.called)
 
 
 def _check_in_term(body: Commitment, day: date) -> None:

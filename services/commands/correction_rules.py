@@ -88,11 +88,6 @@ def _told(usage: LoggedUsage, was: UsageFields, reason: str | None) -> dict[str,
     return told if reason is None else told | {"reason": reason}
 
 
-def stream_of_usage(event_id: UUID) -> str:
-    """The stream of an event's corrections: its version puts concurrent corrections in order."""
-    return f"usage-{event_id}"
-
-
 def latest(corrections: Iterable[Envelope]) -> Envelope | None:
     """The last correction, which applies, if there is any."""
     last = None

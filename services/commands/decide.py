@@ -90,7 +90,7 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     entity = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
     if command.drawn and not command.force:
-        raise AlreadyUsed(kind=kind.name, name=getattr(entity.body, "code", None) or entity.id)
+        raise AlreadyUsed(kind=kind.name, name=entity.called)
     more = rules_of(kind.model).deleted(resources, entity, command)
     return kind.fact("Deleted")(id=command.id, version=entity.version + 1, force=command.force, **more)
 

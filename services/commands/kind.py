@@ -14,7 +14,7 @@ from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
 from events.resources.notifications import OF_WINDOWS
-from projections.entities import Entity
+from projections.entities import Entity, Fund
 from projections.resources import ATTRIBUTES, ENTITIES, Resources
 from services.commands.filters import Filter
 
@@ -146,6 +146,22 @@ class Kind:
     def entity(self) -> type[Entity[Any]]:
         """The class of the resource with its history."""
         return ENTITIES[self.model]
+
+    @property
+    def is_fund(self) -> bool:
+        """Whether money stands in it and is drawn from it: settlement derives how it stands."""
+        return issubclass(self.entity, Fund)
+
+    @property
+    def is_account(self) -> bool:
+        """Whether it is what all that an account has belongs to."""
+        return self.owner == "self"
+
+    @property
+    def facts(self) -> tuple[type[Fact], ...]:
+        """Every fact that is about one: that it was created, updated, deleted, and those called otherwise."""
+        own = (f"{self.model.__name__}{ending}" for ending in ("Created", "Updated", "Deleted"))
+        return tuple(FACTS[name] for name in (*own, *self.other_facts))
 
     @property
     def ends_on_a_day(self) -> bool:

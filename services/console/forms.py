@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.console.asking import Asking, Refused
-from services.spelling import FIELD, PLAIN, locale_named
+from services.spelling import FIELD, PLAIN, first_known
 
 #: A header longer than any browser sends is ignored.
 _HEADER_MAX = 1_000
@@ -20,7 +20,7 @@ def form_of(documents: Iterable[Any], accepted: str) -> str:
     In babel's spelling: `de_CH`.
     """
     wished = (document["customFields"].get(FIELD) for document in documents if _has_fields(document))
-    return next((locale for text in (*wished, *_liked(accepted)) if (locale := locale_named(text))), PLAIN)
+    return first_known((*wished, *_liked(accepted)))
 
 
 def _has_fields(document: Any) -> bool:

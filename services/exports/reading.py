@@ -23,6 +23,7 @@ from services.store.conditions import OF_BILL, code_at, of_each_type
 from services.store.events import relayed
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 
 #: What is told of issued lines.
 ABOUT_LINES = ("BillIssued", "BillVoided")
@@ -173,7 +174,8 @@ async def _codes(
     connection: Connection, organization: str, bills: Sequence[tuple[int, BillIssued, Sequence[BillLine]]]
 ) -> dict[int, Codes]:
     """By the position at which each bill was issued, the codes of its accounts and products as they were then."""
-    asked = [(f"{kind}-{id}", id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines))]
+    named = ((kind, id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines)))
+    asked = [(stream_of_resource(kind, id), id, at) for kind, id, at in named]
     codes: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
     streams, positions = [stream for stream, _, _ in asked], [at for _, _, at in asked]
     rows = await connection.fetch(_CODES, organization, streams, positions) if asked else []

@@ -23,6 +23,7 @@ from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, directory_of, follow_account
 from services.ingest.stale import ACCOUNT_PLANS, ACCOUNTS, OF_RULES, Stale
 from services.kafka import Cluster, FetchedRecord, LogReader
+from services.outage import pause_after
 from services.personal.sealed import Sealer
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
@@ -207,13 +208,13 @@ class CommandGate:
         return changed
 
     async def _wait_for_relay(self, wanted: int) -> None:
-        started, step = asyncio.get_running_loop().time(), 0
+        started, looks = asyncio.get_running_loop().time(), 0
         while (at := await self._relayed()) < wanted:
+            looks += 1
             waited = asyncio.get_running_loop().time() - started
             if waited > RELAY_WAIT_S:
                 raise RelayBehindError(at, wanted, waited)
-            await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
-            step += 1
+            await asyncio.sleep(pause_after(_STEP_S, looks))
 
     async def _relayed(self) -> int:
         async with self._postgres.connection() as connection:

@@ -20,7 +20,7 @@ from events.codec import UndecodableRecordError
 from events.topics import EVENTS, USAGE, USAGE_REJECTED, home_of
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
-from services.ingest.batch import Outcome, finish, parts_of, settle_part
+from services.ingest.batch import Outcome, Settling, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState, gaps
 from services.ingest.sealing import SealerFinder
@@ -147,13 +147,12 @@ class IngestHandler:
     async def _settle(self, polled: Polled, state: PartitionState) -> Outcome:
         records = polled.records
         most, traced = self._generations.record_bytes, traced_poll(records)
-        outcome = Outcome(state.partition, state.home, polled.next_offset, most, traced)
+        settling = Settling(state.partition, state.home, polled.next_offset, most, traced)
         for part in parts_of(records):
             await self._sealers.find(part, state.partition, self._gate.catalogs)
-            settle_part(part, state, self._gate.catalogs, outcome)
-            await asyncio.sleep(0)  # the writes of the poll before and the consumer's heartbeats share this loop
-        finish(records[-1] if records else None, state, outcome)
-        return outcome
+            settle_part(part, state, self._gate.catalogs, settling)
+            await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop
+        return finish(records[-1] if records else None, state, settling)
 
     async def _written(self, most: int) -> None:
         """Wait until at most `count` polls are being written."""

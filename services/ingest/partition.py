@@ -16,7 +16,7 @@ The expected facts include corrections of usage (decision 32): usage is then rat
 amended events.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from decimal import localcontext
 
@@ -173,7 +173,13 @@ class PartitionState:
     ) -> str | None:
         """The evidence that another worker wrote into the gap, if any; corrections in the gap are applied."""
         sources = frozenset((self.writer.usage_source, self.writer.read_source))
-        return await second_writer(sources, gap, topic, lambda record: self._heed(record, catalogs))
+        async with aclosing(gap):
+            async for records in gap:
+                for record in records:
+                    if (why := second_writer(sources, record, topic)) is not None:
+                        return why
+                    self._heed(record, catalogs)
+        return None
 
     def _is_next(self, source: str, sequence: int) -> bool:
         """The sequence rule, for sources of this partition."""
@@ -217,29 +223,13 @@ def gaps(
     return gaps_before, position
 
 
-async def second_writer(
-    sources: frozenset[str],
-    gap: AsyncGenerator[list[FetchedRecord], None],
-    topic: str,
-    heed: Callable[[FetchedRecord], None] = lambda record: None,
-) -> str | None:
-    """The evidence that another worker wrote into the gap: a record of one of our sources; None if there is none.
+def second_writer(sources: frozenset[str], record: FetchedRecord, topic: str) -> str | None:
+    """What shows that another worker wrote this: it is of one of our sources; None if it is not.
 
-    `topic` is the log's name; `heed` receives each other record.
+    `topic` is what the log is called.
     """
-    async with aclosing(gap):
-        async for records in gap:
-            for record in records:
-                source = _source_of(record)
-                if source in sources:
-                    return f"another worker wrote {source} at offset {record.offset} of {topic}"
-                heed(record)
-    return None
-
-
-def _source_of(record: FetchedRecord) -> str | None:
-    """The source of a record; None for a stranger's record."""
     try:
-        return _SOURCES.decode(record.value or b"").source
-    except msgspec.MsgspecError:
+        source = _SOURCES.decode(record.value or b"").source
+    except msgspec.MsgspecError:  # it is none of our records
         return None
+    return f"another worker wrote {source} at offset {record.offset} of {topic}" if source in sources else None

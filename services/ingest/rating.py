@@ -6,14 +6,14 @@ tested: the amounts of one account's charge sum to C of its total.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import partial
+from typing import Protocol
 
 from projections.aggregates import TotalsKey, contributions
-from projections.calendar import ONE_DAY, Period
+from projections.calendar import ONE_DAY, Period, within
 from projections.rating.terms import PlanTerms, Reader, Series
 from projections.rating.timelines import held_days
 from projections.usage import MeterPlan, joined
@@ -23,9 +23,12 @@ from services.ingest.running_charge import Applied, RunningCharge, Stretches, st
 from services.ingest.totals import PartitionTotals
 from services.ingest.validate import Usage
 
-#: The series that read a total of an account.
-ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]
-_Readers = Callable[[TotalsKey], tuple[Reader, ...]]
+
+class ReadersOf(Protocol):
+    """What knows by which series usage is rated."""
+
+    def readers(self, directory: Directory, key: TotalsKey) -> tuple[Reader, ...]:
+        """The series that read a total of an account."""
 
 
 @dataclass(slots=True)
@@ -60,9 +63,8 @@ class Rater:
         if prices:
             self._prices.clear()
 
-    def rate(self, usage: Usage, readers: ReadersOf) -> str:
-        """Add the record to its totals and to the charges that read them; returns a `RatedCharge` for each charge that
-        changed.
+    def rate(self, usage: Usage, catalogs: ReadersOf) -> str:
+        """Add the record to its totals, and to the charges that read them; a `RatedCharge` for each that gained.
 
         The result is JSON, the items of a list without its brackets. Call it in context EXACT.
         """
@@ -74,7 +76,7 @@ class Rater:
                 continue
             at_hand = running_sum.at_hand
             if at_hand is None or at_hand.day != day:
-                at_hand = running_sum.take_up(self._day_of(running_sum.key, day, partial(readers, lane.directory)))
+                at_hand = running_sum.take_up(self._day_of(running_sum.key, day, lane.directory, catalogs))
             _, cell, charges = at_hand
             number = Decimal(text)
             cell.number += number
@@ -83,16 +85,16 @@ class Rater:
                 if amount := charge.gain(number, text):
                     gained.append(f'{{{charge.members},"amount":"{amount}"}}')
         if lane.plan is not None and lane.plan.others:
-            gained += self._rate_others(usage, day, lane.plan, partial(readers, lane.directory))
+            gained += self._rate_others(usage, day, lane.plan, catalogs)
         return ",".join(gained)
 
-    def _day_of(self, key: TotalsKey, day: date, readers: _Readers) -> DayAtHand:
-        # Charges first: their sums so far must be found before this record enters its cell.
-        charges = self._find(key, day, readers)
+    def _day_of(self, key: TotalsKey, day: date, directory: Directory, catalogs: ReadersOf) -> DayAtHand:
+        # Charges first: what they have summed so far is found before this record's cell is there.
+        charges = self._find(key, day, directory, catalogs)
         return DayAtHand(day, self._totals.cell(key, day), charges)
 
-    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers) -> list[str]:
-        account_id = usage.lane.account.id
+    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, catalogs: ReadersOf) -> list[str]:
+        lane, account_id = usage.lane, usage.lane.account.id
         gains: list[str] = []
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
         parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
@@ -101,19 +103,20 @@ class Rater:
             on_day = (aggregation_id, segment, day)
             charges = others.get(on_day)
             if charges is None:
-                charges = others[on_day] = self._find((account_id, aggregation_id, segment), day, readers)
+                key = account_id, aggregation_id, segment
+                charges = others[on_day] = self._find(key, day, lane.directory, catalogs)
             for charge in charges:
                 if amount := charge.gain_state(state):
                     gains.append(f'{{{charge.members},"amount":"{amount}"}}')
         self._totals.add(account_id, day, plan, parts)
         return gains
 
-    def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[RunningCharge, ...]:
-        """The charges of a total on a day; the charges of one day are mostly those of the whole billing period."""
+    def _find(self, key: TotalsKey, day: date, directory: Directory, catalogs: ReadersOf) -> tuple[RunningCharge, ...]:
+        """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
         of_account = self._charges[key[0]]
         last_period = of_account.by_period.get(key)
         if last_period is None or not last_period[0].holds(day):
-            applied, days = applied_on(readers(key), key[0], day)
+            applied, days = applied_on(catalogs.readers(directory, key), key[0], day)
             charges = tuple(self._of(key, priced, of_account.running) for priced in applied)
             last_period = of_account.by_period[key] = (days, charges)
         return last_period[1]
@@ -158,8 +161,7 @@ def _applied_by(plan: PlanTerms, series: Series, account_id: str, day: date) -> 
     """The charge of one series, None if none of its pricings applies; with the days around it as in `applied_on`."""
     alone = Period(day, day + ONE_DAY)
     member = next((account for account in plan.members if account.id == account_id), None)
-    inside = plan.start <= day and (plan.end is None or day < plan.end)
-    if member is None or not inside or not plan.rates(member, day):
+    if member is None or not within(day, plan.start, plan.end) or not plan.rates(member, day):
         return None, alone
     billing = plan.period(plan.grid.number(day))
     for pricing, runs in held_days(series.spans, billing):

@@ -69,6 +69,6 @@ def _trace(outcomes: Mapping[int, Outcome], error: str | None = None) -> None:
                 "messaging.destination.name": USAGE,
                 "messaging.destination.partition.id": str(outcome.partition),
                 "messaging.batch.message_count": sum(counts.values()),
-                "trueup.next_offset": outcome.next_offset,
+                "trueup.next_offset": outcome.counts.next_offset,
             }
             TRACES.batch("ingest usage", outcome.traced, attributes | counts, error)

@@ -3,48 +3,14 @@
 from dataclasses import dataclass
 
 from events.facts.alerts import Alert
-from events.facts.automation import (
-    AutomaticTopUpCreated,
-    AutomaticTopUpDeleted,
-    AutomaticTopUpUpdated,
-    ThresholdBillingCreated,
-    ThresholdBillingDeleted,
-    ThresholdBillingUpdated,
-)
-from events.facts.catalog import (
-    NotificationConfigurationCreated,
-    NotificationConfigurationDeleted,
-    NotificationConfigurationUpdated,
-    WebhookCreated,
-    WebhookDeleted,
-    WebhookUpdated,
-)
-from events.facts.resources import (
-    AccountCreated,
-    AccountDeleted,
-    AccountForgotten,
-    AccountPlanCreated,
-    AccountPlanDeleted,
-    AccountPlanUpdated,
-    AccountUpdated,
-)
+from events.facts.base import Fact
+from services.commands.table import KINDS
 
-ACCOUNTS = (AccountCreated, AccountUpdated, AccountDeleted, AccountForgotten)
-ACCOUNT_PLANS = (AccountPlanCreated, AccountPlanUpdated, AccountPlanDeleted)
-#: Facts that change no quantity and no charge: rules, and their findings and acts.
-OF_RULES = (
-    NotificationConfigurationCreated,
-    NotificationConfigurationUpdated,
-    NotificationConfigurationDeleted,
-    AutomaticTopUpCreated,
-    AutomaticTopUpUpdated,
-    AutomaticTopUpDeleted,
-    ThresholdBillingCreated,
-    ThresholdBillingUpdated,
-    ThresholdBillingDeleted,
-    WebhookCreated,
-    WebhookUpdated,
-    WebhookDeleted,
+ACCOUNTS = KINDS["account"].facts
+ACCOUNT_PLANS = KINDS["accountPlan"].facts
+#: Facts of which no quantity and no charge follows: rules and webhooks, and what rules told.
+OF_RULES: tuple[type[Fact], ...] = (
+    *(fact for kind in KINDS.values() if kind.leads_to != "terms" for fact in kind.facts),
     Alert,
 )
 

@@ -22,9 +22,9 @@ class JobRunner(Generic[J]):
     """Runs the open jobs: organizations side by side, those of one organization one after the other. A lock per job
     keeps several processes apart.
 
-    Organizations queue for `at_once` places, who waits for the longest time first. An organization whose jobs are all
-    another process's, or were interrupted, gives its place back at once and queues anew, from a little later on: it
-    comes behind whoever waited by then, so however many of those there are, nobody waits for ever.
+    Organizations queue for `at_once` places, who waits for the longest time first. One whose jobs are all another
+    process's, or were interrupted, gives its place back at once and queues anew, from a little later on: it comes
+    behind whoever waited by then, so however many of those there are, nobody waits for ever.
 
     `every`: connections on which it is asked whose jobs there are; `carry_out` does one of them to its end. It may
     raise INTERRUPTIONS, and is called again; whatever else it raises ends the runner. `event`: what the log
@@ -42,6 +42,8 @@ class JobRunner(Generic[J]):
         self._looking = Outage(f"{event}s_interrupted")
         #: Since when an organization that has no place waits for one, by the monotonic clock; or from when on it will.
         self._since = dict[str, float]()
+        #: Jobs that another process has, by sequence, and until when they are not asked for.
+        self._foreign = dict[int, float]()
 
     def wake(self) -> None:
         """There is a new job."""
@@ -66,8 +68,11 @@ class JobRunner(Generic[J]):
         except Passing as error:
             self._looking.met(error)
             return
-        theirs = {organization: list(some) for organization, some in groupby(jobs, attrgetter("organization"))}
-        for organization in self._queue(theirs):
+        now = time.monotonic()
+        self._foreign = {sequence: until for sequence, until in self._foreign.items() if until > now}
+        wanted = (job for job in jobs if job.sequence not in self._foreign)
+        theirs = {organization: list(some) for organization, some in groupby(wanted, attrgetter("organization"))}
+        for organization in self._queue(theirs, now):
             if len(self._busy) >= self._at_once:
                 return  # whoever gives a place back has it looked once more
             self._busy.add(organization)
@@ -75,9 +80,8 @@ class JobRunner(Generic[J]):
             group.create_task(self._carry_out_all(organization, theirs[organization], tried))
             await tried.wait()
 
-    def _queue(self, organizations: Iterable[str]) -> list[str]:
+    def _queue(self, organizations: Iterable[str], now: float) -> list[str]:
         """Of those that have jobs and no place the ones that want one now, who waits for the longest time first."""
-        now = time.monotonic()
         waiting = [organization for organization in organizations if organization not in self._busy]
         self._since = {organization: self._since.get(organization, now) for organization in waiting}
         return sorted((one for one in waiting if self._since[one] <= now), key=self._since.__getitem__)
@@ -85,32 +89,30 @@ class JobRunner(Generic[J]):
     def _pause(self) -> float:
         """Seconds until the next look, unless something is told before."""
         now = time.monotonic()
-        return min((since - now for since in self._since.values() if since > now), default=LOOK_SECONDS)
+        return min(
+            (at - now for at in (*self._since.values(), *self._foreign.values()) if at > now), default=LOOK_SECONDS
+        )
 
     async def _carry_out_all(self, organization: str, jobs: Iterable[J], tried: asyncio.Event) -> None:
         """The jobs of one organization, in order; what comes meanwhile, or is interrupted, at a later look.
 
         `tried` is set once a job is ours, or none is. Another look follows at once, unless none was.
         """
-        all_of_others, rest = True, None
+        is_soon, rest = False, 0.0
         try:
             for job in jobs:
                 async with self._locks.holding(job.sequence) as is_ours:
                     if is_ours:
-                        all_of_others = False
+                        is_soon = True
                         tried.set()
                         await self._carry_out(job)
+                    else:
+                        self._foreign[job.sequence] = time.monotonic() + LOOK_SECONDS
                 self._outages.over(organization)
-            if all_of_others:
-                rest = LOOK_SECONDS
         except INTERRUPTIONS as error:
-            all_of_others = False
-            rest = self._outages.met(organization, error)
+            is_soon, rest = True, self._outages.met(organization, error)
         self._busy.discard(organization)
-        if rest is None:
-            self._since.pop(organization, None)
-        else:
-            self._since[organization] = time.monotonic() + rest
-        if not all_of_others:
+        self._since[organization] = time.monotonic() + rest
+        if is_soon:
             self._woken.set()
         tried.set()

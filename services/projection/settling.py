@@ -128,7 +128,7 @@ class Settler:
     def _behind_rows(self, family: FamilyState, settlement: Settlement) -> BehindRows:
         drafts, rules = unbilled_of(settlement), self._catalog.rules(family.organization)
         of_bills = rules if BILL in rules.names else NO_RULES
-        self._alerts.find(family, of_bills, lambda: unbilled_levels(drafts, family.billed), Speed.LINES)
+        self._alerts.find(family, of_bills, lambda: unbilled_levels(drafts, family.billed, of_bills), Speed.LINES)
         return behind_rows(settlement, drafts, family.organization, family.root_id)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:

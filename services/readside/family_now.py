@@ -27,13 +27,13 @@ from services.readside.family_state import FamilyState, Root
 from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clock, read_families, read_positions, read_roots
+from services.store.generations import name_of_store
 from services.store.view import OF_ORGANIZATION, resources_of
 
 #: Families of one organization share their catalog; a few catalogs are cached, by store and offset.
 _CATALOGS_KEPT = 8
 _catalogs = LatelyUsed[tuple[str, str, int], "Catalog"](_CATALOGS_KEPT)
 
-_GENERATION = "SELECT generation FROM store.generations WHERE part = 'commands'"
 _CATALOG = f"""
 SELECT record FROM facts WHERE partition = {CATALOG_PARTITION} AND organization = $1 AND log_offset < $2
 ORDER BY log_offset
@@ -221,7 +221,7 @@ async def read_catalog(connection: Any, organization: str, offset: int) -> Catal
 
     The catalog never changes below an offset, so the decoded catalog is cached under the store's random name.
     """
-    key = (await connection.fetchval(_GENERATION), organization, offset)
+    key = (await name_of_store(connection), organization, offset)
     catalog = _catalogs.get(key)
     return CatalogRows(key, catalog, () if catalog else await connection.fetch(_CATALOG, organization, offset))
 

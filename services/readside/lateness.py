@@ -1,8 +1,8 @@
 """How long the read models have lagged behind, as observed by one process.
 
-The time of a record is no help: an event of the store has its organization's time, which may be a test clock's, and
-publishers may claim any time. So a process notes at each look what exists, and checks at later looks whether it is
-shown. Anything that waited before the process began counts from its start.
+No clock of a record would do: an event of the store has its organization's time, which may be a test clock's, and who
+publishes may say what it likes. So a process marks at each look what is there, and asks at the next ones whether it is
+shown by then. What waited before its first look counts from there.
 """
 
 from collections import deque
@@ -43,7 +43,8 @@ class Lateness:
     def note(self, seen: Seen, ends: Mapping[str, Mapping[int, int]], now: float) -> float:
         """Note a look; returns the seconds since the oldest unshown content existed, 0 if all is shown.
 
-        `ends`: of the topics by partition, taken not after `seen`; none while Kafka does not answer.
+        `ends`: of the topics by partition, taken while `seen` was, so that either may be the older one, by less than a
+        second; none while Kafka does not answer.
         """
         self._marks.append(_Mark(now, seen.head, seen.generations, targets_of(seen, ends)))
         while self._marks and self._marks[0].is_shown(seen):

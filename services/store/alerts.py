@@ -7,7 +7,7 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from events.facts.automation import AutomaticRuleActed
-from services.store.conditions import of_each_type
+from services.store.conditions import LAST_POSITION, of_each_type
 from services.store.happened import event_id_of
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
@@ -20,7 +20,6 @@ _AT = f"""
 SELECT stream, version, {COLUMNS} FROM store.events
 WHERE organization = $1 AND type = ANY($2::text[]) AND position = ANY($3::bigint[]) ORDER BY position DESC
 """
-_LAST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,8 @@ async def alert_positions(
     conditions: Sequence[Condition] = (),
     types: Sequence[str] = ALERT_TYPES,
 ) -> list[int]:
-    """Positions of the alerts that match, newest first; their events, rows `e`, fulfil the conditions."""
-    arguments: list[Any] = [organization, list(types), _LAST if before is None else before, most]
+    """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
+    arguments: list[Any] = [organization, list(types), LAST_POSITION if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
         if (value := getattr(question, name)) is not None:

@@ -32,7 +32,9 @@ def is_rule_waiting_for(row: str, names: str) -> str:
     return f"{row}.kind = 'notificationConfiguration' AND {row}.id IN (SELECT store.rules_waiting_for($1, {names}))"
 
 
-#: For events; $2 is the bill's id.
+#: No event has a position after it.
+LAST_POSITION = 2**63 - 1
+#: Of events; $2 is the bill's id.
 OF_BILL = "position IN (SELECT store.events_of_bill($1, $2))"
 
 

@@ -1,8 +1,4 @@
-"""The event store: append to `store.events`, by streams, and read how far the store and the relay are.
-
-A stream belongs to one resource, to the test clock, to the configuration, to a family's bills, to one alert, or to the
-corrections of one event.
-"""
+"""The event store: append to `store.events`, by streams, and read how far it and the relay are."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,21 +10,14 @@ import asyncpg
 from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
-from events.facts.alerts import Alert
 from events.facts.base import Fact, Route
 from events.facts.bills import BillFact, BillIssued
-from events.facts.clock import ClockTicked
-from events.facts.corrections import UsageCorrection
-from events.facts.resources import OrganizationConfigured, ResourceFact
-from services.commands.correction_rules import stream_of_usage
-from services.commands.table import kind_of
 from services.failures import Worded
 from services.postgres.locks import Lock
 from services.store.conditions import OF_BILL
 from services.store.fence import IDENTITY
 from services.store.generations import GENERATIONS, Generations, generations_of
 from services.store.rows import COLUMNS, envelope_of
-from services.store.view import CONFIG
 
 CHANNEL = "store_events"
 #: Sends a notification when the relay has published, so that waiters need not poll.
@@ -72,7 +61,6 @@ SELECT stream, (SELECT max(version) FROM store.events held WHERE held.organizati
 FROM unnest($2::text[]) AS asked (stream)
 """
 _STREAM = f"SELECT version, {COLUMNS} FROM store.events WHERE organization = $1 AND stream = $2 ORDER BY version"
-CLOCK = "clock"
 _PARTS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND {OF_BILL} AND type = 'BillLinesIssued' AND position < $3
@@ -203,32 +191,6 @@ async def read_stream(connection: Any, organization: str, stream: str, generatio
     """The stream's events, oldest first, each with its version in the stream."""
     rows = await connection.fetch(_STREAM, organization, stream)
     return [(row["version"], envelope_of(row, generation)) for row in rows]
-
-
-def stream_of(fact: Fact) -> str:
-    """The name of the fact's stream in its organization."""
-    match fact:
-        case OrganizationConfigured():
-            return CONFIG
-        case ClockTicked():
-            return CLOCK
-        case BillFact(root_id=root_id):
-            return bills_of(root_id)
-        case UsageCorrection(event_id=event_id):
-            return stream_of_usage(event_id)
-        case Alert(id=id):
-            return f"alert-{id}"
-        case ResourceFact(id=id):
-            kind = kind_of(fact)
-            assert kind is not None
-            return f"{kind.name}-{id}"
-        case _:
-            raise TypeError(f"{type(fact).__name__} is not a fact of the event store")
-
-
-def bills_of(root_id: str) -> str:
-    """The stream of a family's bills: its version ensures that two concurrent bill runs bill once."""
-    return f"bills-{root_id}"
 
 
 async def whole_bill(connection: Any, envelope: Envelope) -> BillIssued:

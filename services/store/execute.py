@@ -30,9 +30,10 @@ from services.personal.fields import changed_fact, has_personal, marked_by
 from services.personal.keyring import Keyring
 from services.personal.keys import destroy, sealers_of
 from services.postgres import Postgres
-from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
+from services.store.events import NewEvent, append, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
+from services.store.streams import CLOCK, stream_of
 from services.store.view import load_config, owner, store_config, store_entity
 
 _NO_KEYS = Keyring()

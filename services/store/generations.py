@@ -21,7 +21,8 @@ SELECT json_build_object(
     'partitions', (SELECT partitions FROM store.topics WHERE name = '{USAGE}')
 )::text
 """
-#: Columns and tables made by the newest migration.
+_OF_COMMANDS = f"SELECT generation FROM store.generations WHERE part = '{COMMANDS}'"
+#: By what the newest migration has made.
 _IS_MIGRATED = "SELECT to_regclass('store.entities_rules') IS NOT NULL"
 
 
@@ -58,6 +59,12 @@ async def load_generations(connection: Any) -> Generations:
     if not await connection.fetchval(_IS_MIGRATED):
         raise NotMigratedError
     return generations_of(await connection.fetchval(GENERATIONS))
+
+
+async def name_of_store(connection: Any) -> str:
+    """`commands` alone, for who asks with every snapshot of a migrated database."""
+    name: str = await connection.fetchval(_OF_COMMANDS)
+    return name
 
 
 async def check_origins(connection: Any, origins: Origins) -> None:

@@ -11,9 +11,10 @@ from projections.entities import Entity
 from projections.resources import Resources
 from services.commands.event_names import HAPPENINGS, Happening
 from services.commands.table import KINDS, kind_of
-from services.store.conditions import of_each_type
+from services.store.conditions import LAST_POSITION, of_each_type
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
 #: $1 organization, $2 types, $3 for each type whether only first or only later events count, $4 position, $5 limit.
@@ -32,7 +33,6 @@ JOIN unnest($2::text[], $3::bigint[]) AS asked (named, last) ON e.stream = asked
 WHERE e.organization = $1 ORDER BY e.position
 """
 _POSITION_BITS, _TAG_BITS = 62, 60
-_LAST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ async def positions_of(connection: Any, organization: str, question: EventsAsked
         [happening.fact_type for happening in question.happenings],
         [happening.first for happening in question.happenings],
     )
-    arguments: list[Any] = [organization, *types, _LAST if question.before is None else question.before, question.most]
+    before = LAST_POSITION if question.before is None else question.before
+    arguments: list[Any] = [organization, *types, before, question.most]
     places = []
     if question.resource is not None:
         arguments.append(_streams(organization, question.resource))
@@ -100,7 +101,7 @@ async def positions_of(connection: Any, organization: str, question: EventsAsked
 def _streams(organization: str, resource: str) -> list[str]:
     """Every stream that a resource with this id may have; the configuration has the organization's id."""
     own = [CONFIG] if resource == organization else []
-    return [*own, *(f"{kind}-{resource}" for kind in KINDS)]
+    return [*own, *(stream_of_resource(kind, resource) for kind in KINDS)]
 
 
 @dataclass(frozen=True, slots=True)

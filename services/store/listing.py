@@ -25,6 +25,7 @@ from services.commands.filters import (
     Test,
     Through,
 )
+from services.commands.refused import UnknownReference
 from services.store.conditions import has_code, is_of_account, names_one_of
 from services.store.view import OF_KIND, entity_of
 
@@ -62,6 +63,17 @@ async def named(connection: Any, organization: str, kind: str, ids: Sequence[str
     """The resources of a kind with these ids, by id, without missing ones."""
     rows = await connection.fetch(_NAMED, organization, kind, list(ids))
     return {row["id"]: entity_of(row) for row in rows}
+
+
+async def referred_to(
+    connection: Any, organization: str, field: str, kind: str, ids: Sequence[str]
+) -> dict[str, Entity[Any]]:
+    """The resources that a field of a body names, by id. Raises: UnknownReference."""
+    entities = await named(connection, organization, kind, ids)
+    for id in ids:
+        if id not in entities:
+            raise UnknownReference(field=field, kind=kind, id=id)
+    return entities
 
 
 async def aggregations_of(connection: Any, organization: str, meters: Sequence[str]) -> list[Entity[Any]]:

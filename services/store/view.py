@@ -5,29 +5,18 @@ A row is written from the evolved `Resources` in the transaction of its events; 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
-from events.decimals import plain
-from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.entities import (
-    AccountEntity,
-    BalanceEntity,
-    CommitmentEntity,
-    Dated,
-    Entity,
-    PlanEntity,
-    ScheduleEntity,
-)
+from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
 from services.store.conditions import has_code
+from services.store.extras import EXTRAS, extra_of
 from services.store.rows import NewerResourceError, body_of
-from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"
 COLUMNS = (
@@ -74,42 +63,17 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     if kind is None:
         raise NewerResourceError(kind=row["kind"], id=row["id"], why="nothing of this kind is known to it")
     body: Any = body_of(row, kind.model)
-    extra = json.loads(row["extra"])
     base: dict[str, Any] = {"id": row["id"], "version": row["version"], "body": body} | _stamps(row)
-    if kind.entity is AccountEntity:
-        forgotten = datetime.fromisoformat(extra["forgotten"]) if extra.get("forgotten") else None
-        return AccountEntity(**base, **{name: row[name] for name in _DECIDED}, forgotten=forgotten)
-    if kind.entity is CommitmentEntity:
-        top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
-        cancelled = CommitmentCancelled.model_validate(extra["cancellation"]) if extra.get("cancellation") else None
-        grid = BillingGrid.model_validate(extra["grid"]) if extra.get("grid") else None
-        amounts = tuple(Decimal(amount) for amount in extra.get("amounts", ()))
-        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid, amounts=amounts)
-    if kind.entity is BalanceEntity:
-        transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
-        return BalanceEntity(**base, transactions=transactions, schedules=schedules_in(extra))
-    if kind.entity is ScheduleEntity:
-        return ScheduleEntity(**base, terms=terms_in(extra, kind.model))
-    if kind.entity is PlanEntity:
-        return PlanEntity(
-            **base,
-            standing_charges=_dated(extra.get("standingCharges"), body.standing_charge),
-            minimum_spends=_dated(extra.get("minimumSpends"), body.minimum_spend),
-        )
-    return Entity(**base)
+    if kind.is_account:
+        base |= {name: row[name] for name in _DECIDED}
+    history = EXTRAS.get(kind.entity)
+    if history is not None:
+        base |= history.read(json.loads(row["extra"]), body)
+    return kind.entity(**base)
 
 
 def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in _STAMPS}
-
-
-def _dated(dated: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
-    """The amounts in a plan's, template's or group's row; an older row has only those of its body."""
-    if dated is None:
-        return (Dated(date.min, only),)
-    return tuple(
-        Dated(date.fromisoformat(start), None if amount is None else Decimal(amount)) for start, amount in dated
-    )
 
 
 def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: datetime | None) -> Resources:
@@ -175,7 +139,7 @@ async def store_entity(connection: Any, resources: Resources, kind: Kind, id: st
         return
     refs = sorted({target for _, _, target in kind.references(entity.body)})
     account = owner(resources, kind, id, entity.body)
-    await _put(connection, resources.organization, kind.name, entity, _extra(entity), refs, account)
+    await _put(connection, resources.organization, kind.name, entity, extra_of(entity), refs, account)
 
 
 def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountEntity | None:
@@ -185,34 +149,6 @@ def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountE
     if kind.owner == "balanceId":
         body = resources.balances[value_of(body, "balanceId")].body
     return resources.accounts[id if kind.owner == "self" else value_of(body, "accountId")]
-
-
-def _extra(entity: Entity[Any]) -> dict[str, Any]:
-    def told(fact: Any) -> Any:
-        return fact.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-    match entity:
-        case AccountEntity(forgotten=forgotten):
-            return {} if forgotten is None else {"forgotten": forgotten.isoformat()}
-        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation, grid=grid, amounts=amounts):
-            return {
-                "topUps": [told(fact) for fact in top_ups],
-                "cancellation": cancellation and told(cancellation),
-                "grid": grid and told(grid),
-                "amounts": [plain(amount) for amount in amounts],
-            }
-        case BalanceEntity(transactions=transactions, schedules=schedules):
-            return {"transactions": [told(fact) for fact in transactions]} | extra_of_schedules(schedules)
-        case ScheduleEntity():
-            return extra_of_terms(entity)
-        case PlanEntity(standing_charges=standing, minimum_spends=minimum):
-            return {"standingCharges": _dates(standing), "minimumSpends": _dates(minimum)}
-        case _:
-            return {}
-
-
-def _dates(amounts: Iterable[Dated]) -> list[tuple[str, str | None]]:
-    return [(start.isoformat(), None if amount is None else plain(amount)) for start, amount in amounts]
 
 
 async def _put(

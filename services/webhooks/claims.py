@@ -20,17 +20,25 @@ log = structlog.get_logger(__name__)
 
 #: Deliveries that are deleted, or given up for their age, in one transaction.
 FORGOTTEN = 5_000
-#: Destinations with a delivery to send now.
-_DUE = """
-SELECT DISTINCT d.organization, d.webhook_id FROM store.webhook_deliveries d
-JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND d.next_attempt <= now() AND w.active AND w.rests_until <= now()
+#: The delivery of a destination `w` that is to be tried first of those behind a moment: one look into an index for
+#: each destination, however many deliveries are open. LIMIT keeps Postgres from reading all of them for a join.
+_FIRST = """
+SELECT d.next_attempt FROM store.webhook_deliveries d
+WHERE d.organization = w.organization AND d.webhook_id = w.webhook_id AND d.status = 'PENDING'
+    AND d.next_attempt > {behind} ORDER BY d.next_attempt LIMIT 1
 """
-#: Seconds until the next delivery is to be sent.
-_NEXT = """
-SELECT extract(epoch FROM min(greatest(d.next_attempt, w.rests_until)) - now())::float8 FROM store.webhook_deliveries d
-JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND greatest(d.next_attempt, w.rests_until) > now() AND w.active
+#: Destinations that have something to be sent now.
+_DUE = f"""
+SELECT w.organization, w.webhook_id FROM store.webhook_destinations w
+CROSS JOIN LATERAL ({_FIRST.format(behind="'-infinity'")}) AS first
+WHERE w.active AND w.rests_until <= now() AND first.next_attempt <= now()
+"""
+#: Seconds until something else is: of who rests, that may be due already.
+_NEXT = f"""
+SELECT extract(epoch FROM min(greatest(first.next_attempt, w.rests_until)) - now())::float8
+FROM store.webhook_destinations w
+CROSS JOIN LATERAL ({_FIRST.format(behind="CASE WHEN w.rests_until > now() THEN '-infinity' ELSE now() END")}) AS first
+WHERE w.active
 """
 _CLAIM = """
 WITH taken AS MATERIALIZED (
@@ -156,19 +164,20 @@ class Claims:
             for row in rows
         ]  # fmt: skip
 
-    async def end(self, claim: Claim, outcome: Outcome) -> str:
-        """Store the result of an attempt; returns the delivery's status then. A delivery claimed by another process is
-        not changed.
-        """
+    async def end(self, claim: Claim, outcome: Outcome) -> str | None:
+        """Say what the attempt came to; returns the status of the delivery then. None: the claim was lost meanwhile,
+        and nothing is said of what is another's by now."""
         status, pause = _after(claim, outcome)
         async with self._postgres.transaction() as connection:
             await lock_queue(connection, *claim.key)
             values = (claim.id, claim.token, status, outcome.status, outcome.error, pause, int(not outcome.is_ours))
             ended = await connection.fetchval(_END, *claim.key, *values)
+            if ended is None:
+                return None
             behind = 0
-            if ended is not None and status == "DEAD":
+            if status == "DEAD":
                 behind = await give_up_behind(connection, *claim.key, claim.subject)
-            if ended is not None and status != "PENDING":
+            if status != "PENDING":
                 await promote(connection, *claim.key, claim.subject)
             if outcome.retry_after:
                 await connection.execute(_REST, *claim.key, min(outcome.retry_after, REST_MAX))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from services.store.listing import Condition, all_placed
-from services.webhooks.destinations import lock_queue, tell
+from services.webhooks.destinations import lock_organizations_queues, lock_queue, tell
 from services.webhooks.pauses import BEHIND_MOST
 
 Status = Literal["WAITING", "PENDING", "DELIVERED", "DEAD"]
@@ -63,7 +63,8 @@ _WITH_IT = f"given up with the one before it: it had waited for {BEHIND_MOST.day
 _PAGE = f"SELECT {_COLUMNS} FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
 _GET = f"SELECT {_COLUMNS}, d.body FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
 _ONE = " AND d.delivery_id = $3"
-#: Ended deliveries to send again, after any open ones of their subject.
+#: What has ended is to be sent once more: of those of its subject that wait it has the place that it had, behind the
+#: one that is being tried.
 _AGAIN = """
 UPDATE store.webhook_deliveries d SET status = 'WAITING', attempts = 0, next_attempt = NULL, claim = NULL,
     ended_at = NULL, opened_at = clock_timestamp()
@@ -108,9 +109,8 @@ class Delivery:
 
 
 async def add(connection: Any, organization: str, webhook: str, deliveries: Sequence[New]) -> None:
-    """Add them to the end of the queue, in this order, if the destination still exists; existing deliveries stay
-    unchanged.
-    """
+    """Put them behind what there is, in this order, if the destination is there still; what is there stays as it is."""
+    await lock_organizations_queues(connection, organization)
     await lock_queue(connection, organization, webhook)
     columns = [list(column) for column in zip(*deliveries, strict=True)] or [[]] * len(New._fields)
     await connection.execute(_ADD, organization, webhook, *columns)
@@ -146,7 +146,8 @@ async def get_delivery(connection: Any, organization: str, webhook: str, id: str
 
 
 async def send_again(connection: Any, organization: str, webhook: str, ids: Sequence[str]) -> int:
-    """Queue the ended ones of these deliveries again, as new; returns how many."""
+    """Put those of them that have ended into the queue once more, as new; returns how many."""
+    await lock_organizations_queues(connection, organization)
     await lock_queue(connection, organization, webhook)
     rows = await connection.fetch(_AGAIN, organization, webhook, list(ids))
     for subject in sorted({row["subject"] for row in rows}):

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import structlog
+
 from services.commands.refused import InvalidField, UnknownResource
-from services.webhooks.sealing import Sealer
+from services.webhooks.sealing import CannotOpenError, Sealer
 from services.webhooks.signing import digest_of
 
-#: How long a replaced secret stays valid, by default and at most.
+log = structlog.get_logger(__name__)
+#: For how long a secret that was replaced is good, unless something else is asked for, and at most.
 OVERLAP, OVERLAP_MAX_HOURS = timedelta(hours=24), 7 * 24
 _SHOWN = "secret_id, made_at, made_by, ends_at"
 _CURRENT = """
@@ -44,6 +47,11 @@ _GOOD = """
 SELECT secret, sealed FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND (ends_at IS NULL OR ends_at > clock_timestamp())
 ORDER BY made_at DESC, secret_id
+"""
+#: The newest that is encrypted.
+_SEALED = """
+SELECT secret FROM store.webhook_secrets
+WHERE sealed AND (ends_at IS NULL OR ends_at > clock_timestamp()) ORDER BY made_at DESC LIMIT 1
 """
 
 
@@ -94,6 +102,23 @@ async def good_secrets(connection: Any, organization: str, webhook: str, sealer:
     """The values of the valid secrets, newest first. Raises: CannotOpenError."""
     rows = await connection.fetch(_GOOD, organization, webhook)
     return [sealer.opened(bytes(row["secret"]), row["sealed"]) for row in rows]
+
+
+async def check_opens_secrets(connection: Any, sealer: Sealer) -> None:
+    """A process without the operator's key is told so at its start, before it takes anything that it could not sign.
+
+    One with another key goes on, for that is how a key that was lost is replaced: what was encrypted with the one
+    before waits until it is rotated. Raises: CannotOpenError.
+    """
+    kept = await connection.fetchval(_SEALED)
+    if kept is None:
+        return
+    try:
+        sealer.opened(bytes(kept), True)
+    except CannotOpenError as error:
+        if not sealer.has_key:
+            raise
+        log.warning("webhook_secrets_not_opened", error=str(error))
 
 
 def _kept(row: Any) -> KeptSecret:

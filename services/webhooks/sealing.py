@@ -23,6 +23,10 @@ class Sealer:
         if key is not None:
             self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()))
 
+    @property
+    def has_key(self) -> bool:
+        return self._fernet is not None
+
     def sealed(self, secret: str) -> tuple[bytes, bool]:
         """The stored form of a secret, and whether it is encrypted."""
         if self._fernet is None:

@@ -1,5 +1,6 @@
 """What fails for no passing reason costs itself only, an account, a bill or a job: never the runner or the others."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -47,7 +48,9 @@ async def job_of(store: Store, **request: Any) -> BillJob:
 async def carried_out(store: Store, job: BillJob) -> dict[str, Any]:
     """The job's document, once it was taken up."""
     async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
-        await BillRunner(store.postgres, store.postgres, watcher)._jobs._carry_out_all(job.organization, [job])
+        await BillRunner(store.postgres, store.postgres, watcher)._jobs._carry_out_all(
+            job.organization, [job], asyncio.Event()
+        )
     async with store.postgres.connection() as connection:
         held = await BILL_JOBS.get(connection, job.organization, job.id)
     assert held is not None
@@ -172,9 +175,9 @@ async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so
         running = BillRunner(store.postgres, store.postgres, watcher)._jobs
         with structlog.testing.capture_logs() as said:
             for _ in range(3):
-                await running._carry_out_all(store.organization, jobs)
+                await running._carry_out_all(store.organization, jobs, asyncio.Event())
             away = False
-            await running._carry_out_all(store.organization, jobs)
+            await running._carry_out_all(store.organization, jobs, asyncio.Event())
     assert [(line["event"], line["organization"]) for line in said] == [
         ("bill_job_interrupted", store.organization),
         ("bill_job_interrupted_over", store.organization),

@@ -31,7 +31,7 @@ class Shop:
             Job(organization, f"{organization}-{number}", number, 1, "PENDING", {}, NOW, NOW, None)
             for number, organization in enumerate(organizations)
         ]
-        self.begun, self.looks = list[str](), 0
+        self.begun, self.asked, self.looks = list[str](), list[int](), 0
         #: When jobs may end; what one raises, once, by its id, or its lock, by its number; what another process has.
         self.free, self.errors, self.foreign = asyncio.Event(), dict[str | int, Exception](), set[int]()
         #: Organizations whose jobs are interrupted each time.
@@ -47,6 +47,7 @@ class Shop:
 
     @asynccontextmanager
     async def holding(self, sequence: int) -> AsyncIterator[bool]:
+        self.asked.append(sequence)
         if error := self.errors.pop(sequence, None):
             raise error
         yield sequence not in self.foreign
@@ -129,6 +130,19 @@ async def test_what_other_processes_have_takes_no_place_here(monkeypatch: pytest
     shop.foreign |= {0, 1}
     async with running(shop, 2, monkeypatch):
         assert (shop.begun, shop.looks) == (["c-2", "d-3"], 1)
+
+
+async def test_a_new_job_is_taken_up_though_another_process_has_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop("a")
+    shop.foreign.add(0)
+    monkeypatch.setattr(JobRunner, "_pause", lambda _: 0.0)  # as if it were woken again and again
+    async with running(shop, 2, monkeypatch):
+        assert shop.looks > 3 and shop.asked == [0], "what another process has is left alone for a while"
+        shop.jobs.append(replace(shop.jobs[0], id="a-1", sequence=1))
+        await settled()
+        assert shop.begun == ["a-1"] and shop.asked == [0, 1]
 
 
 async def test_whose_jobs_are_interrupted_again_and_again_come_behind_all_who_wait(

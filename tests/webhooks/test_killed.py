@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 FOLLOWING, ANNOUNCING = "services/alerts/following.py", "services/webhooks/announcing.py"
 WINDOWS = "services/alerts/windows.py"
 #: Where it is decided what there is afterwards: what is found is written, with how far was looked.
-DECISIVE = (f"{FOLLOWING}:_append", f"{WINDOWS}:tell_behind,_append", f"{ANNOUNCING}:announce,_add")
+DECISIVE = (f"{FOLLOWING}:_append,_append_part", f"{WINDOWS}:tell_behind,_append", f"{ANNOUNCING}:announce,_add")
 EVERYWHERE = (FOLLOWING, WINDOWS, ANNOUNCING, "services/webhooks/deliveries.py")
 NAMED, RULE = "configuration.product.created", {"name": "R", "description": "", "alwaysFireEvent": True}
 BEHIND = {"eventName": "alert.readmodels.behind", "threshold": 60, "windowMinutes": 1440}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from events.absent import only_given
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, Settlement
 from projections.settlement.states_by_day import BurnDay, burn_down, state_of
@@ -68,7 +69,7 @@ def _document(family: KnownFamily, question: BalanceAsked) -> Document:
     }
     if minimum:
         document["periods"] = [period.document() for period in state.periods]
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _day(entry: BurnDay, *, minimum: bool) -> Document:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic.alias_generators import to_camel
 
+from events.absent import only_given
 from projections.calendar import ONE_DAY, local_day
 from projections.entities import Fund
 from projections.outlook import BurnDown, burn_down, progress
@@ -98,7 +99,7 @@ def _made(family: KnownFamily, question: OutlookAsked, part: Callable[[_Known, O
         "status": state.status,
         **part(_Known(family, settlement, state, entity, over), question),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _burn_down(stand: _Known, question: OutlookAsked) -> Document:
@@ -164,7 +165,7 @@ def _listed(values: Sequence[Any]) -> list[Document]:
 
 def _object(value: Any) -> Document:
     members = {to_camel(name): _member(member) for name, member in value._asdict().items()}
-    return {name: member for name, member in members.items() if member is not None}
+    return only_given(members)
 
 
 def _member(value: Any) -> Any:
