@@ -73,10 +73,11 @@ def create_app(
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
-    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what signs proofs; `keyring`: the operator's key of what is
-    personal; `webhook_rules`: where webhooks may lead; `exports`: where files of exports are, and for how long.
+    `rates`: the request rates of an organization; `token_secret`: the key that signs tokens, by default the database's;
+    `revoked_seconds`: how often revoked keys are read; `pooler_url`: the pooler through which requests reach Postgres;
+    `public_url`: the beginning of links; `proof_key`: the key that signs proofs; `keyring`: the operator's key for
+    personal data; `webhook_rules`: the permitted webhook receivers; `exports`: where files of exports are, and for how
+    long.
     """
 
     @contextlib.asynccontextmanager
@@ -89,13 +90,14 @@ def create_app(
         ):
 
             def hold(generations: Generations) -> None:
-                """From now on these generations hold, for every request that begins."""
+                """From now on these generations are valid, for every request that begins."""
                 servers = postgres, generations, cluster, watcher, usage
                 given = public_url, proof_key, keyring or Keyring(), webhook_rules or WebhookRules()
                 parts = *servers, gate, health, bill_jobs, export_jobs, *given
                 app.state.api = Api(*parts)
 
-            # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
+            # However many callers try, and however slow Postgres is, this holds one connection of two; showing holds
+            # the other.
             app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
@@ -124,7 +126,7 @@ def create_app(
     app = _app(lifespan)
     app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
     handle_errors(app)
-    # As they are: what the framework includes it looks through once more for each request.
+    # Added directly: for each request the framework would search included routers a second time.
     for router in (system.health_router, auth.router, *organization_routers()):
         app.router.routes.extend(router.routes)
     app.router.routes.insert(0, Shortcut(app.router.routes))
@@ -163,7 +165,7 @@ async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
 
 
 def _of_every(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
-    """A connection of the pool for what is no organization's."""
+    """A connection of the pool for work without an organization."""
     every: Postgres = app.state.every
     return every.connection()
 
@@ -174,10 +176,10 @@ async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedK
 
 
 def build_models() -> None:
-    """Make the validators of all facts, of what is in them, and of all bodies; else each is made at its first use."""
+    """Build the validators of all facts, of their parts, and of all bodies; otherwise each is built on first use."""
     for base in (FactModel, Model):
         for model in _made_of(base):
-            if "[" not in model.__name__:  # a generic model with its arguments is there to be inherited from only
+            if "[" not in model.__name__:  # a generic model with arguments is only inherited from
                 model.model_rebuild()
 
 

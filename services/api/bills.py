@@ -38,7 +38,7 @@ from services.store.listing import Condition, Search
 
 router = organization_router("bills")
 
-#: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
+#: m3ter's parameter, accepted and ignored: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
 _PREVIEW = Body(PreviewBody)
 AGAINST: dict[int | str, dict[str, Any]] = {
@@ -60,10 +60,10 @@ async def list_bills(
     with_total: Annotated[bool, Depends(Flag("includeBillTotal"))],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """The bills, newest first, pending ones among them as they would be issued now. Voided bills are not shown.
+    """The bills, newest first, with pending ones as they would be issued now. Voided bills are not shown.
 
-    Ours: `knownAt` asks for those that were there at a moment, as they stood then; not for pending ones that were
-    dropped since.
+    Extension: `knownAt` gives the bills that existed at a moment, as they were then, without pending ones dropped
+    since.
     """
     if known_at is not None:
         check_tells_of_then(wanted)
@@ -98,7 +98,7 @@ async def bills_of_period(
 async def _page_of(
     call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None = None, *, lines: bool = True
 ) -> Response:
-    """A page of bills; `frequency`: of pending ones it is known once they are derived, so a page may be shorter."""
+    """A page of bills; `frequency`: a pending bill's is known once it is derived, so a page may be shorter."""
     conditions = [*wanted, *page.older("position")]
     stored, documents = await listed_documents(call, newest_first(conditions, page.fetched), lines=lines)
     shown = {bill.bill_id for bill in page.shown(stored)}
@@ -165,9 +165,9 @@ async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> 
 
 @router.post("/bills/preview", response_model=Preview, responses=AGAINST)
 async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
-    """What a run for the date would issue for the account, on the very same path; nothing is stored.
+    """The bill that a run for the date would issue for the account, by the same code; nothing is stored.
 
-    Under the terms of the body, if it has any: what if?
+    A body with terms asks: what if?
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)

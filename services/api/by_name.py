@@ -1,4 +1,4 @@
-"""What people call something, and where it is: accounts, commitments, balances and bills in one question."""
+"""Search by name: accounts, commitments, balances and bills in one query."""
 
 from typing import Annotated
 
@@ -18,8 +18,8 @@ _QUERY, _LIMIT = Text("query", minLength=1), Whole("limit", 20, 1, 200)
 
 
 class FoundShown(Shown):
-    """Something that is called so. `kind` is account, commitment, balance or bill; `code` of a bill is the number of
-    its invoice; `accountId` is whose it is.
+    """A result of the search. `kind` is account, commitment, balance or bill; `code` of a bill is its invoice number;
+    `accountId` is its account.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class FoundShown(Shown):
 
 
 class FoundAnswer(Shown):
-    """What was found, kind by kind, the newest first."""
+    """The results, kind by kind, newest first."""
 
     data: tuple[FoundShown, ...]
 
@@ -39,7 +39,9 @@ class FoundAnswer(Shown):
 async def find(
     call: Caller, query: Annotated[str | None, Depends(_QUERY)], limit: Annotated[int, Depends(_LIMIT)]
 ) -> Response:
-    """Accounts, commitments, balances and bills by code, id or invoice number; if none has it, those called alike."""
+    """Accounts, commitments, balances and bills by code, id or invoice number; if none matches exactly, similar
+    ones.
+    """
     if not query:
         raise InvalidField(field="query", rule="must say what is looked for")
     async with call.reading():

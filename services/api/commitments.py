@@ -52,7 +52,7 @@ async def cancel(call: Caller, id: str, sent: Annotated[Sent[Cancellation], Depe
 
 @router.get("/commitments/{id}/history", response_model=listed(HistoryEntry))
 async def history(call: Caller, id: str) -> Response:
-    """The commitment's facts, oldest first; of a deleted one too."""
+    """The commitment's facts, oldest first; also of a deleted commitment."""
     events = await stream_of(call, "commitment", id)
     return answer({"data": [_event_document(version, envelope) for version, envelope in events]})
 

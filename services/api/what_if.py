@@ -26,7 +26,7 @@ _BODY = Body(PreviewBody)
 
 
 class ComparedLineShown(Shown):
-    """A line of either bill, or of both: its amount `today` and as `supposed`, 0 where it does not stand."""
+    """A line of either bill, or of both: its amount `today` and as `supposed`, 0 on a bill without it."""
 
     line_item_type: LineType
     charge_type: LineType | None = None
@@ -44,8 +44,8 @@ class ComparedLineShown(Shown):
 
 
 class ComparedBillShown(Shown):
-    """The bills of one currency: their totals, and each of their lines. Where they may be of several accounts, they say
-    of which.
+    """The bills of one currency: their totals, and each of their lines. Bills of several accounts name their
+    account.
     """
 
     account_id: str | None = None
@@ -67,8 +67,8 @@ class WhatIf(Shown):
 
 @router.post("/bills/whatif", response_model=WhatIf, responses=AGAINST)
 async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY)]) -> Response:
-    """What a run for the date would issue for the account, today and under the terms of the body, line by line with
-    the differences; nothing is stored.
+    """The bills that a run for the date would issue for the account, today and under the terms of the body, line by
+    line with the differences; nothing is stored.
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)
@@ -76,7 +76,7 @@ async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY
 
 
 def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
-    """Both of the very same family, so that nothing but the terms tells them apart."""
+    """Both from the very same family, so that they differ by the terms alone."""
     through = bill_date_of(body.last_date_in_billing_period, loaded.today)
     family = family_supposed(loaded, body.supposed)
     today, supposed = (draft_bills(which, date=through, account_id=body.account) for which in (loaded.family, family))

@@ -56,7 +56,6 @@ class Pending:
 
 async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pending | None:
     """The content of a pending bill, from the live read models; None if it has been issued meanwhile.
-
     Raises: UnknownResource if it was dropped; ProjectionStalledError if the read models do not receive it in time.
     """
     while True:
@@ -106,7 +105,6 @@ async def approve_or_drop(
     postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
 ) -> BillFact | None:
     """Approve one of many bills; a pending bill without any due amount is dropped, so that it does not stop the others.
-
     Returns the appended fact; None: it was approved or dropped meanwhile. Raises: BillContentionError.
     """
 
@@ -208,9 +206,7 @@ class AutoApprover:
         return sorted(waiting - set(self._resting))
 
     async def approve_due(self, organization: str) -> int:
-        """Approve up to ROUND of the organization's bills whose grace period is over; returns how many were approved or
-        dropped.
-        """
+        """Approve up to ROUND of the organization's due pending bills; returns how many were approved or dropped."""
         return await self._guarded(organization, self._organization(organization))
 
     async def _guarded(self, name: str, work: Awaitable[int]) -> int:
