@@ -121,8 +121,7 @@ class Pool:
     def _steps_by(
         self, changes: Sequence[tuple[date, State | None]], before: Sequence[Step]
     ) -> tuple[Step, ...] | None:
-        """The steps `before` with the differences of some days (by day) added to their totals; None if a difference is
-        unknown.
+        """The steps `before` with the changes of some days, by day, added to their totals; None if one is unknown.
 
         So a slice costs the same however many days it has.
         """
@@ -171,9 +170,8 @@ class Pool:
     def _steps(
         self, runs: Iterable[tuple[date, bool, list[State]]], running: State | None, before: Fraction, charged: int
     ) -> Iterator[Step]:
-        """The runs under the pricing as slices: `running` is the total before them, `before` its units, `charged` their
-        worth.
-        """
+        """The runs under the pricing as slices; before them `running` is the total, `before` its units, `charged` its
+        worth."""
         measure = self.series.measure
         for start, is_held, states in runs:
             added = measure.merge_all(states)
@@ -233,9 +231,7 @@ class Pool:
         return [part + given for part, given in zip(divided, own_back, strict=True)]
 
     def gets_its_own_back(self, share: Share) -> bool:
-        """Whether the share is refunded instead of charged: it is below zero and another account is above zero; never
-        in a credit's pool.
-        """
+        """Whether the share is refunded: it is below zero, another account above zero, and this is no credit's pool."""
         return share.quantity < 0 and not self.series.is_credit and any(other.quantity > 0 for other in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:

@@ -114,9 +114,7 @@ class DueLines:
         self.add(key, line)
 
     def true_ups(self, minimum: Minimum, periods: Iterable[MinimumPeriod]) -> None:
-        """Add true-ups of periods, also of 0: an earlier bill's amount is given back on a line with the period as it is
-        now.
-        """
+        """Add true-ups of periods, also of 0: what an earlier bill charged is refunded with today's period."""
         for period in periods:
             key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
             quantity = ONE if period.true_up else NOTHING
@@ -194,14 +192,12 @@ def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> 
 def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKey:
     """The key of a charge's line, or of a draw or overage line of the charge: all of them stand on the charge's bill.
 
-    On a parent's bill, the mode of a drawn commitment decides whether draws for several accounts share one line (rules
-    7.3).
+    On a parent's bill, the mode of a drawn commitment decides whether accounts share a line of draws (rules 7.3).
     """
     bill_account, owner = _landing(charge.account, charge.plan.mode)
     if fund is not None and line_type == _OF_COMMITMENT and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
-    # Positional arguments, because every draw makes a key: keyword arguments make all lines of a family a twentieth
-    # slower.
+    # Positional arguments, because every draw makes a key: with keywords a family's lines are a twentieth slower.
     return LineKey(
         bill_account,
         charge.plan.currency,
