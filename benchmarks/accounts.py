@@ -19,11 +19,12 @@ from services.commands.decide import decide
 from services.commands.messages import CreateResource
 from services.commands.table import kind_of
 from services.postgres import Postgres
-from services.store.events import lock_appends, stream_of
+from services.store.events import lock_appends
 from services.store.execute import execute, load_locked, now_of
 from services.store.generations import Generations, load_generations
 from services.store.loading import load_for
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of
 from services.store.view import store_entity
 
 TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01"}

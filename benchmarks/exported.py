@@ -20,9 +20,10 @@ from events.resources.organization import OrganizationConfig
 from services.commands.bodies import parse_model
 from services.commands.messages import ConfigureOrganization
 from services.postgres import Postgres
-from services.store.events import NewEvent, append, bills_of
+from services.store.events import NewEvent, append
 from services.store.execute import execute, load_locked
 from services.store.generations import Generations
+from services.store.streams import bills_of
 
 #: Lines of a bill, all but the last of usage; the last one is what a prepayment pays of them. Bills of an account.
 LINES, BILLS = 20, 10

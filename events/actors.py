@@ -1,36 +1,36 @@
-"""Who did it: the caller of a command, an automatic rule, or the worker that wrote what nobody asked for by name.
+"""Who did something: the caller of a command, an automatic rule, or a worker that wrote a fact nobody asked for.
 
-A caller is named `USER_<name>`, a rule `RULE_<code>`, a worker by its bare name, so none is taken for another. Ingest
-names nobody in its records, of which there are many: their source says that it wrote them.
+A caller is named `USER_<name>`, a rule `RULE_<code>` and a worker by its bare name, so the three cannot be confused.
+The many records of ingest carry no actor, because their source already says that ingest wrote them.
 """
 
-#: Most characters of an actor, in the log and in the event store.
+#: Longest actor, in characters, in the log and in the event store.
 ACTOR_LENGTH_MAX = 120
-#: Workers, where a fact has no caller.
+#: Workers that are the actor of a fact without a caller.
 RELAY, BILLING, ALERTS = "relay", "billing", "alerts"
-#: Whoever operates the database, by a command of `trueup`.
+#: Whoever operates the database by a `trueup` command.
 OPERATOR = "operator"
-#: Usage over Kafka that brought its account into being.
+#: The actor of an account that was created by its first usage over Kafka.
 USAGE = "usage"
 _CALLER = "USER_"
-#: An automatic rule (rules 12), by its code.
+#: An automatic rule (rules 12), named by its code.
 _RULE = "RULE_"
-#: Most characters of a caller's own name.
+#: Longest name of a caller, in characters.
 CALLER_LENGTH_MAX = ACTOR_LENGTH_MAX - len(_CALLER)
-#: How whoever did what has no actor reads on the wire.
+#: How an absent actor is shown on the wire.
 UNNAMED = f"{_CALLER}LOCAL"
 
 
 def caller(name: str) -> str | None:
-    """The actor that a caller of this name is; None for a name that cannot be kept."""
+    """The actor for the caller of this name; None if the name cannot be stored."""
     return f"{_CALLER}{name}" if name.isprintable() and 1 <= len(name) <= CALLER_LENGTH_MAX else None
 
 
 def rule(code: str) -> str:
-    """The actor that an automatic rule of this code is."""
+    """The actor for the automatic rule of this code."""
     return f"{_RULE}{code}"
 
 
 def shown(actor: str | None) -> str:
-    """The actor as the wire has it."""
+    """The actor as it is shown on the wire."""
     return UNNAMED if actor is None else actor

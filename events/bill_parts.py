@@ -1,9 +1,9 @@
-"""A bill of more lines than one record has room for: divided when it is issued, put together by whoever reads it.
+"""Bills that are too large for one record: divided when they are issued, and joined again by every reader.
 
-Its lines stand in the log in their order, the first ones in `BillLinesIssued` 1, 2, ..., the last ones in its
-`BillIssued`, which is what issues it. All of them are one transaction of the event store and follow each other in the
-stream. A reader may stop anywhere between them, and so may the log, where a store was lost with what it had not relayed
-yet: then a bill of the same id begins anew with part 1, or never comes.
+The lines stand in the log in their order: the first ones in `BillLinesIssued` 1, 2, ..., the last ones in `BillIssued`,
+the fact that issues the bill. All these facts are one transaction of the event store and follow each other in the
+stream. A reader may stop between them. The log may end between them, too, if a lost store had not relayed the rest:
+then a bill of the same id begins again with part 1, or never comes.
 """
 
 from pydantic import BaseModel
@@ -12,16 +12,16 @@ from events.facts.bills import BillFact, BillIssued, BillLine, BillLinesIssued
 
 
 class BrokenBillError(ValueError):
-    """A part of a divided bill does not follow the one before it."""
+    """A part of a divided bill does not follow the part before it."""
 
     def __init__(self, bill_id: str, what: str, wanted: str) -> None:
         super().__init__(f"bill {bill_id}: {what} came where {wanted} was due")
 
 
 def divided(bill: BillIssued, most: int) -> list[BillFact]:
-    """The facts that tell of the bill, each of at most so many bytes of JSON, as far as single lines allow it.
+    """The facts of a bill, each of at most this many bytes of JSON; a single line may exceed the limit.
 
-    A bill that fits is the only one, as it is.
+    A bill that fits into one record is returned unchanged.
     """
     room = most - _bytes(bill.model_copy(update={"lines": ()}))
     groups: list[list[BillLine]] = [[]]
@@ -42,13 +42,13 @@ def divided(bill: BillIssued, most: int) -> list[BillFact]:
 
 
 class BillParts:
-    """What was read of bills whose `BillIssued` has not come yet."""
+    """The parts read so far of bills whose `BillIssued` has not come yet."""
 
     def __init__(self) -> None:
         self._held: dict[str, list[BillLinesIssued]] = {}
 
     def whole(self, fact: BillFact) -> BillFact | None:
-        """The next fact of a stream as readers are to see it: a bill with all of its lines, and nothing of a part.
+        """The next fact for readers: a bill with all of its lines; None for a mere part of a bill.
 
         Raises: BrokenBillError.
         """

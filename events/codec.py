@@ -20,11 +20,11 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def _unchanged(data: dict[str, Any]) -> dict[str, Any]:
-    """The next version only has more members, which may be absent."""
+    """For a version that only added optional members."""
     return data
 
 
-#: What a draw and the charge that it pays have in common.
+#: The members that a draw shares with the charge it pays.
 _CHARGED_FOR = (
     "accountId", "productId", "planId", "accountPlanId", "contractId", "pricingId", "aggregationId", "counterId",
     "meterId", "segment", "periodStart", "periodEnd",
@@ -32,9 +32,10 @@ _CHARGED_FOR = (
 
 
 def _draws_name_their_charge(bill: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 did not say what a draw pays. An aggregation is priced for usage alone; else the bill's charges tell.
+    """Version 1 did not say which type of charge a draw pays. An aggregation is priced for usage only; otherwise the
+    bill's charges tell.
 
-    One draw on charges of several types, which were one line then, is left as it is.
+    A draw on charges of several types, which shared one line in version 1, is left unchanged.
     """
     charged: dict[tuple[Any, ...], set[str]] = {}
     for line in bill["lines"]:
@@ -62,7 +63,7 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
 }
 
 
-#: Where a person finds the release that is needed. This one cannot name it.
+#: Where a person finds the release that is needed; this release cannot know its name.
 _WHICH = 'CHANGELOG.md, "What needs what", names the release that it needs'
 
 
@@ -71,19 +72,19 @@ class UndecodableRecordError(ValueError):
 
 
 class NewerRecordError(UndecodableRecordError):
-    """A newer program wrote the record: this one must not go on behind it."""
+    """A newer program wrote the record, so this program must not read past it."""
 
 
 class ForeignRecordError(ValueError):
-    """A record in one of our topics that is none of ours; the message says why."""
+    """A record in one of our topics that Trueup did not write; the message says why."""
 
 
-#: Made once: `json.loads` makes one for each call, and looks for other encodings than ours.
+#: Made once: `json.loads` makes a decoder for each call and also tries encodings other than UTF-8.
 _JSON = json.JSONDecoder(parse_float=Decimal)
 
 
 def encode(envelope: Envelope) -> bytes:
-    """The envelope as compact JSON; absent members are left out, unset members of a resource's body too."""
+    """The envelope as compact JSON, without absent members and without unset members of a resource's body."""
     document = envelope.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"data"})
     document["data"] = envelope.data.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
@@ -104,7 +105,7 @@ def upcast(type_name: str, version: int, data: dict[str, Any]) -> dict[str, Any]
 
 
 def decode(value: bytes) -> Envelope:
-    """The envelope of a value that is known to be ours. Raises: UndecodableRecordError."""
+    """The envelope in a value that Trueup is known to have written. Raises: UndecodableRecordError."""
     try:
         return _envelope(_JSON.decode(value.decode()))
     except UndecodableRecordError:
@@ -114,10 +115,10 @@ def decode(value: bytes) -> Envelope:
 
 
 def decode_own(value: bytes | None, origins: Origins) -> Envelope:
-    """The envelope of a record as it was read from one of our topics, where anyone may have put it.
+    """The envelope of a record read from one of our topics, where a stranger may have put it.
 
-    Ours is what bears an id that follows from a source of ours and its sequence. Raises: ForeignRecordError;
-    UndecodableRecordError for one of ours that this program does not understand.
+    A record is ours if its id follows from one of our sources and its sequence. Raises: ForeignRecordError;
+    UndecodableRecordError for a record of ours that this program does not understand.
     """
     try:
         document = _JSON.decode((value or b"").decode())

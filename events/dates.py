@@ -1,23 +1,23 @@
-"""What a written date and a written date-time are: one rule for fields, parameters, searches, stories and arguments.
+"""How dates and date-times are written: one rule for fields, parameters, searches, stories and arguments.
 
 A date is `YYYY-MM-DD`. A date-time is RFC 3339: `2026-01-01T00:00:00Z`, or with another offset. Where a day is meant, a
-date-time without an offset is UTC, for m3ter's clients send a time of no zone so. A date-time that stands at midnight
-UTC names that calendar day, wherever a day is meant (rules 2). Which day any other one names is for the account's
-zone to say (`projections.calendar.named_day`), so a field whose day is not read in a zone refuses it.
+date-time without an offset is UTC, because m3ter's clients send times without a zone. A date-time at midnight UTC names
+that calendar day wherever a day is meant (rules 2). The day of any other date-time depends on the account's zone
+(`projections.calendar.named_day`), so a field without a zone refuses it.
 """
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-#: No date of the wire lies outside: periods are walked one by one, and zone arithmetic fails near years 1 and 9999.
-#: The last day is the exclusive end of what ends with 2199.
+#: Dates of the wire lie within these bounds: periods are walked one by one, and zone arithmetic fails near years 1 and
+#: 9999. The last day is the exclusive end of a period that ends with 2199.
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
-#: What Kafka counts milliseconds from.
+#: The epoch from which Kafka counts milliseconds.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
-#: How what is written otherwise is refused.
+#: The message for a text of another form.
 INSTANT_RULE = "must be an RFC 3339 date-time with an offset or Z"
 MOMENT_RULE = "must be a date, YYYY-MM-DD, or an RFC 3339 date-time"
 DAY_RULE = f"{MOMENT_RULE} at midnight UTC"
@@ -29,22 +29,22 @@ _WRITTEN_INSTANT = re.compile(rf"{_DATE}[Tt]{_HOUR_AND_MINUTE}:[0-5][0-9](?:\.[0
 
 
 def in_ms(instant: datetime) -> int:
-    """Whole milliseconds since the epoch, as Kafka has them."""
+    """Whole milliseconds since the epoch, Kafka's unit of time."""
     return (instant - EPOCH) // _MS
 
 
 def from_ms(ms: int) -> datetime:
-    """The instant in UTC, so many milliseconds after the epoch."""
+    """The instant in UTC this many milliseconds after the epoch."""
     return EPOCH + ms * _MS
 
 
 def instant_text(instant: datetime) -> str:
-    """The instant in UTC as wire and log spell it: `2026-01-01T00:00:00Z`, microseconds only where there are some."""
+    """The instant in UTC as wire and log write it: `2026-01-01T00:00:00Z`, with microseconds only if they are not 0."""
     return instant.astimezone(UTC).isoformat()[: -len("+00:00")] + "Z"
 
 
 def check_bounds(day: date) -> date:
-    """The day, if the wire takes it. Raises: ValueError."""
+    """The day, if it lies within the bounds of the wire. Raises: ValueError."""
     if not EARLIEST <= day <= LATEST:
         raise ValueError(f"must be between {EARLIEST} and {LATEST}")
     return day
@@ -57,7 +57,7 @@ def day_at_midnight(moment: datetime) -> date | None:
 
 
 def instant_of(text: str) -> datetime:
-    """The instant in UTC that a date-time says, to the microsecond, of whatever year.
+    """The instant in UTC of a date-time text, to the microsecond, in any year.
 
     Raises: ValueError naming the rule.
     """
@@ -71,7 +71,7 @@ def instant_of(text: str) -> datetime:
 
 
 def read_instant(value: Any) -> datetime:
-    """The same of a client's value, in the years of the wire. Raises: ValueError naming the rule."""
+    """The instant of a client's date-time text, within the years of the wire. Raises: ValueError naming the rule."""
     if not isinstance(value, str):
         raise ValueError(INSTANT_RULE)
     moment = instant_of(value)
@@ -80,7 +80,7 @@ def read_instant(value: Any) -> datetime:
 
 
 def read_day(value: Any) -> date:
-    """The day of a text, date or date-time where no zone could say it. Raises: ValueError naming the rule."""
+    """The day of a date or date-time where no zone is known. Raises: ValueError naming the rule."""
     moment = _read(value, DAY_RULE)
     day = day_at_midnight(moment) if isinstance(moment, datetime) else moment
     if day is None:
@@ -89,12 +89,12 @@ def read_day(value: Any) -> date:
 
 
 def read_moment(value: Any) -> date | datetime:
-    """A day stays a day, a date-time becomes UTC. Raises: ValueError naming the rule."""
+    """A moment from its text: a date gives a day, a date-time an instant in UTC. Raises: ValueError naming the rule."""
     return _read(value, MOMENT_RULE)
 
 
 def instant_at(moment: date | datetime) -> datetime:
-    """The instant that a moment stands at: a day's is its midnight UTC."""
+    """The instant of a moment; a day stands for its midnight UTC."""
     return moment if isinstance(moment, datetime) else datetime.combine(moment, time.min, UTC)
 
 
@@ -119,7 +119,9 @@ def _written_day(text: str, rule: str) -> date:
 
 
 def _written_instant(text: str, rule: str) -> datetime:
-    """The date-time as written, its fraction cut to microseconds: none moves to the next day. Naive without offset."""
+    """The date-time as written, naive if it has no offset. Its fraction is cut to microseconds, so rounding never
+    reaches the next day.
+    """
     if _WRITTEN_INSTANT.fullmatch(text) is None:
         raise ValueError(rule)
     try:

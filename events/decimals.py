@@ -10,16 +10,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-#: Most digits a number may have before and after its point. Sums of billions of such numbers stay exact in EXACT.
+#: Most digits of a number before and after its point. Sums of billions of such numbers stay exact in EXACT.
 MAX_WHOLE_DIGITS = 18
 MAX_FRACTION_DIGITS = 18
 
 #: Arithmetic that must not round: a result that would need more digits raises instead of losing a cent.
 EXACT = Context(prec=120, traps=[InvalidOperation, Inexact])
-#: What a number from outside is rounded in, to the last digit that is kept; one whole digit more, should it carry.
+#: The context that rounds an outside number to its last kept digit; it has one more whole digit for the carry.
 _ROUNDING = Context(prec=MAX_WHOLE_DIGITS + MAX_FRACTION_DIGITS + 1, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 _LAST_DIGIT = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
-#: A number with an exponent, for those whose exponent is beyond what `Decimal` can hold.
+#: A number with an exponent; matched for exponents that `Decimal` cannot hold.
 _SCIENTIFIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE]([+-]?)[0-9]+")
 _HUGE = Decimal("1E+999999999")
 
@@ -30,13 +30,13 @@ def plain(value: Decimal) -> str:
 
 
 def normal(value: Decimal) -> Decimal:
-    """The value without trailing zeros and without exponent: equal numbers become one representation."""
+    """The value without trailing zeros and without exponent, so that equal numbers have equal texts."""
     with localcontext(EXACT):
         return Decimal(plain(value.normalize()))
 
 
 def read_decimal(text: str) -> Decimal:
-    """The number that a text spells, exactly; an exponent without bounds makes it 0 or huge. Raises: ValueError."""
+    """The exact number of a text; an exponent beyond all bounds gives 0 or a huge number. Raises: ValueError."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -50,15 +50,15 @@ def read_decimal(text: str) -> Decimal:
 def parse_decimal(value: Any) -> Decimal:
     """A finite Decimal of at most 18 whole and 18 fraction digits from a Decimal, an int or a numeric text.
 
-    What has more digits after its point is rounded to 18, half-even: an ordinary double such as 1/300 is a number. A
-    float is taken by its shortest text, the digits that the sender wrote. Raises: ValueError naming the rule.
+    More than 18 fraction digits are rounded half-even to 18, so an ordinary double such as 1/300 is accepted. A float
+    is read from its shortest text, the digits that the sender wrote. Raises: ValueError naming the rule.
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int | float | str):
         raise ValueError("must be a number")
     number = Decimal(value) if isinstance(value, Decimal | int) else read_decimal(str(value))
     if not number.is_finite():
         raise ValueError("must be a finite number")
-    # The exponent is looked at first: no number is spelt out before it is known to be short.
+    # The exponent is checked first: a number must be known to be short before it is written out in full.
     if number.adjusted() < MAX_WHOLE_DIGITS and int(number.as_tuple().exponent) < -MAX_FRACTION_DIGITS:
         number = normal(number.quantize(_LAST_DIGIT, context=_ROUNDING))
     if number and number.adjusted() >= MAX_WHOLE_DIGITS:

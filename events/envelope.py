@@ -13,7 +13,7 @@ NAMESPACE = UUID("6f1d0f0e-6f0b-5c55-9d5e-0d6a6d2f3a11")
 
 
 def event_id(source: str, sequence: int) -> UUID:
-    """The id of the record that `source` numbered `sequence`: appended twice, it is the same event."""
+    """The id of the record with this source and sequence: a record that is appended twice has one id."""
     return uuid5(NAMESPACE, f"{source}/{sequence}")
 
 
@@ -24,8 +24,7 @@ class Envelope(BaseModel):
     it applied from that source (decision 5). `time` is the command's clock at decide, or the usage's arrival.
     """
 
-    # A member that this program does not know says nothing that it would have to act on: what changes the meaning of a
-    # record raises the schema version of its fact.
+    # Unknown members are ignored: a change of a record's meaning always raises the schema version of its fact.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: str
@@ -40,7 +39,7 @@ class Envelope(BaseModel):
     id: UUID
     correlation: str | None = None
     causation: str | None = None
-    #: Who did it (`events.actors`); absent where nobody said so, and on records from before it was kept.
+    #: Who did it (`events.actors`); absent if nobody was named, and on records older than this member.
     actor: str | None = Field(default=None, min_length=1, max_length=ACTOR_LENGTH_MAX)
     data: SerializeAsAny[Fact]
 

@@ -1,12 +1,13 @@
-"""Sources: who numbered a record of the log, which of them are this system's own, and what of each is read already.
+"""Sources: who numbered a record of the log, whether that was this system, and which records of a source were read.
 
-The sequence rule (decision 5): a record counts if its sequence is greater than the last one from its source. Whoever
-reads or writes a partition of the log keeps one `LastSequences` of it: what was appended twice counts once.
+The sequence rule (decision 5): a record counts if its sequence is greater than the last sequence from its source.
+Whoever reads or writes a partition of the log keeps one `LastSequences` for it, so a record that was appended twice
+counts once.
 
-Kafka lets anyone write who may reach it. A record of a stranger, whose source bears no name that this system gave, is
-passed over by every reader alike, so it can neither stop the log nor move a cent (decision 28).
+Anyone who reaches Kafka can write to it. A stranger's record has a source that this system never named; every reader
+passes over it alike, so it can neither stop the log nor move a cent (decision 28).
 
-Also how what a publisher sends twice is known again, and for how long (decisions 3 and 11).
+This module also says how a repeated usage record is recognised, and for how long (decisions 3 and 11).
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,13 +17,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: A usage record is known by who sent which id (organization, account, source, id), and told from another one under the
-#: same id by its content: hashes of so many bytes, one behind the other in the digest of `UsageRated`.
+#: Sizes in bytes of the two hashes in the digest of `UsageRated`. The first says who sent which id (organization,
+#: account, source, id); the second tells different contents under the same id apart.
 ID_HASH_BYTES = 12
 CONTENT_HASH_BYTES = 4
 DIGEST_BYTES = ID_HASH_BYTES + CONTENT_HASH_BYTES
 
-#: Days for which what is sent twice is known again: of log time for usage, of the store's clock for a request with an
+#: Days for which a repetition is recognised: of log time for usage, of the store's clock for a request with an
 #: Idempotency-Key.
 WINDOW_DAYS = 35
 
@@ -53,18 +54,18 @@ def clock_source(generation: str) -> str:
 
 
 def usage_partition_of(source: str) -> int:
-    """The partition of `usage` that a `usage_source` or `read_source` is of."""
+    """The partition of `usage` in the name of a `usage_source` or `read_source`."""
     return int(source.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The names of all generations that stores and topics of this system ever had."""
+    """The names of all generations that this system's stores and topics ever had."""
 
     generations: frozenset[str]
 
     def own(self, source: str) -> bool:
-        """Whether a source is one of ours."""
+        """Whether the source is one of this system's."""
         kind, _, rest = source.partition("/")
         return kind in KINDS and rest.partition("/")[0] in self.generations
 
@@ -77,21 +78,22 @@ class LastSequences(dict[str, int]):
         return self.get(source, NONE)
 
     def accepts(self, source: str, sequence: int) -> bool:
-        """Whether the record is new from its source; if so it is the last one from now on."""
+        """Whether the record is new from its source; a new record becomes the source's last one."""
         if sequence <= self.get(source, NONE):
             return False
         self[source] = sequence
         return True
 
     def accepts_all(self, source: str, sequences: Sequence[int]) -> bool:
-        """Whether all of these are new from one source in this order; if not, nothing is changed. Of no sequences at
-        all it is False."""
+        """Whether all these sequences are new from one source, in this order; otherwise nothing changes. False if there
+        are none.
+        """
         if not sequences or sequences[0] <= self.get(source, NONE) or not all(map(lt, sequences, sequences[1:])):
             return False
         self[source] = sequences[-1]
         return True
 
     def missing(self, source: str, numbered: Iterable[tuple[int, T]]) -> list[T]:
-        """Those of a source's numbered records that are not here yet; nothing is changed."""
+        """The records of a source whose sequences are new; nothing changes."""
         last = self.get(source, NONE)
         return [record for sequence, record in numbered if sequence > last]

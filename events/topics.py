@@ -1,6 +1,6 @@
 """The topics and their settings; made by `trueup migrate`, never by auto-creation. Partition counts are for life.
 
-An account's log lies where Kafka's default partitioner puts its key: murmur2 says where.
+An account's log lies where Kafka's default partitioner puts its key, by murmur2.
 """
 
 from dataclasses import dataclass
@@ -15,27 +15,28 @@ CHECKPOINTS = "billing.checkpoints"
 TREE_HEADS = "billing.tree-heads"
 
 MIB = 1024 * 1024
-#: How large a record may be, with its batch around it, is a setting of at least and at most so much: batches of the
-#: least size are written whatever it is, and no Kafka is asked for more than the most.
+#: Bounds for the setting of the largest record, its batch included: batches of the lower bound are always written, and
+#: no Kafka is asked for more than the upper bound.
 RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
 _FOR_EVER = "-1"
 _DAY_MS = 24 * 60 * 60 * 1000
 
-#: Headers: everything that Trueup itself says about a record; a replay from `usage.rejected` strips these.
+#: Headers that Trueup adds to a record; a replay from `usage.rejected` strips them.
 HEADER_PREFIX = "trueup-"
 #: The usage's first LogAppendTime in ms, carried through a re-route to the right partition.
 ARRIVAL_HEADER = f"{HEADER_PREFIX}arrival"
-#: Of a refused record: why, where it stood, and how large it was if its value is cut.
+#: Headers of a refused record: the reason, where it stood, and its size if its value was cut.
 REASON_HEADER = f"{HEADER_PREFIX}reason"
 RULE_HEADER = f"{HEADER_PREFIX}rule"
 TOPIC_HEADER = f"{HEADER_PREFIX}topic"
 PARTITION_HEADER = f"{HEADER_PREFIX}partition"
 OFFSET_HEADER = f"{HEADER_PREFIX}offset"
 CUT_HEADER = f"{HEADER_PREFIX}cut"
-#: Of a refused record that is held until what it lacks is there: when that ends, in ms by its organization's clock.
+#: Header of a refused record that is held until its account or meter exists: the end of the hold, in ms by the
+#: organization's clock.
 HELD_HEADER = f"{HEADER_PREFIX}held-until"
-#: Of a record without a value that was put where Kafka had none: at the end of a transaction, so that the records
-#: behind it stand at their offsets again. It is no record of the log.
+#: Header of a filler record without a value. It takes an offset at which Kafka had only the end of a transaction, so
+#: that the records behind it keep their offsets. It is no record of the log.
 GAP_HEADER = f"{HEADER_PREFIX}gap"
 _SEED = 0x9747B28C
 _MULTIPLIER = 0x5BD1E995
@@ -44,14 +45,14 @@ _MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic: `partitions` None means as many as `usage` has. How large its records may be is a setting."""
+    """A topic: `partitions` None means as many as `usage` has. The size of its largest record is a setting."""
 
     name: str
     partitions: int | None
     config: dict[str, str]
 
     def count(self, partitions: int) -> int:
-        """How many partitions it is made with, if `usage` has so many."""
+        """The topic's number of partitions, given that of `usage`."""
         return self.partitions or partitions
 
 
@@ -77,7 +78,7 @@ TOPICS = (
 
 
 def home_of(partition: int, partitions: int) -> int:
-    """The partition of `billing.events` that tells of a partition of `usage`, of which there may be more by accident.
+    """The partition of `billing.events` for a partition of `usage`, which may have gained partitions by accident.
 
     `partitions` is the count that is fixed for life.
     """
@@ -90,7 +91,7 @@ def _mix(word: int) -> int:
 
 
 def murmur2(data: bytes) -> int:
-    """The unsigned 32-bit hash that Kafka's clients partition keys by."""
+    """The unsigned 32-bit hash by which Kafka's clients choose a key's partition."""
     whole = len(data) & ~3
     value = (_SEED ^ len(data)) & _MASK
     for start in range(0, whole, 4):
@@ -102,7 +103,7 @@ def murmur2(data: bytes) -> int:
 
 
 def usage_key(organization: str, account_code: str) -> bytes:
-    """The record key with which a publisher hits a root account's partition."""
+    """The record key that leads a publisher to a root account's partition."""
     return f"{organization}/{account_code}".encode()
 
 

@@ -1,11 +1,11 @@
-"""Time zones: the names and the rules of the IANA database as the package `tzdata` brings them, on every host alike.
+"""Time zones: the names and rules of the IANA database in the package `tzdata`, the same on every host.
 
-`ZoneInfo(name)` looks into the host's files first, so two hosts with different files would give one instant different
-days, and a replay on another host other bills. What would turn that off (`reset_tzpath`, `PYTHONTZPATH`) does so for
-the whole process and everything in it, and only for zones that nobody has asked for yet. So each zone is read from the
-package here, and nobody else makes one.
+`ZoneInfo(name)` reads the host's files first. So two hosts with different files would assign one instant to different
+days, and a replay on another host would give other bills. The ways to turn that off (`reset_tzpath`, `PYTHONTZPATH`)
+affect the whole process, and only zones that were not used yet. So each zone is read from the package here, and no
+other module makes a zone.
 
-What day it is in a zone is remembered by the hour: usage asks for it with every record.
+The day in a zone is cached by the hour, because every usage record asks for it.
 """
 
 from datetime import date, datetime, timedelta, tzinfo
@@ -14,15 +14,15 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 _DATABASE = files("tzdata")
-#: In the database, and no place's time: what an installer shows before a zone is chosen.
+#: A name in the database that is no place's time: installers show it before a zone is chosen.
 _NO_ZONE = {"", "Factory"}
-#: A dozen years: usage comes in order of time, so what was forgotten is rarely asked for.
+#: A dozen years of hours: usage comes in order of time, so entries that fell out are rarely needed again.
 _MOST_HOURS = 100_000
 
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Every name of the database, older names included; `localtime`, `posixrules`, `right/...` are names of files."""
+    """Every name of the database, older ones included, without the files `localtime`, `posixrules` and `right/...`."""
     return frozenset(_DATABASE.joinpath("zones").read_text().split("\n")) - _NO_ZONE
 
 
@@ -30,8 +30,8 @@ def zone_names() -> frozenset[str]:
 def time_zone(name: str) -> ZoneInfo:
     """The zone of this name, the same object each time.
 
-    Accounts of earlier days may name a file of the host instead (`posix/Europe/Berlin`): their days stay what they
-    were. Raises: ZoneInfoNotFoundError for one that this host has not.
+    Accounts of earlier days may name a file of the host instead (`posix/Europe/Berlin`): their days stay as they were.
+    Raises: ZoneInfoNotFoundError if this host has no such zone.
     """
     if name not in zone_names():
         return ZoneInfo(name)
@@ -40,15 +40,15 @@ def time_zone(name: str) -> ZoneInfo:
 
 
 def day_in(zone: tzinfo, instant: datetime) -> date:
-    """The day of the zone that an instant falls on."""
+    """The zone's day at an instant."""
     return instant.astimezone(zone).date()
 
 
 class ZoneDays(dict[str, date]):
-    """The day of the zone by the text of an hour of UTC, for the hours that lie in one day.
+    """Caches the zone's day by the text of an hour of UTC, for hours that lie within one day.
 
-    Nearly every instant is found by the first 13 characters of its text; the rest (an hour in which a day begins or
-    the clock is changed, a text with another offset than Z) is worked out.
+    Nearly every instant is found by the first 13 characters of its text. The other instants (an hour in which a day
+    begins or the clock changes, a text with an offset other than Z) are computed.
     """
 
     def __init__(self, zone: tzinfo) -> None:
@@ -57,7 +57,7 @@ class ZoneDays(dict[str, date]):
         self._torn: set[str] = set()
 
     def day(self, ts: str) -> date:
-        """The day of an instant that is not known by its hour."""
+        """The day of an instant whose hour is not cached."""
         at = datetime.fromisoformat(ts)
         day = day_in(self.zone, at)
         hour = ts[:13]

@@ -1,4 +1,4 @@
-"""What usage records add up to: mergeable states of one day, and the units that a price is applied to (rules 3.1, 3.4).
+"""Totals of usage records: mergeable states of one day, and the units that a price is applied to (rules 3.1, 3.4).
 
 A total is kept per account, aggregation, segment and day of the account's zone as a `DayState`. Merging is associative
 and commutative, so totals never depend on the order of arrival. UNIQUE keeps its exact values.
@@ -18,9 +18,9 @@ from events.resources.catalog import Rounding as UnitRounding
 
 #: Account id, aggregation id, segment text ("" for none).
 TotalsKey = tuple[str, str, str]
-#: Functions whose values of two spans of days are the value of both together; the others say one thing of each.
+#: Functions whose values of two spans of days add up to the value of both spans; other functions do not add up.
 ADDS_UP: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT"))
-#: Functions whose state is a sum: what was merged can be taken out.
+#: Functions whose state is a sum, so merged records can be subtracted again.
 _TAKEN_OUT: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT", "MEAN"))
 _NONE: frozenset[str] = frozenset()
 _ZERO = Decimal(0)
@@ -29,9 +29,8 @@ _ZERO = Decimal(0)
 class DayState(NamedTuple):
     """The state of one aggregation on one day. A tuple, not a dataclass: the projector merges millions of them.
 
-    `number` is the sum (SUM, MEAN), the extreme (MIN, MAX) or the value at `latest` (LATEST), else 0; `records` how
-    many there were; `latest` the instant and usage id of the latest record, comparable as text; `values` the distinct
-    values.
+    `number` is the sum (SUM, MEAN), the extreme (MIN, MAX) or the value at `latest` (LATEST), else 0; `records` their
+    count; `latest` the instant and usage id of the latest record, comparable as text; `values` the distinct values.
     """
 
     number: Decimal
@@ -40,7 +39,7 @@ class DayState(NamedTuple):
     values: frozenset[str] = _NONE
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object without the members that are unset."""
+        """A JSON object without the members that are not set."""
         document: dict[str, Any] = {"n": plain(self.number), "c": self.records}
         if self.latest:
             document["l"] = self.latest
@@ -68,7 +67,7 @@ class Contribution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MeterAggregation:
-    """An aggregation as the hot loop needs it."""
+    """The fields of an aggregation that the hot loop needs."""
 
     id: str
     function: AggregationFunction
@@ -98,7 +97,7 @@ def contributions(
     at: datetime,
     usage_id: str,
 ) -> list[Contribution]:
-    """What a usage record adds to the aggregations of its meter.
+    """The contributions of a usage record to the aggregations of its meter.
 
     `measure` holds its numbers and `texts` its who, what, where, other and metadata fields by code. A record without
     the aggregation's field adds nothing; a text counts for COUNT and UNIQUE only.
@@ -142,7 +141,7 @@ def _state(
 
 
 def merge(function: AggregationFunction, first: DayState, second: DayState) -> DayState:
-    """The state of both together."""
+    """The state of both spans of days together."""
     records = first.records + second.records
     match function:
         case "SUM" | "MEAN":
@@ -163,15 +162,17 @@ def merge(function: AggregationFunction, first: DayState, second: DayState) -> D
 
 
 def difference(function: AggregationFunction, before: DayState, after: DayState) -> DayState | None:
-    """What makes a total that `before` was merged into the one that `after` is, by `merge`; None where the state of a
-    day, once it is merged, cannot be taken out again."""
+    """The state that turns `before` into `after` when merged into a total that includes `before`.
+
+    None if the function's states cannot be subtracted.
+    """
     if function not in _TAKEN_OUT:
         return None
     return DayState(EXACT.subtract(after.number, before.number), after.records - before.records)
 
 
 def merge_all(function: AggregationFunction, states: Iterable[DayState]) -> DayState | None:
-    """The state of all together, None for none; sums take a short cut."""
+    """The state of all spans together, None for none; sums take a short cut."""
     if function != "SUM":
         merged = None
         for state in states:
@@ -196,7 +197,7 @@ def value(function: AggregationFunction, state: DayState | None) -> Fraction:
         case "MEAN":
             return Fraction(state.number) / state.records
         case _:
-            # Half of what `Fraction(number)` takes: it asks first what kind of number it is given.
+            # Takes half the time of `Fraction(number)`, which first checks the type of its argument.
             return Fraction(*state.number.as_integer_ratio())
 
 
@@ -217,7 +218,7 @@ def units(quantity: Fraction, quantity_per_unit: Fraction, rounding: UnitRoundin
 
 
 def shown(quantity: Fraction) -> Decimal:
-    """A quantity as it stands on a line: exact where 12 fraction digits suffice, else rounded to them."""
+    """A quantity as a line shows it: exact if 12 fraction digits suffice, else rounded to 12."""
     if quantity.denominator == 1:
         return Decimal(quantity.numerator)
     scaled = round(quantity * 10**12)

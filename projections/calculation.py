@@ -1,4 +1,4 @@
-"""The formula of a compound aggregation: read strictly, worked out exactly (rules 3.20).
+"""The formula of a compound aggregation: parsed strictly, evaluated exactly (rules 3.20).
 
 sum     = product { ("+" | "-") product }
 product = signed { ("*" | "/") signed }
@@ -9,15 +9,14 @@ primary = number | "aggregation." code | function "(" sum { "," sum } ")" | "(" 
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
 
-from projections.tokens import Tokens
+from projections.tokens import Function, Tokens
 
-#: A value beyond this has no meaning as a quantity: 36 digits are more than any product of two sums of usage has.
+#: Largest value that makes sense as a quantity: 36 digits are more than any product of two sums of usage has.
 VALUE_MAX = 10**36
 
 _TOKEN = re.compile(
@@ -25,7 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>[-+*/(),]))"
 )
 _REFERENCE = "aggregation."
-#: What a code must look like to be named in a formula.
+#: The form of a code that a formula can name.
 REFERABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "+": operator.add,
@@ -35,25 +34,8 @@ _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
-class Function(NamedTuple):
-    """What a formula may call, with how many values; `most` None: as many as there are."""
-
-    least: int
-    most: int | None
-    of: Callable[[Sequence[Fraction]], Fraction]
-
-    def fits(self, count: int) -> bool:
-        """Whether it takes so many values."""
-        return count >= self.least and (self.most is None or count <= self.most)
-
-    @property
-    def needed(self) -> str:
-        """How many values it takes, in words."""
-        return "one value" if self.most == 1 else "two values or more"
-
-
-#: By the names that m3ter gives them.
-FUNCTIONS = {
+#: By m3ter's names.
+FUNCTIONS: dict[str, Function[Fraction]] = {
     "Math.max": Function(2, None, max),
     "Math.min": Function(2, None, min),
     "Math.abs": Function(1, 1, lambda values: abs(values[0])),
@@ -67,7 +49,7 @@ _Node = Callable[[Values], Fraction]
 
 
 class CalculationError(ValueError):
-    """The text is no formula; the message says where and why."""
+    """The text is not a formula; the message says where and why."""
 
 
 class UndefinedError(ArithmeticError):
@@ -76,13 +58,13 @@ class UndefinedError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calculation:
-    """A formula that was read. `codes` are those of the aggregations that it names, as they first stand in it."""
+    """A parsed formula. `codes` are those of its aggregations, in order of their first use."""
 
     codes: tuple[str, ...]
     _root: _Node
 
     def value(self, values: Values) -> Fraction:
-        """Its value for the values of these aggregations, by code. Raises: UndefinedError."""
+        """The formula's value for the values of its aggregations, by code. Raises: UndefinedError."""
         try:
             result = self._root(values)
         except ZeroDivisionError:
@@ -94,7 +76,7 @@ class Calculation:
 
 @lru_cache(maxsize=4096)
 def calculation_of(text: str) -> Calculation:
-    """The formula that a text spells. Raises: CalculationError."""
+    """The formula in a text. Raises: CalculationError."""
     reader = _Reader(text)
     root = reader.sum(0)
     reader.end()
@@ -104,7 +86,7 @@ def calculation_of(text: str) -> Calculation:
 
 
 class _Reader(Tokens):
-    """Reads the grammar above from left to right, each rule a method of its name."""
+    """Parses the grammar above from left to right, each rule in a method of its name."""
 
     refusal, operands = CalculationError, "numbers and aggregations"
 
@@ -159,7 +141,7 @@ class _Reader(Tokens):
         return lambda values: values[code]
 
     def _call(self, depth: int) -> _Node:
-        token = self.take()
+        token = self.token
         function = FUNCTIONS.get(token.text)
         if function is None:
             known = ", ".join(FUNCTIONS)
@@ -167,14 +149,7 @@ class _Reader(Tokens):
                 f"names {token.text} at character {token.character}; it may name aggregation.<code>, with letters,"
                 f" digits and _ in the code, and {known}"
             )
-        self.expect("(")
-        arguments = [self.sum(depth)]
-        while self.is_sign(","):
-            self.take()
-            arguments.append(self.sum(depth))
-        self.expect(")")
-        if not function.fits(len(arguments)):
-            raise CalculationError(f"must give {token.text} at character {token.character} {function.needed}")
+        arguments = self.arguments(function, self.sum, depth)
         return lambda values: function.of([argument(values) for argument in arguments])
 
     def _bracket(self, depth: int) -> _Node:

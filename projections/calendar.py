@@ -1,4 +1,4 @@
-"""Days, and the half-open periods they lie in (rules 2.1 to 2.4, 2.7).
+"""Days, and the half-open periods that contain them (rules 2.1 to 2.4, 2.7).
 
 A day is a `date` in the account's zone. Periods come from a grid: a frequency times an interval, anchored in both
 directions at an epoch. Months keep the epoch's day, clipped to the month's last day.
@@ -16,13 +16,13 @@ from events.zones import day_in, time_zone
 
 ONE_DAY = timedelta(days=1)
 SHORTEST_MONTH = 28
-#: Epochs where nothing else says so; weeks start on a Monday.
+#: Default epochs; weeks start on a Monday.
 DEFAULT_EPOCH = date(1970, 1, 1)
 DEFAULT_WEEK_EPOCH = date(1970, 1, 5)
 
 
 def later(known: datetime | None, now: datetime) -> datetime:
-    """The later of two moments; nothing may be known yet."""
+    """The later of two moments; either may be unknown."""
     return now if known is None else max(known, now)
 
 
@@ -34,7 +34,7 @@ class Period(NamedTuple):
 
     @property
     def days(self) -> int:
-        """How many days it has."""
+        """The number of days in the period."""
         return (self.end - self.start).days
 
     def holds(self, day: date) -> bool:
@@ -42,7 +42,9 @@ class Period(NamedTuple):
         return self.start <= day < self.end
 
     def clipped(self, start: date, end: date | None) -> "Period":
-        """Its part within `[start, end)`; no end means for ever. The result may be empty (end <= start)."""
+        """The part of the period within `[start, end)`; no end means for ever. The result may be empty (end <=
+        start).
+        """
         return Period(max(self.start, start), self.end if end is None else min(self.end, end))
 
 
@@ -52,15 +54,25 @@ def within(day: date, start: date, end: date | None) -> bool:
 
 
 def local_day(instant: datetime, zone: str) -> date:
-    """The day of a zone that an instant falls on."""
+    """The zone's day at an instant."""
     return day_in(time_zone(zone), instant)
+
+
+def through_of(last_day: date) -> date:
+    """The date of a bill that the wire names by its last day: the end of the periods that end with it (rules 2.1)."""
+    return last_day + ONE_DAY
+
+
+def bill_date_of(last_day: date | None, today: date) -> date:
+    """The date to settle for: of the bill with this last day, where one is named, else today."""
+    return today if last_day is None else through_of(last_day)
 
 
 def named_day(moment: date | datetime, zone: str) -> date:
     """The day that a date or date-time of the wire names, where a day is meant (rules 2.7).
 
-    Midnight UTC names that calendar day in every zone: it is what clients make of a date, and read as an instant it
-    would land on the day before in America. Any other instant names the day that it falls on in the zone.
+    Midnight UTC names that calendar day in every zone: clients write dates in this form, and as an instant it would
+    fall on the day before in America. Any other instant names its day in the zone.
     """
     if not isinstance(moment, datetime):
         return moment
@@ -80,7 +92,7 @@ def add_months(day: date, months: int) -> date:
 
 
 def days_of(period: Period) -> Iterator[date]:
-    """The days from its start to the one before its end."""
+    """The days of the period, in order."""
     day = period.start
     while day < period.end:
         yield day
@@ -96,7 +108,7 @@ class Grid:
     days: int
 
     def start(self, number: int) -> date:
-        """First day of the period with this number; the calendar's last (or first) day where it lies beyond that."""
+        """First day of the period with this number, clipped to the calendar's first and last day."""
         try:
             if self.months:
                 return add_months(self.epoch, number * self.months)

@@ -1,11 +1,11 @@
-"""Usage that was corrected by its id: what stands of an event, and what becomes of totals (decision 32, rules 3.27).
+"""Usage that was corrected by its id: the fields that now apply, and the effect on totals (decision 32, rules 3.27).
 
-Two ways lead to the same totals. Whoever adds usage up anew, from a range of the log, knows all corrections that lie
-before its end: it passes over what does not stand (`fold_corrected`). Whoever holds totals already takes out what was
-added (`taken_out`, `put_in`), where that can be undone, and adds the rest up anew.
+Two ways lead to the same totals. A fold of usage from a range of the log knows all corrections before its end, and
+skips what no longer applies (`fold_corrected`). A holder of totals subtracts a record (`taken_out`) and adds it again
+(`put_in`) if its state allows that, and otherwise folds the usage again.
 
-What does not stand leaves a trace, the same on both ways: a total's offsets still name its event, and a sum keeps as
-many digits after the point as it had. So rows never depend on when, or by whom, they were made.
+A voided record leaves the same trace both ways: a total's offsets still include its event, and a sum keeps its number
+of digits after the point. So rows never depend on when, or by which process, they were made.
 """
 
 from bisect import bisect_left
@@ -24,15 +24,15 @@ from events.zones import ZoneDays, day_in
 from projections.aggregates import Contribution, DayState, MeterAggregation, contributions, merge
 from projections.usage import Cell, CellKey, MeterPlan, RatedRecord, fold_usage, joined
 
-#: Functions whose state takes back exactly what was added to it.
+#: Functions whose state can exactly subtract a record that was added.
 _TAKES_BACK: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT", "MEAN"))
 _ZERO = Decimal(0)
-#: A day of which nothing stands.
+#: A day whose records were all voided.
 NOTHING = DayState(_ZERO, 0)
 
 
 class Told(NamedTuple):
-    """Which fact corrected an event, when, by whom and why."""
+    """The fact that corrected an event, with its time, actor and reason."""
 
     id: UUID
     time: datetime
@@ -42,8 +42,9 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """An event that was corrected. `were` is what stood under it before, oldest first; `stands` what stands now, None:
-    it was voided."""
+    """A corrected usage event. `were` are its earlier fields, oldest first; `stands` the fields that apply now, None:
+    it was voided.
+    """
 
     event_id: UUID
     account: str
@@ -55,7 +56,7 @@ class Corrected:
     told: Told
 
     def adds(self, plan: MeterPlan, fields: UsageFields) -> list[Contribution]:
-        """What it adds to the aggregations of its meter with these fields."""
+        """The event's contributions to the aggregations of its meter with these fields."""
         return contributions(all_of(plan), fields.measure, texts_of(fields), self.ts, self.usage_id)
 
 
@@ -64,7 +65,7 @@ Corrections = Mapping[int, Corrected]
 
 
 def corrected_by(envelope: Envelope, before: Corrected | None) -> Corrected:
-    """The event of the envelope's fact, of which `before` is what earlier corrections made."""
+    """The event after the envelope's correction; `before` is the event after earlier corrections."""
     fact = envelope.data
     assert isinstance(fact, UsageCorrection) and envelope.account is not None
     were = (fact.was,) if before is None else (*before.were, fact.was)
@@ -74,7 +75,7 @@ def corrected_by(envelope: Envelope, before: Corrected | None) -> Corrected:
 
 
 def corrections_of(envelopes: Iterable[Envelope]) -> dict[int, Corrected]:
-    """All corrections that these facts make, in their order; other facts make none."""
+    """All corrections in these facts, in their order; other facts are skipped."""
     corrections = dict[int, Corrected]()
     for envelope in envelopes:
         if isinstance(envelope.data, UsageCorrection):
@@ -89,12 +90,12 @@ def texts_of(fields: UsageFields) -> dict[str, str]:
 
 
 def all_of(plan: MeterPlan) -> tuple[MeterAggregation, ...]:
-    """Every aggregation of a meter, plain sums too."""
+    """Every aggregation of a meter, including plain sums."""
     return (*(MeterAggregation(id, "SUM", field, ()) for id, field in plan.sums), *plan.others)
 
 
 def taken_out(function: AggregationFunction, state: DayState, gone: DayState) -> DayState | None:
-    """The state without a record that is in it; None where the state does not tell what it then is."""
+    """The state without one of its records; None if the state does not contain enough to tell."""
     if function in _TAKES_BACK:
         return DayState(EXACT.subtract(state.number, gone.number), state.records - 1)
     if state.records == 1:
@@ -112,13 +113,14 @@ def taken_out(function: AggregationFunction, state: DayState, gone: DayState) ->
 
 
 def after_nothing(function: AggregationFunction, nothing: DayState, added: DayState) -> DayState:
-    """What is added to a total of which nothing stands: a sum keeps its digits, else it is all there is."""
+    """The contribution to a total without valid records: a sum keeps its digits, any other state is replaced."""
     return merge(function, nothing, added) if function in _TAKES_BACK else added
 
 
 def put_in(function: AggregationFunction, state: DayState, added: DayState) -> DayState | None:
-    """The state with a record that has its place among those that are in it already; None as above: of equal extremes
-    the one that stands first in the log is kept, as it was written."""
+    """The state with a record put in its place among the others; None as in `taken_out`. Of equal extremes, the
+    spelling of the first in the log is kept.
+    """
     if not state.records:
         return after_nothing(function, state, added)
     if function in ("MIN", "MAX", "LATEST") and (state.latest, state.number) == (added.latest, added.number):
@@ -127,7 +129,7 @@ def put_in(function: AggregationFunction, state: DayState, added: DayState) -> D
 
 
 class _Trace(NamedTuple):
-    """What is left in a total of records that do not stand: zero with as many digits, and where in the log they are."""
+    """The trace of invalid records in a total: a zero with as many digits, and their offsets in the log."""
 
     number: Decimal
     first: int
@@ -139,7 +141,7 @@ class _Trace(NamedTuple):
 
 
 class CorrectedFold:
-    """Adds usage up from the log, with all corrections that lie before the end of what is read."""
+    """Folds usage from the log, with all corrections before the end of the range."""
 
     def __init__(self, corrections: Corrections, plans: Mapping[str, MeterPlan], zones: Mapping[str, ZoneDays]) -> None:
         self._corrections, self._plans, self._zones = corrections, plans, zones
@@ -148,7 +150,7 @@ class CorrectedFold:
         self._traces: dict[CellKey, _Trace] = {}
 
     def fold(self, offsets: Sequence[int], usage: Sequence[RatedRecord], value_at: Callable[[int], bytes]) -> None:
-        """The next records, in order, as `fold_usage` takes them."""
+        """Fold the next records, in order; arguments as in `fold_usage`."""
         start = 0
         for offset in self._between(offsets):
             index = bisect_left(offsets, offset)
@@ -160,7 +162,7 @@ class CorrectedFold:
         self._plainly(offsets[start:], usage[start:], value_at)
 
     def _between(self, offsets: Sequence[int]) -> Sequence[int]:
-        """Offsets of corrected events from the first to the last of these."""
+        """Offsets of corrected events between the first and the last of these."""
         if not offsets or not self._offsets:
             return ()
         return self._offsets[bisect_left(self._offsets, offsets[0]) : bisect_left(self._offsets, offsets[-1] + 1)]
@@ -193,7 +195,7 @@ class CorrectedFold:
                     self._cells[key] = Cell(0, added.value, offset)
 
     def cells(self) -> dict[CellKey, Cell]:
-        """What was added up, with the traces of what does not stand. To be asked once, at the end."""
+        """The folded totals, with the traces of invalid records. Call it once, at the end."""
         for key, trace in self._traces.items():
             cell = self._cells.get(key)
             if cell is None:
@@ -203,5 +205,5 @@ class CorrectedFold:
 
 
 def day_of(event: Corrected, zones: Mapping[str, ZoneDays]) -> date:
-    """The day that it counts on, in its account's zone."""
+    """The day on which the event counts, in its account's zone."""
     return day_in(zones[event.account].zone, event.ts)

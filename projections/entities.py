@@ -1,4 +1,4 @@
-"""A resource as its facts made it: its body, and its history in short."""
+"""A resource as its facts made it: its body and a short history."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -28,7 +28,7 @@ from events.resources.catalog import Plan, PlanTemplate
 from events.resources.commitments import Commitment
 from events.resources.plan_groups import PlanGroup
 
-#: A position above every one of an event store: what is only supposed was created last.
+#: A position above all positions of an event store: a supposed resource counts as created last.
 SUPPOSED = 2**62
 R = TypeVar("R", bound=Resource)
 E = TypeVar("E", bound="Entity[Any]")
@@ -38,7 +38,7 @@ S = TypeVar("S", bound=BalanceSchedule)
 
 @dataclass(frozen=True, slots=True)
 class Entity(Generic[R]):
-    """A resource with its history in short.
+    """A resource with a short history.
 
     `position` is the event-store position of its creation: "created first" means the lower one. `folded` is the
     position of its last fact; reads compare it with the command side to see whether a projection has caught up.
@@ -51,19 +51,25 @@ class Entity(Generic[R]):
     folded: int
     created: datetime
     modified: datetime
-    #: Who created it, and who changed it last; None where the fact has no actor.
+    #: The actors who created and last changed it; None if the fact has no actor.
     created_by: str | None = field(default=None, kw_only=True)
     modified_by: str | None = field(default=None, kw_only=True)
 
+    @property
+    def called(self) -> str:
+        """How people are told of it: by its code, or where it has none by its id."""
+        code: str | None = getattr(self.body, "code", None)
+        return code or self.id
+
     @classmethod
     def beginning(cls, fact: Any) -> dict[str, Any]:
-        """What its first fact gives it beside the body, by attribute."""
+        """The attributes, beside the body, that its first fact sets."""
         return {}
 
 
 @dataclass(frozen=True, slots=True)
 class AccountEntity(Entity[Account]):
-    """An account with what was decided for life at its creation. `root_id` is its own id when it has no parent.
+    """An account with the values that were fixed at its creation. `root_id` is its own id if it has no parent.
 
     `forgotten`: when its personal data was last forgotten; None: never.
     """
@@ -79,7 +85,7 @@ class AccountEntity(Entity[Account]):
 
 
 class Dated(NamedTuple):
-    """What a plan's, template's or plan group's body gave from a day on; None: nothing."""
+    """An amount of a plan, template or plan group, from a day on; None: no such amount."""
 
     start: date
     amount: Decimal | None
@@ -87,10 +93,10 @@ class Dated(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanEntity(Entity[F]):
-    """A plan, template or plan group with every standing charge and minimum spend it had, in the order in which they
-    were given.
+    """A plan, template or plan group with every standing charge and minimum spend that it had, in the order in which
+    they were given.
 
-    The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8.8).
+    The first applies from the beginning of time. If several apply on a day, the last given one counts (rules 8.8).
     """
 
     standing_charges: tuple[Dated, ...]
@@ -102,7 +108,7 @@ class PlanEntity(Entity[F]):
         return {"standing_charges": (standing,), "minimum_spends": (minimum,)}
 
     def with_fees(self, fact: FeesChanged[F]) -> "PlanEntity[F]":
-        """What an update makes of it; an amount that changes without a day is a correction of all that was."""
+        """The entity after an update; an amount that changes without a day replaces all earlier ones."""
         old, new = self.body, fact.body
         standing = (old.standing_charge, new.standing_charge, fact.standing_charge_from)
         minimum = (old.minimum_spend, new.minimum_spend, fact.minimum_spend_from)
@@ -124,8 +130,9 @@ def _changed(
 
 @dataclass(frozen=True, slots=True)
 class CommitmentEntity(Entity[Commitment]):
-    """A commitment with its top-ups, its cancellation, of a MINIMUM its fact's billing grid, and the amounts that were
-    agreed before they were amended; top-ups and amounts oldest first."""
+    """A commitment with its top-ups, its cancellation, the billing grid of a MINIMUM, and the amounts that were agreed
+    before amendments; top-ups and amounts oldest first.
+    """
 
     top_ups: tuple[CommitmentToppedUp, ...] = ()
     cancellation: CommitmentCancelled | None = None
@@ -133,7 +140,7 @@ class CommitmentEntity(Entity[Commitment]):
     amounts: tuple[Decimal, ...] = ()
 
     def amended(self, fact: CommitmentUpdated) -> "CommitmentEntity":
-        """What an update makes of it."""
+        """The commitment after an update."""
         before = self.body.amount
         amounts = self.amounts if fact.body.amount == before else (*self.amounts, before)
         return replace(self, body=fact.body, grid=fact.grid, amounts=amounts)
@@ -144,7 +151,7 @@ class CommitmentEntity(Entity[Commitment]):
 
 
 class ScheduleTerm(NamedTuple):
-    """The terms of a schedule from a day on; the first ones hold from the beginning of time."""
+    """The terms of a schedule from a day on; the first terms apply from the beginning of time."""
 
     start: date
     body: BalanceSchedule
@@ -152,9 +159,9 @@ class ScheduleTerm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleEntity(Entity[S]):
-    """A schedule of a balance with all terms that it had, by day; each hold until the next ones (rules 8.14).
+    """A schedule of a balance with all its terms, by day; each applies until the next (rules 8.14).
 
-    `ended`: from this day on nothing is due, because it was deleted.
+    `ended`: nothing is due from this day on, because the schedule was deleted.
     """
 
     terms: tuple[ScheduleTerm, ...]
@@ -165,14 +172,14 @@ class ScheduleEntity(Entity[S]):
         return {"terms": (ScheduleTerm(date.min, fact.body),)}
 
     def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
-        """The schedule with other terms from a day on, whatever was to hold there."""
+        """The schedule with other terms from a day on, which replace any later terms."""
         earlier = tuple(term for term in self.terms if term.start < effective)
         return replace(self, body=body, terms=(*earlier, ScheduleTerm(effective, body)))
 
     def ending(self, effective: date, force: bool) -> "ScheduleEntity[S] | None":
-        """What is left of it when it is deleted; None: nothing, it is as if it had never been."""
+        """The schedule after its deletion; None: it counts as if it had never existed."""
         earlier = tuple(term for term in self.terms if term.start < effective)
-        # Which day that is in the account's zone does not matter: one that gave nothing yet may stay, to no effect.
+        # The account's zone does not matter for this day: a schedule without effect may be kept without harm.
         begun = any(_utc_day(term.body.first) <= effective for term in earlier)
         return replace(self, terms=earlier, ended=effective) if begun and not force else None
 
@@ -183,18 +190,18 @@ def _utc_day(moment: date | datetime) -> date:
 
 @dataclass(frozen=True, slots=True)
 class BalanceEntity(Entity[Balance]):
-    """A balance with its transactions, oldest first, and what is left of schedules that were deleted."""
+    """A balance with its transactions, oldest first, and the deleted schedules that still have an effect."""
 
     transactions: tuple[BalanceTransacted, ...] = ()
     schedules: tuple[ScheduleEntity[Any], ...] = ()
 
     def noting(self, envelope: Envelope, left: ScheduleEntity[Any] | None = None) -> "BalanceEntity":
-        """The balance after a fact about one of its schedules; `left` is what is left of that if it was deleted."""
+        """The balance after a fact about one of its schedules; `left` is the remainder of a deleted schedule."""
         schedules = self.schedules if left is None else (*self.schedules, left)
         return replace(self, folded=envelope.sequence, schedules=schedules)
 
 
-#: What money stands in and is drawn from: of it alone settlement derives how it stands.
+#: Kinds of resources that hold money for draw-down; only settlement derives their states.
 Fund = CommitmentEntity | BalanceEntity
 
 
@@ -207,7 +214,7 @@ def touched(entity: Any, envelope: Envelope) -> Any:
 
 
 def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured, of: type[E]) -> E:
-    """The entity that a fact creates, of the class that its kind has, with who did it."""
+    """The entity that a fact creates, in its kind's class, with the actor."""
     at: dict[str, Any] = dict.fromkeys(("position", "folded"), envelope.sequence)
     at |= dict.fromkeys(("created", "modified"), envelope.time)
     at |= dict.fromkeys(("created_by", "modified_by"), envelope.actor)

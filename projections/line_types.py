@@ -1,14 +1,15 @@
-"""What types of charges and of bill lines there are. Whatever is particular about one, but how it is computed and
-worded, stands in its row.
+"""The types of charges and of bill lines. Each row has everything particular about a type, except how its amount is
+computed and worded.
 """
 
 from typing import NamedTuple
 
 from events.facts.bills import ChargeType, LineType
+from events.resources.organization import CreditKind
 
 _IN = "docs/rules.md"
 NOT_DERIVED = "A line of this type is not derived from usage or terms."
-#: The rule of a COMMITMENT_FEE line that is a minimum's.
+#: The rule for a COMMITMENT_FEE line of a minimum.
 TRUE_UP = (
     "What the commitment period owes less what counted toward it, at least 0, restated when more counts"
     f" ({_IN} 6.7 and 8.6)."
@@ -16,16 +17,20 @@ TRUE_UP = (
 
 
 class LineRow(NamedTuple):
-    """A type of bill line. Its rule is told by explanations: a sentence, with the numbers of the law book."""
+    """A type of bill line. Explanations quote its rule: a sentence, with the rule's numbers."""
 
     type: LineType
     rule: str
-    #: Its quantity counts something; that of the others is 0, or 1.
+    #: Whether its quantity is a count; the quantity of other lines is 0 or 1.
     counted: bool = False
-    #: It is paid out of a commitment or balance.
-    draw: bool = False
+    #: What it is paid out of: a draw on a commitment, or on a balance. None: it is no draw.
+    draws_on: CreditKind | None = None
+    #: What it is called behind its charge where the terms that it goes by have no description: it is about overage.
+    overage: str = ""
     #: It was put on its bill by hand: it draws nothing, and no later bill corrects it.
     memo: bool = False
+    #: Its amount was put there as something that is taken off.
+    taken_off: bool = False
     #: It pays ahead for a commitment or balance, and is earned when that is drawn; only a true-up pays afterwards.
     paid_ahead: bool = False
 
@@ -64,6 +69,7 @@ LINES: dict[LineType, LineRow] = {
             " units beyond exhaustion by these bands, from 0, which a pool divides, slice by slice, by what each"
             f" account has left uncovered ({_IN} 5.4 to 5.6 and 7.8).",
             counted=True,
+            overage="Overage",
         ),
         LineRow(
             "MINIMUM_SPEND",
@@ -98,18 +104,19 @@ LINES: dict[LineType, LineRow] = {
             "COMMITMENT_CONSUMED",
             "Each slice of the charge draws min(what it still owes, what the commitment has left), in draw order. The"
             f" draw stands on the charge's bill, on a line for each commitment and charge line ({_IN} 4.6 and 7.3).",
-            draw=True,
+            draws_on="PREPAYMENT",
         ),
         LineRow(
             "BALANCE_CONSUMED",
             "Each slice of the charge draws min(what it still owes, what the balance has left), in draw order. The"
             f" draw stands on the charge's bill, on a line for each balance and charge line ({_IN} 4.6 and 7.3).",
-            draw=True,
+            draws_on="BALANCE",
         ),
         LineRow(
             "OVERAGE_SURCHARGE",
             "Usage that commitments and balances left uncovered x overageSurchargePercent / 100, rounded once per"
             f" charge; of a pool, divided by what each account has left uncovered ({_IN} 5.3 and 7.8).",
+            overage="Overage Surcharge",
         ),
         LineRow(
             "COMMITMENT_FEE",
@@ -135,11 +142,14 @@ LINES: dict[LineType, LineRow] = {
             "A credit that was put on the bill by hand; it draws nothing and is never restated.",
             counted=True,
             memo=True,
+            taken_off=True,
         ),
     )
 }
 READING_PLACE: dict[str, int] = {line_type: place for place, line_type in enumerate(LINES)}
-DRAWS: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.draw)
+#: By what is drawn on, the type of the line.
+DRAWN_AS: dict[CreditKind, LineType] = {row.draws_on: row.type for row in LINES.values() if row.draws_on is not None}
+DRAWS: tuple[LineType, ...] = tuple(DRAWN_AS.values())
 MEMO_TYPES: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.memo)
 
 
@@ -147,24 +157,28 @@ class ChargeRow(NamedTuple):
     """A type of charge; the bill line of a charge has the same type."""
 
     type: ChargeType
+    #: It is rated from usage: it alone may have overage, and usage explains it.
+    metered: bool = False
+    #: It rides on the bill of one billing period, and may cover several (rules 3.11).
+    rides: bool = False
     #: It reduces other charges, and draws nothing (rules 3.16).
     credit: bool = False
-    #: It was put on the account by a command; no account plan stands behind it.
+    #: Whether a command put it on the account; no account plan stands behind it.
     one_off: bool = False
-    #: Balances may pay for it, though commitments do not.
+    #: Whether balances may pay for it, even though commitments do not.
     of_balances: bool = False
-    #: What is left over of it as a credit is paid out; a credit that is not never takes its scope below zero.
+    #: Whether the remainder of a credit is paid out; other credits never make the sum of their scope negative.
     payable: bool = False
 
 
-#: Those that draw are in the order of rules 4.2.
+#: Types of charges that draw are in the order of rules 4.2.
 CHARGES: dict[ChargeType, ChargeRow] = {
     row.type: row
     for row in (
-        ChargeRow("STANDING_CHARGE"),
+        ChargeRow("STANDING_CHARGE", rides=True),
         ChargeRow("COUNTER_RUNNING_TOTAL_CHARGE"),
         ChargeRow("COUNTER_ADJUSTMENT_DEBIT"),
-        ChargeRow("USAGE"),
+        ChargeRow("USAGE", metered=True),
         ChargeRow("MINIMUM_SPEND"),
         ChargeRow("AD_HOC", one_off=True, of_balances=True),
         ChargeRow("BALANCE_FEE", one_off=True),
@@ -172,6 +186,8 @@ CHARGES: dict[ChargeType, ChargeRow] = {
         ChargeRow("USAGE_CREDIT", credit=True),
     )
 }
+METERED = frozenset(row.type for row in CHARGES.values() if row.metered)
+RIDING: frozenset[str] = frozenset(row.type for row in CHARGES.values() if row.rides)
 #: The place of a charge that draws among the others whose service starts on the same day.
 DRAW_RANK: dict[ChargeType, int] = {
     charge_type: rank for rank, charge_type in enumerate(row.type for row in CHARGES.values() if not row.credit)

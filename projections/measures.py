@@ -1,4 +1,6 @@
-"""How the states of days become one quantity: of one aggregation (rules 3.1), or of a formula over several (3.19)."""
+"""Measures: from the states of days to one quantity, of one aggregation (rules 3.1) or of a formula over several
+(3.19).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +16,15 @@ ZERO = Fraction(0)
 
 
 class CompoundState(NamedTuple):
-    """What the aggregations of a formula have of a day or of several, in its order; None where one has no usage."""
+    """The states of a formula's aggregations, over one day or several, in the formula's order; None if one has no
+    usage.
+    """
 
     parts: tuple[DayState | None, ...]
 
     @property
     def records(self) -> int:
-        """How many records there were; one that several of the aggregations count is counted for each."""
+        """The number of records; a record that several aggregations count is counted for each."""
         return sum(part.records for part in self.parts if part is not None)
 
 
@@ -28,7 +32,9 @@ State = DayState | CompoundState
 
 
 class Day(NamedTuple):
-    """The state of a day; `held` when the charge's pricing holds (else it is there for what was before or between)."""
+    """The state of a day; `held` if the charge's pricing applies (other days only carry a total from before or
+    between).
+    """
 
     day: date
     held: bool
@@ -36,31 +42,32 @@ class Day(NamedTuple):
 
 
 class Measure(Protocol):
-    """What rating asks of a quantity."""
+    """The operations that rating needs of a quantity."""
 
     @property
     def adds_up(self) -> bool:
-        """Whether the value of two spans of days is the sum of theirs."""
+        """Whether the values of two spans of days add up to the value of both spans together."""
 
     @property
     def runs_on(self) -> bool:
-        """Whether its value is the whole billing period's, whatever prices follow each other in it."""
+        """Whether the value covers the whole billing period, whatever pricings succeed each other in it."""
 
     def merge(self, first: Any, second: Any) -> State:
-        """The state of both together."""
+        """The state of both spans of days together."""
 
     def merge_all(self, states: Iterable[Any]) -> State | None:
-        """The state of all together, None for none."""
+        """The state of all spans together, None for none."""
 
     def difference(self, before: Any, after: Any) -> State | None:
-        """What, merged into a total that has `before` in it, gives the one that has `after` in its place; None where
-        there is no such thing, as of a maximum."""
+        """The state that turns `before` into `after` when merged into a total that includes `before`; None if there is
+        none, as for a maximum.
+        """
 
     def value(self, state: Any) -> Fraction:
-        """The value, exact; 0 for no usage."""
+        """The exact value; 0 for no usage."""
 
     def gain(self, days: Iterable[Day]) -> Fraction:
-        """What the held ones of these days, which are in order, bring."""
+        """The quantity that the held days add; `days` are in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Simple:
 
 
 class Source(NamedTuple):
-    """An aggregation that a formula names; `default` is its value where it has no usage, None: it has none then."""
+    """An aggregation in a formula; `default` is its value on no usage; None: it then has no value."""
 
     id: str
     code: str
@@ -103,8 +110,9 @@ class Source(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """A formula worked out: the values that went in, by code (None: no usage), its value, and, if that is 0 because it
-    could not be worked out, why."""
+    """An evaluated formula: its input values by code (None: no usage), its value, and, if the value is 0 because
+    evaluation failed, the reason.
+    """
 
     values: Mapping[str, Fraction | None]
     value: Fraction
@@ -113,7 +121,7 @@ class Worked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """The value of a formula over the values of aggregations; the sources are in the order of its codes."""
+    """The value of a formula over the values of aggregations; the sources are in the order of the formula's codes."""
 
     calculation: Calculation
     sources: Sequence[Source]
@@ -155,7 +163,7 @@ class Compound:
         return gained
 
     def worked_out(self, state: CompoundState) -> Worked:
-        """The formula over the state, with all that explains it."""
+        """The formula evaluated over the state, with everything that explains the value."""
         values = {source.code: _value(source, part) for source, part in zip(self.sources, state.parts, strict=True)}
         nothing = next((code for code, quantity in values.items() if quantity is None), None)
         if nothing is not None and not self.evaluates_nulls:

@@ -1,9 +1,9 @@
 """Money in whole minor units: rounding, and dividing one rounded amount (rules 9).
 
-Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY); what is not yet
-rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor_of` alone rounds money.
+Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY), and an unrounded
+amount is a `Fraction`. Only `Rounding.minor_of` turns one into the other, so no cent is lost.
 
-How many digits a currency's minor unit has is said by ISO 4217.
+ISO 4217 defines the number of digits of a currency's minor unit.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from typing import Literal
 from events.decimals import EXACT
 
 RoundingMode = Literal["HALF_EVEN", "HALF_UP"]
-#: Digits of the minor units that have not two.
+#: Minor units with a number of digits other than 2.
 _NOT_TWO = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
 _DIGITS = {currency: digits for digits, currencies in _NOT_TWO.items() for currency in currencies.split()}
-#: Most amounts of most commitments are 0.
+#: A shortcut, because most amounts of most commitments are 0.
 _ZEROS = tuple(Decimal(0).scaleb(-digits) for digits in range(max(_NOT_TWO) + 1))
 
 
 def minor_digits(currency: str) -> int:
-    """Digits after the point of an amount that can be paid: USD 2, JPY 0, KWD 3; 2 for a currency unknown to ISO."""
+    """Digits after the point of a payable amount: USD 2, JPY 0, KWD 3; 2 for a currency unknown to ISO."""
     return _DIGITS.get(currency.upper(), 2)
 
 
@@ -39,7 +39,7 @@ def is_whole_minor(amount: Decimal, currency: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rounding:
-    """How money of one currency is rounded: half-even, or a half goes away from zero."""
+    """The rounding of money in one currency: half-even, or halves away from zero."""
 
     digits: int
     half_up: bool = False
@@ -49,7 +49,7 @@ class Rounding:
         return self.minor_of(*amount.as_integer_ratio())
 
     def minor_of(self, numerator: int, denominator: int) -> int:
-        """An amount, given as a ratio, in minor units: not in lowest terms perhaps, and with a positive denominator."""
+        """A ratio as an amount in minor units. The ratio need not be in lowest terms; its denominator is positive."""
         scale: int = 10**self.digits
         whole, rest = divmod(numerator * scale, denominator)
         if 2 * rest > denominator:
@@ -59,7 +59,7 @@ class Rounding:
         return whole + (numerator >= 0 if self.half_up else whole & 1)
 
     def floor(self, amount: Fraction) -> int:
-        """The amount in minor units, rounded down: parts of fees and rollovers."""
+        """The amount in minor units, rounded down: for parts of fees and rollovers."""
         scale: int = 10**self.digits
         return amount.numerator * scale // amount.denominator
 
@@ -78,8 +78,8 @@ def rounding_of(currency: str, mode: RoundingMode | None) -> Rounding:
 def divide(amount: int, weights: Sequence[Fraction]) -> list[int]:
     """Divide minor units by weights; residual units go to the largest remainders, ties to the earlier weight.
 
-    The caller gives the weights in the order of their keys (account codes). Weights are >= 0; all zero: the first
-    takes it all. A negative amount divides as its positive does.
+    The caller gives the weights in the order of their keys (account codes). Weights are >= 0; if all are 0, the first
+    takes everything. A negative amount is divided like its absolute value.
     """
     if len(weights) == 1:
         return [amount]

@@ -1,7 +1,7 @@
 """The cumulative charge C(units) of pricing bands, its breakdown and its inverse (rules 3.2, 3.3, 3.9, 5.6).
 
-A band starts just above its lower limit, so C(0) = 0. Tiered prices (cumulative) take each slice of units at its own
-band, volume prices all units at the band reached; stairstep and per-unit prices are special cases of these two.
+A band starts just above its lower limit, so C(0) = 0. Tiered prices (cumulative) charge each slice of units at its own
+band, volume prices charge all units at the band reached; stairstep and per-unit prices are special cases of these two.
 """
 
 from bisect import bisect_left
@@ -18,7 +18,9 @@ ZERO = Fraction(0)
 
 
 class BandUse(NamedTuple):
-    """What one band contributes to a charge: `units` of it, their price, and its fixed price if it was entered."""
+    """The contribution of one band to a charge: `units` in the band, their price, and the band's fixed price if it was
+    entered.
+    """
 
     band_id: str | None
     lower_limit: Fraction
@@ -29,7 +31,9 @@ class BandUse(NamedTuple):
 
 
 class Line(NamedTuple):
-    """C on one band, exact, as (offset + slope x units) / denominator: whole numbers cost less than fractions."""
+    """C on one band, exact, as (offset + slope x units) / denominator, because whole numbers are faster than
+    fractions.
+    """
 
     offset: int
     slope: int
@@ -58,9 +62,11 @@ class Price:
         return Fraction(*self.ratio(units))
 
     def ratio(self, units: Fraction) -> tuple[int, int]:
-        """C(units) as a numerator and a positive denominator, not in lowest terms: what is rounded next need not be."""
+        """C(units) as a numerator and a positive denominator, not in lowest terms: the rounding that follows does not
+        need them.
+        """
         numerator, denominator = units.as_integer_ratio()
-        # A limit below units is one below the next whole number: limits are whole here.
+        # Limits are whole here, so a limit below units is also below the next whole number.
         band = bisect_left(self.edges, -(-numerator * self.scale // denominator)) if numerator > 0 else 0
         offset, slope, below = self.lines[band]
         return offset * denominator + slope * numerator, below * denominator
@@ -82,7 +88,8 @@ class Price:
     def affordable(self, amount: Fraction, most: Fraction) -> Fraction:
         """The largest quantity up to `most` whose C does not exceed the amount; for tiered prices.
 
-        Inside the jump of a fixed price it is the band's lower limit. Below zero the first band's unit price goes on.
+        If the amount ends inside the jump of a fixed price, it is the band's lower limit. Below zero the first band's
+        unit price continues.
         """
         if amount < 0 and self.unit[0]:
             return min(amount / self.unit[0], most)

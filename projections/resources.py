@@ -1,7 +1,7 @@
-"""The resources of an organization as the log tells them: what exists, with which body, created in which order.
+"""The resources of an organization by the log: which exist, with which bodies, in the order of creation.
 
-One fold for all: the ingest worker, the projector, the bill run, `simulate` and the auditor evolve the same state. It
-holds no money and no usage. A deleted commitment is gone, as if it had never been.
+There is one fold for all: the ingest worker, the projector, the bill run, `simulate` and the auditor evolve the same
+state. It holds no money and no usage. A deleted commitment is removed, as if it had never existed.
 """
 
 from collections.abc import Iterator
@@ -59,15 +59,15 @@ from projections.entities import (
     touched,
 )
 
-#: Marks what belongs to one family of accounts; all else is of the whole organization.
+#: Marks resources of one family of accounts; all others belong to the whole organization.
 _OF_FAMILY = {"of_family": True}
 
 
 @dataclass(slots=True)
 class Resources:
-    """Everything of one organization, by id. `clock` is its latest tick of a test clock, if it has one.
+    """All resources of one organization, by id. `clock` is its latest tick of a test clock, if it has one.
 
-    A kind of resource is an attribute here: its type says under which body and with which history.
+    Each kind of resource is an attribute here: its type gives the body and the kind of history.
     """
 
     organization: str
@@ -115,21 +115,25 @@ class Resources:
 
     @property
     def configured(self) -> OrganizationConfig | None:
-        """What the organization is configured to be; None before its first configuration."""
+        """The organization's configuration; None before its first PUT."""
         return None if self.config is None else self.config.body
 
     @property
     def keeps_keys(self) -> bool:
-        """Whether personal data of its accounts is kept under a key of each, with which it can be forgotten."""
+        """Whether personal data of each account is encrypted with the account's own key, so that it can be
+        forgotten.
+        """
         return self.configured is not None and self.configured.keeps_keys
 
     @property
     def has_test_clock(self) -> bool:
-        """Whether its time is a test clock's, which it moves by POST .../clock, and not the real one (decision 14)."""
+        """Whether its time comes from a test clock, moved by POST .../clock, instead of the real clock (decision
+        14).
+        """
         return self.configured is not None and bool(self.configured.test_clock)
 
     def template_of(self, plan_id: str) -> PlanEntity[PlanTemplate] | None:
-        """The template of a plan; None where one of the two is not there."""
+        """The template of a plan; None if one of the two does not exist."""
         plan = self.plans.get(plan_id)
         return None if plan is None else self.plan_templates.get(plan.body.plan_template_id)
 
@@ -162,7 +166,7 @@ class Resources:
     def _add(
         self, envelope: Envelope, fact: AccountForgotten | CommitmentToppedUp | CommitmentCancelled | BalanceTransacted
     ) -> None:
-        """A fact that adds to a resource, and leaves its body as it is."""
+        """A fact that adds to a resource, and leaves its body unchanged."""
         match fact:
             case AccountForgotten():
                 account = touched(self.accounts[fact.id], envelope)
@@ -187,13 +191,15 @@ class Resources:
             self._note_schedule(envelope, fact.balance_id, schedule.ending(fact.effective, fact.force))
 
     def _note_schedule(self, envelope: Envelope, balance_id: str, left: ScheduleEntity[Any] | None = None) -> None:
-        """The balance has changed with its schedule. It is not there where a single resource is looked at by itself."""
+        """Note on the balance that its schedule changed. The balance is missing where a single resource is read
+        alone.
+        """
         balance = self.balances.get(balance_id)
         if balance is not None:
             self.balances[balance_id] = balance.noting(envelope, left)
 
     def put(self, entity: Entity[Any]) -> None:
-        """Hold an entity as it is, without the facts that made it so."""
+        """Store an entity directly, without the facts that made it."""
         getattr(self, ATTRIBUTES[type(entity.body)])[entity.id] = entity
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
@@ -215,7 +221,7 @@ def together(catalog: Resources, own: Resources, clock: datetime | None) -> Reso
 
 
 def _kinds() -> Iterator[tuple[type[Resource], str, type[Entity[Any]]]]:
-    """Of each attribute that holds entities, as it is typed: their body, its name, their class."""
+    """For each attribute that holds entities, from its type: their body, its name, their class."""
     for held in fields(Resources):
         if held.default_factory is dict:
             _, entity = get_args(held.type)
@@ -224,7 +230,7 @@ def _kinds() -> Iterator[tuple[type[Resource], str, type[Entity[Any]]]]:
             yield body, held.name, of
 
 
-#: By the body of a kind, the attribute of `Resources` that holds its entities, and their class.
+#: By a kind's body: the attribute of `Resources` with its entities, and their class.
 ATTRIBUTES: dict[type[Resource], str] = {body: name for body, name, _ in _kinds()}
 ENTITIES: dict[type[Resource], type[Entity[Any]]] = {body: entity for body, _, entity in _kinds()}
 _ENDINGS = ("Created", "Updated", "Deleted")

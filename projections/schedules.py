@@ -1,7 +1,7 @@
-"""What the schedules of a balance give, as days: derived when it is asked for, never posted (rules 3.26, 4.8, 8.14).
+"""The top-ups and fees of a balance's schedules, as days: derived on demand, never posted (rules 3.26, 4.8, 8.14).
 
-A schedule may run for two hundred years. So nothing here is a list of all its days: what is asked for is counted on
-its grid, or made one after the other up to a day.
+A schedule may run for two hundred years, so nothing here lists all its days: days are counted on the schedule's grid,
+or made one after the other up to a day.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Recurrence(NamedTuple):
     stop: int
 
     def by(self, day: date) -> int:
-        """How many of them have come by the day, itself included."""
+        """The number of its days up to this day, inclusive."""
         return min(max(self.grid.number(day) + 1, self.first), self.stop) - self.first
 
     def at(self, number: int) -> date:
@@ -35,7 +35,7 @@ class Recurrence(NamedTuple):
         return self.grid.start(self.first + number)
 
     def within(self, days: Period) -> Iterator[date]:
-        """Those in the period, in order."""
+        """Its days in the period, in order."""
         for number in range(self.by(days.start - ONE_DAY), self.by(days.end - ONE_DAY)):
             yield self.at(number)
 
@@ -51,7 +51,9 @@ def _first_from(of: Grid, day: date) -> int:
 
 
 class Stretch(NamedTuple):
-    """Terms of a schedule with its days as far as they are the balance's, and the days on which these terms give."""
+    """Terms of a schedule with the days within the balance's term, and the days on which these terms make a top-up or
+    fee.
+    """
 
     body: BalanceSchedule
     term: Period
@@ -64,7 +66,7 @@ def balance_days(balance: Balance, zone: str) -> Period:
 
 
 def stretches(schedule: ScheduleEntity[S], balance: Balance, zone: str) -> Iterator[Stretch]:
-    """Its terms one after the other, without those that give nothing."""
+    """The schedule's terms one after the other, without terms that make nothing."""
     starts = [term.start for term in schedule.terms]
     ends = [*starts[1:], schedule.ended or date.max]
     for terms, end in zip(schedule.terms, ends, strict=True):
@@ -83,7 +85,7 @@ class TopUps(NamedTuple):
 
 
 def top_ups(schedule: ScheduleEntity[BalanceTransactionSchedule], balance: Balance, zone: str) -> Iterator[TopUps]:
-    """All that the schedule gives, by day: its first day, and every so many periods of its frequency after it."""
+    """All top-ups of the schedule, by day: on its first day, and after every so many periods of its frequency."""
     for body, term, holds in stretches(schedule, balance, zone):
         assert isinstance(body, BalanceTransactionSchedule)
         epoch = named_day(body.start_date, zone)
@@ -93,13 +95,13 @@ def top_ups(schedule: ScheduleEntity[BalanceTransactionSchedule], balance: Balan
 
 
 def balance_top_ups(resources: Resources, index: FamilyIndex, balance: BalanceEntity, zone: str) -> Iterator[TopUps]:
-    """Those of all schedules of a balance, also of the ones that were deleted."""
+    """The top-ups of all schedules of a balance, also of deleted ones."""
     for schedule in balance_schedules(resources, index, balance, BalanceTransactionSchedule):
         yield from top_ups(schedule, balance.body, zone)
 
 
 class FeePeriod(NamedTuple):
-    """The service of one fee, and the day on which it is due."""
+    """The service period of one fee, and its due day."""
 
     body: BalanceChargeSchedule
     period: Period
@@ -113,14 +115,14 @@ def fee_periods(
     zone: str,
     since: date = date.min,
 ) -> Iterator[FeePeriod]:
-    """All that the schedule gives, by the day on which it is due, one after the other; with a `since` all that is due
-    after it, and before these the last one or few that are due by then.
+    """All fee periods of the schedule in order of their due days, one after the other. With `since`: those due after
+    that day, preceded by the last few that are due by then.
     """
     for body, term, holds in stretches(schedule, balance, zone):
         assert isinstance(body, BalanceChargeSchedule)
         epoch = epoch_of(resources, body.bill_frequency, body.bill_epoch)
         periods = grid(body.bill_frequency, body.bill_frequency_interval, epoch)
-        # What is due on a day may be the fee of a period that ends there, and one before that is to be told of, too.
+        # A fee due on a day may be for a period that ends there; an earlier fee due on that day must be included, too.
         begin = max(holds.start, min(since, holds.end, term.end))
         number = periods.number(term.start)
         if begin > term.start:
@@ -137,11 +139,11 @@ def fee_periods(
 def balance_schedules(
     resources: Resources, index: FamilyIndex, balance: BalanceEntity, of: type[S]
 ) -> Iterator[ScheduleEntity[S]]:
-    """The balance's schedules with bodies of this kind, also those that were deleted."""
+    """The balance's schedules with bodies of this kind, also deleted ones."""
     yield from (schedule for schedule in balance.schedules if isinstance(schedule.body, of))
     yield from index.owned(resources, ATTRIBUTES[of], "balance_id", balance.id)
 
 
 def occurrence_id(schedule_id: str, day: date) -> str:
-    """The id of what a schedule gives on a day: the same whoever derives it."""
+    """The id of a schedule's top-up or fee on a day: every derivation gives the same id."""
     return str(uuid5(UUID(schedule_id), day.isoformat()))

@@ -1,12 +1,11 @@
 """Usage as the log has it, decoded fast and added up by day: the hot loop of every worker that folds it.
 
-`UsageRated` is decoded a poll's records in one go, only the fields that plain sums are made of. The pydantic fact in
-`events.facts.usage` is the definition; a test holds these structs equal to it. A record that does not look the usual
-way (another member first, another schema version) goes through `events.codec` and comes out the same.
+The `UsageRated` records of a poll are decoded together, and only the fields that plain sums need. The pydantic fact in
+`events.facts.usage` is the definition; a test holds these structs equal to it. Records of another form or schema
+version go through `events.codec`, with the same result.
 
-A `Cell` is what the usage of one account, aggregation, segment and day added since the last write. Cells are merged
-into the family's totals once per transaction, so an event costs a dictionary look-up and an addition, and nothing of
-it depends on how polls were cut.
+A `Cell` holds the additions to one account, aggregation, segment and day since the last write. Cells are merged into
+the family's totals once per transaction, so an event costs a look-up and an addition, whatever the sizes of polls.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +26,7 @@ from events.zones import ZoneDays
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
 from projections.resources import Resources
 
-#: How `events.codec.encode` begins a UsageRated of the current schema version.
+#: The beginning of a UsageRated of the current schema version, as `events.codec.encode` writes it.
 PREFIX = b'{"type":"UsageRated","schema":%d,' % UsageRated.schema_version
 #: Account, aggregation, segment text, day of the account's zone.
 CellKey = tuple[str, str, str, date]
@@ -35,7 +34,7 @@ _NOTHING: Mapping[str, str] = {}
 
 
 class RatedData(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """What a plain sum and the ids seen need. `ts` and the numbers stay texts: most are summed up without more."""
+    """The fields that plain sums and seen ids need. `ts` and the numbers stay texts: most are only summed."""
 
     meter_id: str
     ts: str
@@ -44,7 +43,7 @@ class RatedData(msgspec.Struct, rename="camel", frozen=True, gc=False):
 
 
 class RatedRecord(msgspec.Struct, frozen=True, gc=False):
-    """An envelope around it; `time` is the usage's arrival."""
+    """The envelope of such a record; `time` is the usage's arrival."""
 
     source: str
     sequence: int
@@ -54,7 +53,7 @@ class RatedRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Details(NamedTuple):
-    """What the other aggregations need besides: numbers and texts by field code."""
+    """The further fields that other aggregations need: numbers and texts by field code."""
 
     usage_id: str
     ts: datetime
@@ -83,10 +82,10 @@ _DETAILS = msgspec.json.Decoder(_DetailedRecord)
 
 
 def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]:
-    """The records of these values, in order, and the indexes of values that are none; all begin with PREFIX.
+    """The records of these values, in order, and the indexes of invalid values; all values begin with PREFIX.
 
-    A foreign value may hold two records, or half of one, so that all of them joined are another number of records than
-    there are values: then each is decoded by itself.
+    A foreign value may hold two records, or half a record, so that the joined text has another number of records than
+    there are values: then each value is decoded alone.
     """
     with suppress(msgspec.MsgspecError):
         together = _RECORDS.decode(b"[" + b",".join(values) + b"]")
@@ -102,7 +101,7 @@ def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]
 
 
 def details_of(value: bytes) -> Details:
-    """The rest of a usage record. Raises: UndecodableRecordError."""
+    """The further fields of a usage record. Raises: UndecodableRecordError."""
     if not value.startswith(PREFIX):
         fact = _fact(decode(value))
         categories = (fact.who, fact.what, fact.where, fact.other, fact.metadata)
@@ -116,7 +115,7 @@ def details_of(value: bytes) -> Details:
 
 
 def rated_of(envelope: Envelope) -> RatedRecord:
-    """A usage record as `decode_rated` gives it, from an envelope that was decoded by itself."""
+    """A usage record in the form of `decode_rated`, from an envelope that was decoded alone."""
     fact = _fact(envelope)
     assert envelope.account is not None
     measure = {code: plain(number) for code, number in fact.measure.items()}
@@ -130,14 +129,14 @@ def _fact(envelope: Envelope) -> UsageRated:
 
 
 def joined(categories: Iterable[Mapping[str, str] | None]) -> dict[str, str]:
-    """The fields of several categories in one; codes are unique within a meter, whatever their category."""
+    """The fields of several categories as one mapping; codes are unique within a meter, whatever their category."""
     return {code: text for category in categories if category for code, text in category.items()}
 
 
 class Cell:
-    """Added since the last write: the state, and the first and last log offset that added to it.
+    """The additions since the last write: the state, and the first and last log offset that added to it.
 
-    Of a plain sum only `number` and `count` are kept; it stays an int as long as only whole numbers were added.
+    A plain sum uses only `number` and `count`; the number stays an int as long as only whole numbers were added.
     """
 
     __slots__ = ("count", "first", "last", "number", "state")
@@ -150,17 +149,17 @@ class Cell:
         self.last = offset
 
     def day_state(self) -> DayState:
-        """What was added, as a state that merges."""
+        """The additions, as a state that merges."""
         return DayState(Decimal(self.number), self.count) if self.state is None else self.state
 
     def add(self, function: AggregationFunction, value: DayState, offset: int) -> None:
-        """Add a record that comes next; the loop below does it by itself."""
+        """Add the next record; the loop below has this inline."""
         if self.state is not None:
             self.state = merge(function, self.state, value)
         self.number, self.count, self.last = EXACT.add(value.number, self.number), self.count + 1, offset
 
     def leave_trace(self, zero: Decimal, first: int, last: int) -> None:
-        """Keep what is left of records that do not stand: a sum's digits, and where in the log they are."""
+        """Keep the trace of invalid records: a sum's digits, and their offsets in the log."""
         self.number = EXACT.add(zero, self.number)
         if self.state is not None:
             self.state = self.state._replace(number=EXACT.add(self.state.number, zero))
@@ -168,7 +167,7 @@ class Cell:
 
 
 class MeterPlan(NamedTuple):
-    """The aggregations of one meter: plain sums apart, because nearly all usage is one."""
+    """The aggregations of one meter, with plain sums apart, because nearly all usage is summed."""
 
     sums: tuple[tuple[str, str], ...]
     others: tuple[MeterAggregation, ...]
@@ -176,7 +175,7 @@ class MeterPlan(NamedTuple):
 
 
 def meter_plans(catalog: Resources, only: frozenset[str] | None = None) -> dict[str, MeterPlan]:
-    """The plan of every meter that has an aggregation (`only`: of these aggregations)."""
+    """The plan of every meter that has an aggregation; with `only`, of these aggregations."""
     by_meter: dict[str, list[MeterAggregation]] = {}
     for entity in catalog.aggregations.values():
         if only is None or entity.id in only:
@@ -214,7 +213,7 @@ def fold_usage(
                 continue
             account = record.account
             days, ts = zones[account], data.ts
-            # An hour's text means an hour of UTC only in a text that ends with Z.
+            # Only in a text that ends with Z does the hour's text mean an hour of UTC.
             day = days.get(ts[:13]) if ts[-1] == "Z" else None
             if day is None:
                 day = days.day(ts)

@@ -1,4 +1,6 @@
-"""Which aggregation's totals can say what somebody asks of a meter's field: only what is added up can be summed."""
+"""The choice of an aggregation whose totals answer a query about a meter's field, because only totals that add up can
+be summed.
+"""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -7,7 +9,8 @@ from events.resources.catalog import Aggregation, AggregationFunction
 from projections.entities import Entity
 
 _NUMBERS: tuple[AggregationFunction, ...] = ("SUM", "MEAN", "MIN", "MAX", "LATEST")
-#: By function, those whose day states tell it: a state has the number of records, and SUM and MEAN the same number.
+#: For each function, the functions whose day states contain it: every state has the number of records, and SUM and MEAN
+#: have the same sum.
 TOLD_BY: dict[AggregationFunction, tuple[AggregationFunction, ...]] = {
     "SUM": ("SUM", "MEAN"),
     "MEAN": ("MEAN", "SUM"),
@@ -26,9 +29,10 @@ def source_of(
     function: AggregationFunction,
     segmented_by: Collection[str],
 ) -> Entity[Aggregation] | None:
-    """The aggregation whose totals tell this function of the field, divided by these fields; None if none does.
+    """The aggregation whose totals give this function of the field, divided by these fields; None if there is none.
 
-    Of several the one of that very function, then the one in the fewest segments, then the one that was made first.
+    Of several, an aggregation with that very function comes first, then the one with the fewest segments, then the
+    oldest.
     """
     told_by = TOLD_BY[function]
 

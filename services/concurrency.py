@@ -182,7 +182,8 @@ async def one_ahead(
 ) -> AsyncGenerator[tuple[T, Awaitable[R]], None]:
     """Each item with its work, which has begun; that of the next item goes on meanwhile.
 
-    Work that nobody came to await is cancelled, so it must be such that nothing is lost by that.
+    Work that nobody came to await is cancelled, also that of the item at which the caller stopped, so it must be such
+    that nothing is lost by that.
     """
 
     async def begun(item: T) -> R:
@@ -194,8 +195,10 @@ async def one_ahead(
             async for item in items:
                 ahead.append((item, asyncio.create_task(begun(item))))
                 if len(ahead) > 1:
-                    yield ahead.popleft()
+                    yield ahead[0]
+                    ahead.popleft()
         while ahead:
-            yield ahead.popleft()
+            yield ahead[0]
+            ahead.popleft()
     finally:
         await cancel_all(task for _, task in ahead)

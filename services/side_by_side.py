@@ -1,17 +1,18 @@
 """Work for organizations, side by side: what one has to be done, waits for, or fails at is in no other's way."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from services.failures import Passing
+from services.interruptions import INTERRUPTIONS
 from services.outage import Outages
 from services.sight.metrics import WAITS
 
 log = structlog.get_logger(__name__)
 
-#: How long an organization rests whose work failed for a reason that does not pass by itself.
+#: How long an organization, or one thing of its, rests whose work failed for a reason that does not pass by itself.
 REST_SECONDS = 60.0
 
 
@@ -19,7 +20,7 @@ class SideBySide:
     """Does `work` for the organizations that are asked for: of each one task at a time, `most` of them at once.
 
     `work` does a bounded part, and returns whether there is more: that is done behind the organizations that wait. Who
-    is asked for meanwhile is seen to once more from the beginning. What passes by itself is waited out; work that fails
+    is asked for meanwhile is seen to once more from the beginning. What interrupts is waited out; work that fails
     for another reason is a bug that costs its organization only: it rests, and is tried again. `event`: what the log
     calls either.
     """
@@ -60,7 +61,7 @@ class SideBySide:
     async def _see_to(self, organization: str) -> None:
         try:
             has_more = await self._work(organization)
-        except Passing as error:
+        except INTERRUPTIONS as error:
             self._rest(organization, self._outages.met(organization, error))
             return
         except Exception:
@@ -85,3 +86,20 @@ class SideBySide:
     def _wake(self, organization: str) -> None:
         del self._resting[organization]
         self._queue.put_nowait(organization)
+
+
+class Resting:
+    """Things that failed for a reason that does not pass by itself, by id, each until its rest is over."""
+
+    def __init__(self) -> None:
+        self._until = dict[str, float]()
+
+    def add(self, id: str) -> None:
+        """It has just failed."""
+        self._until[id] = time.monotonic() + REST_SECONDS
+
+    def ids(self) -> list[str]:
+        """Those that rest now."""
+        now = time.monotonic()
+        self._until = {id: until for id, until in self._until.items() if until > now}
+        return list(self._until)

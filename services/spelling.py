@@ -1,7 +1,7 @@
 """Money, numbers and days as people read them, in the form of a locale: one of babel's names (`en`, `de_CH`)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from decimal import Context, Decimal, localcontext
@@ -33,9 +33,14 @@ def locale_named(text: object) -> str | None:
     return None
 
 
+def first_known(wishes: Iterable[object]) -> str:
+    """The first of these texts that names a locale, as babel names it; else plain English."""
+    return next((locale for wish in wishes if (locale := locale_named(wish))), PLAIN)
+
+
 def locale_of(*fields: Mapping[str, object] | None) -> str:
     """What the first of these custom fields asks for which asks for a locale that is known; else plain English."""
-    return next((locale for field in fields if field and (locale := locale_named(field.get(FIELD)))), PLAIN)
+    return first_known(field.get(FIELD) for field in fields if field)
 
 
 @lru_cache(_REMEMBERED)

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from services.run.cli import COMMANDS, main
-from services.run.stack.child import Child, Command, as_shells_say
-from services.run.stack.watch import PR_SET_PDEATHSIG
+from services.run.stack.child import Child, Command
+from services.run.stack.watch import PR_SET_PDEATHSIG, as_shells_say
 from services.run.up import SERVICES
 
 #: The rooms of the product.

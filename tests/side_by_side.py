@@ -40,6 +40,7 @@ LONGEST = (
         ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",
+        *("tests/alerts/test_refused.py", "tests/automation/test_killed.py"),
         *("tests/personal/", "tests/refusals/test_killed.py", "tests/webhooks/"),
     ),
     ("tests/audit/",),

@@ -43,8 +43,9 @@ ACTING = {
     "access": all_but("denials", "scopes"),
     "alerts": all_but("matching"),
     "api": all_but(
-        *("answers", "data_export_bodies", "funds", "insight_answers", "measurement", "measurement_answers"),
-        *("outlook_answers", "overview_answers", "record_rates", "scopes", "shown", "statement_answers"),
+        *("answers", "bill_bodies", "data_export_bodies", "funds", "in_force", "insight_answers", "measurement"),
+        *("measurement_answers", "outlook_answers", "overview_answers", "record_rates", "scopes", "shown"),
+        "statement_answers",
     ),
     "api/edges": all_but(),
     "archive": all_but("defects"),
@@ -61,7 +62,9 @@ ACTING = {
     "explain": all_but("text"),
     "exports": all_but("watermark"),
     "importing": all_but("layout"),
-    "ingest": only("batch", "catalogs", "cli", "handler", "partition", "record", "sealing", "showing", "snapshot"),
+    "ingest": only(
+        *("batch", "catalogs", "cli", "elsewhere", "handler", "partition", "record", "sealing", "showing", "snapshot"),
+    ),
     "jobs": all_but(),
     "kafka": all_but("cluster", "failures"),
     "migrate": all_but(),
@@ -85,7 +88,7 @@ ACTING = {
     ),
     "statement": only("as_issued", "spreadsheet"),
     "status": all_but("shown"),
-    "store": all_but("rows", "schedules"),
+    "store": all_but("extras", "rows", "schedules"),
     "webhooks": all_but("addresses", "pauses", "sealing", "signing"),
     "worker": all_but(),
 }

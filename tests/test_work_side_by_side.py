@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 
+from events.codec import NewerRecordError
 from services import side_by_side
 from services.postgres import PostgresUnreachableError
 from services.side_by_side import SideBySide
@@ -125,6 +126,25 @@ async def test_what_passes_is_waited_out_and_said_once(monkeypatch: pytest.Monke
             await until(lambda: len(done) == 4)
             await until(lambda: len(said) == 2)
     assert [line["event"] for line in said] == ["not_done", "not_done_over"]
+
+
+async def test_what_only_a_newer_process_understands_is_waited_out_and_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.0,))
+    done = list[str]()
+
+    async def work(organization: str) -> bool:
+        done.append(organization)
+        if len(done) < 3:
+            raise NewerRecordError("unknown fact type")
+        return False
+
+    one = SideBySide("not_done", 1, work)
+    one.ask(["one"])
+    with structlog.testing.capture_logs() as said:
+        async with running(one):
+            await until(lambda: len(done) == 3)
+            await until(lambda: len(said) == 2)
+    assert [line["log_level"] for line in said] == ["warning", "info"]
 
 
 async def test_a_bug_of_its_own_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
-"""What rules found: facts like any others, so each is raised once, and a replay raises nothing anew (decision 33)."""
+"""What notification rules found. Each finding is a fact, so it is raised once, and a replay raises nothing again
+(decision 33).
+"""
 
 from datetime import date, datetime
 from typing import ClassVar, Literal
@@ -8,7 +10,9 @@ from events.facts.base import Fact, Route
 
 
 class Alert(Fact):
-    """What a rule waits for came to be. `id` follows from the rule, its subject and `arming`, which says since when."""
+    """The condition of a rule came true. `id` follows from the rule, its subject and `arming`, the point from which the
+    rule counts.
+    """
 
     id: str
     rule_id: str
@@ -19,10 +23,10 @@ class Alert(Fact):
 
 
 class AlertRaised(Alert):
-    """What a rule waits for came to hold of a commitment or balance, for the first time since it was armed.
+    """The condition of a rule came true for a commitment or balance, for the first time since the rule was armed.
 
-    `amount` (with top-ups), `spent` and `remaining` are the subject's, in `currency`, as they were projected when it
-    was raised; `day` is the one that the rule is about: when it ends, runs out, or its period is over.
+    `amount` (with top-ups), `spent` and `remaining` are the subject's projected amounts at that time, in `currency`.
+    `day` is the day that the rule is about: the subject's end, the day it runs out, or the end of its period.
     """
 
     threshold: Number | None = None
@@ -38,9 +42,9 @@ class AlertRaised(Alert):
 
 
 class AccountNotified(Alert):
-    """An event that a rule waits for happened to an account, or to something that belongs to it: a commitment, a bill.
+    """An event that a rule waits for happened to an account, or to a commitment or bill of that account.
 
-    `eventId` is the event's; `arming` its position in the event store.
+    `eventId` is the event's id; `arming` is its position in the event store.
     """
 
     account_id: str
@@ -49,9 +53,9 @@ class AccountNotified(Alert):
 
 
 class OrganizationAlertRaised(Alert):
-    """Something of a whole organization reached what a rule waits for, in `[since, until)`; `arming` is `since`.
+    """A count over a whole organization reached a rule's threshold in `[since, until)`; `arming` is `since`.
 
-    `counted`: records of usage that were refused, or for how many seconds read models had not shown what was there.
+    `counted`: refused usage records, or seconds by which the read models lagged behind.
     """
 
     route: ClassVar[Route] = Route.CATALOG
@@ -63,7 +67,7 @@ class OrganizationAlertRaised(Alert):
 
 
 class OrganizationNotified(Alert):
-    """An event that a rule waits for happened to something of the whole organization: a plan, a price."""
+    """An event that a rule waits for happened to a resource of the whole organization, such as a plan or a price."""
 
     route: ClassVar[Route] = Route.CATALOG
 

@@ -1,4 +1,4 @@
-"""Automatic rules, and what they did: facts, so that each act is once, and a replay acts never (decision 34)."""
+"""Acts of automatic rules. Each act is a fact, so it happens once, and a replay never acts again (decision 34)."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -35,16 +35,16 @@ class ThresholdBillingDeleted(ResourceDeleted):
 
 
 class AutomaticRuleActed(Alert):
-    """An automatic rule did what it says, or was refused it, for the first time since `arming`.
+    """An automatic rule acted, or its act was refused, for the first time since `arming`.
 
-    What it did stands beside it in the log, by the same actor: the top-up (`amount`) of the subject, or the bill
-    `billId` of this total. `found` is what was left of the subject, or unbilled of the account, on `day`.
+    The act itself stands beside this fact in the log, by the same actor: a top-up of the subject by `amount`, or the
+    bill `billId` with this total. `found` is what the subject had left, or what the account had unbilled, on `day`.
     """
 
     account_id: str
     root_id: str
     outcome: Literal["DONE", "REFUSED"]
-    #: Of what was refused: why.
+    #: Why the act was refused.
     reason: str | None = None
     day: date
     currency: str

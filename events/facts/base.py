@@ -1,4 +1,4 @@
-"""What every fact shares, and where the relay carries it."""
+"""The base of all facts, and the topics that the relay carries them to."""
 
 from enum import Enum
 from typing import ClassVar
@@ -19,7 +19,7 @@ class Route(Enum):
 class FactModel(BaseModel):
     """A frozen value inside a fact. Unknown fields are an error: an old reader must not half-understand a new fact."""
 
-    # Built when it is first used, as `Model` is.
+    # Built on first use, like `Model`.
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )

@@ -10,8 +10,8 @@ from events.facts.base import Fact, FactModel
 from events.resources.charges import AnyMemo, MemoType, OneOffType
 from events.resources.commitments import DrawableType
 
-# The names of the types; what else is particular about one stands in `projections/line_types.py`.
-#: A charge's own line has the charge's type.
+# The names of the types; `projections/line_types.py` says what is particular about each. : The line of a charge has the
+# charge's type.
 ChargeType = Literal[DrawableType, OneOffType, "COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT"]
 LineType = Literal[
     ChargeType,
@@ -25,7 +25,7 @@ LineType = Literal[
     "MANUAL_ADJUSTMENT",
     MemoType,
 ]
-#: How often what a bill charges is billed; MIXED: in several ways.
+#: How often the charges of a bill are billed; MIXED: several frequencies.
 BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
 
 
@@ -33,15 +33,15 @@ class BillLine(FactModel):
     """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
 
     The key (rules 8) is bill account, type, account, product, plan (or plan group), pricing or one-off charge, period
-    start, commitment or balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the
-    bill's currency; `quantity` and `units` are differences too.
+    start, commitment or balance, and for a draw the type of the charge that the draw pays. Amounts are whole minor
+    units of the bill's currency; `quantity` and `units` are differences too.
     """
 
-    #: uuid5 of the bill's id and the line's number: the same replay gives the same id. A memo's line has the memo's id.
+    #: uuid5 of the bill's id and the line's number, so a replay gives the same id. A memo's line has the memo's id.
     id: str
     number: int = Field(ge=1)
     type: LineType
-    #: Whose charge it is: the bill's account, or a child of it.
+    #: The account of the charge: the bill's account, or a child of it.
     account_id: str
     amount: Number
     quantity: Number
@@ -53,28 +53,28 @@ class BillLine(FactModel):
     true_up: bool = False
     product_id: str | None = None
     plan_id: str | None = None
-    #: The plan group whose own charge it is, or through which the plan is attached.
+    #: The plan group of a group's own charge, or the plan group through which the plan is attached.
     plan_group_id: str | None = None
     account_plan_id: str | None = None
     contract_id: str | None = None
-    #: The pricing or counter pricing, and what it prices.
+    #: The pricing or counter pricing, and the aggregation or counter that it prices.
     pricing_id: str | None = None
     aggregation_id: str | None = None
     compound_aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None
     segment: str = ""
-    #: The one-off charge that it is, or pays.
+    #: The one-off charge of this line, or the one that this line pays.
     charge_id: str | None = None
     commitment_id: str | None = None
     balance_id: str | None = None
-    #: Of a draw: the type of the charge it pays. Before version 2 of the fact only where it is usage.
+    #: On a draw: the type of the charge it pays. Before version 2 of the fact, given only for usage.
     charge_type: LineType | None = None
     accounting_product_id: str | None = None
 
 
 class Positions(FactModel):
-    """Next offsets, exclusive, of what a derivation had folded: the account's log partition and the catalog."""
+    """Next offsets, exclusive, of the account's log partition and the catalog, up to which a derivation read."""
 
     partition: int = Field(ge=0)
     log: int = Field(ge=0)
@@ -82,7 +82,7 @@ class Positions(FactModel):
 
 
 class BillFact(Fact):
-    """Something about one bill: stream `bills-<root account>`, whose version counts every one of these."""
+    """A fact about one bill, in stream `bills-<root account>`; the stream's version counts all these facts."""
 
     bill_id: str
     account_id: str
@@ -90,7 +90,7 @@ class BillFact(Fact):
 
 
 class BillOpened(BillFact):
-    """A pending bill: what it bills is not stored, but derived for its date whenever it is read, until it is issued."""
+    """A pending bill was opened. Its content is not stored: until it is issued, every read derives it for its date."""
 
     bill_job_id: str | None = None
     bill_date: date
@@ -99,7 +99,7 @@ class BillOpened(BillFact):
 
 
 class BillMoved(BillFact):
-    """A pending bill is now settled for a later date."""
+    """A pending bill is settled for a later date from now on."""
 
     bill_job_id: str | None = None
     bill_date: date
@@ -107,11 +107,11 @@ class BillMoved(BillFact):
 
 
 class BillDropped(BillFact):
-    """A pending bill is gone with its memos, never issued; what it would have billed stays due."""
+    """A pending bill was dropped with its memos and never issued; the charges it would have billed stay due."""
 
 
 class MemoAdded(BillFact):
-    """A credit or debit was put on a pending bill: a line of its own when the bill is issued."""
+    """A credit or debit was put on a pending bill; it becomes a line of its own when the bill is issued."""
 
     memo_id: str
     body: AnyMemo
@@ -133,26 +133,27 @@ class MemoRemoved(BillFact):
 
 
 class BillLinesIssued(BillFact):
-    """The first lines of a bill that no record has room for: its `BillIssued` follows, with the last of them.
+    """The first lines of a bill that is too large for one record; its `BillIssued` follows with the last lines.
 
-    It says nothing by itself, and is no version of the bill (`events.bill_parts`).
+    This fact alone means nothing, and it is no version of the bill (`events.bill_parts`).
     """
 
-    #: 1, 2, ... of the bill.
+    #: 1, 2, ... within the bill.
     part: int = Field(ge=1)
     lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]
 
 
 class BillIssued(BillFact):
-    """The bill run issued a bill, or a pending one was approved, which keeps its id.
+    """A bill was issued, by the bill run or by approving a pending bill, which keeps its id.
 
-    Of a bill that no record has room for the first lines stand before it, in `BillLinesIssued`.
+    If the bill is too large for one record, its first lines stand before this fact, in `BillLinesIssued`.
     """
 
     schema_version: ClassVar[int] = 3
 
     bill_job_id: str | None = None
-    #: The date it was settled for: due on or before it. Earlier than the run's when nothing forced it forward.
+    #: The date it was settled for: it charges what is due on or before this date. It may be earlier than the run's
+    #: date.
     bill_date: date
     due_date: date
     start_date: date
@@ -162,25 +163,25 @@ class BillIssued(BillFact):
     currency: str
     timezone: str
     sequential_invoice_number: str | None = None
-    #: As the organization's setting had it; before version 3 the bill's date.
+    #: By the organization's setting at that time; before version 3 the bill's date.
     external_invoice_date: date | None = None
-    #: Of a bill that charged all usage that had arrived (rules 8.15): when the last of it is due in arrears. None: the
-    #: bill charged what was due and no more.
+    #: For a bill that charged all usage that had arrived (rules 8.15): the day on which the last of that usage is due
+    #: in arrears. None: the bill charged only what was due.
     accrued_until: date | None = None
     total: Number
-    #: Numbered on from those that stand before it; from 1 if none do.
+    #: Numbers continue those of the lines in `BillLinesIssued`; they start at 1 if there are none.
     lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]
     positions: Positions
 
     @property
     def lines_before(self) -> int:
-        """How many lines `BillLinesIssued` carried before it."""
+        """The number of lines that `BillLinesIssued` carried before this fact."""
         return self.lines[0].number - 1
 
 
 class BillLocked(BillFact):
-    """The bill may not be voided any more."""
+    """The bill can no longer be voided."""
 
 
 class BillVoided(BillFact):
-    """The bill counts as not issued: what it billed is due again. The issued fact itself stays."""
+    """The bill no longer counts as issued: all that it billed is due again. The issued fact itself stays."""

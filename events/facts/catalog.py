@@ -1,4 +1,4 @@
-"""Facts about the catalog, and what else an organization has for all of its accounts: they lie in `billing.catalog`."""
+"""Facts about the catalog and the other resources of a whole organization; they stand in `billing.catalog`."""
 
 from typing import ClassVar
 
@@ -203,7 +203,7 @@ class BillConfigUpdated(ResourceUpdated[BillConfig]):
 
 
 class BillConfigDeleted(ResourceDeleted):
-    """No path deletes it; every kind has the fact."""
+    """No path deletes a bill configuration; the fact exists because every kind of resource has it."""
 
     route: ClassVar[Route] = Route.CATALOG
 
@@ -217,7 +217,7 @@ class StatementConfigUpdated(ResourceUpdated[StatementConfig]):
 
 
 class StatementConfigDeleted(ResourceDeleted):
-    """No path deletes it; every kind has the fact."""
+    """No path deletes a statement configuration; the fact exists because every kind of resource has it."""
 
     route: ClassVar[Route] = Route.CATALOG
 

@@ -7,7 +7,7 @@ from events.facts.base import Fact, Route
 
 
 class ClockTicked(Fact):
-    """It is at least `now`: for the envelope's organization (a test clock), or, if that is empty, for all others."""
+    """The time is at least `now`: for the envelope's organization (a test clock), or, without one, for all others."""
 
     route: ClassVar[Route] = Route.EVERYWHERE
 

@@ -1,6 +1,6 @@
-"""Facts about commitments, balances and their schedules, and charges: as about any resource, and those that change one
-without replacing its body. What a schedule gives is derived and never a fact; so each fact that changes a schedule says
-from which day on it holds (rules 8.14).
+"""Facts about commitments, balances and their schedules, and charges: the facts of every resource, and facts that
+change a resource without replacing its body. The top-ups and fees of a schedule are derived and never facts, so each
+fact that changes a schedule names the day from which it applies (rules 8.14).
 """
 
 from datetime import date
@@ -26,8 +26,8 @@ CancelPolicy = Literal["TRUE_UP", "PRORATE", "WAIVE", "ACCELERATE", "KEEP"]
 
 
 class BillingGrid(FactModel):
-    """The billing periods that a commitment was made with: a frequency times an interval, anchored at the epoch in both
-    directions.
+    """The billing periods fixed when a commitment was made: a frequency times an interval, anchored at the epoch and
+    running in both directions.
     """
 
     frequency: Frequency
@@ -36,9 +36,10 @@ class BillingGrid(FactModel):
 
 
 class CommitmentCreated(ResourceCreated[Commitment]):
-    """`grid`: the billing periods that a MINIMUM counts its commitment periods in, fixed when it is made.
+    """`grid`: the billing periods in which a MINIMUM counts its commitment periods, fixed when it is made.
 
-    Without one, the account plans of today give them: before version 2, and where a whole term is one period anyway.
+    Without a grid, the current account plans give the periods: before version 2, and where the whole term is one
+    period.
     """
 
     schema_version: ClassVar[int] = 2
@@ -47,7 +48,7 @@ class CommitmentCreated(ResourceCreated[Commitment]):
 
 
 class CommitmentUpdated(ResourceUpdated[Commitment]):
-    """`grid` as in `CommitmentCreated`: the same as before, or fixed anew by this amendment."""
+    """`grid` as in `CommitmentCreated`: unchanged, or fixed again by this amendment."""
 
     schema_version: ClassVar[int] = 2
 
@@ -71,9 +72,9 @@ class BalanceDeleted(ResourceDeleted):
 
 
 class CommitmentToppedUp(ResourceFact):
-    """The amount was raised from `date` on; `recurring` (minimums only) raises every later period too.
+    """The amount was raised from `date` on; `recurring` (minimums only) raises every later period as well.
 
-    `ruleId` and `ruleCode`: an automatic rule did it (rules 12).
+    `ruleId` and `ruleCode`: the automatic rule that did it (rules 12).
     """
 
     amount: Positive
@@ -91,9 +92,9 @@ class CommitmentCancelled(ResourceFact):
 
 
 class BalanceTransacted(ResourceFact):
-    """Credit was put on or taken off the balance, usable from `date` (a day of the account's zone) on.
+    """A credit was put on the balance or taken off it, usable from `date` on (a day of the account's zone).
 
-    `ruleId` and `ruleCode`: an automatic rule did it (rules 12).
+    `ruleId` and `ruleCode`: the automatic rule that did it (rules 12).
     """
 
     transaction_id: str
@@ -108,13 +109,13 @@ S = TypeVar("S", bound=BalanceSchedule)
 
 
 class BalanceScheduleUpdated(ResourceUpdated[S]):
-    """The new terms hold for what is due on `effective` or later; what is due before keeps those it had."""
+    """The new terms hold for top-ups and fees due on or after `effective`; those due before keep their old terms."""
 
     effective: date
 
 
 class BalanceScheduleDeleted(ResourceDeleted):
-    """Nothing is due any more on `effective` or later; with `force`, it is as if it had never been."""
+    """Nothing is due on or after `effective`; with `force`, the schedule counts as if it had never existed."""
 
     balance_id: str
     effective: date

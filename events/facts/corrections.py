@@ -1,4 +1,4 @@
-"""Facts about single events of usage that were wrong: taken out, or changed (decision 32)."""
+"""Facts about single usage events that were wrong: voided or amended (decision 32)."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from events.facts.base import Fact, FactModel
 
 
 class UsageFields(FactModel):
-    """What an event of usage says in its fields, by category as `UsageRated` has them."""
+    """The fields of a usage event, by category as in `UsageRated`."""
 
     measure: dict[str, Number] = Field(default_factory=dict)
     who: dict[str, str] = Field(default_factory=dict)
@@ -21,11 +21,11 @@ class UsageFields(FactModel):
 
 
 class UsageCorrection(Fact):
-    """An event of the envelope's account was corrected. `was` is what stood until then: of one that was amended before,
-    what the last amendment gave it.
+    """A usage event of the envelope's account was corrected. `was` holds its fields until then: the original fields, or
+    those of the last amendment.
     """
 
-    #: Id of the envelope of the event's `UsageRated`, and its offset in the account's partition of `billing.events`.
+    #: Envelope id of the event's `UsageRated`, and its offset in the account's partition of `billing.events`.
     event_id: UUID
     log_offset: int = Field(ge=0)
     usage_id: str
@@ -37,10 +37,10 @@ class UsageCorrection(Fact):
 
 
 class UsageVoided(UsageCorrection):
-    """From now on the event counts for nothing."""
+    """From now on the usage event does not count."""
 
 
 class UsageAmended(UsageCorrection):
-    """From now on the event counts with these fields instead; its meter and its time stay."""
+    """From now on the usage event counts with these fields; its meter and its time stay."""
 
     now: UsageFields

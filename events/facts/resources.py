@@ -1,7 +1,7 @@
-"""Facts about resources: each was created, updated (replaced whole) or deleted by a command. What they have in common
-stands here, with those about the organization, its accounts, and what these have of plans, contracts and counters.
+"""Facts about resources: each was created, updated (replaced whole) or deleted by a command. Their common base stands
+here, with the facts about the organization, its accounts, and the accounts' plans, contracts and counters.
 
-`version` is the resource's version after the fact: 1 on create, one more with every later fact about it.
+`version` is the resource's version after the fact: 1 on create, and one more with every later fact.
 """
 
 from datetime import date
@@ -38,16 +38,16 @@ class ResourceUpdated(ResourceFact, Generic[R]):
 
 
 class ResourceDeleted(ResourceFact):
-    """A client deleted the resource; `force` says that it may have had effects, which are then undone."""
+    """A client deleted the resource; with `force`, any effects it had are undone."""
 
     force: bool = False
 
 
 class FeesChanged(ResourceUpdated[R]):
-    """An update of a plan, template or plan group. Its standing charge and minimum spend hold for the billing periods
-    that start on or after these days; one that did not change has none.
+    """A plan, template or plan group was updated. Its changed standing charge or minimum spend applies to the billing
+    periods that start on or after these days; an unchanged fee has no day.
 
-    Before version 2 a change of either was a correction, as if it had always been so: then, too, there is none.
+    Before version 2, a change of either was a correction that applied from the beginning; it has no day either.
     """
 
     schema_version: ClassVar[int] = 2
@@ -56,13 +56,15 @@ class FeesChanged(ResourceUpdated[R]):
 
 
 class OrganizationConfigured(ResourceUpdated[OrganizationConfig]):
-    """The organization's configuration was put; its first one brings the organization into being."""
+    """The organization's configuration was put; the first PUT creates the organization."""
 
     route: ClassVar[Route] = Route.CATALOG
 
 
 class AccountCreated(ResourceCreated[Account]):
-    """Root, partition and zone are decided here for life. Since version 2, what usage made has no `emailAddress`."""
+    """Root, partition and zone are decided here for life. Since version 2, usage makes accounts without
+    `emailAddress`.
+    """
 
     schema_version: ClassVar[int] = 2
     route: ClassVar[Route] = Route.BOTH
@@ -81,9 +83,9 @@ class AccountDeleted(ResourceDeleted):
 
 
 class AccountForgotten(ResourceFact):
-    """The keys of an account's personal data are destroyed: what was sealed with them is read by nobody any more.
+    """The keys of an account's personal data are destroyed: nobody can read the data sealed with them any more.
 
-    Amounts, codes and ids stay. What is sealed later has a key of its own.
+    Amounts, codes and ids stay. Data sealed later has a key of its own.
     """
 
     route: ClassVar[Route] = Route.BOTH

@@ -12,7 +12,7 @@ from events.facts.base import Fact, FactModel
 class RatedCharge(FactModel):
     """What the record added to one charge when it was rated: C(total after) - C(total before), unrounded.
 
-    Informative: money rests on quantities by day, which settlement prices from the catalog (decision 16).
+    For information only: bills rest on quantities by day, which settlement prices from the catalog (decision 16).
     """
 
     aggregation_id: str
@@ -23,7 +23,7 @@ class RatedCharge(FactModel):
 
 
 class UsageRated(Fact):
-    """A usage record was accepted, with everything that any total may later be derived from."""
+    """A usage record was accepted, with all fields from which a total may later be derived."""
 
     schema_version: ClassVar[int] = 1
 
@@ -40,14 +40,14 @@ class UsageRated(Fact):
     other: dict[str, str] = Field(default_factory=dict)
     metadata: dict[str, str] = Field(default_factory=dict)
     charges: tuple[RatedCharge, ...] = ()
-    #: Next offset of `billing.catalog` that the charges were decided at.
+    #: Next offset of `billing.catalog` at which the charges were decided.
     catalog_offset: int = Field(ge=0)
     #: 12 bytes of hash of (organization, account, source, id), then 4 bytes of hash of the content; hexadecimal.
     digest: str = Field(min_length=32, max_length=32)
 
 
 class RecordMark(FactModel):
-    """A record as a position remembers it: its offset, its LogAppendTime in ms, 8 bytes of hash in hexadecimal."""
+    """How a position remembers a record: its offset, its LogAppendTime in ms, 8 bytes of its hash in hexadecimal."""
 
     offset: int = Field(ge=0)
     ms: int
@@ -55,9 +55,9 @@ class RecordMark(FactModel):
 
 
 class UsageRead(Fact):
-    """A poll of a `usage` partition is finished: everything before `next_offset` was settled one way or another.
+    """A poll of a `usage` partition is finished: every record before `next_offset` was accepted, dropped or refused.
 
-    `mark` is the last record before it; none before version 2, and while only ends of transactions were read.
+    `mark` is the last record before it; None before version 2, and while only ends of transactions were read.
     """
 
     schema_version: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Who is billed: accounts, the plans attached to them and the contracts that group these."""
+"""The customers who are billed: accounts, the plans attached to them, and the contracts that group those plans."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -9,12 +9,14 @@ from events.resources.bounds import MANY, CurrencyCode, Text, UsageText, is_from
 from events.resources.organization import CreditOrder, Timezone
 
 ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
+#: Where nothing says otherwise.
+BREAKDOWN: ChildBillingMode = "PARENT_BREAKDOWN"
 
 
 class Address(Model):
-    """A postal address; kept as given."""
+    """A postal address; stored as given."""
 
-    #: Not the country: taxes follow from it.
+    #: The country is not personal, because taxes follow from it.
     personal: ClassVar[tuple[str, ...]] = (
         *("address_line1", "address_line2", "address_line3", "address_line4"),
         *("locality", "region", "post_code"),
@@ -37,7 +39,7 @@ def _require_address(schema: dict[str, Any]) -> None:
 class Account(Resource):
     """An end customer. Its parent and its time zone are set at creation and never change.
 
-    A client gives an e-mail address; an account that its first usage brought into being has none yet.
+    A client must give an e-mail address; an account created by its first usage has none yet.
     """
 
     model_config = ConfigDict(json_schema_extra=_require_address)
@@ -66,7 +68,7 @@ class Account(Resource):
 
 
 class AccountPlan(Resource):
-    """A plan, or the plans of a group, attached to an account for `[startDate, endDate)`, perhaps under a contract."""
+    """A plan, or a plan group, attached to an account for `[startDate, endDate)`, optionally under a contract."""
 
     references: ClassVar[dict[str, str]] = {
         "accountId": "account",
@@ -75,6 +77,7 @@ class AccountPlan(Resource):
         "contractId": "contract",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    billed_by: ClassVar[tuple[str, ...] | None] = ("plan_id", "plan_group_id")
 
     account_id: Id
     plan_id: Id | None = None
@@ -85,6 +88,11 @@ class AccountPlan(Resource):
     end_date: Moment | None = None
     bill_epoch: Day | None = None
     child_billing_mode: ChildBillingMode | None = None
+
+    @property
+    def mode(self) -> ChildBillingMode:
+        """On whose bill, and how divided, the charges for children stand."""
+        return self.child_billing_mode or BREAKDOWN
 
     @model_validator(mode="after")
     def _one_plan(self) -> Self:
@@ -101,7 +109,7 @@ class UsageFilter(Model):
 
 
 class Contract(Resource):
-    """An agreement with an account; commitments with a contract pay only for account plans under the same one."""
+    """An agreement with an account; a commitment with a contract pays only for account plans under that contract."""
 
     references: ClassVar[dict[str, str]] = {"accountId": "account"}
 

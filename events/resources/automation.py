@@ -1,8 +1,8 @@
-"""Automatic rules of an account: a commitment or balance that tops itself up, and a bill as soon as so much is unbilled
-(rules 12).
+"""Automatic rules of an account: a commitment or balance that tops itself up, and a bill as soon as the unbilled amount
+passes a limit (rules 12).
 
-Each waits for a height, as rules of what is to be told do (`events/resources/notifications.py`), and what it does is
-a fact with this name among events.
+Each rule waits for an amount, as notification rules do (`events/resources/notifications.py`), and its act is a fact
+that appears among the events under the rule's name.
 """
 
 from typing import Annotated, ClassVar, Self
@@ -14,18 +14,19 @@ from events.resources.base import Code, Description, Id, Name, Resource, check_o
 from events.resources.bounds import CurrencyCode, Text, between, is_from_client
 from events.resources.notifications import READY
 
-#: What an automatic rule waits for, and what its acts are called.
+#: Names of the conditions that automatic rules wait for, and of their acts.
 TOP_UP, BILL = "automatic.topup", "automatic.bill"
 ACTS = (TOP_UP, BILL)
-#: The names of all that rules tell or do.
+#: The names of all findings of notification rules and acts of automatic rules.
 TOLD = (*READY, *ACTS)
-#: Most top-ups of one rule in a month.
+#: Most top-ups by one rule in a month.
 TIMES_MAX = 1000
 
 
 class AutomaticRule(Resource):
-    """What both have: whose it is, in which currency, and how high something must stand. One that is not `active` (it
-    is, unless said) does nothing."""
+    """Shared by both kinds of rule: the account, the currency and the threshold. A rule that is not `active` (the
+    default is active) does nothing.
+    """
 
     name: Name
     code: Code
@@ -36,16 +37,16 @@ class AutomaticRule(Resource):
 
     @property
     def is_active(self) -> bool:
-        """Whether it is looked at."""
+        """Whether the rule is evaluated."""
         return self.active is not False
 
 
 class AutomaticTopUp(AutomaticRule):
-    """As soon as less than `threshold` is left of a commitment (a prepayment) or balance, `amount` is paid in, in each
-    calendar month `maxTimes` at most, and `maxAmount` in sum: one of the two at least is given.
+    """As soon as less than `threshold` is left of a commitment (a prepayment) or balance, `amount` is paid in. A
+    calendar month allows at most `maxTimes` top-ups and at most `maxAmount` in sum; at least one of the two is given.
 
-    What is owed for it is what a top-up of the same kind owes: of a commitment its fees; of a balance nothing, unless
-    `chargeDescription` puts a fee for the balance of the same amount on the next bill.
+    The customer owes what a manual top-up would cost: for a commitment its fees; for a balance nothing, unless
+    `chargeDescription` puts a fee of the same amount for the balance on the next bill.
     """
 
     references: ClassVar[dict[str, str]] = {
@@ -64,7 +65,7 @@ class AutomaticTopUp(AutomaticRule):
 
     @property
     def subject_id(self) -> str:
-        """The commitment or balance that it tops up."""
+        """Id of the commitment or balance that the rule tops up."""
         return self.commitment_id or self.balance_id or ""
 
     @model_validator(mode="after")
@@ -83,8 +84,9 @@ class AutomaticTopUp(AutomaticRule):
 
 
 class ThresholdBilling(AutomaticRule):
-    """As soon as more than `threshold` of an account is unbilled in the currency, all that has arrived is billed,
-    without waiting for the end of the billing period (rules 8.15)."""
+    """As soon as more than `threshold` of an account is unbilled in the currency, all usage that has arrived is billed,
+    before the billing period ends (rules 8.15).
+    """
 
     references: ClassVar[dict[str, str]] = {"accountId": "account"}
 

@@ -1,5 +1,5 @@
-"""Balances: credit of an account that may be topped up at any time by transactions; and the schedules of a balance,
-top-ups that come again and again, and fees for keeping it (rules 3.26, 4.8).
+"""Balances: credit of an account that transactions may top up at any time; and the schedules of a balance: recurring
+top-ups, and recurring fees for keeping it (rules 3.26, 4.8).
 """
 
 from abc import abstractmethod
@@ -25,6 +25,7 @@ class Balance(Resource):
         "feesAccountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    billed_by: ClassVar[tuple[str, ...] | None] = ()
 
     account_id: Id
     code: Code
@@ -53,7 +54,7 @@ class Balance(Resource):
 
 
 class BalanceTransaction(Model):
-    """Credit put on (or taken off) a balance; it can be drawn by charges that start on or after `transactionDate`."""
+    """Credit put on a balance or taken off it; charges that start on or after `transactionDate` can draw it."""
 
     amount: Number
     transaction_date: Moment | None = None
@@ -65,11 +66,11 @@ class BalanceTransaction(Model):
 
 
 class BalanceSchedule(Resource):
-    """What both kinds have: the balance, and the days in which they run."""
+    """Shared by both kinds of schedule: the balance, and the days on which the schedule runs."""
 
     references: ClassVar[dict[str, str]] = {"balanceId": "balance"}
     indexed_by: ClassVar[tuple[str, ...]] = ("balance_id",)
-    #: Names of the first day, and of the first that is no more in it.
+    #: Names of the fields with the schedule's first day and its exclusive end.
     term: ClassVar[tuple[str, str]]
 
     balance_id: Id
@@ -79,12 +80,12 @@ class BalanceSchedule(Resource):
     @property
     @abstractmethod
     def first(self) -> Moment:
-        """The moment that names its first day."""
+        """The moment from which the schedule runs."""
 
     @property
     @abstractmethod
     def last(self) -> Moment:
-        """The moment that names the first day behind it."""
+        """The moment at which the schedule ends, exclusive."""
 
 
 class BalanceTransactionSchedule(BalanceSchedule):

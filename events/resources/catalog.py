@@ -15,19 +15,19 @@ AggregationFunction = Literal["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "U
 Rounding = Literal["UP", "DOWN", "NEAREST", "NONE"]
 NumberCategory = Literal["MEASURE", "INCOME", "COST"]
 FieldCategory = Literal["WHO", "WHERE", "WHAT", "OTHER", "METADATA", NumberCategory]
-#: Categories of a meter's fields that are numbers; fields of all others are texts.
+#: Categories of a meter's numeric fields; fields of all other categories are texts.
 NUMBERS: tuple[FieldCategory, ...] = get_args(NumberCategory)
 PricingType = Literal["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"]
 Interval = Annotated[int, Field(ge=1, le=365)]
 Offset = Annotated[int, Field(ge=0, le=364)]
-#: Fields of a meter.
+#: Most fields of a meter.
 FIELDS_MAX = 15
-#: Values of text fields by their codes.
+#: Values of text fields, by field code.
 Segment = Annotated[dict[Text, UsageText], items(FIELDS_MAX)]
 
 
 class Product(Resource):
-    """What is sold; charges and commitments name it."""
+    """A product for sale; charges and commitments refer to it."""
 
     code: Code
     name: Name
@@ -43,9 +43,9 @@ class DataField(Model):
 
 
 class DerivedField(DataField):
-    """A calculated field. Trueup stores its definition and does not calculate it."""
+    """A calculated field. Trueup stores its definition but does not calculate it."""
 
-    #: A formula, not a label: m3ter says no bound.
+    #: A formula, not a label: m3ter states no bound for its length.
     calculation: Annotated[str, characters(2000)]
 
 
@@ -90,7 +90,7 @@ class Aggregation(Resource):
 
 
 class PlanTemplate(Resource):
-    """What the plans of one product have in common: currency, billing frequency, standing charge, minimum spend."""
+    """The shared terms of one product's plans: currency, billing frequency, standing charge, minimum spend."""
 
     references: ClassVar[dict[str, str]] = {"productId": "product"}
 
@@ -110,9 +110,14 @@ class PlanTemplate(Resource):
     minimum_spend_description: Description | None = None
     ordinal: Int64 | None = None
 
+    @property
+    def bill_interval(self) -> int:
+        """A billing period is so many days, weeks, months or years; one unless said otherwise."""
+        return self.bill_frequency_interval or 1
+
 
 class OwnCharges(Resource):
-    """What a plan, or a plan group over several, charges itself."""
+    """The charges of a plan itself, or of a plan group over several plans: standing charge and minimum spend."""
 
     standing_charge: NonNegative | None = None
     standing_charge_bill_in_advance: bool | None = None
@@ -124,12 +129,12 @@ class OwnCharges(Resource):
     minimum_spend_accounting_product_id: Id | None = None
 
 
-#: What `OwnCharges` refer to.
+#: The references to other resources in `OwnCharges`.
 ACCOUNTED = {"standingChargeAccountingProductId": "product", "minimumSpendAccountingProductId": "product"}
 
 
 class Plan(OwnCharges):
-    """A priced plan; what it leaves out comes from its template."""
+    """A priced plan; fields that it leaves out come from its template."""
 
     references: ClassVar[dict[str, str]] = {"planTemplateId": "planTemplate", "accountId": "account", **ACCOUNTED}
 
@@ -196,7 +201,7 @@ class Pricing(Resource):
 
     @property
     def priced_id(self) -> str:
-        """Of the aggregation or compound aggregation."""
+        """Id of the priced aggregation or compound aggregation."""
         id = self.aggregation_id or self.compound_aggregation_id
         assert id is not None
         return id
@@ -214,12 +219,12 @@ class Pricing(Resource):
         return self
 
 
-#: A formula, not a label: m3ter says no bound.
+#: A formula, not a label: m3ter states no bound for its length.
 CALCULATION_MAX = 2000
 
 
 class CompoundAggregation(Resource):
-    """A formula over aggregations, `aggregation.<code>`; what it makes of them is priced as an aggregation is."""
+    """A formula over aggregations, written `aggregation.<code>`; its result is priced like an aggregation."""
 
     references: ClassVar[dict[str, str]] = {"productId": "product", "accountingProductId": "product"}
 

@@ -1,5 +1,5 @@
-"""What somebody puts on a bill by hand: charges of an account, each on the bill of its date (rules 3.18), and credit
-and debit line items (memos) of a pending bill (rules 8.11).
+"""Charges that a person puts on a bill by hand: charges of an account, each on the bill of its date (rules 3.18), and
+credit and debit line items (memos) of a pending bill (rules 8.11).
 """
 
 from decimal import Decimal, localcontext
@@ -17,7 +17,7 @@ MemoType = Literal["CREDIT_MEMO", "DEBIT_MEMO"]
 
 
 class Priced(Resource):
-    """What costs an `amount`, or `units` at `unitPrice`: the one or the other."""
+    """A price: either an `amount`, or `units` at `unitPrice`."""
 
     amount: NonNegative | None = None
     units: NonNegative | None = None
@@ -25,7 +25,7 @@ class Priced(Resource):
 
     @property
     def worth(self) -> Decimal:
-        """What it costs, not rounded."""
+        """The price, not rounded."""
         if self.amount is not None:
             return self.amount
         assert self.units is not None and self.unit_price is not None
@@ -51,6 +51,7 @@ class AccountCharge(Priced):
         "accountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    billed_by: ClassVar[tuple[str, ...] | None] = ()
 
     account_id: Id
     code: Code
@@ -84,25 +85,26 @@ class Memo(Model):
     description: Description
     product_id: Id
     accounting_product_id: Id
-    #: What it corrects, for people. Kept as given: the lines of a bill that is still pending have no lasting id.
+    #: The lines it corrects, for people to read. Stored as given, because the lines of a pending bill have no lasting
+    #: ids.
     referenced_bill_id: Id
     referenced_line_item_id: Id
     service_period_start_date: Moment
     service_period_end_date: Moment
-    #: Kept as given; the amount is applied whole.
+    #: Stored as given; the amount always applies whole.
     amount_to_apply_on_bill: Positive | None = None
     reason_id: Text | None = None
 
 
 class CreditMemo(Memo):
-    """POST bills/{billId}/creditlineitems."""
+    """The body of POST bills/{billId}/creditlineitems."""
 
     line_item_type: Literal["CREDIT_MEMO"] = "CREDIT_MEMO"
     credit_reason_id: Text | None = None
 
 
 class DebitMemo(Memo):
-    """POST bills/{billId}/debitlineitems."""
+    """The body of POST bills/{billId}/debitlineitems."""
 
     line_item_type: Literal["DEBIT_MEMO"] = "DEBIT_MEMO"
     debit_reason_id: Text | None = None

@@ -6,20 +6,20 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from events.decimals import NonNegative, Number, Positive
-from events.resources.accounts import ChildBillingMode
+from events.resources.accounts import BREAKDOWN, ChildBillingMode
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource, check_days
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
 
-#: What plans charge and commitments may pay for.
+#: The types of charges that plans make and commitments may pay for.
 DrawableType = Literal[
     "STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"
 ]
 CommitmentType = Literal["PREPAYMENT", "MINIMUM"]
-#: Below 0 a discount, of at most everything.
+#: Negative for a discount, which is at most 100 percent.
 SurchargePercent = Annotated[Number, at_least(-100)]
 
-#: A minimum is billed by true-up, so the fields of fees and overage mean nothing on it and are refused.
+#: Fields about fees and overage. A minimum is billed by true-up, so they mean nothing on a minimum and are refused.
 REFUSED_ON_MINIMUM = (
     "amount_pre_paid",
     "amount_first_bill",
@@ -55,8 +55,10 @@ class Commitment(Resource):
         "drawdownsAccountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
+    # Its fees go by the plan's bills, attached or not (rules 6.2).
+    billed_by: ClassVar[tuple[str, ...] | None] = ("billing_plan_id",)
 
-    #: Ours: a name for people and scenario files; never on m3ter's wire.
+    #: An extension of Trueup: a name for people and scenario files; never on m3ter's wire.
     code: Code | None = None
     account_id: Id
     amount: Positive
@@ -94,17 +96,24 @@ class Commitment(Resource):
 
     @property
     def kind(self) -> CommitmentType:
-        """PREPAYMENT unless said otherwise."""
+        """The commitment's kind; PREPAYMENT by default."""
         return self.commitment_type or "PREPAYMENT"
 
     @property
+    def mode(self) -> ChildBillingMode:
+        """On whose bill, and how divided, what it pays for children, its fees and its true-ups stand."""
+        return self.child_billing_mode or BREAKDOWN
+
+    @property
     def outstanding(self) -> Decimal:
-        """What fees have to collect: amount less what was paid up front."""
+        """The amount that fees have to collect: the commitment's amount less what was paid up front."""
         return self.amount - (self.amount_pre_paid or Decimal(0))
 
     @property
     def unscheduled(self) -> Decimal:
-        """What is outstanding less what `feeDates` bill: below 0 when they bill more; 0 without a schedule."""
+        """The outstanding amount less the amounts in `feeDates`: negative if these bill more; 0 without a fee
+        schedule.
+        """
         return self.outstanding - sum(fee.amount for fee in self.fee_dates) if self.fee_dates else Decimal(0)
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
-"""Rules of what an organization is to be told of.
+"""Notification rules: the conditions of which an organization wants to be told.
 
-A rule is known by the name of what it waits for. What the names mean, and when each is armed anew, stands in
-docs/alerts.md.
+A rule's event name says which condition it waits for. docs/alerts.md explains the names, and when each rule is armed
+again.
 """
 
 from typing import Annotated, ClassVar, Literal, Self
@@ -12,7 +12,7 @@ from events.decimals import NonNegative
 from events.resources.base import Code, Description, Id, Name, Resource
 from events.resources.bounds import Text, between, characters, is_from_client
 
-#: What the threshold of a rule is: a percentage, money in the currency of what it is about, or so many of something.
+#: The unit of a rule's threshold: a percentage, money in the currency of the rule's subject, or a count.
 Threshold = Literal["percent", "amount", "days", "records", "seconds"]
 
 USED, LEFT, EXHAUSTED, RUNS_OUT = "alert.funds.used", "alert.funds.left", "alert.funds.exhausted", "alert.funds.runsout"
@@ -21,7 +21,7 @@ TOPPED_UP, CANCELLED, AMENDED = "alert.funds.toppedup", "alert.commitment.cancel
 BILL_PENDING, BILL_ISSUED, BILL_VOIDED = "alert.bill.pending", "alert.bill.issued", "alert.bill.voided"
 BILL_TRUE_UP = "alert.bill.trueup"
 USAGE_REFUSED, READ_MODELS_BEHIND = "alert.usage.refused", "alert.readmodels.behind"
-#: The rules that wait until something is so high, by name, with what their threshold is; None: they have none.
+#: The rules that wait for a value to reach a threshold, by name, with the threshold's unit; None: no threshold.
 LEVELS: dict[str, Threshold | None] = {
     USED: "percent",
     LEFT: "amount",
@@ -31,30 +31,30 @@ LEVELS: dict[str, Threshold | None] = {
     REACHED: "percent",
     AT_RISK: "days",
 }
-#: Those that tell of the whole organization, once a window of time in which something reached their threshold.
+#: The rules about the whole organization; they fire once per window of time in which a value reached the threshold.
 OF_WINDOWS: dict[str, Threshold] = {USAGE_REFUSED: "records", READ_MODELS_BEHIND: "seconds"}
 _HAPPENINGS = (TOPPED_UP, CANCELLED, AMENDED, BILL_PENDING, BILL_ISSUED, BILL_VOIDED, BILL_TRUE_UP)
-#: All rules that need no formula: those, and the ones that wait for something that happens.
+#: All rules that need no formula: the rules above, and the rules that wait for an event.
 READY = (*LEVELS, *_HAPPENINGS, *OF_WINDOWS)
-#: What has a threshold.
+#: The rules that have a threshold.
 _THRESHOLDS: dict[str, Threshold | None] = {**LEVELS, **OF_WINDOWS}
-#: How long a window may be: a day.
+#: Longest window in minutes: a day.
 WINDOW_MAX = 24 * 60
 DAYS_MAX = 3660
-#: Thresholds that are whole numbers: from, to.
+#: Smallest and largest threshold of the rules whose threshold is a whole number.
 _WHOLE: dict[Threshold, tuple[int, int]] = {
     "days": (1, DAYS_MAX), "records": (1, 100_000), "seconds": (1, WINDOW_MAX * 60),
 }  # fmt: skip
-#: Characters of a condition.
+#: Longest condition, in characters.
 CALCULATION_MAX = 2_000
 
 
 class NotificationConfiguration(Resource):
-    """A rule: `eventName` says what it waits for, `accountId` of which account alone.
+    """A notification rule: `eventName` says what it waits for, and `accountId` limits it to one account.
 
-    That is a name of its own, with `threshold` how much of it (in `windowMinutes`), or an event's; then `calculation`
-    says of which events of this name, unless with `alwaysFireEvent` each counts. A rule that is not `active` (it is,
-    unless said) finds nothing.
+    Either the name is a built-in condition, with a `threshold` (and `windowMinutes`), or the name of an event; then
+    `calculation` selects among the events of this name, and with `alwaysFireEvent` every one of them counts. A rule
+    that is not `active` (the default is active) finds nothing.
     """
 
     references: ClassVar[dict[str, str]] = {"accountId": "account"}
@@ -72,7 +72,7 @@ class NotificationConfiguration(Resource):
 
     @property
     def is_active(self) -> bool:
-        """Whether it is looked at."""
+        """Whether the rule is evaluated."""
         return self.active is not False
 
     @model_validator(mode="after")

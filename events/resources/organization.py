@@ -1,5 +1,5 @@
-"""What holds for a whole organization: its configuration (zone, currency, epochs, the defaults that entities inherit),
-what holds for all of its bills, and its picklists: lists that its people pick from. No amount follows from a picklist.
+"""Resources of a whole organization: its configuration (zone, currency, epochs, defaults for entities), the
+configuration of its bills, and its picklists, which people choose entries from. Picklists never change an amount.
 """
 
 from datetime import timedelta
@@ -28,18 +28,18 @@ Timezone = Annotated[
 CreditOrder = Annotated[tuple[CreditKind, ...], Field(min_length=1, max_length=2), AfterValidator(_check_order)]
 
 
-#: How an external invoice date may be fixed: by a bill's date, or by the last day of its period.
+#: What an external invoice date is counted from: the bill's date, or the last day of the bill's period.
 NEXT_PERIOD, LAST_DAY = "FIRST_DAY_OF_NEXT_PERIOD", "LAST_DAY_OF_ARREARS"
-#: Longest grace period.
+#: Longest grace period, in days.
 GRACE_DAYS_MAX = 3650
-#: Days for which usage is held that came too early. At most as long as ids are remembered: whatever is lost on the way
-#: back, what is sent again after it was counted is known again.
+#: Longest time, in days, for which early usage is held. It never exceeds the time for which ids are remembered, so a
+#: record that was counted, lost its answer and was sent again is still recognised.
 HOLD_DAYS, HOLD_DAYS_MAX = 30, WINDOW_DAYS
 _GRACE_UNITS = {"MINUTES": timedelta(minutes=1), "HOURS": timedelta(hours=1), "DAYS": timedelta(days=1)}
 
 
 class CurrencyConversion(Model):
-    """A rate between two currencies; kept as given."""
+    """An exchange rate between two currencies; stored as given."""
 
     from_: Annotated[CurrencyCode, Field(alias="from")]
     to: CurrencyCode
@@ -47,7 +47,7 @@ class CurrencyConversion(Model):
 
 
 class OrganizationConfig(Resource):
-    """One per organization; an organization exists from its first PUT of this."""
+    """The configuration of an organization; the first PUT of it creates the organization."""
 
     timezone: Timezone
     currency: CurrencyCode
@@ -76,52 +76,58 @@ class OrganizationConfig(Resource):
     external_invoice_date: Literal["FIRST_DAY_OF_NEXT_PERIOD", "LAST_DAY_OF_ARREARS"] | None = None
     default_statement_definition_id: Text | None = None
     currency_conversions: Annotated[tuple[CurrencyConversion, ...], items(TABLE)] | None = None
-    #: Ours: what becomes of usage of an account, or of a meter, that is not there. Absent: an account is made for what
-    #: comes over HTTP, all else is refused.
+    #: An extension of Trueup: how usage of an unknown account or meter is treated. By default, an account is created
+    #: for usage over HTTP, and all other such usage is refused.
     usage_before_account: Literal["REFUSE", "HOLD", "CREATE"] | None = None
     usage_before_meter: Literal["REFUSE", "HOLD"] | None = None
     usage_hold_days: Annotated[int, between(1, HOLD_DAYS_MAX)] | None = None
-    #: Ours: ERASABLE: personal data is kept under a key per account, and can be forgotten with it. Set at creation.
+    #: An extension of Trueup. ERASABLE: personal data is encrypted with a key per account, and erased by destroying the
+    #: key. Set at creation.
     personal_data: Literal["PLAIN", "ERASABLE"] | None = None
-    #: Ours: custom fields of accounts, and of what they have, that are personal, too.
+    #: An extension of Trueup: custom fields of accounts and their resources that are personal as well.
     personal_custom_fields: Annotated[tuple[Text, ...], items(MANY)] | None = None
-    #: Ours: an organization with a test clock starts at this instant and is moved by POST .../clock. Set at creation.
+    #: An extension of Trueup: an organization with a test clock starts at this instant, and POST .../clock moves it on.
+    #: Set at creation.
     test_clock: Annotated[bool, Field()] | None = None
 
     @property
     def grace_period(self) -> timedelta:
-        """How long a bill stays pending; none (the default): bills are issued at once. Without a unit it is in days."""
+        """How long a bill stays pending. Without a grace period (the default), bills are issued at once. Without a unit
+        it is in days.
+        """
         unit = _GRACE_UNITS[self.auto_approve_bills_grace_period_unit or "DAYS"]
         return (self.auto_approve_bills_grace_period or 0) * unit
 
     @property
     def invoiced_before(self) -> timedelta:
-        """How long before a bill's date, which is the first day after its period, its external invoice date lies."""
+        """How long before a bill's date its external invoice date lies; the bill's date is the first day after its
+        period.
+        """
         return timedelta(days=1) if self.external_invoice_date == LAST_DAY else timedelta(0)
 
     @property
     def makes_accounts_of_requests(self) -> bool:
-        """Whether usage over HTTP brings its account into being before it goes on its way."""
+        """Whether usage over HTTP creates its account before the usage is passed on."""
         return self.usage_before_account in (None, "CREATE")
 
     @property
     def makes_accounts_of_held(self) -> bool:
-        """Whether the accounts that held usage names are to be made."""
+        """Whether the accounts that held usage names are created."""
         return self.usage_before_account == "CREATE"
 
     @property
     def holds_for_accounts(self) -> bool:
-        """Whether what ingest refuses for want of its account is held; also until that account is made."""
+        """Whether usage of an unknown account is held until the account exists, or until the hold ends."""
         return self.usage_before_account in ("HOLD", "CREATE")
 
     @property
     def holds_for_meters(self) -> bool:
-        """The same of its meter."""
+        """Whether usage of an unknown meter is held until the meter exists, or until the hold ends."""
         return self.usage_before_meter == "HOLD"
 
     @property
     def keeps_keys(self) -> bool:
-        """Whether personal data is kept under keys (design 35)."""
+        """Whether personal data is encrypted with a key per account (design 35)."""
         return self.personal_data == "ERASABLE"
 
     @property
@@ -139,7 +145,9 @@ class OrganizationConfig(Resource):
 
 
 class BillConfig(Resource):
-    """One per organization. A bill that is issued and whose date is not after `billLockDate` is locked."""
+    """The configuration of an organization's bills. An issued bill is locked if its date is not after
+    `billLockDate`.
+    """
 
     bill_lock_date: Day | None = None
 
@@ -148,7 +156,7 @@ RoundingMode = Literal["UP", "DOWN", "CEILING", "FLOOR", "HALF_UP", "HALF_DOWN",
 
 
 class Picked(Resource):
-    """An entry of a picklist; one that is archived is not to be picked any more."""
+    """An entry of a picklist; an archived entry can no longer be chosen."""
 
     name: Name
     code: Code | None = None
@@ -156,7 +164,7 @@ class Picked(Resource):
 
 
 class Currency(Picked):
-    """A currency. What an amount is rounded to follows from its code and the organization, not from this."""
+    """A currency. How amounts are rounded follows from its code and the organization, not from this resource."""
 
     max_decimal_places: Annotated[int, between(0, 18)] | None = None
     rounding_mode: RoundingMode | None = None
@@ -171,4 +179,4 @@ class DebitReason(Picked):
 
 
 class TransactionType(Picked):
-    """What a balance's transaction was made for."""
+    """The reason for a balance's transaction."""

@@ -10,7 +10,7 @@ from events.resources.catalog import ACCOUNTED, OwnCharges
 
 
 class PlanGroup(OwnCharges):
-    """What several plans have in common: a minimum spend and a standing charge; perhaps for one account alone."""
+    """The shared terms of several plans: a minimum spend and a standing charge; optionally for one account only."""
 
     references: ClassVar[dict[str, str]] = {"accountId": "account", **ACCOUNTED}
 
@@ -21,7 +21,7 @@ class PlanGroup(OwnCharges):
 
 
 class PlanGroupLink(Resource):
-    """A plan in a plan group."""
+    """The membership of a plan in a plan group."""
 
     references: ClassVar[dict[str, str]] = {"planGroupId": "planGroup", "planId": "plan"}
     indexed_by: ClassVar[tuple[str, ...]] = ("plan_group_id",)

@@ -1,4 +1,4 @@
-"""What stands on an organization's invoices beside the bill: who sells, the tax, a foot, a logo."""
+"""The organization's data on an invoice beside the bill: the seller, the tax, a footer, a logo."""
 
 import base64
 import binascii
@@ -11,15 +11,15 @@ from events.resources.accounts import Address
 from events.resources.base import Model, Name, Resource
 from events.resources.bounds import Text, characters, is_from_client, rule
 
-#: Largest logo, of its text in base64.
+#: Largest logo, in characters of base64.
 LOGO_MAX = 64_000
-#: Largest width and height of a logo: few bytes may be spread out to very many.
+#: Largest width and height of a logo, because a small compressed file can hold a huge image.
 PIXELS_MAX = 2_000
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 def _is_png(text: str) -> bool:
-    """By its first bytes: what it is, its width and its height."""
+    """Whether the bytes begin like a PNG of an allowed width and height."""
     try:
         image = base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -29,11 +29,11 @@ def _is_png(text: str) -> bool:
 
 
 class Seller(Model):
-    """Who sells, as invoices name it. The country of its address is a code of two letters."""
+    """The seller named on invoices. The country of the address is a two-letter code."""
 
     name: Name
     address: Address | None = None
-    #: What it is known to the tax office by, such as a VAT number.
+    #: The seller's id at the tax office, such as a VAT number.
     tax_number: Text | None = None
     registration_number: Text | None = None
     email_address: Text | None = None
@@ -41,13 +41,13 @@ class Seller(Model):
 
 
 class StatementConfig(Resource):
-    """One per organization. What is left out does not stand on its invoices."""
+    """The statement configuration of an organization. Fields that are left out do not appear on its invoices."""
 
     seller: Seller
-    #: Percent that is put on the sum of a bill; without it no tax is charged on it, and none is named.
+    #: Percent added to the sum of a bill; without it, the invoice shows no tax.
     tax_rate: Annotated[NonNegative, rule(lambda value: value <= 100, "must not be greater than 100")] | None = None
     tax_name: Text | None = None
-    #: The foot of every invoice, such as how it is to be paid.
+    #: The footer of every invoice, such as payment instructions.
     note: Annotated[str, characters(2_000)] | None = None
     #: A PNG, in base64.
     logo: Annotated[str, Field(min_length=1), characters(LOGO_MAX)] | None = None

@@ -1,7 +1,7 @@
-"""Where an organization's events are sent to: webhooks.
+"""Webhooks: the destinations that an organization's events are sent to.
 
-What signs what is sent is no part of the body: facts are kept for ever, and a secret must be forgotten once it is
-replaced (docs/webhooks.md).
+The signing secret is not part of the body: facts are kept for ever, and a replaced secret must be forgotten
+(docs/webhooks.md).
 """
 
 import re
@@ -13,18 +13,18 @@ from pydantic import Field
 from events.resources.base import Code, Description, Name, Resource
 from events.resources.bounds import MANY, Text, characters, items, rule
 
-#: Characters of an address.
+#: Longest address, in characters.
 URL_MAX = 2_000
 SCHEMES = ("https", "http")
-#: In a filter: all events; all whose names begin with what stands before it, as `alert.*`; and all alerts.
+#: Filters: all events; the suffix for all names with a prefix, such as `alert.*`; and all alerts.
 EVERY, ANY_BELOW, NOTIFICATION = "*", ".*", "Notification"
-#: What is sent where no filter says anything: m3ter's webhooks tell of notifications.
+#: The events that are sent if no filter is given, because m3ter's webhooks report notifications.
 UNLESS_SAID = (NOTIFICATION, "alert.*", "automatic.*")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is an address that something could be sent to: with a host, without a user or a fragment."""
+    """Whether the text is a usable address: with a host, and without user or fragment."""
     if not _VISIBLE.fullmatch(text):
         return False
     try:
@@ -48,11 +48,11 @@ EventTypes = Annotated[tuple[Annotated[Text, Field(min_length=1)], ...], items(M
 
 
 class Webhook(Resource):
-    """A webhook destination: `url` is sent each event of the organization whose name `eventTypes` has.
+    """A webhook destination: each event of the organization whose name matches `eventTypes` is sent to `url`.
 
-    A name may end with `.*`, for all that begin so; `*` is every event, `Notification` an alert about an event. Without
-    `eventTypes` it is sent all alerts and what automatic rules did. To one that is not `active` (it is, unless said)
-    nothing is sent.
+    A name may end with `.*` to match a prefix; `*` matches every event, and `Notification` an alert about an event.
+    Without `eventTypes`, all alerts and acts of automatic rules are sent. Nothing is sent to a destination that is not
+    `active` (the default is active).
     """
 
     name: Name
@@ -64,11 +64,11 @@ class Webhook(Resource):
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is sent there."""
+        """Whether events are sent to this destination."""
         return self.active is not False
 
 
 def wants(event_types: tuple[str, ...] | None, name: str) -> bool:
-    """Whether a filter lets events of this name pass."""
+    """Whether the filter matches an event of this name."""
     asked = event_types or UNLESS_SAID
     return any(one in (EVERY, name) or (one.endswith(ANY_BELOW) and name.startswith(one[:-1])) for one in asked)

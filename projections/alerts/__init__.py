@@ -1,2 +1,4 @@
-"""What the rules of an organization find in what is settled: which of them hold, of what, since which arming. Pure: the
-same settlement, rules and alerts that were raised give the same that are to be raised, whoever asks (decision 33)."""
+"""Alerts: which rules of an organization hold for its settled families, for which subjects, and since which arming.
+
+Pure: the same settlement, rules and raised alerts always give the same alerts to raise (decision 33).
+"""

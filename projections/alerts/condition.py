@@ -1,4 +1,4 @@
-"""The condition of a rule about events: read strictly, worked out exactly, over the fields of one event.
+"""The condition of a rule about events: parsed strictly and evaluated exactly, over the fields of one event.
 
 whole    = either [ "?" whole ":" whole ]
 either   = both { "OR" both }
@@ -11,10 +11,10 @@ power    = primary [ "^" signed ]
 primary  = number | text | "true" | "false" | "null" | constant | ("new." | "old.") field | "(" whole ")"
          | function "(" whole { "," whole } ")"
 
-A field that the event lacks is null. What is worked out of anything but numbers, or divided by 0, is null; null is
-equal to null and neither more nor less than anything. A condition holds if its value is true. `? :` gives the first
-value if what stands before it is true, else the second. Beside functions of numbers (`functions.py`) there are
-`isnull(value, other)`, the other one in the place of null, and `IN(value, other, ...)`: whether it is equal to any.
+A missing field is null. Arithmetic over anything but numbers, and division by 0, give null; null equals null and is
+neither more nor less than any value. A condition holds if its value is true. `? :` gives the first value if its
+condition is true, else the second. Beside the functions of numbers (`functions.py`) there are `isnull(value, other)`,
+which replaces null by the other value, and `IN(value, other, ...)`, which is true if the value equals any other.
 """
 
 import operator
@@ -35,7 +35,7 @@ _TOKEN = re.compile(
 
 
 def _remainder(left: Fraction, right: Fraction) -> Fraction:
-    """What is left of a division to a whole number; it has the sign of what is divided."""
+    """The remainder of a division with a whole quotient; it has the sign of the dividend."""
     return left - right * int(left / right)
 
 
@@ -56,24 +56,26 @@ _Node = Callable[[Fields], Value]
 
 
 class ConditionError(ValueError):
-    """The text is no condition; the message says where and why."""
+    """The text is not a condition; the message says where and why."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
-    """A condition that was read. `fields` are those that it names, as they first stand in it."""
+    """A parsed condition. `fields` are the event's fields in it, in order of their first use."""
 
     fields: tuple[str, ...]
     _root: _Node
 
     def holds(self, event: Mapping[str, Any]) -> bool:
-        """Whether it is true of an event, which has `new`, `old` or both: the resource as the wire shows it."""
+        """Whether the condition is true of an event, which has `new`, `old` or both: the resource as the wire
+        shows it.
+        """
         return self._root(lambda field: _value(event, field)) is True
 
 
 @lru_cache(maxsize=4096)
 def condition_of(text: str) -> Condition:
-    """The condition that a text spells. Raises: ConditionError."""
+    """The condition in a text. Raises: ConditionError."""
     reader = _Reader(text)
     root = reader.whole(0)
     reader.end()
@@ -95,7 +97,7 @@ def _value(event: Mapping[str, Any], field: str) -> Value:
 
 
 class _Reader(Tokens):
-    """Reads the grammar above from left to right, each rule a method of its name."""
+    """Parses the grammar above from left to right, each rule in a method of its name."""
 
     refusal, operands = ConditionError, "values"
 
@@ -179,16 +181,8 @@ class _Reader(Tokens):
         return value
 
     def _call(self, depth: int) -> _Node:
-        token = self.take()
-        self.expect("(")
-        values = [self.whole(depth)]
-        while self.is_sign(","):
-            self.take()
-            values.append(self.whole(depth))
-        self.expect(")")
-        function = FUNCTIONS[token.text]
-        if not function.fits(len(values)):
-            raise ConditionError(f"must give {token.text} at character {token.character} {function.needed}")
+        function = FUNCTIONS[self.token.text]
+        values = self.arguments(function, self.whole, depth)
         return lambda fields: function.of([value(fields) for value in values])
 
     def _value(self, token: Token) -> _Node:

@@ -1,4 +1,4 @@
-"""Which alerts are to be raised for a family: rules that hold of something, and were not raised since it was armed."""
+"""The alerts to raise for a family: rules that hold for a subject and were not raised since they were armed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from projections.alerts.rules import Ladder, Rule, Rules
 
 
 class AlertDue(NamedTuple):
-    """An alert that is to be raised; `id` is the fact's."""
+    """An alert to raise; `id` will be the fact's id."""
 
     id: str
     rule_id: str
@@ -27,7 +27,7 @@ class AlertDue(NamedTuple):
 
 
 class Speed(Enum):
-    """What a level follows from: the balances, or unbilled lines, or outlooks, which are written behind them."""
+    """The source of a level: balances, unbilled lines or outlooks; the latter two are written after the balances."""
 
     BALANCES = "balances"
     LINES = "lines"
@@ -35,7 +35,9 @@ class Speed(Enum):
 
 
 def alert_id(rule: Rule, subject_id: str, arming: str) -> str:
-    """One for a rule as it is, a subject and an arming, for ever: raised again, it is the same alert."""
+    """The id for a rule as it is now, a subject and an arming, fixed for ever: an alert that is raised twice has one
+    id.
+    """
     threshold = "" if rule.threshold is None else plain(rule.threshold.normalize())
     about = f"{rule.id}/{rule.event_name}/{threshold}/{subject_id}/{arming}"
     about += f"/{rule.terms}" if rule.terms else ""
@@ -43,13 +45,13 @@ def alert_id(rule: Rule, subject_id: str, arming: str) -> str:
 
 
 def alert_due(rule: Rule, level: Level) -> AlertDue:
-    """The alert of a rule that a level has reached."""
+    """The alert of a rule whose threshold a level has reached."""
     id = alert_id(rule, level.subject_id, level.arming)
     return AlertDue(id, rule.id, rule.event_name, level.subject_id, level.account_id, level.arming, level.day)
 
 
 class _Reached(NamedTuple):
-    """How far up its ladders a level was, and what of that was not raised then."""
+    """The height that a level reached on its ladders, and the alerts found there that were not raised yet."""
 
     ladders: Sequence[Ladder]
     counts: Sequence[int]
@@ -60,28 +62,30 @@ class _Reached(NamedTuple):
 
 @dataclass(slots=True)
 class FamilyAlerts:
-    """A family's alerts: those that were raised, as its log says, and those that are to be. What is asked again costs
-    only the rungs that a level has passed since. Only its own functions change it."""
+    """A family's alerts: those already raised, by its log, and those to raise.
+
+    A repeated search costs only the thresholds that a level has passed since. Only its own methods change it.
+    """
 
     raised: set[str] = field(default_factory=set)
-    #: What the table holds, by speed; of one that is missing nobody knows yet.
+    #: The rows in the table, by speed; a missing speed is not known yet.
     shown: dict[Speed, frozenset[AlertDue]] = field(default_factory=dict)
     _reached: dict[Speed, dict[tuple[str, str, str], _Reached]] = field(default_factory=dict, compare=False)
 
     def __reduce__(self) -> tuple[type["FamilyAlerts"], tuple[set[str], dict[Speed, frozenset[AlertDue]]]]:
-        """Written out without what is found again."""
+        """Pickled without the values that can be found again."""
         return FamilyAlerts, (self.raised, self.shown)
 
     def note_raised(self, id: str) -> None:
-        """The alert is a fact."""
+        """Note that the alert was raised as a fact."""
         self.raised.add(id)
 
     def note_shown(self, speed: Speed, due: frozenset[AlertDue]) -> None:
-        """The table holds these."""
+        """Note that the table holds these alerts."""
         self.shown[speed] = due
 
     def find(self, rules: Rules, levels: Iterable[Level], speed: Speed) -> frozenset[AlertDue]:
-        """What is to be raised now, of all levels that there are at this speed."""
+        """The alerts to raise now, from all levels of this speed."""
         before, now = self._reached.get(speed, {}), dict[tuple[str, str, str], _Reached]()
         due = set[AlertDue]()
         for level in levels:
@@ -97,7 +101,7 @@ class FamilyAlerts:
     def _passed(
         self, known: _Reached | None, ladders: Sequence[Ladder], counts: Sequence[int], level: Level
     ) -> _Reached:
-        """Only what lies above what was reached, if nothing else changed."""
+        """Only the rules above the reached height, if nothing else changed."""
         firsts: Sequence[int] = [0] * len(ladders)
         still: dict[str, AlertDue] = {}
         if known is not None and _goes_on(known, ladders, counts, level):

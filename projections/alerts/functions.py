@@ -1,50 +1,32 @@
-"""What a condition may call and name beside an event's fields: m3ter's functions and constants, worked out exactly.
+"""The functions and constants of a condition: m3ter's, evaluated exactly.
 
-What is worked out of anything but numbers is null. A power has a whole exponent, for no other one has an exact value,
-and what would be too long to be meant is null, too.
+A function of anything but numbers gives null. Exponents must be whole, because other powers have no exact value. A
+power that would be absurdly long is null as well.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import NamedTuple
+
+from projections.tokens import Function
 
 Value = Fraction | str | bool | None
 Work = Callable[[Sequence[Value]], Value]
 
-#: Bits of a number that is raised, times its exponent: what has more than 1,200 digits is nothing that is counted.
+#: Most bits of a power's base times its exponent: no count has more than 1,200 digits.
 _BITS_MAX = 4_096
-#: Digits before or behind the point to which something is rounded.
+#: Most digits before or behind the point that rounding accepts.
 _SCALE_MAX = 36
 _HALF = Fraction(1, 2)
 
 
-class Function(NamedTuple):
-    """What takes from `least` to `most` values (None: as many as there are)."""
-
-    least: int
-    most: int | None
-    of: Work
-
-    def fits(self, count: int) -> bool:
-        """Whether it takes so many values."""
-        return count >= self.least and (self.most is None or count <= self.most)
-
-    @property
-    def needed(self) -> str:
-        """How many values it takes, in words."""
-        if self.most is None:
-            return "two values or more"
-        return {(1, 1): "one value", (1, 2): "one value or two", (2, 2): "two values"}[self.least, self.most]
-
-
 def is_equal(left: Value, right: Value) -> bool:
-    """Whether both are the same, of the same kind."""
+    """Whether both values are equal and of the same kind."""
     return type(left) is type(right) and left == right
 
 
 def of_numbers(work: Callable[[Sequence[Fraction]], Fraction | None]) -> Work:
-    """The work, of numbers alone."""
+    """A function that gives null unless all its values are numbers."""
 
     def worked(values: Sequence[Value]) -> Value:
         numbers = [value for value in values if isinstance(value, Fraction)]
@@ -56,7 +38,7 @@ def of_numbers(work: Callable[[Sequence[Fraction]], Fraction | None]) -> Work:
 def _power(values: Sequence[Fraction]) -> Fraction | None:
     base, exponent = values
     bits = base.numerator.bit_length() + base.denominator.bit_length()
-    # What 0, 1 and -1 become is as short as they are.
+    # Powers of 0, 1 and -1 stay short, whatever the exponent.
     is_too_long = abs(base) not in (0, 1) and bits * abs(exponent) > _BITS_MAX
     if exponent.denominator != 1 or is_too_long or (not base and exponent < 0):
         return None
@@ -64,7 +46,9 @@ def _power(values: Sequence[Fraction]) -> Fraction | None:
 
 
 def _scaled(whole: Callable[[Fraction], int]) -> Work:
-    """Rounds to so many digits behind the point, or before it where the second value is negative; to none without."""
+    """A function that rounds to a number of digits behind the point, before it if the second value is negative; without
+    a second value to a whole number.
+    """
 
     def scaled(values: Sequence[Fraction]) -> Fraction | None:
         scale = values[1] if len(values) == 2 else Fraction(0)
@@ -78,8 +62,8 @@ def _scaled(whole: Callable[[Fraction], int]) -> Work:
 
 #: The first number raised to the power of the second.
 POWER = of_numbers(_power)
-#: By the names that m3ter gives them.
-FUNCTIONS = {
+#: By m3ter's names.
+FUNCTIONS: dict[str, Function[Value]] = {
     "Math.max": Function(2, None, of_numbers(max)),
     "Math.min": Function(2, None, of_numbers(min)),
     "Math.abs": Function(1, 1, of_numbers(lambda values: abs(values[0]))),

@@ -1,4 +1,4 @@
-"""What facts are to rules that wait for something that happens: by which of their names they go."""
+"""The event names of facts, by which rules wait for events."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ from events.resources.notifications import (
     TOPPED_UP,
 )
 
-#: By the name that a rule waits for, the types of facts that may be it.
+#: By event name, the types of facts that may have it.
 FACTS_OF: dict[str, tuple[type[Fact], ...]] = {
     BILL_PENDING: (BillOpened,),
     BILL_ISSUED: (BillIssued,),
@@ -34,7 +34,7 @@ FACTS_OF: dict[str, tuple[type[Fact], ...]] = {
 
 
 def names_of(fact: Fact) -> Iterator[str]:
-    """The names of what happened with a fact; a bill is whole."""
+    """The event names of a fact; a bill must be whole."""
     for name, facts in FACTS_OF.items():
         if isinstance(fact, facts) and _is_so(name, fact):
             yield name

@@ -1,8 +1,8 @@
-"""How high a family's commitments and balances stand, by what rules wait for, and since when each is armed.
+"""The levels of a family's commitments and balances, which rules compare with thresholds, and the arming of each level.
 
-An arming is a text that usage never changes, whenever it comes: of prepayments and balances what was agreed and how
-often something was paid in, of a term its end, of a minimum its running period. So data that comes late may take a
-level down and up again as often as it likes.
+An arming is a text that usage never changes, however late it comes. For prepayments and balances it is the agreed
+amount and the number of payments, for a term its end, for a minimum its running period. So late data may move a level
+down and up again any number of times.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from events.decimals import plain
 from events.resources.automation import BILL, TOP_UP
 from events.resources.notifications import AT_RISK, ENDS, EXHAUSTED, LEFT, LEVELS, REACHED, RUNS_OUT, USED
-from projections.alerts.rules import SO, account_in, height_of, percentage
+from projections.alerts.rules import SO, Rules, account_in, height_of, percentage
 from projections.calendar import ONE_DAY
 from projections.outlook.outlook import Outlook
 from projections.resources import Resources
@@ -23,19 +23,21 @@ from projections.settlement.minimums import Minimum
 from projections.settlement.settled import Settlement
 from projections.settlement.states import AgreementState
 
-#: The pace that forecasts are asked at: the usage of so many days, as the console shows it first.
+#: The window of days for the pace of forecasts; the console shows the same window first.
 PACE_DAYS = 30
 _IN_TERM = ("ACTIVE", "EXHAUSTED")
-#: What rules wait for: of all, and of what is left or used of funds.
+#: What rules wait for: on any agreement, and on the left or used amount of funds.
 EVERY, _OF_FUNDS = frozenset((*LEVELS, TOP_UP, BILL)), frozenset((USED, LEFT, EXHAUSTED))
 _BILLS = frozenset((BILL,))
-#: What rules wait for that follows from forecasts: `expected_levels`.
+#: What rules wait for on forecasts: `expected_levels`.
 EXPECTED = frozenset((RUNS_OUT, AT_RISK))
 
 
 class Level(NamedTuple):
-    """How high something stands of what rules of `event_name` wait for; `day` is the one that it is about. `whose`:
-    what automatic rules look at; of others the account."""
+    """The current value that rules of `event_name` compare; `day` is the day that an alert is about.
+
+    `whose`: the subject of automatic rules; for other rules the account.
+    """
 
     event_name: str
     subject_id: str
@@ -47,8 +49,9 @@ class Level(NamedTuple):
 
 
 def settled_levels(settlement: Settlement, own: Resources, names: frozenset[str] = EVERY) -> Iterator[Level]:
-    """As of the settlement's day, of what rules of these names wait for; `own` are the family's commitments and
-    balances."""
+    """The levels as of the settlement's day for rules of these names; `own` are the family's commitments and
+    balances.
+    """
     if names == _BILLS:
         return
     states, through = settlement.states(), settlement.through
@@ -70,7 +73,7 @@ def settled_levels(settlement: Settlement, own: Resources, names: frozenset[str]
 
 
 def expected_levels(outlooks: Iterable[Outlook], settlement: Settlement, own: Resources) -> Iterator[Level]:
-    """What is to be expected at the pace of the last PACE_DAYS days."""
+    """The levels that are forecast at the pace of the last PACE_DAYS days."""
     funds = {fund.id: fund for fund in settlement.terms.funds}
     for outlook in outlooks:
         expected = next(estimate for estimate in outlook.expected if estimate.window == PACE_DAYS)
@@ -85,30 +88,48 @@ def expected_levels(outlooks: Iterable[Outlook], settlement: Settlement, own: Re
 
 
 def top_up_level(fund: Fund, state: AgreementState, arming: str, through: date) -> Level:
-    """What is left, for automatic top-ups: each pays in, and so arms the next; so does the next month, which may have
-    room for what was refused in this one."""
+    """The amount left, for automatic top-ups. Each top-up pays in and so arms the next one. A new month arms it as
+    well, because it may have room for a top-up that was refused in this month.
+    """
     height = height_of(TOP_UP, state.amount_remaining)
     return Level(TOP_UP, fund.id, fund.account.id, height, f"{arming}/{through:%Y-%m}", through, fund.id)
 
 
-def unbilled_levels(drafts: Iterable[DraftBill], billed: Billed) -> Iterator[Level]:
-    """What is unbilled of each account and currency."""
-    for draft in drafts:
-        account, whose = draft.account_id, account_in(draft.account_id, draft.currency)
-        arming = armed_to_bill(billed, account, draft.currency)
+def unbilled_levels(drafts: Iterable[DraftBill], billed: Billed, rules: Rules) -> Iterator[Level]:
+    """The unbilled amount of each account and currency that a rule names. The family's bills are gone through once."""
+    named = [
+        (draft, whose) for draft in drafts if rules.of(BILL, whose := account_in(draft.account_id, draft.currency))
+    ]
+    if not named:
+        return
+    last = {account_in(bill.account_id, bill.currency): bill.bill_id for bill in billed.bills.values()}
+    pending = {account_in(bill.account_id, bill.currency): bill.bill_id for bill in billed.pending.values()}
+    for draft, whose in named:
+        account, arming = draft.account_id, _armed_to_bill(last.get(whose, ""), pending.get(whose))
         yield Level(BILL, account, account, height_of(BILL, draft.total), arming, draft.bill_date, whose)
 
 
 def armed_to_bill(billed: Billed, account_id: str, currency: str) -> str:
-    """The account's last bill in the currency, and the one that is pending beside it: the next bill arms anew, and a
-    voided one does not. What is refused beside a pending bill is so under that one's arming, and due again without."""
-    last, pending = billed.latest_bill(account_id, currency), billed.pending_of(account_id).get(currency)
-    return last if pending is None else f"{last}/{pending.bill_id}"
+    """The arming of threshold billing: the account's last bill in the currency, and the pending bill beside it.
+
+    The next bill arms the rule again, and a voided bill does not. A refusal because of a pending bill has that bill's
+    arming, so the rule is due again when the pending bill is gone.
+    """
+    pending = billed.pending_of(account_id).get(currency)
+    last = billed.latest_bill(account_id, currency)
+    return _armed_to_bill(last, None if pending is None else pending.bill_id)
+
+
+def _armed_to_bill(last: str, pending: str | None) -> str:
+    return last if pending is None else f"{last}/{pending}"
 
 
 def armed(fund: Fund, own: Resources, through: date) -> str:
-    """What was agreed, and how often something was paid in: a top-up arms every rule of it anew, and so does an
-    amendment of its amount. To an amount that was agreed before belongs how often it was."""
+    """The arming of a fund: the agreed amount, and the number of payments.
+
+    A top-up arms every rule of the fund again, and so does an amendment of its amount. If the amount was agreed before,
+    the arming also says how often.
+    """
     scheduled = sum(series.days.by(through) for series in fund.paid_in.top_ups)
     commitment = own.commitments.get(fund.id)
     if commitment is not None:

@@ -1,5 +1,6 @@
-"""The rules of an organization, sorted so that thousands cost what a few do: by what they wait for, whose it is, and
-how high their thresholds are."""
+"""The rules of an organization, indexed by event name, account and threshold, so that thousands cost as little as a
+few.
+"""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -13,18 +14,21 @@ from events.resources.automation import BILL, TOP_UP, AutomaticTopUp, ThresholdB
 from events.resources.notifications import AT_RISK, ENDS, LEFT, LEVELS, NotificationConfiguration
 from projections.entities import Entity
 
-#: Of these less is worse: levels and thresholds are counted downwards, so that a rule always holds from a height on.
+#: For these names, lower is worse: levels and thresholds are negated, so that a rule always holds from a height on.
 _DOWNWARDS = {LEFT, ENDS, AT_RISK, TOP_UP}
-#: Heights are whole numbers of so many parts. A threshold has at most as many digits after its point, so it is exactly
-#: one of them, and what lies between two may be rounded down.
+#: Heights are whole numbers of this many parts. Thresholds have no more digits after the point, so each is exactly a
+#: height, and values between two heights may be rounded down.
 PARTS = 10**MAX_FRACTION_DIGITS
-#: The height of what has no threshold, once it is so.
+#: The height of a level without threshold, once it is reached.
 SO = 0
 
 
 class Rule(NamedTuple):
-    """A rule that is active. `whose`: it looks at what is this account's alone; an automatic one at its commitment or
-    balance, or at its account in a currency. `terms`: what an automatic one does; other terms are another rule."""
+    """An active rule.
+
+    `whose`: the rule looks only at this account; an automatic rule at its commitment or balance, or at its account in a
+    currency. `terms`: the act of an automatic rule; with other terms it is another rule.
+    """
 
     id: str
     event_name: str
@@ -34,13 +38,13 @@ class Rule(NamedTuple):
 
 
 def rule_of(entity: Entity[NotificationConfiguration]) -> Rule:
-    """A rule as it was configured last."""
+    """A rule with its latest configuration."""
     body = entity.body
     return Rule(entity.id, body.event_name, body.threshold, body.account_id)
 
 
 def top_up_rule(entity: Entity[AutomaticTopUp]) -> Rule:
-    """An automatic top-up as it was configured last."""
+    """An automatic top-up with its latest configuration."""
     body = entity.body
     bounds = (body.max_times, body.max_amount)
     terms = [plain(body.amount.normalize()), body.currency, *("-" if bound is None else str(bound) for bound in bounds)]
@@ -48,54 +52,54 @@ def top_up_rule(entity: Entity[AutomaticTopUp]) -> Rule:
 
 
 def billing_rule(entity: Entity[ThresholdBilling]) -> Rule:
-    """A threshold of bills as it was configured last."""
+    """Threshold billing with its latest configuration."""
     body = entity.body
     return Rule(entity.id, BILL, body.threshold, account_in(body.account_id, body.currency), body.currency)
 
 
 def account_in(account_id: str, currency: str) -> str:
-    """What a threshold of bills looks at."""
+    """The subject of threshold billing: an account in a currency."""
     return f"{account_id}/{currency}"
 
 
 def height_of(event_name: str, value: Decimal | int) -> int:
-    """How high a value of what a rule waits for stands: the rule holds if it is not below the threshold's height."""
+    """The height of a value: the rule holds if it is not below the threshold's height."""
     numerator, denominator = value.as_integer_ratio()
     height = int(numerator * PARTS // denominator)
     return -height if event_name in _DOWNWARDS else height
 
 
 def percentage(part: Decimal, whole: Decimal) -> int:
-    """The height of so many hundredths."""
+    """The height of `part` as a percentage of `whole`."""
     (part_over, part_under), (whole_over, whole_under) = part.as_integer_ratio(), whole.as_integer_ratio()
     return int(part_over * whole_under * 100 * PARTS // (part_under * whole_over))
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Rules of one name and account by the heights of their thresholds, the lowest first."""
+    """Rules of one name and account by the heights of their thresholds, lowest first."""
 
     heights: list[int]
     rules: list[Rule]
 
     def reached(self, height: int) -> int:
-        """How many of them, from the first on, hold at a height."""
+        """The number of rules, from the first on, that hold at a height."""
         return bisect_right(self.heights, height)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of an organization. An object of its own for each state of the catalog."""
+    """The rules of an organization; every state of the catalog has its own object."""
 
     ladders: Mapping[tuple[str, str | None], Ladder] = field(default_factory=dict)
-    #: What any of them waits for: of nothing else need it be known how high it stands.
+    #: The names that any rule waits for; other levels need not be computed.
     names: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.ladders)
 
     def of(self, event_name: str, whose: str) -> list[Ladder]:
-        """Those that look at something of this account: the organization's, and the account's own."""
+        """The rules that look at this account: the organization's, and the account's own."""
         ladders = self.ladders.get((event_name, None)), self.ladders.get((event_name, whose))
         return [ladder for ladder in ladders if ladder is not None]
 
@@ -105,8 +109,9 @@ def rules_of(
     top_ups: Iterable[Entity[AutomaticTopUp]] = (),
     billings: Iterable[Entity[ThresholdBilling]] = (),
 ) -> Rules:
-    """The active ones. An alert's height is reached, an automatic rule's passed: what is left *falls below*, what is
-    unbilled *exceeds*."""
+    """The active rules. An alert's height is reached, an automatic rule's is passed: the amount left *falls below*, the
+    unbilled amount *exceeds*.
+    """
     by_what: dict[tuple[str, str | None], list[tuple[int, Rule]]] = defaultdict(list)
     for entity in configured:
         body = entity.body

@@ -1,7 +1,7 @@
-"""Explain: why a bill line is what it is, to the last minor unit (rules 3 to 8).
+"""Explain: the derivation of a bill line, to the last minor unit (rules 3 to 8).
 
-An explanation is told from the very settlement that made the line. Its parts add up to what is due, and what is due
-less what earlier bills charged is the line's amount: `Explanation.adds_up` says so, and tests ask it of every line.
+An explanation comes from the very settlement that made the line. Its parts add up to the due amount, and the due amount
+less earlier bills is the line's amount: `Explanation.adds_up` says so, and tests check every line.
 """
 
 from projections.explain.explain import explain_line

@@ -6,6 +6,7 @@ from fractions import Fraction
 from projections.explain.draw_parts import slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
 from projections.explain.usage_parts import usage_refs
+from projections.line_types import CHARGES
 from projections.rating.charges import Charge
 from projections.rating.counters import CounterPool, counter_pools
 from projections.rating.recurring import MinimumSpend, minimums_of, rated_in, standing_period
@@ -30,7 +31,7 @@ def standing_part(settlement: Settlement, charge: Charge) -> Part:
 
 
 def _since(terms: Recurring, start: date) -> Document:
-    """From when on the amount holds, where it changed."""
+    """The day from which a changed amount applies."""
     since = terms.since(start)
     return {} if since == date.min else {"holdsFrom": since}
 
@@ -76,7 +77,7 @@ def _in_advance(minimum: MinimumSpend) -> tuple[Add, ...]:
 
 
 def _shortfall(minimum: MinimumSpend) -> tuple[Add, ...]:
-    """The shortfall is rounded, not the minimum: what these add up to is what was rounded."""
+    """The shortfall is rounded, not the minimum, so these parts add up to the rounded value."""
     whole = minimum.shortfall + minimum.used + minimum.nested
     adds = (Add("the prorated minimum", whole), Add("the usage charges", -minimum.used))
     nested = Add(f"what its {_inner(minimum)} own minimums charge", -minimum.nested)
@@ -88,7 +89,7 @@ def _inner(minimum: MinimumSpend) -> str:
 
 
 def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpend:
-    """The minimum that the charge is, with the usage of its account plan in its billing period."""
+    """The minimum spend behind the charge, with the usage of its account plan in its billing period."""
     plan = charge.account_plan
     rated = rated_in(plan, number, (usage for many in settlement.kept.rated.usage.values() for usage in many))
     minimums = {minimum.pricing.id if minimum.pricing else "": minimum for minimum in minimums_of(plan, number, rated)}
@@ -96,20 +97,23 @@ def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpen
 
 
 def one_off_part(settlement: Settlement, charge: Charge) -> Part:
-    """A charge put on the account as it is, once or by a schedule: its amount, or its units at its unit price."""
+    """A charge put on the account directly, once or by a schedule: its amount, or its units at its unit price."""
     what = "as it was put on the account" if charge.schedule_id is None else "as its schedule has it"
     return _part(settlement, charge, (Add(f"the charge {what}", charge.amount),), {})
 
 
-def counter_part(settlement: Settlement, charge: Charge) -> Part:
-    """A counter's running total, or its rises or falls; of a pool, the account's share."""
+def running_total_part(settlement: Settlement, charge: Charge) -> Part:
+    """A counter's running total; of a pool, the account's share."""
     pool = _counter_pool(charge)
-    sign = -1 if charge.type == "COUNTER_ADJUSTMENT_CREDIT" else 1
-    if charge.type == "COUNTER_RUNNING_TOTAL_CHARGE":
-        inputs, what = _running_total(pool), "the running total"
-    else:
-        inputs, what = _changes(pool, sign), "the rises" if sign > 0 else "the falls"
-    inputs["accounts"] = [member.code for member in pool.members]
+    inputs = _running_total(pool) | {"accounts": [member.code for member in pool.members]}
+    return _part(settlement, charge, (Add("the running total", charge.amount),), inputs)
+
+
+def counter_changes_part(settlement: Settlement, charge: Charge) -> Part:
+    """A counter's rises or falls; of a pool, the account's share."""
+    pool = _counter_pool(charge)
+    what, sign = ("the falls", -1) if CHARGES[charge.type].credit else ("the rises", 1)
+    inputs = _changes(pool, sign) | {"accounts": [member.code for member in pool.members]}
     return _part(settlement, charge, (Add(what, sign * charge.amount),), inputs)
 
 

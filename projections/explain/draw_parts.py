@@ -1,4 +1,4 @@
-"""The slices of a charge with their draws, and what kept every other fund from paying (rules 4.1 to 4.6)."""
+"""The slices of a charge with their draws, and the reason why each other fund did not pay (rules 4.1 to 4.6)."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from projections.settlement.drawdown import Outcome, Taken
 
 
 def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
-    """What the slices of a charge drew on a commitment or balance, as its CONSUMED line has it: negative."""
+    """The draws of the charge's slices on a commitment or balance, negative as on its CONSUMED line."""
     adds = tuple(
         Add(f"drawn by the slice from {outcome.piece.start}", -draw.amount)
         for outcome in settlement.outcomes.get(charge.key, ())
@@ -47,7 +47,9 @@ def _slice(settlement: Settlement, charge: Charge, outcome: Outcome) -> Document
 
 
 def _candidates(settlement: Settlement, charge: Charge, outcome: Outcome) -> Iterator[Document]:
-    """Every commitment and balance of the family: its place and what it gave, or the reason why it gave nothing."""
+    """Every commitment and balance of the family: its place and the amount it gave, or the reason why it gave
+    nothing.
+    """
     funds = settlement.terms.funds
     by_id = {fund.id: fund for fund in funds}
     taken = {funds[draw.fund].id: draw for draw in outcome.taken}
@@ -64,7 +66,7 @@ def _candidates(settlement: Settlement, charge: Charge, outcome: Outcome) -> Ite
 
 
 def _passed_over(outcome: Outcome, fund_considered: Considered) -> str:
-    """Why a commitment that was eligible gave nothing."""
+    """The reason why an eligible commitment gave nothing."""
     if outcome.piece.amount < 0:
         return "the slice is a credit, and a credit touches no commitment"
     if not outcome.piece.amount:
@@ -79,7 +81,7 @@ def _after_last(taken: tuple[Taken, ...], fund_considered: Considered) -> bool:
 
 
 def fund_document(settlement: Settlement, fund: Fund) -> Document:
-    """A commitment or balance as draw-down sees it: what is paid in by the day it was settled for."""
+    """A commitment or balance as draw-down sees it: the amount paid in by the settlement's day."""
     money = fund.rounding.decimal
     return {
         "id": fund.id,

@@ -1,4 +1,4 @@
-"""One bill line explained, from the settlement that it is the difference of."""
+"""The explanation of one bill line, from the settlement behind it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,12 +7,18 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from events.facts.bills import BillIssued, BillLine, LineType
-from projections.explain.charge_parts import counter_part, minimum_part, one_off_part, standing_part
+from projections.explain.charge_parts import (
+    counter_changes_part,
+    minimum_part,
+    one_off_part,
+    running_total_part,
+    standing_part,
+)
 from projections.explain.draw_parts import draw_part
 from projections.explain.fee_parts import fee_parts, true_up_part
 from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
 from projections.explain.usage_parts import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
-from projections.line_types import LINES, MEMO_TYPES, TRUE_UP
+from projections.line_types import LINES, MEMO_TYPES, METERED, TRUE_UP
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement import LineKey, Settlement
@@ -24,7 +30,7 @@ NOTHING_DUE = "Nothing is due any more under terms and quantities as they now ar
 
 
 def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Explanation:
-    """Why the line of the bill is what it is. `settlement` is the one that the bill was issued from, or equals it."""
+    """The explanation of a line of the bill. `settlement` is the one that the bill was issued from, or an equal one."""
     if line.type in MEMO_TYPES:
         rounding = rounding_of(bill.currency, None)
         part = Part((Add("put on the bill by hand", rounding.minor(line.amount)),), rounding, {})
@@ -45,11 +51,11 @@ def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Ex
 
 
 def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
-    """What each charge, fee or commitment period puts on the key's line."""
+    """The part of each charge, fee or commitment period on the key's line."""
     gathered = [line for of_key, line in gathered_lines(settlement) if of_key == key]
     for prepayment in {line.fee.fund.id: line.fee for line in gathered if line.fee is not None}.values():
         yield from fee_parts(settlement, prepayment, key)
-    # The key's own only: a minimum that has moved to another bill or currency has nothing due on the line it left.
+    # Only the parts of this key: a minimum that moved to another bill or currency has nothing due on its former line.
     for minimum in {line.minimum.id: line.minimum for line in gathered if line.minimum is not None}.values():
         yield true_up_part(settlement, minimum, key)
     amounts: dict[ChargeKey, tuple[Charge, Fund | None, int]] = {}
@@ -62,7 +68,9 @@ def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
 
 
 class _Charged(NamedTuple):
-    """What a charge puts on a line, in minor units. `drawn_on`: of a draw and of overage, whose terms hold."""
+    """A charge's amount on a line, in minor units. `drawn_on`: the fund of a draw, or the fund whose overage terms
+    apply.
+    """
 
     settlement: Settlement
     charge: Charge
@@ -71,7 +79,7 @@ class _Charged(NamedTuple):
 
     @property
     def fund(self) -> Fund:
-        """The fund of a draw or of overage; no other line asks for it."""
+        """The fund of a draw or of overage; other lines never ask for it."""
         assert self.drawn_on is not None, "a draw or overage is of a fund"
         return self.drawn_on
 
@@ -80,27 +88,27 @@ def _one_off(of: _Charged) -> Part:
     return one_off_part(of.settlement, of.charge)
 
 
-def _counter(of: _Charged) -> Part:
-    return counter_part(of.settlement, of.charge)
+def _counter_changes(of: _Charged) -> Part:
+    return counter_changes_part(of.settlement, of.charge)
 
 
 def _draw(of: _Charged) -> Part:
     part = draw_part(of.settlement, of.charge, of.fund)
-    is_usage = of.charge.type == "USAGE"
+    is_usage = of.charge.type in METERED
     return replace(part, usage=usage_refs(of.settlement, rated_of(of.settlement, of.charge)) if is_usage else ())
 
 
-#: How each type of line that comes from charges is explained.
+#: The explanation of each type of line that comes from charges.
 PARTS: dict[LineType, Callable[[_Charged], Part]] = {
     "STANDING_CHARGE": lambda of: standing_part(of.settlement, of.charge),
-    "COUNTER_RUNNING_TOTAL_CHARGE": _counter,
-    "COUNTER_ADJUSTMENT_DEBIT": _counter,
+    "COUNTER_RUNNING_TOTAL_CHARGE": lambda of: running_total_part(of.settlement, of.charge),
+    "COUNTER_ADJUSTMENT_DEBIT": _counter_changes,
     "USAGE": lambda of: usage_part(of.settlement, of.charge, of.amount),
     "OVERAGE_USAGE": lambda of: overage_part(of.settlement, of.charge, of.fund),
     "MINIMUM_SPEND": lambda of: minimum_part(of.settlement, of.charge, refund=False),
     "MINIMUM_SPEND_REFUND": lambda of: minimum_part(of.settlement, of.charge, refund=True),
     "AD_HOC": _one_off,
-    "COUNTER_ADJUSTMENT_CREDIT": _counter,
+    "COUNTER_ADJUSTMENT_CREDIT": _counter_changes,
     "USAGE_CREDIT": lambda of: credit_part(of.settlement, of.charge, of.amount),
     "COMMITMENT_CONSUMED": _draw,
     "BALANCE_CONSUMED": _draw,
@@ -118,7 +126,7 @@ def _rule(settlement: Settlement, key: LineKey, parts: tuple[Part, ...]) -> str:
 
 
 def _earlier(settlement: Settlement, key: LineKey) -> Iterator[Earlier]:
-    """Lines of earlier bills that stand, for the same key, in the order of issue."""
+    """The lines of earlier valid bills for the same key, in the order of issue."""
     for bill in settlement.family.billed.bills.values():
         if bill.account_id == key.account_id and bill.currency == key.currency:
             for line in bill.lines:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, number, ratio
 from projections.explain.usage_parts import accounts_of, rated_of
+from projections.line_types import METERED
 from projections.settlement import Settlement
 from projections.settlement.billed import LineKey
 from projections.settlement.compiled_agreements import Prepayment
@@ -19,7 +20,7 @@ _FEES = {
 
 
 def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[Part]:
-    """Every fee of the line's service period that is due."""
+    """Every due fee of the line's service period."""
     for fee in prepayment.fees_due(settlement.through):
         if fee.start == key.start:
             yield _fee(prepayment, fee)
@@ -50,7 +51,7 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
 
 
 def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
-    """What the commitment period owes, what counted, and what is left of it: it may be 0, and the part says why."""
+    """The amount a commitment period owes, the amount counted, and the rest, which may be 0; the part then says why."""
     index = next(index for index, period in enumerate(minimum.periods) if period.start == key.start)
     period, state = minimum.periods[index], settlement.minimum_periods[minimum.id][index]
     counted = [part for part in _counted(settlement, minimum) if part.number == index]
@@ -101,7 +102,7 @@ def _refs(settlement: Settlement, minimum: Minimum, index: int, counted: list[Co
     """The usage that counted: of the charges' accounts, on the period's days."""
     period, charges = minimum.periods[index], set()
     for part in counted:
-        if part.charge.type != "USAGE" or part.charge.key in charges:
+        if part.charge.type not in METERED or part.charge.key in charges:
             continue
         charges.add(part.charge.key)
         pool = rated_of(settlement, part.charge).pool

@@ -1,4 +1,4 @@
-"""What an explanation is made of. Documents use the wire's names; amounts in them are money, not minor units."""
+"""The parts of an explanation. Documents use the wire's names; amounts in them are money, not minor units."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from events.absent import only_given
 from events.decimals import EXACT, normal
 from events.facts.bills import BillLine
 from projections.measures import Compound, CompoundState, Day, Worked
@@ -35,9 +36,9 @@ class UsageRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one charge, fee or commitment period puts on a line. `adds` sum to it.
+    """The contribution of one charge, fee or commitment period to a line. `adds` sum to it.
 
-    `usage` is whose records are behind it, `resources` the ids of the terms that it follows.
+    `usage` are the totals whose records are behind it, `resources` the ids of its terms.
     """
 
     adds: tuple[Add, ...]
@@ -49,7 +50,7 @@ class Part:
 
     @property
     def amount(self) -> int:
-        """Minor units."""
+        """The contribution in minor units."""
         return sum(add.amount for add in self.adds)
 
     def document(self) -> Document:
@@ -64,7 +65,7 @@ class Part:
 
 
 class Earlier(NamedTuple):
-    """What an earlier bill charged for the same key."""
+    """An earlier bill's line for the same key."""
 
     bill_id: str
     bill_date: date
@@ -73,7 +74,7 @@ class Earlier(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a line is what it is: `amount` is what is due by its bill's date less what was billed before."""
+    """The explanation of a line: `amount` is the due amount by the bill's date less what was billed before."""
 
     rule: str
     line: BillLine
@@ -85,13 +86,13 @@ class Explanation:
 
     @property
     def billed(self) -> Decimal:
-        """What earlier bills charged for the key."""
+        """The sum that earlier bills charged for the key."""
         with localcontext(EXACT):
             return sum((bill.line.amount for bill in self.earlier), Decimal(0))
 
     @property
     def adds_up(self) -> bool:
-        """Whether the parts are what is due, and that less what was billed is the line."""
+        """Whether the parts sum to the due amount, and the due amount less earlier bills is the line's amount."""
         with localcontext(EXACT):
             parts = sum((part.rounding.decimal(part.amount) for part in self.parts), Decimal(0))
             return parts == self.due and self.due - self.billed == self.line.amount
@@ -126,18 +127,18 @@ class Explanation:
 
 
 def number(value: Fraction) -> Decimal:
-    """A number for people: exact where 18 fraction digits suffice, else rounded to them."""
+    """A number for people to read: exact if 18 fraction digits suffice, else rounded to 18."""
     with localcontext(EXACT):
         return normal(Decimal(round(value * 10**18)).scaleb(-18))
 
 
 def ratio(value: Fraction) -> str:
-    """A share as it is, like 17/31."""
+    """A share as a fraction, such as 17/31."""
     return str(value)
 
 
 def charge_document(charge: Charge) -> Document:
-    """What a charge is, by the wire's names."""
+    """A charge's attributes, by the wire's names."""
     plan = charge.plan
     document = {
         "type": charge.type,
@@ -160,7 +161,7 @@ def charge_document(charge: Charge) -> Document:
         "due": charge.due,
         "amount": plan.rounding.decimal(charge.amount),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def charge_resources(charge: Charge) -> frozenset[str]:
@@ -174,7 +175,7 @@ def charge_resources(charge: Charge) -> frozenset[str]:
 
 
 def aggregation_document(series: Series) -> Document:
-    """What is priced: an aggregation with its function, or a compound aggregation with the aggregations it names."""
+    """The priced aggregation with its function, or a compound aggregation with the aggregations in its formula."""
     measure = series.measure
     if isinstance(measure, Compound):
         of = [{"id": source.id, "code": source.code, "function": source.function} for source in measure.sources]
@@ -185,7 +186,9 @@ def aggregation_document(series: Series) -> Document:
 
 
 def day_document(series: Series, day: Day) -> Document:
-    """A day's quantity, of a formula's aggregations each; on a day that is not held another pricing holds, or none."""
+    """A day's quantity; for a formula, each aggregation's. If the day is not held, another pricing applies or none
+    does.
+    """
     document: Document = {"day": day.day}
     if isinstance(series.measure, Compound):
         assert isinstance(day.state, CompoundState)
@@ -197,8 +200,9 @@ def day_document(series: Series, day: Day) -> Document:
 
 
 def formula_document(pool: Pool) -> Document:
-    """Of a compound aggregation: its value at the end of the charge's days, what went in, and why it is 0 where it
-    could not be worked out. Nothing of a single aggregation."""
+    """For a compound aggregation: its value at the end of the charge's days, its inputs, and the reason if it could not
+    be evaluated and is 0. Empty for a single aggregation.
+    """
     measure = pool.series.measure
     if not isinstance(measure, Compound):
         return {}
@@ -212,5 +216,5 @@ def formula_document(pool: Pool) -> Document:
 
 
 def _values(worked: Worked) -> Document:
-    """By code; without an aggregation that has no usage and no defaultValue."""
+    """The values by code, without aggregations that have neither usage nor a defaultValue."""
     return {code: number(quantity) for code, quantity in worked.values.items() if quantity is not None}

@@ -44,7 +44,7 @@ def usage_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
 
 
 def credit_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
-    """A USAGE_CREDIT line's part: what the credit is worth, less what its scope could not take."""
+    """A USAGE_CREDIT line's part: the credit's worth, less the remainder that its scope could not take."""
     adds = [*_slices(charge, -1)]
     if amount != -charge.amount:
         why = "beyond what there is to credit" if charge.amount > 0 else "a credit is never negative"
@@ -66,7 +66,7 @@ def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: i
         "overage": money(own),
         "pooledOverage": money(pooled),
         "percent": fund.surcharge,
-        "unrounded": number(Fraction(money(pooled)) * Fraction(fund.surcharge) / 100),
+        "unrounded": number(fund.surcharge_on(money(pooled))),
         "agreement": fund_document(settlement, fund),
     }
     return _part(settlement, charge, [Add(f"{fund.surcharge} % of the overage", amount)], inputs, {fund.id})
@@ -104,7 +104,7 @@ def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
 
 
 def _beyond(rated: RatedUsage, beyond: Beyond, own: tuple[int, int]) -> list[Document]:
-    """The units beyond exhaustion by slice; what they cost is divided by what each account has uncovered there."""
+    """The units beyond exhaustion by slice; their price is divided by each account's uncovered amount in the slice."""
     money = rated.pool.plan.rounding.decimal
     return [
         {
@@ -158,7 +158,7 @@ def usage_inputs(rated: RatedUsage) -> Document:
 
 
 def _steps(rated: RatedUsage) -> list[Document]:
-    """Slices of the whole charge, each C at its end less C at its start, both rounded."""
+    """Slices of the whole charge: each is C at its end less C at its start, both rounded."""
     pool, money = rated.pool, rated.pool.plan.rounding.decimal
     return [
         {
@@ -174,7 +174,9 @@ def _steps(rated: RatedUsage) -> list[Document]:
 
 
 def _shares(rated: RatedUsage) -> list[Document]:
-    """How the pooled charge is divided, by account code; one below zero is credited at the first band's unit price."""
+    """The division of the pooled charge, by account code; a negative share is credited at the first band's unit
+    price.
+    """
     pool, money = rated.pool, rated.pool.plan.rounding.decimal
     return [
         {"accountCode": share.account.code, "quantity": number(share.quantity), "amount": money(part.amount)}
@@ -195,7 +197,7 @@ def _bands(price: Price) -> Document:
 
 
 def _uses(uses: list[BandUse]) -> list[Document]:
-    """Units and unrounded money per band; they sum to C."""
+    """Units and unrounded money per band; the money sums to C."""
     return [
         {
             "lowerLimit": number(use.lower_limit),
@@ -222,14 +224,17 @@ def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...
 
 
 def accounts_of(pool: Pool) -> Sequence[AccountTerms]:
-    """Whose usage moves the pool's charge: under tiersSpanPlan, and of a formula, also those without usage on the
-    charge's own days."""
+    """The accounts whose usage moves the pool's charge; under tiersSpanPlan, and in a formula, also accounts without
+    usage on the charge's own days.
+    """
     running = pool.pricing.span or pool.series.measure.runs_on
     return pool.plan.members if running else [share.account for share in pool.shares]
 
 
 def _days_of(pool: Pool, totals: Mapping[date, DayState]) -> list[date]:
-    """The days that move the charge: those held; of what runs on, all from its start up to the last of them."""
+    """The days that move the charge: the days under its pricing; if the quantity runs on, all days up to the last of
+    them.
+    """
     if pool.pricing.span or pool.series.measure.runs_on:
         start = pool.plan.start if pool.pricing.span else pool.period.start
         return sorted(day for day in totals if start <= day < pool.end)

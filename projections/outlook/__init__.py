@@ -1,6 +1,6 @@
-"""What is to be expected of commitments and balances: how they burn down and progress, when they run out (rules 11).
+"""Outlooks: how commitments and balances burn down and progress, and when they run out (rules 11).
 
-All of it derives from settlements as of days; nothing is settled here in a way of its own.
+Everything derives from settlements as of days; this package has no settlement of its own.
 """
 
 from projections.outlook.burndown import BurnDown, burn_down

@@ -1,7 +1,7 @@
-"""The burn-down of a prepayment or balance: what was added, drawn and left, day by day (rules 11.1, 11.2, 11.6).
+"""The burn-down of a prepayment or balance: added, drawn and remaining amounts, day by day (rules 11.1, 11.2, 11.6).
 
-Each day is settled on its own, as of that day: by the usage of that day and of earlier ones. So a day that is over
-changes only by what comes late for it, or is corrected.
+Each day is settled on its own, as of that day: by the usage of that day and of earlier days. So a day that is over
+changes only by late usage or corrections.
 """
 
 from bisect import bisect_left
@@ -21,13 +21,13 @@ from projections.settlement.family import Family
 from projections.settlement.settled import Settlement
 from projections.settlement.states_by_day import change_days, settled_on
 
-#: How many marks there are at most.
+#: Most marks of a burn-down.
 MARKS_MAX = 400
 MarkKind = Literal["START", "TOP_UP", "AMENDED", "CANCELLED", "END", "ROLLOVER_END"]
 
 
 class Mark(NamedTuple):
-    """Something that happened to it on a day; `amount` of what is paid in, or taken out (below zero)."""
+    """An event of the fund on a day; `amount` of a payment (negative if it is taken out)."""
 
     day: date
     kind: MarkKind
@@ -35,17 +35,17 @@ class Mark(NamedTuple):
 
 
 class ProductDrawn(NamedTuple):
-    """What charges of a product drew."""
+    """The amount drawn by charges of a product."""
 
     product_id: str
     amount: Decimal
 
 
 class BurnedDay(NamedTuple):
-    """How it stands at the end of a day: added = drawn + left + lapsed.
+    """The fund at the end of a day: added = drawn + left + lapsed.
 
-    `ahead` was paid in to be drawn from later days on. `products`: what was drawn on this day, by product; below zero
-    where another product, or an earlier commitment, draws instead.
+    `ahead` was paid in for draws on later days. `products`: the amounts drawn on this day, by product; negative if
+    another product, or an earlier commitment, draws instead.
     """
 
     day: date
@@ -59,11 +59,11 @@ class BurnedDay(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BurnDown:
-    """The days on which something changed, the last one always; `earlier` of these are not listed.
+    """The days on which something changed, always with the last day; `earlier` counts the days that are not listed.
 
-    `until` is the last day on which it can be drawn, if that is still to come: so far the forecasts go. `used_up_since`
-    is the day at whose end nothing was left, if that has been so ever since, and in its term; None also where nothing
-    was paid in yet, and where it is longer ago than is looked at.
+    `until` is the last day on which the fund can be drawn, if that is still to come: forecasts end there.
+    `used_up_since` is the first day at whose end nothing was left, if nothing has been left since, in the term. It is
+    None if nothing was paid in yet, or if that day lies before the listed range.
     """
 
     days: tuple[BurnedDay, ...]
@@ -92,7 +92,7 @@ def burn_down(
     """The burn-down of a prepayment or balance of the family up to the day of `last`.
 
     `over` is the last day that is over: the windows of forecasts end with it, or with the day of `last` if that is
-    earlier. `amended` are the days on which its terms were changed, `most` how many days are listed.
+    earlier. `amended` are the days on which the fund's terms changed, `most` is the number of days to list.
     """
     number = fund_number(family.terms, agreement_id)
     fund = family.terms.funds[number]
@@ -120,7 +120,7 @@ def _burning(settlement: Settlement, number: int) -> _Burning:
 
 
 def _used_by_day(settled: Sequence[_Burning], has_base: bool, over: date) -> dict[date, int]:
-    """What was used on each day that is over; with `has_base` the first one only tells what was used before."""
+    """The use on each day that is over; with `has_base`, the first day only gives the use before the others."""
     before, used = (settled[0].use.total, settled[1:]) if has_base else (0, settled)
     by_day = {}
     for burning in used:
@@ -131,14 +131,14 @@ def _used_by_day(settled: Sequence[_Burning], has_base: bool, over: date) -> dic
 
 
 def _used_up_since(listed: Sequence[_Burning], has_base: bool) -> date | None:
-    """With `has_base` there are days before the first one: used up on it, it may have been so on them."""
+    """The day since which the fund is used up; None if it may have been so before the first day (`has_base`)."""
     empty = list(takewhile(lambda burning: burning.standing.left <= 0 < burning.standing.added, reversed(listed)))
     is_long_ago = has_base and len(empty) == len(listed)
     return empty[-1].day if empty and not is_long_ago else None
 
 
 def _days(fund: Fund, listed: Sequence[_Burning], first: int) -> Iterator[BurnedDay]:
-    """The days from the index `first` on that differ from the one before, and the last one."""
+    """The days from the index `first` on that differ from their predecessor, and the last day."""
     shown: _Burning | None = listed[first - 1] if first else None
     for index, burning in enumerate(listed[first:], first):
         if index == len(listed) - 1 or shown is None or burning.differs(shown):
@@ -162,7 +162,7 @@ def _burned(fund: Fund, burning: _Burning, before: Mapping[str, int]) -> BurnedD
 
 
 def _marks(fund: Fund, through: date, amended: Iterable[date]) -> Iterator[Mark]:
-    """By day, the latest of them if there are very many."""
+    """Marks by day; only the latest if there are very many."""
     money = fund.rounding.decimal
     marks = [Mark(day, "AMENDED") for day in amended]
     before = 0

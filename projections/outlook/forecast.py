@@ -1,5 +1,6 @@
-"""What will be left of a prepayment or balance, and when it runs out: its course, day by day, by what is added on known
-days and by the pace of its usage (rules 11.6, 11.7)."""
+"""The forecast of a prepayment or balance: the amount left and the day it runs out, day by day, from additions on known
+days and the pace of usage (rules 11.6, 11.7).
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -14,19 +15,20 @@ from projections.outlook.pace import Pace, Use, day_after, sampled
 from projections.outlook.standing import Standing
 from projections.settlement.agreements import Fund
 
-#: How far ahead it goes, as no rule waits for a later day; and of how many additions it has points.
+#: How many days ahead a forecast reaches, because no rule waits for a later day; and for how many additions it has
+#: points.
 AHEAD, ADDED_MAX = timedelta(days=DAYS_MAX), 30
 
 
 class Addition(NamedTuple):
-    """What can be drawn more from a day on, by the number of days from now."""
+    """An amount that can be drawn from a day on; the day is counted from now."""
 
     number: int
     amount: int
 
 
 class _Stretch(NamedTuple):
-    """The days from `first` until the next addition: what there is at their beginning, and what was used by then."""
+    """The days from `first` until the next addition: the amount at their beginning, and the use by then."""
 
     first: int
     opening: int
@@ -35,11 +37,11 @@ class _Stretch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Numbers are of days from now; 0 is now. `runs_out`: the first day at whose end nothing is left of what there was;
-    None: never. What is used up by now does not run out, unless something is added to it first.
+    """The course of a fund; days are counted from now, which is 0.
 
-    `left` is what is left at the end of the last day, `covered` what was drawn by then, `uncovered` what was used and
-    found nothing left.
+    `runs_out`: the first day at whose end nothing of the former amount is left; None: never. A fund that is used up now
+    does not run out, unless something is added first. `left` is the amount at the end of the last day, `covered` the
+    amount drawn by then, `uncovered` the use that found nothing left.
     """
 
     use: Use
@@ -50,15 +52,15 @@ class Course:
     uncovered: int
 
     def left_on(self, number: int) -> int:
-        """What is left at the end of a day."""
+        """The amount left at the end of a day."""
         stretch = self.stretches[bisect_right(self.stretches, number, key=lambda stretch: stretch.first) - 1]
         return max(0, stretch.opening - (self.use(number) - stretch.used))
 
 
 def course(left: int, additions: Sequence[Addition], last: int, use: Use) -> Course:
-    """From what is `left` now to the end of the day number `last`; `use` never falls.
+    """The course from the amount `left` now to the end of the day number `last`; `use` never falls.
 
-    What found nothing left is not made up for by what is added later: that can be drawn by later usage alone.
+    Later additions do not cover use that found nothing left: only later usage can draw them.
     """
     stretches = [_Stretch(0, max(0, left), 0)]
     runs_out: int | None = None
@@ -78,7 +80,7 @@ def course(left: int, additions: Sequence[Addition], last: int, use: Use) -> Cou
 
 
 class ForecastDay(NamedTuple):
-    """What will be left at the end of a day, and the band around it."""
+    """The forecast amount at the end of a day, and its band."""
 
     day: date
     left: Decimal
@@ -87,11 +89,11 @@ class ForecastDay(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What will be, by the usage of the last `window` days, of which `days` lie in its term.
+    """A forecast by the usage of the last `window` days, of which `days` lie in the fund's term.
 
-    `runs_out` is the first day at whose end nothing is left of what there was, `earliest` and `latest` the same at the
-    ends of the band; None where something is left in the end, and where nothing is left now and nothing will be added.
-    `uncovered` is what will be used and find nothing left.
+    `runs_out` is the first day at whose end nothing of the former amount is left, `earliest` and `latest` the same at
+    the ends of the band. They are None if something is left in the end, or if nothing is left now and nothing will be
+    added. `uncovered` is the use that will find nothing left.
     """
 
     window: int
@@ -110,7 +112,7 @@ class Forecast(NamedTuple):
 
 
 def until_of(fund: Fund, now: Standing) -> date | None:
-    """The last day on which it can be drawn; None when that is over."""
+    """The last day on which the fund can be drawn; None if that day is over."""
     end = fund.end if now.day < fund.end else fund.rolls_until
     if end is None or now.day >= end or (now.day >= fund.end and not now.left):
         return None
@@ -118,7 +120,7 @@ def until_of(fund: Fund, now: Standing) -> date | None:
 
 
 def additions(fund: Fund, now: date, added: int, until: date) -> list[Addition]:
-    """What can be drawn more from later days on; nothing is added to what has rolled over."""
+    """Amounts that can be drawn only from later days on; nothing is added to an amount that has rolled over."""
     if now >= fund.end:
         return []
     more = []
@@ -130,7 +132,7 @@ def additions(fund: Fund, now: date, added: int, until: date) -> list[Addition]:
 
 
 def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
-    """From how it stands now to the end of the last day on which it can be drawn."""
+    """The forecast from the fund's present state to the end of the last day on which it can be drawn."""
     last, money = (until - now.day).days, fund.rounding.decimal
     more = additions(fund, now.day, now.added, until)
     mean, slow, fast = (course(now.left, more, last, use) for use in (pace.use, pace.least, pace.most))
@@ -157,11 +159,11 @@ def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
 
 
 def lapses(fund: Fund, now: Standing, ahead: Course) -> int:
-    """How much of what is left in the end does not roll over, in minor units."""
+    """The part of the final amount that does not roll over, in minor units."""
     rolls = fund.rolled(now.drawn + ahead.covered) if now.day < fund.end else 0
     return max(0, ahead.left - rolls)
 
 
 def on_day(now: date, number: int | None) -> date | None:
-    """The day so many days from now, if any."""
+    """The day this many days from now, if any."""
     return None if number is None else day_after(now, number)

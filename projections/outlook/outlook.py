@@ -1,5 +1,6 @@
-"""What is to be expected of all commitments and balances of a family: the middle of each forecast, without its band
-(rules 11.9)."""
+"""The outlooks of all commitments and balances of a family: the middle of each forecast, without its band (rules
+11.9).
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -19,11 +20,11 @@ from projections.settlement.states_by_day import as_of_day
 
 
 class Expected(NamedTuple):
-    """By the usage of the last `window` days, of which `days` lie in the term.
+    """A forecast by the usage of the last `window` days, of which `days` lie in the term.
 
     `day` is when a prepayment or balance runs out, or a minimum is reached; None: not in time, or nothing is left now.
-    `at_stake` is the money that is to be paid beside what was agreed: what finds nothing left, or the true-up. `lapses`
-    is what is paid for and not used.
+    `at_stake` is the money to pay beside the agreed amount: uncovered use, or the true-up. `lapses` is the amount that
+    is paid for and not used.
     """
 
     window: int
@@ -35,8 +36,9 @@ class Expected(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """A commitment or balance that is in its term; `until` is the last day of what is forecast: of what it draws, or of
-    a minimum's running period. `left` is what is left of it now, or what that period lacks."""
+    """A commitment or balance in its term; `until` is the last day of the forecast: of a fund's draws, or of a
+    minimum's running period. `left` is the fund's remaining amount, or the amount that the period lacks.
+    """
 
     id: str
     account_id: str
@@ -49,27 +51,31 @@ class Outlook(NamedTuple):
 
 
 class Used(NamedTuple):
-    """What was used by the end of a day: of each fund, by number, and what had counted toward each minimum."""
+    """The use by the end of a day: of each fund, by number, and the amount counted toward each minimum."""
 
     funds: Sequence[int]
     minimums: Sequence[int]
 
 
 class UsedBefore(NamedTuple):
-    """What was used by the end of `over`, the last day that is over, and by those before the windows, as far as it is
-    known. It holds as long as the terms stay and nothing comes for these days."""
+    """The use by the end of `over`, the last day that is over, and by the days before the windows, as far as they are
+    known.
+
+    It stays valid while the terms stay and nothing arrives for these days.
+    """
 
     over: date
     by_day: Mapping[date, Used]
 
     def without(self, day: date) -> "UsedBefore":
-        """What still holds after something came for a day."""
+        """The part that stays valid after something arrived for a day."""
         return UsedBefore(self.over, {at: used for at, used in self.by_day.items() if at < day})
 
 
 def used_before(last: Settlement, known: UsedBefore | None = None) -> UsedBefore:
-    """Of the family of `last`, before its day: a settlement for each day of which it is not `known`, and none where
-    nothing is in its term."""
+    """The use of the family of `last` before its day: one settlement for each day that is not `known`, and none if
+    nothing is in its term.
+    """
     over = last.through - ONE_DAY
     drawn, counting = _drawn(last, over), _counting(last, over)
     starts = [*(fund.start for _, fund, _ in drawn), *(minimum.start for _, minimum, _ in counting)]
@@ -78,7 +84,7 @@ def used_before(last: Settlement, known: UsedBefore | None = None) -> UsedBefore
     before = (over - timedelta(days=window) for window in WINDOWS)
     by_day = dict(known.by_day) if known is not None and known.over == over else {}
     kept = last.kept
-    # Backwards from what is settled: periods that were over by then are not rated again.
+    # Backwards from the present settlement: periods that were over by then are not rated again.
     for day in sorted({over, *(day for day in before if day >= min(starts))} - by_day.keys(), reverse=True):
         settlement = as_of_day(last.family, day, kept)
         by_day[day], kept = _used(settlement), settlement.kept
@@ -86,9 +92,9 @@ def used_before(last: Settlement, known: UsedBefore | None = None) -> UsedBefore
 
 
 def outlooks(last: Settlement, used: UsedBefore) -> Iterator[Outlook]:
-    """Of everything in its term on the day of `last`; of what began on that very day nothing is known yet.
+    """The outlooks of everything in its term on the day of `last`, without agreements that began on that very day.
 
-    `used` is what was used before that day.
+    `used` is the use before that day.
     """
     for number, fund, until in _drawn(last, used.over):
         by_day = {day: by_then.funds[number] for day, by_then in used.by_day.items()}
@@ -99,14 +105,16 @@ def outlooks(last: Settlement, used: UsedBefore) -> Iterator[Outlook]:
 
 
 def _drawn(last: Settlement, over: date) -> list[tuple[int, Fund, date]]:
-    """What can be drawn, and could on a day that is over: its number, and the last day on which it can."""
+    """The funds that can be drawn now and could be on a day that is over: number, and last day on which each can be
+    drawn.
+    """
     numbered = ((number, fund) for number, fund in enumerate(last.terms.funds) if fund.start <= over)
     with_ends = ((number, fund, until_of(fund, standing_of(last, number))) for number, fund in numbered)
     return [(number, fund, until) for number, fund, until in with_ends if until is not None]
 
 
 def _counting(last: Settlement, over: date) -> list[tuple[int, Minimum, MinimumPeriod]]:
-    """The minimums that something could count toward on a day that is over, each with its running period."""
+    """The minimums toward which something could count on a day that is over, each with its running period."""
     numbered = ((number, minimum) for number, minimum in enumerate(last.terms.minimums) if minimum.start <= over)
     running = ((number, minimum, _running(minimum, last)) for number, minimum in numbered)
     return [(number, minimum, period) for number, minimum, period in running if period is not None]
@@ -124,7 +132,7 @@ def _used(settlement: Settlement) -> Used:
 
 
 def _paces(used: Mapping[date, int], since: date, over: date) -> list[Pace]:
-    """As `paces`, of sums alone: nothing asks these for a band."""
+    """Like `paces`, but from sums alone, because these forecasts have no band."""
     by_window = []
     for window in WINDOWS:
         before = over - timedelta(days=window)

@@ -1,5 +1,6 @@
-"""The progress of a MINIMUM: what has counted toward a commitment period, day by day, against what the period owes, and
-the true-up to expect at its end (rules 6.7, 6.11, 11.8)."""
+"""The progress of a MINIMUM: the amount counted toward a commitment period, day by day, against the amount owed, and
+the expected true-up at its end (rules 6.7, 6.11, 11.8).
+"""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +19,14 @@ from projections.settlement.states_by_day import change_days, settled_on
 
 
 class CountedDay(NamedTuple):
-    """What has counted toward the period until the end of a day."""
+    """The amount counted toward the period by the end of a day."""
 
     day: date
     counted: Decimal
 
 
 class CountedToBe(NamedTuple):
-    """What will have counted at the end of a day, and the band around it."""
+    """The amount that will have counted by the end of a day, and its band."""
 
     day: date
     counted: Decimal
@@ -34,10 +35,11 @@ class CountedToBe(NamedTuple):
 
 
 class TrueUpForecast(NamedTuple):
-    """What will be, by what counted on the last `window` days, of which `days` lie in the term.
+    """A forecast by the amounts counted on the last `window` days, of which `days` lie in the term.
 
-    `reached` is the day at whose end the period has what it owes, `earliest` and `latest` the same at the ends of the
-    band; None where it will lack something at its end. `true_up` is what it will lack, from `true_up_low` to `_high`.
+    `reached` is the day at whose end the counted amount covers the owed one, `earliest` and `latest` the same at the
+    ends of the band; None if the period will lack something at its end. `true_up` is the amount it will lack, from
+    `true_up_low` to `_high`.
     """
 
     window: int
@@ -58,9 +60,10 @@ class TrueUpForecast(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A commitment period `[start, end)` as it stands; `days` are those on which what has counted changed, and now.
+    """The present state of a commitment period `[start, end)`; `days` are those on which the counted amount changed,
+    and now.
 
-    A period that is over has no forecast: its `true_up` is what it is.
+    A period that is over has no forecast: its `true_up` is final.
     """
 
     start: date
@@ -75,8 +78,8 @@ class Progress:
 
 
 def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> Progress | None:
-    """The period of the MINIMUM that holds the day of `last`, else the one that is next or was the last; None of one
-    that has no periods.
+    """The period of the MINIMUM that holds the day of `last`, else the next period, else the last; None if it has no
+    periods.
 
     `over` is the last day that is over: the windows of forecasts end with it, or with the day of `last` if that is
     earlier.
@@ -109,7 +112,7 @@ def progress(family: Family, minimum_id: str, last: Settlement, over: date) -> P
 class _Course(NamedTuple):
     """The periods of a MINIMUM as they stood on each of the days on which something changed.
 
-    `has_base`: the first of these days lies before those that are asked for, and says what had counted by then.
+    `has_base`: the first of these days lies before the requested ones and gives the amount counted by then.
     """
 
     days: Sequence[tuple[date, Sequence[MinimumPeriod]]]
@@ -125,7 +128,7 @@ def _course_since(day: date, family: Family, minimum_id: str, last: Settlement) 
 
 
 def _counted_by_day(course: _Course, over: date) -> dict[date, int]:
-    """What counted on each day that is over, toward whichever period."""
+    """The amount counted on each day that is over, toward any period."""
     before, by_day = 0, {}
     for index, (day, periods) in enumerate(course.days):
         counted = sum(period.counted for period in periods)
@@ -144,13 +147,13 @@ def _changes(listed: Sequence[tuple[date, int]], money: Callable[[int], Decimal]
 
 
 def days_left(period: MinimumPeriod, now: date) -> tuple[date, int]:
-    """The day from which on its days are still to come, and how many these are: before it begins, all of them."""
+    """The day from which its days are still to come, and their number: before the period begins, all its days."""
     start = max(now, period.start - ONE_DAY)
     return start, (period.end - ONE_DAY - start).days
 
 
 def reached(period: MinimumPeriod, last: int, use: Use) -> int | None:
-    """By the number of days from now, when the period has what it owes; None: not until day number `last`."""
+    """The day, counted from now, on which the period reaches the owed amount; None: not until day number `last`."""
     days = bisect_left(range(last + 1), period.owed - period.counted, key=use)
     return days if days <= last else None
 

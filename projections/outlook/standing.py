@@ -1,4 +1,4 @@
-"""How a prepayment or balance stands as of a day, and what was used of it until then (rules 11.1, 11.3)."""
+"""The state of a prepayment or balance as of a day, and its use until then (rules 11.1, 11.3)."""
 
 from datetime import date
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from projections.settlement.settled import Settlement
 class Standing(NamedTuple):
     """A prepayment or balance at the end of a day, in minor units: added = drawn + left + lapsed.
 
-    `ahead` was paid in to be drawn from later days on.
+    `ahead` was paid in for draws on later days.
     """
 
     day: date
@@ -23,19 +23,21 @@ class Standing(NamedTuple):
 
 
 class Use(NamedTuple):
-    """What was used of it, by the day: drawn, by product, and left uncovered where it is the last in turn."""
+    """The use of a fund by a day: amounts drawn, by product, and amounts left uncovered if the fund is the last in
+    turn.
+    """
 
     total: int
     by_product: dict[str, int]
 
 
 def fund_number(terms: FamilyTerms, agreement_id: str) -> int:
-    """Its number among the family's funds."""
+    """The fund's number in the family."""
     return next(number for number, fund in enumerate(terms.funds) if fund.id == agreement_id)
 
 
 def standing_of(settlement: Settlement, number: int) -> Standing:
-    """The fund with this number as of the settlement's day."""
+    """The state of the fund with this number as of the settlement's day."""
     fund, day = settlement.terms.funds[number], settlement.through
     state, spent = settlement.kept.fund_state(number), settlement.kept.drawn.spent
     total, drawn = fund.rounding.minor(state.amount + state.top_ups), spent.in_term[number] + spent.rolled[number]
@@ -47,7 +49,7 @@ def standing_of(settlement: Settlement, number: int) -> Standing:
 
 
 def use_of(settlement: Settlement, number: int) -> Use:
-    """What was used of the fund with this number by the settlement's day."""
+    """The use of the fund with this number by the settlement's day."""
     by_product: dict[str, int] = {}
     bare = 0
     for outcome in settlement.kept.drawn.outcomes:
@@ -61,7 +63,7 @@ def use_of(settlement: Settlement, number: int) -> Use:
 
 
 def used_of_all(settlement: Settlement) -> list[int]:
-    """What was used of each fund, by number: the totals of `use_of`."""
+    """The use of each fund, by number: the totals of `use_of`."""
     spent = settlement.kept.drawn.spent
     used = [in_term + rolled for in_term, rolled in zip(spent.in_term, spent.rolled, strict=True)]
     for outcome in settlement.kept.drawn.outcomes:
@@ -71,8 +73,9 @@ def used_of_all(settlement: Settlement) -> list[int]:
 
 
 def last_in_turn(terms: FamilyTerms, piece: Piece) -> int | None:
-    """Which fund, by number, is the last in draw order that a slice could draw on: what is uncovered counts as use of
-    it, and of no other."""
+    """The number of the last fund in draw order that a slice could draw: the uncovered amount counts as use of this
+    fund only.
+    """
     open_windows = (
         window for window in reversed(terms.order(piece.drawer)) if window.start <= piece.start < window.end
     )

@@ -1,7 +1,7 @@
-"""Merkle trees as RFC 6962, section 2.1, has them: root, inclusion and consistency, over hashes of leaves.
+"""Merkle trees by RFC 6962, section 2.1: root, inclusion and consistency, over hashes of leaves.
 
-A tree of n leaves is split at the largest power of two below n. Leaves and nodes are hashed under prefixes of their
-own, so that none can pass for the other. Whoever verifies a proof needs no tree.
+A tree of n leaves is split at the largest power of two below n. Leaves and nodes are hashed with different prefixes, so
+that neither can pass for the other. Verifying a proof needs no tree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,21 +13,21 @@ Hash = bytes
 
 
 class UnprovenError(ValueError):
-    """A proof that cannot be one: it has too many hashes, too few, or a place outside its tree."""
+    """An impossible proof: it has too many hashes, too few, or a place outside its tree."""
 
 
 def leaf_hash(data: bytes) -> Hash:
-    """The hash of a leaf, from its data; never that of a node."""
+    """The hash of a leaf's data; it never equals a node's hash."""
     return sha256(_LEAF + data).digest()
 
 
 def node_hash(left: Hash, right: Hash) -> Hash:
-    """The hash of a node, from those of its two subtrees."""
+    """The hash of a node, from the hashes of its two subtrees."""
     return sha256(_NODE + left + right).digest()
 
 
 def root_of(leaves: Sequence[Hash]) -> Hash:
-    """The root of these leaves; that of no leaf is the hash of nothing."""
+    """The root of these leaves; without leaves, the hash of the empty text."""
     return levels_of(leaves)[-1][0] if leaves else sha256().digest()
 
 
@@ -40,7 +40,9 @@ def levels_of(leaves: Sequence[Hash]) -> list[Sequence[Hash]]:
 
 
 def _above(level: Sequence[Hash]) -> list[Hash]:
-    """The next level: pairs from the left. What is left alone goes up as it is, which splits as the RFC does."""
+    """The next level: pairs from the left. An unpaired last node moves up unchanged, which gives the split of the
+    RFC.
+    """
     pairs = iter(level)
     above = [sha256(_NODE + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
     return [*above, level[-1]] if len(level) % 2 else above
@@ -57,7 +59,7 @@ def inclusion(leaves: Sequence[Hash], index: int) -> list[Hash]:
 
 
 def root_by_inclusion(leaf: Hash, index: int, size: int, path: Sequence[Hash]) -> Hash:
-    """The root that a tree of `size` leaves has if `leaf` stands at `index` in it (RFC 9162, 2.1.3.2).
+    """The root of a tree of `size` leaves with `leaf` at `index` (RFC 9162, 2.1.3.2).
 
     Raises: UnprovenError.
     """
@@ -102,12 +104,12 @@ def consistency(leaves: Sequence[Hash], first: int) -> list[Hash]:
 
 
 def is_consistent(first: int, first_root: Hash, second: int, second_root: Hash, path: Sequence[Hash]) -> bool:
-    """Whether the tree with `first` leaves is the beginning of the one with `second` (RFC 9162, 2.1.4.2)."""
+    """Whether the tree with `first` leaves is the beginning of the tree with `second` leaves (RFC 9162, 2.1.4.2)."""
     if first == second:
         return first_root == second_root and not path
     if not 0 < first < second or not path:
         return False
-    # A first tree that is whole is a node of the second one, and then the proof does not repeat it.
+    # A first tree of a power of two is a node of the second tree, and the proof does not repeat it.
     hashes = [first_root, *path] if first & (first - 1) == 0 else list(path)
     index, last = first - 1, second - 1
     while index % 2:
@@ -127,8 +129,9 @@ def is_consistent(first: int, first_root: Hash, second: int, second_root: Hash, 
 
 
 def pruned(leaves: Sequence[Hash], kept: Sequence[int]) -> list[Hash]:
-    """What else is needed to have the root from the leaves at these ascending places: of every largest subtree without
-    one of them its root, from the left. It is the inclusion proof of all of them at once."""
+    """The hashes that are needed beside the leaves at these ascending places to compute the root: of every largest
+    subtree without any of the leaves its root, from the left. It is one inclusion proof for all of them.
+    """
     if not kept:
         return [root_of(leaves)]
     if len(leaves) == 1:
@@ -139,10 +142,10 @@ def pruned(leaves: Sequence[Hash], kept: Sequence[int]) -> list[Hash]:
 
 
 def root_by_pruned(kept: Sequence[tuple[int, Hash]], size: int, hashes: Sequence[Hash]) -> Hash:
-    """The root that a tree of `size` leaves has with these leaves, each with its place, in ascending order.
+    """The root of a tree of `size` leaves that has these leaves at their places, in ascending order.
 
-    Every leaf that is given goes into the root: a place that is given twice has no root, and neither have places in
-    another order, so that nothing can stand in a document without being hashed. Raises: UnprovenError.
+    Every given leaf enters the root: a repeated place, or places in another order, give an error, so nothing can stand
+    in a document without being hashed. Raises: UnprovenError.
     """
     places = [place for place, _ in kept]
     if any(second <= first for first, second in pairwise(places)):
@@ -177,8 +180,8 @@ def _split(size: int) -> int:
 def grown(peaks: Sequence[Hash], size: int, leaf: Hash) -> list[Hash]:
     """The peaks of a tree that had `size` leaves and gets one more.
 
-    Peaks are the roots of its largest whole subtrees, from the left, one for each binary digit 1 of the size: all that
-    has to be kept of a tree in order to let it grow.
+    Peaks are the roots of its largest whole subtrees, from the left, one for each binary digit 1 of the size. A tree
+    needs no other nodes in order to grow.
     """
     peaks = [*peaks, leaf]
     while size % 2:
@@ -189,7 +192,7 @@ def grown(peaks: Sequence[Hash], size: int, leaf: Hash) -> list[Hash]:
 
 
 def root_of_peaks(peaks: Sequence[Hash]) -> Hash:
-    """The root of the tree that has these peaks."""
+    """The root of the tree with these peaks."""
     if not peaks:
         return root_of(())
     root = peaks[-1]

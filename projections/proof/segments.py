@@ -1,11 +1,12 @@
-"""The log cut into segments, by what stands in it alone, so whoever reads the same records gets the same (decision 31).
+"""The log cut into segments by its content alone, so every reader of the same records gets the same segments (decision
+31).
 
 A segment ends with the tick of a quarter hour (decision 14), or when it has MOST records. Its records are the leaves of
-one tree, and the segments of a partition those of another, where each says from where to where it goes and what the
-root of its records is. So a record is proved by reading its segment, and that nothing before was changed without
-reading any record at all.
+one tree. The segments of a partition are the leaves of another tree: each leaf has the segment's offsets and the root
+of its records. So reading one segment proves a record, and no record at all need be read to prove that nothing earlier
+changed.
 
-Where the records come from is nothing to this module: the log, an archive of it, or an export.
+The records may come from anywhere: the log, an archive of it, or an export.
 """
 
 import json
@@ -16,16 +17,16 @@ from typing import NamedTuple
 
 from projections.proof.merkle import Hash, grown, leaf_hash, root_of, root_of_peaks
 
-#: To prove a record costs at most so many read: some 30 MB, and less than a second.
+#: Most records of a segment, hence of a proof: some 30 MB, read in less than a second.
 MOST = 65_536
 _OFFSET_BYTES = 8
 _TICK = b'{"type":"ClockTicked",'
 
 
 class Segment(NamedTuple):
-    """Records at offsets from `start`, before `end`; `root` is that of their tree.
+    """Records at offsets from `start`, before `end`; `root` is the root of their tree.
 
-    `tick` is the quarter hour whose tick ended it; None: it was full.
+    `tick` is the quarter hour whose tick ended the segment; None: it was full.
     """
 
     start: int
@@ -35,7 +36,7 @@ class Segment(NamedTuple):
     tick: datetime | None
 
     def leaf(self, topic: str, partition: int) -> Hash:
-        """Its leaf in the tree of the segments of this partition. The topic is called as we call it, in any cluster."""
+        """Its leaf in the tree of this partition's segments. The topic has Trueup's name for it, in any cluster."""
         tick = self.tick.isoformat() if self.tick else "-"
         text = f"{topic}/{partition} {self.start} {self.end} {self.records} {self.root.hex()} {tick}"
         return leaf_hash(text.encode())
@@ -56,16 +57,16 @@ class Cut:
 
 
 class Cutter:
-    """Takes the records of one partition, a few at a time, in order; gives the segments that they complete."""
+    """Takes the records of one partition, a few at a time, in order, and returns the segments that they complete."""
 
     def __init__(self, start: int) -> None:
-        #: Where the segment begins that is not complete.
+        #: The offset at which the incomplete segment begins.
         self.start = start
         self._leaves: list[Hash] = []
         self._offsets: list[int] = []
 
     def take(self, records: Iterable[tuple[int, bytes | None]]) -> list[Cut]:
-        """The next records, each with its offset."""
+        """Take the next records, each with its offset."""
         cuts = []
         leaves, offsets = self._leaves, self._offsets
         for offset, value in records:
@@ -82,9 +83,9 @@ class Cutter:
 
 
 def tick_of(value: bytes | None) -> datetime | None:
-    """The quarter hour that a record tells of all organizations; None for any other record.
+    """The quarter hour in a record that is a tick of the real clock; None for any other record.
 
-    It is told from the bytes alone, also of one that another version of the program wrote, or nobody of ours.
+    It is read from the bytes alone, so records of other program versions and of strangers are no exception.
     """
     if value is None or not value.startswith(_TICK):
         return None
@@ -99,7 +100,7 @@ def tick_of(value: bytes | None) -> datetime | None:
 class Tree:
     """The tree of a partition's segments, as far as it has grown.
 
-    `size` is how many there are, `end` where the last one ends, `peaks` what it grows on from.
+    `size` is the number of segments, `end` the end of the last one, `peaks` the state from which the tree grows.
     """
 
     topic: str
@@ -110,10 +111,10 @@ class Tree:
 
     @property
     def root(self) -> Hash:
-        """What stands for all records before `end`."""
+        """A hash over all records before `end`."""
         return root_of_peaks(self.peaks)
 
     def grown(self, segment: Segment) -> "Tree":
-        """With the segment that follows."""
+        """The tree with the next segment."""
         peaks = tuple(grown(self.peaks, self.size, segment.leaf(self.topic, self.partition)))
         return Tree(self.topic, self.partition, self.size + 1, segment.end, peaks)

@@ -1,1 +1,1 @@
-"""Rating: from quantities by day to charges, before anything is drawn, capped or topped up (rules 3)."""
+"""Rating: from quantities by day to charges, before draws, caps and top-ups (rules 3)."""

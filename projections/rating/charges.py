@@ -12,10 +12,10 @@ from projections.rating.terms import AccountTerms, ChargeTerms, PlanTerms
 
 
 class ChargeKey(NamedTuple):
-    """What names a charge: its type, account, account plan, pricing ("" for a plan's own) and first day.
+    """The identity of a charge: its type, account, account plan, pricing ("" for a plan's own charge) and first day.
 
-    A one-off charge has no account plan, and its own id in the pricing's place; so has what a schedule gives. `plan_id`
-    tells the plans of one account plan apart: that of the plan, or of the plan group whose own charge it is.
+    A one-off charge or a schedule's charge has no account plan, and its own id in the pricing's place. `plan_id` tells
+    the plans of one account plan apart: the id of the plan, or of the plan group for the group's own charge.
     """
 
     type: ChargeType
@@ -37,9 +37,9 @@ class Slice(NamedTuple):
 class Charge:
     """One charge of one account; of a pooled charge, the account's part.
 
-    `amount` is in minor units, >= 0 but for credits (what they are worth, as a positive amount, too) and for usage that
-    is negative in total. `slices` sum to it. `start` to `end` are the charge's own days of a billing period.
-    `in_advance` is what a minimum spend billed in advance was billed with, once it is restated to the shortfall.
+    `amount` is in minor units. It is >= 0, a credit's worth included; only usage with a negative total has a negative
+    amount. `slices` sum to it. `start` to `end` are the charge's own days of a billing period. `in_advance` is the
+    amount first billed for a minimum spend in advance, once it is restated to the shortfall.
     """
 
     key: ChargeKey
@@ -52,7 +52,7 @@ class Charge:
     quantity: Fraction
     units: Fraction
     description: str
-    #: Code of the pricing, counter or one-off charge, "" for a plan's own charges; part of the draw order.
+    #: Code of the pricing, counter or one-off charge, "" for a plan's own charge; part of the draw order.
     item_code: str = ""
     unit: str = ""
     aggregation_id: str | None = None
@@ -60,7 +60,7 @@ class Charge:
     meter_id: str | None = None
     segment: str = ""
     counter_id: str | None = None
-    #: Of a BALANCE_FEE, the balance that it is for, and the schedule that it comes from.
+    #: For a BALANCE_FEE: the balance, and the schedule that makes the fee.
     balance_id: str | None = None
     schedule_id: str | None = None
     accounting_product_id: str | None = None
@@ -69,7 +69,7 @@ class Charge:
     every_product: bool = False
 
     def with_usage(self, slices: tuple[Slice, ...], quantity: Fraction, units: Fraction) -> "Charge":
-        """This charge of usage, for another quantity."""
+        """This usage charge, with another quantity."""
         return Charge(
             self.key,
             self.plan,
@@ -93,7 +93,7 @@ class Charge:
 
     @property
     def type(self) -> ChargeType:
-        """What kind of charge it is; its rank and rule stand in `projections/line_types.py`."""
+        """The type of the charge; its rank and rule stand in `projections/line_types.py`."""
         return self.key.type
 
     @property
@@ -103,7 +103,7 @@ class Charge:
 
     @property
     def is_one_off(self) -> bool:
-        """Whether it was put on the account as it is."""
+        """Whether it was put on the account directly, without a plan."""
         return CHARGES[self.key.type].one_off
 
     @property
@@ -114,7 +114,7 @@ class Charge:
 
     @property
     def pricing_id(self) -> str | None:
-        """The pricing or counter pricing; None of what has none."""
+        """The pricing or counter pricing; None for a charge without one."""
         return None if self.is_one_off else self.key.pricing_id or None
 
     @property
@@ -124,12 +124,12 @@ class Charge:
 
 
 def one_slice(start: date, amount: int) -> tuple[Slice, ...]:
-    """All of a charge on one day; nothing where it is 0."""
+    """The whole amount as one slice on a day; no slice for 0."""
     return (Slice(start, amount),) if amount else ()
 
 
 def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
-    """Slices in order of start, where a negative one first takes away from earlier ones, newest first (rules 4.1)."""
+    """Slices in order of start, where a negative slice first takes away from earlier ones, newest first (rules 4.1)."""
     slices = tuple(slices)
     if all([slice.amount > 0 for slice in slices]):
         return slices
@@ -158,10 +158,10 @@ def summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:
 
 
 def weights_of(quantities: Sequence[Fraction]) -> list[Fraction]:
-    """Weights for dividing a pooled charge: each account's own quantity, 0 for one below zero beside one above it.
+    """Weights for dividing a pooled charge: each account's own quantity, 0 for a negative one beside a positive one.
 
-    So an account below zero pays and is given nothing, even of a pool whose total is negative; only where
-    none is above zero do they divide by how negative each is.
+    So an account below zero pays and receives nothing, even in a pool whose total is negative. Only if no account is
+    above zero do negative quantities become weights.
     """
     positive = [max(quantity, Fraction(0)) for quantity in quantities]
     return positive if any(positive) else [abs(quantity) for quantity in quantities]

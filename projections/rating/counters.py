@@ -31,7 +31,9 @@ def counter_pools(plan: PlanTerms, number: int) -> "Iterator[CounterPool]":
 
 
 class Change(NamedTuple):
-    """A change of a counter inside the period: each member's value before and after, C's change, and the days left."""
+    """A change of a counter within the period: each member's value before and after, the change of C, and the days
+    left.
+    """
 
     day: date
     before: list[int]
@@ -43,8 +45,8 @@ class Change(NamedTuple):
 class CounterPool:
     """A counter under one pricing in one billing period: of one account, or of a parent with its pooled children.
 
-    `runs` are the days on which the pricing holds, `span` from the first to the last of them; `share` is their part of
-    the full period's days (`full`).
+    `runs` are the days on which the pricing applies, `span` reaches from the first to the last of them; `share` is
+    their part of the full period's days (`full`).
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class CounterPool:
         self.members = [member for member in plan.members if series.values.get(member.id)]
 
     def _value(self, member: AccountTerms, day: date) -> int:
-        """The member's value at the end of the day, 0 where the plan does not rate it."""
+        """The member's value at the end of the day, 0 if the plan does not rate the member on that day."""
         if not self._plan.rates(member, day):
             return 0
         return next((value for at, value in reversed(self._series.values[member.id]) if at <= day), 0)
@@ -72,7 +74,9 @@ class CounterPool:
         return [self._value(member, self.span.start) for member in self.members]
 
     def running_total(self) -> Iterator[Charge]:
-        """C(value at the first day, its adjustment included), for the share of the period that is held."""
+        """C(value on the first day, its adjustment included), for the share of the period in which the pricing
+        applies.
+        """
         values = [Fraction(total) for total in self.values()]
         worth = self.pricing.price.charge(sum(values, Fraction(0)))
         amount = self._plan.rounding.minor(worth * self.share if self.pricing.prorate_total else worth)
@@ -80,7 +84,7 @@ class CounterPool:
         yield from self._charges("COUNTER_RUNNING_TOTAL_CHARGE", amount, values, due)
 
     def changes(self) -> Iterator[Change]:
-        """The changes after the first day; `left` is 1 where they are not prorated."""
+        """The changes after the first day; `left` is 1 if they are not prorated."""
         before = self.values()
         for day in self._changes():
             now = [self._value(member, day) for member in self.members]
@@ -91,9 +95,10 @@ class CounterPool:
             before = now
 
     def adjustments(self) -> Iterator[Charge]:
-        """The changes after the first day: what costs more as one debit, what costs less as one credit, by days left.
+        """The changes after the first day: all that cost more as one debit, all that cost less as one credit, by days
+        left.
 
-        With volume prices fewer may cost more, so the price decides, not the count.
+        With volume prices a lower count may cost more, so the price decides, not the count.
         """
         debit = credit = Fraction(0)
         dearer = [Fraction(0)] * len(self.members)
@@ -102,7 +107,7 @@ class CounterPool:
             debit += max(Fraction(0), change.worth * change.left)
             credit += max(Fraction(0), -change.worth * change.left)
             for index, (old, new) in enumerate(zip(change.before, change.after, strict=True)):
-                # A change that is worth nothing goes by the count: more seats inside a free tier are no credit.
+                # A change of price 0 goes by the count: more seats inside a free tier are no credit.
                 grows = change.worth > 0 or (not change.worth and sum(change.after) > sum(change.before))
                 (dearer if grows else cheaper)[index] += abs(new - old)
         minor = self._plan.rounding.minor
@@ -113,11 +118,13 @@ class CounterPool:
         return self.pricing.price.charge(Fraction(sum(values)))
 
     def _share_from(self, day: date) -> Fraction:
-        """The part of the full period on which the pricing holds from the day on; another may hold in between."""
+        """The part of the full period, from the day on, in which the pricing applies; other pricings may apply in
+        between.
+        """
         return Fraction(sum((run.end - max(run.start, day)).days for run in self._runs if day < run.end), self._full)
 
     def _changes(self) -> list[date]:
-        """Days after the first on which a value changes, or a child leaves the pool."""
+        """The days after the first on which a value changes, or a child leaves the pool."""
         days = {at for member in self.members for at, _ in self._series.values[member.id]}
         days |= {member.pooled_until for member in self.members if member.is_child and member.pooled_until}
         return sorted(day for day in days if self.span.start < day < self.span.end)

@@ -1,5 +1,6 @@
-"""Which resources belong to which family, plan, plan group or counter, so that compiling one family never scans an
-organization; and so which plans an account plan attaches (rules 3.23)."""
+"""An index from families, plans, plan groups and counters to their resources, so that compiling one family never scans
+an organization. It also tells which plans an account plan attaches (rules 3.23).
+"""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,30 +18,35 @@ from projections.resources import ATTRIBUTES, Resources
 
 Bands = tuple[PricingBand, ...]
 T = TypeVar("T")
-#: So much is shared at most. Account plans of one plan share as far as they begin on one day, which goes on for years.
+#: Most shared values. Account plans of one plan share values if they begin on the same day, so the number grows for
+#: years.
 MOST_SHARED = 10_000
 
 
 @dataclass(slots=True)
 class FamilyIndex:
-    """Ids by (kind, owner's id), oldest first. It only grows: what was deleted or moved is sorted out when read."""
+    """Ids by (kind, owner's id), oldest first. The index only grows: deleted or moved resources are filtered out on
+    reading.
+    """
 
     ids_by_owner: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
-    #: Prices of bands, which stand beside theirs: a template's are the same for every account that is on it.
+    #: Compiled prices, each with its bands: all accounts on a template share them.
     prices: dict[tuple[int, bool], tuple[Bands, Price]] = field(default_factory=dict)
-    #: What was compiled of the catalog alone, by what it follows from: the same objects for every account.
+    #: Values compiled from the catalog alone, by everything they follow from: all accounts share the same objects.
     compiled: dict[Hashable, Any] = field(default_factory=dict)
 
     def price(self, bands: Bands, *, cumulative: bool) -> Price:
-        """`price_of` of a pricing's own bands, compiled once; an update of the pricing brings other bands."""
+        """The compiled `price_of` a pricing's own bands, cached; an update of the pricing brings new bands."""
         compiled = self.prices.get((id(bands), cumulative))
         if compiled is None:
             compiled = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
         return compiled[1]
 
     def shared(self, key: Hashable, compile: Callable[[], T]) -> T:
-        """What `compile` makes of the catalog alone, once until the catalog changes. The key, which begins with a word
-        for what it is, has all else that it follows from."""
+        """A value that `compile` makes from the catalog alone, cached until the catalog changes.
+
+        The key begins with the name of the kind of value and has everything else that the value follows from.
+        """
         compiled: T | None = self.compiled.get(key)
         if compiled is None:
             if len(self.compiled) >= MOST_SHARED:
@@ -61,7 +67,7 @@ class FamilyIndex:
                 pass
 
     def ids(self, kind: str, owner: str) -> Iterable[str]:
-        """Ids of resources of a kind (an attribute of `Resources`) that were ever owned by `owner`."""
+        """Ids of resources of a kind (an attribute of `Resources`) that `owner` owned at any time."""
         return self.ids_by_owner.get((kind, owner), ())
 
     def owned(self, resources: Resources, kind: str, owner_field: str, owner: str) -> Iterator[Any]:
@@ -82,7 +88,7 @@ class FamilyIndex:
                 self._add(ATTRIBUTES[type(body)], owner, entity_id)
 
 
-#: The kinds that somebody owns.
+#: The kinds of resources that have an owner.
 _INDEXED = tuple(attribute for model, attribute in ATTRIBUTES.items() if model.indexed_by)
 
 
@@ -99,7 +105,7 @@ def index_families(resources: Resources) -> FamilyIndex:
 
 
 def linked_plans(resources: Resources, index: FamilyIndex, group_id: str) -> list[str]:
-    """Ids of the plans in a group, as they were linked."""
+    """Ids of the plans in a group, in the order in which they were linked."""
     links = index.owned(resources, "plan_group_links", "plan_group_id", group_id)
     return [link.body.plan_id for link in sorted(links, key=lambda link: link.position)]
 

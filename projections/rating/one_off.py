@@ -1,5 +1,5 @@
-"""Charges that were put on an account as they are, once or by a schedule (rules 3.18, 3.26): no plan, no quantity of
-usage, one line each.
+"""Charges that are put on an account directly, once or by a schedule (rules 3.18, 3.26): without a plan or a usage
+quantity, one line each.
 """
 
 from bisect import bisect_right
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 
+from events.resources.accounts import BREAKDOWN
 from events.resources.balances import BalanceChargeSchedule
 from events.resources.charges import AccountCharge, Priced
 from projections.calendar import named_day
@@ -19,12 +20,14 @@ from projections.resources import Resources
 from projections.schedules import FeePeriod, balance_schedules, fee_periods, occurrence_id
 
 ONE = Fraction(1)
-#: Fees are made so far ahead of the day that is asked for: going on day by day, they are seldom made again.
+#: Fees are made this far beyond the requested day, so that requests day by day seldom have to make them again.
 _AHEAD = timedelta(days=366)
 
 
 def one_off_charges(resources: Resources, index: FamilyIndex, account: AccountTerms) -> Iterator[Charge]:
-    """The account's, oldest first; each is due on its bill date, else on the first day of its service."""
+    """The account's one-off charges, oldest first; each is due on its bill date, else on the first day of its
+    service.
+    """
     for entity in index.owned(resources, "charges", "account_id", account.id):
         yield _one_off(resources, account, entity)
 
@@ -52,7 +55,7 @@ def _one_off(resources: Resources, account: AccountTerms, entity: Entity[Account
 
 
 class ScheduledFees:
-    """The fees of one schedule, made as far as they are asked for. Only its own functions change it."""
+    """The fees of one schedule, made as far ahead as they were requested. Only its own methods change it."""
 
     def __init__(
         self,
@@ -66,7 +69,7 @@ class ScheduledFees:
         self._until = date.min
 
     def due(self, through: date) -> list[Charge]:
-        """Those that are due by the day, by the day on which they are."""
+        """The fees due by the day, in order of their due days."""
         if through > self._until:
             until = through + min(_AHEAD, date.max - through)
             self._made = list(self._charges(until))
@@ -103,19 +106,19 @@ class ScheduledFees:
 
 
 def scheduled_fees(resources: Resources, index: FamilyIndex, account: AccountTerms) -> Iterator[ScheduledFees]:
-    """Those of the account's balances, oldest balance first."""
+    """The fees of the schedules of the account's balances, oldest balance first."""
     for balance in index.owned(resources, "balances", "account_id", account.id):
         for schedule in balance_schedules(resources, index, balance, BalanceChargeSchedule):
             yield ScheduledFees(resources, account, balance, schedule)
 
 
 def _priced(terms: ChargeTerms, priced: Priced) -> tuple[int, Fraction]:
-    """What it costs in minor units, and how much of it."""
+    """The price in minor units, and the quantity."""
     return terms.rounding.minor(Fraction(priced.worth)), ONE if priced.units is None else Fraction(priced.units)
 
 
 def _terms(resources: Resources, currency: str, contract_id: str | None) -> ChargeTerms:
-    """The terms of a charge that stands by itself: under no plan, for no product."""
+    """The terms of a charge without plan and product."""
     return ChargeTerms(
         id="",
         plan_id="",
@@ -127,5 +130,5 @@ def _terms(resources: Resources, currency: str, contract_id: str | None) -> Char
         currency=currency,
         rounding=organization_rounding(resources, currency),
         contract_id=contract_id,
-        mode="PARENT_BREAKDOWN",
+        mode=BREAKDOWN,
     )

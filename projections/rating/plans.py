@@ -1,4 +1,4 @@
-"""Compile account plans: what a plan and its template say about one account (rules 2.4, 2.6, 3.17, 8.8)."""
+"""Compile account plans: the terms of a plan and its template for one account (rules 2.4, 2.6, 3.17, 8.8)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from projections.resources import Resources
 
 
 def organization_rounding(resources: Resources, currency: str) -> Rounding:
-    """How the organization rounds a currency: to its minor units, a half as it is configured."""
+    """How the organization rounds a currency: to its minor units, a half by the configured mode."""
     config = resources.configured
     return rounding_of(currency, config.rounding_mode if config else None)
 
@@ -36,16 +36,17 @@ _EPOCHS = {"DAILY": "day_epoch", "WEEKLY": "week_epoch", "MONTHLY": "month_epoch
 
 
 def plan_grid(resources: Resources, template: PlanTemplate, *epochs: date | None) -> Grid:
-    """The billing periods of a template's plans; the first epoch that is given counts."""
+    """The billing periods of a template's plans; the first epoch that is given applies."""
     frequency = template.bill_frequency
-    return grid(frequency, template.bill_frequency_interval or 1, epoch_of(resources, frequency, *epochs))
+    return grid(frequency, template.bill_interval, epoch_of(resources, frequency, *epochs))
 
 
 def compile_plans(
     resources: Resources, index: FamilyIndex, account: AccountTerms, members: tuple[AccountTerms, ...]
 ) -> Iterator[PlanTerms]:
-    """The account's plans, oldest first; of a plan group its plans as they were linked, then what the group charges
-    itself. `members`: the accounts whose usage they rate, by code."""
+    """The account's plans, oldest first. A plan group gives its plans in the order in which they were linked, then its
+    own charges. `members`: the accounts whose usage they rate, by code.
+    """
     for entity in index.owned(resources, "account_plans", "account_id", account.id):
         plans = []
         for plan_id in plans_of(resources, index, entity.body):
@@ -59,7 +60,7 @@ def compile_plans(
 
 
 class _OfCatalog(NamedTuple):
-    """What an account plan has of the catalog: the same objects for every account that is on the plan these days."""
+    """The part of an account plan that follows from the catalog: all accounts on the plan on the same days share it."""
 
     product_code: str
     rounding: Rounding
@@ -95,12 +96,12 @@ def _compile(
         currency=template.currency,
         rounding=of_catalog.rounding,
         contract_id=body.contract_id,
-        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        mode=body.mode,
         start=term[0],
         end=term[1],
         grid=plan_grid(resources, template, body.bill_epoch, holder.bill_epoch),
         frequency=template.bill_frequency,
-        interval=template.bill_frequency_interval or 1,
+        interval=template.bill_interval,
         standing=of_catalog.standing,
         minimum=of_catalog.minimum,
         series=of_catalog.series,
@@ -123,14 +124,14 @@ def _of_catalog(
 
 
 def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[PlanTerms]) -> PlanTerms:
-    """What a plan group charges itself, beside its plans: by the billing periods of the one that was linked first."""
+    """The own charges of a plan group, by the billing periods of the plan that was linked first."""
     body, config = group.body, resources.configured
     return replace(
         plans[0],
         plan_id="",
         group_id=group.id,
         template_id="",
-        code=body.code or group.id,
+        code=group.called,
         product_id="",
         product_code="",
         currency=body.currency,
@@ -149,19 +150,19 @@ def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[P
         ),
         series=(),
         counters=(),
-        # A template may have changed its currency since; money of another adds up to nothing.
+        # A template may have changed its currency since then; amounts of two currencies cannot be added up.
         grouped=tuple(plan for plan in plans if plan.currency == body.currency),
     )
 
 
 def _amounts(own: Sequence[Dated], template: Sequence[Dated]) -> tuple[tuple[date, Decimal], ...]:
-    """(from that day on, amount), by day: the plan's own amount before its template's, 0 where there is neither."""
+    """(from that day on, amount), by day: the plan's own amount before its template's, 0 if neither has one."""
     days = sorted({change.start for change in (*own, *template)})
     return tuple((day, first(Decimal(0), _on(own, day), _on(template, day))) for day in days)
 
 
 def _on(history: Sequence[Dated], day: date) -> Decimal | None:
-    """Of those that hold on the day, the one that was given last; None where there is no history."""
+    """Of the amounts that apply on the day, the last given; None without a history."""
     return next((change.amount for change in reversed(history) if change.start <= day), None)
 
 

@@ -31,7 +31,7 @@ class Step(NamedTuple):
 
 
 class GivenBack(NamedTuple):
-    """What accounts below zero are given for their own quantity: minor units and priced units, both below 0."""
+    """The refunds for accounts below zero, for their own quantity: minor units and priced units, both negative."""
 
     amount: int
     units: Fraction
@@ -40,7 +40,7 @@ class GivenBack(NamedTuple):
 class Share(NamedTuple):
     """An account of a pool: its own quantity on the days of the charge, and its states of these days, by day.
 
-    Of a quantity that runs on through the billing period, `days` are all of its days, held or not.
+    If a quantity runs on through the billing period, `days` are all days of the period, with or without this pricing.
     """
 
     account: AccountTerms
@@ -52,9 +52,10 @@ class Share(NamedTuple):
 class Pool:
     """The usage under one pricing in one billing period.
 
-    `days` are those that move the total: where it runs on, through the billing period or (tiersSpanPlan) the plan's
-    life, those that are not held, too. `base` is what it holds before the period's first day. `weight` is what part of
-    C is owed: less than 1 where a peak is paid under several pricings, each by its days. `shares` are by account code.
+    `days` are the days that move the total. If the total runs on through the billing period, or (tiersSpanPlan) the
+    plan's life, they include days on which the pricing does not apply. `base` is the total before the period's first
+    day. `weight` is the part of C that is owed: less than 1 if a peak is paid under several pricings, each by its days.
+    `shares` are by account code.
     """
 
     plan: PlanTerms
@@ -74,18 +75,18 @@ class Pool:
         return units(series.measure.value(state), series.quantity_per_unit, series.rounding)
 
     def worth(self, priced: Fraction) -> int:
-        """C of so many units, as it is owed: minor units, rounded once."""
+        """The owed part of C for these units: minor units, rounded once."""
         if self.weight is ONE:
             return self.plan.rounding.minor_of(*self.pricing.price.ratio(priced))
         return self.plan.rounding.minor(self.pricing.price.charge(priced) * self.weight)
 
     def overage_worth(self, priced: Fraction) -> int:
-        """What so many units cost by the overage bands: minor units, rounded once."""
+        """The price of these units by the overage bands: minor units, rounded once."""
         assert self.pricing.overage is not None
         return self.plan.rounding.minor(self.pricing.overage.charge(priced) * self.weight)
 
     def affordable(self, amount: int, most: Fraction) -> Fraction:
-        """The largest quantity up to `most` whose C is not above the amount, in minor units; for tiered prices."""
+        """The largest quantity up to `most` whose C does not exceed the amount, in minor units; for tiered prices."""
         return self.pricing.price.affordable(Fraction(self.plan.rounding.decimal(amount)) / self.weight, most)
 
     def steps(self, cuts: Sequence[date]) -> tuple[Step, ...]:
@@ -94,10 +95,10 @@ class Pool:
         return tuple(self._steps(self._runs(cuts), self.base, before, self.worth(before)))
 
     def moved(self, states: Mapping[date, State], before: Sequence[Step]) -> "tuple[Pool, tuple[Step, ...]] | None":
-        """This pool after the states of some of its days have changed, and its steps, given those `before`.
+        """This pool after the states of some of its days have changed, and its steps, given the steps `before`.
 
-        Slices before the first of these days stay. None where more than that changes: a day that it did not have, one
-        account of several, a total that runs on.
+        Slices before the first of these days stay. None if more changes: a day that the pool did not have, one account
+        of several, or a total that runs on.
         """
         measure = self.series.measure
         if len(self.shares) != 1 or self.pricing.span or measure.runs_on:
@@ -112,7 +113,7 @@ class Pool:
             days_now[index] = Day(day, True, states[day])
         days = tuple(days_now)
         steps = self._steps_by(changes, before) or self._steps_since(changes[0][0], days, before)
-        # All its days are held, so what is there after the last slice is all of them together.
+        # The pricing applies on all its days, so the total after the last slice covers them all.
         share = Share(self.shares[0].account, measure.value(steps[-1].total), days)
         terms = (self.plan, self.series, self.pricing, self.period, self.start, self.end)
         return Pool(*terms, None, self.weight, days, (share,)), steps
@@ -120,8 +121,7 @@ class Pool:
     def _steps_by(
         self, changes: Sequence[tuple[date, State | None]], before: Sequence[Step]
     ) -> tuple[Step, ...] | None:
-        """The charge cut as it was `before`, with the differences of some days (by day) in its totals; None where a
-        difference says too little.
+        """The steps `before` with the changes of some days, by day, added to their totals; None if one is unknown.
 
         So a slice costs the same however many days it has.
         """
@@ -156,7 +156,7 @@ class Pool:
         return None if so_far is None else differences + [so_far] * (len(steps) - len(differences))
 
     def _steps_since(self, day: date, days: Sequence[Day], before: Sequence[Step]) -> tuple[Step, ...]:
-        """The charge cut as it was `before` states changed, of this day and later ones."""
+        """The steps `before`, cut again from this day on, after states of this day or later ones changed."""
         first = bisect_right(before, day, key=_start) - 1
         earlier, starts = before[:first], [step.start for step in before[first:]]
         indexes = [bisect_left(days, (start,)) for start in starts] + [len(days)]
@@ -170,7 +170,8 @@ class Pool:
     def _steps(
         self, runs: Iterable[tuple[date, bool, list[State]]], running: State | None, before: Fraction, charged: int
     ) -> Iterator[Step]:
-        """The held runs as slices: `running` is the total before them, `before` its units, `charged` their worth."""
+        """The runs under the pricing as slices; before them `running` is the total, `before` its units, `charged` its
+        worth."""
         measure = self.series.measure
         for start, is_held, states in runs:
             added = measure.merge_all(states)
@@ -182,7 +183,7 @@ class Pool:
             before, charged = after, worth
 
     def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[State]]]:
-        """The states of each slice, in order of day: (the slice's start, whether it is held, states)."""
+        """The states of each slice, in order of day: (the slice's start, whether the pricing applies, states)."""
         states: list[State] = []
         start, is_held, stop = self.start, True, date.min
         for day in self.days:
@@ -198,11 +199,11 @@ class Pool:
         yield start, is_held, states
 
     def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
-        """The slices of each share; sums divide as the whole charge does, by own quantity and largest remainder.
+        """The slices of each share; all sums are divided like the whole charge: by own quantity and largest remainder.
 
-        Beside accounts above zero, one whose own quantity is below zero is given its own back at the first band's unit
-        price, by its own days, and the others divide what is then to be charged. A credit's pool gives nothing back: no
-        more is credited than it is worth.
+        Beside accounts above zero, an account with a negative own quantity gets it refunded at the first band's unit
+        price, by its own days, and the other accounts divide the rest of the charge. A credit's pool refunds nothing,
+        because no more is credited than the credit is worth.
         """
         slices = summed([(step.start, step.amount) for step in steps])
         if len(self.shares) == 1:
@@ -230,12 +231,11 @@ class Pool:
         return [part + given for part, given in zip(divided, own_back, strict=True)]
 
     def gets_its_own_back(self, share: Share) -> bool:
-        """Whether it is charged no part because it is below zero and another account above zero; never in a credit's
-        pool."""
+        """Whether the share is refunded: it is below zero, another account above zero, and this is no credit's pool."""
         return share.quantity < 0 and not self.series.is_credit and any(other.quantity > 0 for other in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:
-        """What the accounts below zero are given for their days before `stop`, in all."""
+        """The sum refunded to accounts below zero for their days before `stop`."""
         own_back = [self._own_back(share, stop) for share in self.shares if self.gets_its_own_back(share)]
         return GivenBack(sum(given.amount for given in own_back), sum((given.units for given in own_back), Fraction(0)))
 

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Quantity(NamedTuple):
-    """What a series has of its aggregation; fields as `Series` has them."""
+    """The part of a series that follows from its aggregation; fields as in `Series`."""
 
     aggregation_id: str | None
     compound_id: str | None
@@ -49,7 +49,7 @@ def priced_entity(resources: Resources, id: str) -> Entity[Any] | None:
 
 
 def quantity_of(resources: Resources, index: FamilyIndex, id: str) -> Quantity | None:
-    """What is priced under this id; None if it, or what its formula names, is not told yet."""
+    """The quantity priced under this id; None if the aggregation, or one in its formula, is unknown yet."""
     entity = priced_entity(resources, id)
     if entity is None:
         return None
@@ -67,7 +67,7 @@ def _units(body: Aggregation | CompoundAggregation) -> tuple[Fraction, Rounding,
 
 
 def compound_measure(resources: Resources, index: FamilyIndex, body: CompoundAggregation) -> Compound | None:
-    """The formula over the aggregations that its codes name; None if one of them is not there."""
+    """The formula over the aggregations that its codes name; None if one of them does not exist."""
     calculation = calculation_of(body.calculation)
     sources = [_source(resources, index, code) for code in calculation.codes]
     known = tuple(source for source in sources if source is not None)
@@ -90,8 +90,7 @@ def first(fallback: T, *values: T | None) -> T:
 
 
 def billed_in_advance(what: Literal["standing_charge", "minimum_spend", "commitment_fee"], *bodies: Any) -> bool:
-    """Whether it is billed in advance, as the first of the bodies has it that says anything; the organization's comes
-    last."""
+    """Whether it is billed in advance: the first body with a setting decides; the organization's setting comes last."""
     said: list[bool | None] = [getattr(body, f"{what}_bill_in_advance") for body in bodies if body is not None]
     return first(False, *said)
 
@@ -138,7 +137,7 @@ class PlanPrices:
             if counter is not None and spans:
                 yield CounterSeries(
                     counter_id=counter_id,
-                    code=counter.body.code or counter_id,
+                    code=counter.called,
                     name=counter.body.name,
                     unit=counter.body.unit,
                     spans=spans,
@@ -147,7 +146,7 @@ class PlanPrices:
 
     def _values(self, account_id: str, counter_id: str) -> tuple[tuple[date, int], ...]:
         adjustments = self._index.owned(self._resources, "counter_adjustments", "account_id", account_id)
-        # One per counter, account and day; should there be two, the one created last holds.
+        # There is one per counter, account and day; if there are two, the one created last applies.
         values = {
             adjustment.body.date: adjustment.body.value
             for adjustment in adjustments
@@ -173,7 +172,7 @@ class PlanPrices:
         overage = body.overage_pricing_bands
         return PricingTerms(
             id=entity.id,
-            code=body.code or entity.id,
+            code=entity.called,
             price=self._index.price(body.pricing_bands, cumulative=body.cumulative),
             overage=self._index.price(overage, cumulative=True) if overage else None,
             span=body.tiers_span_plan,

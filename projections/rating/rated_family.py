@@ -1,7 +1,7 @@
 """All usage of a family rated at normal rates, and rated again only where quantities changed (rules 3.6).
 
-A state of a day that its charge had already costs what its slice and the later ones of that charge cost; whatever else
-changes costs the charge of its billing period.
+A new state for a day that a charge already had costs as much as its slice and the later slices of that charge. Any
+other change costs the charge of its billing period.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ Moved = Mapping[TotalsKey, Collection[date]]
 class Rated(NamedTuple):
     """All usage of a family at normal rates, and the quantities it was rated from.
 
-    `again` are the charges that were rated anew; all others are those that were kept.
+    `again` are the charges that were rated again; all others were kept.
     """
 
     usage: dict[RatedKey, tuple[RatedUsage, ...]]
@@ -36,10 +36,11 @@ class Rated(NamedTuple):
 
 
 def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None, moved: Moved | None = None) -> Rated:
-    """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
+    """Rate a family's usage. Usage `kept` from before under the same terms is rated again only where quantities
+    changed.
 
-    `readers` say which series read a total, `cuts` are the days on which slices start. `moved` is what changed since
-    `kept`, if the caller knows it; otherwise all totals are compared.
+    `readers` say which series read a total, `cuts` are the days on which slices start. `moved` are the changes since
+    `kept`, if the caller knows them; otherwise all totals are compared.
     """
     usage = dict(kept.usage) if kept else {}
     known = dict(kept.totals) if kept else {}
@@ -64,7 +65,7 @@ def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None
 
 
 def _moved(readers: Readers, old: Totals, new: Totals) -> Iterator[tuple[TotalsKey, list[date]]]:
-    """What differs, of all that is read."""
+    """The differences in all totals that a series reads."""
     for key in readers:
         before, now = old.get(key, {}), new.get(key, {})
         if not before:
@@ -91,7 +92,9 @@ def _updated(old: Mapping[date, DayState], new: Mapping[date, DayState], days: I
 def _rerated(
     before: tuple[RatedUsage, ...], cells: Iterable[tuple[TotalsKey, date]], totals: Totals
 ) -> tuple[RatedUsage, ...] | None:
-    """The charge, if of one price and one account, with new states of days that it had already; None: rate it anew."""
+    """The charge, if it has one pricing and one account, with new states for days it already had; None: rate it in
+    full.
+    """
     if len(before) != 1 or len(before[0].parts) != 1:
         return None
     states = {}
@@ -119,6 +122,6 @@ def _numbers(plan: PlanTerms, days: Collection[date]) -> Iterator[tuple[int, dat
 
 
 def _from_period_of(day: date, usage: Iterable[RatedKey], reader: Reader) -> list[RatedKey]:
-    """The reader's rated periods from that of the day on: with tiersSpanPlan its usage moves the tiers of all."""
+    """The reader's rated periods, from the one of the day on: under tiersSpanPlan a change moves all later tiers."""
     first = reader.plan.grid.number(day)
     return [(series, number) for series, number in usage if series == reader.number and number >= first]

@@ -17,7 +17,7 @@ ZERO = Fraction(0)
 
 
 def rides(plan: PlanTerms, number: int) -> bool:
-    """Whether the standing charge is on the bill of this billing period.
+    """Whether this billing period's bill has the standing charge.
 
     Bills are counted from 0 for the period that holds the account plan's start.
     """
@@ -26,14 +26,15 @@ def rides(plan: PlanTerms, number: int) -> bool:
 
 
 def standing_period(plan: PlanTerms, number: int) -> tuple[Period, int]:
-    """What the standing charge on this billing period's bill covers: its days of the account plan, and the days of the
-    interval's whole billing periods."""
+    """The days of service of the standing charge on this billing period's bill: its days of the account plan, and the
+    days of the interval's whole billing periods.
+    """
     full = Period(plan.grid.start(number), plan.grid.start(number + plan.standing.interval))
     return full.clipped(plan.start, plan.end), full.days
 
 
 def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
-    """The standing charge on the bill of this billing period, if it rides on it."""
+    """The standing charge on the bill of this billing period, if the bill has one."""
     standing, bill = plan.standing, plan.period(number)
     fee = standing.amount_on(bill.start)
     if not fee or not rides(plan, number):
@@ -56,11 +57,11 @@ def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
 
 
 class MinimumSpend(NamedTuple):
-    """A minimum spend of one billing period, a pricing's, a plan's or a plan group's, and what goes against it.
+    """A minimum spend of one billing period, from a pricing, a plan or a plan group, and the charges that reduce it.
 
-    `owed` is the minimum for the `days` on which it holds, not rounded. `rated` is the usage that counts, at normal
-    rates; against a plan's minimum go its pricings' own minimums, too, and against a group's those of its plans:
-    `nested` is what they charge beyond usage, `nested_whole` what they are before it. Minor units.
+    `owed` is the unrounded minimum for the `days` on which it applies. `rated` is the usage that counts, at normal
+    rates. A plan's minimum is also reduced by its pricings' own minimums, and a group's by those of its plans: `nested`
+    is what these charge beyond usage, `nested_whole` their full amount. Minor units.
     """
 
     plan: PlanTerms
@@ -75,7 +76,7 @@ class MinimumSpend(NamedTuple):
 
     @property
     def terms(self) -> Recurring:
-        """The minimum spend that was agreed: the pricing's own, else the plan's."""
+        """The terms of the minimum spend: the pricing's own, else the plan's."""
         return self.plan.minimum if self.pricing is None else self.pricing.minimum
 
     @property
@@ -85,12 +86,12 @@ class MinimumSpend(NamedTuple):
 
     @property
     def shortfall(self) -> int:
-        """What is left of the minimum, rounded once: what it is measured against is rounded already."""
+        """What is left of the minimum, rounded once; the charges subtracted from it are already rounded."""
         return self._less(self.used + self.nested)
 
     @property
     def whole(self) -> int:
-        """What is billed in advance: the minimum, of a plan's what its pricings' own leave of it."""
+        """The amount billed in advance: the minimum; for a plan, less its pricings' own minimums."""
         return self._less(self.nested_whole)
 
     def _less(self, amount: int) -> int:
@@ -99,8 +100,11 @@ class MinimumSpend(NamedTuple):
 
 
 def minimums_of(plan: PlanTerms, number: int, rated: Sequence[RatedUsage]) -> list[MinimumSpend]:
-    """The minimums of a billing period, the pricings' own first. `rated` is all usage of the account plan in it, of a
-    plan group's that of its plans whose billing period starts in it."""
+    """The minimums of a billing period, the pricings' own first.
+
+    `rated` is all usage of the account plan in the period; for a plan group, the usage of its plans whose billing
+    periods start in it.
+    """
     period = plan.period(number)
     debits = [usage for usage in rated if not usage.is_credit]
     minimums = []
@@ -133,7 +137,7 @@ def _of_grouped(plan: PlanTerms, period: Period, rated: Sequence[RatedUsage]) ->
 
 
 def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[RatedUsage]:
-    """The part of rated usage that an account plan's minimum spends of this billing period look at."""
+    """The part of rated usage that counts toward an account plan's minimum spends of this billing period."""
     period, plans = plan.period(number), plan.minimum_counts
     return [usage for usage in rated if usage.pool.plan in plans and period.holds(usage.pool.period.start)]
 
@@ -141,8 +145,8 @@ def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[
 def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], through: date) -> Iterator[Charge]:
     """The plan's minimum spend of this billing period and those of its pricings.
 
-    `rated` is all usage of the account plan and period. In advance the whole minimum is due at the start, and it is
-    restated to the shortfall once the period has ended.
+    `rated` is all usage of the account plan and period. In advance, the whole minimum is due at the start, and it is
+    restated to the shortfall after the period's end.
     """
     close = plan.period(number).end
     for minimum in minimums_of(plan, number, rated):
@@ -170,5 +174,7 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
 
 
 def prorated(plan: PlanTerms, amount: Decimal, days: int, number: int) -> Fraction:
-    """An amount per full billing period for so many days of the one with this number: money, not rounded."""
+    """An amount per full billing period, prorated to this many days of the period with this number: money, not
+    rounded.
+    """
     return Fraction(amount) * days / plan.full_days(number)

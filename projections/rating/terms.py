@@ -1,7 +1,7 @@
-"""What holds for the accounts of one family, compiled from the resources: plans, prices, counters, by day.
+"""The terms of the accounts of one family, compiled from the resources: plans, prices, counters, by day.
 
-Compiled once per family and kept until a fact about a resource arrives; rating and settlement read nothing else of
-the catalog. All days are days of the account's zone.
+They are compiled once per family and kept until a fact about a resource arrives; rating and settlement read nothing
+else of the catalog. All days are days of the account's zone.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from projections.rating.timelines import Span
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AccountTerms:
-    """An account of the family. `pooled_until` is the day its own first account plan starts; None is never.
+    """An account of the family. `pooled_until` is the day its own first account plan starts; None means never.
 
-    The root is never pooled. `credit_order` is the kinds it may draw on, in order (rules 4.5).
+    The root is never pooled. `credit_order` lists the kinds of funds it may draw on, in order (rules 4.5).
     """
 
     id: str
@@ -52,8 +52,8 @@ class AccountTerms:
 class Recurring:
     """A standing charge or a minimum spend: an amount of money per full billing period.
 
-    `amounts` says which, by the first day of the billing period: (from that day on, amount), by day, the first from the
-    beginning of time.
+    `amounts` are (from that day on, amount), by day, where the day is the first of a billing period; the first entry
+    applies from the beginning of time.
     """
 
     amounts: tuple[tuple[date, Decimal], ...]
@@ -64,11 +64,11 @@ class Recurring:
     offset: int = 0
 
     def amount_on(self, start: date) -> Decimal:
-        """The amount of a billing period that starts on the day."""
+        """The amount for a billing period that starts on the day."""
         return next(amount for day, amount in reversed(self.amounts) if day <= start)
 
     def since(self, start: date) -> date:
-        """From when on that amount holds, as it was given; `date.min` for one that always did."""
+        """The day from which that amount was given; `date.min` if it always applied."""
         amount, since = self.amount_on(start), start
         for day, other in reversed([change for change in self.amounts if change[0] <= start]):
             if other != amount:
@@ -78,13 +78,13 @@ class Recurring:
 
     @property
     def is_asked(self) -> bool:
-        """Whether there is a billing period that owes anything."""
+        """Whether any billing period has an amount other than 0."""
         return any(amount for _, amount in self.amounts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PricingTerms:
-    """One pricing of usage; each is a charge of its own."""
+    """One pricing of usage; each pricing makes a charge of its own."""
 
     id: str
     code: str
@@ -98,7 +98,7 @@ class PricingTerms:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CounterPricingTerms:
-    """A price of a counter's value, and which of its parts are prorated in a period (rules 3.15)."""
+    """A price of a counter's value, and which parts of it are prorated in a period (rules 3.15)."""
 
     id: str
     price: Price
@@ -112,11 +112,12 @@ class CounterPricingTerms:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One aggregation and segment, or compound aggregation, under an account plan, with the pricings that follow each
-    other over it.
+    """One aggregation and segment, or compound aggregation, under an account plan, with the pricings that succeed each
+    other.
 
     DEBIT pricings and each kind of credit pricing are series of their own. `sources` are the aggregations whose totals
-    it reads: of a compound one those of its formula, in the formula's order. `aggregation_id` or `compound_id` is set.
+    the series reads; for a compound aggregation those of its formula, in the formula's order. `aggregation_id` or
+    `compound_id` is set.
     """
 
     aggregation_id: str | None
@@ -139,12 +140,12 @@ class Series:
 
     @property
     def function(self) -> AggregationFunction:
-        """The function of a series of one aggregation."""
+        """The function of a series over a single aggregation."""
         assert isinstance(self.measure, Simple)
         return self.measure.function
 
     def keys(self, account_id: str) -> tuple[TotalsKey, ...]:
-        """The totals of an account that it reads, one for each source."""
+        """The account's totals that the series reads, one for each source."""
         return tuple((account_id, source, self.segment) for source in self.sources)
 
 
@@ -162,9 +163,10 @@ class CounterSeries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChargeTerms:
-    """What a charge stands under: an account plan, whose ids and codes these are, or nothing but its own words ("").
+    """The terms behind a charge: an account plan with its ids and codes, or only the charge's own words (ids are then
+    "").
 
-    Of a plan that is attached through a plan group, `group_id` is that group; the group's own charges have no plan.
+    If the plan is attached through a plan group, `group_id` is that group; the group's own charges have no plan.
     """
 
     id: str
@@ -181,7 +183,7 @@ class ChargeTerms:
 
     @property
     def of_id(self) -> str:
-        """The plan, or the plan group whose own charge it is."""
+        """The plan, or the plan group for the group's own charges."""
         return self.plan_id or self.group_id
 
 
@@ -189,9 +191,9 @@ class ChargeTerms:
 class PlanTerms(ChargeTerms):
     """One account plan: a plan attached to an account for `[start, end)`.
 
-    An account plan of a plan group is one for each of the group's plans, and one for the group's own charges, which has
-    them in `grouped`. `members` are the accounts whose usage it rates: its own, and for a root's plan the children that
-    are or were pooled with it, ordered by account code.
+    An account plan of a plan group becomes one `PlanTerms` for each of the group's plans, and one for the group's own
+    charges, which holds the others in `grouped`. `members` are the accounts whose usage it rates: its own, and for a
+    root's plan the children that are or were pooled with it, ordered by account code.
     """
 
     account: AccountTerms
@@ -209,7 +211,7 @@ class PlanTerms(ChargeTerms):
 
     @property
     def minimum_counts(self) -> tuple["PlanTerms", ...]:
-        """The plans whose usage its minimum spends look at: of a plan group's own charges, the group's plans."""
+        """The plans whose usage counts toward its minimum spends; for a plan group's own charges, the group's plans."""
         return self.grouped or (self,)
 
     def period(self, number: int) -> Period:
@@ -233,12 +235,12 @@ class PlanTerms(ChargeTerms):
 
 
 class Reader(NamedTuple):
-    """Who reads a total: a series of an account plan; `number` is that of the series in its family."""
+    """A series of an account plan as the reader of a total; `number` is the series' number in the family."""
 
     plan: PlanTerms
     series: Series
     number: int = 0
 
 
-#: Which series read a total; a total that is not in it is under no pricing.
+#: The series that read a total; a total without an entry has no pricing.
 Readers = dict[TotalsKey, tuple[Reader, ...]]

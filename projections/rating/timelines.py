@@ -1,4 +1,4 @@
-"""Which of several pricings holds on which days (rules 3.5)."""
+"""The choice among several pricings, by day (rules 3.5)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -21,7 +21,7 @@ class Candidate(NamedTuple, Generic[P]):
 
 
 class Span(NamedTuple, Generic[P]):
-    """The pricing that holds on the days `[start, end)`."""
+    """The pricing that applies on the days `[start, end)`."""
 
     start: date
     end: date | None
@@ -29,9 +29,10 @@ class Span(NamedTuple, Generic[P]):
 
 
 def timeline(candidates: Iterable[Candidate[P]], start: date, end: date | None) -> tuple[Span[P], ...]:
-    """The pricing of each day of `[start, end)`, by day, without the days under none.
+    """The pricing of each day of `[start, end)`, by day, without the days that have none.
 
-    The plan's own comes before its template's; of several, the one that starts last, then the one created last.
+    The plan's own pricing comes before its template's; among several, the one that starts last, then the one created
+    last.
     """
     last = date.max if end is None else end
     listed = [item for item in candidates if item.start < last and start < (item.end or date.max) and not _empty(item)]
@@ -57,7 +58,7 @@ def _empty(item: Candidate[P]) -> bool:
 
 
 def held_days(spans: Sequence[Span[P]], period: Period) -> list[tuple[P, list[Period]]]:
-    """Each pricing that holds on days of the period, with those days as half-open runs, by first day."""
+    """Each pricing that applies on days of the period, with those days as half-open runs, by first day."""
     held_by: dict[int, tuple[P, list[Period]]] = {}
     for start, end, pricing in spans:
         run = period.clipped(start, end)

@@ -1,8 +1,8 @@
-"""Rate usage: of each billing period one charge per pricing that holds in it (rules 3.6, 3.7, 4.1, 7.5).
+"""Rate usage: each billing period gives one charge per pricing that applies in it (rules 3.6, 3.7, 4.1, 7.5).
 
 A slice's amount is C at its end less C at its start, each rounded to the minor unit, in order of day, so it does not
-depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.
-Slices start on the days that `Cuts` has for the whole family (rules 4.1): single days, and those of recurring top-ups.
+depend on when the usage arrived. Pooled usage is rated together and then divided by each account's own quantity. Slices
+start on the days that `Cuts` has for the whole family (rules 4.1): single days, and those of recurring top-ups.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,20 +23,21 @@ from projections.schedules import Recurrence
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """The days on which slices start. They are asked for by the billing period: a schedule of many years costs what
-    that period holds of it."""
+    """The days on which slices start, requested by billing period: a schedule of many years costs only the days within
+    the period.
+    """
 
     days: tuple[date, ...]
     recurring: tuple[Recurrence, ...]
 
     def within(self, period: Period) -> list[date]:
-        """Those in the period, sorted."""
+        """The days within the period, sorted."""
         inside = {day for day in self.days if period.holds(day)}
         return sorted(inside.union(*(days.within(period) for days in self.recurring)))
 
 
 def cuts_of(days: Iterable[date], recurring: Iterable[Recurrence]) -> Cuts:
-    """Cuts on these days."""
+    """Cuts on these days only."""
     return Cuts(tuple(sorted(set(days))), tuple(recurring))
 
 
@@ -59,7 +60,7 @@ class RatedUsage:
         return self.pool.series.is_credit
 
 
-#: What a series reads of an account, by day.
+#: The states that a series reads of an account, by day.
 _Reading = tuple[AccountTerms, Mapping[date, State]]
 
 
@@ -71,7 +72,7 @@ def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cut
     rated = []
     holding = held_days(series.spans, period)
     for pricing, runs in holding:
-        # A peak or a count of values is there under each of them, and is not to be paid more than once.
+        # A peak or a count of values exists under each of the pricings, and must not be paid more than once.
         shared = len(holding) > 1 and not (measure.adds_up or measure.runs_on)
         weight = Fraction(_days(runs), period.days) if shared else ONE
         pool = _pool(plan, series, pricing, period, runs, weight, readings)
@@ -90,10 +91,10 @@ def _pool(
     weight: Fraction,
     readings: Sequence[_Reading],
 ) -> Pool | None:
-    """What is rated together under a pricing that holds on these runs of days; None where no account has usage on them.
+    """The pool of usage under a pricing that applies on these runs of days; None if no account has usage on them.
 
-    What runs on has its value from days on which another price holds, too, and bands that span the plan's life go on
-    from what was used before the period: then the total is moved by days beside those of the runs.
+    A quantity that runs on includes days under other pricings, and bands that span the plan's life continue from usage
+    before the period: then days outside the runs also move the total.
     """
     measure = series.measure
     counted = Period(plan.start if pricing.span else period.start, period.end)
@@ -106,7 +107,7 @@ def _pool(
         base = measure.merge_all(day.state for day in every if day.day < period.start)
         moving = tuple(day for day in every if day.day >= period.start)
         if measure.runs_on and not any(share.quantity for share in shares):
-            # None of them has a value by itself: together they have, and it is the account's whose plan it is.
+            # No source has a value alone, but together they have one; it belongs to the account of the plan.
             shares = (Share(plan.account, measure.gain(every), every),)
     else:
         moving = _held_by_any(series, shares, runs)
@@ -142,7 +143,7 @@ def _held_by_any(series: Series, shares: Sequence[Share], runs: Sequence[Period]
 
 
 def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:
-    """The account's states by day: of a compound aggregation those of all its sources together."""
+    """The account's states by day; for a compound aggregation, those of all its sources together."""
     totals_of = [totals.get(key, _NOTHING) for key in series.keys(member.id)]
     if not isinstance(series.measure, Compound):
         return totals_of[0]
@@ -160,7 +161,7 @@ def _days(runs: Sequence[Period]) -> int:
 def _own(
     plan: PlanTerms, member: AccountTerms, states: Mapping[date, State], runs: Sequence[Period], counted: Period | None
 ) -> tuple[Day, ...]:
-    """The member's states of the days that the plan rates, in order: those in the runs, or all that are `counted`."""
+    """The member's states on the days that the plan rates, in order: the days in the runs, or all `counted` ones."""
     if counted is None:
         own_days = [Day(day, True, states[day]) for run in runs for day in _in(run, states)]
     else:
@@ -171,7 +172,7 @@ def _own(
 
 
 def _in(run: Period, days: Mapping[date, State]) -> list[date]:
-    """Those of the run's days that have a state, in order: there may be years of usage, or little in a long run."""
+    """The run's days that have a state, in order: usage may cover years, or only a few days of a long run."""
     if len(days) <= run.days:
         start, end = run
         return sorted([day for day in days if start <= day < end])
@@ -195,7 +196,7 @@ def _running(
     runs: Sequence[Period],
     readings: Sequence[_Reading],
 ) -> tuple[Day, ...]:
-    """Every day that is `counted` and has usage, whether a run holds it or not, of all accounts together."""
+    """Every `counted` day with usage of any account, inside or outside the runs."""
     states = [
         (day, state)
         for member, days in readings
@@ -237,7 +238,7 @@ def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
 
 
 def rerated(rated: RatedUsage, states: Mapping[date, State]) -> RatedUsage | None:
-    """The charge with other states of some of its days; None where more than that changes (`Pool.moved`)."""
+    """The charge with new states for some of its days; None if more changes (`Pool.moved`)."""
     moved = rated.pool.moved(states, rated.steps)
     if moved is None:
         return None

@@ -1,4 +1,4 @@
-"""The read models: one file per table, with its SQL and the pure rows that fill it. No I/O stands here.
+"""The read models: one file per table, with its SQL and the pure rows that fill it. There is no I/O here.
 
 Rows go in as parallel arrays (`unnest`), sorted by key: one statement per table and transaction, always in the same
 lock order. JSON goes in and out as text, so nothing depends on a connection's codecs.
@@ -11,11 +11,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What every read model says of itself: its SQL, without a schema's name, and by which expression the audit groups
+    """The definition of a read model: its SQL, without a schema's name, and the expression by which the audit groups
     the hashes of its rows.
 
-    Columns named `*_at_wall` are wall-clock and take no part in the audit. `hashed_by` None: the audit compares it in
-    a way of its own.
+    Columns named `*_at_wall` are wall-clock time and are not audited. `hashed_by` None: the audit compares the table in
+    another way.
     """
 
     name: str
@@ -24,6 +24,6 @@ class Table:
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    """Rows turned into `width` parallel arrays, sorted by the rows themselves (their key stands first)."""
+    """Turn rows into `width` parallel arrays, sorted by row; the key columns come first."""
     turned = [list(column) for column in zip(*rows, strict=True)]
     return turned or [[] for _ in range(width)]

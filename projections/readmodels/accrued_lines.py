@@ -1,4 +1,4 @@
-"""Table `accrued_lines`: what would stand on a bill now, usage included that is not due yet."""
+"""Table `accrued_lines`: the lines of a bill that would be issued now, with usage that is not due yet."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -36,7 +36,7 @@ ON CONFLICT (root_id, number) DO UPDATE SET account_id = excluded.account_id, ty
 """
 WIDTH = 9
 
-#: $1 roots, $2 how many lines each has now.
+#: $1 roots, $2 the number of lines that each now has.
 DROP_EXCESS = """
 DELETE FROM accrued_lines USING unnest($1::text[], $2::integer[]) AS given (root_id, held)
 WHERE accrued_lines.root_id = given.root_id AND accrued_lines.number > given.held
@@ -44,7 +44,7 @@ WHERE accrued_lines.root_id = given.root_id AND accrued_lines.number > given.hel
 
 
 class AccruedRow(NamedTuple):
-    """In the order of UPSERT's columns; `line` is JSON: a BillLine without id."""
+    """A row in the order of UPSERT's columns; `line` is JSON: a BillLine without id."""
 
     root_id: str
     number: int

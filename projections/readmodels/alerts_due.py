@@ -1,12 +1,15 @@
-"""Table `alerts_due`: rules that hold and were not raised, or did not act, yet. A row goes when its `AlertRaised` or
-`AutomaticRuleActed` comes by in the log, or when the rule no longer holds; so it is empty nearly always."""
+"""Table `alerts_due`: rules whose condition holds and that were not raised, or did not act, yet.
+
+A row is deleted when its `AlertRaised` or `AutomaticRuleActed` comes by in the log, or when the condition no longer
+holds; so the table is nearly always empty.
+"""
 
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from projections.readmodels import Table
 
-if TYPE_CHECKING:  # whoever only makes tables loads no settlement
+if TYPE_CHECKING:  # processes that only make tables do not load settlement
     from projections.alerts.due import AlertDue, Speed
 
 TABLE = Table(
@@ -39,26 +42,28 @@ ON CONFLICT (id) DO UPDATE SET day = excluded.day
 """
 WIDTH = 10
 
-#: $1 roots and $2 speeds whose rows are known, $3 ids of all rows that they have now.
+#: $1 roots and $2 speeds whose rows are known, $3 ids of all rows that they now have.
 DROP_OTHERS = """
 DELETE FROM alerts_due USING unnest($1::text[], $2::text[]) AS given (root_id, speed)
 WHERE alerts_due.root_id = given.root_id AND alerts_due.speed = given.speed AND id <> ALL ($3::text[])
 """
 
-#: Notified when something is to be raised: whoever raises it need not look again and again.
+#: Sends a notification when there is an alert to raise, so that the alerts worker need not poll.
 CHANNEL = "alerts_due"
 NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 
-#: Whose alerts are to be raised.
+#: The organizations with alerts to raise.
 ORGANIZATIONS = "SELECT DISTINCT organization FROM alerts_due"
-#: $1 organization, $2 after this id, $3 how many: each with how its subject stands.
+#: $1 organization, $2 after this id, $3 limit, $4 names that automatic rules wait for, $5 ids of alerts that pause:
+#: each alert with the state of its subject.
 NEXT = """
 SELECT due.*, held.kind, held.currency, held.amount, held.spent, held.remaining, held.as_of
 FROM alerts_due due JOIN commitment_balances held ON held.commitment_id = due.subject_id
-WHERE due.organization = $1 AND due.id > $2 AND due.event_name <> ALL ($4) ORDER BY due.id LIMIT $3
+WHERE due.organization = $1 AND due.id > $2 AND due.event_name <> ALL ($4)
+    AND due.id <> ALL ($5::text[]) ORDER BY due.id LIMIT $3
 """
-#: $1 organization, $2 names of what automatic rules wait for, $3 after this id, $4 ids that rest, $5 how many: each
-#: with how its commitment or balance stands, if it is about one.
+#: $1 organization, $2 names that automatic rules wait for, $3 after this id, $4 ids of rules that pause, $5 limit: each
+#: alert with the state of its commitment or balance, if it has one.
 AUTOMATIC = """
 SELECT due.*, held.remaining, held.folded
 FROM alerts_due due LEFT JOIN commitment_balances held ON held.commitment_id = due.subject_id
@@ -68,7 +73,7 @@ ORDER BY due.id LIMIT $5
 
 
 class AlertDueRow(NamedTuple):
-    """In the order of UPSERT's columns."""
+    """A row in the order of UPSERT's columns."""
 
     id: str
     organization: str
@@ -83,6 +88,6 @@ class AlertDueRow(NamedTuple):
 
 
 def alert_due_row(due: "AlertDue", organization: str, root_id: str, speed: "Speed") -> AlertDueRow:
-    """The row of an alert that is to be raised."""
+    """The row of an alert to raise."""
     about = (due.account_id, due.rule_id, due.event_name, due.subject_id, due.arming, due.day)
     return AlertDueRow(due.id, organization, root_id, *about, speed.value)

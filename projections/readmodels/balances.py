@@ -1,4 +1,4 @@
-"""Table `commitment_balances`: what each commitment and balance has spent, has left, rolled over and lost."""
+"""Table `commitment_balances`: the spent, remaining, rolled-over and lapsed amounts of each commitment and balance."""
 
 from datetime import date
 from decimal import Decimal
@@ -48,14 +48,14 @@ ON CONFLICT (commitment_id) DO UPDATE SET amount = excluded.amount, spent = excl
 """
 WIDTH = 15
 
-#: $1 roots whose rows were settled, $2 the commitments and balances that they have: what is gone was deleted.
+#: $1 roots whose rows were settled, $2 their commitments and balances; the rows of deleted ones are removed.
 DROP_OTHERS = """
 DELETE FROM commitment_balances WHERE root_id = ANY ($1::text[]) AND commitment_id <> ALL ($2::text[])
 """
 
 
 class BalanceRow(NamedTuple):
-    """In the order of UPSERT's columns. Amounts are in the currency; `periods` is JSON."""
+    """A row in the order of UPSERT's columns. Amounts are in the currency; `periods` is JSON."""
 
     commitment_id: str
     organization: str

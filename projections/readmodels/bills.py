@@ -1,4 +1,4 @@
-"""Tables `bills` and `bill_line_items`: issued bills as `BillIssued` tells them, and pending ones without lines."""
+"""Tables `bills` and `bill_line_items`: issued bills from `BillIssued`, and pending bills without lines."""
 
 import json
 from datetime import date, datetime
@@ -66,7 +66,7 @@ CREATE INDEX bill_line_items_by_commitment ON bill_line_items (organization, com
 """,
 )
 
-#: A pending bill's row is written over when it is issued; it keeps its place in lists.
+#: A pending bill's row is overwritten when the bill is issued; the bill keeps its place in lists.
 PUT_BILLS = """
 INSERT INTO bills (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position,
                    bill, opened_at, issued_at, created_by, approved_by, modified_by)
@@ -104,7 +104,7 @@ FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS given (bill_id, at, ac
 WHERE bills.bill_id = given.bill_id
 """
 VOID = "UPDATE bills SET voided = true WHERE bill_id = ANY ($1::text[])"
-#: What every fact after a bill's first one changes.
+#: The columns that every later fact about a bill changes.
 VERSIONS = """
 UPDATE bills SET version = given.version, modified_by = given.actor
 FROM unnest($1::text[], $2::integer[], $3::text[]) AS given (bill_id, version, actor)
@@ -113,7 +113,7 @@ WHERE bills.bill_id = given.bill_id
 
 
 class BillRow(NamedTuple):
-    """In the order of PUT_BILLS."""
+    """A row in the order of PUT_BILLS."""
 
     organization: str
     bill_id: str
@@ -132,7 +132,7 @@ class BillRow(NamedTuple):
 
 
 class LineRow(NamedTuple):
-    """In the order of INSERT_LINES."""
+    """A row in the order of INSERT_LINES."""
 
     organization: str
     bill_id: str
@@ -148,14 +148,14 @@ class LineRow(NamedTuple):
 
 
 def _of_any(envelope: Envelope, fact: BillIssued | BillOpened, number: int) -> dict[str, Any]:
-    """What a bill's row has whether it is pending or issued."""
+    """The columns shared by rows of pending and issued bills."""
     said = ("bill_id", "root_id", "account_id", "bill_date", "currency")
     told = {"organization": envelope.organization, "position": envelope.sequence, "actor": envelope.actor}
     return {name: getattr(fact, name) for name in said} | told | {"number": number}
 
 
 def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
-    """An issued bill; `number` is its place among the facts about its root's bills, from 1."""
+    """The row of an issued bill; `number` is its place among the facts about its root's bills, from 1."""
     document = fact.model_dump(mode="json", by_alias=True, exclude={"lines"}, exclude_none=True)
     return BillRow(
         **_of_any(envelope, fact, number),
@@ -168,7 +168,7 @@ def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
 
 
 def opened_row(envelope: Envelope, fact: BillOpened, number: int) -> BillRow:
-    """A pending bill."""
+    """The row of a pending bill."""
     document = fact.model_dump(mode="json", by_alias=True, exclude_none=True)
     return BillRow(
         **_of_any(envelope, fact, number),
@@ -181,7 +181,7 @@ def opened_row(envelope: Envelope, fact: BillOpened, number: int) -> BillRow:
 
 
 def line_rows(envelope: Envelope, fact: BillIssued) -> list[LineRow]:
-    """The bill's lines, in their order."""
+    """The rows of the bill's lines, in their order."""
     return [
         LineRow(
             organization=envelope.organization,

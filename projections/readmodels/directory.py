@@ -1,6 +1,7 @@
-"""Table `account_directory`: which root an account belongs to, its zone, and what a new day or a new price may change.
+"""Table `account_directory`: an account's root, its zone, and the catalog resources and days that may affect it.
 
-`plans` and `billable` only ever grow: they choose whom to settle again, and settling once too often changes nothing.
+`plans` and `billable` only ever grow: they choose which accounts to settle again, and an unneeded settlement changes
+nothing.
 """
 
 from collections.abc import Mapping
@@ -8,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
-from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
+from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
 from projections.readmodels import Table
 
 TABLE = Table(
@@ -55,13 +55,13 @@ WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 #: $1 partition: the zone of every account in it, for a backfill.
 ZONES = "SELECT account_id, timezone FROM account_directory WHERE partition = $1"
 
-#: $1 organization, $2 after this root id, $3 limit: keyset paging, memory flat.
+#: $1 organization, $2 after this root id, $3 limit: keyset paging, so memory stays flat.
 ROOTS_PAGE = """
 SELECT root_id, partition FROM account_directory
 WHERE organization = $1 AND root_id = account_id AND root_id > $2 ORDER BY root_id LIMIT $3
 """
 
-#: The same of those roots that have, or had, prepayments; $4 accounts, the roots of which are wanted, or null for all.
+#: The same for roots that have or had prepayments; $4 accounts whose roots are wanted, or null for all.
 PREPAID_ROOTS_PAGE = """
 SELECT root_id FROM account_directory d
 WHERE organization = $1 AND root_id = account_id AND root_id > $2
@@ -79,7 +79,7 @@ ORDER BY root_id LIMIT $3
 
 
 class DirectoryRow(NamedTuple):
-    """In the order of UPSERT's columns; `plans` are ids joined by a space."""
+    """A row in the order of UPSERT's columns; `plans` are ids joined by a space."""
 
     account_id: str
     partition: int
@@ -92,14 +92,14 @@ class DirectoryRow(NamedTuple):
 
 @dataclass(slots=True)
 class Member:
-    """An account as its family knows it, deleted or not."""
+    """An account as its family's row sees it, deleted or not."""
 
     timezone: str
     plans: set[str] = field(default_factory=set)
     billable: bool = False
 
     def note(self, *plans: str | None) -> None:
-        """It owes or may draw something, perhaps by these plans or plan groups."""
+        """Note that the account may owe or draw something, optionally by these plans or plan groups."""
         self.billable = True
         self.plans |= {plan for plan in plans if plan is not None}
 
@@ -109,13 +109,8 @@ def note_member(members: dict[str, Member], envelope: Envelope) -> None:
     match envelope.data:
         case AccountCreated(id=id, timezone=timezone):
             members[id] = Member(timezone)
-        case AccountPlanCreated(body=body) | AccountPlanUpdated(body=body):
-            members[body.account_id].note(body.plan_id, body.plan_group_id)
-        case CommitmentCreated(body=terms) | CommitmentUpdated(body=terms):
-            # Its fees go by the plan's bills, attached or not (rules 6.2).
-            members[terms.account_id].note(terms.billing_plan_id)
-        case BalanceCreated(body=owed) | AccountChargeCreated(body=owed):
-            members[owed.account_id].note()
+        case ResourceCreated(body=body) | ResourceUpdated(body=body) if body.billed_by is not None:
+            members[body.account_id].note(*(getattr(body, name) for name in body.billed_by))
         case _:
             pass
 

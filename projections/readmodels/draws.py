@@ -1,4 +1,4 @@
-"""Table `draws`: which commitment paid how much of which charge's slice, in the order in which it was drawn."""
+"""Table `draws`: the amount that each commitment or balance paid for a charge's slice, in the order of the draws."""
 
 from datetime import date
 from decimal import Decimal
@@ -38,7 +38,7 @@ ON CONFLICT (root_id, number) DO UPDATE SET commitment_id = excluded.commitment_
 """
 WIDTH = 9
 
-#: $1 roots, $2 how many draws each has now.
+#: $1 roots, $2 the number of draws that each now has.
 DROP_EXCESS = """
 DELETE FROM draws USING unnest($1::text[], $2::integer[]) AS given (root_id, held)
 WHERE draws.root_id = given.root_id AND draws.number > given.held
@@ -46,7 +46,7 @@ WHERE draws.root_id = given.root_id AND draws.number > given.held
 
 
 class DrawRow(NamedTuple):
-    """In the order of UPSERT's columns; `charge` is JSON."""
+    """A row in the order of UPSERT's columns; `charge` is JSON."""
 
     root_id: str
     number: int

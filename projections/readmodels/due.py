@@ -1,6 +1,8 @@
-"""Table `due_accounts`: roots whose settled rows are older than their catalog, day or usage, to settle in batches; and
-those whose balances are new, while draws, accrued lines and outlooks are still to follow (reason `lines`), or outlooks
-alone (reason `outlooks`)."""
+"""Table `due_accounts`: roots whose settled rows are older than their catalog, day or usage, to settle in batches.
+
+Roots with new balances stand here, too, until their draws, accrued lines and outlooks follow (reason `lines`), or only
+their outlooks (reason `outlooks`).
+"""
 
 from events.topics import EVENTS
 from projections.readmodels import Table
@@ -24,21 +26,21 @@ WHERE reason NOT IN ('lines', 'outlooks');
 """,
 )
 
-#: How far the partition's log is written; its position moves first in a transaction.
+#: The end of the partition's log; its position moves first in a transaction.
 _WRITTEN = f"coalesce((SELECT next_offset FROM positions WHERE topic = '{EVENTS}' AND positions.partition = $1), 0)"
-#: Of whom it holds: their balances are new.
+#: Roots whose balances are new.
 _FOLLOWS = "reason IN ('lines', 'outlooks')"
 _IS_WHOLE = "reason NOT IN ('lines', 'outlooks')"
-#: With a new reason the longer wait counts; but of whom outlooks alone were missing has not waited.
+#: With a new reason, the longer wait counts; a root that only lacked outlooks has not waited.
 _AGAIN = """
 ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason,
     log_offset = CASE due_accounts.reason WHEN 'outlooks' THEN excluded.log_offset ELSE due_accounts.log_offset END
 """
-#: Of whom only what follows was missing is due as a whole now.
+#: A root that only lacked later rows is now due as a whole.
 _OR_MARKED = f"{_AGAIN} WHERE due_accounts.{_FOLLOWS}"
 
-#: $1 roots, $2 their organizations, $3 their partitions, $4 why, $5 how far their rows hold: whom a rebuild settles at
-#: its end, whose turn has not come, or who failed.
+#: $1 roots, $2 their organizations, $3 their partitions, $4 reason, $5 position of their rows: roots that a rebuild
+#: settles at its end, whose turn has not come, or that failed.
 MARK = f"""
 INSERT INTO due_accounts (root_id, organization, partition, reason, log_offset)
 SELECT root_id, organization, partition, reason, log_offset
@@ -48,7 +50,7 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::bigint[])
 """
 MARK_WIDTH = 5
 
-#: $1 partition, $2 organization, $3 ids of plans and plan groups: whom a changed price, plan or template touches.
+#: $1 partition, $2 organization, $3 ids of plans and plan groups: roots affected by a changed price, plan or template.
 MARK_PLANS = f"""
 INSERT INTO due_accounts (partition, organization, root_id, reason, log_offset)
 SELECT DISTINCT partition, organization, root_id, 'catalog', {_WRITTEN} FROM account_directory
@@ -56,7 +58,7 @@ WHERE partition = $1 AND organization = $2 AND plans && $3::text[] ORDER BY root
 {_OR_MARKED}
 """
 
-#: $1 partition, $2 organization, $3 ids of accounts: whose rules changed.
+#: $1 partition, $2 organization, $3 ids of accounts: roots whose rules changed.
 MARK_ACCOUNTS = f"""
 INSERT INTO due_accounts (partition, organization, root_id, reason, log_offset)
 SELECT DISTINCT partition, organization, root_id, 'catalog', {_WRITTEN} FROM account_directory
@@ -64,7 +66,7 @@ WHERE partition = $1 AND organization = $2 AND account_id = ANY ($3::text[]) AND
 {_OR_MARKED}
 """
 
-#: $1 partition, $2 organization: everyone of the organization that owes anything by terms.
+#: $1 partition, $2 organization: every root of the organization that may owe anything.
 MARK_ORGANIZATION = f"""
 INSERT INTO due_accounts (partition, organization, root_id, reason, log_offset)
 SELECT DISTINCT partition, organization, root_id, $3, {_WRITTEN} FROM account_directory
@@ -72,7 +74,7 @@ WHERE partition = $1 AND organization = $2 AND billable ORDER BY root_id
 {_OR_MARKED}
 """
 
-#: $1 partition, $2 zones whose day moved, $3 organizations with a test clock, whom real time does not touch.
+#: $1 partition, $2 zones in which a new day began, $3 organizations with a test clock, which real time does not affect.
 MARK_ZONES = f"""
 INSERT INTO due_accounts (partition, organization, root_id, reason, log_offset)
 SELECT DISTINCT partition, organization, root_id, 'clock', {_WRITTEN} FROM account_directory
@@ -83,14 +85,14 @@ WHERE partition = $1 AND timezone = ANY ($2::text[]) AND organization <> ALL ($3
 #: $1 partition: the zones of its accounts.
 ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AND billable"
 
-#: $1 partitions, $2 limit. Whoever marked the others knows them.
+#: $1 partitions, $2 limit. Other reasons are known to the process that marked the roots.
 NEXT = f"""
 SELECT organization, root_id, partition FROM due_accounts
 WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE} ORDER BY log_offset, root_id LIMIT $2
 """
 
-#: $1 roots whose balances are settled, $2 their organizations, $3 their partitions, $4 how far draws and lines hold,
-#: those of somebody who was due as a whole as far as was marked: only what follows is missing now.
+#: $1 roots whose balances are settled, $2 their organizations, $3 their partitions, $4 position of draws and lines. A
+#: root that was due as a whole at that mark now lacks only its later rows.
 BEHIND = f"""
 INSERT INTO due_accounts (root_id, organization, partition, reason, log_offset)
 SELECT root_id, organization, partition, 'lines', log_offset
@@ -100,7 +102,7 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
 """
 BEHIND_WIDTH = 4
 
-#: The same of roots whose draws and lines are written: only outlooks are missing now.
+#: The same for roots whose draws and lines are written: they lack only outlooks.
 WITHOUT_OUTLOOKS = """
 INSERT INTO due_accounts (root_id, organization, partition, reason, log_offset)
 SELECT root_id, organization, partition, 'outlooks', log_offset
@@ -109,10 +111,10 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[])
 ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason
 """
 
-#: $1 root ids, all of whose rows are written.
+#: $1 root ids whose rows are all written.
 SETTLED = "DELETE FROM due_accounts WHERE root_id = ANY ($1::text[])"
 
-#: $1 partitions that somebody else wrote before: nobody remembers any more what is to follow.
+#: $1 partitions taken over from another process: no memory is left of the rows that should follow.
 TAKE_OVER = f"""
 UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer[]) AND {_FOLLOWS}
 """
@@ -120,10 +122,10 @@ UPDATE due_accounts SET reason = 'taken over' WHERE partition = ANY ($1::integer
 #: $1 partitions.
 COUNT = "SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[])"
 
-#: $1 partitions: without those whose balances are new.
+#: $1 partitions: roots other than those with new balances.
 COUNT_WHOLE = f"SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[]) AND {_IS_WHOLE}"
 
-#: $1 partitions: whose balances are new, and whether draws and lines are, too.
+#: $1 partitions: roots whose balances are new, and whether their draws and lines are new, too.
 ROOTS_BEHIND = f"""
 SELECT root_id, reason = 'outlooks' AS has_lines FROM due_accounts
 WHERE partition = ANY ($1::integer[]) AND {_FOLLOWS}

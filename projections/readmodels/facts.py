@@ -1,4 +1,4 @@
-"""Table `facts`: every fact that is neither usage nor a tick of the real clock, with the record's own bytes.
+"""Table `facts`: every fact except usage and ticks of the real clock, with the record's own bytes.
 
 A family is loaded from here after a restart, and a resource's history is read here. Catalog facts stand under
 partition -1; accounts and account plans, which are in both topics, stand under their account's partition only.
@@ -34,10 +34,10 @@ CREATE INDEX facts_by_type ON facts (partition, organization, type);
 """,
 )
 
-#: Stands for `billing.catalog` in column `partition`.
+#: Value of column `partition` for `billing.catalog`.
 CATALOG_PARTITION = -1
 
-#: The same bytes whoever writes them, so a second writer of a catalog fact changes nothing.
+#: Every writer writes the same bytes, so a second writer of a catalog fact changes nothing.
 INSERT = """
 INSERT INTO facts (partition, log_offset, organization, root_id, account_id, resource_id, type, record)
 SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -46,7 +46,7 @@ ON CONFLICT (partition, log_offset) DO NOTHING
 """
 WIDTH = 8
 
-#: $1 organization-independent root ids: ids are unique across organizations.
+#: $1 root ids, without an organization, because ids are unique across organizations.
 OF_ROOTS = """
 SELECT root_id, log_offset, record FROM facts
 WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
@@ -61,7 +61,7 @@ SELECT record FROM facts WHERE partition = $1 AND organization = ANY ($2::text[]
 ORDER BY log_offset
 """
 
-#: $1 organization, $2 bill: what tells of it as issued.
+#: $1 organization, $2 bill: the facts that the bill was issued with.
 OF_BILL = """
 SELECT record FROM facts
 WHERE organization = $1 AND resource_id = $2 AND type IN ('BillLinesIssued', 'BillIssued') ORDER BY log_offset
@@ -69,7 +69,7 @@ WHERE organization = $1 AND resource_id = $2 AND type IN ('BillLinesIssued', 'Bi
 
 
 class FactRow(NamedTuple):
-    """In the order of INSERT's columns."""
+    """A row in the order of INSERT's columns."""
 
     partition: int
     log_offset: int
@@ -82,7 +82,7 @@ class FactRow(NamedTuple):
 
 
 def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | None, record: bytes) -> FactRow:
-    """The row of one fact. A bill's resource is the bill, a correction's the event, an alert's what it is about."""
+    """The row of one fact. Its resource is the bill, for a correction the usage event, for an alert its subject."""
     match envelope.data:
         case ResourceFact(id=id):
             resource_id: str | None = id

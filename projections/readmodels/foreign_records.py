@@ -1,4 +1,4 @@
-"""Table `foreign_records`: what stands in our topics and is none of ours (decision 28)."""
+"""Table `foreign_records`: records in our topics that Trueup did not write (decision 28)."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ CREATE TABLE foreign_records (
 """,
 )
 
-#: The same whoever writes it, so a second writer of a catalog's row changes nothing.
+#: Every writer writes the same row, so a second writer of a catalog record changes nothing.
 INSERT = """
 INSERT INTO foreign_records (topic, partition, log_offset, why)
 SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[])
@@ -28,7 +28,7 @@ WIDTH = 4
 
 
 class ForeignRow(NamedTuple):
-    """In the order of INSERT's columns."""
+    """A row in the order of INSERT's columns."""
 
     topic: str
     partition: int

@@ -1,5 +1,6 @@
-"""Table `outlooks`: what is to be expected of each commitment and balance that is in its term, by the usage of the last
-7, 30 and 90 days (rules 11.9)."""
+"""Table `outlooks`: the forecast of each commitment and balance in its term, by the usage of the last 7, 30 and 90 days
+(rules 11.9).
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from projections.readmodels import Table
 
-if TYPE_CHECKING:  # whoever only makes tables loads no settlement
+if TYPE_CHECKING:  # processes that only make tables do not load settlement
     from projections.outlook.outlook import Outlook
 
 TABLE = Table(
@@ -64,7 +65,7 @@ ON CONFLICT (root_id, number) DO UPDATE SET
 """
 WIDTH = 22
 
-#: $1 roots, $2 how many each has now.
+#: $1 roots, $2 the number of outlooks that each now has.
 DROP_EXCESS = """
 DELETE FROM outlooks USING unnest($1::text[], $2::integer[]) AS given (root_id, held)
 WHERE outlooks.root_id = given.root_id AND outlooks.number > given.held
@@ -72,7 +73,7 @@ WHERE outlooks.root_id = given.root_id AND outlooks.number > given.held
 
 
 class OutlookRow(NamedTuple):
-    """In the order of UPSERT's columns. Amounts are in the currency."""
+    """A row in the order of UPSERT's columns. Amounts are in the currency."""
 
     root_id: str
     number: int
@@ -99,7 +100,7 @@ class OutlookRow(NamedTuple):
 
 
 def outlook_rows(outlooks: "Iterable[Outlook]", organization: str, root_id: str) -> Iterator[OutlookRow]:
-    """The rows of a root, by the ids of what they are about."""
+    """The rows of a root, by the ids of their commitments and balances."""
     for number, outlook in enumerate(sorted(outlooks, key=lambda outlook: outlook.id), 1):
         week, month, quarter = (
             (expected.per_day, expected.day, expected.at_stake, expected.lapses) for expected in outlook.expected

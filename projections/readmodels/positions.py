@@ -1,7 +1,7 @@
-"""Table `positions`: how far a partition is folded, under whose lease.
+"""Table `positions`: how far a partition is folded, and under whose lease.
 
-The compare-and-set on `next_offset` and `epoch` is what makes a projector's transaction happen once: it fails for a
-zombie, whose lease was raised by the next owner, and for anyone who folded from another offset (decision 9).
+The compare-and-set on `next_offset` and `epoch` makes a projector's transaction happen once. It fails for a zombie,
+because the next owner raised the epoch, and for any worker that folded from another offset (decision 9).
 """
 
 import json
@@ -37,7 +37,7 @@ CREATE TABLE positions (
 """,
 )
 
-#: $1 topic, $2 partitions. Raising the epoch fences off whoever held the partitions before.
+#: $1 topic, $2 partitions. Raising the epoch fences off the previous owner of the partitions.
 LEASE = """
 INSERT INTO positions (topic, partition, next_offset, epoch)
 SELECT $1, partition, 0, 1 FROM unnest($2::integer[]) AS given (partition) ORDER BY partition
@@ -51,7 +51,7 @@ SELECT partition, next_offset, epoch, sequences::text, tick, log_time, catalog_o
 FROM positions WHERE topic = $1 AND partition = ANY ($2::integer[]) ORDER BY partition
 """
 
-#: Returns the partitions that moved; one that is missing belongs to somebody else now.
+#: Returns the partitions that moved; a missing partition now belongs to another worker.
 MOVE = """
 UPDATE positions SET next_offset = given.next_offset, sequences = given.sequences::jsonb, tick = given.tick,
     log_time = given.log_time, catalog_offset = given.catalog_offset, meters = given.meters::jsonb,
@@ -64,7 +64,7 @@ WHERE positions.topic = $1 AND positions.partition = given.partition
 RETURNING positions.partition
 """
 
-#: How far `usage` was read, as `UsageRead` tells; which source said so stands as the row's only sequence.
+#: How far `usage` was read, by `UsageRead`; the source of that fact stands as the row's only sequence.
 PUT_USAGE = """
 INSERT INTO positions (topic, partition, next_offset, sequences, mark)
 SELECT 'usage', partition, next_offset, jsonb_build_object(source, next_offset), mark::jsonb
@@ -76,7 +76,7 @@ USAGE_WIDTH = 4
 
 
 class UsageRow(NamedTuple):
-    """In the order of PUT_USAGE's arguments; `mark` as JSON."""
+    """A row in the order of PUT_USAGE's arguments; `mark` as JSON."""
 
     partition: int
     next_offset: int
@@ -85,17 +85,17 @@ class UsageRow(NamedTuple):
 
 
 def usage_row(source: str, read: UsageRead) -> UsageRow:
-    """How far a partition of `usage` was read, by the source that says so."""
+    """The row for how far a partition of `usage` was read, with the source that reported it."""
     mark = None if read.mark is None else read.mark.model_dump_json()
     return UsageRow(usage_partition_of(source), read.next_offset, source, mark)
 
 
 @dataclass(slots=True)
 class Position:
-    """Where a partition of `billing.events` stands. Offsets are next offsets; `stored` is what Postgres holds.
+    """The position in a partition of `billing.events`. Offsets are next offsets; `stored` is what Postgres holds.
 
     `mark` is the last record before `next_offset`: offset, LogAppendTime in ms, hash in hexadecimal. Only its own
-    functions move it; `sequences` does by `LastSequences.accepts`.
+    methods move it; `sequences` move by `LastSequences.accepts`.
     """
 
     partition: int
@@ -110,35 +110,37 @@ class Position:
     stored: int = 0
 
     def pass_over(self, next_offset: int, mark: RecordMark | None = None) -> None:
-        """Everything before this offset is taken; `mark` is the last record before it, None if none came."""
+        """Note that all records before this offset were applied; `mark` is the last record before it, None if there was
+        none.
+        """
         self.next_offset = max(self.next_offset, next_offset)
         if mark is not None:
             self.mark = mark
 
     def note_tick(self, now: datetime) -> None:
-        """The real clock ticked in this partition."""
+        """Note a tick of the real clock in this partition."""
         self.tick = later(self.tick, now)
 
     def note_usage(self, newest: datetime) -> None:
-        """Usage came, of which this is the newest arrival."""
+        """Note usage whose newest arrival is this one."""
         self.log_time = later(self.log_time, newest)
 
     def note_meters(self, offsets: Iterable[tuple[str, int]]) -> None:
-        """Usage of meters, each with its log offset, in order: a meter's usage begins with its first."""
+        """Note usage of meters, each with its log offset, in order; only a meter's first offset is kept."""
         for meter, offset in offsets:
             self.meters.setdefault(meter, offset)
 
     def follow_catalog(self, next_offset: int) -> None:
-        """The rows hold up to this offset of `billing.catalog`."""
+        """Note that the rows are correct up to this offset of `billing.catalog`."""
         self.catalog_offset = next_offset
 
     def committed(self) -> None:
-        """Postgres holds what memory does."""
+        """Note that Postgres now holds the values in memory."""
         self.stored = self.next_offset
 
 
 def position_of(record: Mapping[str, Any]) -> Position:
-    """A position from a row of LEASE or READ."""
+    """The position in a row of LEASE or READ."""
     return Position(
         partition=record["partition"],
         next_offset=record["next_offset"],
@@ -154,7 +156,9 @@ def position_of(record: Mapping[str, Any]) -> Position:
 
 
 def move_arguments(positions: list[Position]) -> list[Any]:
-    """What MOVE takes, a list per column: of every position the new values and the offset that must stand there now."""
+    """The arguments of MOVE, a list per column: for every position, its new values and the offset that the row must
+    still have.
+    """
     ordered = sorted(positions, key=lambda position: position.partition)
     return [
         EVENTS,

@@ -40,12 +40,12 @@ ALL: tuple[Table, ...] = (
     due.TABLE,
 )
 
-#: Makes all of them, in the schema that the search path names.
+#: SQL that creates all tables, in the schema of the search path.
 SCHEMA = "\n".join(table.ddl for table in ALL)
 
 
 def version_of(schema: str) -> str:
-    """What tells one definition from another; comments and the width of gaps do not."""
+    """A hash of the definitions; comments and the amount of white space do not change it."""
     bare = re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", schema))
     return sha256(bare.encode()).hexdigest()[:16]
 

@@ -1,6 +1,6 @@
 """Table `seen_ids`: the ids of accepted usage as packed rows, one per transaction and partition, never one per id.
 
-The ingest worker loads them to find duplicates. What is older than the window, in the log's own time, is dropped.
+The ingest worker loads them to find duplicates. Ids older than the window, by the log's own time, are dropped.
 """
 
 from datetime import timedelta
@@ -31,7 +31,7 @@ SELECT * FROM unnest($1::integer[], $2::bigint[], $3::timestamptz[], $4::bytea[]
 """
 WIDTH = 4
 
-#: $1 partitions, $2 their limits.
+#: $1 partitions, $2 the oldest arrival to keep in each.
 DROP_OLD = """
 DELETE FROM seen_ids USING unnest($1::integer[], $2::timestamptz[]) AS given (partition, oldest)
 WHERE seen_ids.partition = given.partition AND seen_ids.newest_arrival < given.oldest
@@ -39,7 +39,7 @@ WHERE seen_ids.partition = given.partition AND seen_ids.newest_arrival < given.o
 
 
 class SeenRow(NamedTuple):
-    """In the order of INSERT's columns. `newest_arrival` is timezone-aware."""
+    """A row in the order of INSERT's columns. `newest_arrival` is timezone-aware."""
 
     partition: int
     first_offset: int
@@ -48,5 +48,5 @@ class SeenRow(NamedTuple):
 
 
 def pack(digests: list[str]) -> bytes:
-    """Hexadecimal digests of `UsageRated`, DIGEST_BYTES each once packed."""
+    """Pack hexadecimal digests of `UsageRated`, each into DIGEST_BYTES."""
     return bytes.fromhex("".join(digests))

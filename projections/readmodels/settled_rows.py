@@ -1,4 +1,4 @@
-"""The rows that follow from one settlement of a family: balances, behind them draws and accrued lines, and outlooks."""
+"""The rows from one settlement of a family: balances, then draws and accrued lines, then outlooks."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -25,14 +25,14 @@ class SettledRows(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A commitment's or balance's state and the row that shows it."""
+    """A commitment's or balance's state and the row made from it."""
 
     state: AgreementState
     row: BalanceRow
 
 
 class BehindRows(NamedTuple):
-    """A root's draws and accrued lines, each list in the order of its key: written behind the balances."""
+    """A root's draws and accrued lines, each list in the order of its key; they are written after the balances."""
 
     draws: tuple[DrawRow, ...]
     lines: tuple[AccruedRow, ...]
@@ -42,7 +42,7 @@ NO_ROWS = BehindRows((), ())
 
 
 class Written(NamedTuple):
-    """What settlement last wrote of a root; None of what it did not write since the family was loaded."""
+    """The rows that settlement last wrote for a root; None for rows not written since the family was loaded."""
 
     balances: Mapping[str, Shown] | None = None
     behind: BehindRows | None = None
@@ -55,7 +55,7 @@ NOTHING_WRITTEN = Written()
 def settled_rows(
     settlement: Settlement, drafts: Iterable[DraftBill], own: Resources, root_id: str, today: date
 ) -> SettledRows:
-    """The rows of a family. `drafts` is what is unbilled, `own` its commitments and balances."""
+    """The rows of a family. `drafts` are its unbilled lines, `own` its commitments and balances."""
     balances = balances_shown(settlement, own, root_id, today, {})
     behind = behind_rows(settlement, drafts, own.organization, root_id)
     expected = expected_rows(settlement, used_before(settlement), own.organization, root_id)
@@ -65,9 +65,9 @@ def settled_rows(
 def balances_shown(
     settlement: Settlement, own: Resources, root_id: str, today: date, before: Mapping[str, Shown]
 ) -> dict[str, Shown]:
-    """By id, the family's commitments and balances; those that stand as `before` are the same objects.
+    """The family's commitments and balances by id; those that are unchanged since `before` keep the same objects.
 
-    A state that is the same object is of the same terms and day, so its row is the same, too.
+    An identical state object has the same terms and day, so its row is the same, too.
     """
     by_id = {}
     for id, state in settlement.states().items():
@@ -82,18 +82,18 @@ def balances_shown(
 
 
 def behind_rows(settlement: Settlement, drafts: Iterable[DraftBill], organization: str, root_id: str) -> BehindRows:
-    """The draws, and the lines of what is unbilled."""
+    """The draws, and the unbilled lines."""
     draws = [_draw(draw, number, organization, root_id) for number, draw in enumerate(settlement.draws, 1)]
     return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)))
 
 
 def expected_rows(settlement: Settlement, used: UsedBefore, organization: str, root_id: str) -> tuple[OutlookRow, ...]:
-    """What is to be expected after what was `used`."""
+    """The rows of forecasts, given what was `used` before."""
     return tuple(outlook_rows(outlooks(settlement, used), organization, root_id))
 
 
 def balance_row(entity: Fund, state: AgreementState, organization: str, root_id: str, today: date) -> BalanceRow:
-    """How a commitment or balance stands, `today`."""
+    """The row of a commitment's or balance's state, as of `today`."""
     periods = [{name: str(value) for name, value in period.document().items()} for period in state.periods]
     return BalanceRow(
         commitment_id=entity.id,
@@ -137,7 +137,7 @@ def _draw(draw: Draw, number: int, organization: str, root_id: str) -> DrawRow:
 
 
 def _lines(drafts: Iterable[DraftBill], organization: str, root_id: str) -> Iterable[AccruedRow]:
-    """The lines of all drafts, numbered through."""
+    """The lines of all drafts, numbered consecutively."""
     number = 0
     for draft in drafts:
         for draft_line in draft.lines:

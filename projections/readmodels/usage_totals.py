@@ -1,6 +1,6 @@
 """Table `usage_totals`: the mergeable state of one account, aggregation, segment and day.
 
-Rows are written with absolute values: a partition has one writer, whom the compare-and-set proves to be the one.
+Rows are written with absolute values, because a partition has only one writer, as the compare-and-set proves.
 """
 
 import json
@@ -34,8 +34,9 @@ CREATE INDEX usage_totals_by_partition ON usage_totals (partition);
 """,
 )
 
-#: The first offset of a row stays: what is added comes later, and totals that are derived anew begin as new rows. What
-#: is corrected may stand anywhere in between, or, amended into another segment, before all that is in this one.
+#: The first offset of a row stays: later usage has a later offset, and totals that are derived again begin as new rows.
+#: A corrected event may stand anywhere in between; an event amended into another segment may even stand before all
+#: others of its new segment.
 UPSERT = """
 INSERT INTO usage_totals (account_id, aggregation_id, segment, day, partition, organization, records, total, state,
                           first_offset, last_offset)
@@ -52,7 +53,7 @@ ON CONFLICT (account_id, aggregation_id, segment, day) DO UPDATE SET records = e
 """
 WIDTH = 11
 
-#: $1 partition, $2 aggregations that are derived anew, or gone.
+#: $1 partition, $2 aggregations that are derived again, or deleted.
 DROP_AGGREGATIONS = "DELETE FROM usage_totals WHERE partition = $1 AND aggregation_id = ANY ($2::text[])"
 
 #: $1 account ids.
@@ -61,7 +62,7 @@ SELECT account_id, aggregation_id, segment, day, records, total, state::text, fi
 FROM usage_totals WHERE account_id = ANY ($1::text[])
 """
 
-#: $1 account ids, $2 aggregations, $3 segments, $4 days of single totals.
+#: $1 account ids, $2 aggregations, $3 segments, $4 days: single totals.
 OFFSETS = """
 SELECT account_id, aggregation_id, segment, day, first_offset, last_offset FROM usage_totals
 JOIN unnest($1::text[], $2::text[], $3::text[], $4::date[]) AS wanted (account_id, aggregation_id, segment, day)
@@ -70,7 +71,7 @@ JOIN unnest($1::text[], $2::text[], $3::text[], $4::date[]) AS wanted (account_i
 
 
 class TotalRow(NamedTuple):
-    """In the order of UPSERT's columns; the key stands first."""
+    """A row in the order of UPSERT's columns; the key stands first."""
 
     account_id: str
     aggregation_id: str
@@ -92,7 +93,7 @@ def total_row(
     state: DayState,
     offsets: tuple[int, int],
 ) -> TotalRow:
-    """The row of one day's state. Column `state` holds what a number and a count cannot tell, else null."""
+    """The row of one day's state. Column `state` holds what a number and a count cannot express, else null."""
     rest = None
     if state.latest or state.values:
         document = state.to_json()
@@ -102,7 +103,7 @@ def total_row(
 
 
 def day_state(record: Mapping[str, Any]) -> DayState:
-    """The state of a row of OF_ACCOUNTS."""
+    """The day's state in a row of OF_ACCOUNTS."""
     if not record["state"]:
         return DayState(record["total"], record["records"])
     rest = json.loads(record["state"])

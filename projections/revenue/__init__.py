@@ -1,1 +1,1 @@
-"""What bill lines are worth to accounting: in which months they are earned, and which accounts they move."""
+"""Bill lines in accounting: the months in which they are earned, and the ledger accounts that they move."""

@@ -1,5 +1,6 @@
-"""Double entry: which accounts of a ledger, by its chart, a bill line or a prepayment that is over moves (rules 13.6 to
-13.10)."""
+"""Double entry: the ledger accounts, by a chart, that a bill line or an ended prepayment moves (rules 13.6 to
+13.10).
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -18,39 +19,39 @@ _ByName = Annotated[dict[Annotated[str, Field(max_length=100)], Ledger], items(T
 
 
 class Chart(BaseModel):
-    """Accounts of the ledger by what they are for; what is not said is as here. Two may be the same account."""
+    """Ledger accounts by purpose, with defaults. Two purposes may share an account."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
-    #: What customers owe by their bills.
+    #: Receivables: bills that customers owe.
     receivables: Ledger = "1200"
-    #: What is earned and not on a bill yet: an asset.
+    #: Contract assets: revenue that is earned and not on a bill yet.
     contract_asset: Ledger = "1250"
-    #: What is billed and not earned yet, of fees over time: a liability.
+    #: Deferred revenue, a liability: fees over time that are billed and not earned yet.
     deferred_revenue: Ledger = "2400"
-    #: What customers have paid ahead for commitments and balances, and not drawn yet: a liability.
+    #: Customer prepayments, a liability: paid ahead for commitments and balances, and not drawn yet.
     prepayments: Ledger = "2410"
-    #: What is left of a prepayment that can be drawn no more.
+    #: Breakage: the remainder of a prepayment that can no longer be drawn.
     breakage: Ledger = "4900"
-    #: What was drawn of commitments and balances and never on a bill: paid elsewhere, or given.
+    #: Draws of commitments and balances that were never on a bill: paid elsewhere, or given free.
     unbilled_credit: Ledger = "4950"
-    #: What is earned, of whatever is not named by one of the next two.
+    #: Revenue of lines that neither of the next two names.
     revenue: Ledger = "4000"
-    #: The same by the code of a line's accounting product, and by its type: the former before the latter.
+    #: Revenue by the code of a line's accounting product, and by its type: the former before the latter.
     revenue_by_product: _ByName = Field(default_factory=dict)
     revenue_by_type: _ByName = Field(default_factory=dict)
 
     def revenue_of(self, product_code: str | None, line_type: str) -> str:
-        """The account that the revenue of a line goes to."""
+        """The ledger account for the revenue of a line."""
         by_type = self.revenue_by_type.get(line_type, self.revenue)
         return self.revenue_by_product.get(product_code or "", by_type)
 
 
 class Entry(NamedTuple):
-    """One amount, above 0, that is debited to one account and credited to another: it balances by its form."""
+    """One amount, above 0, that is debited to one account and credited to another, so every entry balances."""
 
     day: date
-    #: First day of the month that it is revenue, or a release, of; None of what is neither.
+    #: First day of the month in which it is revenue or a release; None for other entries.
     month: date | None
     debit: str
     credit: str
@@ -60,9 +61,11 @@ class Entry(NamedTuple):
 def entries_of(
     line: BillLine, bill_date: date, currency: str, product_code: str | None, chart: Chart, *, voided: bool = False
 ) -> Iterator[Entry]:
-    """What the line moves: receivables on the bill's date, and what it is recognised as on the last day of the service
-    in each month. Between the two stands a contract asset, where the service was before the bill's date, or deferred
-    revenue. `voided`: what undoes it.
+    """The entries of a line: receivables on the bill's date, and its recognition on the last day of the service in each
+    month.
+
+    Between the two stands a contract asset, if the service was before the bill's date, or deferred revenue. `voided`:
+    the entries that reverse the line.
     """
     sign = -1 if voided else 1
     if recognition_of(line) == "PREPAYMENT":
@@ -82,10 +85,10 @@ def entries_of(
 
 
 def closing_of(left: Decimal, closed: Decimal, day: date, chart: Chart) -> Iterator[Entry]:
-    """What makes a fund's prepayments 0 once it can be drawn no more.
+    """The entries that bring a fund's prepayments to 0 once it can no longer be drawn.
 
-    `left`: what was billed for it less what was drawn, `closed`: what was closed of it before. What is left above 0 is
-    breakage, and below 0 what was drawn without ever having been billed.
+    `left`: the amount billed for it less the amount drawn; `closed`: the amount closed before. A remainder above 0 is
+    breakage; below 0 it is an amount drawn that was never billed.
     """
     month = day.replace(day=1)
     breakage = max(left, Decimal(0)) - max(closed, Decimal(0))
@@ -95,7 +98,7 @@ def closing_of(left: Decimal, closed: Decimal, day: date, chart: Chart) -> Itera
 
 
 def _moved(day: date, month: date | None, debit: str, credit: str, amount: Decimal) -> Iterator[Entry]:
-    """A negative amount goes the other way; nothing, and what one account owes itself, is no entry."""
+    """A negative amount moves in the opposite direction; 0, and an amount within one account, make no entry."""
     if not amount or debit == credit:
         return
     yield Entry(day, month, debit, credit, amount) if amount > 0 else Entry(day, month, credit, debit, -amount)

@@ -1,6 +1,6 @@
-"""In which months the amount of a bill line is earned (rules 13): a function of the line alone.
+"""The months in which the amount of a bill line is earned (rules 13): a function of the line alone.
 
-So what was exported of an issued line is the same for ever, and a difference line of a later bill brings what differs.
+So an exported issued line stays the same for ever, and a difference line of a later bill brings the difference.
 """
 
 from calendar import monthrange
@@ -17,7 +17,7 @@ from projections.line_types import LINES
 from projections.money import divide, minor_digits
 
 #: REVENUE: earned in the months of its parts. PREPAYMENT: paid ahead, and owed to the customer until it is drawn.
-#: RELEASE: a draw, which gives back what was paid ahead in the months of its parts.
+#: RELEASE: a draw, which releases the prepayment in the months of its parts.
 Recognition = Literal["REVENUE", "PREPAYMENT", "RELEASE"]
 
 
@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
     #: The month's first day.
     month: date
-    #: The last day of the service in it: what is earned by then.
+    #: The last day of the service in the month: the amount is earned by then.
     day: date
     amount: Decimal
 
@@ -34,14 +34,14 @@ class Part(NamedTuple):
 def recognition_of(line: BillLine) -> Recognition:
     """How the line's amount is recognised (rules 13.2 to 13.5)."""
     row = LINES[line.type]
-    if row.draw:
+    if row.draws_on:
         return "RELEASE"
     return "PREPAYMENT" if row.paid_ahead and not line.true_up else "REVENUE"
 
 
 def parts_of(line: BillLine, currency: str) -> list[Part]:
-    """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 13.1). None of what is paid
-    ahead: that is nobody's month before it is drawn.
+    """The line's amount by month, oldest first; the parts that are not 0 sum to it (rules 13.1). A prepayment has no
+    parts: it belongs to no month before it is drawn.
     """
     if not line.amount or recognition_of(line) == "PREPAYMENT":
         return []
@@ -61,7 +61,7 @@ def parts_of(line: BillLine, currency: str) -> list[Part]:
 
 
 def _last_days(first: date, last: date) -> Iterator[date]:
-    """Of each month of the service its last day in it."""
+    """The last day of the service in each of its months."""
     day = first
     while (end := day.replace(day=monthrange(day.year, day.month)[1])) < last:
         yield end

@@ -1,4 +1,4 @@
-"""Settlement: what is due of an account family, how it is paid, and the bills that follow (rules 4 to 8)."""
+"""Settlement: what an account family owes, how it is paid, and the bills that follow (rules 4 to 8)."""
 
 from projections.aggregates import Totals, TotalsKey
 from projections.resources import together

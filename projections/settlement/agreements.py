@@ -1,4 +1,6 @@
-"""What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3 to 4.5, 6.19)."""
+"""The terms of commitments and balances: which charges they pay for or count, and in which order (rules 4.3 to 4.5,
+6.19).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +20,9 @@ from projections.settlement.payments import PaidIn
 
 
 class Drawer(NamedTuple):
-    """What eligibility looks at in a charge; charges with equal ones have the same candidates in the same order."""
+    """The attributes of a charge that decide eligibility; charges with equal attributes have the same candidates in the
+    same order.
+    """
 
     account_id: str
     product_id: str
@@ -28,7 +32,7 @@ class Drawer(NamedTuple):
 
 
 def drawer_of(charge: Charge) -> Drawer:
-    """What eligibility looks at in this charge."""
+    """The attributes of this charge that decide eligibility."""
     plan = charge.plan
     return Drawer(charge.account.id, plan.product_id, charge.type, plan.contract_id, plan.currency)
 
@@ -49,7 +53,9 @@ class Agreement(Protocol):
 
 
 def refusal(agreement: Agreement, drawer: Drawer) -> str | None:
-    """Why the agreement has nothing to do with the charge, whatever the day; None when it is eligible (rules 4.3)."""
+    """Why the agreement can never pay for or count the charge, on any day; None if the charge is eligible (rules
+    4.3).
+    """
     holder = agreement.account
     if holder.id != drawer.account_id and holder.is_child:
         return f"it belongs to the account {holder.code}"
@@ -68,8 +74,8 @@ def refusal(agreement: Agreement, drawer: Drawer) -> str | None:
 class Fund:
     """A PREPAYMENT commitment or a balance, as draw-down needs it. Amounts are minor units.
 
-    It can be drawn by slices that start in `[start, end)`; `end` is the cancel date once it is cancelled. From
-    `agreed_end` on, what rolls over can be drawn until `rollover_end`.
+    Slices that start in `[start, end)` can draw it; `end` is the cancel date once it is cancelled. From `agreed_end`
+    on, the amount that rolls over can be drawn until `rollover_end`.
     """
 
     id: str
@@ -86,7 +92,7 @@ class Fund:
     end: date
     agreed_end: date
     cancelled: date | None
-    #: What it was agreed with; 0 for a balance, which begins with its transactions.
+    #: The amount it was agreed with; 0 for a balance, which gets its amount from transactions.
     amount: int
     paid_in: PaidIn
     rollover_end: date | None
@@ -98,11 +104,11 @@ class Fund:
     usage_description: str
     overage_description: str
     accounting_product_id: str | None
-    #: Place among others of its kind.
+    #: Its place among the commitments, or among the balances, of the family.
     order: "Precedence"
 
     def rolled(self, spent: int) -> int:
-        """What rolls over when `spent` of it was drawn in its term; what is paid in from its end on lapses."""
+        """The amount that rolls over if `spent` was drawn in the term. Payments from the term's end on lapse."""
         left = self.paid_in.drawable(max(self.start, self.agreed_end - ONE_DAY)) - spent
         if self.rolls_until is None or left <= 0:
             return 0
@@ -123,12 +129,16 @@ class Fund:
 
     @property
     def has_overage_terms(self) -> bool:
-        """Whether it says anything about overage."""
+        """Whether it has any terms about overage."""
         return bool(self.surcharge) or self.separate
+
+    def surcharge_on(self, overage: Decimal) -> Fraction:
+        """What it charges on top of overage of so much money: not yet rounded (rules 5.3)."""
+        return Fraction(overage) * Fraction(self.surcharge) / 100
 
 
 class Precedence(NamedTuple):
-    """What decides the order among commitments, or among balances, in this order (rules 4.4)."""
+    """The sort key among commitments, or among balances, field by field (rules 4.4)."""
 
     without_priority: bool
     priority: int
@@ -141,7 +151,9 @@ class Precedence(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The days on which a fund can be drawn: in its term, or rolled over. Sorts by place in the draw order."""
+    """The days on which a fund can be drawn: in its term, or rolled over. Windows sort by their place in the draw
+    order.
+    """
 
     place: int
     fund: int
@@ -151,7 +163,9 @@ class Window(NamedTuple):
 
 
 def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> list[Window]:
-    """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (rules 4.4, 4.5, 6.19)."""
+    """The windows of the funds that are eligible for the charge, in draw order, with places from 1 (rules 4.4, 4.5,
+    6.19).
+    """
     ranked: list[tuple[tuple[int, int, Precedence], Window]] = []
     for number, fund in enumerate(funds):
         if fund.kind not in account.credit_order or refusal(fund, drawer) is not None:
@@ -167,7 +181,9 @@ def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> 
 
 
 class Considered(NamedTuple):
-    """A commitment or balance that was looked at for a slice: its place when eligible, else the reason against it."""
+    """A commitment or balance that was considered for a slice: its place if it is eligible, otherwise the reason why
+    not.
+    """
 
     agreement_id: str
     place: int | None
@@ -175,9 +191,10 @@ class Considered(NamedTuple):
 
 
 def considered(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer, day: date) -> list[Considered]:
-    """Every fund of the family, with its place in the draw order of a slice that starts on the day or why it has none.
+    """Every fund of the family, with its place in the draw order of a slice that starts on the day, or the reason why
+    it has no place.
 
-    Whether a fund had anything left is not looked at here: the draws tell.
+    Whether a fund had anything left is not checked here: the draws tell.
     """
     windows = [window for window in draw_order(funds, account, drawer) if window.start <= day < window.end]
     places = {window.fund: window.place for window in windows}

@@ -30,11 +30,11 @@ from projections.settlement.settled import Kept, Settlement
 def draft_bills(
     family: Family, *, date: date, account_id: str | None = None, kept: Kept | None = None, accrued: bool = False
 ) -> list[DraftBill]:
-    """The bills of a family for a date, without the empty ones; of one account only, when it is given.
+    """The non-empty bills of a family for a date; only those of one account, if an account is given.
 
-    An account that has a later bill, issued or pending, is settled for that bill's date. The whole family is settled
-    either way. A pending bill's draft has its id and its memos. `accrued`: with all usage that has arrived, also of
-    billing periods that are not over (rules 8.15); a pending bill is left as it is then.
+    An account with a later bill, issued or pending, is settled for that bill's date. The whole family is settled either
+    way. The draft of a pending bill has the bill's id and its memos. `accrued`: the drafts charge all usage that has
+    arrived, also of billing periods that are not over (rules 8.15); pending bills then stay unchanged.
     """
     accounts = [account for account in family.terms.accounts if account_id in (None, account)]
     #: By the day that they are for: most accounts share one.
@@ -50,13 +50,13 @@ def draft_bills(
 
 
 def draft_again(family: Family, bill: BillIssued) -> DraftBill | None:
-    """The draft that an issued bill was, of its family as it was at the bill's positions; None: nothing was due."""
+    """The draft of an issued bill, from its family as of the bill's positions; None: nothing was due."""
     drafts = draft_bills(family, date=bill.bill_date, account_id=bill.account_id, accrued=_is_accrued(bill))
     return next((draft for draft in drafts if draft.currency == bill.currency), None)
 
 
 def settled_again(family: Family, bill: BillIssued) -> Settlement:
-    """What an issued bill's lines were made of; `family` is as it was at the bill's positions."""
+    """The settlement from which an issued bill's lines were made. `family` is as it was at the bill's positions."""
     return _settled_for(family, bill.bill_date, _is_accrued(bill))
 
 
@@ -65,29 +65,30 @@ def _is_accrued(bill: BillIssued) -> bool:
 
 
 def _settled_for(family: Family, through: date, accrued: bool, kept: Kept | None = None) -> Settlement:
-    """What a bill charges. While one has charged usage ahead of its period's end, draws are those of all usage: else
-    what that bill drew could be drawn once more (rules 8.15)."""
+    """The settlement of a bill; after a bill ahead of its period's end, all usage draws, so nothing is drawn twice
+    (8.15).
+    """
     return settle(family, through=through, accrued=accrued or family.billed.is_ahead(through), kept=kept)
 
 
 def unbilled(
     family: Family, *, as_of: date, account_id: str | None = None, kept: Kept | None = None
 ) -> list[DraftBill]:
-    """What has arrived or is due by the date and is not billed yet, in the shape of a preview."""
+    """The charges that have arrived or are due by the date and are not billed yet, in the shape of a preview."""
     return unbilled_of(settled(family, as_of, kept=kept), account_id)
 
 
 def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:
-    """What a settlement of all usage that has arrived charges and no bill has yet: of one account, or of all."""
+    """The charges in a settlement of all arrived usage that no bill has yet: of one account, or of all."""
     accounts = [account_id] if account_id else list(settlement.terms.accounts)
     earlier = settlement.family.billed
     return [draft for account in accounts for draft in _drafts(settlement, account, earlier, ahead=True)]
 
 
 def unbilled_by(settlement: Settlement, account_id: str) -> list[DraftBill]:
-    """All that is settled and that no bill dated by the settlement's day has charged (rules 8.16)."""
+    """All settled charges that no bill dated by the settlement's day has charged (rules 8.16)."""
     billed, day = settlement.family.billed, settlement.through
-    is_latest = billed.through(day) == day  # mostly: then there is nothing to fold again
+    is_latest = billed.through(day) == day  # usually true, and then no bills are folded again
     return list(_drafts(settlement, account_id, billed if is_latest else billed.dated_by(day), ahead=True))
 
 
@@ -99,7 +100,9 @@ def issue(
     bill_job_id: str | None = None,
     invoice_number: str | None = None,
 ) -> BillIssued:
-    """The fact of a draft; line ids are uuid5 of the bill's id and the line's number, or the memo's own."""
+    """The fact that issues a draft. A line's id is uuid5 of the bill's id and its number; a memo's line has the memo's
+    id.
+    """
     namespace = UUID(bill_id)
     more = {} if draft.accrued_until is None else {"accrued_until": draft.accrued_until}
     return BillIssued(
@@ -132,10 +135,9 @@ def _drafts(
     *,
     ahead: bool,
 ) -> Iterable[DraftBill]:
-    """One draft for each currency in which the account has differences to the earlier bills, or a pending bill with
-    memos.
+    """One draft for each currency with differences to the account's earlier bills, or with memos on a pending bill.
 
-    Not `ahead`: what is not due yet is left out, also of a settlement of all usage; what a bill charged of it stands.
+    Unless `ahead`, charges that are not due yet are left out; what bills already charged for them stays charged.
     """
     account, opened = settlement.terms.accounts[account_id], pending or {}
     keys = _keys_of(settlement, account_id, earlier, ahead=ahead)
@@ -169,18 +171,18 @@ def _differences(settlement: Settlement, keys: Iterable[LineKey], earlier: Bille
 
 
 def is_due_line(line: DueLine, through: date) -> bool:
-    """Whether all that is on the line is due in arrears."""
+    """Whether everything on the line is due in arrears."""
     return line.due is None or line.due <= through
 
 
 def _accrued_until(settlement: Settlement, keys: Iterable[LineKey]) -> date:
-    """When the last of these is due: the settlement's day, where nothing is charged ahead."""
+    """The day on which the last of these lines is due; the settlement's day if no line is charged ahead."""
     lines = (settlement.lines.get(key) for key in keys)
     return max([settlement.through, *(line.due for line in lines if line is not None and line.due is not None)])
 
 
 def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
-    """The net line of a key; None when neither amount nor quantity differs."""
+    """The net line of a key; None if neither amount nor quantity differs."""
     amount = due.money if due else Decimal(0)
     quantity, units = (shown(due.quantity), shown(due.units)) if due else (Decimal(0), Decimal(0))
     if billed is not None:
@@ -230,7 +232,7 @@ def _bill(
 
 
 def _due_date(settlement: Settlement, account: AccountTerms, pending: PendingBill | None) -> date:
-    """A pending bill keeps the due date that it was opened with, unless it is settled for a later date."""
+    """A pending bill keeps its due date from its opening, unless it is settled for a later date."""
     if pending is not None and pending.bill_date == settlement.through:
         return pending.due_date
     return settlement.through + timedelta(days=account.days_before_due)

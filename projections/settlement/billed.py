@@ -1,6 +1,7 @@
-"""What earlier bills charged, by line key, and the pending bills: the fold of one root's bills (rules 8.5, 8.11).
+"""The amounts that earlier bills charged, by line key, and the pending bills: the fold of one root's bill facts (rules
+8.5, 8.11).
 
-Of a pending bill, opened and not issued, the lines are derived whenever they are read; only its memos are held.
+A pending bill is opened but not issued. Its lines are derived on every read; only its memos are stored.
 """
 
 from collections.abc import Container
@@ -30,11 +31,11 @@ from projections.line_types import MEMO_TYPES
 
 
 class LineKey(NamedTuple):
-    """What a bill line is about; at most one line per key stands on a bill.
+    """The identity of a bill line; a bill has at most one line per key.
 
-    `plan_id` of a plan group's own charges is the group's; `item_id` is the pricing, counter pricing or one-off charge,
-    "" for a plan's own charges; `agreement_id` the commitment or balance; `pays` of a draw the type of the charge it
-    pays, else "".
+    `plan_id` is the group's id for a plan group's own charges. `item_id` is the pricing, counter pricing or one-off
+    charge, "" for a plan's own charges. `agreement_id` is the commitment or balance. `pays` is, for a draw, the type of
+    the charge that the draw pays, otherwise "".
     """
 
     account_id: str
@@ -50,17 +51,17 @@ class LineKey(NamedTuple):
 
 
 def content_of(line: BillLine) -> str:
-    """All that a line says; its number and its id, which is made of the number, are its place on the bill."""
+    """The content of a line, without its place on the bill: its number, and the id that is made from the number."""
     return line.model_dump_json(exclude={"id", "number"})
 
 
 def in_words(line: BillLine) -> str:
-    """What a line charges, and for which days."""
+    """The words of a line for what it charges, with its days."""
     return f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"
 
 
 def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
-    """The key of a line of a bill for this account in this currency."""
+    """The key of a line on a bill of this account in this currency."""
     return LineKey(
         account_id=account_id,
         currency=currency,
@@ -77,7 +78,7 @@ def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
 
 @dataclass(frozen=True, slots=True)
 class BilledLine:
-    """What was billed for a key so far, and the last line of it for its wording."""
+    """The amount billed for a key so far, and its last line, whose wording is kept."""
 
     amount: Decimal
     quantity: Decimal
@@ -100,7 +101,7 @@ class PendingBill:
 
 
 def evolve_pending(pending: dict[str, PendingBill], fact: BillFact) -> None:
-    """Apply a fact about a bill to the pending bills by id."""
+    """Apply a fact about a bill to the pending bills, which are held by id."""
     match fact:
         case BillOpened():
             pending[fact.bill_id] = PendingBill(
@@ -122,7 +123,9 @@ def evolve_pending(pending: dict[str, PendingBill], fact: BillFact) -> None:
 
 @dataclass(slots=True)
 class Billed:
-    """The bills of one root. `bills` are those that stand, each with all of its lines, by id, in the order of issue."""
+    """The bills of one root. `bills` are the issued bills that were not voided, each with all of its lines, by id, in
+    the order of issue.
+    """
 
     bills: dict[str, BillIssued] = field(default_factory=dict)
     by_key: dict[LineKey, BilledLine] = field(default_factory=dict)
@@ -130,16 +133,16 @@ class Billed:
     latest: dict[str, date] = field(default_factory=dict)
     #: Bills that are opened and not issued, by id.
     pending: dict[str, PendingBill] = field(default_factory=dict)
-    #: Until when bills charged usage ahead of its billing period's end (rules 8.15); None: none did.
+    #: The day until which bills charged usage before the end of its billing period (rules 8.15); None if no bill did.
     ahead_until: date | None = None
-    #: How many facts there were about each bill: its version on the wire.
+    #: The number of facts about each bill, which is its version on the wire.
     versions: dict[str, int] = field(default_factory=dict)
     _parts: BillParts = field(default_factory=BillParts, repr=False, compare=False)
 
     def evolve(self, fact: Fact) -> None:
         """Apply a fact of the root's bill stream; other facts leave it unchanged.
 
-        Lines that come before their bill are held until it is there. Raises: BrokenBillError.
+        Lines that come before their `BillIssued` are held until it arrives. Raises: BrokenBillError.
         """
         whole = self._parts.whole(fact) if isinstance(fact, BillFact) else None
         if whole is not None:
@@ -158,11 +161,11 @@ class Billed:
                 pass
 
     def pending_of(self, account_id: str) -> dict[str, PendingBill]:
-        """The account's pending bills by currency: there is one in each at most."""
+        """The account's pending bills by currency; there is at most one in each."""
         return {bill.currency: bill for bill in self.pending.values() if bill.account_id == account_id}
 
     def through(self, day: date) -> date:
-        """The day by which the family is settled when this one is asked for: that of its latest bill, if it is later
+        """The day by which the family is settled if this day is asked for: the day of its latest bill, if that is later
         (rules 8.3).
 
         Otherwise balances and bills would disagree.
@@ -170,28 +173,28 @@ class Billed:
         return max([day, *self.latest.values()])
 
     def bill_date(self, account_id: str, asked: date) -> date:
-        """The date of the account's next bill, when it is asked for by this one: never before an earlier bill's."""
+        """The date of the account's next bill if this date is asked for: never before the date of an earlier bill."""
         opened = (bill.bill_date for bill in self.pending_of(account_id).values())
         return max([asked, self.latest.get(account_id, asked), *opened])
 
     def dated_by(self, day: date) -> "Billed":
-        """The bills that stand and are dated by the day, without pending ones."""
+        """The valid bills that are dated by the day, without pending ones."""
         dated = Billed(bills={id: bill for id, bill in self.bills.items() if bill.bill_date <= day})
         for bill in dated.bills.values():
             dated._add(bill)
         return dated
 
     def is_ahead(self, through: date) -> bool:
-        """Whether a bill that stands has charged usage of a billing period that is not over by this day."""
+        """Whether a valid bill has charged usage of a billing period that is not over by this day."""
         return self.ahead_until is not None and self.ahead_until > through
 
     def latest_bill(self, account_id: str, currency: str) -> str:
-        """The account's last bill in the currency, of those that stand, by its id; "" without one."""
+        """The id of the account's last valid bill in the currency; "" without such a bill."""
         bills = (bill for bill in reversed(self.bills.values()) if bill.account_id == account_id)
         return next((bill.bill_id for bill in bills if bill.currency == currency), "")
 
     def charged_beside(self, accounts: Container[str]) -> Decimal:
-        """What the bills charge to other accounts than these."""
+        """The amounts that the bills charge to accounts other than these."""
         with localcontext(EXACT):
             return sum((line.amount for key, line in self.by_key.items() if key.account_id not in accounts), Decimal(0))
 
@@ -201,7 +204,7 @@ class Billed:
             self.ahead_until = bill.accrued_until
         with localcontext(EXACT):
             for line in bill.lines:
-                if line.type in MEMO_TYPES:  # put on by hand, once: nothing is ever due for it again
+                if line.type in MEMO_TYPES:  # a memo is put on once, by hand: it is never due again
                     continue
                 key = key_of(bill.account_id, bill.currency, line)
                 before = self.by_key.get(key)
@@ -213,7 +216,7 @@ class Billed:
                 )
 
     def _void(self, bill_id: str) -> None:
-        """Fold the bills that are left again: voiding is rare, and a key may get back the wording of an older line."""
+        """Fold the remaining bills again. Voiding is rare, and a key may get back the wording of an older line."""
         self.bills.pop(bill_id, None)
         self.by_key.clear()
         self.latest.clear()

@@ -1,4 +1,4 @@
-"""Whose billing periods a commitment follows (rules 2.4, 6.2, 6.8)."""
+"""The choice of the billing periods that a commitment follows (rules 2.4, 6.2, 6.8)."""
 
 from collections.abc import Iterable
 
@@ -15,9 +15,10 @@ from projections.resources import Resources
 def billing_grid(
     resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment
 ) -> BillingGrid | None:
-    """The billing periods of billingPlanId's plan, else of the account's one account plan, else months from startDate.
+    """The billing periods of billingPlanId's plan, else of the account's only account plan, else months from startDate.
 
-    None without a billingPlanId when there are several account plans: then nothing says whose.
+    None if there is no billingPlanId and the account has several account plans, because nothing then chooses between
+    them.
     """
     attached = attached_plans(resources, index, account, body)
     if body.billing_plan_id is None and len(attached) > 1:
@@ -30,14 +31,16 @@ def billing_grid(
     epochs = (body.bill_epoch, account_plan.bill_epoch if account_plan else None, account.body.bill_epoch)
     periods = plan_grid(resources, template.body, *epochs)
     terms = template.body
-    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_frequency_interval or 1, epoch=periods.epoch)
+    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_interval, epoch=periods.epoch)
 
 
 def attached_plans(
     resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment
 ) -> list[Entity[AccountPlan]]:
-    """The account plans that give a commitment its billing periods, first start first: the account's own that share
-    days with its term, of billingPlanId if it has one; without such, those of its parent, with which it is pooled."""
+    """The account plans that give a commitment its billing periods, first start first: the account's own plans that
+    share days with the commitment's term, limited to billingPlanId if the commitment has one. If the account has none,
+    those of its parent, with which it is pooled.
+    """
     for owner in dict.fromkeys((account.id, account.root_id)):
         plans = index.owned(resources, "account_plans", "account_id", owner)
         attached = [

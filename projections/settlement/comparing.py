@@ -1,4 +1,4 @@
-"""Bills side by side: what a run would issue as things are and as they might be, key by key (what if?)."""
+"""What-if: bills side by side, key by key, as a run would issue them now and under supposed changes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ _NOTHING = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class ComparedLine:
-    """A line that stands on either side, or on both; a side that has none has the amount 0."""
+    """A line that stands on one side or on both; the amount of a missing side is 0."""
 
     today: DraftLine | None
     supposed: DraftLine | None
 
     @property
     def line(self) -> DraftLine:
-        """How it reads: as supposed, if it is there."""
+        """The line in its supposed wording, or today's if the line is missing there."""
         line = self.supposed or self.today
         assert line is not None, "it stands on a side"
         return line
 
     @property
     def amounts(self) -> tuple[Decimal, Decimal, Decimal]:
-        """Today's, the supposed one, and by how much that is more."""
+        """Today's amount, the supposed amount, and the second less the first."""
         today, supposed = (side.amount if side else _NOTHING for side in (self.today, self.supposed))
         with localcontext(EXACT):
             return today, supposed, supposed - today
@@ -35,7 +35,7 @@ class ComparedLine:
 
 @dataclass(frozen=True, slots=True)
 class ComparedBill:
-    """An account's bills in one currency: totals as `amounts` of a line, and its lines, those of one side too."""
+    """An account's bills in one currency: totals in the form of `ComparedLine.amounts`, and the lines of both sides."""
 
     currency: str
     amounts: tuple[Decimal, Decimal, Decimal]
@@ -43,7 +43,9 @@ class ComparedBill:
 
 
 def compare_bills(today: Sequence[DraftBill], supposed: Sequence[DraftBill]) -> list[ComparedBill]:
-    """Drafts of one account, by currency. Lines stand in the order of the supposed bill, behind them what is gone."""
+    """Compare the drafts of one account, by currency. Lines stand in the order of the supposed bill, followed by the
+    lines that are missing on it.
+    """
     return [
         _compared(currency, today, supposed) for currency in sorted({draft.currency for draft in (*today, *supposed)})
     ]

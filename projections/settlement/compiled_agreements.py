@@ -9,6 +9,8 @@ from typing import get_args
 
 from events.facts.bills import ChargeType
 from events.facts.commitments import BillingGrid
+from events.resources.accounts import BREAKDOWN
+from events.resources.balances import Balance
 from events.resources.catalog import Frequency
 from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
@@ -27,15 +29,16 @@ from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
 from projections.settlement.payments import paid_in
 
-#: What is drawn on, or counted, where `lineItemTypes` names nothing.
+#: The types of charges that are drawn or counted if `lineItemTypes` is empty.
 OF_COMMITMENTS: frozenset[ChargeType] = frozenset(get_args(DrawableType))
 OF_BALANCES: frozenset[ChargeType] = OF_COMMITMENTS | {row.type for row in CHARGES.values() if row.of_balances}
+#: The products of an agreement that is for every product.
 _EVERY_PRODUCT: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepayment:
-    """A PREPAYMENT commitment: what may be drawn of it, and the fees that collect it."""
+    """A PREPAYMENT commitment: the fund that slices draw, and the fees that pay for it."""
 
     fund: Fund
     fees: tuple[Fee, ...]
@@ -45,7 +48,7 @@ class Prepayment:
     interval: int
 
     def fees_due(self, through: date) -> Iterator[Fee]:
-        """The fees that are billed by the day; one of 0 is on no line."""
+        """The fees billed by the day, without fees of 0, which are on no line."""
         return (fee for fee in self.fees if fee.due <= through and fee.amount)
 
 
@@ -74,9 +77,33 @@ def compile_balances(
     )
 
 
-def _products(given: Sequence[str] | None) -> frozenset[str]:
-    """The products that `productIds` names; empty for every product. Those many share one empty set."""
-    return frozenset(given) if given else _EVERY_PRODUCT
+def _named(given: Sequence[str] | None, every: frozenset[str]) -> frozenset[str]:
+    """The members of `productIds` or `lineItemTypes`; if empty, `every`, which many agreements share."""
+    return frozenset(given) if given else every
+
+
+def _cap(body: Commitment | Balance, rounding: Rounding) -> int | None:
+    """The most that rolls over, in minor units; None: no limit."""
+    return None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount))
+
+
+def _surcharge(body: Commitment | Balance) -> Decimal:
+    """The surcharge, in percent of overage under its terms."""
+    return body.overage_surcharge_percent or Decimal(0)
+
+
+def _order(entity: CommitmentEntity | BalanceEntity, start: date, end: date, priority: int | None) -> Precedence:
+    """Its sort key among agreements of its kind (rules 4.4)."""
+    return Precedence(
+        without_priority=priority is None,
+        priority=priority or 0,
+        end=end,
+        start=start,
+        without_contract=entity.body.contract_id is None,
+        for_all_products=not entity.body.product_ids,
+        created=entity.position,
+        id=entity.id,
+    )
 
 
 def _prepayment(
@@ -106,19 +133,17 @@ def _prepayment(
 def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -> Fund:
     body = entity.body
     cancelled = entity.cancellation.date if entity.cancellation else None
-    products = _products(body.product_ids)
-    no_priority = body.priority is None
     return Fund(
         id=entity.id,
-        code=body.code or entity.id,
+        code=entity.called,
         kind="PREPAYMENT",
         account=account,
         currency=body.currency,
         rounding=rounding,
         contract_id=body.contract_id,
-        products=products,
-        types=frozenset(body.line_item_types) if body.line_item_types else OF_COMMITMENTS,
-        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        products=_named(body.product_ids, _EVERY_PRODUCT),
+        types=_named(body.line_item_types, OF_COMMITMENTS),
+        mode=body.mode,
         start=body.start_date,
         end=body.end_date if cancelled is None else cancelled,
         agreed_end=body.end_date,
@@ -129,23 +154,14 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         ),
         rollover_end=body.rollover_end_date,
         rollover_percent=Fraction(100 if body.rollover_percent is None else body.rollover_percent),
-        rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
+        rollover_cap=_cap(body, rounding),
         rollover_last=body.rollover_order == "LAST",
-        surcharge=body.overage_surcharge_percent or Decimal(0),
+        surcharge=_surcharge(body),
         separate=bool(body.separate_overage_usage) and not body.overage_surcharge_percent,
         usage_description=body.commitment_usage_description or "Commitment Consumed",
         overage_description=body.overage_description or "",
         accounting_product_id=body.drawdowns_accounting_product_id or body.accounting_product_id,
-        order=Precedence(
-            without_priority=no_priority,
-            priority=body.priority or 0,
-            end=body.end_date,
-            start=body.start_date,
-            without_contract=body.contract_id is None,
-            for_all_products=not products,
-            created=entity.position,
-            id=entity.id,
-        ),
+        order=_order(entity, body.start_date, body.end_date, body.priority),
     )
 
 
@@ -153,19 +169,18 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
     start, end = named_day(body.start_date, account.zone), named_day(body.end_date, account.zone)
-    products = _products(body.product_ids)
     rolls_until = body.rollover_end_date
     return Fund(
         id=entity.id,
-        code=body.code,
+        code=entity.called,
         kind="BALANCE",
         account=account,
         currency=body.currency,
         rounding=rounding,
         contract_id=body.contract_id,
-        products=products,
-        types=frozenset(body.line_item_types) if body.line_item_types else OF_BALANCES,
-        mode="PARENT_BREAKDOWN",
+        products=_named(body.product_ids, _EVERY_PRODUCT),
+        types=_named(body.line_item_types, OF_BALANCES),
+        mode=BREAKDOWN,
         start=start,
         end=end,
         agreed_end=end,
@@ -178,23 +193,14 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         ),
         rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),
         rollover_percent=Fraction(100),
-        rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
+        rollover_cap=_cap(body, rounding),
         rollover_last=False,
-        surcharge=body.overage_surcharge_percent or Decimal(0),
+        surcharge=_surcharge(body),
         separate=False,
         usage_description=body.balance_draw_down_description or "Balance Consumed",
         overage_description=body.overage_description or "",
         accounting_product_id=body.consumptions_accounting_product_id,
-        order=Precedence(
-            without_priority=True,
-            priority=0,
-            end=end,
-            start=start,
-            without_contract=body.contract_id is None,
-            for_all_products=not products,
-            created=entity.position,
-            id=entity.id,
-        ),
+        order=_order(entity, start, end, None),
     )
 
 
@@ -207,14 +213,14 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
     )
     return Minimum(
         id=entity.id,
-        code=body.code or entity.id,
+        code=entity.called,
         account=account,
         currency=body.currency,
         rounding=rounding,
         contract_id=body.contract_id,
-        products=_products(body.product_ids),
-        types=frozenset(body.line_item_types) if body.line_item_types else OF_COMMITMENTS,
-        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        products=_named(body.product_ids, _EVERY_PRODUCT),
+        types=_named(body.line_item_types, OF_COMMITMENTS),
+        mode=body.mode,
         start=body.start_date,
         end=body.end_date,
         cancelled=entity.cancellation.date if entity.cancellation else None,
@@ -230,7 +236,7 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
 
 
 def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment) -> BillingGrid:
-    """For a MINIMUM whose facts fix no grid; of several account plans the first counts."""
+    """The billing periods for a MINIMUM whose facts fix no grid; of several account plans the first one counts."""
     attached = attached_plans(resources, index, account, body)
     first = plans_of(resources, index, attached[0].body)[:1] if attached else []
     body = body.model_copy(update={"billing_plan_id": first[0]}) if first else body

@@ -1,8 +1,8 @@
-"""Conservation (rules 8.13, 10.3) over one settlement: what came in is accounted for, to the minor unit.
+"""Conservation (rules 8.13, 10.3) over one settlement: all money that came in is accounted for, to the minor unit.
 
-Per prepayment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and what is spent is
-what slices drew and what CONSUMED lines charge. Per period of a minimum: amount = min(counted, amount) + shortfall. Per
-account and period: charges = drawn + payable, where payable is what the charges' lines say once draws are taken off;
+Per prepayment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and the spent amount
+equals the draws of slices and the sum of CONSUMED lines. Per period of a minimum: amount = min(counted, amount) +
+shortfall. Per account and period: charges = drawn + payable, where payable is the sum of the charges' lines less draws;
 overage's own price (surcharges, overage bands) comes on top.
 """
 
@@ -26,7 +26,7 @@ Gathered = list[tuple[LineKey, DueLine]]
 
 
 class Residue(NamedTuple):
-    """A law that does not hold, of whom, and by how much."""
+    """A broken law: the account or agreement, and the difference."""
 
     law: str
     agreement_id: str | None
@@ -42,16 +42,16 @@ class _Flow:
     rounding: Rounding
     charges: int = 0
     drawn: int = 0
-    #: Of slices: what nothing drew, what credits took, what is negative.
+    #: Sums over slices: undrawn amounts, amounts taken by credits, negative amounts.
     open: int = 0
     credited: int = 0
-    #: Of lines: what the charges, credits and draws say, without what overage adds.
+    #: Sums over lines: charges, credits and draws, without the extra price of overage.
     lines: int = 0
     credits: int = 0
 
 
 def residues(settlement: Settlement) -> Iterator[Residue]:
-    """Every law that does not hold; nothing when all do."""
+    """Every broken law; empty if all laws hold."""
     lines = gathered_lines(settlement)
     yield from _agreements(settlement, lines)
     yield from _periods(settlement, lines)
@@ -70,7 +70,7 @@ def _agreements(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
 
 
 def agreement_residues(state: AgreementState, drawn: Decimal, charged: Decimal) -> Iterator[Residue]:
-    """Laws of one commitment or balance, given what slices drew of it and what CONSUMED lines charge to it."""
+    """The laws of one commitment or balance, given the draws of slices and the sum of its CONSUMED lines."""
     by_law = _minimum_laws(state) if state.kind == "MINIMUM" else _fund_laws(state)
     by_law |= {
         "spent = draws of slices": state.drawn - drawn,
@@ -135,7 +135,7 @@ def _add_outcome(flow: _Flow, outcome: Outcome) -> None:
 
 
 def _banded(settlement: Settlement) -> dict[ChargeKey, int]:
-    """Charges whose overage has bands of its own: what was uncovered of them, which their overage lines re-price."""
+    """Charges whose overage has its own bands: the uncovered amounts, which their overage lines price again."""
     funds, banded = settlement.terms.funds, {}
     for usage in settlement.usage:
         for part in usage.parts if usage.pool.pricing.overage is not None else ():

@@ -1,4 +1,4 @@
-"""Bills and lines before they are issued: what they are, how a line reads, and memos among them."""
+"""Bills and lines before they are issued: their content, their wording, and memos among the lines."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 from events.facts.bills import BillingFrequency, BillLine, LineType
 from projections.calendar import named_day
-from projections.line_types import DRAWS
+from projections.line_types import DRAWS, LINES
 from projections.settlement.billed import LineKey, PendingBill
 from projections.settlement.lines import DueLine
 from projections.settlement.settled import Settlement
@@ -26,7 +26,7 @@ class DraftLine:
     quantity: Decimal
     units: Decimal
     wording: Mapping[str, Any]
-    #: Of a memo; other lines get theirs when the bill is issued.
+    #: The id of a memo's line; other lines get an id when the bill is issued.
     id: str | None = None
 
     @property
@@ -35,8 +35,9 @@ class DraftLine:
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:
-        """The line of an issued bill. Members without a value are left out: so one that older programs do not know
-        stands in the log only where it has a value."""
+        """The line of an issued bill. Members without a value are left out, so a member that older programs do not know
+        enters the log only with a value.
+        """
         words = {name: value for name, value in self.wording.items() if value is not None}
         return BillLine(
             id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **words
@@ -61,14 +62,16 @@ class DraftBill:
     lines: tuple[DraftLine, ...]
     total: Decimal
     settlement: Settlement
-    #: The pending bill that it is the content of.
+    #: The pending bill whose content this is.
     pending: PendingBill | None = None
-    #: Of a bill of all usage that has arrived: when the last of it is due in arrears (rules 8.15).
+    #: On a bill of all usage that has arrived: the day on which the last of it is due in arrears (rules 8.15).
     accrued_until: date | None = None
 
 
 def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
-    """One line per memo, in the order in which they were added; a credit is negative. They have the memos' ids."""
+    """One line per memo, in the order in which the memos were added; a credit's amount is negative. Lines have their
+    memos' ids.
+    """
     lines = []
     for memo_id, memo in pending.memos.items():
         start = named_day(memo.service_period_start_date, zone)
@@ -92,13 +95,13 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
             "product_id": memo.product_id,
             "accounting_product_id": memo.accounting_product_id,
         }
-        amount = -memo.amount if memo.line_item_type == "CREDIT_MEMO" else memo.amount
+        amount = -memo.amount if LINES[memo.line_item_type].taken_off else memo.amount
         lines.append(DraftLine(key, 0, amount, ONE, ONE, wording, memo_id))
     return lines
 
 
 def wording_of(key: LineKey, due: DueLine) -> dict[str, Any]:
-    """How a line reads: its names, descriptions and references, as the period now is."""
+    """The wording of a line: its names, descriptions and references, for the period as it is now."""
     wording: dict[str, Any] = {
         "type": key.type,
         "account_id": key.owner_id,
@@ -151,26 +154,23 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
         wording["description"] = _fund_description(
             key.type, charge.description, fund.usage_description, fund.overage_description
         )
-        wording["unit"] = charge.unit if key.type == "OVERAGE_USAGE" else ""
+        wording["unit"] = charge.unit if LINES[key.type].counted else ""
         if key.type in DRAWS:
             wording |= {"accounting_product_id": fund.accounting_product_id, "charge_type": charge.type}
     return wording
 
 
 def _fund_description(line_type: LineType, charge: str, usage: str, overage: str) -> str:
-    match line_type:
-        case "OVERAGE_SURCHARGE":
-            return overage or f"{charge} Overage Surcharge"
-        case "OVERAGE_USAGE":
-            return overage or f"{charge} Overage"
-        case _:
-            return usage
+    called = LINES[line_type].overage
+    return overage or f"{charge} {called}" if called else usage
 
 
 def frequency_of(
     settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
 ) -> tuple[BillingFrequency, int | None]:
-    """AD_HOC when each line has a date of its own; MIXED when several frequencies are on it, or none (memos alone)."""
+    """The billing frequency of a bill: AD_HOC if each line has a date of its own; MIXED if its lines have several
+    frequencies, or none (memos only).
+    """
     frequencies: set[tuple[BillingFrequency, int]] = set()
     only_scheduled = not memos
     for line in lines:

@@ -1,7 +1,7 @@
-"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2).
+"""Draw-down: slices in order of service take from what prepayments and balances have left (rules 4.2, 4.6, 5.2).
 
-What was spent before the first slice of each day is kept, so a later settlement goes on from the first slice that
-differs: nothing that comes later in this order can change what came earlier.
+The spent amounts before the first slice of each day are kept. So a later settlement resumes from the first slice that
+differs, because later slices can never change earlier ones.
 """
 
 from bisect import bisect_left
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from projections.line_types import METERED
 from projections.settlement.agreements import Drawer, Fund, Window
 from projections.settlement.family import FamilyTerms
 from projections.settlement.pieces import Piece
 
 
 class Taken(NamedTuple):
-    """What one fund (by number) gave to a slice, and its place in the order used."""
+    """The amount that one fund (by number) gave to a slice, and the fund's place in the order used."""
 
     fund: int
     amount: int
@@ -25,7 +26,7 @@ class Taken(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A settled slice. `overage` is the fund whose overage terms hold for what is uncovered; None: no such terms."""
+    """A settled slice. `overage` is the fund whose overage terms apply to the uncovered amount; None: no such terms."""
 
     piece: Piece
     taken: tuple[Taken, ...]
@@ -34,23 +35,23 @@ class Outcome(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """What was drawn of each fund: in its term, and of what rolled over."""
+    """The drawn amount of each fund: in its term, and after its rollover."""
 
     in_term: list[int]
     rolled: list[int]
 
     def copied(self) -> "Spent":
-        """A copy that stays as it is while this one is changed."""
+        """A copy, which stays unchanged while this object is changed."""
         return Spent(self.in_term.copy(), self.rolled.copy())
 
     def add(self, taken: Taken) -> None:
-        """So much more was drawn."""
+        """Add a drawn amount."""
         (self.rolled if taken.rolled else self.in_term)[taken.fund] += taken.amount
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A finished draw-down. `checkpoints`: (number of pieces before those of a day, what was spent by then)."""
+    """A finished draw-down. `checkpoints`: (number of pieces before those of a day, amounts spent by then)."""
 
     pieces: list[Piece]
     outcomes: list[Outcome]
@@ -61,7 +62,7 @@ class Drawn:
 def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None, same: int | None = None) -> Drawn:
     """Settle the pieces in order; `kept` is an earlier draw-down under the same terms.
 
-    `same`: how many of the first pieces are those of `kept`, if the caller knows; otherwise they are compared.
+    `same`: how many of the first pieces equal those of `kept`, if the caller knows; otherwise they are compared.
     """
     if kept is None:
         kept, same = _nothing_drawn(terms), 0
@@ -81,7 +82,7 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
 
 
 def draw_again(terms: FamilyTerms, kept: Drawn, removed: Iterable[Piece], added: Iterable[Piece]) -> Drawn:
-    """Settle what was `kept` again, from the first piece that is removed from it or added to it."""
+    """Settle the draw-down `kept` again, from the first piece that was removed or added."""
     pieces = kept.pieces.copy()
     first = len(pieces)
     for piece in removed:
@@ -100,7 +101,7 @@ def _nothing_drawn(terms: FamilyTerms) -> Drawn:
 
 
 def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
-    """How many pieces both begin with."""
+    """The number of equal pieces at the beginning of both."""
     count = 0
     for before, other in zip(old, new, strict=False):
         if before != other:
@@ -110,7 +111,7 @@ def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
 
 
 def _resume(kept: Drawn, same: int) -> tuple[Spent, list[tuple[int, Spent]]]:
-    """What the first pieces, so many, spent, and the checkpoints before them."""
+    """The amounts spent by the first `count` pieces, and the checkpoints before them."""
     checkpoints = kept.checkpoints[: bisect_left(kept.checkpoints, same, key=_pieces_before)]
     if same == len(kept.pieces):
         return kept.spent.copied(), checkpoints
@@ -151,7 +152,7 @@ class _Run:
                 owed -= amount
             elif self._is_empty(window):
                 queue.close(window)
-        overage = queue.overage_terms(piece.start) if owed and piece.drawer.type == "USAGE" else None
+        overage = queue.overage_terms(piece.start) if owed and piece.drawer.type in METERED else None
         return Outcome(piece, tuple(taken), owed, overage)
 
     def _left(self, window: Window, day: date) -> int:
@@ -168,10 +169,12 @@ class _Run:
 
 
 class _Queue:
-    """The windows of one draw order that are open on a day; days only go forward, so each opens and closes once."""
+    """The windows of one draw order that are open on a day. Days only go forward, so each window opens and closes
+    once.
+    """
 
     def __init__(self, windows: Sequence[Window], funds: Sequence[Fund]) -> None:
-        #: By the day on which they open; the first `_opened` of them have.
+        #: Windows by the day on which they open; the first `_opened` of them are open or were closed.
         self._windows = windows
         self._opened = 0
         self._open: list[Window] = []
@@ -179,7 +182,7 @@ class _Queue:
         self._funds = funds
 
     def open_on(self, day: date) -> list[Window]:
-        """The open windows in draw order, as a copy that stays while windows are closed."""
+        """The open windows in draw order, as a copy that stays unchanged while windows are closed."""
         self._open = [window for window in self._open if window.end > day]
         first = self._opened
         while self._opened < len(self._windows) and self._windows[self._opened].start <= day:
@@ -194,11 +197,13 @@ class _Queue:
         return self._open
 
     def close(self, window: Window) -> None:
-        """Take an exhausted window out."""
+        """Remove an exhausted window."""
         self._open = self._open.copy()
         self._open.remove(window)
 
     def overage_terms(self, day: date) -> int | None:
-        """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5.1, 5.2)."""
+        """The fund whose overage terms apply: the last fund in draw order that has such terms, in its term (rules 5.1,
+        5.2).
+        """
         self._with_terms = [window for window in self._with_terms if window.end > day]
         return self._with_terms[-1].fund if self._with_terms else None

@@ -1,5 +1,6 @@
-"""A family: one root account with its children, the terms that hold for it (rules 1.1, 4.1, 4.5, 7.5), and how it is
-put together: of what the catalog says and its own resources, what it used, and what was billed.
+"""A family: one root account with its children, and the terms that apply to it (rules 1.1, 4.1, 4.5, 7.5).
+
+A family is assembled from the catalog, its own resources, its usage totals and its bills.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,10 +27,10 @@ from projections.settlement.minimums import Minimum
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FamilyTerms:
-    """All terms of a family. It holds until a fact about a resource of the family or the catalog arrives.
+    """All terms of a family, valid until a fact about a resource of the family or the catalog arrives.
 
-    `accounts` are by id; `plans` oldest first; `one_offs` the charges that no plan makes, `scheduled` those that come
-    again; `funds` the prepayments and balances that may be drawn; `cuts` the days on which slices start (rules 4.1).
+    `accounts` are by id; `plans` oldest first; `one_offs` the charges that come from no plan, `scheduled` the recurring
+    ones; `funds` the prepayments and balances that may be drawn; `cuts` the days on which slices start (rules 4.1).
     """
 
     root_id: str
@@ -42,21 +43,21 @@ class FamilyTerms:
     funds: tuple[Fund, ...]
     minimums: tuple[Minimum, ...]
     cuts: Cuts
-    #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders,
-    #: and which totals are of charges only.
+    #: Caches of values that depend on the terms alone: standing charges and counters by (plan, period number), draw
+    #: orders, and the totals that affect charges only.
     fixed: dict[tuple[PlanTerms, int], tuple[Charge, ...]] = field(default_factory=dict)
     orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
     plain: dict[TotalsKey, bool] = field(default_factory=dict)
 
     def fixed_charges(self, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
-        """Standing charge and counters of a billing period: they depend on the terms alone."""
+        """Standing charge and counters of a billing period, which depend on the terms alone."""
         charges = self.fixed.get((plan, number))
         if charges is None:
             charges = self.fixed[plan, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
         return charges
 
     def one_offs_due(self, through: date) -> list[Charge]:
-        """Charges that no plan makes, due by the day."""
+        """The charges that come from no plan and are due by the day."""
         due = [charge for charge in self.one_offs if charge.due <= through]
         for fees in self.scheduled:
             due += fees.due(through)
@@ -64,7 +65,8 @@ class FamilyTerms:
 
     def only_charges(self, key: TotalsKey) -> bool:
         """Whether usage of this total changes the charges of its billing period and nothing else: it is no credit, its
-        tiers do not span the plan, and no minimum spend counts it."""
+        tiers do not span the plan, and no minimum spend counts it.
+        """
         is_plain = self.plain.get(key)
         if is_plain is None:
             is_plain = self.plain[key] = all(self._is_plain(reader) for reader in self.readers.get(key, ()))
@@ -76,7 +78,7 @@ class FamilyTerms:
         return not series.is_credit and not counts and not any(span.pricing.span for span in series.spans)
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
-        """The windows of the draw order of charges like this one, by the days on which they open."""
+        """The windows in the draw order of charges like this one, by the days on which they open."""
         order = self.orders.get(drawer)
         if order is None:
             windows = draw_order(self.funds, self.accounts[drawer.account_id], drawer)
@@ -90,7 +92,7 @@ def _opens(window: Window) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What a settlement rests on: terms, quantities by day, and what earlier bills charged."""
+    """The input of a settlement: terms, quantities by day, and the amounts that earlier bills charged."""
 
     terms: FamilyTerms
     totals: Totals
@@ -105,8 +107,8 @@ class Family:
 def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None = None) -> FamilyTerms:
     """Compile the terms of a root account and its children.
 
-    Give an index that was built once to compile many families of one organization. Of a root that was deleted there
-    are none: nothing is due any more.
+    To compile many families of one organization, pass one index for all of them. The terms of a deleted root are None:
+    nothing is due any more.
     """
     index = index or index_families(resources)
     accounts = {account.id: account for account in _accounts(resources, index, root_id)}
@@ -165,7 +167,9 @@ def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in
 
 
 def _members(accounts: Mapping[str, AccountTerms], account: AccountTerms) -> tuple[AccountTerms, ...]:
-    """Whose usage the account's plans rate: its own, and a root's children as far as they are pooled; by code."""
+    """The accounts whose usage the account's plans rate, by code: the account itself, and the children of a root while
+    they are pooled.
+    """
     members = (account,) if account.is_child else tuple(accounts.values())
     return tuple(sorted(members, key=lambda member: (member.code, member.id)))
 
@@ -181,7 +185,7 @@ def _readers(plans: Sequence[PlanTerms]) -> Readers:
 
 
 class _BothIndexes(FamilyIndex):
-    """The index of the family's own resources, then the catalog's: no kind of resource stands in both."""
+    """The index of the family's own resources joined with the catalog's; no kind of resource is in both."""
 
     def __init__(self, own: FamilyIndex, catalog: FamilyIndex) -> None:
         super().__init__(prices=catalog.prices, compiled=catalog.compiled)
@@ -192,9 +196,9 @@ class _BothIndexes(FamilyIndex):
 
 
 def terms_of(resources: Resources, root_id: str, own: Resources, catalog_index: FamilyIndex) -> FamilyTerms:
-    """Compile the terms of a family without looking at the rest of its organization.
+    """Compile the terms of a family without reading the rest of its organization.
 
-    `resources` are the catalog's and the family's `together`, `own` the family's alone.
+    `resources` are those of catalog and family `together`, `own` only those of the family.
     """
     return compile_terms(resources, root_id, _BothIndexes(index_families(own), catalog_index))
 
@@ -202,13 +206,13 @@ def terms_of(resources: Resources, root_id: str, own: Resources, catalog_index: 
 def assemble(
     resources: Resources, root_id: str, own: Resources, catalog_index: FamilyIndex, totals: Totals, billed: Billed
 ) -> Family:
-    """The family under the terms of its catalog and its own resources, with these quantities and bills."""
+    """The family with these quantities and bills, under terms compiled from its catalog and its own resources."""
     return family_under(terms_of(resources, root_id, own, catalog_index), totals, billed)
 
 
 def family_under(terms: FamilyTerms, totals: Totals, billed: Billed) -> Family:
-    """The family under compiled terms, with these quantities, of its accounts and of no others, and bills.
+    """The family with these quantities and bills, under compiled terms; quantities of foreign accounts are dropped.
 
-    Whoever settles a family again and again keeps its terms; who settles it once has `assemble` compile them.
+    Callers that settle a family many times keep its terms; callers that settle it once use `assemble`.
     """
     return Family(terms, totals, billed)

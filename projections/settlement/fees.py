@@ -12,15 +12,15 @@ from events.resources.commitments import Commitment
 from projections.calendar import ONE_DAY, Grid, Period, named_day
 from projections.money import Rounding
 
-#: So many terms are remembered with their slots, and so many amounts with their fees: commitments are sold by offers,
-#: so most accounts have the same ones.
+#: Cache sizes: terms with their slots, and amounts with their fees. Commitments are sold by standard offers, so most
+#: accounts have equal ones.
 REMEMBERED = 512
 
 
 class Basis(NamedTuple):
-    """Where a fee comes from: its weight among the weights that share `amount` (minor units), and when it was due.
+    """The origin of a fee: its weight among the weights that share `amount` (minor units), and its original due date.
 
-    `due` differs from the fee's once a cancel has made it due earlier. `rule`: the automatic rule whose top-up it is.
+    `due` differs from the fee's if a cancel made the fee due earlier. `rule`: the automatic rule that made the top-up.
     """
 
     source: Literal["INSTALMENT", "FIRST_BILL", "SCHEDULE", "TOP_UP"]
@@ -34,7 +34,7 @@ class Basis(NamedTuple):
 class Fee(NamedTuple):
     """A fee for the service period `[start, end)`, billed on `due`; `amount` in minor units.
 
-    A part that was rounded down to 0 is a fee too: it tells the period of what an amendment gives back.
+    A part that was rounded down to 0 is a fee as well: it names the period of a refund after an amendment.
     """
 
     start: date
@@ -46,7 +46,7 @@ class Fee(NamedTuple):
 
 
 class _Term(NamedTuple):
-    """All that the slots of a commitment follow from: its days, and which of the billing periods in them bear fees."""
+    """The values that decide a commitment's slots: its days, and which billing periods in them bear fees."""
 
     start: date
     end: date
@@ -57,7 +57,7 @@ class _Term(NamedTuple):
 
 
 class _Slot(NamedTuple):
-    """A billing period that bears a fee, with its weight: days over the full period's days."""
+    """A billing period that bears a fee, with its weight: its days divided by the days of the full period."""
 
     period: Period
     due: date
@@ -74,7 +74,9 @@ def fees(
     top_ups: Sequence[CommitmentToppedUp],
     cancellation: CommitmentCancelled | None,
 ) -> tuple[Fee, ...]:
-    """All fees of the commitment, by due date. `billing`: the billing plan's periods; None without such a plan."""
+    """All fees of the commitment, by due date. `billing`: the periods of the billing plan; None without a billing
+    plan.
+    """
     slots: Sequence[_Slot] = ()
     all_fees: Sequence[Fee]
     if body.fee_dates:
@@ -108,7 +110,9 @@ def _in_order(unordered: Iterable[Fee]) -> tuple[Fee, ...]:
 
 @lru_cache(REMEMBERED)
 def _slots(term: _Term) -> tuple[_Slot, ...]:
-    """Billing periods number billingOffset, + billingInterval, ..., counted from 0 for the one that holds startDate."""
+    """The billing periods number billingOffset, + billingInterval, ..., counted from 0 for the period that holds
+    startDate.
+    """
     billing = term.billing
     first, last = billing.number(term.start), billing.number(term.end - ONE_DAY)
     slots = []
@@ -123,8 +127,9 @@ def _slots(term: _Term) -> tuple[_Slot, ...]:
 
 @lru_cache(REMEMBERED)
 def _instalments(outstanding: int, first: int, term: _Term) -> tuple[Fee, ...]:
-    """What is outstanding, over the slots; amountFirstBill, `first`, replaces the first fee unless it is the only one.
-    Minor units."""
+    """The outstanding amount, divided over the slots; amountFirstBill, `first`, replaces the first fee unless that is
+    the only fee. Minor units.
+    """
     slots = _slots(term)
     if not first or len(slots) == 1:
         return _in_order(_spread(outstanding, slots, "INSTALMENT"))
@@ -134,12 +139,12 @@ def _instalments(outstanding: int, first: int, term: _Term) -> tuple[Fee, ...]:
 
 
 def _whole(source: Literal["FIRST_BILL", "SCHEDULE", "TOP_UP"], amount: int, due: date) -> Basis:
-    """The basis of a fee that is not divided."""
+    """The basis of a fee for an undivided amount."""
     return Basis(source, amount, Fraction(1), Fraction(1), due)
 
 
 def _spread(amount: int, slots: Sequence[_Slot], source: Literal["INSTALMENT", "TOP_UP"]) -> list[Fee]:
-    """The amount by weight: each part but the last rounded down, the last is what is left."""
+    """The amount divided by weight: each part is rounded down, and the last part takes the remainder."""
     weights = Counter(slot.weight for slot in slots)
     whole = sum((weight * count for weight, count in weights.items()), Fraction(0))
     part_of = {weight: int(amount * weight / whole) for weight in weights}
@@ -152,7 +157,9 @@ def _spread(amount: int, slots: Sequence[_Slot], source: Literal["INSTALMENT", "
 
 
 def _top_up_fees(body: Commitment, rounding: Rounding, slots: Sequence[_Slot], top_up: CommitmentToppedUp) -> list[Fee]:
-    """On the fees whose period ends after its date and that are not due before it; without any, one fee on its date."""
+    """The fees of a top-up: added to the fees whose period ends after its date and that are not yet due then; if there
+    are none, one fee on its date.
+    """
     amount = rounding.minor(top_up.amount)
     bearing = [slot for slot in slots if slot.period.end > top_up.date and slot.due >= top_up.date]
     if bearing:
@@ -163,7 +170,9 @@ def _top_up_fees(body: Commitment, rounding: Rounding, slots: Sequence[_Slot], t
 
 
 def _cancelled(all_fees: Sequence[Fee], cancellation: CommitmentCancelled | None) -> list[Fee]:
-    """What a cancel leaves of the fees that are due after its date: all at once (ACCELERATE), as is (KEEP) or none."""
+    """The fees that remain after a cancel; those due after its date are due at once (ACCELERATE), unchanged (KEEP) or
+    dropped.
+    """
     if cancellation is None or cancellation.policy == "KEEP":
         return list(all_fees)
     day = cancellation.date

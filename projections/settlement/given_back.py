@@ -1,10 +1,11 @@
-"""How a line reads that gives back what was billed: its key owes nothing any more."""
+"""The wording of a line that refunds what was billed, because its key owes nothing any more."""
 
 from datetime import date
 from typing import Any
 
 from events.facts.bills import BillLine
 from projections.calendar import Period
+from projections.line_types import DRAWN_AS, RIDING
 from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
 from projections.rating.timelines import held_days
@@ -20,9 +21,9 @@ def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict
 
 
 def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | None:
-    """The end of the key's period under the terms as they are; None where no such period starts on its day any more.
+    """The end of the key's period under current terms; None if no such period starts on the key's day any more.
 
-    A price that comes later may shorten the one that was billed, an amended endDate the last period of a fee.
+    A pricing that was added later may shorten the billed period, and an amended endDate the last period of a fee.
     """
     one_off = next((charge for charge in terms.one_offs if charge.charge_id == key.item_id), None)
     if one_off is not None:
@@ -41,30 +42,32 @@ def _charge_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | None
     """The end of the charges that start on the key's day and may be on the line."""
     plans = [plan for plan in terms.plans if plan.of_id == key.plan_id and _may_stand(terms, plan, key, last)]
     ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
-    # A line that sums up several accounts shows the period that ends last, as long as one of theirs still ends there.
+    # A line over several accounts shows the period that ends last, if a period of one of the accounts still ends there.
     return last.period_end if last.period_end in ends else max(ends, default=None)
 
 
 def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
-    """Whether charges of this account plan may be on the line: of the one that the line names; on a line in the
-    parent's name also of the parent's other plans, and of those that are summed up there (rules 7.2, 7.3). A child's
-    commitment or balance pays for that child alone. The commitment of a draw may have been deleted since."""
+    """Whether charges of this account plan may be on the line.
+
+    The line may name the plan. A line in the parent's name may have all its plans, and plans of children summed up
+    there (rules 7.2, 7.3). A child's commitment or balance pays for that child only; it may have been deleted since.
+    """
     named = plan.id == last.account_plan_id
     fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
     of_one_account = key.owner_id != terms.root_id or (fund is not None and fund.account.id != terms.root_id)
     if named or of_one_account:
         return named
     summary = plan.mode == "PARENT_SUMMARY"
-    if key.type == "COMMITMENT_CONSUMED":
+    if key.type == DRAWN_AS["PREPAYMENT"]:
         summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
     return summary or plan.account.id == terms.root_id
 
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
-    """The days that a charge of the plan, or of one of its prices, has in the billing period of the key's day."""
+    """The days of a charge of the plan, or of one of its pricings, in the billing period that holds the key's day."""
     number = plan.grid.number(key.start)
     period = plan.period(number)
-    if "STANDING_CHARGE" in (key.type, key.pays):
+    if key.type in RIDING or key.pays in RIDING:
         return [standing_period(plan, number)[0]] if rides(plan, number) else []
     if not key.item_id:
         return [period]

@@ -1,18 +1,18 @@
-"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines.
+"""The due amounts by line key: charges, draws, overage, fees and true-ups as bill lines.
 
 Rules 4.6, 5, 7.2 to 7.4, 7.8 and 8.5.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import assert_never
+from typing import Self, assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
-from projections.line_types import DRAWS
+from projections.line_types import DRAWN_AS, DRAWS
 from projections.money import Rounding, divide
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms, PlanTerms
@@ -26,13 +26,14 @@ from projections.settlement.minimums import Minimum, MinimumPeriod
 from projections.settlement.overage import NOTHING, Beyond, separated, uncovered
 
 ONE = Fraction(1)
+_OF_COMMITMENT = DRAWN_AS["PREPAYMENT"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DueLine:
-    """What is due for a key up to now. `amount` is in minor units; the source says how the line reads.
+    """The due amount of a key up to now, in minor units; the source decides the wording of the line.
 
-    Exactly one of `charge`, `fee` and `minimum` is set; `fund` with a charge makes it a draw or an overage line.
+    Exactly one of `charge`, `fee` and `minimum` is set; a `fund` with a charge makes it a draw or an overage line.
     """
 
     amount: int
@@ -44,26 +45,38 @@ class DueLine:
     fund: Fund | None = None
     fee: Prepayment | None = None
     minimum: Minimum | None = None
-    #: It is billed on a date that was given for it, whatever the billing period.
+    #: Billed on a date of its own, whatever the billing period.
     scheduled: bool = False
-    #: When the last of the charges on it is due; None: it is there because it is due.
+    #: The day on which the last of its charges is due; None: the line exists only once it is due.
     due: date | None = None
+
+    def with_another(self, line: Self) -> Self:
+        """Both on one line, which is there for what this one is there for."""
+        return replace(
+            self,
+            amount=self.amount + line.amount,
+            quantity=self.quantity + line.quantity,
+            units=self.units + line.units,
+            end=max(self.end, line.end),
+            scheduled=self.scheduled and line.scheduled,
+            due=max((day for day in (self.due, line.due) if day is not None), default=None),
+        )
 
     @property
     def money(self) -> Decimal:
-        """The amount in units of the currency: 12.34 of 1234 minor units."""
+        """The amount in units of the currency: 12.34 for 1234 minor units."""
         return self.rounding.decimal(self.amount)
 
     @property
     def billed_by(self) -> PlanTerms | Prepayment | Minimum | None:
-        """Whose billing frequency it is billed at."""
+        """The account plan, or other terms, whose billing frequency the line has."""
         if self.charge is not None:
             return None if self.charge.is_one_off else self.charge.account_plan
         return self.fee or self.minimum
 
 
 class DueLines:
-    """Due lines by key; lines of one key add up (several accounts in one summary line, fees of one period start)."""
+    """Due lines by key; lines of one key add up (several accounts on a summary line, fees of one period start)."""
 
     def __init__(self) -> None:
         self.by_key: dict[LineKey, DueLine] = {}
@@ -71,19 +84,10 @@ class DueLines:
     def add(self, key: LineKey, line: DueLine) -> None:
         """Add a line to its key."""
         known = self.by_key.get(key)
-        if known is None:
-            self.by_key[key] = line
-            return
-        known.amount += line.amount
-        known.quantity += line.quantity
-        known.units += line.units
-        known.end = max(known.end, line.end)
-        known.scheduled = known.scheduled and line.scheduled
-        if line.due is not None and (known.due is None or known.due < line.due):
-            known.due = line.due
+        self.by_key[key] = line if known is None else known.with_another(line)
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
-        """A charge's own line, or a credit's or refund's; one of amount 0 is there, too, if it has a quantity."""
+        """Add a charge's own line, or a credit's or refund's; a line of amount 0 only if it has a quantity."""
         if amount or quantity:
             key = charge_key(charge, line_type, None)
             rounding, dated = charge.plan.rounding, charge.is_one_off
@@ -91,7 +95,7 @@ class DueLines:
             self.add(key, line)
 
     def fund(self, charge: Charge, line_type: LineType, fund: Fund, amount: int, quantity: Fraction = NOTHING) -> None:
-        """A draw, or an overage line of the fund whose terms hold."""
+        """Add a draw, or an overage line of the fund whose overage terms apply."""
         key = charge_key(charge, line_type, fund)
         if amount or quantity:
             rounding, dated = charge.plan.rounding, charge.is_one_off
@@ -99,7 +103,7 @@ class DueLines:
             self.add(key, DueLine(amount, quantity, quantity, charge.end, *of_charge, scheduled=dated, due=charge.due))
 
     def fees(self, prepayments: Iterable[Prepayment], through: date) -> None:
-        """Fees that are due, without those of 0."""
+        """Add the fees that are due, without fees of 0."""
         for prepayment in prepayments:
             for fee in prepayment.fees_due(through):
                 self._fee(prepayment, prepayment.fund, fee)
@@ -110,8 +114,7 @@ class DueLines:
         self.add(key, line)
 
     def true_ups(self, minimum: Minimum, periods: Iterable[MinimumPeriod]) -> None:
-        """True-ups of the commitment periods. One that owes nothing is there too: what was billed of it before is given
-        back on a line that names the period as it now is."""
+        """Add true-ups of periods, also of 0: what an earlier bill charged is refunded with today's period."""
         for period in periods:
             key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
             quantity = ONE if period.true_up else NOTHING
@@ -120,7 +123,7 @@ class DueLines:
 
 @dataclass(slots=True)
 class _Part:
-    """One account's part of a charge, and what is `uncovered` of it."""
+    """One account's part of a charge, and its `uncovered` amounts."""
 
     charge: Charge
     uncovered: dict[int, int]
@@ -129,7 +132,7 @@ class _Part:
 def usage_lines(
     lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]
 ) -> None:
-    """The lines of a usage charge: USAGE, and what overage makes of the rest. `outcomes` by part."""
+    """The lines of a usage charge: USAGE, and the overage lines of the uncovered amounts. `outcomes` are by part."""
     parts = [_Part(charge, uncovered(settled)) for charge, settled in zip(rated.parts, outcomes, strict=True)]
     apart = _separate(lines, rated, parts, outcomes, funds)
     for part, (amount, quantity) in zip(parts, apart, strict=True):
@@ -140,13 +143,14 @@ def usage_lines(
 
 
 def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds: Sequence[Fund]) -> None:
-    """Overage x p / 100 per charge and fund, rounded once; of a pool, divided by each account's overage."""
+    """Surcharge: overage x p / 100 per charge and fund, rounded once; in a pool, divided by each account's overage."""
+    rounding = rated.pool.plan.rounding
     for number in sorted({number for part in parts for number in part.uncovered}):
         fund = funds[number]
         if fund.surcharge:
             rest = [part.uncovered.get(number, 0) for part in parts]
-            worth = Fraction(rated.pool.plan.rounding.decimal(sum(rest))) * Fraction(fund.surcharge) / 100
-            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(left) for left in rest])
+            worth = rounding.minor(fund.surcharge_on(rounding.decimal(sum(rest))))
+            amounts = divide(worth, [Fraction(left) for left in rest])
             for part, amount in zip(parts, amounts, strict=True):
                 lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
 
@@ -158,7 +162,7 @@ def _separate(
     outcomes: Sequence[Sequence[Outcome]],
     funds: Sequence[Fund],
 ) -> list[tuple[int, Fraction]]:
-    """OVERAGE_USAGE lines; returns what they take off each part's USAGE line: (minor units, quantity)."""
+    """Add OVERAGE_USAGE lines; returns the deductions from each part's USAGE line: (minor units, quantity)."""
     taken = []
     for part in parts:
         apart = separated(part.uncovered, funds)
@@ -179,21 +183,21 @@ def _separate(
 
 
 def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> Fraction:
-    """How much of a part's quantity is overage: what lies beyond exhaustion, of a pool by money."""
+    """The overage in a part's quantity: the units beyond exhaustion; in a pool, divided by money."""
     if len(rated.parts) == 1 and rated.pool.pricing.price.cumulative:
         return min(part.charge.quantity, beyond * rated.pool.series.quantity_per_unit)
     return part.charge.quantity * amount / part.charge.amount if part.charge.amount else NOTHING
 
 
 def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKey:
-    """The key of a charge's line, or of a draw or overage line on it: all of them stand on the charge's bill.
+    """The key of a charge's line, or of a draw or overage line of the charge: all of them stand on the charge's bill.
 
-    On a parent's bill the mode of a drawn commitment says whether draws for several accounts are one line (rules 7.3).
+    On a parent's bill, the mode of a drawn commitment decides whether accounts share a line of draws (rules 7.3).
     """
     bill_account, owner = _landing(charge.account, charge.plan.mode)
-    if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
+    if fund is not None and line_type == _OF_COMMITMENT and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
-    # By position, for there is one for each draw: by keyword all lines of a family take a twentieth longer.
+    # Positional arguments, because every draw makes a key: with keywords a family's lines are a twentieth slower.
     return LineKey(
         bill_account,
         charge.plan.currency,
@@ -209,14 +213,16 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
 
 
 def fee_key(fund: Fund, fee: Fee) -> LineKey:
-    """The line on which a fee of a prepayment stands."""
+    """The key of the line for a prepayment's fee."""
     return _agreement_key(fund.account, fund.mode, fund.currency, fund.id, fee.start)
 
 
 def _agreement_key(
     account: AccountTerms, mode: ChildBillingMode, currency: str, agreement: str, start: date
 ) -> LineKey:
-    """A fee or true-up is never divided: on the child's bill under CHILD, else on the root's, naming it (rules 7.4)."""
+    """The key of an undivided fee or true-up: on the child's bill under CHILD, else on the root's, naming the child
+    (7.4).
+    """
     bill_account, _ = _landing(account, mode)
     return LineKey(
         account_id=bill_account,
@@ -232,7 +238,7 @@ def _agreement_key(
 
 
 def _landing(account: AccountTerms, mode: ChildBillingMode) -> tuple[str, str]:
-    """(bill account, the account that the line names)."""
+    """The pair (bill account, account that the line names)."""
     match mode:
         case "CHILD":
             return account.id, account.id

@@ -1,4 +1,6 @@
-"""MINIMUM commitments: their commitment periods, what each owes, what counts, the true-up (rules 6.7 to 6.13, 6.17)."""
+"""MINIMUM commitments: their periods, the amount each period owes, the charges that count, the true-up (rules 6.7 to
+6.13, 6.17).
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,10 +22,10 @@ from projections.settlement.agreements import drawer_of, refusal
 
 
 class Owed(NamedTuple):
-    """Why a commitment period owes what it owes: (recurring x share + once) x elapsed, rounded.
+    """The terms of a commitment period's amount: (recurring x share + once) x elapsed, rounded.
 
     `recurring` is the amount with recurring top-ups, `share` the days of a partial period under `prorate`, `once` its
-    one-time top-ups, `elapsed` what a cancel by PRORATE leaves of it.
+    one-time top-ups, `elapsed` the fraction that remains after a cancel by PRORATE.
     """
 
     recurring: Fraction
@@ -38,7 +40,7 @@ class Owed(NamedTuple):
 
 
 class CommitmentPeriod(NamedTuple):
-    """A commitment period `[start, end)`: what it owes (minor units), trued up at its end unless `waived`."""
+    """A commitment period `[start, end)`: the amount it owes (minor units), trued up at its end unless `waived`."""
 
     start: date
     end: date
@@ -48,7 +50,7 @@ class CommitmentPeriod(NamedTuple):
 
 
 def lacking(period: "CommitmentPeriod | MinimumPeriod", counted: int) -> int:
-    """What a period lacks once so much has counted; a waived one lacks nothing (rules 6.11)."""
+    """The amount that a period lacks when this much has counted; a waived period lacks nothing (rules 6.11)."""
     return 0 if period.waived else max(0, period.owed - counted)
 
 
@@ -65,9 +67,9 @@ PeriodStatus = Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"]
 
 
 class MinimumPeriod(NamedTuple):
-    """A commitment period with what counted toward it; `true_up` is what is due of its shortfall now.
+    """A commitment period with the amount that has counted; `true_up` is the part of its shortfall that is due now.
 
-    A waived one has no shortfall: nothing is asked for what is lacking.
+    A waived period has no shortfall: the lacking amount is never charged.
     """
 
     start: date
@@ -103,11 +105,11 @@ class Minimum:
     frequency: Frequency
     interval: int
     periods: tuple[CommitmentPeriod, ...]
-    #: Starts of the periods and the end of the last: where usage is cut for counting.
+    #: Starts of the periods and the end of the last one: usage is cut on these days for counting.
     edges: tuple[date, ...]
 
     def period_of(self, day: date) -> int | None:
-        """Number of the period that holds the day; None outside all."""
+        """Number of the period that holds the day; None outside all periods."""
         number = bisect_right(self.edges, day) - 1
         return number if 0 <= number < len(self.periods) else None
 
@@ -120,7 +122,9 @@ def commitment_periods(
     top_ups: Sequence[CommitmentToppedUp],
     cancellation: CommitmentCancelled | None,
 ) -> tuple[CommitmentPeriod, ...]:
-    """The commitment periods with what each owes. `billing`: the billing periods they are counted in."""
+    """The commitment periods with the amount that each owes. `billing`: the billing periods in which they are
+    counted.
+    """
     recurring = Fraction(body.amount)
     owed = []
     for period, full_days in _periods(body, billing):
@@ -137,7 +141,7 @@ def commitment_periods(
 
 
 def _periods(body: Commitment, billing: Grid) -> Iterable[tuple[Period, int]]:
-    """The periods clipped to the term, each with the days of the whole one; an empty term has none."""
+    """The periods clipped to the term, each with the days of the whole period; an empty term has none."""
     if body.start_date >= body.end_date:
         return
     if body.commitment_period_interval is None:
@@ -155,7 +159,7 @@ def _periods(body: Commitment, billing: Grid) -> Iterable[tuple[Period, int]]:
 def _cut_short(
     owed: Sequence[tuple[Period, Owed]], rounding: Rounding, cancellation: CommitmentCancelled | None
 ) -> Iterable[CommitmentPeriod]:
-    """What a cancel leaves: the running period ends at its date, later ones owe nothing."""
+    """The periods after a cancel: the running period ends at its date, and later ones owe nothing."""
     for period, why in owed:
         if cancellation is None or period.end <= cancellation.date:
             yield CommitmentPeriod(period.start, period.end, rounding.minor(why.money), why)
@@ -170,7 +174,7 @@ def _cut_short(
 def settle_minimum(
     minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charge], through: date
 ) -> tuple[MinimumPeriod, ...]:
-    """Every period with what counted toward it."""
+    """Every period with the amount that has counted toward it."""
     counted = [0] * len(minimum.periods)
     for count_of in count(minimum, rated, charges):
         counted[count_of.number] += count_of.amount
@@ -178,10 +182,10 @@ def settle_minimum(
 
 
 def count(minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charge]) -> Iterator[Counted]:
-    """What counts toward each period.
+    """The charges that count toward each period.
 
-    `rated` is all usage that has arrived; `charges` are the other drawable charges that are due by now. They count at
-    what they are on bills before draws and credits, however they are paid.
+    `rated` is all usage that has arrived; `charges` are the other drawable charges that are due by now. Each counts
+    with its amount on bills before draws and credits, however it is paid.
     """
     for usage in rated:
         yield from _count_usage(minimum, usage)
@@ -201,7 +205,7 @@ def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
     first = minimum.period_of(pool.start)
     if first is not None and pool.end <= minimum.periods[first].end:
         for part, counts in zip(rated.parts, eligible, strict=True):
-            # A period's total below zero is a credit, and it touches no commitment.
+            # A period's negative total is a credit, and a credit counts toward no commitment.
             if counts and part.amount > 0:
                 yield Counted(first, part, part.start, part.amount)
         return

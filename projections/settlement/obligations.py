@@ -1,4 +1,4 @@
-"""What remains to be billed of the fees of prepayments, day by day (rules 6.20)."""
+"""The fees of prepayments that remain to be billed, day by day (rules 6.20)."""
 
 from collections.abc import Container, Iterator
 from datetime import date
@@ -13,7 +13,7 @@ from projections.settlement.minimums import Minimum
 
 
 class Obligation(NamedTuple):
-    """An amount that an account is still to be billed on `due` for its prepayments; below zero, to be given back."""
+    """An amount still to be billed to an account on `due` for its prepayments; a negative amount is to be refunded."""
 
     account_id: str
     zone: str
@@ -23,11 +23,11 @@ class Obligation(NamedTuple):
 
 
 def obligations(family: Family, today: date, accounts: Container[str] | None = None) -> Iterator[Obligation]:
-    """Of the prepayments of these accounts (None: all) the fees, less what bills charged of them.
+    """The fees of these accounts' prepayments (None: of all), less the amounts that bills charged for them.
 
-    A fee stands on the day it is due, also when that day is over; what was charged and is owed no more, of prepayments
-    that are gone too, is given back `today`, with the next bill. So all that is due until a day not before `today` is
-    what a bill for that day has.
+    A fee stands on its due day, also if that day is over. An amount that was charged but is no longer owed, also of
+    deleted prepayments, is refunded `today`, with the next bill. So a bill for a day not before `today` has all
+    obligations due until that day.
     """
     left = _charged(family.billed)
     with localcontext(EXACT):
@@ -50,10 +50,10 @@ def obligations(family: Family, today: date, accounts: Container[str] | None = N
 
 
 def _charged(billed: Billed) -> dict[LineKey, Decimal]:
-    """What bills charged of fees and true-ups, by line key."""
+    """The amounts that bills charged for fees and true-ups, by line key."""
     return {key: line.amount for key, line in billed.by_key.items() if key.type == "COMMITMENT_FEE"}
 
 
 def _true_ups(minimums: tuple[Minimum, ...], through: date) -> set[tuple[str, date]]:
-    """Periods whose true-up may have been billed by now, by minimum and first day: what one charged is no fee."""
+    """Periods whose true-up may have been billed by now, by minimum and first day: their lines are no fees."""
     return {(minimum.id, period.start) for minimum in minimums for period in minimum.periods if period.end <= through}

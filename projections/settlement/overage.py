@@ -1,4 +1,4 @@
-"""Overage: what commitments and balances together left uncovered of usage, its units and bands (rules 5, 7.8)."""
+"""Overage: usage that commitments and balances together left uncovered, its units and bands (rules 5, 7.8)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -16,7 +16,7 @@ NONE_GIVEN = GivenBack(0, NOTHING)
 
 
 def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
-    """What no commitment or balance paid for under overage terms: minor units by the number of the fund they are of."""
+    """The uncovered amounts under overage terms: minor units by the number of the fund whose terms apply."""
     by_fund: dict[int, int] = {}
     for outcome in outcomes:
         if outcome.overage is not None:
@@ -25,21 +25,21 @@ def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
 
 
 def separated(amounts: Mapping[int, int], funds: Sequence[Fund]) -> dict[int, int]:
-    """Of what is uncovered, what has lines of its own."""
+    """The uncovered amounts that are billed on overage lines of their own."""
     return {number: amount for number, amount in amounts.items() if funds[number].separate and amount}
 
 
 class Beyond:
-    """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0.
+    """The units beyond exhaustion of a charge, slice by slice, and their price by overage bands, counted from 0.
 
-    In a pool only those who are charged count: what an account below zero is given back for its own quantity is charged
-    to the others, so it neither covers theirs nor takes their units away.
+    In a pool, only accounts that are charged count. The refund for an account's own negative quantity is charged to the
+    others, so such an account neither covers their usage nor takes their units away.
     """
 
     def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:
         self._rated = rated
         self.units: dict[date, Fraction] = {}
-        #: What each part has uncovered under a fund's terms, by slice: minor units by (part, fund).
+        #: The uncovered amounts of each part under a fund's terms, by slice: minor units by (part, fund).
         self.uncovered: dict[date, dict[tuple[int, int], int]] = {}
         self._worth: dict[tuple[int, int], dict[date, int]] = {}
         for part, settled in enumerate(outcomes):
@@ -49,7 +49,7 @@ class Beyond:
         self._rate()
 
     def worth(self, part: int, fund: int) -> dict[date, int]:
-        """What the bands charge a part under a fund's terms, by slice, in minor units."""
+        """The bands' price for a part under a fund's terms, by slice, in minor units."""
         return self._worth.get((part, fund), {})
 
     def _rate(self) -> None:
@@ -71,7 +71,7 @@ class Beyond:
                 rated += beyond
 
     def _share(self, start: date, worth: int) -> None:
-        """Divide the overage of a slice by what each account has uncovered in it."""
+        """Divide the overage of a slice by each account's uncovered amount in the slice."""
         left = self.uncovered[start]
         parts = sorted(left)
         weights = [Fraction(left[part]) for part in parts]
@@ -80,13 +80,14 @@ class Beyond:
 
 
 def _kept_units(totals: Sequence[Fraction]) -> list[Fraction]:
-    """Where each slice's units end after later negative slices took away from it, newest first: the least total from
-    its end on. So units follow amounts, and cuts that other commitments make change nothing."""
+    """The total at which each slice's units end, after later negative slices took units away, newest first: the least
+    total from the slice's end on. So units follow amounts, and cuts made by other commitments change nothing.
+    """
     return list(accumulate(reversed(totals), min))[::-1]
 
 
 def _settled_amounts(rated: RatedUsage) -> dict[date, int]:
-    """What is charged by slice start, after negative slices took away from earlier ones."""
+    """The charged amounts by slice start, after negative slices took away from earlier ones."""
     amounts: dict[date, int] = {}
     for part, share in zip(rated.parts, rated.pool.shares, strict=True):
         if not rated.pool.gets_its_own_back(share):

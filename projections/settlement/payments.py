@@ -1,4 +1,4 @@
-"""What was paid into a commitment or balance, by day: once each, and by schedules (rules 4.3, 4.8)."""
+"""The payments into a commitment or balance, by day: single ones, and those of schedules (rules 4.3, 4.8)."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,23 +14,25 @@ from projections.schedules import Recurrence, TopUps
 
 
 class Recurring(NamedTuple):
-    """What is added on each of these days, in minor units."""
+    """An amount in minor units that is added on each of these days."""
 
     days: Recurrence
     amount: int
 
     def by(self, day: date) -> int:
-        """The sum of those up to the day."""
+        """The sum of the amounts up to the day."""
         return self.amount * self.days.by(day)
 
 
 @dataclass(frozen=True, slots=True)
 class PaidIn:
-    """Amounts are minor units. `posted` are the days of what was paid in or taken out once, and `totals` the sums up to
-    each of them. `least`: the smallest sum from each of them on, with what schedules give.
+    """Payments into a commitment or balance, in minor units.
 
-    A debit (a negative transaction) comes before every draw, earlier ones too: what it takes out is reserved from the
-    start, as if it had always been known, so nothing is ever overdrawn. Draws that were billed before are given back.
+    `posted` are the days of single payments in or out, and `totals` the sums up to each of them. `least`: the smallest
+    sum from each of these days on, including schedules.
+
+    A debit (a negative transaction) takes priority over all draws, earlier ones too: its amount is reserved from the
+    start, as if it had always been known, so a fund is never overdrawn. Draws that were billed before are refunded.
     """
 
     posted: tuple[date, ...]
@@ -39,28 +41,30 @@ class PaidIn:
     top_ups: tuple[Recurring, ...]
 
     def by(self, day: date) -> int:
-        """What is paid in as it is known on the day: whatever was posted, for later days too, and top-ups by then."""
+        """The total paid in as known on the day: all posted payments, also those for later days, and scheduled top-ups
+        by the day.
+        """
         return (self.totals[-1] if self.totals else 0) + self._scheduled(day)
 
     def drawable(self, day: date) -> int:
-        """What was paid in to be drawn by a slice that starts on the day, less what later debits take out."""
+        """The amount that a slice starting on the day can draw: payments by then, less what later debits take out."""
         index = bisect_right(self.posted, day)
         total = (self.totals[index - 1] if index else 0) + self._scheduled(day)
         return min(total, self.least[index]) if index < len(self.posted) else total
 
     @property
     def most(self) -> int:
-        """What may be drawn in all, ever."""
+        """The most that may ever be drawn."""
         return self.drawable(date.max)
 
     def days(self, period: Period) -> Iterator[date]:
-        """Days in the period on which it changes."""
+        """The days in the period on which the amount changes."""
         yield from (day for day in self.posted if period.holds(day))
         for series in self.top_ups:
             yield from series.days.within(period)
 
     def steps(self, through: date) -> Iterator[tuple[date, int]]:
-        """(day, what may be drawn in all from then on), by day: what was posted, and top-ups up to a day."""
+        """(day, total that may be drawn from then on), by day: posted payments, and scheduled top-ups up to a day."""
         days = set(self.posted)
         for series in self.top_ups:
             days.update(series.days.at(index) for index in range(series.days.by(through)))
@@ -72,7 +76,7 @@ class PaidIn:
 
 
 def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_ups: Iterable[TopUps] = ()) -> PaidIn:
-    """Made of what was posted, by day, and of what schedules give."""
+    """Payments made from the posted ones, by day, and the scheduled ones."""
     by_day: dict[date, int] = {}
     for day, amount in payments:
         by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
@@ -84,5 +88,5 @@ def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_up
 
 
 def _least(totals: Sequence[int]) -> tuple[int, ...]:
-    """For each number the least of it and of all behind it."""
+    """For each number, the least of it and of all numbers behind it."""
     return tuple(accumulate(reversed(totals), min))[::-1]

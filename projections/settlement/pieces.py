@@ -1,5 +1,6 @@
-"""Slices that may draw, in order of service, once credits have reduced the charges of their product or of all products,
-latest slice first (rules 3.16, 4.2)."""
+"""Slices that may draw, in order of service, after credits. Credits reduce the charges of their product or of all
+products, latest slice first (rules 3.16, 4.2).
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -13,9 +14,10 @@ from projections.settlement.agreements import Drawer, drawer_of
 class Piece(NamedTuple):
     """A slice that may draw, in minor units; its first fields are the order of rules 4.2.
 
-    One account may have two charges of a price that are cut on one day, of a pool and of its own plan later: the one
-    that started first comes first. Ids, which no story tells, decide only between charges that read the same.
-    `credited` is what credits took off the slice; `amount` is what is left of it to draw.
+    One account may have two charges of a pricing that are cut on one day: first pooled, later of its own plan. The
+    charge that started first then comes first. Ids differ between plays of one story, so they only decide between
+    charges with equal words. `credited` is the amount that credits took off the slice; `amount` is the rest, which may
+    draw.
     """
 
     start: date
@@ -41,7 +43,7 @@ def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
 
 
 def _pieces_of(charge: Charge, slices: Iterable[Slice]) -> list[Piece]:
-    """Some of the charge's slices."""
+    """The pieces for some of the charge's slices."""
     key, plan = charge.key, charge.plan
     words = (DRAW_RANK[key.type], plan.product_code, charge.account.code, plan.code, charge.item_code, key.start, key)
     drawer = drawer_of(charge)
@@ -49,13 +51,13 @@ def _pieces_of(charge: Charge, slices: Iterable[Slice]) -> list[Piece]:
 
 
 def moved_pieces(before: Sequence[Charge], now: Sequence[Charge]) -> tuple[list[Piece], list[Piece]]:
-    """The slices that are gone from these charges, and those that have come to them."""
+    """The pieces that these charges lost, and the pieces that they gained."""
     was, becomes = {charge.key: charge for charge in before}, {charge.key: charge for charge in now}
     return list(_lacking(before, becomes)), list(_lacking(now, was))
 
 
 def _lacking(charges: Sequence[Charge], others: Mapping[ChargeKey, Charge]) -> Iterator[Piece]:
-    """The slices of charges that do not stand in the others."""
+    """The slices of charges that are missing in the others."""
     for charge in charges:
         other = others.get(charge.key)
         there = set(other.slices) if other is not None else _NO_SLICES
@@ -68,16 +70,16 @@ _NO_SLICES: frozenset[Slice] = frozenset()
 
 
 class Credited(NamedTuple):
-    """The slices after credits, and what each credit is worth on its line (minor units, positive)."""
+    """The slices after credits, and the value of each credit on its line (minor units, positive)."""
 
     pieces: list[Piece]
     worth: dict[ChargeKey, int]
 
 
 def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
-    """Counters' credits before PRODUCT_CREDIT before GLOBAL_CREDIT, each over its account's slices in its period.
+    """Apply counters' credits, then PRODUCT_CREDIT, then GLOBAL_CREDIT, each to its account's slices in its period.
 
-    What is left over of a counter's credit is payable; a credit pricing never takes its scope below zero.
+    The remainder of a counter's credit is payable; a credit pricing never makes the sum of its scope negative.
     """
     if not credits:
         return Credited(pieces, {})
@@ -85,7 +87,7 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
     leftover: list[tuple[Charge, int]] = []
     for credit in sorted(credits, key=_order):
         scope = [index for index, piece in enumerate(left) if _covers(credit, piece.drawer, piece.start)]
-        # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
+        # A pricing's total may be negative, but a credit is not: a negative credit would be a charge.
         rest = max(0, credit.amount)
         if not CHARGES[credit.type].payable:
             beyond = sum(amount for other, amount in leftover if _covers(credit, drawer_of(other), other.start))
@@ -103,7 +105,9 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
 
 
 def _order(credit: Charge) -> tuple[object, ...]:
-    """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
+    """The order of credits: by kind, then as charges in rules 4.2. It uses words, which are equal in every play of a
+    story, not ids.
+    """
     of_plan = 2 if credit.every_product else 1
     rank = 0 if CHARGES[credit.type].payable else of_plan
     words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
@@ -111,7 +115,7 @@ def _order(credit: Charge) -> tuple[object, ...]:
 
 
 def _covers(credit: Charge, drawer: Drawer, start: date) -> bool:
-    """Whether what starts on this day, of this account, product and currency, lies in the credit's scope."""
+    """Whether a slice that starts on this day, of this account, product and currency, lies in the credit's scope."""
     return (
         drawer.account_id == credit.account.id
         and (credit.every_product or drawer.product_id == credit.plan.product_id)

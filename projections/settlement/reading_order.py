@@ -1,4 +1,4 @@
-"""In which order the lines of a bill stand, for whoever reads it."""
+"""The order of the lines on a bill."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,10 @@ from projections.settlement.settled import Settlement
 
 
 def reading_order_of(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, ...]]:
-    """Lines by account (the bill's own first), as people read a bill: charges, what pays them, overage, fees.
+    """Lines by account (the bill's own first), in the order in which people read: charges, draws, overage, fees.
 
-    What their words leave equal follows the commitments' creation, then the codes of plans and pricings, what is only
-    given back before what is due, the least amount first; ids, which mean nothing to a reader and differ from one play
-    of a story to the next, come last.
+    Lines with equal words go by the creation of their commitments, then by the codes of plans and pricings; then pure
+    refunds and smaller amounts come first. Ids, which mean nothing to a reader, come last.
     """
     terms = settlement.terms
     agreements = [*(fund.id for fund in terms.funds), *(minimum.id for minimum in terms.minimums)]

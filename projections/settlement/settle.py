@@ -1,7 +1,7 @@
 """Settlement: one pure function from terms and quantities by day to everything that is due (rules 3 to 7, decision 17).
 
-The bill run, the preview, the unbilled view, the live projector and the auditor all call `settle`; it never looks at
-the order in which anything arrived.
+The bill run, the preview, the unbilled view, the live projector and the auditor all call `settle`; the order in which
+usage or facts arrived never matters.
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,13 +26,12 @@ def settle(
 ) -> Settlement:
     """Settle a family by `through`.
 
-    `accrued` False: the charges that are due by then and no others, as a bill. True: all usage that has arrived, and
-    every other charge from the day it is due (amountSpent, unbilled).
+    `accrued` False: only the charges that are due by then, as on a bill. True: all usage that has arrived, and every
+    other charge from the day it is due (amountSpent, unbilled).
 
-    `kept` is what an earlier settlement left: only what changed is rated, and slices settle again from the first
+    `kept` is the state of an earlier settlement: only changed usage is rated, and slices are drawn again from the first
     changed one. `moved` are the totals and days that changed since, if the caller knows them; otherwise all are
-    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. Neither changes the
-    result.
+    compared. Usage that only adds to charges is then all that is looked at. Neither argument changes the result.
     """
     if kept is not None and kept.terms is not family.terms:
         kept = None
@@ -42,12 +41,14 @@ def settle(
 
 
 def settled(family: Family, day: date, *, kept: Kept | None = None, moved: Moved | None = None) -> Settlement:
-    """A family as it stands on a day, by all usage that has arrived: never before its latest bill (rules 8.3)."""
+    """A family as of a day, with all usage that has arrived: never before its latest bill (rules 8.3)."""
     return settle(family, through=family.billed.through(day), accrued=True, kept=kept, moved=moved)
 
 
 def _adds_to_charges(kept: Kept, moved: Moved, through: date, accrued: bool) -> bool:
-    """Whether what moved changes usage charges and nothing else of what was kept: no other day, credit or minimum."""
+    """Whether the changes affect only usage charges of the kept settlement, on the same day, and no credit or
+    minimum.
+    """
     if kept.through != through or kept.accrued != accrued or kept.credits:
         return False
     return all(kept.terms.only_charges(key) for key in moved)
@@ -84,7 +85,7 @@ def _all_due(terms: FamilyTerms, rated: list[RatedUsage], through: date, accrued
 
 
 def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
-    """The usage charges that moved rated again, and slices drawn again from the first of theirs that differs."""
+    """Rate the changed usage charges again, and draw again from the first of their slices that differs."""
     terms = kept.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
     removed, added = moved_pieces(_due_of(kept, kept.rated.usage, rated.again), _due_of(kept, rated.usage, rated.again))
@@ -93,12 +94,12 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
 
 
 def _due_of(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Charge]:
-    """These usage charges, as far as they are due."""
+    """Those of the usage charges that are due."""
     return [part for key in keys for rated in usage.get(key, ()) if kept.is_due(rated) for part in rated.parts]
 
 
 def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], through: date) -> Iterator[Charge]:
-    """Charges of an account plan that are not usage and are due by `through`."""
+    """The due charges of an account plan that are not usage, by `through`."""
     has_minimum = plan.has_minimum
     if not (plan.standing.is_asked or plan.counters or has_minimum) or plan.start > through:
         return

@@ -1,15 +1,15 @@
-"""A settlement: what is due of a family by a day, and what it keeps for the next one (rules 4 to 7).
+"""A settlement: what a family owes by a day, and the state that the next settlement resumes from (rules 4 to 7).
 
-What only some callers ask for (lines, draws, the states of commitments) is derived when it is asked for.
+Results that only some callers need (lines, draws, the states of commitments) are derived on demand.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
-from projections.line_types import LINES
+from projections.line_types import DRAWN_AS, LINES
 from projections.rating.charges import Charge, ChargeKey
 from projections.rating.rated_family import Rated
 from projections.rating.usage_charges import RatedUsage
@@ -25,16 +25,17 @@ from projections.settlement.unpriced import Unpriced, unpriced
 
 
 def is_due(rated: RatedUsage, through: date, accrued: bool) -> bool:
-    """Whether a usage charge is settled by the day: once its billing period has ended, or at once where it accrues."""
+    """Whether a usage charge is settled by the day: once its billing period has ended, or at once if it accrues."""
     return accrued or rated.pool.period.end <= through
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was settled, as one value: the next settlement of the same family under the same terms goes on from it.
+    """The state of a settlement as one value: the next settlement of the same family under the same terms resumes from
+    it.
 
-    `others` are the charges that are not usage, `credits` what reduces charges, and `credited` what each of these is
-    worth (minor units).
+    `others` are the charges that are not usage, `credits` the charges that reduce others, and `credited` the value of
+    each credit (minor units).
     """
 
     terms: FamilyTerms
@@ -45,7 +46,8 @@ class Kept:
     credits: list[Charge]
     credited: Mapping[ChargeKey, int]
     drawn: Drawn
-    #: Memory of the funds' states by the day, by number: what was drawn in its term and rolled over, and the state.
+    #: Cache of the funds' states on the day, by fund number: amounts drawn in its term and after rollover, and the
+    #: state.
     states: dict[int, tuple[int, int, AgreementState]] = field(default_factory=dict)
 
     def is_due(self, usage: RatedUsage) -> bool:
@@ -53,7 +55,7 @@ class Kept:
         return is_due(usage, self.through, self.accrued)
 
     def fund_state(self, number: int) -> AgreementState:
-        """The state of the fund with this number; the same object as long as it is the same."""
+        """The state of the fund with this number; the same object as long as the state does not change."""
         in_term, rolled = self.drawn.spent.in_term[number], self.drawn.spent.rolled[number]
         known = self.states.get(number)
         if known is None or known[0] != in_term or known[1] != rolled:
@@ -64,7 +66,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A draw of a slice on a commitment or balance, with its place in the order used."""
+    """A slice's draw on a commitment or balance, with the fund's place in the order used."""
 
     agreement_id: str
     charge: ChargeKey
@@ -76,39 +78,39 @@ class Draw:
 
 @dataclass(frozen=True)
 class Settlement:
-    """What is due of a family by `through`. What only some callers ask for is derived when it is asked for."""
+    """What a family owes by `through`. Results that only some callers need are derived on demand."""
 
     family: Family
     kept: Kept
 
     @property
     def through(self) -> date:
-        """The day by which all of it is due."""
+        """The day by which everything in it is due."""
         return self.kept.through
 
     @property
     def others(self) -> list[Charge]:
-        """The charges that are not usage; credits are apart."""
+        """The charges that are not usage, without credits."""
         return self.kept.others
 
     @property
     def credits(self) -> list[Charge]:
-        """What reduces other charges."""
+        """The charges that reduce other charges."""
         return self.kept.credits
 
     @cached_property
     def debits(self) -> list[RatedUsage]:
-        """All usage charges, due or not; credits are apart."""
+        """All usage charges, due or not, without credits."""
         return [usage for usage in self.kept.rated.in_order if not usage.is_credit]
 
     @cached_property
     def usage(self) -> list[RatedUsage]:
-        """The usage charges that are settled; credits are apart."""
+        """The usage charges that are settled, without credits."""
         return [usage for usage in self.debits if self.kept.is_due(usage)]
 
     @property
     def terms(self) -> FamilyTerms:
-        """The terms it was settled under."""
+        """The terms under which the family was settled."""
         return self.family.terms
 
     @cached_property
@@ -120,7 +122,7 @@ class Settlement:
         }
 
     def states(self) -> Mapping[str, AgreementState]:
-        """Each commitment and balance as of `through`, by id; a fund that did not move has the same object."""
+        """The state of each commitment and balance as of `through`, by id; an unchanged fund keeps the same object."""
         return self._states
 
     @cached_property
@@ -180,19 +182,19 @@ class Settlement:
         ]
 
     def considered(self, charge: ChargeKey, day: date) -> list[Considered]:
-        """For explanations: every fund, with its place for a slice of the charge or the reason against it."""
+        """Every fund, with its place for a slice of the charge or the reason why it has none; used by explanations."""
         account = self.terms.accounts[charge.account_id]
         return considered(self.terms.funds, account, drawer_of(self.charges[charge]), day)
 
     @cached_property
     def lines(self) -> dict[LineKey, DueLine]:
-        """What is due, by line key: rounded, and nothing billed subtracted yet."""
+        """The due amounts by line key: rounded, with nothing subtracted for earlier bills."""
         lines = DueLines()
         self.write_lines(lines)
         return lines.by_key
 
     def write_lines(self, lines: DueLines) -> None:
-        """Add every line that is due, one after the other; explanations look at each before they are put together."""
+        """Add every due line, one after the other; explanations read each line before lines of one key are added up."""
         for usage in self.usage:
             usage_lines(lines, usage, [self.outcomes.get(part.key, []) for part in usage.parts], self.terms.funds)
         for charge in self.others:
@@ -208,19 +210,21 @@ class Settlement:
         for outcome in self.kept.drawn.outcomes:
             for draw in outcome.taken:
                 fund = self.terms.funds[draw.fund]
-                line_type = "COMMITMENT_CONSUMED" if fund.kind == "PREPAYMENT" else "BALANCE_CONSUMED"
-                lines.fund(self.charges[outcome.piece.charge], line_type, fund, -draw.amount)  # type: ignore[arg-type]
+                lines.fund(self.charges[outcome.piece.charge], DRAWN_AS[fund.kind], fund, -draw.amount)
 
     @cached_property
     def unpriced(self) -> list[Unpriced]:
-        """Usage that no price holds for."""
+        """Usage without a pricing."""
         return unpriced(self.terms, self.family.totals)
 
 
 def _other_lines(lines: DueLines, charge: Charge) -> None:
-    """A charge that is not usage; a minimum spend billed in advance is restated by a refund line (rules 3.14)."""
+    """The line of a charge that is not usage; a minimum spend billed in advance is restated by a refund line (rules
+    3.14).
+    """
     if charge.in_advance is None:
-        # What a counter stood at is shown at 0, as free usage is; the other charges have no quantity of their own.
+        # A counter's line with amount 0 stays, to show the counter's value, like free usage. Other charges have no
+        # quantity of their own.
         shown = charge.quantity if charge.amount or LINES[charge.type].counted else NOTHING
         lines.charge(charge, charge.type, charge.amount, shown, charge.units)
     else:
@@ -235,11 +239,11 @@ class _Gathered(DueLines):
         self.added: list[tuple[LineKey, DueLine]] = []
 
     def add(self, key: LineKey, line: DueLine) -> None:
-        self.added.append((key, replace(line)))
+        self.added.append((key, line))
 
 
 def gathered_lines(settlement: Settlement) -> list[tuple[LineKey, DueLine]]:
-    """What every charge, draw, fee and true-up adds to which key, in the order in which they are added."""
+    """Every line that a charge, draw, fee or true-up adds to its key, in the order in which they are added."""
     lines = _Gathered()
     settlement.write_lines(lines)
     return lines.added

@@ -1,4 +1,4 @@
-"""What became of a commitment or balance: spent, remaining, rolled over, lapsed (rules 6.19, 8.13, 10.2, 10.3)."""
+"""The state of a commitment or balance: spent, remaining, rolled over, lapsed (rules 6.19, 8.13, 10.2, 10.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class PeriodState:
     waived: bool
 
     def document(self) -> dict[str, Any]:
-        """Under the wire's names (rules 10.3)."""
+        """The period under the wire's names (rules 10.3)."""
         return {
             "startDate": self.start_date,
             "endDate": self.end_date,
@@ -44,9 +44,9 @@ class PeriodState:
 class AgreementState:
     """A commitment or balance as of a day.
 
-    Always: amount + top_ups = amount_spent + amount_rolled_over + amount_lapsed + amount_remaining. But a MINIMUM, of
-    which nothing is drawn, keeps its law by the period: amount = min(counted, amount) + shortfall; its amount_spent is
-    what has counted, and nothing rolls over or lapses.
+    The law of a prepayment or balance: amount + top_ups = amount_spent + amount_rolled_over + amount_lapsed +
+    amount_remaining. A MINIMUM is never drawn, and has a law per period instead: amount = min(counted, amount) +
+    shortfall; its amount_spent is what has counted, and nothing rolls over or lapses.
     """
 
     id: str
@@ -62,19 +62,20 @@ class AgreementState:
 
     @property
     def counted(self) -> Decimal:
-        """What has counted toward a MINIMUM, in all its periods."""
+        """The amount that has counted toward a MINIMUM, in all its periods."""
         return sum((period.counted for period in self.periods), Decimal(0))
 
     @property
     def drawn(self) -> Decimal:
-        """What was drawn of it; nothing ever is of a MINIMUM."""
+        """The drawn amount; always 0 for a MINIMUM."""
         return Decimal(0) if self.kind == "MINIMUM" else self.amount_spent
 
 
 def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementState:
-    """The state of a prepayment or balance. `in_term` and `rolled` is what was drawn.
+    """The state of a prepayment or balance. `in_term` and `rolled` are the amounts drawn in its term and after
+    rollover.
 
-    A top-up of a schedule is in it from its day on; before, as far as a charge of a later day has drawn it already.
+    A scheduled top-up counts from its day on; before that day, only as far as a charge of a later day has drawn it.
     """
     total = max(fund.paid_in.by(as_of), in_term + rolled)
     left = total - in_term
@@ -101,8 +102,9 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
 
 
 def _status(start: date, end: date, cancelled: date | None, as_of: date, *, is_used_up: bool = False) -> Status:
-    """`end` is the cancel date of what is cancelled; a MINIMUM, of which nothing is drawn, is never exhausted, and
-    neither is what nothing was put on yet."""
+    """The status. `end` is the cancel date of a cancelled agreement. EXHAUSTED never applies to a MINIMUM, which is not
+    drawn, nor to a balance that nothing was paid into yet.
+    """
     if cancelled is not None and as_of >= cancelled:
         return "CANCELLED"
     if as_of >= end:
@@ -113,7 +115,9 @@ def _status(start: date, end: date, cancelled: date | None, as_of: date, *, is_u
 
 
 def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: date) -> AgreementState:
-    """The state of a MINIMUM: what has counted in all its periods, and what the running one still lacks."""
+    """The state of a MINIMUM: the amount counted in all its periods, and the amount that the running period still
+    lacks.
+    """
     end = minimum.end if minimum.cancelled is None else minimum.cancelled
     money = minimum.rounding.decimal
     return AgreementState(
@@ -143,7 +147,9 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
 
 
 def _lacking(periods: Sequence[MinimumPeriod], as_of: date) -> int:
-    """Of the running period; before the first its whole amount, after the last nothing. A waived one lacks nothing."""
+    """The amount that the running period lacks; before the first period its whole amount, after the last one 0. A
+    waived period lacks nothing.
+    """
     if periods and as_of < periods[0].start:
         return lacking(periods[0], 0)
     return next((period.shortfall for period in periods if period.start <= as_of < period.end), 0)

@@ -1,7 +1,7 @@
-"""How a commitment or balance stands on a service day: as it was made, as of a day, and day by day up to one.
+"""The state of a commitment or balance by service day: when it was made, as of a day, and day by day up to a day.
 
-As of a service day counts the usage of that day and of earlier ones, every other charge that is due by it, and the
-state on that day. So the last entry of a burn-down is the answer as of its day.
+The state as of a service day counts usage of that day and earlier days, and every other charge due by that day. So the
+last entry of a burn-down equals the state as of its day.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from projections.settlement.states import AgreementState
 
 
 class BurnDay(NamedTuple):
-    """The state from a day on, until the next one of a burn-down. `counted` is a MINIMUM's, over all its periods."""
+    """The state from a day on, until the next day in the burn-down. `counted` is a MINIMUM's, over all its periods."""
 
     day: date
     spent: Decimal
@@ -33,28 +33,28 @@ class BurnDay(NamedTuple):
 
 
 def as_of_day(family: Family, day: date, kept: Kept | None = None) -> Settlement:
-    """Everything settled as of a service day: later usage is left out."""
+    """Settle everything as of a service day, without later usage."""
     totals = {key: {at: state for at, state in days.items() if at <= day} for key, days in family.totals.items()}
     return settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
 
 
 def state_of(settlement: Settlement, agreement_id: str) -> AgreementState | None:
-    """The state of a commitment or balance, if the family has it."""
+    """The state of a commitment or balance; None if the family does not have it."""
     return settlement.commitments.get(agreement_id) or settlement.balances.get(agreement_id)
 
 
 def undrawn(resources: Resources, entity: Fund, through: date) -> AgreementState:
-    """The state on a day of one that was just made: before anything is drawn on it or counts toward it.
+    """The state on a day of an agreement that was just made: nothing has been drawn or counted.
 
-    It is settled alone, so the cost is the same however many stand beside it. `resources` hold the configuration and
-    its account.
+    It is settled alone, so the cost does not depend on how many agreements the account has. `resources` hold the
+    configuration and its account.
     """
     account = resources.accounts[entity.body.account_id]
     alone = Resources(
         resources.organization,
         config=resources.config,
         clock=resources.clock,
-        # A child's terms of draw-down are its parent's; of what is not drawn yet they change nothing.
+        # A child's terms of draw-down come from its parent, but they do not matter before the first draw.
         accounts={account.id: replace(account, root_id=account.id)},
     )
     alone.put(entity)
@@ -67,7 +67,7 @@ def undrawn(resources: Resources, entity: Fund, through: date) -> AgreementState
 def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[BurnDay]:
     """The days up to that of `last` on which the numbers changed, from the first day of the term.
 
-    Each is settled on its own, incrementally from the one before; days on which nothing can change are passed over.
+    Each day is settled incrementally from the one before; days on which nothing can change are skipped.
     """
     shown: BurnDay | None = None
     for settlement in settled_on(family, change_days(family, agreement_id, last)):
@@ -75,14 +75,14 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
         if shown is None or entry[1:] != shown[1:]:
             shown = entry
             yield entry
-    # In `last` all that has arrived counts, usage of later days included.
+    # On the day of `last`, all usage that has arrived counts, including usage of later days.
     final = _entry(last, agreement_id, last.through)
     if shown is None or final[1:] != shown[1:]:
         yield final
 
 
 def settled_on(family: Family, days: Sequence[date]) -> Iterator[Settlement]:
-    """Everything settled as of each of these days, which go forward: each incrementally from the one before."""
+    """Everything settled as of each of these ascending days, each incrementally from the one before."""
     cells = sorted(
         ((day, key, state) for key, of_key in family.totals.items() for day, state in of_key.items()),
         key=lambda cell: cell[0],
@@ -95,7 +95,7 @@ def settled_on(family: Family, days: Sequence[date]) -> Iterator[Settlement]:
             at, key, state = cells[next_cell]
             arrived.setdefault(key, {})[at] = state
             next_cell += 1
-        # A new mapping each time: the settlements before keep theirs.
+        # A new mapping each time, because the earlier settlements keep theirs.
         totals = {**totals, **{key: {**totals.get(key, {}), **states} for key, states in arrived.items()}}
         settlement = settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
         kept = settlement.kept
@@ -110,8 +110,9 @@ def _entry(settlement: Settlement, agreement_id: str, day: date) -> BurnDay:
 
 
 def change_days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
-    """Days up to that of `last` on which anything of it may change: usage, charges that become due or are restated, its
-    own dates. None lies before its term."""
+    """Days up to that of `last` on which the state may change: days of usage, days on which charges become due or are
+    restated, and the agreement's own dates. No day lies before its term.
+    """
     terms, days = family.terms, set[date]()
     start = date.max
     for fund in terms.funds:

@@ -1,4 +1,4 @@
-"""Usage that no price holds for: kept and shown, never billed (rules 3.8)."""
+"""Usage without a pricing: kept and shown, never billed (rules 3.8)."""
 
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ from projections.settlement.family import FamilyTerms
 
 
 class Unpriced(NamedTuple):
-    """Usage that no pricing and no account plan held on its days: kept, shown, never billed."""
+    """Usage on days without a pricing or without an account plan: kept, shown, never billed."""
 
     account_id: str
     aggregation_id: str
@@ -21,23 +21,23 @@ class Unpriced(NamedTuple):
 
     @property
     def start(self) -> date:
-        """Its first day."""
+        """The first day of the usage."""
         return self.days[0]
 
     @property
     def end(self) -> date:
-        """The day after its last one."""
+        """The day after the last day of the usage."""
         return self.days[-1] + ONE_DAY
 
     def quantity(self, aggregation: Aggregation, totals: Totals) -> Decimal:
-        """What it adds up to over its days, for people: no money is derived from it."""
+        """The total over its days, for people to read; no money is derived from it."""
         days = totals[self.account_id, self.aggregation_id, self.segment]
         merged = merge_all(aggregation.aggregation, [days[day] for day in self.days])
         return shown(value(aggregation.aggregation, merged))
 
 
 def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:
-    """All such usage of the family, by account, aggregation and segment."""
+    """All unpriced usage of the family, by account, aggregation and segment."""
     unpriced_usage = []
     for key in sorted(totals):
         account = terms.accounts.get(key[0])
@@ -55,5 +55,5 @@ def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:
 
 
 def _holds(reader: Reader, day: date) -> bool:
-    """Timelines of pricings are clipped to the account plan, so this asks for both."""
+    """Checks pricing and account plan at once, because timelines of pricings are clipped to the account plan."""
     return any(within(day, span.start, span.end) for span in reader.series.spans)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 import uvloop
 
+from events.absent import only_given
 from services.access.keys import AccessKey, NewKey, create_key, list_keys, revoke_key, rotate_key
 from services.access.scopes import ALL, MEANINGS, Scope
 from services.access.tokens import EVERY
@@ -143,4 +144,4 @@ def _document(key: AccessKey) -> dict[str, Any]:
         "revoked": key.revoked and key.revoked.isoformat(),
         "replacedBy": key.replaced_by,
     }
-    return {name: value for name, value in members.items() if value is not None}
+    return only_given(members)

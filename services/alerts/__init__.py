@@ -1,1 +1,1 @@
-"""Alerts: what rules found becomes a fact, once."""
+"""Alerts: the findings of rules become facts, once."""

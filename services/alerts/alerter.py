@@ -1,4 +1,4 @@
-"""What raises alerts, beside an API's requests: told by Postgres, and looking now and then in any case."""
+"""The task that raises alerts, beside an API's requests: notified by Postgres, and looking at intervals in any case."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from events.resources.notifications import READ_MODELS_BEHIND, USAGE_REFUSED
 from projections.readmodels import alerts_due
-from services.alerts.following import MOVED, WITH_RULES, EventFollower
+from services.alerts.following import WITH_RULES, EventFollower
 from services.alerts.matching import Shown
 from services.alerts.raising import AlertRaiser
 from services.alerts.windows import WindowAlerts
+from services.commands.table import KINDS
 from services.concurrency import first_of
 from services.failures import Passing
 from services.outage import Outage
@@ -18,22 +19,26 @@ from services.postgres.ringing import ring_when_told
 from services.readside.live import reading_live
 from services.side_by_side import SideBySide
 from services.store.events import CHANNEL, head
+from services.store.following import moved
 from services.store.generations import Generations
 
+_OF_RULES = [fact.__name__ for fact in KINDS["notificationConfiguration"].facts]
 #: How often to look when nobody is told: what another process did not get done.
 LOOK_SECONDS = 5.0
-#: How long events are gathered before they are looked at: many commands are one look.
+#: How long events are gathered before a look, so that many commands cost one look.
 GATHER_SECONDS = 0.1
-#: Organizations that are seen to at once by each of the loops: each of them asks for a connection, beside the requests.
-ORGANIZATIONS_AT_ONCE = 4
+#: Organizations processed at once by each of the loops. An organization that waits for its share of connections, or for
+#: its turn to compute, holds one of these places and nothing else, so many organizations may be busy; the pool's turns
+#: bound the number of connections. For bills, each place may hold a whole family.
+ORGANIZATIONS_AT_ONCE, BILLED_AT_ONCE = 64, 16
 
 
 class Alerts:
     """`run` beside an API's requests. Several processes may: an alert is raised once.
 
-    `every`: connections on which it is asked whose alerts are due; what is done for an organization is done on its own.
-    `act`: does some of what automatic rules found, for they are found in the same way, and tells whether there is more.
-    `behind`: for how many seconds the read models have not shown what was there; None if that cannot be known now.
+    `every`: connections for finding due alerts; the work for an organization uses the organization's own. `top_up`,
+    `bill`: do some acts of automatic rules, which are found in the same way, and return whether there are more.
+    `behind`: the seconds by which the read models lag; None if unknown.
     """
 
     def __init__(
@@ -42,33 +47,37 @@ class Alerts:
         every: Postgres,
         generations: Callable[[], Generations],
         shown: Shown,
-        act: Callable[[str], Awaitable[bool]],
+        top_up: Callable[[str], Awaitable[bool]],
+        bill: Callable[[str], Awaitable[bool]],
         behind: Callable[[], Awaitable[float | None]],
     ) -> None:
         self._every, self._behind = every, behind
         self._follower = EventFollower(postgres, generations, shown)
         self._windows = WindowAlerts(postgres, generations)
         self._due, self._happened = asyncio.Event(), asyncio.Event()
-        #: Each on its own: an alert waits for no act, and neither for another organization's.
+        #: Independent loops: an alert waits neither for an act nor for another organization's alert.
         raise_due = AlertRaiser(postgres, generations).raise_due
         self._raising = SideBySide("alerts_not_raised", ORGANIZATIONS_AT_ONCE, raise_due)
-        self._acting = SideBySide("rules_not_acted", ORGANIZATIONS_AT_ONCE, act)
+        self._topping_up = SideBySide("rules_not_acted", ORGANIZATIONS_AT_ONCE, top_up)
+        self._billing = SideBySide("rules_not_acted", BILLED_AT_ONCE, bill)
         self._following = SideBySide("events_not_followed", ORGANIZATIONS_AT_ONCE, self._follow)
         self._counting = SideBySide("refusals_not_counted", ORGANIZATIONS_AT_ONCE, self._count)
         self._telling = SideBySide("lateness_not_told", ORGANIZATIONS_AT_ONCE, self._tell_behind)
-        #: Up to where the event store was looked at; None: not yet.
+        #: The position up to which the event store was read; None: not yet.
         self._looked: int | None = None
-        #: What rules wait for by their organization, but for levels; and of whom that is to be read.
+        #: The names that rules wait for, by organization, without levels; and the organizations whose names must be
+        #: read.
         self._waited_for, self._unknown = dict[str, frozenset[str]](), set[str]()
-        #: For how many seconds the read models were behind, and when that was seen last.
+        #: By how many seconds the read models lagged, and when that was seen last.
         self._late = 0.0, datetime.now(UTC)
 
     async def run(self) -> None:
-        """Until cancelled; what passes by itself is waited out."""
+        """Run until cancelled; temporary failures are waited out."""
         channels = {alerts_due.CHANNEL: self._due, CHANNEL: self._happened}
         async with asyncio.TaskGroup() as group:
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
-            for work in (self._raising, self._acting, self._following, self._counting, self._telling):
+            acting = self._topping_up, self._billing
+            for work in (self._raising, *acting, self._following, self._counting, self._telling):
                 group.create_task(work.run())
             group.create_task(self._again_and_again("alerts_not_raised", self._due, self.raise_due))
             group.create_task(self._again_and_again("events_not_followed", self._happened, self.follow))
@@ -88,30 +97,29 @@ class Alerts:
             await asyncio.sleep(GATHER_SECONDS)
 
     async def raise_due(self) -> None:
-        """See to it that what the read models say is due is raised, and done. Raises: what passes."""
+        """Have everything raised, and done, that the read models say is due. Raises: temporary failures."""
         async with reading_live(self._every) as connection:
             due = [row["organization"] for row in await connection.fetch(alerts_due.ORGANIZATIONS)]
-        self._raising.ask(due)
-        self._acting.ask(due)
+        for work in (self._raising, self._topping_up, self._billing):
+            work.ask(due)
 
     async def follow(self) -> None:
-        """See to it that what happened since the last time is looked at, where rules are about it. Raises: what
-        passes."""
+        """Have new events checked where rules are about events. Raises: temporary failures."""
         async with self._every.connection() as connection:
             if self._looked is None:
                 self._looked = await head(connection)
                 names = {row["organization"] for row in await connection.fetch(WITH_RULES)}
                 self._unknown |= names
             else:
-                moved = await connection.fetch(MOVED, self._looked)
-                names = {row["organization"] for row in moved}
-                self._unknown |= {row["organization"] for row in moved if row["has_new_rules"]}
-                self._looked = max((row["position"] for row in moved), default=self._looked)
+                since = await moved(connection, self._looked, _OF_RULES)
+                names = {each.organization for each in since}
+                self._unknown |= {each.organization for each in since if each.has_any_of}
+                self._looked = max((each.position for each in since), default=self._looked)
         self._following.ask(names & (self._waited_for.keys() | self._unknown))
 
     async def _follow(self, organization: str) -> bool:
         if organization in self._unknown:
-            # Whoever changes a rule while they are read makes it unknown anew.
+            # A change of a rule during the read makes the names unknown again.
             self._unknown.discard(organization)
             try:
                 waited_for = await self._follower.waited_for(organization)
@@ -124,7 +132,7 @@ class Alerts:
         return organization in self._waited_for and await self._follower.follow(organization)
 
     async def count(self) -> None:
-        """See to it that the usage that was refused is counted, where rules want it counted."""
+        """Have refused usage counted, where rules are about it."""
         self._counting.ask(self._who_wait_for(USAGE_REFUSED))
 
     async def _count(self, organization: str) -> bool:
@@ -132,8 +140,7 @@ class Alerts:
         return False
 
     async def tell_behind(self) -> None:
-        """See to it that it is told how late the read models are, where rules want to be told. Nothing is measured for
-        nobody."""
+        """Report the lag of the read models, where rules are about it. Without such rules nothing is measured."""
         if (waiting := self._who_wait_for(READ_MODELS_BEHIND)) and (seconds := await self._behind()) is not None:
             self._late = seconds, datetime.now(UTC)
             self._telling.ask(waiting)

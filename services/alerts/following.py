@@ -1,12 +1,11 @@
-"""Follows the event store for rules about events, in the API's process: what a rule waits for becomes a fact.
+"""Follows the event store for rules about events, in the API's process: each match becomes a fact.
 
 Why once: the alert's id follows from the rule and the event's position, and its stream has one version. Why none is
-lost: how far an organization's events were looked at moves in the transaction that appends what was found. A rule sees
-what happens after it was made or changed last, and nothing of before.
+lost: how far an organization's events were looked at moves in the transaction that appends the last of what was found.
+A rule sees what happens after it was made or changed last, and nothing of before.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,108 +17,87 @@ from events.facts.bills import BillIssued
 from events.resources.notifications import OF_WINDOWS
 from projections.alerts.happenings import FACTS_OF
 from projections.entities import AccountEntity, Entity
-from services.alerts.matching import (
-    Event,
-    Rule,
-    Shown,
-    event_document,
-    event_of,
-    holds,
-    is_conditional,
-    notice_of,
-    waits_for,
-)
+from services.alerts.finding import FACTS, Found, Page, found_in
+from services.alerts.matching import Event, Rule, Shown, event_of, is_conditional, notice_of
 from services.commands.event_names import HAPPENINGS, NAMES
 from services.concurrency import compute
 from services.postgres import Postgres
+from services.sight.metrics import WAITS
 from services.store.conditions import is_rule_waiting_for
-from services.store.events import NewEvent, append, stream_of, stream_versions, whole_bill
+from services.store.events import NewEvent, append, stream_versions, whole_bill
 from services.store.execute import lock_organization
+from services.store.following import Following
 from services.store.generations import Generations
-from services.store.happened import History, event_id_of, happened, read_history
+from services.store.happened import event_id_of, read_history
 from services.store.listing import named
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of
 from services.store.view import OF_ORGANIZATION, entity_of
 
 log = structlog.get_logger(__name__)
 
-#: Events of one organization that are looked at in one transaction.
-PAGE = 200
-#: $1 the position up to which all was looked at: who has had events since, and whether rules are among them.
-MOVED = """
-SELECT organization, max(position) AS position, bool_or(type LIKE 'NotificationConfiguration%') AS has_new_rules
-FROM store.events WHERE position > $1 GROUP BY organization
-"""
+#: Bytes of the events of one organization that are read at once.
+BYTES = 2_000_000
+#: Shown as 0 from the beginning, so that the first one is seen to be one more.
+PASSED_OVER = WAITS.labels("event_passed_over")
+#: Rules that a line of the log names.
+NAMED = 10
 #: Whoever may have rules, for a process that has just begun.
 WITH_RULES = "SELECT DISTINCT organization FROM store.entities WHERE kind = 'notificationConfiguration'"
-#: $2 names of what rules wait for: of the active ones.
+#: $2 names that rules wait for: those of the active rules.
 _RULES = f"{OF_ORGANIZATION} AND {is_rule_waiting_for('e', '$2')} ORDER BY e.position"
-#: The names among these that any of them waits for, and the position of the last fact about the one that has not
-#: changed for longest.
+#: The names among these that any rule waits for, and the position of the last fact about the rule that has not changed
+#: for longest.
 _NAMES = f"""
 SELECT e.body->>'eventName' AS name, min(e.folded) AS since FROM store.entities e
 WHERE e.organization = $1 AND {is_rule_waiting_for("e", "$2")} GROUP BY 1
 """
-#: All that rules may wait for but levels, which the projector looks at; and those of them that are events.
+#: All names that rules may wait for, except levels, which the projector checks; and those of them that are events.
 _EVENTS = (*FACTS_OF, *NAMES)
 _FOLLOWED = (*_EVENTS, *OF_WINDOWS)
-_POSITION = "SELECT position FROM store.alert_positions WHERE organization = $1"
-_MOVE = """
-INSERT INTO store.alert_positions AS held (organization, position) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
-"""
-#: $2 types of facts, $3 after this position.
-_NEXT = f"""
-SELECT stream, version, {COLUMNS} FROM store.events
-WHERE organization = $1 AND type = ANY($2::text[]) AND position > $3 ORDER BY position LIMIT {PAGE}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Some of what has happened, with the rules of that moment, the accounts that it happened to, and what led to those
-    events that some condition is about. `last`: the position of the last one."""
-
-    rules: Sequence[Rule]
-    events: Sequence[Event]
-    accounts: Mapping[str, Entity[Any]]
-    history: History
-    last: int
-    is_full: bool
+_FOLLOWING = Following("alert_positions", f"stream, version, {COLUMNS}")
 
 
 class EventFollower:
-    """`shown`: a resource as the wire shows it, which is what conditions are about."""
+    """Follows events. `shown`: a resource as the wire shows it, which conditions read."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations], shown: Shown) -> None:
         self._postgres, self._generations, self._shown = postgres, generations, shown
 
     async def waited_for(self, organization: str) -> frozenset[str]:
-        """What the organization's active rules wait for, of those that are looked at beside requests."""
+        """The names that the organization's active rules wait for, among those checked beside requests."""
         async with self._postgres.of(organization).connection() as connection:
             return frozenset(row["name"] for row in await connection.fetch(_NAMES, organization, list(_FOLLOWED)))
 
     async def follow(self, organization: str) -> bool:
         """Look at some of what has happened in the organization since the last time; returns whether there is more.
-        Raises: what passes."""
+        Raises: what passes; what an event raises that is the last, or behind which all others do."""
         page = await self._page(organization)
         if page is None:
             return False
-        found = await compute(organization, _matches, page, self._generations().commands, self._shown)
+        found = await compute(organization, found_in, page, self._generations().commands, self._shown)
         if raised := await self._append(organization, page, found):
             log.info("alerts_raised", organization=organization, alerts=raised)
-        return page.is_full
+        if found.last is None:
+            raise next(iter(found.failed.values())).error
+        for position, failure in found.passed_over.items():
+            PASSED_OVER.inc()
+            names = {"rules": failure.rules[:NAMED], "of_rules": len(failure.rules)}
+            log.error(
+                "event_passed_over", organization=organization, position=position, **names, exc_info=failure.error
+            )
+        return found.has_more
 
-    async def _page(self, organization: str) -> _Page | None:
+    async def _page(self, organization: str) -> Page | None:
         """In one snapshot, so that no rule is missing that was there before one of the events. None: nothing is new."""
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             since = {row["name"]: row["since"] for row in await connection.fetch(_NAMES, organization, list(_EVENTS))}
             if not since:
                 return None
-            after = await connection.fetchval(_POSITION, organization)
+            after = await _FOLLOWING.position(connection, organization)
             after = min(since.values()) if after is None else after
-            rows = await connection.fetch(_NEXT, organization, sorted(set(_types(since))), after)
+            rows, is_full = await _FOLLOWING.next(connection, organization, _types(since), after, BYTES)
             if not rows:
                 return None
             events = [await self._event(connection, organization, row) for row in rows]
@@ -130,7 +108,7 @@ class EventFollower:
             event_names = {rule.body.event_name for rule in rules if is_conditional(rule)}
             wanted = [event.envelope.sequence for event in events if event.names & event_names]
             history = await read_history(connection, organization, wanted)
-        return _Page(rules, events, accounts, history, rows[-1]["position"], len(rows) == PAGE)
+        return Page(rules, events, accounts, history, is_full)
 
     async def _event(self, connection: Any, organization: str, row: Mapping[str, Any]) -> Event:
         envelope = envelope_of(row, self._generations().commands)
@@ -138,47 +116,33 @@ class EventFollower:
         id = event_id_of(organization, row["stream"], row["version"], row["position"])
         return event_of(envelope, id, whole)
 
-    async def _append(self, organization: str, page: _Page, due: Sequence[tuple[Rule, Event]]) -> int:
-        """What nobody has raised, and how far was looked. Under the organization's lock: who found the same comes
-        before this, or after."""
+    async def _append(self, organization: str, page: Page, found: Found) -> int:
+        """What nobody has raised and, with the last of it, how far was looked. Under the organization's lock: who found
+        the same comes before this, or after. In parts, for one event may be what thousands of rules wait for."""
+        raised, parts = 0, [found.due[first : first + FACTS] for first in range(0, len(found.due), FACTS)]
+        for number, part in enumerate(parts or [[]], 1):
+            async with self._postgres.of(organization).transaction() as connection:
+                await lock_organization(connection, organization)
+                raised += await self._append_part(connection, organization, page, part)
+                if number >= len(parts) and found.last is not None:
+                    await _FOLLOWING.move(connection, organization, found.last)
+        return raised
+
+    async def _append_part(
+        self, connection: Any, organization: str, page: Page, due: Sequence[tuple[Rule, Event]]
+    ) -> int:
         facts = [
             (notice_of(rule, event, page.accounts.get(event.envelope.account or "")), event.envelope)
             for rule, event in due
         ]
-        async with self._postgres.of(organization).transaction() as connection:
-            await lock_organization(connection, organization)
-            there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
-            new = [
-                _placed(organization, fact, cause, page.accounts) for fact, cause in facts if not there[stream_of(fact)]
-            ]
-            await append(connection, new, self._generations())
-            await connection.execute(_MOVE, organization, page.last)
+        there = await stream_versions(connection, organization, [stream_of(fact) for fact, _ in facts])
+        new = [_placed(organization, fact, cause, page.accounts) for fact, cause in facts if not there[stream_of(fact)]]
+        await append(connection, new, self._generations())
         return len(new)
 
 
-def _matches(page: _Page, generation: str, shown: Shown) -> list[tuple[Rule, Event]]:
-    """Which rules have waited for which events."""
-    documents = _documents(page, generation, shown)
-    return [
-        (rule, event)
-        for event in page.events
-        for rule in page.rules
-        if waits_for(rule, event) and holds(rule, documents.get(event.envelope.sequence, {}))
-    ]
-
-
-def _documents(page: _Page, generation: str, shown: Shown) -> dict[int, dict[str, Any]]:
-    """`new` and `old` of the events that some condition is about, by position."""
-    documents = {}
-    for happening in happened(page.history, generation):
-        account = page.accounts.get(happening.envelope.account or "")
-        sides = happening.before, happening.after
-        documents[happening.envelope.sequence] = event_document(page.history.organization, account, *sides, shown)
-    return documents
-
-
 def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[str, Entity[Any]]) -> NewEvent:
-    """Beside what it follows from, if that is an account's."""
+    """The alert's place in the log: beside its event, if that is an account's."""
     account = accounts.get(cause.account or "") if isinstance(fact, AccountNotified) else None
     owner = account if isinstance(account, AccountEntity) else None
     return NewEvent(
@@ -195,7 +159,7 @@ def _placed(organization: str, fact: Alert, cause: Envelope, accounts: Mapping[s
 
 
 async def active_rules(connection: Any, organization: str, names: Collection[str]) -> list[Rule]:
-    """The active rules that wait for one of these."""
+    """The active rules that wait for one of these names."""
     return [entity_of(row) for row in await connection.fetch(_RULES, organization, list(names))] if names else []
 
 

@@ -1,4 +1,6 @@
-"""What rules find in an event or a level, and the fact of it: what the API's process and stories in memory share."""
+"""Matches rules with events and levels, and makes the alerts' facts: shared by the API's process and stories in
+memory.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ Shown = Callable[[Entity[Any]], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of the store, and the names that rules may know it by."""
+    """An event of the store, and the names by which rules may know it."""
 
     envelope: Envelope
     id: str
@@ -33,41 +35,44 @@ class Event:
 
 
 def event_of(envelope: Envelope, id: str, whole: Fact | None = None) -> Event:
-    """The event of an envelope; `whole`: the bill, where the envelope has only its last part."""
+    """The event of an envelope; `whole`: the whole bill, if the envelope has only its last part."""
     fact = envelope.data
     own = {name_of(fact)} if isinstance(fact, ResourceFact) else set()
     return Event(envelope, id, frozenset({*own, *names_of(whole or fact)}))
 
 
 def waits_for(rule: Rule, event: Event) -> bool:
-    """Whether the event is one that the rule waits for, whatever its condition says: a rule is told of what happens
-    after it was made or changed last."""
+    """Whether the event is one that the rule waits for, before its condition: its name fits, and it is later than the
+    rule's creation or last change.
+    """
     is_later = event.envelope.sequence > rule.folded
     is_whose = rule.body.account_id in (None, event.envelope.account)
     return is_later and is_whose and rule.body.event_name in event.names
 
 
 def is_conditional(rule: Rule) -> bool:
-    """Whether it depends on an event's fields."""
+    """Whether the rule depends on an event's fields."""
     return bool(rule.body.calculation) and not rule.body.always_fire_event
 
 
 def holds(rule: Rule, document: Mapping[str, Any]) -> bool:
-    """Whether the rule's condition holds of an event's document."""
+    """Whether the rule's condition is true of an event's document."""
     return not is_conditional(rule) or condition_of(rule.body.calculation or "").holds(document)
 
 
 def event_document(
     organization: str, account: Entity[Any] | None, before: Entity[Any] | None, after: Entity[Any] | None, shown: Shown
 ) -> dict[str, Any]:
-    """What conditions are about: the resource before (`old`) and after (`new`) an event, with whose it is."""
+    """The document that conditions read: the resource before (`old`) and after (`new`) an event, with its account."""
     beside = {"orgId": organization} | ({"accountCode": account.body.code} if account else {})
     sides = {"new": after, "old": before}
     return {side: {**shown(entity), **beside} for side, entity in sides.items() if entity is not None}
 
 
 def notice_of(rule: Rule, event: Event, account: Entity[Any] | None) -> Alert:
-    """That a rule waited for an event. Of something that has no account any more only the organization is told."""
+    """The alert of a rule about an event. If the resource no longer has an account, it is an alert of the
+    organization.
+    """
     cause = event.envelope
     fact, arming = cause.data, str(cause.sequence)
     subject = fact.bill_id if isinstance(fact, BillFact) else getattr(fact, "id", "")
@@ -80,13 +85,13 @@ def notice_of(rule: Rule, event: Event, account: Entity[Any] | None) -> Alert:
 
 
 def is_found_by(rule: Rule | None, row: Mapping[str, Any]) -> bool:
-    """Whether the rule as commands have it last is the one that found what is due."""
+    """Whether the rule, in the command side's latest version, is the one behind the due alert."""
     is_active = rule is not None and rule.body.is_active
     return is_active and alert_id(rule_of(rule), row["subject_id"], row["arming"]) == row["id"]  # type: ignore[arg-type]
 
 
 def alert_of(row: Mapping[str, Any], rule: Rule) -> AlertRaised:
-    """The alert that is due, `row` with how its subject stands."""
+    """The alert that is due; `row` has the state of its subject."""
     return AlertRaised(
         id=row["id"],
         rule_id=rule.id,

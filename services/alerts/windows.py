@@ -1,9 +1,9 @@
-"""Rules of windows of time: they tell of the whole organization, once a window in which something reached their
-threshold. Refused usage is counted; how late the read models are is measured by who asks.
+"""Rules over windows of time: alerts about the whole organization, once per window in which a value reached the
+threshold.
 
-Windows stand side by side, by the clock, and the start of each is the rule's arming. Refused usage is listed after it
-was refused, and nobody may have looked for a while, so windows that have passed are looked at, too. How late read
-models were then is not known any more.
+Refused usage is counted here; the lag of the read models is measured by the caller. Windows adjoin each other, by the
+clock, and the start of each is the rule's arming. Refused usage is listed with a delay, and a process may have looked
+late, so past windows are checked, too. The past lag of read models is no longer known.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,14 +25,15 @@ from services.alerts.following import active_rules
 from services.alerts.matching import Rule
 from services.postgres import Postgres
 from services.refusals.refused_usage import count_refused
-from services.store.events import NewEvent, append, stream_of, stream_versions
+from services.store.events import NewEvent, append, stream_versions
 from services.store.execute import lock_organization
 from services.store.generations import Generations
+from services.store.streams import stream_of
 
 log = structlog.get_logger(__name__)
 
-#: How late refused usage may be listed and is still counted where an alert counts it; and how far a process that has
-#: just begun looks back.
+#: The longest delay with which refused usage may be listed and still count for an alert; also how far back a new
+#: process looks.
 LISTED_LATE, LOOKED_BACK = timedelta(minutes=15), timedelta(days=2)
 
 
@@ -45,7 +46,7 @@ class Window:
 
 
 class WindowAlerts:
-    """Raises what has reached a rule's threshold in a window."""
+    """Raises alerts for windows in which a rule's threshold was reached."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
         self._postgres, self._generations = postgres, generations
@@ -53,14 +54,14 @@ class WindowAlerts:
         self._counted = dict[str, datetime]()
 
     async def count_refused(self, organization: str, now: datetime) -> int:
-        """Count in every window since the last look, which may be over by now; returns how many alerts were raised."""
+        """Count in every window since the last look, also those that are over; returns how many alerts were raised."""
         last = self._counted.get(organization)
         since = now - LOOKED_BACK if last is None else last - LISTED_LATE
         facts: list[OrganizationAlertRaised] = []
         async with self._postgres.of(organization).connection() as connection:
             for rule, threshold, minutes in await _rules(connection, organization, USAGE_REFUSED):
                 length = timedelta(minutes=minutes)
-                # A rule finds what holds already when it is made, but tells no history.
+                # A new rule finds a condition that already holds, but it does not look at history.
                 asked = windows(minutes, max(since, min(rule.modified, now) - length), now)
                 of = {window.since: window for window in asked}
                 refused = await count_refused(connection, organization, list(of), length, int(threshold))
@@ -75,7 +76,7 @@ class WindowAlerts:
         return raised
 
     async def tell_behind(self, organization: str, seconds: float, now: datetime) -> int:
-        """The read models are so late now; returns how many alerts were raised."""
+        """Raise alerts for the present lag of the read models; returns how many were raised."""
         late = Decimal(int(seconds))
         async with self._postgres.of(organization).connection() as connection:
             facts = [
@@ -107,7 +108,7 @@ def windows(minutes: int, since: datetime, until: datetime) -> list[Window]:
 
 
 async def _rules(connection: Any, organization: str, name: str) -> list[tuple[Rule, Decimal, int]]:
-    """The active ones of this name, with their threshold and the minutes of their windows, which these have."""
+    """The active rules of this name, with their threshold and the minutes of their windows."""
     return [
         (rule, rule.body.threshold, rule.body.window_minutes)
         for rule in await active_rules(connection, organization, [name])

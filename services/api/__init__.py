@@ -1,1 +1,3 @@
-"""HTTP in m3ter's wire shape: commands and queries. It knows no rules: it reads, asks, and words the answer."""
+"""HTTP in m3ter's wire shape: commands and queries. It has no rules of its own: it reads, calls the rules, and words
+the answer.
+"""

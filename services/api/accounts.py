@@ -1,5 +1,5 @@
-"""Paths of accounts and contracts beyond the table's: the children of a parent; and end-dating, which ends at a day
-whatever of an account or a contract would still run then, in one transaction.
+"""Paths of accounts and contracts beyond the table's: the children of a parent; and end-dating, which ends every
+running resource of an account or a contract on a day, in one transaction.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ from services.commands.table import ENDED, KINDS
 from services.store.billing_entities import BilledAccounts, accounts_of
 from services.store.listing import Condition
 
-#: Most children on a page, as m3ter has it.
+#: Most children on a page, by m3ter.
 CHILDREN_MAX = 200
-#: Children live in their parent's family; the family's index finds them.
+#: Children belong to their parent's family; the family's index finds them.
 _CHILDREN = "e.root_id = {0} AND e.body->>'parentAccountId' = {0}"
 _ACCOUNT = KINDS["account"]
 
@@ -40,7 +40,7 @@ router = organization_router("accounts")
 
 @router.get("/accounts/{id}/children", response_model=listed(answer_of_kind(_ACCOUNT)))
 async def children(call: Caller, id: str, page: Annotated[Page, Depends(Paging(CHILDREN_MAX))]) -> Response:
-    """The accounts whose parent this is, newest first; none of an account that is a child itself."""
+    """The children of this account, newest first; none if the account is a child itself."""
     async with call.reading() as connection:
         await existing(connection, call.organization, _ACCOUNT, id)
     return await page_of(call, _ACCOUNT, [Condition(_CHILDREN, id)], page)
@@ -57,7 +57,7 @@ _FORGETTING = Body(ForgettingBody, may_be_absent=True)
 
 @router.post("/accounts/{id}/forget", response_model=answer_of_kind(_ACCOUNT))
 async def forget(call: Caller, id: str, sent: Annotated[Sent[ForgettingBody], Depends(_FORGETTING)]) -> Response:
-    """Forget the account's personal data, for ever: from now on a tombstone is shown in its place.
+    """Forget the account's personal data, for ever: a tombstone is shown in its place from now on.
 
     Codes, ids and amounts stay, and so do bills and balances. Only in an organization with `personalData` ERASABLE.
     """
@@ -79,14 +79,14 @@ class EndingBody(Model):
 
 
 class EndedEntities(Shown):
-    """Ids of entities; m3ter's schema knows `empty` alone."""
+    """Ids of entities; m3ter's schema has only `empty`."""
 
     empty: bool
     ids: tuple[str, ...]
 
 
 class FailedEntities(EndedEntities):
-    """The same of those that stay as they were, with why, by id."""
+    """Ids of entities that stay unchanged, with the reason, by id."""
 
     reasons: dict[str, str]
 
@@ -101,7 +101,7 @@ _Failed: Any = _by_kind("FailedByKind", "What could not be ended, of each that w
 
 
 class EndingAnswer(Shown):
-    """What became of the entities. One that ends by the day already is in neither."""
+    """The result for each entity. An entity that already ends by the day is in neither list."""
 
     status_message: str
     updated_entities: _Updated
@@ -114,7 +114,7 @@ _Asked = Annotated[Sent[EndingBody], Depends(_BODY)]
 
 @router.put("/accounts/{id}/enddatebillingentities", response_model=EndingAnswer)
 async def end_of_account(call: Caller, id: str, sent: _Asked) -> Response:
-    """End what the account has, and what its children have if they are asked for. Prices: those of its own plans."""
+    """End the account's resources, and its children's if asked. Pricings: those of its own plans."""
 
     async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KINDS["account"], id)
@@ -124,7 +124,7 @@ async def end_of_account(call: Caller, id: str, sent: _Asked) -> Response:
 
 @router.put("/contracts/{id}/enddatebillingentities", response_model=EndingAnswer)
 async def end_of_contract(call: Caller, id: str, sent: _Asked) -> Response:
-    """End the contract and what stands under it. Prices: those of its account's own plans that it attaches."""
+    """End the contract and the resources under it. Pricings: those of its account's own plans that it attaches."""
 
     async with in_turn(call) as turn:
         contract = await existing(turn.connection, call.organization, KINDS["contract"], id)
@@ -137,7 +137,7 @@ async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str |
     accounts = await accounts_of(turn.connection, organization, account_id, children=children)
     billed = BilledAccounts(organization, accounts, contract_id)
     kinds = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
-    # All are found before any is changed: the order of what is asked for means nothing.
+    # All are found before any is changed, so the order in the request does not matter.
     entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in kinds.items()}
     updated: dict[str, list[str]] = {}
     failed: dict[str, dict[str, str]] = {}
@@ -156,7 +156,7 @@ async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str |
 async def _end_each(
     turn: Turn, kind: Kind, billed: BilledAccounts, entities: Sequence[Entity[Any]], end: date | datetime
 ) -> tuple[list[str], dict[str, str]]:
-    """Ids of what was updated; by id, why another one may not end there. What is refused has changed nothing."""
+    """Ids of updated entities; and by id, the reason why another cannot end there. A refused entity is unchanged."""
     updated: list[str] = []
     failed: dict[str, str] = {}
     for entity in entities:

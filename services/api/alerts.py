@@ -1,4 +1,4 @@
-"""Alerts among events: what is asked of them, what each says, and which fields that has."""
+"""Alerts among events: filters for them, their documents, and the fields of those."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,37 +9,37 @@ from events.resources.automation import ACTS, TOLD
 from events.resources.notifications import LEVELS, OF_WINDOWS
 from services.store.alerts import AlertsAsked, Raised
 
-#: m3ter's category of events that say that a notification was triggered.
+#: m3ter's category of events about a triggered notification.
 NOTIFICATION = "Notification"
 NAMES = sorted(TOLD)
 _CODE, _ID = "notificationCode", "notificationId"
 #: Filters that only alerts pass.
 OF_NOTIFICATIONS = (_CODE, _ID)
-#: The fact's members that the wire calls otherwise.
+#: Members of the fact with another name on the wire.
 _CALLED = {"rule_id": _ID, "rule_code": _CODE}
 _TYPES = {"threshold": "double", "amount": "double", "spent": "double", "remaining": "double", "counted": "double"}
 _TYPES |= {"found": "double"}
 
 
 def is_about_alerts_alone(wanted: Mapping[str, Any]) -> bool:
-    """Whether nothing but alerts can be meant."""
+    """Whether the filters match nothing but alerts."""
     named = {wanted.get("eventName"), wanted.get("eventType")} & {NOTIFICATION, *NAMES}
     return bool(named) or any(name in wanted for name in OF_NOTIFICATIONS)
 
 
 def asked_of(wanted: Mapping[str, Any]) -> AlertsAsked | None:
-    """Which alerts the filters of the list ask for; None: none."""
+    """The alerts that the list's filters match; None: none."""
     name, kind = wanted.get("eventName"), wanted.get("eventType")
     if kind not in (None, NOTIFICATION, *NAMES) or (kind in NAMES and name not in (None, kind)):
         return None
     if kind is None and name not in (None, *NAMES):
-        return None  # events of this name, and not what rules found in them
+        return None  # events of this name, not alerts about them
     name = kind if kind in NAMES else name
     return AlertsAsked(name, wanted.get("accountId"), wanted.get("resourceId"), wanted.get(_ID), wanted.get(_CODE))
 
 
 def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
-    """An alert in the shape of an event; what it says stands where a created resource would."""
+    """An alert in the shape of an event; its content stands where a created resource would."""
     fact, time = raised.fact, raised.envelope.time
     fields = {_called(type(fact), name): value for name, value in fact if value is not None}
     content = {
@@ -54,7 +54,7 @@ def alert_document(organization: str, raised: Raised) -> dict[str, Any]:
 
 
 def alert_fields(name: str) -> dict[str, str]:
-    """`new.amount` -> `double`, of every alert of this name."""
+    """`new.amount` -> `double`, for every alert of this name."""
     model: type[Alert] = AlertRaised if name in LEVELS else AccountNotified
     if name in OF_WINDOWS:
         model = OrganizationAlertRaised

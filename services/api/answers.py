@@ -1,4 +1,4 @@
-"""Answers beside those of resources: bills and their lines, jobs, balances, history, health, errors."""
+"""Models of answers beside those of resources: bills and their lines, jobs, balances, history, health, errors."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,13 +11,13 @@ from services.api.shown import Shown, Stamped
 
 
 class Error(Shown):
-    """Why a request was refused, or could not be served."""
+    """The reason why a request was refused, or could not be served."""
 
     message: str
 
 
 class Told(Shown):
-    """What was done, in words."""
+    """The result of a request, in words."""
 
     message: str
 
@@ -31,7 +31,7 @@ class Token(Shown):
 
 
 class FileUrl(Shown):
-    """Where a file is, for a quarter of an hour and without a token."""
+    """The address of a file, for a quarter of an hour and without a token."""
 
     download_url: str
 
@@ -43,7 +43,7 @@ class Time(Shown):
 
 
 class HealthAnswer(Shown):
-    """Whether this process serves, and how many events or records others are behind."""
+    """Whether this process serves, and how many events or records other processes are behind."""
 
     status: Literal["ok", "degraded", "unavailable"]
     behind: dict[str, int] | None = None
@@ -94,7 +94,7 @@ class BillLineAnswer(Shown):
 
 
 class BillContent(Shown):
-    """What a bill says. Where nothing is due there is no bill, and only account, total and lines are told."""
+    """The content of a bill. If nothing is due there is no bill, and only account, total and lines are given."""
 
     account_id: str
     account_code: str | None = None
@@ -130,7 +130,7 @@ class BillAnswer(Stamped, BillContent):
 
 
 class UnpricedAnswer(Shown):
-    """Usage that no price holds for."""
+    """Usage without a pricing."""
 
     account_id: str
     aggregation_id: str
@@ -142,14 +142,14 @@ class UnpricedAnswer(Shown):
 
 
 class Preview(BillContent):
-    """What would be billed; an account has a bill per currency, so the others stand beside the first."""
+    """The bills that would be issued; an account has a bill per currency, and the others stand beside the first."""
 
     other_currencies: tuple[BillContent, ...] | None = None
     unpriced: tuple[UnpricedAnswer, ...] | None = None
 
 
 class JobFailure(Shown):
-    """An account or a bill that a job left as it was, or why the job ended early."""
+    """An account or a bill that a job failed on, or the reason why the job ended early."""
 
     account_id: str | None = None
     bill_id: str | None = None
@@ -157,7 +157,7 @@ class JobFailure(Shown):
 
 
 class KeptConversion(Shown):
-    """A rate between two currencies, as a job keeps it: its multiplier is a text."""
+    """A rate between two currencies, as a job stores it: its multiplier is a text."""
 
     from_: str = Field(alias="from")
     to: str
@@ -165,7 +165,7 @@ class KeptConversion(Shown):
 
 
 class JobAnswer(Stamped):
-    """A bill job: what was asked for, and how far it is. `pending` counts the families that are not settled yet."""
+    """A bill job: its request and progress. `pending` counts the families that are not settled yet."""
 
     status: Literal["PENDING", "INITIALIZING", "RUNNING", "COMPLETE", "CANCELLED"]
     type: Literal["CREATE", "RECALCULATE"]
@@ -190,7 +190,7 @@ class JobAnswer(Stamped):
 
 
 class BalanceSummary(Shown):
-    """What became of the credit on a balance; no amount is negative."""
+    """The use of a balance's credit; no amount is negative."""
 
     initial_credit_amount: Decimal
     total_credit_amount: Decimal
@@ -201,14 +201,14 @@ class BalanceSummary(Shown):
 
 
 class TransactionShown(Shown):
-    """By whom a transaction was made: by a client, or by a schedule, which it names."""
+    """The maker of a transaction: a client, or a schedule, which is named."""
 
     entity_type: Literal["USER", "SCHEDULER"]
     entity_id: str | None = None
 
 
 class HistoryEntry(Shown):
-    """A fact about a resource; `data` is as events have it, with amounts as numbers."""
+    """A fact about a resource; `data` is as in events, with amounts as numbers."""
 
     id: str
     type: str

@@ -1,11 +1,10 @@
 """The FastAPI app: routers put together, parts opened and closed."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -18,7 +17,7 @@ from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.links import SpentLinks
 from services.access.signing_in import SignIn
-from services.api import auth, health
+from services.api import auth, system
 from services.api.beside import Crash, beside
 from services.api.calls import Api
 from services.api.edges.edge import Edge
@@ -42,7 +41,7 @@ from services.exports.places import ExportFiles
 from services.kafka import Cluster, SharedWriter
 from services.personal.keyring import Keyring
 from services.postgres import Connection, Postgres, Role, open_postgres
-from services.readside.watching import Watcher, open_watcher
+from services.readside.watching import open_watcher
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
@@ -50,9 +49,12 @@ from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
 #: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
-#: organization's. Beside them there are four: the watcher's, that of /health, the one whose session holds the locks of
-#: bill jobs, and the one that is told of alerts; while files are exported, one more for the locks of that.
+#: organization's.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
+#: Beside them there are some that stay: the watcher's and that of /health; the two whose sessions hold the locks of
+#: bill jobs and of exports, from the first of each on; and those that are told of what alerts and webhooks follow. And
+#: some for a moment: which keys were revoked, and how store and log compare.
+THAT_STAY, FOR_A_MOMENT = 6, 2
 
 
 def create_app(
@@ -71,10 +73,11 @@ def create_app(
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `rates`: how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
-    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with; `proof_key`: what signs proofs; `keyring`: the operator's key of what is
-    personal; `webhook_rules`: where webhooks may lead; `exports`: where files of exports are, and for how long.
+    `rates`: the request rates of an organization; `token_secret`: the key that signs tokens, by default the database's;
+    `revoked_seconds`: how often revoked keys are read; `pooler_url`: the pooler through which requests reach Postgres;
+    `public_url`: the beginning of links; `proof_key`: the key that signs proofs; `keyring`: the operator's key for
+    personal data; `webhook_rules`: the permitted webhook receivers; `exports`: where files of exports are, and for how
+    long.
     """
 
     @contextlib.asynccontextmanager
@@ -87,36 +90,55 @@ def create_app(
         ):
 
             def hold(generations: Generations) -> None:
-                """From now on these generations hold, for every request that begins."""
+                """From now on these generations are valid, for every request that begins."""
                 servers = postgres, generations, cluster, watcher, usage
-                app.state.api = Api(*servers, proof_key, keyring or Keyring(), webhook_rules or WebhookRules())
+                given = public_url, proof_key, keyring or Keyring(), webhook_rules or WebhookRules()
+                parts = *servers, gate, health, bill_jobs, export_jobs, *given
+                app.state.api = Api(*parts)
 
-            # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
+            # However many callers try, and however slow Postgres is, this holds one connection of two; showing holds
+            # the other.
             app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
-            app.state.health = Health(database_url, watcher, standing)
-            runners = _runners(app, postgres, every, watcher, exports or ExportFiles())
+            health = app.state.health = Health(database_url, watcher, standing)
+            bill_jobs = BillRunner(postgres, every, watcher)
+            export_jobs = ExportRunner(postgres, every, watcher, exports or ExportFiles())
             working = [beside(standing.watch(), crashed), beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                showing, followers = Showing(app.state.health, every, cluster), Followers(postgres, every, app)
-                later = [run() for run in (*runners, showing.watch, followers.alerts, followers.webhooks)]
+                showing, followers = Showing(health, every, cluster), Followers(postgres, every, health, app)
+                later = [bill_jobs.run(), export_jobs.run(), showing.watch(), followers.alerts(), followers.webhooks()]
                 later.append(followers.held_usage(cluster, usage))
                 working += [beside(loop, crashed) for loop in later]
                 yield
             finally:
                 await cancel_all(working)
                 sign_in.close()
-                for part in (app.state.health, keys):
+                for part in (health, keys):
                     await part.close()
 
     build_models()
 
     crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)
     open_pool = partial(open_postgres, database_url, fence=fence, pooler=pooler_url)
-    app = FastAPI(
+    app = _app(lifespan)
+    app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
+    handle_errors(app)
+    # Added directly: for each request the framework would search included routers a second time.
+    for router in (system.health_router, auth.router, *organization_routers()):
+        app.router.routes.extend(router.routes)
+    app.router.routes.insert(0, Shortcut(app.router.routes))
+    serve_openapi(app, WebhookSent)
+    serve_pages(app)
+    _add_console(app, gate)
+    return app
+
+
+def _app(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """An app without paths."""
+    return FastAPI(
         title="Trueup",
         version=version("trueup"),
         description=ABOUT,
@@ -126,25 +148,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.crashed, app.state.gate, app.state.rates, app.state.public_url = crashed, gate, rates, public_url
-    handle_errors(app)
-    # As they are: what the framework includes it looks through once more for each request.
-    for router in (health.router, auth.router, *organization_routers()):
-        app.router.routes.extend(router.routes)
-    app.router.routes.insert(0, Shortcut(app.router.routes))
-    serve_openapi(app, WebhookSent)
-    serve_pages(app)
-    _add_console(app, gate)
-    return app
-
-
-def _runners(
-    app: FastAPI, postgres: Postgres, every: Postgres, watcher: Watcher, exports: ExportFiles
-) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-    """What is to be run beside the requests, and does what they ask for."""
-    app.state.bill_jobs = BillRunner(postgres, every, watcher)
-    app.state.exports = ExportRunner(postgres, every, watcher, exports)
-    return app.state.bill_jobs.run, app.state.exports.run
 
 
 def _add_console(app: FastAPI, gate: Gate) -> None:
@@ -162,7 +165,7 @@ async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
 
 
 def _of_every(app: FastAPI) -> AbstractAsyncContextManager[Connection]:
-    """A connection of the pool for what is no organization's."""
+    """A connection of the pool for work without an organization."""
     every: Postgres = app.state.every
     return every.connection()
 
@@ -173,10 +176,10 @@ async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedK
 
 
 def build_models() -> None:
-    """Make the validators of all facts, of what is in them, and of all bodies; else each is made at its first use."""
+    """Build the validators of all facts, of their parts, and of all bodies; otherwise each is built on first use."""
     for base in (FactModel, Model):
         for model in _made_of(base):
-            if "[" not in model.__name__:  # a generic model with its arguments is there to be inherited from only
+            if "[" not in model.__name__:  # a generic model with arguments is only inherited from
                 model.model_rebuild()
 
 

@@ -1,4 +1,4 @@
-"""What reads as of a day, and as known at a moment, have in common: their parameters, and how far the log had come."""
+"""Shared by reads as of a day and as known at a moment: their parameters, and the cut of the log."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -20,19 +20,19 @@ from services.readside.past.known_family import KnownFamily, load_known
 from services.store.listing import Condition
 
 AS_OF, KNOWN_AT = Day("asOf"), Instant("knownAt")
-#: They tell of a bill as it is now.
+#: Parameters about a bill's present state.
 _OF_NOW = (HAS_STATUS, IS_UNLOCKED_UNLESS)
 
 
 async def cut_of(call: Call, at: datetime) -> Cut:
-    """How far the log had come by a moment. Raises: UnknownOrganization, ProjectionStalledError."""
-    async with call.reading():  # what follows has connections of its own
+    """The cut of the log at a moment. Raises: UnknownOrganization, ProjectionStalledError."""
+    async with call.reading():  # the calls below have connections of their own
         pass
     return await cut_at(call.api.cluster, call.waiter, call.api.generations.partitions, at)
 
 
 async def were_known(call: Call, at: datetime) -> Condition:
-    """That a row `e`, of an event or of a resource, is of one that was known at a moment.
+    """The condition that a row `e`, an event or a resource, was known at a moment.
 
     Raises: UnknownOrganization, ProjectionStalledError.
     """
@@ -41,7 +41,7 @@ async def were_known(call: Call, at: datetime) -> Condition:
 
 
 async def family_known(call: Call, kind: str, id: str, as_of: date | None, at: datetime | None) -> KnownFamily:
-    """The family of a resource as it was known at a moment, now if there is none.
+    """The family of a resource as known at a moment, by default now.
 
     Raises: UnknownOrganization, UnknownResource, InvalidField if the day is further ahead than is settled.
     """
@@ -53,27 +53,27 @@ async def family_known(call: Call, kind: str, id: str, as_of: date | None, at: d
 
 
 async def document_known(call: Call, kind: Kind, id: str, as_of: date | None, at: datetime) -> dict[str, Any]:
-    """A resource of an account as it was known at a moment; one that settlement has fields of, as of the day.
+    """A resource of an account as known at a moment, with its settled fields as of the day.
 
     Raises: UnknownOrganization, UnknownResource, InvalidField.
     """
     family = await family_known(call, kind.name, id, as_of, at)
     entity = kind.held(family.resources).get(id)
-    if entity is None:  # its family was known, and it was not
+    if entity is None:  # its family was known, but the resource was not
         raise UnknownResource(kind=kind.name, id=id)
     [document] = await compute(call.organization, documents_known, family, [entity], as_of)
     return document
 
 
 def documents_known(family: KnownFamily, entities: Sequence[Entity[Any]], as_of: date | None) -> list[dict[str, Any]]:
-    """Resources of a family as the wire shows them, with what one settlement as of the day derives for them."""
+    """Resources of a family as the wire shows them, with their fields from one settlement as of the day."""
     return documents_settled(family, entities, family.settled(as_of))
 
 
 def documents_settled(
     family: KnownFamily, entities: Sequence[Entity[Any]], settlement: Settlement
 ) -> list[dict[str, Any]]:
-    """The same, of a settlement that is there."""
+    """Resources of a family as the wire shows them, with their fields from this settlement."""
     resources = family.resources
     standing = balances_shown(settlement, resources, family.root_id, settlement.through, {})
     derived = {id: standing_of(fund.row._asdict()) for id, fund in standing.items()}
@@ -81,7 +81,7 @@ def documents_settled(
 
 
 def check_tells_of_then(wanted: Sequence[Condition]) -> None:
-    """Raises: InvalidField for what tells of bills as they are now."""
+    """Check the parameters. Raises: InvalidField for parameters about a bill's present state."""
     if any(condition.sql in _OF_NOW for condition in wanted):
         raise InvalidField(
             field="knownAt", rule="cannot be used with status or locked, which tell of bills as they are"

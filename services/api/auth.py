@@ -1,7 +1,7 @@
 """POST /oauth/token: an access key and its secret are exchanged for a bearer token.
 
 The sync Python client asks for a token before every request, so this must stay cheap. m3ter's names of scopes, which
-clients may ask for, say nothing: a token is good for what its key is good for.
+clients may ask for, have no effect: a token has the scopes of its key.
 """
 
 import base64
@@ -24,12 +24,12 @@ from services.api.wire import answer, parse_object
 from services.commands.refused import InvalidField
 
 router = outer_router("authentication")
-#: Strangers send it, and a form is read by a loop that everybody waits for: a second for each megabyte of it.
+#: Strangers send the form, and the event loop that all share reads it: a second for each megabyte.
 GRANT_BYTES = 4096
 
 
 class _Grant(Body[TokenBody]):
-    """The body of a question for a token. Raises: BodyTooLargeError."""
+    """The body of a token request. Raises: BodyTooLargeError."""
 
     async def bytes_of(self, request: Request) -> bytes:
         return await body_of(request, GRANT_BYTES)
@@ -40,7 +40,7 @@ _GRANT = _Grant(TokenBody, media=("application/json", "application/x-www-form-ur
 
 @router.post("/oauth/token", response_model=Token)
 async def token(request: Request, sent: Annotated[Sent[TokenBody], Depends(_GRANT)]) -> Response:
-    """A bearer token for client credentials, asked for as JSON or as a form."""
+    """A bearer token for client credentials, requested as JSON or as a form."""
     access_key_id, secret = _credentials(request.headers.get("authorization", ""))
     if "json" in request.headers.get("content-type", "").lower():
         grant = parse_object(sent.raw).get("grant_type")

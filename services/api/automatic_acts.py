@@ -1,4 +1,4 @@
-"""GET automaticacts: what automatic rules did, and what they were refused (rules 12)."""
+"""GET automaticacts: acts of automatic rules, and their refusals (rules 12)."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.facts.automation import AutomaticRuleActed
 from events.resources.automation import TOP_UP
@@ -22,10 +23,10 @@ _TYPES = (AutomaticRuleActed.__name__,)
 
 
 class AutomaticAct(Shown):
-    """An automatic rule did what it says on `day`, or was refused it for `reason`.
+    """An automatic rule acted on `day`, or was refused for `reason`.
 
-    `resourceId` is the commitment or balance, of a threshold of bills the account; `found` what was left of it, or
-    unbilled; `amount` what was paid in, or the total of bill `billId`.
+    `resourceId` is the commitment or balance, for threshold billing the account; `found` is the amount left of it, or
+    unbilled; `amount` the amount paid in, or the total of bill `billId`.
     """
 
     id: str
@@ -54,7 +55,7 @@ async def acts(
     resource_id: Annotated[str | None, Depends(_SUBJECT)],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """What automatic top-ups and thresholds of bills did, or were refused, newest first; rules that are gone, too."""
+    """Acts and refusals of automatic top-ups and threshold billing, newest first; also of deleted rules."""
     question = AlertsAsked(account_id=account_id, subject_id=resource_id, rule_id=rule_id)
     async with call.reading() as connection:
         positions = await alert_positions(
@@ -85,4 +86,4 @@ def _document(act: Raised) -> dict[str, Any]:
         "dtCreated": act.envelope.time,
         "createdBy": shown(act.envelope.actor),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

@@ -1,4 +1,4 @@
-"""What goes into a balance and becomes of it: its transactions, those that a schedule gives too, and their summary."""
+"""The transactions of a balance, including those of its schedules, and their summary."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.decimals import EXACT, plain
 from events.envelope import Envelope
@@ -43,9 +44,9 @@ from services.store.loading import load_balance
 
 router = organization_router("balances")
 
-#: Most transactions on a page, as m3ter has it.
+#: Most transactions on a page, by m3ter.
 TRANSACTIONS_MAX = 200
-#: Who may have made a transaction, as m3ter has it; ours are a USER's or the SCHEDULER's.
+#: m3ter's makers of a transaction; here it is a USER or the SCHEDULER.
 _ENTITY_TYPES = ("BILL", "COMMITMENT", "USER", "SERVICE_USER", "SCHEDULER")
 TRANSACTION = answer_of(BalanceTransaction, TransactionShown)
 _TYPE_ID, _ENTITY_ID, _ENTITY_TYPE = Text("transactionTypeId"), Text("entityId"), Choice("entityType", _ENTITY_TYPES)
@@ -65,7 +66,7 @@ async def transact(
 
 
 class _Listed(NamedTuple):
-    """A transaction with what orders it among the others: by the day on which it was made, then by the event store."""
+    """A transaction with its sort key: the day on which it was made, then the position in the event store."""
 
     sort_key: int
     document: dict[str, Any]
@@ -84,10 +85,10 @@ async def transactions(
 ) -> Response:
     """A balance's transactions, newest first; those of schedules from their day on.
 
-    Ours: `asOf` leaves out what is applied after a day, `knownAt` what was not known at a moment.
+    Extensions: `asOf` leaves out transactions applied after a day, `knownAt` those unknown at a moment.
     """
     given = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
-    wanted = {name: value for name, value in given.items() if value is not None}
+    wanted = only_given(given)
     then = (as_of, known_at)
     every = await (
         _newest_first(call, id, wanted, page) if then == (None, None) else _newest_first_then(call, id, wanted, *then)
@@ -98,13 +99,13 @@ async def transactions(
 
 
 async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
-    """Of those that schedules gave only what may be on the page: there may be very many."""
+    """Of scheduled transactions only those that may be on the page, because there may be very many."""
     events = [envelope for _, envelope in await stream_of(call, "balance", id)]
     posted = [event for event in events if isinstance(event.data, BalanceTransacted)]
     async with call.reading() as connection:
         resources = await load_balance(connection, await call.configured(connection), id)
     balance = resources.balances.get(id)
-    if balance is None:  # it is deleted: what was posted is all there is
+    if balance is None:  # the balance is deleted: it only has its posted transactions
         return (_Listed(event.sequence, _transaction_document(event)) for event in reversed(posted))
     of = OfBalance(resources, balance)
     today = await day_of(call.postgres, resources, resources.accounts[balance.body.account_id], balance)
@@ -125,13 +126,13 @@ async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Pa
 async def _newest_first_then(
     call: Call, id: str, wanted: Mapping[str, str], as_of: date | None, known_at: datetime | None
 ) -> Iterator[_Listed]:
-    """The same of what had been paid in by a day, as known at a moment."""
+    """The transactions paid in by a day, as known at a moment."""
     family = await family_known(call, "balance", id, as_of, known_at)
     balance = family.resources.balances.get(id)
     if balance is None:
         raise UnknownResource(kind="balance", id=id)
     of, through = OfBalance(family.resources, balance), as_of or family.today
-    # Transactions of the balance as it was are those of its first events that are transactions, in the same order.
+    # The balance's transactions then are those of its first events that are transactions, in the same order.
     posted = [event for _, event in await stream_of(call, "balance", id) if isinstance(event.data, BalanceTransacted)]
     made = (
         _Listed(_sort_key(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
@@ -154,7 +155,7 @@ _POSITIONS_OF_A_DAY = 10**12
 
 
 def _sort_key(day: date, position: int) -> int:
-    """Never twice the same: a position of the event store is that of one transaction, or of one schedule's creation."""
+    """A unique key: a position of the event store belongs to one transaction, or to one schedule's creation."""
     return day.toordinal() * _POSITIONS_OF_A_DAY + position
 
 
@@ -184,10 +185,10 @@ async def summary(
     as_of: Annotated[date | None, Depends(AS_OF)],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """Credits and debits by transaction, what was drawn in and after the term, and what lapsed.
+    """Credits and debits by transaction, the amounts drawn in and after the term, and the amount that lapsed.
 
-    All of it comes from one settlement, of all usage that has arrived, as the balance's own derived fields do. Ours:
-    as of a day, and as known at a moment.
+    All of it comes from one settlement, of all arrived usage, like the balance's own derived fields. Extensions: as of
+    a day, and as known at a moment.
     """
     if (as_of, known_at) != (None, None):
         family = await family_known(call, "balance", id, as_of, known_at)
@@ -206,9 +207,10 @@ def _summary(loaded: LoadedFamily, balance: BalanceEntity) -> dict[str, Any]:
 
 
 def summary_document(balance: BalanceEntity, settlement: Settlement, through: date | None = None) -> dict[str, Any]:
-    """The summary by m3ter's names, of what is applied through the day; no amount is negative.
+    """The summary by m3ter's names, of transactions applied through the day; no amount is negative.
 
-    Credits less debits are `balanceConsumed`, `rolloverConsumed`, `expiredBalanceAmount` and what can still be drawn.
+    Credits less debits equal `balanceConsumed`, `rolloverConsumed`, `expiredBalanceAmount` and the amount that can
+    still be drawn.
     """
     [fund] = [fund for fund in settlement.terms.funds if fund.id == balance.id]
     posted = [fact.amount for fact in balance.transactions if through is None or max(fact.date, fund.start) <= through]
@@ -229,7 +231,7 @@ def summary_document(balance: BalanceEntity, settlement: Settlement, through: da
 
 
 def _initial(fund: Fund, posted: Sequence[Decimal], settlement: Settlement) -> Decimal:
-    """The first credit that was posted; where none was, the first that a schedule gave."""
+    """The first posted credit; without one, the first scheduled credit."""
     credit = next((amount for amount in posted if amount > 0), None)
     if credit is not None:
         return credit
@@ -238,7 +240,7 @@ def _initial(fund: Fund, posted: Sequence[Decimal], settlement: Settlement) -> D
 
 
 async def _account_of(call: Call, id: str) -> str:
-    """Whose balance it is. Raises: UnknownResource."""
+    """The account of the balance. Raises: UnknownResource."""
     async with call.reading() as connection:
         balance = await existing(connection, call.organization, KINDS["balance"], id)
     account_id: str = balance.body.account_id

@@ -10,12 +10,12 @@ from events.decimals import Number
 from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
-from services.billing.run import through_of
+from projections.calendar import bill_date_of
 from services.commands.supposed import SUPPOSABLE, Supposed
 
 
 class BillJobBody(Model):
-    """POST billjobs. Without a date: everything that is due by the organization's today."""
+    """POST billjobs. Without a date: everything due by the organization's today."""
 
     account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
     billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
@@ -23,7 +23,7 @@ class BillJobBody(Model):
     last_date_in_billing_period: Day | None = None
     bill_date: Day | None = None
     due_date: Day | None = None
-    #: Kept as given: epochs and zone are the accounts' own, and nothing is converted.
+    #: Stored as given: epochs and zone come from the accounts, and nothing is converted.
     target_currency: Annotated[CurrencyCode, Field(min_length=3, max_length=3)] | None = None
     timezone: Timezone | None = None
     year_epoch: Day | None = None
@@ -35,9 +35,7 @@ class BillJobBody(Model):
 
     def through(self, today: date) -> date:
         """The date to settle for."""
-        if self.last_date_in_billing_period is not None:
-            return through_of(self.last_date_in_billing_period)
-        return self.bill_date or today
+        return bill_date_of(self.last_date_in_billing_period, self.bill_date or today)
 
 
 class RecalculateBody(Model):
@@ -47,7 +45,7 @@ class RecalculateBody(Model):
 
 
 class StatusBody(Model):
-    """PUT bills/{id}/status. `billTotal`: it is approved only if it comes to this, as who approves it has seen it."""
+    """PUT bills/{id}/status. `billTotal`: approve it only if it has this total, which the approver has seen."""
 
     status: Literal["PENDING", "APPROVED"]
     bill_total: Number | None = None
@@ -60,7 +58,7 @@ class ApproveBody(Model):
     account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
 
 
-#: A body that a model of its own will judge, and as many as one question supposes of a kind.
+#: A body that its own model will parse, and the most bodies of a kind in one question.
 Document = Annotated[dict[Text, Any], items(MANY)]
 Documents = Annotated[tuple[Document, ...], Field(max_length=100)]
 
@@ -68,12 +66,13 @@ Documents = Annotated[tuple[Document, ...], Field(max_length=100)]
 class PreviewBody(Model):
     """POST bills/preview: the bill that a run for the date would issue, under these terms if any are given.
 
-    The lists are of bodies as their own paths take them, with the `id` of the one that each replaces; without an `id`
-    it is added. What a body leaves out holds no more. `effectiveDate` is as in the PUT of a plan or plan template.
+    The lists hold bodies in the form of their own paths, with the `id` of the resource that each replaces; a body
+    without an `id` is added. Fields that a body leaves out are unset. `effectiveDate` is as in the PUT of a plan or
+    plan template.
     """
 
     account_id: Id | None = None
-    #: m3ter's other way to name the account: a preview is of one.
+    #: m3ter's other way to name the account: a preview is for one account.
     account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1)] | None = None
     plan_templates: Documents | None = None
     plans: Documents | None = None
@@ -87,12 +86,12 @@ class PreviewBody(Model):
 
     @property
     def account(self) -> str:
-        """Whose bill it is."""
+        """The account of the bill."""
         return self.account_id or (self.account_ids or ("",))[0]
 
     @property
     def supposed(self) -> Supposed:
-        """What is supposed, by the lists' names."""
+        """The supposed terms, by the lists' names."""
         return {name: getattr(self, kind.attribute) or () for name, kind in SUPPOSABLE.items()}
 
     @model_validator(mode="after")
@@ -102,13 +101,13 @@ class PreviewBody(Model):
 
 
 class ClockBody(BaseModel):
-    """POST clock: where the test clock is moved to. Other members are not read."""
+    """POST clock: the new time of the test clock. Other members are ignored."""
 
     now: Annotated[datetime, BeforeValidator(read_instant)]
 
 
 class TokenBody(BaseModel):
-    """POST oauth/token, as JSON or as a form. Other members are not read."""
+    """POST oauth/token, as JSON or as a form. Other members are ignored."""
 
     grant_type: Literal["client_credentials"]
     scope: str | None = None

@@ -27,9 +27,9 @@ async def bill_config(call: Caller) -> Response:
 
 @router.put("/billconfig", response_model=answer_of(BillConfig))
 async def configure_bills(call: Caller, sent: Annotated[Sent[BillConfig], Depends(single_body(_KIND))]) -> Response:
-    """Lock all bills up to a date, those too that are issued for one up to it later; the first PUT needs no version.
+    """Lock all bills up to a date, also bills issued later for such a date; the first PUT needs no version.
 
-    None of them may be pending. What is locked stays so.
+    None of them may be pending. Locked bills stay locked.
     """
     async with call.reading():
         given = sent.read()

@@ -31,7 +31,7 @@ async def one_bill(call: Call, bill_id: str) -> dict[str, Any]:
 
 
 async def document_of(call: Call, life: BillLife, *, lines: bool = True) -> dict[str, Any]:
-    """The document of a bill in this state; a pending one as every command that was acknowledged makes it.
+    """The document of a bill in this state; a pending bill includes every acknowledged command.
 
     Raises: UnknownResource if it was dropped meanwhile.
     """
@@ -47,8 +47,8 @@ async def _document_of(call: Call, life: BillLife, lines: bool) -> dict[str, Any
 
 
 async def content_of(call: Call, life: BillLife) -> tuple[BillIssued, BillLife]:
-    """What it bills, or would bill now, and its life: of one that was pending, perhaps a newer one, in which it is
-    issued. Raises: UnknownResource if it was dropped meanwhile.
+    """Its billed or pending content, and its life. A pending bill may have been issued meanwhile, and then has its
+    newer life. Raises: UnknownResource if it was dropped meanwhile.
     """
     if life.pending is not None:
         pending = await _pending(call, life)
@@ -61,7 +61,7 @@ async def content_of(call: Call, life: BillLife) -> tuple[BillIssued, BillLife]:
 
 
 async def _pending(call: Call, life: BillLife) -> Pending | None:
-    """What a pending bill would bill now, by its family as it was loaded last, if that is still as it is."""
+    """The content of a pending bill, from its recently loaded family if that has not changed."""
     loaded = await recall_family(call.postgres, life.organization, life.root_id)
     pending = loaded.family.billed.pending.get(life.bill_id)
     if pending is None:
@@ -72,7 +72,7 @@ async def _pending(call: Call, life: BillLife) -> Pending | None:
 async def listed_documents(
     call: Call, wanted: Search, *, lines: bool = True
 ) -> tuple[list[StoredBill], list[dict[str, Any]]]:
-    """Bills of the live read models, and their documents; one that was dropped meanwhile has none."""
+    """Bills of the live read models, and their documents; a bill that was dropped meanwhile has none."""
     organization = call.organization
     async with reading_live(call.postgres) as connection:
         await call.configured(connection)
@@ -97,7 +97,7 @@ async def listed_documents(
 
 
 async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = True) -> dict[str, Any]:
-    """The bill as it was known then, with products' names of then; an issued one's account codes are those of now.
+    """The bill as known then, with products' names of then; account codes of an issued bill are present ones.
 
     Raises: UnknownResource.
     """
@@ -119,7 +119,7 @@ async def known_document(call: Call, bill_id: str, cut: Cut, *, lines: bool = Tr
 
 
 async def preview_documents(call: Call, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:
-    """Documents of bills that are not there."""
+    """Documents of bills that do not exist."""
     async with call.postgres.connection() as connection:
         names = await read_names(connection, call.organization, referred_ids(bills))
     return await compute(call.organization, lambda: [bill_document(bill, names, None) for bill in bills])
@@ -143,7 +143,7 @@ async def _now(call: Call) -> datetime:
 
 
 def _content(life: BillLife, draft: DraftBill | None, family: Family, positions: Positions) -> BillIssued:
-    """What approval of a pending bill would issue; it has no lines when nothing is due any more."""
+    """The content that approving a pending bill would issue; without lines if nothing is due any more."""
     opened = family.billed.pending[life.bill_id]
     if draft is not None:
         return issue(draft, bill_id=life.bill_id, positions=positions, bill_job_id=opened.bill_job_id)

@@ -1,4 +1,4 @@
-"""Which bills a request is about: parameters, m3ter's search grammar, and the conditions that both stand for on rows of
+"""The bills that a request is about: parameters, m3ter's search grammar, and the SQL conditions of both on rows of
 table `bills`.
 """
 
@@ -36,12 +36,12 @@ FILTERS: dict[Reader[Any], str] = {
 _SORTED_ONLY = {"billTotal": "total", "currency": "currency"}
 
 
-#: Fields that have few values: nothing equals another.
+#: Fields with few values; any other value matches nothing.
 _CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
 
 
 class BillSearch(Searching):
-    """Finds bills by what their rows and documents hold; all but `ids` is compared as text."""
+    """Finds bills by the content of their rows and documents; all but `ids` is compared as text."""
 
     fields = tuple(AS_TEXT)
 

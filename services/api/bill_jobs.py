@@ -1,4 +1,4 @@
-"""Bill jobs over HTTP: asked for here, carried out by the runner in this process."""
+"""Bill jobs over HTTP: created here, and run by the runner in this process."""
 
 import json
 from datetime import UTC, date, datetime
@@ -26,7 +26,7 @@ from services.sight.tracing import TRACES
 from services.store.view import get
 
 router = organization_router("billjobs", prefix="/billjobs")
-#: m3ter writes it in capitals, and its client sends the text as it is.
+#: m3ter writes it in capitals, and its client sends it unchanged.
 _ACTIVE = Choice("active", (*FLAG, "TRUE", "FALSE"))
 _JOB, _RECALCULATION = Body(BillJobBody, may_be_absent=True), Body(RecalculateBody, may_be_absent=True)
 
@@ -49,7 +49,7 @@ async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]
 async def recalculate(call: Caller, sent: Annotated[Sent[RecalculateBody], Depends(_RECALCULATION)]) -> Response:
     """Calculate pending bills again.
 
-    Those that nothing is due for are dropped; those behind their account's latest bill move.
+    Bills without due amounts are dropped; those dated before their account's latest bill move.
     """
 
     async def work(turn: Turn) -> dict[str, Any]:
@@ -73,10 +73,10 @@ async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
 
 
 def _started(call: Call, response: Response) -> Response:
-    """The job is committed: the runner may have it."""
+    """The job is committed: the runner may start it."""
     if TRACES.on:
         TRACES.remember_asker(json.loads(bytes(response.body))["id"])
-    call.request.app.state.bill_jobs.wake()
+    call.api.bill_jobs.wake()
     return response
 
 
@@ -87,7 +87,7 @@ async def list_all(
     status: Annotated[str | None, Depends(Choice("status", STATUSES))],
     active: Annotated[str | None, Depends(_ACTIVE)],
 ) -> Response:
-    """The bill jobs, newest first; `active` and `status` as m3ter has them."""
+    """The bill jobs, newest first; `active` and `status` by m3ter's rules."""
     async with call.reading() as connection:
         wanted = asked_statuses(status, active=(active or "").lower() == "true")
         jobs = await BILL_JOBS.newest(connection, call.organization, page.before, wanted, page.fetched)
@@ -95,13 +95,13 @@ async def list_all(
 
 
 def asked_statuses(status: str | None, *, active: bool) -> list[str]:
-    """The statuses of the jobs that a list is asked for."""
+    """The statuses that a list is filtered by."""
     return [each for each in (OPEN_STATUSES if active else STATUSES) if status in (None, each)]
 
 
 @router.get("/{job}", response_model=JobAnswer)
 async def get_one(call: Caller, job: str) -> Response:
-    """How far the job is."""
+    """The progress of the job."""
     async with call.reading() as connection:
         stored = await BILL_JOBS.get(connection, call.organization, job)
     if stored is None:
@@ -111,7 +111,7 @@ async def get_one(call: Caller, job: str) -> Response:
 
 @router.post("/{job}/cancel", response_model=JobAnswer)
 async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(Anything())]) -> Response:
-    """End the job after the families it is at; bills it has issued stay. A finished job stays as it is."""
+    """End the job after its present families; bills it has issued stay. A finished job does not change."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         connection = turn.connection
@@ -127,8 +127,8 @@ async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(Anythin
 def job_document(job: BillJob) -> dict[str, Any]:
     """The job as the wire shows it; `pending` counts the families that are not settled yet.
 
-    Ours: `failures`, if there are any, names what could not be billed, each `accountId` or `billId` with its `message`;
-    with neither, it is why the job ended early. A later job bills what is left.
+    Extension: `failures`, if there are any, names what could not be billed, each `accountId` or `billId` with its
+    `message`; with neither, it is why the job ended early. A later job bills the rest.
     """
     return {
         "id": job.id,

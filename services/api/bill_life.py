@@ -1,4 +1,4 @@
-"""What is done to a bill over HTTP: approve, lock, void or drop."""
+"""Changes of a bill over HTTP: approve, lock, void or drop."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -64,12 +64,12 @@ class Changing:
 
 
 async def bill_to_change(turn: Turn, bill_id: str) -> Changing:
-    """The bill, to be changed. Raises: UnknownResource."""
+    """The bill to change. Raises: UnknownResource."""
     return Changing(turn, *await load_to_change(turn.connection, turn.call.organization, bill_id))
 
 
 def again_if_outrun(handler: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """A handler that changes a bill, done up to ATTEMPTS times while bill runs are faster, which take no turns."""
+    """Runs a handler that changes a bill up to ATTEMPTS times, while bill runs, which take no turns, are faster."""
 
     @wraps(handler)
     async def again(*arguments: P.args, **named: P.kwargs) -> T:
@@ -83,7 +83,7 @@ def again_if_outrun(handler: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable
 
 @router.put("/{bill}/status", response_model=BillAnswer)
 async def set_status(call: Caller, bill: str, sent: Annotated[Sent[StatusBody], Depends(_STATUS)]) -> Response:
-    """Approve a pending bill. One that is approved stays so; it does not go back."""
+    """Approve a pending bill. An approved bill stays approved."""
     body = sent.read().body
     if body.status == "APPROVED":
         await _approve(call, [bill], partial(approve_bill, seen=body.bill_total))
@@ -96,7 +96,7 @@ async def set_status(call: Caller, bill: str, sent: Annotated[Sent[StatusBody], 
 @router.put("/{bill}/lock", response_model=BillAnswer)
 @again_if_outrun
 async def lock(call: Caller, bill: str) -> Response:
-    """Lock an approved bill; it comes without a body. A locked one stays as it is."""
+    """Lock an approved bill; the request has no body. A locked bill does not change."""
 
     async with in_turn(call) as turn:
         changing = await bill_to_change(turn, bill)
@@ -111,7 +111,7 @@ async def lock(call: Caller, bill: str) -> Response:
 @router.delete("/{bill}", response_model=BillAnswer)
 @again_if_outrun
 async def delete(call: Caller, bill: str) -> Response:
-    """Drop a pending bill, void an approved one: what it billed is due again. The answer is the bill as it was."""
+    """Drop a pending bill, void an approved one: all that it billed is due again. The answer is the bill as it was."""
     shown = await one_bill(call, bill)
 
     async with in_turn(call) as turn:
@@ -135,7 +135,7 @@ async def approve(
     """Approve many bills: by id, the pending bills of accounts, or those of the bills that are of these accounts; of
     either, those whose external invoice date lies in a range.
 
-    One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
+    A bill without due amounts is dropped, as when bills approve themselves, and not counted.
     """
 
     async def work() -> dict[str, Any]:
@@ -147,7 +147,7 @@ async def approve(
 
 
 async def _wanted(call: Call, body: ApproveBody, invoiced: list[Condition]) -> list[str]:
-    """Ids of the bills to approve, each named one checked to be there. Raises: UnknownResource, InvalidField."""
+    """Ids of the bills to approve; each named bill must exist. Raises: UnknownResource, InvalidField."""
     if body.bill_ids is None and body.account_ids is None and not invoiced:
         raise InvalidField(field="billIds", rule="is required, or accountIds")
     if body.bill_ids is None:
@@ -167,7 +167,7 @@ async def _pending(call: Call, conditions: list[Condition]) -> list[str]:
 
 
 async def _approve(call: Call, bill_ids: list[str], approve: Callable[..., Awaitable[T]]) -> list[T]:
-    """What became of each that was pending, one after the other, from all usage that was there at the start."""
+    """The result for each pending bill, one after the other, from all usage that existed at the start."""
     async with call.reading() as connection:
         lives = [await load_life(connection, call.organization, id) for id in bill_ids]
         now = now_of(await call.configured(connection))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from starlette.responses import Response
 
+from projections.calendar import bill_date_of, through_of
 from projections.settlement import draft_bills
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.as_known import KNOWN_AT, check_tells_of_then, cut_of
@@ -14,7 +15,7 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import known_document, listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
-from services.api.families import family_of
+from services.api.families import family_of, family_supposed
 from services.api.filters import Conditions
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Flag, Text, choice_rule
@@ -23,10 +24,8 @@ from services.api.shown import listed
 from services.api.unbilled import Previewed, preview_of, previewed_bills
 from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
-from services.billing.run import through_of
 from services.billing.stored_bills import bills_known, newest_first
 from services.commands.refused import InvalidField, UnknownResource
-from services.commands.supposed import supposed_family
 from services.concurrency import compute
 from services.readside.bill_rows import (
     IS_DATED,
@@ -35,12 +34,11 @@ from services.readside.bill_rows import (
 )
 from services.readside.family_now import LoadedFamily
 from services.readside.past.cut import Cut
-from services.store.execute import now_of
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")
 
-#: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
+#: m3ter's parameter, accepted and ignored: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
 _PREVIEW = Body(PreviewBody)
 AGAINST: dict[int | str, dict[str, Any]] = {
@@ -62,10 +60,10 @@ async def list_bills(
     with_total: Annotated[bool, Depends(Flag("includeBillTotal"))],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """The bills, newest first, pending ones among them as they would be issued now. Voided bills are not shown.
+    """The bills, newest first, with pending ones as they would be issued now. Voided bills are not shown.
 
-    Ours: `knownAt` asks for those that were there at a moment, as they stood then; not for pending ones that were
-    dropped since.
+    Extension: `knownAt` gives the bills that existed at a moment, as they were then, without pending ones dropped
+    since.
     """
     if known_at is not None:
         check_tells_of_then(wanted)
@@ -100,7 +98,7 @@ async def bills_of_period(
 async def _page_of(
     call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None = None, *, lines: bool = True
 ) -> Response:
-    """A page of bills; `frequency`: of pending ones it is known once they are derived, so a page may be shorter."""
+    """A page of bills; `frequency`: a pending bill's is known once it is derived, so a page may be shorter."""
     conditions = [*wanted, *page.older("position")]
     stored, documents = await listed_documents(call, newest_first(conditions, page.fetched), lines=lines)
     shown = {bill.bill_id for bill in page.shown(stored)}
@@ -167,9 +165,9 @@ async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> 
 
 @router.post("/bills/preview", response_model=Preview, responses=AGAINST)
 async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
-    """What a run for the date would issue for the account, on the very same path; nothing is stored.
+    """The bill that a run for the date would issue for the account, by the same code; nothing is stored.
 
-    Under the terms of the body, if it has any: what if?
+    A body with terms asks: what if?
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)
@@ -178,8 +176,7 @@ async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(
 
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody) -> Previewed:
-    last = body.last_date_in_billing_period
-    through = loaded.today if last is None else through_of(last)
-    family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
+    through = bill_date_of(body.last_date_in_billing_period, loaded.today)
+    family = family_supposed(loaded, body.supposed)
     drafts = draft_bills(family, date=through, account_id=body.account)
     return previewed_bills(drafts, loaded.positions), unpriced_documents(family, loaded.resources, body.account)

@@ -1,10 +1,11 @@
-"""What people call something, and where it is: accounts, commitments, balances and bills in one question."""
+"""Search by name: accounts, commitments, balances and bills in one query."""
 
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from services.api.calls import Caller, organization_router
 from services.api.parameters import Text, Whole
 from services.api.shown import Shown
@@ -17,8 +18,8 @@ _QUERY, _LIMIT = Text("query", minLength=1), Whole("limit", 20, 1, 200)
 
 
 class FoundShown(Shown):
-    """Something that is called so. `kind` is account, commitment, balance or bill; `code` of a bill is the number of
-    its invoice; `accountId` is whose it is.
+    """A result of the search. `kind` is account, commitment, balance or bill; `code` of a bill is its invoice number;
+    `accountId` is its account.
     """
 
     kind: str
@@ -29,7 +30,7 @@ class FoundShown(Shown):
 
 
 class FoundAnswer(Shown):
-    """What was found, kind by kind, the newest first."""
+    """The results, kind by kind, newest first."""
 
     data: tuple[FoundShown, ...]
 
@@ -38,7 +39,9 @@ class FoundAnswer(Shown):
 async def find(
     call: Caller, query: Annotated[str | None, Depends(_QUERY)], limit: Annotated[int, Depends(_LIMIT)]
 ) -> Response:
-    """Accounts, commitments, balances and bills by code, id or invoice number; if none has it, those called alike."""
+    """Accounts, commitments, balances and bills by code, id or invoice number; if none matches exactly, similar
+    ones.
+    """
     if not query:
         raise InvalidField(field="query", rule="must say what is looked for")
     async with call.reading():
@@ -48,4 +51,4 @@ async def find(
         {"kind": match.kind, "id": match.id, "code": match.code, "name": match.name, "accountId": match.account_id}
         for match in matches
     )
-    return answer({"data": [{name: value for name, value in match.items() if value is not None} for match in shown]})
+    return answer({"data": [only_given(match) for match in shown]})

@@ -1,4 +1,4 @@
-"""Who asks, and about which organization: what every path below `/organizations/{orgId}` begins with."""
+"""The caller and the organization of a request: the first step of every path below `/organizations/{orgId}`."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,14 +17,17 @@ from services.access.tokens import Identity
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
 from services.api.grouping import Groups
+from services.api.health import Health
 from services.api.parameters import check_length, check_no_nul, check_parameters
 from services.api.routing import DeclaredRoute, router_of
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
+from services.billing.runner import BillRunner
 from services.commands.organization_id import check_organization_id
 from services.commands.organization_rules import check_exists
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns
+from services.exports.carrying import ExportRunner
 from services.kafka import Cluster, SharedWriter
 from services.personal.keyring import Keyring
 from services.postgres import Postgres
@@ -37,7 +40,7 @@ from services.webhooks.rules import WebhookRules
 
 #: Half of the API's connections: the others are for reads, however many organizations give commands.
 COMMANDS_AT_ONCE = 10
-#: The parameter of a link that is followed without signing in.
+#: The parameter of a link that is opened without signing in.
 LINK = "access_token"
 
 
@@ -48,24 +51,32 @@ def _commands() -> Groups:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What the handlers work with: `app.state.api`."""
+    """The shared state of the handlers: `app.state.api`."""
 
     postgres: Postgres
     generations: Generations
     cluster: Cluster
     watcher: Watcher
-    #: What is submitted as measurements goes to Kafka here.
+    #: Sends submitted measurements to Kafka.
     usage: SharedWriter
-    #: The thumbprint of the key that proofs are to be signed with; None: whichever signed last.
+    #: Authenticates callers; it also signs the tokens of links.
+    gate: Gate
+    health: Health
+    #: Run the requested jobs: bills, and exports.
+    bill_jobs: BillRunner
+    exports: ExportRunner
+    #: The beginning of links; None: the address of the request.
+    public_url: str | None = None
+    #: The thumbprint of the key that signs proofs; None: the key that signed last.
     proof_key: str | None = None
-    #: The operator's key of what is personal.
+    #: The operator's key for personal data.
     keyring: Keyring = field(default_factory=Keyring)
-    #: What is asked of webhooks' addresses, and what their secrets are encrypted with.
+    #: The rules for webhooks' addresses, and the key that encrypts their secrets.
     webhooks: WebhookRules = field(default_factory=WebhookRules)
-    #: Which read models were live when they were asked last.
+    #: The read models that were live at the last query.
     live: LastLive = field(default_factory=LastLive)
-    #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
-    #: are for reads and for other organizations.
+    #: One command of an organization is decided at a time. The others wait here, without a connection: connections are
+    #: for reads and for other organizations.
     commands: Groups = field(default_factory=_commands)
 
 
@@ -81,7 +92,7 @@ class Call:
 
     @property
     def actor(self) -> str:
-        """Who asks, as facts and the wire name it."""
+        """The caller, as facts and the wire name it."""
         return self.identity.actor
 
     @property
@@ -91,16 +102,16 @@ class Call:
 
     @property
     def waiter(self) -> Waiter:
-        """Waits for the read models, but no longer than a client does."""
+        """Waits for the read models, but no longer than clients do."""
         return Waiter(self.api.watcher, HTTP_SECONDS)
 
     @property
     def correlation(self) -> str | None:
-        """What the client calls this request, kept with every fact that it leads to."""
+        """The client's name for this request, stored with every fact that it causes."""
         return self.request.headers.get(CORRELATION)
 
     async def configured(self, connection: Any) -> Resources:
-        """The configuration and the test clock, read once for the whole request. Raises: UnknownOrganization."""
+        """The configuration and the test clock, read once per request. Raises: UnknownOrganization."""
         if self._resources is None:
             resources = await load_config(connection, self.organization)
             check_exists(resources)
@@ -108,20 +119,21 @@ class Call:
         return self._resources
 
     def found(self, resources: Resources) -> None:
-        """A command has read them under the organization's lock: they hold from now on."""
+        """Store the configuration and test clock that a command has read under the organization's lock."""
         self._resources = resources
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:
-        """A connection, of an organization that exists. Raises: UnknownOrganization, PostgresUnreachableError."""
+        """A connection, if the organization exists. Raises: UnknownOrganization, PostgresUnreachableError."""
         async with self.postgres.connection() as connection:
             await self.configured(connection)
             yield connection
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Any]:
-        """The same for who looks for a resource: what is found is of an organization that exists, so that is asked
-        only if nothing is. Raises: what the block raises, UnknownOrganization in the place of UnknownResource.
+        """A connection for looking up a resource. A found resource proves that its organization exists, so that is
+        checked only if none is found. Raises: errors of the block, with UnknownOrganization in place of
+        UnknownResource.
         """
         async with self.postgres.connection() as connection:
             try:
@@ -132,7 +144,7 @@ class Call:
 
 
 async def signed_in(request: Request) -> Identity:
-    """Who asks, by the request's token. Raises: NotSignedInError, AccessUnknownError."""
+    """The caller, by the request's token. Raises: NotSignedInError, AccessUnknownError."""
     gate: Gate = request.app.state.gate
     link = request.query_params.get(LINK)
     if link is not None and request.method == "GET":
@@ -142,15 +154,15 @@ async def signed_in(request: Request) -> Identity:
 
 
 def address_of(path: str, query: Sequence[tuple[str, str]]) -> str:
-    """What a link's token is good for: the path and all that is asked of it, in one spelling."""
+    """The address that a link's token is valid for: the path and its parameters, in one spelling."""
     return f"{path}?{urlencode(query)}" if query else path
 
 
 async def call_of(request: Request, orgId: str, identity: Annotated[Identity, Depends(signed_in)]) -> Call:
-    """THE way in of every path below an organization: who asks, and about which; access is granted or refused here.
+    """THE entry of every path below an organization: who calls, and about which; access is granted or refused here.
 
-    Nothing is looked up, so no answer tells what there is. Raises: OtherOrganizationError, MissingScopeError,
-    InvalidField for an organization that could not be a key of usage.
+    Nothing is looked up, so no answer reveals which resources exist. Raises: OtherOrganizationError, MissingScopeError,
+    InvalidField for an organization that cannot be a part of usage's keys.
     """
     if not identity.is_of(orgId):
         raise OtherOrganizationError
@@ -168,16 +180,20 @@ Caller = Annotated[Call, Depends(call_of)]
 
 
 async def require_whole(request: Request) -> None:
-    """For every request but /health, which says so: nothing is done over a break. Raises: what is broken."""
+    """For every request except /health, which reports it: nothing is done on a broken store or log. Raises: the
+    break.
+    """
     if request.scope["path"] != "/health":
         standing: Standing = request.app.state.standing
         standing.require()
 
 
 async def check_bounds(request: Request) -> None:
-    """For every request: what it names by path and header may be unknown, but not endless. Raises: InvalidField."""
+    """For every request: names in its path and headers may be unknown, but have a limited length. Raises:
+    InvalidField.
+    """
     for name, value in request.path_params.items():
-        if name != "orgId":  # which has a rule of its own
+        if name != "orgId":  # which has its own check
             check_length(value, name)
             check_no_nul(value, name)
     check_length(request.headers.get(CORRELATION, ""), CORRELATION, CORRELATION_MAX)
@@ -193,10 +209,10 @@ def outer_router(*tags: str) -> APIRouter:
 
 
 def organization_router(*tags: str, prefix: str = "") -> APIRouter:
-    """A router of paths below an organization: nothing there is reached but by `call_of`.
+    """A router of paths below an organization: every request passes `call_of`.
 
-    The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
-    its routes looked through twice for each request, and twice as often at each level.
+    Prefix and dependencies stand in the routes themselves, because each level of included routers searches all routes
+    twice for each request.
     """
     dependencies = [Depends(signed_in), *EVERYWHERE, Depends(call_of), Depends(keep_to_rate), Depends(check_parameters)]
     return router_of(*tags, prefix=f"{PREFIX}{prefix}", dependencies=dependencies)

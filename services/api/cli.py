@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import resource
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,18 +25,18 @@ from services.personal.keys import check_opens
 from services.postgres import Role, connected
 from services.postgres.roles import is_here
 from services.proof.head import key_by
-from services.run.process import Process, run_process
+from services.run.process import Process, raise_file_limit, run_process
 from services.sight.pulse import PULSE
 from services.store.generations import load_generations
 from services.webhooks.rules import WebhookRules
 
-#: What a request may still take once the process is asked to end, before it is told to come again. With all else that
-#: a process has to put away it ends within five seconds.
+#: How long a running request may take once the process is asked to end. With its other clean-up, the process ends
+#: within five seconds.
 GRACE_SECONDS = 3
-#: How often all connections are looked at for clients that take too long.
+#: How often all connections are checked for slow clients.
 LOOK_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
-#: Files that are open beside connections: Kafka, Postgres, the listening socket, Python's own.
+#: Open files other than connections: Kafka, Postgres, the listening socket, Python's own.
 OTHER_FILES = 200
 
 
@@ -47,9 +46,10 @@ class AddressTakenError(Worded, ExpectedFailure):
 
 
 class Server(uvicorn.Server):
-    """Signals are `run_process`'s business: uvicorn would send them again after it has stopped.
+    """A server without signal handlers: `run_process` handles signals, and uvicorn would send them again after its
+    stop.
 
-    Each second it keeps the time of its answers' headers, and looks after its connections.
+    Each second it updates the time in its answers' headers, and checks its connections.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
         self._asked = asyncio.Event()
 
     def ask_to_end(self) -> None:
-        """At once."""
+        """End at once."""
         self.should_exit = True
         self._asked.set()
 
@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
 
 
 def server_of(app: FastAPI, limits: Limits = LIMITS) -> Server:
-    """The server that serves the app, to clients that keep to these limits."""
+    """The server for the app, with these limits for clients."""
     return Server(
         uvicorn.Config(
             app,
@@ -93,7 +93,8 @@ def server_of(app: FastAPI, limits: Limits = LIMITS) -> Server:
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises: AddressTakenError."""
-    # By protocol, or asyncio's own loop would not take it for TCP: each answer would wait 40 ms for an acknowledgement.
+    # With the protocol, so that asyncio's own loop treats it as TCP; otherwise each answer would wait 40 ms for an
+    # acknowledgement.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -107,7 +108,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 async def _serve(process: Process, host: str, port: int) -> None:
     endpoints, settings, keyring = process.endpoints, process.settings, keyring_of(process.settings)
-    # Asked before the server starts: who has not migrated yet is told, and not served.
+    # Checked before the server starts: on a database that is not migrated it refuses to start.
     async with connected(endpoints.database_url, Role.WATCH) as connection:
         await load_generations(connection)
         await check_host(connection, host)
@@ -167,9 +168,5 @@ def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
 
 def room_for(connections: int) -> int:
     """So many connections, or as many as the host allows; what it gives for the asking is asked for."""
-    wanted = connections + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - OTHER_FILES))
+    files = raise_file_limit(connections + OTHER_FILES)
+    return connections if files is None else max(1, min(connections, files - OTHER_FILES))

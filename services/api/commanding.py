@@ -1,6 +1,6 @@
 """The one way to change something: a transaction under the organization's lock, and an answer that is made once.
 
-A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte. Who keeps that answer:
+A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte. The answer is stored by:
 
 - `once`: the transaction that does the work. Nearly every command is of this kind.
 - `once_settled`: the transaction keeps what was done, the first who asks keeps the answer. For what is answered with
@@ -38,16 +38,16 @@ from services.store.view import load_config
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A transaction in which no other command of the organization is decided, and what holds in it."""
+    """A transaction in which no other command of the organization is decided, and the state that is valid in it."""
 
     call: Call
     connection: Any
-    #: The configuration and the test clock; a command adds what it loads.
+    #: The configuration and the test clock; a command adds the resources it loads.
     resources: Resources
     now: datetime
 
     async def execute(self, command: Command) -> Executed:
-        """Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then."""
+        """Execute a command. Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has then changed."""
         call = self.call
         return await execute(
             self.connection,
@@ -64,7 +64,7 @@ class Turn:
 async def in_turn(call: Call, *, must_exist: bool = True) -> AsyncIterator[Turn]:
     """A transaction, for the length of the block, in which no other command of the organization is decided.
 
-    What the block did is committed when this ends, maybe together with other commands, and taken back if it raises.
+    The block's changes are committed when this ends, possibly together with other commands, and undone if it raises.
     Raises: UnknownOrganization, NoTurnError, PostgresUnreachableError.
     """
     async with call.api.commands.shared(call.postgres, call.organization) as shared:
@@ -77,7 +77,7 @@ async def in_turn(call: Call, *, must_exist: bool = True) -> AsyncIterator[Turn]
 
 
 async def _configured(shared: Shared, organization: str) -> Resources:
-    """The configuration and the test clock, as the command before in the transaction left them."""
+    """The configuration and the test clock, as left by the command before in the transaction."""
     before: Resources | None = shared.held
     if before is None:
         return await load_config(shared.connection, organization)
@@ -91,9 +91,9 @@ async def once(
     *,
     kept: Callable[[Any], Any] | None = None,
 ) -> Response:
-    """Do the work in one transaction, once per key, and answer with the document that it returns.
+    """Do the work in one transaction, once per key, and answer with its document.
 
-    `kept`: the part of the document that whoever asks again is told, if not all of it: a secret is told once.
+    `kept`: the part of the document that a repeated request gets, if not all of it: a secret is shown once.
     """
     asked = _asked(call, sent)
     async with in_turn(call) as turn:
@@ -108,12 +108,11 @@ async def once(
 async def once_settled(
     call: Call, sent: Sent[Any], kind: Kind, work: Callable[[Turn], Awaitable[Entity[Any]]]
 ) -> Response:
-    """Do the work in one transaction, once per key, and answer with the commitment that it returns and with what
-    settlement derives of it.
+    """Do the work in one transaction, once per key, and answer with its commitment and the commitment's settled fields.
 
-    The transaction only remembers what was done. What settles is read behind the commit, where no lock is held
-    (decision 3), and by whoever asks: after a kill, too, the answer is made here and in no other way. The first that is
-    kept is everybody's. Under a key one that cannot be kept is given to nobody.
+    The transaction only stores what was done. The settled fields are read after the commit, without a lock (decision
+    3), by each caller, so after a kill the answer is made in the same way. The first stored answer is given to all. An
+    answer under a key that cannot be stored is given to nobody.
     """
     asked = _asked(call, sent)
     async with in_turn(call) as turn:
@@ -129,11 +128,12 @@ async def once_settled(
 
 
 async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
-    """Do work that has transactions of its own, and that changes nothing when it is done again, and answer with its
-    document; what might change something then ends with `answer_at_last`.
+    """Do work that has transactions of its own and can be repeated without harm, and answer with its document; work
+    that may change something ends with `answer_at_last`.
 
-    From its beginning the key stands for this body, so another one is refused at once. The same one is worked on again
-    until there is an answer: the first holds. A refusal frees the key, and nothing else does: who knows what was done?
+    From the beginning the key stands for this body, so another body is refused at once. The same body is worked on
+    again until there is an answer: the first one stays. A refusal frees the key. Nothing else does, because the work
+    may have been done.
     """
     asked = _asked(call, sent)
     if asked.key is None:
@@ -156,21 +156,21 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
 
 
 async def answer_before(turn: Turn, sent: Sent[Any]) -> bytes | None:
-    """The answer under this key, of which `answer_at_last` says more; None: there is none."""
+    """The stored answer under this key (see `answer_at_last`); None: there is none."""
     before = await idempotency.find(turn.connection, _asked(turn.call, sent))
     return before.answer if before is not None and before.whole else None
 
 
 async def answer_at_last(turn: Turn, sent: Sent[Any], document: Any) -> bytes:
-    """The answer of work `once_by_itself`, in the transaction of the change that it ends with: whoever asks again under
-    the key gets that answer, after a kill too, and whatever somebody else has changed since.
+    """The answer of work `once_by_itself`, stored in the transaction of its last change: a repeated request gets that
+    answer, even after a kill, and whatever others have changed since.
     """
     asked, payload = _asked(turn.call, sent), encode(document)
     return payload if asked.key is None else await idempotency.make_whole(turn.connection, asked, payload)
 
 
 async def _made_whole(call: Call, asked: idempotency.Request, payload: bytes) -> bytes:
-    """The answer that holds: this one, unless somebody was faster."""
+    """The valid answer: this one, unless another request was faster."""
     if asked.key is None:
         return payload
     async with call.postgres.connection() as connection:
@@ -178,7 +178,7 @@ async def _made_whole(call: Call, asked: idempotency.Request, payload: bytes) ->
 
 
 def _encoded(document: Any) -> bytes:
-    """An answer; that of `answer_at_last` is one already."""
+    """An answer as bytes; that of `answer_at_last` is already encoded."""
     return document if isinstance(document, bytes) else encode(document)
 
 

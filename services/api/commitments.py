@@ -17,6 +17,7 @@ from services.commands.messages import CancelCommitment, Cancellation, TopUp, To
 from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.store.events import read_stream
+from services.store.streams import stream_of_resource
 
 _COMMITMENT = KINDS["commitment"]
 _TOP_UP, _CANCELLATION = Body(TopUp, version="required"), Body(Cancellation, version="required")
@@ -51,7 +52,7 @@ async def cancel(call: Caller, id: str, sent: Annotated[Sent[Cancellation], Depe
 
 @router.get("/commitments/{id}/history", response_model=listed(HistoryEntry))
 async def history(call: Caller, id: str) -> Response:
-    """The commitment's facts, oldest first; of a deleted one too."""
+    """The commitment's facts, oldest first; also of a deleted commitment."""
     events = await stream_of(call, "commitment", id)
     return answer({"data": [_event_document(version, envelope) for version, envelope in events]})
 
@@ -59,7 +60,9 @@ async def history(call: Caller, id: str) -> Response:
 async def stream_of(call: Call, kind: str, id: str) -> list[tuple[int, Envelope]]:
     """Events of the resource with their versions. Raises: UnknownResource."""
     async with call.reading() as connection:
-        events = await read_stream(connection, call.organization, f"{kind}-{id}", call.api.generations.commands)
+        events = await read_stream(
+            connection, call.organization, stream_of_resource(kind, id), call.api.generations.commands
+        )
     if not events:
         raise UnknownResource(kind=kind, id=id)
     return events

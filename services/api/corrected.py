@@ -1,4 +1,4 @@
-"""What was corrected of usage, by whom, when and why; and what a correction would do in money."""
+"""Corrections of usage, with actor, time and reason; and the effect of a correction on bills."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.envelope import Envelope
 from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields, UsageVoided
@@ -33,7 +34,9 @@ async def list_corrections(
     status: Annotated[str | None, Depends(Choice("status", tuple(TYPES)))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Corrections, newest first: an event that was amended and then voided is there twice. With who, when and why."""
+    """Corrections, newest first: an event that was amended and then voided appears twice. With actor, time and
+    reason.
+    """
     conditions = page.older("e.position")
     async with call.reading() as connection:
         if code:
@@ -56,7 +59,8 @@ async def list_corrections(
 
 async def in_money(call: Call, now: LoadedFamily, changes: Sequence[Change], through: date) -> list[dict[str, Any]]:
     """The bills of a run for the date, by account and currency, as they are and with these changes of an account's
-    events: the account's own, and those of its family that move with them."""
+    events: the account's own, and those of its family that change with them.
+    """
     if not changes:
         return []
     accounts = now.resources.accounts
@@ -67,7 +71,7 @@ async def in_money(call: Call, now: LoadedFamily, changes: Sequence[Change], thr
 
 
 def event_document(usage: LoggedUsage) -> dict[str, Any]:
-    """Of an event that came as it is to be."""
+    """The document of an event that already has the wanted state."""
     rated = usage.rated
     return {
         "eventId": str(usage.event_id),
@@ -84,7 +88,7 @@ def event_document(usage: LoggedUsage) -> dict[str, Any]:
 
 
 def corrected_document(envelope: Envelope) -> dict[str, Any]:
-    """Of a correction, all but its partition."""
+    """The document of a correction, without its partition."""
     fact = envelope.data
     assert isinstance(fact, UsageCorrection)
     document = {
@@ -103,16 +107,16 @@ def corrected_document(envelope: Envelope) -> dict[str, Any]:
 
 
 def said_of(fact: UsageCorrection) -> dict[str, Any]:
-    """What the correction makes of its event."""
+    """The event's fields before and after the correction."""
     said = {
         "status": "VOIDED" if isinstance(fact, UsageVoided) else "AMENDED",
         "was": _shown(fact.was),
         "now": _shown(fact.now) if isinstance(fact, UsageAmended) else None,
         "reason": fact.reason,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return only_given(said)
 
 
 def _shown(fields: UsageFields) -> dict[str, Any]:
-    """Its maps that hold something."""
+    """The non-empty maps of fields."""
     return {name: value for name in UsageFields.model_fields if (value := getattr(fields, name))}

@@ -11,6 +11,7 @@ from events.facts.corrections import UsageAmended, UsageCorrection, UsageFields
 from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text
 from events.resources.catalog import Meter
+from projections.calendar import bill_date_of
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, answer_at_last, answer_before, in_turn, once_by_itself
 from services.api.corrected import corrected_document, event_document, in_money, said_of
@@ -19,7 +20,6 @@ from services.api.families import family_of
 from services.api.measurement import MeasuredFields, Time
 from services.api.measurements import SOURCE
 from services.api.sent import Body, Sent
-from services.billing.run import through_of
 from services.commands.correction_rules import NUMBERS, TEXTS, LoggedUsage, amend, fields_of, latest, stands_of, void
 from services.commands.refused import UnknownResource
 from services.corrections.choosing import Change
@@ -160,8 +160,7 @@ async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decided: _Dec
     """What would hold, and what that does to the account's next bill."""
     earlier, fact = decided
     now = await family_of(call, usage.account_id)
-    last = asked.last_date_in_billing_period
-    through = now.today if last is None else through_of(last)
+    through = bill_date_of(asked.last_date_in_billing_period, now.today)
     tried: dict[str, Any] = {"dryRun": True, "billDate": through}
     if fact is None:
         return _as_it_stands(usage, latest(earlier)) | tried | {"bills": []}

@@ -12,6 +12,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
 
+from events.absent import only_given
 from events.actors import shown
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
@@ -25,8 +26,7 @@ from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
 from services.archive.defects import ExtraMissingError, PlaceAwayError, PlaceError
-from services.commands.refused import InvalidField, UnknownReference, UnknownResource
-from services.exports.carrying import ExportRunner
+from services.commands.refused import InvalidField, UnknownResource
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.jobs import (
     EXPORT_JOBS,
@@ -48,12 +48,11 @@ from services.exports.watermark import (
     Watermark,
     checked_range,
 )
+from services.store.conditions import LAST_POSITION
 from services.store.execute import today_of
-from services.store.listing import named
+from services.store.listing import referred_to
 
 router = organization_router("dataexports", prefix="/dataexports")
-#: Beyond every position.
-_ANYWHERE = 2**63 - 1
 _CHUNK_BYTES = 256 * 1024
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
@@ -69,7 +68,7 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
         body = sent.read().body
         await _check_named(turn, body)
         # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
-        anywhere = Watermark(call.api.generations.commands, _ANYWHERE)
+        anywhere = Watermark(call.api.generations.commands, LAST_POSITION)
         about = ABOUT_JOURNAL if body.is_journal else ABOUT_LINES
         newest = await newest_of(turn.connection, call.organization, about, anywhere)
         if body.is_journal:
@@ -82,17 +81,14 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
         return {"jobId": job.id}
 
     response = await once(call, sent, work)
-    _runner(call).wake()
+    call.api.exports.wake()
     return response
 
 
 async def _check_named(turn: Turn, body: AdhocExport) -> None:
     """Raises: UnknownReference."""
     for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
-        existing = await named(turn.connection, turn.call.organization, kind, ids or ())
-        for id in ids or ():
-            if id not in existing:
-                raise UnknownReference(field=field, kind=kind, id=id)
+        await referred_to(turn.connection, turn.call.organization, field, kind, ids or ())
 
 
 def _range(body: AdhocExport, end: Watermark) -> Range:
@@ -148,7 +144,7 @@ async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link()
     """The file of a job that has succeeded, for a token, or for whoever has its link."""
     export = await _existing_job(call, job)
     _check_ready(export)
-    file = await asyncio.to_thread(_opened, _runner(call).url, path_of(export))
+    file = await asyncio.to_thread(_opened, call.api.exports.url, path_of(export))
     if file is None:
         raise UnknownResource(kind="file of export job", id=job)
     name = f"{export.kind}-{export.id}.{export.format}"
@@ -189,11 +185,6 @@ def _check_ready(job: ExportJob) -> None:
         raise ExportRemovedError(id=job.id, day=job.removed.date())
 
 
-def _runner(call: Call) -> ExportRunner:
-    runner: ExportRunner = call.request.app.state.exports
-    return runner
-
-
 def _document(job: ExportJob) -> dict[str, Any]:
     document = {
         "id": job.id,
@@ -210,4 +201,4 @@ def _document(job: ExportJob) -> dict[str, Any]:
         "createdBy": shown(job.created_by),
         "fileRemovedAt": job.removed,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from events.absent import only_given
 from events.facts.resources import ResourceFact
 from projections.entities import Entity
 from services.api.alerts import alert_document
@@ -34,7 +35,7 @@ async def documents_at(
 
 def _states(event: Happened) -> dict[str, Entity[Any]]:
     states = {"newDto": event.after, "oldDto": event.before}
-    return {name: entity for name, entity in states.items() if entity is not None}
+    return only_given(states)
 
 
 def _document(organization: str, event: Happened, names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

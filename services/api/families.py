@@ -1,11 +1,14 @@
-"""The family that a request asks about, as it is now."""
+"""The family that a request asks about, as it is now, and as it would be under other terms."""
 
 from projections.entities import AccountEntity
+from projections.settlement import Family
 from services.api.calls import Call
 from services.api.resources import existing
+from services.commands.supposed import Supposed, supposed_family
 from services.commands.table import KINDS
 from services.readside.family_now import LoadedFamily
 from services.readside.recalled import recall_family
+from services.store.execute import now_of
 
 
 async def family_of(call: Call, account_id: str) -> LoadedFamily:
@@ -15,3 +18,8 @@ async def family_of(call: Call, account_id: str) -> LoadedFamily:
     assert isinstance(account, AccountEntity)
     await call.waiter.until_commands_projected()
     return await recall_family(call.postgres, call.organization, account.root_id)
+
+
+def family_supposed(loaded: LoadedFamily, supposed: Supposed) -> Family:
+    """The family under these terms, as commands of this moment would give them. Raises: what those would."""
+    return supposed_family(loaded.family, loaded.resources, supposed, now_of(loaded.resources))

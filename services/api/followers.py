@@ -12,7 +12,7 @@ from services.api.calls import Api
 from services.api.event_documents import documents_at
 from services.api.health import Health
 from services.api.wire import encode, wire_document
-from services.automation.acting import RuleActor
+from services.automation.acting import bills_ahead, top_ups
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
 from services.readside.lateness import Lateness
@@ -30,6 +30,7 @@ class Followers:
 
     postgres: Postgres
     every: Postgres
+    health: Health
     app: FastAPI
     _lateness: Lateness = field(default_factory=Lateness, init=False)
 
@@ -40,14 +41,13 @@ class Followers:
 
     async def behind(self) -> float | None:
         """For how many seconds the read models have not shown what was there; None while Postgres does not answer."""
-        health: Health = self.app.state.health
-        report = await health.report()
+        report = await self.health.report()
         return None if report.seen is None else self._lateness.note(report.seen, report.ends, monotonic())
 
     def alerts(self) -> _Loop:
         """Raises alerts, and does what automatic rules found."""
-        act_due = RuleActor(self.postgres, self.generations).act_due
-        return Alerts(self.postgres, self.every, self.generations, wire_document, act_due, self.behind).run()
+        top_up, bill = (make(self.postgres, self.generations).act_due for make in (top_ups, bills_ahead))
+        return Alerts(self.postgres, self.every, self.generations, wire_document, top_up, bill, self.behind).run()
 
     def webhooks(self) -> _Loop:
         """Makes deliveries of what webhook destinations want."""

@@ -1,7 +1,7 @@
-"""Commands of one organization that come at once share a transaction: one lock, one commit, one wake of the relay.
+"""Concurrent commands of one organization share a transaction: one lock, one commit, one wake of the relay.
 
-They are decided one after the other, as ever, each over what those before it did. One that fails takes back its own
-work alone; a commit that fails, or a lost connection, fails all of them, and nothing of theirs has been changed then.
+They are still decided one after the other, each with the results of those before it. A failed command undoes only its
+own work. A failed commit, or a lost connection, fails all of them, and nothing of theirs has then changed.
 """
 
 import asyncio
@@ -16,39 +16,39 @@ from services.concurrency import WAIT_SECONDS, NoTurnError, Turns
 from services.postgres import Postgres
 from services.store.execute import lock_organization
 
-#: Commands of one transaction. Who is first to append keeps other organizations from appending until the commit, so a
-#: transaction is not to become long; beyond a few a commit and a wake are no longer what a command costs.
+#: Most commands of one transaction. The first append keeps other organizations from appending until the commit, so a
+#: transaction must be short; beyond a few commands, commit and wake no longer dominate the cost.
 MOST = 8
 _MARK, _TAKE_BACK = "SAVEPOINT command", "ROLLBACK TO SAVEPOINT command"
 
 
 @dataclass(slots=True)
 class Shared:
-    """A transaction. `held`: what a command leaves to the next; nothing is, where one has taken back what it did."""
+    """A transaction. `held`: the state that a command leaves to the next one; empty after a command was undone."""
 
     connection: Any
     held: Any = None
 
     def leave(self, held: Any) -> None:
-        """This is for the next."""
+        """Leave this state to the next command in the transaction."""
         self.held = held
 
 
 class _Member:
-    """A command: its turn comes, it has decided, all is committed. Each is told once; a member that was cancelled is
-    told nothing more.
+    """A command with its three stages: its turn comes, it has decided, all is committed. Each is signalled once; a
+    cancelled member gets no further signal.
     """
 
     def __init__(self) -> None:
         new = asyncio.get_running_loop().create_future
         self.turn: asyncio.Future[Shared] = new()
-        #: Whether what it did is to be kept.
+        #: Whether its work is kept.
         self.decided: asyncio.Future[bool] = new()
         self.committed: asyncio.Future[None] = new()
 
     async def decides(self, shared: Shared) -> bool:
-        """Let it have its turn, and wait for its end: whether what it did is to be kept."""
-        if self.turn.done():  # it was cancelled while the transaction was marked
+        """Give it its turn, and wait for its end: returns whether its work is kept."""
+        if self.turn.done():  # it was cancelled while the savepoint was set
             return False
         self.turn.set_result(shared)
         return await self.decided
@@ -61,15 +61,16 @@ class _Member:
             self.committed.set_result(None)
 
     def refuse(self, error: Exception) -> None:
-        """Its transaction could not begin, or has failed."""
+        """Fail it, because its transaction could not begin, or has failed."""
         told = self.committed if self.turn.done() else self.turn
         if not told.done():
             told.set_exception(error)
 
 
 class Groups:
-    """Of one API process. Commands that come while others of their organization are decided go into the next group, or
-    into this one while it has room. `turns`: a group is an organization's. Only its own functions change it.
+    """The groups of one API process. A command that comes while others of its organization are decided joins the next
+    group, or the present one while it has room. `turns`: each group takes a turn of its organization. Only its own
+    methods change it.
     """
 
     def __init__(self, turns: Turns, what: str) -> None:
@@ -94,13 +95,13 @@ class Groups:
         await member.committed
 
     def _joined(self, postgres: Postgres, organization: str) -> _Member:
-        """A new member; the first to come has a task made that leads."""
+        """A new member; the first one starts the task that leads the groups."""
         member = _Member()
         if organization in self._waiting:
             self._waiting[organization].append(member)
         else:
             self._waiting[organization] = deque([member])
-            # What it logs is no request's.
+            # The task's log lines belong to no request.
             leading = asyncio.create_task(self._lead(postgres, organization), context=Context())
             self._leading.add(leading)
             leading.add_done_callback(self._leading.discard)
@@ -114,7 +115,7 @@ class Groups:
             raise NoTurnError(organization, self._what, WAIT_SECONDS) from None
 
     async def _lead(self, postgres: Postgres, organization: str) -> None:
-        """Group after group, until nobody waits."""
+        """Lead group after group, until no command waits."""
         waiting = self._waiting[organization]
         try:
             while waiting:
@@ -131,7 +132,7 @@ class Groups:
                 while len(kept) < MOST and (member := _next(waiting)) is not None:
                     await _decide(shared, member, kept)
         except _FirstFailed:
-            return  # nothing of anybody else is in the transaction
+            return  # no other command is in the transaction
         except Exception as error:
             for member in kept:
                 member.refuse(error)
@@ -143,11 +144,11 @@ class Groups:
 
 
 class _FirstFailed(Exception):
-    """The transaction's first command has failed, so all of the transaction goes."""
+    """The transaction's first command has failed, so the whole transaction is undone."""
 
 
 def _next(waiting: deque[_Member]) -> _Member | None:
-    """The next that still waits for its turn."""
+    """The next member that still waits for its turn."""
     while waiting:
         member = waiting.popleft()
         if not member.turn.done():
@@ -156,9 +157,9 @@ def _next(waiting: deque[_Member]) -> _Member | None:
 
 
 async def _decide(shared: Shared, member: _Member, kept: list[_Member]) -> None:
-    """One command. The first needs no mark: with it goes the whole transaction.
+    """Decide one command. The first one needs no savepoint: its failure undoes the whole transaction.
 
-    Raises: _FirstFailed; what a lost connection raises, where others are in the transaction.
+    Raises: _FirstFailed; errors of a lost connection, if other commands are in the transaction.
     """
     if kept:
         await shared.connection.execute(_MARK)

@@ -1,4 +1,4 @@
-"""GET /health: whether this process can serve, and in words what stands still behind it.
+"""What GET /health answers: whether this process can serve, and in words what stands still behind it.
 
 It answers within a second whatever else goes on: it has a connection of its own, every question is bounded in time, and
 who asks within the same second gets the same answer. Only Postgres is needed to serve; without Kafka, or with a worker
@@ -11,17 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from events.topics import CATALOG, EVENTS, USAGE
-from services.access.gate import Gate
-from services.api.answers import HealthAnswer
-from services.api.calls import outer_router
 from services.api.record_rates import Pace
 from services.api.standing import Standing
 from services.api.statuses import Away
-from services.api.wire import answer
 from services.audit.passes import Pass
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
 from services.postgres import PostgresUnreachableError
@@ -41,22 +34,6 @@ STILL_SECONDS = 5.0
 #: What the topics' ends are, or why they are not known; and how a failure is told.
 _Ends = Ends | ExpectedFailure
 _Say = Callable[[BaseException], str]
-
-router = outer_router("health")
-_AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away.", "model": HealthAnswer}}
-
-
-@router.get("/health", response_model=HealthAnswer, responses=_AWAY)
-async def health(request: Request) -> Response:
-    """Whether this process serves. 200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`.
-
-    `behind`: events or records. Where a server stands that did not answer, only an operator's token is told.
-    """
-    checked: Health = request.app.state.health
-    gate: Gate = request.app.state.gate
-    report = await checked.report()
-    operator = gate.is_operators(request.headers.get("authorization", ""))
-    return answer(report.operators if operator else report.everybodys, report.status)
 
 
 class SilentPostgresError(AddressedFailure):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from projections.settlement.conservation import Residue
 from services.api.as_known import cut_of
 from services.api.calls import Call, Caller, organization_router
@@ -88,4 +89,4 @@ def _failure(residue: Residue) -> dict[str, Any]:
         "periodStart": residue.period_start,
         "residue": residue.residue,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

@@ -6,7 +6,6 @@ The token is good for this one address, with all that its query says, and for wh
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from services.access.gate import Gate
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
 from services.api.calls import LINK, Call, address_of
@@ -28,14 +27,13 @@ class Link(Reader[None]):
 
 def link_to(call: Call, below: str, scope: Scope, **query: Any) -> str:
     """A link to a path below the organization, with these parameters."""
-    gate: Gate = call.request.app.state.gate
     path, parameters = f"/organizations/{call.organization}{below}", list(query.items())
-    token = gate.tokens.sign(
+    token = call.api.gate.tokens.sign(
         call.identity.access_key_id,
         call.organization,
         frozenset({scope}),
         seconds=LINK_SECONDS,
         path=address_of(path, [(name, str(value)) for name, value in parameters]),
     )
-    base = (call.request.app.state.public_url or str(call.request.base_url)).rstrip("/")
+    base = (call.api.public_url or str(call.request.base_url)).rstrip("/")
     return f"{base}{quote(path)}?{urlencode([*parameters, (LINK, token)])}"

@@ -26,7 +26,7 @@ from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
 from services.sight.tracing import TRACES
 from services.store.skeletons import AT_ONCE, make_skeletons
-from services.store.view import load_config, partitions_of
+from services.store.view import partitions_of
 
 Headers = Sequence[tuple[str, bytes | None]]
 #: Who measured it, where an item does not say: a part of what a repeated uid is known by.
@@ -50,7 +50,7 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
     async with call.reading() as connection:
         places = await partitions_of(connection, call.organization, wanted)
         missing = [code for code in wanted if code not in places]
-        config = (await load_config(connection, call.organization)).configured if missing else None
+        config = (await call.configured(connection)).configured if missing else None
     if config is not None and not config.makes_accounts_of_requests:
         partitions = call.api.generations.partitions
         return places | {code: partition_of(call.organization, code, partitions) for code in missing}

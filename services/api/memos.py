@@ -10,7 +10,7 @@ from starlette.responses import Response
 from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.bounds import INT32_MAX
-from events.resources.charges import CreditMemo, DebitMemo, Memo
+from events.resources.charges import AnyMemo, CreditMemo, DebitMemo, Memo
 from projections.entities import AccountEntity
 from services.api.bill_life import Changing, again_if_outrun, bill_to_change
 from services.api.calls import Call, Caller, organization_router
@@ -30,7 +30,7 @@ from services.store.view import get
 Handler = Callable[..., Awaitable[Response]]
 
 #: What path they stand under -> their body.
-_KINDS: dict[str, type[CreditMemo] | type[DebitMemo]] = {"creditlineitems": CreditMemo, "debitlineitems": DebitMemo}
+_KINDS: dict[str, type[AnyMemo]] = {"creditlineitems": CreditMemo, "debitlineitems": DebitMemo}
 #: At which version of the bill somebody decided that a line is missing.
 _SEEN = WholeIfGiven("billVersion", 1, INT32_MAX)
 
@@ -55,7 +55,7 @@ def memo_router() -> APIRouter:
     return router
 
 
-def _body(model: type[Memo], *, update: bool) -> Body[Memo]:
+def _body(model: type[AnyMemo], *, update: bool) -> Body[AnyMemo]:
     """The type may be left out, and is stored all the same."""
     unread = tuple(name for name in ANSWERED if not (update and name == "version"))
     defaults = {"lineItemType": model.model_fields["line_item_type"].default}
@@ -64,13 +64,13 @@ def _body(model: type[Memo], *, update: bool) -> Body[Memo]:
     return Body(model, unread, defaults=defaults)
 
 
-def _create(model: type[Memo]) -> Handler:
+def _create(model: type[AnyMemo]) -> Handler:
     @again_if_outrun
     async def create(
         call: Caller,
         bill: str,
         seen: Annotated[int | None, Depends(_SEEN)],
-        sent: Annotated[Sent[Any], Depends(_body(model, update=False))],
+        sent: Annotated[Sent[AnyMemo], Depends(_body(model, update=False))],
     ) -> Response:
         async def work(turn: Turn) -> dict[str, Any]:
             body = sent.read().body
@@ -89,10 +89,10 @@ def _create(model: type[Memo]) -> Handler:
     return create
 
 
-def _update(model: type[Memo]) -> Handler:
+def _update(model: type[AnyMemo]) -> Handler:
     @again_if_outrun
     async def update(
-        call: Caller, bill: str, memo: str, sent: Annotated[Sent[Any], Depends(_body(model, update=True))]
+        call: Caller, bill: str, memo: str, sent: Annotated[Sent[AnyMemo], Depends(_body(model, update=True))]
     ) -> Response:
         given = sent.read()
         body, version = given.body, given.version
@@ -117,7 +117,7 @@ def _update(model: type[Memo]) -> Handler:
     return update
 
 
-def _delete(model: type[Memo]) -> Handler:
+def _delete(model: type[AnyMemo]) -> Handler:
     @again_if_outrun
     async def delete(call: Caller, bill: str, memo: str) -> Response:
         async with in_turn(call) as turn:
@@ -138,14 +138,14 @@ def _delete(model: type[Memo]) -> Handler:
     return delete
 
 
-def _get(model: type[Memo]) -> Handler:
+def _get(model: type[AnyMemo]) -> Handler:
     async def get_one(call: Caller, bill: str, memo: str) -> Response:
         return answer(_document(_held(await _life(call, bill), model, memo)))
 
     return get_one
 
 
-def _list(model: type[Memo]) -> Handler:
+def _list(model: type[AnyMemo]) -> Handler:
     async def list_some(call: Caller, bill: str, page: Annotated[Page, Depends(Paging())]) -> Response:
         memos = [memo for memo in (await _life(call, bill)).memos.values() if isinstance(memo.body, model)]
         newest_first = list(enumerate(memos))[::-1]
@@ -160,7 +160,7 @@ async def _life(call: Call, bill: str) -> BillLife:
         return await load_life(connection, call.organization, bill)
 
 
-def _held(life: BillLife, model: type[Memo], memo: str) -> MemoState:
+def _held(life: BillLife, model: type[AnyMemo], memo: str) -> MemoState:
     state = life.memos.get(memo)
     if state is None or not isinstance(state.body, model):
         raise UnknownResource(kind="line item", id=memo)

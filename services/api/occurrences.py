@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from events.absent import only_given
 from events.actors import shown
 from events.resources.balances import BalanceChargeSchedule, BalanceTransactionSchedule
 from events.zones import time_zone
@@ -140,7 +141,7 @@ def fee_document(of: OfBalance, schedule: ScheduleEntity[Any], fee: FeePeriod) -
         "scheduleId": schedule.id,
         "description": body.charge_description,
         "amount": amount,
-        **{name: value for name, value in optional.items() if value is not None},
+        **only_given(optional),
         "servicePeriodStartDate": midnight(fee.period.start),
         "servicePeriodEndDate": midnight(fee.period.end),
         "billDate": fee.due,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Depends
 from starlette.responses import Response
 
-from events.facts.commitments import BalanceUpdated, CommitmentUpdated
+from events.facts.resources import ResourceUpdated
 from services.api.calls import Call, Caller, organization_router
 from services.api.commitments import stream_of
 from services.api.outlook_answers import BurnDownAnswer, ProgressAnswer
@@ -67,6 +67,6 @@ async def _burn_down(
     days: int,
 ) -> Response:
     events = [event for _, event in await stream_of(call, kind, id)]
-    amended = [event.time for event in events if isinstance(event.data, CommitmentUpdated | BalanceUpdated)]
+    amended = [event.time for event in events if isinstance(event.data, ResourceUpdated)]
     question = outlook.OutlookAsked(call.organization, kind, id, as_of, known_at, amended, days)
     return answer(await outlook.burn_down_document(call.postgres, call.api.cluster, call.waiter, question))

@@ -7,9 +7,9 @@ from typing import Annotated, Any, cast
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from projections.entities import Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.health import Health
 from services.api.overview_answers import OutlooksShown, OverviewAnswer
 from services.api.parameters import Choice, Whole
 from services.api.resources import existing
@@ -42,7 +42,7 @@ async def overview(
         expected = await read_expected(connection, call.organization, days, limit)
     rows = [row for currency in expected.currencies for row in (*currency.at_stake, *currency.lapsing)]
     names = await _names(call, rows)
-    health: Health = call.request.app.state.health
+    health = call.api.health
     document = {
         "window": days,
         "currencies": [_of_currency(currency, names, days) for currency in expected.currencies],
@@ -55,7 +55,7 @@ async def overview(
         "familiesWaiting": expected.waiting,
         "behind": (await health.report()).everybodys.get("behind"),
     }
-    return answer({name: value for name, value in document.items() if value is not None})
+    return answer(only_given(document))
 
 
 @router.get("/accounts/{id}/outlook", response_model=OutlooksShown)
@@ -128,10 +128,10 @@ def _shown(row: Row, names: Names, window: Window) -> dict[str, Any]:
         **_expected(row, window),
         "expected": [{"window": window, **_expected(row, window)} for window in WINDOWS],
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _expected(row: Row, window: Window) -> dict[str, Any]:
     names = {"perDay": "per_day", "day": "day", "atStake": "at_stake", "lapses": "lapses"}
     values = {name: row[f"{column}_{window}"] for name, column in names.items()}
-    return {name: value for name, value in values.items() if value is not None}
+    return only_given(values)

@@ -8,6 +8,7 @@ from fastapi import Depends
 from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.dates import read_instant
 from events.resources.base import Model
 from events.resources.bounds import MANY, Text, items, rule
@@ -188,4 +189,4 @@ def _document(listed: Listed) -> dict[str, Any]:
         "replayedAt": listed.replayed,
         "heldUntil": row.held_until,
     }
-    return {name: value for name, value in members.items() if value is not None}
+    return only_given(members)

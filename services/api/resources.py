@@ -9,7 +9,8 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
+from events.resources.base import Resource
+from projections.entities import Entity
 from services.api.as_known import AS_OF, KNOWN_AT, document_known, were_known
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once
@@ -33,7 +34,6 @@ from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
-_FUNDS = (CommitmentEntity, BalanceEntity)
 _FORCE = Flag("force")
 
 
@@ -43,9 +43,9 @@ def resource_router() -> APIRouter:
     for kind in (kind for kind in KINDS.values() if not kind.single and kind.within is None):
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
-            ("list", "GET", "", _list_accounts if kind.entity is AccountEntity else _list),
+            ("list", "GET", "", _list_accounts if kind.is_account else _list),
             ("search", "GET", "/search", _search),
-            ("get", "GET", "/{id}", _GETS.get(kind.entity, _get_plain)),
+            ("get", "GET", "/{id}", _get if kind.is_fund else _get_account if kind.is_account else _get_plain),
             ("update", "PUT", "/{id}", _update),
             ("delete", "DELETE", "/{id}", _delete),
         ]
@@ -68,7 +68,9 @@ def resource_router() -> APIRouter:
 
 
 def _create(kind: Kind) -> Handler:
-    async def create(call: Caller, sent: Annotated[Sent[Any], Depends(Body(kind.model, unread_of(kind)))]) -> Response:
+    body = Body(kind.model, unread_of(kind))
+
+    async def create(call: Caller, sent: Annotated[Sent[Resource], Depends(body)]) -> Response:
         async def work(turn: Turn) -> dict[str, Any]:
             id = str(uuid4())
             done = await turn.execute(CreateResource(kind.name, id, sent.read().body, turn.now))
@@ -89,14 +91,14 @@ def _update(kind: Kind) -> Handler:
         title=f"{kind.model.__name__}Update",
     )
 
-    async def update(call: Caller, id: str, sent: Annotated[Sent[Any], Depends(body)]) -> Response:
+    async def update(call: Caller, id: str, sent: Annotated[Sent[Resource], Depends(body)]) -> Response:
         async with in_turn(call) as turn:
             await existing(turn.connection, call.organization, kind, id)
             given = sent.read()
             command = UpdateResource(kind.name, id, given.body, given.version, turn.now, given.effective)
             entity = kind.held((await turn.execute(command)).after)[id]
         document = None
-        if kind.entity in _FUNDS:  # behind the commit, where no lock is held: see decision 3
+        if kind.is_fund:  # behind the commit, where no lock is held: see decision 3
             document = await document_at(call.postgres, call.organization, kind, id, entity.version)
         return answer(document_of(entity) if document is None else document)
 
@@ -105,14 +107,14 @@ def _update(kind: Kind) -> Handler:
 
 def _delete(kind: Kind) -> Handler:
     async def delete(call: Caller, id: str, force: Annotated[bool, Depends(_FORCE)]) -> Response:
-        asks = kind.entity in _FUNDS and not force
+        asks = kind.is_fund and not force
         drawn = asks and await _drawn(call, kind, id)  # before the transaction: a settlement has its own snapshot
 
         async with in_turn(call) as turn:
             entity = await existing(turn.connection, call.organization, kind, id)
             # A bill may have been issued since; nothing that is decided for the organization comes in between now.
             billed = asks and not drawn and await has_billed(turn.connection, call.organization, entity)
-            if isinstance(entity, AccountEntity):
+            if kind.is_account:
                 await forget_deleted(turn, id)
             await turn.execute(DeleteResource(kind.name, id, force, drawn or billed, turn.now))
         return answer(document_of(entity))
@@ -170,10 +172,6 @@ def _get_plain(kind: Kind) -> Handler:
             return answer(document_of(await existing(connection, call.organization, kind, id)))
 
     return get_one
-
-
-#: What may be asked as of a day, or as known at a moment.
-_GETS: dict[type[Any], Any] = {CommitmentEntity: _get, BalanceEntity: _get, AccountEntity: _get_account}
 
 
 def _list(kind: Kind) -> Handler:

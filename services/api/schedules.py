@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from events.resources.balances import BalanceTransactionSchedule
+from events.resources.balances import BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import local_day
 from projections.entities import Entity, ScheduleEntity, ScheduleTerm
 from projections.resources import Resources
@@ -70,12 +70,19 @@ def schedule_router() -> APIRouter:
     return router
 
 
-def _body(kind: Kind, **more: Any) -> Body[Any]:
-    return Body(kind.model, unread_of(kind), in_path=("balanceId",), **more)
+def _body(kind: Kind, *, update: bool = False) -> Body[BalanceSchedule]:
+    model, unread, in_path = kind.model, unread_of(kind), ("balanceId",)
+    assert issubclass(model, BalanceSchedule)
+    if not update:
+        return Body(model, unread, in_path=in_path)
+    unread = tuple(name for name in unread if name != "version")
+    return Body(model, unread, version="required", dated=True, in_path=in_path, title=f"{model.__name__}Update")
 
 
 def _create(kind: Kind) -> Handler:
-    async def create(call: Caller, balanceId: str, sent: Annotated[Sent[Any], Depends(_body(kind))]) -> Response:
+    async def create(
+        call: Caller, balanceId: str, sent: Annotated[Sent[BalanceSchedule], Depends(_body(kind))]
+    ) -> Response:
         async def work(turn: Turn) -> dict[str, Any]:
             await existing(turn.connection, call.organization, KINDS["balance"], balanceId)
             id, body = str(uuid4()), sent.read(balanceId=balanceId).body
@@ -88,11 +95,12 @@ def _create(kind: Kind) -> Handler:
 
 
 def _update(kind: Kind) -> Handler:
-    unread = tuple(name for name in unread_of(kind) if name != "version")
-    title = f"{kind.model.__name__}Update"
-    body = Body(kind.model, unread, version="required", dated=True, in_path=("balanceId",), title=title)
-
-    async def update(call: Caller, balanceId: str, id: str, sent: Annotated[Sent[Any], Depends(body)]) -> Response:
+    async def update(
+        call: Caller,
+        balanceId: str,
+        id: str,
+        sent: Annotated[Sent[BalanceSchedule], Depends(_body(kind, update=True))],
+    ) -> Response:
         """What it gives before `effectiveDate` keeps the terms that it has; without one, what is due today does."""
 
         async with in_turn(call) as turn:
@@ -162,7 +170,7 @@ def _preview(kind: Kind) -> Handler:
     async def preview(
         call: Caller,
         balanceId: str,
-        sent: Annotated[Sent[Any], Depends(_body(kind))],
+        sent: Annotated[Sent[BalanceSchedule], Depends(_body(kind))],
         page: Annotated[Page, Depends(paging)],
     ) -> Response:
         """The schedule as it would be, and in `data` all that it would give, by day; nothing is kept."""

@@ -3,22 +3,27 @@ and between which days and moments there is anything to see.
 """
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Depends
+from pydantic import create_model
+from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
-from projections.calendar import local_day, named_days
+from events.absent import only_given
+from projections.calendar import local_day
 from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.api.answers import Preview
 from services.api.as_known import AS_OF, KNOWN_AT, documents_settled, family_known
 from services.api.calls import Caller, organization_router
+from services.api.in_force import RATING_KINDS, is_in_force, rated_by
 from services.api.insight_answers import PositionsShown
 from services.api.resources import existing
 from services.api.shown import Shown, answer_of_kind
 from services.api.unbilled import unbilled_settled
 from services.api.wire import answer, document_of
+from services.commands.kind import Kind
 from services.commands.refused import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
@@ -32,10 +37,6 @@ _Account: Any = answer_of_kind(_ACCOUNT)
 _Commitment: Any = answer_of_kind(KINDS["commitment"])
 _Balance: Any = answer_of_kind(KINDS["balance"])
 _Attached: Any = answer_of_kind(KINDS["accountPlan"])
-_Plan: Any = answer_of_kind(KINDS["plan"])
-_Template: Any = answer_of_kind(KINDS["planTemplate"])
-_Price: Any = answer_of_kind(KINDS["pricing"])
-_Aggregation: Any = answer_of_kind(KINDS["aggregation"])
 
 
 class TimespanAnswer(Shown):
@@ -53,9 +54,9 @@ class TimespanAnswer(Shown):
     last_known_at: datetime
 
 
-class SnapshotAnswer(Shown):
-    """An account as of a day, as known at a moment, all of one settlement. Plans and prices are those in force that
-    day, templates and aggregations those that they name.
+class _Snapshot(Shown):
+    """An account as of a day, as known at a moment, all of one settlement. Account plans, and prices of what they
+    attach, are those in force that day; plans, plan groups, templates, aggregations and counters those that they name.
 
     `unbilled` is what had been used, or had become due, by the end of that day, less what bills dated by it charged:
     neither later usage nor a later bill is in it. Without `asOf` it has all usage that had arrived.
@@ -72,10 +73,20 @@ class SnapshotAnswer(Shown):
     balances: tuple[_Balance, ...]
     unbilled: Preview
     account_plans: tuple[_Attached, ...]
-    plans: tuple[_Plan, ...]
-    plan_templates: tuple[_Template, ...]
-    pricings: tuple[_Price, ...]
-    aggregations: tuple[_Aggregation, ...]
+
+
+def _list_of(kind: Kind) -> Any:
+    shown: Any = answer_of_kind(kind)
+    return tuple[shown, ...]
+
+
+#: With the kinds by which an account is rated, as their rows say.
+SnapshotAnswer = create_model(
+    "SnapshotAnswer",
+    __base__=_Snapshot,
+    __doc__=_Snapshot.__doc__,
+    **cast(dict[str, Any], {kind.attribute: (_list_of(kind), ...) for kind in RATING_KINDS}),
+)
 
 
 @router.get("/accounts/{id}/snapshot", response_model=SnapshotAnswer)
@@ -119,24 +130,11 @@ async def timespan(call: Caller, id: str) -> Response:
 def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: datetime | None) -> dict[str, Any]:
     resources, day = family.resources, as_of or family.today
     account, settlement = resources.accounts[id], family.settled(as_of)
-    attached = _in_force(
-        [attached for attached in resources.account_plans.values() if attached.body.account_id == id],
-        account.timezone,
-        day,
-    )
-    plans = _named(resources.plans, {plan.body.plan_id for plan in attached})
-    templates = _named(resources.plan_templates, {plan.body.plan_template_id for plan in plans})
-    of_plans = {plan.id for plan in plans} | {template.id for template in templates}
-    pricings = _in_force(
-        [
-            pricing
-            for pricing in resources.pricings.values()
-            if {pricing.body.plan_id, pricing.body.plan_template_id} & of_plans
-        ],
-        account.timezone,
-        day,
-    )
-    aggregations = _named(resources.aggregations, {price.body.aggregation_id for price in pricings})
+    attached = [
+        plan
+        for plan in sorted(resources.account_plans.values(), key=lambda plan: plan.position)
+        if plan.body.account_id == id and is_in_force(plan, account.timezone, day)
+    ]
     funds = {
         name: documents_settled(
             family, _newest(fund for fund in funds.values() if fund.body.account_id == id), settlement
@@ -155,31 +153,17 @@ def _snapshot(family: KnownFamily, id: str, as_of: date | None, known_at: dateti
         **funds,
         "unbilled": unbilled_settled(family, settlement, id),
         "accountPlans": [document_of(plan) for plan in attached],
-        "plans": [document_of(plan) for plan in plans],
-        "planTemplates": [document_of(template) for template in templates],
-        "pricings": [document_of(price) for price in pricings],
-        "aggregations": [document_of(aggregation) for aggregation in aggregations],
+        **{
+            to_camel(kind.attribute): [document_of(entity) for entity in entities]
+            for kind, entities in rated_by(resources, attached, account.timezone, day)
+        },
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _parent(resources: Resources, account: AccountEntity) -> dict[str, Any] | None:
     parent = resources.accounts.get(account.body.parent_account_id or "")
     return None if parent is None else document_of(parent)
-
-
-def _in_force(entities: list[Any], zone: str, day: date) -> list[Any]:
-    """Those whose term has the day, in the order in which they were made."""
-    kept = []
-    for entity in entities:
-        start, end = named_days(entity.body.start_date, entity.body.end_date, zone)
-        if start <= day and (end is None or day < end):
-            kept.append(entity)
-    return sorted(kept, key=lambda entity: entity.position)
-
-
-def _named(entities: dict[str, Any], ids: set[str | None]) -> list[Any]:
-    return sorted((entities[id] for id in ids if id in entities), key=lambda entity: entity.position)
 
 
 def _newest(entities: Any) -> list[Entity[Any]]:

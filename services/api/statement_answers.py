@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from events.absent import only_given
 from events.resources.accounts import Address
 from services.api.shown import Shown
 from services.statement.statement import Group, Line, Party, Statement
@@ -149,4 +150,4 @@ def _group(group: Group) -> dict[str, Any]:
 
 def _given(document: dict[str, Any]) -> dict[str, Any]:
     """Without what is absent."""
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)

@@ -1,14 +1,19 @@
-"""GET system: how far each partition is, how fast records come, and up to where the log was proved."""
+"""How the system is: GET health tells everybody whether this process serves; GET system, below an organization, how far
+each partition is, how fast records come, and up to where the log was proved.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from events.topics import EVENTS, USAGE
-from services.api.calls import Caller, organization_router
+from services.access.gate import Gate
+from services.api.answers import HealthAnswer
+from services.api.calls import Caller, organization_router, outer_router
 from services.api.health import Health
 from services.api.shown import Shown
 from services.api.wire import answer
@@ -16,7 +21,21 @@ from services.audit.passes import Pass
 from services.readside.targets import usage_read
 from services.status.whole import folded_of
 
-router = organization_router("system")
+router, health_router = organization_router("system"), outer_router("health")
+_AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away.", "model": HealthAnswer}}
+
+
+@health_router.get("/health", response_model=HealthAnswer, responses=_AWAY)
+async def health(request: Request) -> Response:
+    """Whether this process serves. 200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`.
+
+    `behind`: events or records. Where a server stands that did not answer, only an operator's token is told.
+    """
+    checked: Health = request.app.state.health
+    gate: Gate = request.app.state.gate
+    report = await checked.report()
+    operator = gate.is_operators(request.headers.get("authorization", ""))
+    return answer(report.operators if operator else report.everybodys, report.status)
 
 
 class PartitionShown(Shown):
@@ -61,7 +80,7 @@ async def system(call: Caller) -> Response:
     """How far each partition is, how fast records come, and up to where the log was proved."""
     async with call.reading():
         pass
-    health: Health = call.request.app.state.health
+    health = call.api.health
     report = await health.report()
     document: dict[str, Any] = {"usage": [], "log": [], "passes": [_pass(last) for last in health.passes]}
     if report.seen is not None and report.ends:

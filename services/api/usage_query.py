@@ -23,10 +23,10 @@ from services.api.shown import Shown
 from services.api.wire import answer
 from services.billing.stored_bills import read_names
 from services.commands.catalog_rules import category_of
-from services.commands.refused import InvalidField, UnknownReference
+from services.commands.refused import InvalidField
 from services.readside.live import reading_live
 from services.readside.usage_sums import Span, SumAsked, SumKey, after, merged, read_sums
-from services.store.listing import aggregations_of, named
+from services.store.listing import aggregations_of, referred_to
 
 router = organization_router("usage")
 #: Most rows of an answer, as m3ter has it.
@@ -153,19 +153,10 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
 
 async def _questions(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
     """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
-
-    async def existing(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
-        entities = await named(connection, call.organization, kind, ids)
-        for id in ids:
-            if id not in entities:
-                raise UnknownReference(field=field, kind=kind, id=id)
-        return entities
-
-    await existing("account", "accountIds", body.account_ids or ())
-    await existing("meter", "meterIds", body.meter_ids or ())
-    meters = await existing(
-        "meter", "aggregations.meterId", sorted({aggregation.meter_id for aggregation in body.aggregations})
-    )
+    where, asked = (connection, call.organization), sorted({aggregation.meter_id for aggregation in body.aggregations})
+    await referred_to(*where, "accountIds", "account", body.account_ids or ())
+    await referred_to(*where, "meterIds", "meter", body.meter_ids or ())
+    meters = await referred_to(*where, "aggregations.meterId", "meter", asked)
     aggregations = await aggregations_of(connection, call.organization, list(meters))
     _check_dimensions(body)
     return [

@@ -1,4 +1,4 @@
-"""Events of usage voided by what they have in common, a thousand at a time; and beforehand, what that would do."""
+"""Void usage events by shared properties, a thousand at a time; or show the effect without voiding."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from events.dates import read_instant
 from events.resources.base import Code, Day, Model
 from events.resources.bounds import Text, items
-from projections.calendar import local_day
+from projections.calendar import bill_date_of, local_day
 from projections.entities import AccountEntity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import in_turn, once_by_itself
@@ -20,7 +20,6 @@ from services.api.corrected import in_money
 from services.api.correction_answers import VoidedMatching
 from services.api.families import family_of
 from services.api.sent import Body, Sent
-from services.billing.run import through_of
 from services.commands.correction_rules import LoggedUsage, stands_of, void
 from services.commands.refused import InvalidField
 from services.corrections.choosing import CHOSEN_MAX, Change, Conditions, choose
@@ -29,9 +28,9 @@ from services.corrections.usage_in_log import account_called, meter_called
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.validate import MAX_ID_LENGTH
 
-#: Accounts that one request looks through.
+#: Most accounts that one request searches.
 ACCOUNTS_MAX = 100
-#: Corrections of one transaction: others of the organization have their turn between two of them.
+#: Corrections of one transaction: other commands of the organization get a turn between transactions.
 _AT_ONCE = 100
 _Moment = Annotated[datetime, BeforeValidator(read_instant)]
 _UsageId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
@@ -57,7 +56,7 @@ class MatchingBody(Model):
     last_date_in_billing_period: Day | None = None
 
     def check(self) -> None:
-        """Raises: InvalidField."""
+        """Check the body. Raises: InvalidField."""
         if (self.meter, self.source, self.from_, self.to, self.ids) == (None,) * 5:
             raise InvalidField(field="meter", rule="is required, or source, from, to or ids")
         if (self.account is None) == (self.accounts is None):
@@ -69,7 +68,7 @@ router = organization_router("usage")
 
 @router.post("/usage/void/matching", response_model=VoidedMatching)
 async def void_matching(call: Caller, sent: Annotated[Sent[MatchingBody], Depends(Body(MatchingBody))]) -> Response:
-    """Void events of accounts that have something in common, or say what that would do to their next bills."""
+    """Void matching events of accounts, or show the effect on their next bills."""
 
     async def work() -> dict[str, Any]:
         body = sent.read().body
@@ -102,7 +101,7 @@ async def void_matching(call: Caller, sent: Annotated[Sent[MatchingBody], Depend
 async def _of_account(
     call: Call, account: AccountEntity, conditions: Conditions, body: MatchingBody, most: int
 ) -> tuple[dict[str, Any], bool]:
-    """What was voided of the account, or would be, `most` events; and whether there are others like them."""
+    """The voided events of the account, or those that would be, at most `most`; and whether there are more."""
     now = await family_of(call, account.id)
     chosen = await choose(call.postgres, call.api.cluster, account, now, conditions, most)
     days = Counter(local_day(event.rated.ts, account.timezone) for event in chosen.events)
@@ -114,14 +113,15 @@ async def _of_account(
     if not body.dry_run:
         await _void(call, chosen.events, body.reason)
         return document, chosen.more
-    last = body.last_date_in_billing_period
-    through = now.today if last is None else through_of(last)
+    through = bill_date_of(body.last_date_in_billing_period, now.today)
     changes = [Change(event, None) for event in chosen.events]
     return document | {"billDate": through, "bills": await in_money(call, now, changes, through)}, chosen.more
 
 
 async def _void(call: Call, events: Sequence[LoggedUsage], reason: str | None) -> None:
-    """In transactions of some each: what is done when this is killed is done, and is not chosen again."""
+    """Void some events per transaction. After a kill, finished transactions stay, and their events are not chosen
+    again.
+    """
     for start in range(0, len(events), _AT_ONCE):
         part = events[start : start + _AT_ONCE]
 

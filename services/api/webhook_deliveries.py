@@ -6,6 +6,7 @@ from uuid import uuid4
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from services.api.calls import Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.filters import Conditions
@@ -31,6 +32,7 @@ from services.webhooks.deliveries import (
     page_of_deliveries,
     send_again,
 )
+from services.webhooks.destinations import end_rest
 
 router = organization_router(KIND.path)
 _DELIVERIES = f"{PATH}/{{id}}/deliveries"
@@ -51,6 +53,7 @@ async def test(call: Caller, id: str, sent: Annotated[Unread, Depends(Anything()
         data = {"organization": call.organization, "webhookId": id}
         body = encode({"type": TEST, "timestamp": turn.now, "data": data}).decode()
         delivery = New(f"msg_{made.replace('-', '')}", None, TEST, made, body)
+        await end_rest(turn.connection, call.organization, id)
         await add(turn.connection, call.organization, id, [delivery])
         stored = await get_delivery(turn.connection, call.organization, id, delivery.id)
         if stored is None:
@@ -141,4 +144,4 @@ def _document(delivery: Delivery) -> dict[str, Any]:
         "ended": delivery.ended,
         "body": delivery.body,
     }
-    return {name: value for name, value in members.items() if value is not None}
+    return only_given(members)

@@ -41,7 +41,7 @@ _UPDATED = Body(
 
 
 @router.post(PATH, response_model=WebhookShown, name="create webhook")
-async def create(call: Caller, sent: Annotated[Sent[Any], Depends(_CREATED)]) -> Response:
+async def create(call: Caller, sent: Annotated[Sent[WebhookBody], Depends(_CREATED)]) -> Response:
     """Make a webhook destination: from now on events that its filter lets pass are sent there.
 
     The answer has the secret by which the receiver knows what is ours, once: it cannot be read again.
@@ -63,7 +63,7 @@ async def create(call: Caller, sent: Annotated[Sent[Any], Depends(_CREATED)]) ->
 
 
 @router.put(f"{PATH}/{{id}}", response_model=WebhookShown, name="update webhook")
-async def update(call: Caller, id: str, sent: Annotated[Sent[Any], Depends(_UPDATED)]) -> Response:
+async def update(call: Caller, id: str, sent: Annotated[Sent[WebhookBody], Depends(_UPDATED)]) -> Response:
     """Change a webhook destination. A secret that is given and is another one takes the place of the one before, which
     is good for a day yet."""
 

@@ -7,27 +7,26 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.facts.bills import LineType
+from projections.calendar import bill_date_of
 from projections.settlement import ComparedBill, ComparedLine, compare_bills, draft_bills
 from services.api.bill_bodies import PreviewBody
 from services.api.bills import AGAINST
 from services.api.calls import Caller, organization_router
-from services.api.families import family_of
+from services.api.families import family_of, family_supposed
 from services.api.sent import Body, Sent
 from services.api.shown import Shown
 from services.api.wire import answer
-from services.billing.run import through_of
-from services.commands.supposed import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.store.execute import now_of
 
 router = organization_router("bills")
 _BODY = Body(PreviewBody)
 
 
 class ComparedLineShown(Shown):
-    """A line of either bill, or of both: its amount `today` and as `supposed`, 0 where it does not stand."""
+    """A line of either bill, or of both: its amount `today` and as `supposed`, 0 on a bill without it."""
 
     line_item_type: LineType
     charge_type: LineType | None = None
@@ -45,8 +44,8 @@ class ComparedLineShown(Shown):
 
 
 class ComparedBillShown(Shown):
-    """The bills of one currency: their totals, and each of their lines. Where they may be of several accounts, they say
-    of which.
+    """The bills of one currency: their totals, and each of their lines. Bills of several accounts name their
+    account.
     """
 
     account_id: str | None = None
@@ -68,8 +67,8 @@ class WhatIf(Shown):
 
 @router.post("/bills/whatif", response_model=WhatIf, responses=AGAINST)
 async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY)]) -> Response:
-    """What a run for the date would issue for the account, today and under the terms of the body, line by line with
-    the differences; nothing is stored.
+    """The bills that a run for the date would issue for the account, today and under the terms of the body, line by
+    line with the differences; nothing is stored.
     """
     body = sent.read().body
     loaded = await family_of(call, body.account)
@@ -77,10 +76,9 @@ async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY
 
 
 def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
-    """Both of the very same family, so that nothing but the terms tells them apart."""
-    last = body.last_date_in_billing_period
-    through = loaded.today if last is None else through_of(last)
-    family = supposed_family(loaded.family, loaded.resources, body.supposed, now_of(loaded.resources))
+    """Both from the very same family, so that they differ by the terms alone."""
+    through = bill_date_of(body.last_date_in_billing_period, loaded.today)
+    family = family_supposed(loaded, body.supposed)
     today, supposed = (draft_bills(which, date=through, account_id=body.account) for which in (loaded.family, family))
     bills = [compared_document(compared) for compared in compare_bills(today, supposed)]
     return {"accountId": body.account, "billDate": through, "bills": bills}
@@ -110,7 +108,7 @@ def _line(compared: ComparedLine) -> dict[str, Any]:
         "servicePeriodEnd": words["period_end"],
         **_amounts(compared.amounts),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _amounts(amounts: tuple[Decimal, Decimal, Decimal]) -> dict[str, Decimal]:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from starlette.responses import Response
 
+from events.absent import only_given
 from events.actors import shown
 from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
@@ -24,19 +25,19 @@ from services.personal.sealed import MARK, is_sealed
 T = TypeVar("T")
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-#: A number with more digits than this before its point is refused before anything computes with it.
+#: Most digits before the point; a longer number is refused before any computation.
 _EXPONENT_MAX = 300
-#: Most values of a body, those within others counted, and most levels of them. Reading a value costs a microsecond and
-#: more, in which everybody waits; the largest body that is meant so has a few thousand, and six levels.
+#: Most values of a body, including nested ones, and most levels. Reading a value takes a microsecond or more, while
+#: everybody waits; the largest useful body has a few thousand values, and six levels.
 VALUES_MAX, LEVELS_MAX = 20_000, 64
-#: A string of JSON, or one that does not end.
+#: A string of JSON, or an unfinished string.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-#: Most characters of a path in a message, and how a longer one ends.
+#: Most characters of a path in a message, and the end of a shortened one.
 _PATH_MAX, _MORE = 200, "... (deeper)"
 
 
 def parse_json(raw: bytes) -> Any:
-    """The document of a request's body. Raises: InvalidField, saying where it is wrong."""
+    """The document of a request's body. Raises: InvalidField, with the place of the error."""
     if len(raw) > VALUES_MAX and _begun(raw) > VALUES_MAX and _begun(_STRING.sub(b"", raw)) > VALUES_MAX:
         raise InvalidField(field="body", rule=f"has more than {VALUES_MAX} values")
     try:
@@ -58,11 +59,11 @@ def parse_json(raw: bytes) -> Any:
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """The same where an object is wanted; members that are null count as absent. Raises: InvalidField."""
+    """The object in a body; members that are null count as absent. Raises: InvalidField."""
     document = parse_json(raw)
     if not isinstance(document, dict):
         raise InvalidField(field="body", rule="must be a JSON object")
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -76,13 +77,13 @@ def _whole(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    """The number; one that no field could tell from 0 is 0, before anything spells it out."""
+    """The number; a number too small for any field becomes 0 before its digits are written out."""
     number = read_decimal(text)
     return number if number.adjusted() >= -_EXPONENT_MAX else Decimal(0)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's members. Raises: InvalidField for a name that stands twice: which of the two would count?"""
+    """An object's members. Raises: InvalidField for a repeated name, because its value would be ambiguous."""
     members = dict(pairs)
     if len(members) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
@@ -92,12 +93,14 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _begun(raw: bytes) -> int:
-    """No fewer values than there are within others; marks inside strings count, too."""
+    """An upper bound for the number of nested values; marks inside strings count, too."""
     return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _check(value: Any, path: str, level: int = 0) -> None:
-    """What JSON allows and nothing behind us can keep: NUL, lone surrogates, numbers of absurd size, endless depth."""
+    """Check for valid JSON that our storage cannot hold: NUL, lone surrogates, numbers of absurd size, endless
+    depth.
+    """
     if level > LEVELS_MAX:
         raise InvalidField(field="body", rule=f"is nested too deeply, in more than {LEVELS_MAX} levels")
     match value:
@@ -124,7 +127,7 @@ def _check(value: Any, path: str, level: int = 0) -> None:
 
 
 def _step(path: str, step: str) -> str:
-    """The path one step further; of a long one, the beginning says where to look."""
+    """The path one step further; a long path is shortened to its beginning."""
     return path if path.endswith(_MORE) else path + (step if len(path) + len(step) <= _PATH_MAX else _MORE)
 
 
@@ -144,20 +147,20 @@ def raw_answer(payload: bytes, status: int = 200, headers: dict[str, str] | None
 
 
 class AsItStands(Response):
-    """An answer with JSON in which nothing is opened: what was signed is to be told as it was."""
+    """An answer whose JSON must not be opened: a signed document is sent unchanged."""
 
     media_type = "application/json"
 
 
 def body_document(body: Model) -> dict[str, Any]:
-    """What the client sent, by the wire's names; what it left out stays out."""
+    """The client's body, by the wire's names, without absent members."""
     return {
         name: value for name, value in body.model_dump(by_alias=True, exclude_unset=True).items() if value is not None
     }
 
 
 def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A resource as the wire shows it, with the fields that settlement derives."""
+    """A resource as the wire shows it, with its settled fields."""
     document = {"id": entity.id, "version": entity.version, **body_document(entity.body), **added_to(entity)}
     document |= {name: _number(value) for name, value in (derived or {}).items()}
     return document | {
@@ -169,7 +172,7 @@ def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> d
 
 
 def wire_document(entity: Entity[Any]) -> dict[str, Any]:
-    """The same without these, as whoever reads the JSON has it: days and instants are texts."""
+    """A resource without settled fields, as a reader of the JSON sees it: days and instants are texts."""
     return parse_object(encode(document_of(entity)))
 
 
@@ -191,7 +194,7 @@ def day(text: str, field: str) -> date:
 
 
 def unescaped(text: str) -> str:
-    """A date-time of a query, where the + of an offset that nobody escaped arrives as a space."""
+    """A date-time of a query, where the unescaped + of an offset arrives as a space."""
     return text.replace(" ", "+")
 
 

@@ -6,72 +6,82 @@ killed and began anew, read models that were filled anew) finds the stream, and 
 due is a row of the read models until the act's fact has come by in the log.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from events.resources.automation import ACTS, TOP_UP
+from events.facts.automation import AutomaticRuleActed
+from events.resources.automation import BILL, TOP_UP
 from projections.readmodels import alerts_due
 from services.automation.acts import Due
 from services.automation.billing_ahead import BillerAhead
 from services.automation.topping_up import TopUps
-from services.failures import Passing
+from services.interruptions import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.live import reading_live
+from services.side_by_side import Resting
 from services.sight.metrics import WAITS
 from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
 
-
-#: Acts of an organization that are done one after the other, before others have their turn.
-PAGE = 10
-#: How long something that is due rests, if what was done for it failed for a reason that does not pass by itself.
-REST_SECONDS = 60.0
+#: Acts of an organization that are done one after the other, before others have their turn: of top-ups, a transaction
+#: each; and of bills, for each of which a whole family is loaded and settled.
+TOP_UPS, BILLS = 10, 1
 
 
 class RuleActor:
-    """Acts for the rules of organizations."""
+    """Does one kind of act for the rules of organizations: for those that wait for `event_name`, `page` at a time."""
 
-    def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
-        self._postgres = postgres
-        self._top_ups, self._biller = TopUps(postgres, generations), BillerAhead(postgres, generations)
+    def __init__(
+        self,
+        postgres: Postgres,
+        event_name: str,
+        act: Callable[[str, Due], Awaitable[AutomaticRuleActed | None]],
+        page: int,
+    ) -> None:
+        self._postgres, self._event_name, self._act, self._page = postgres, event_name, act, page
         #: Up to which id what is due in an organization was gone through, of those whose end is not reached.
         self._after = dict[str, str]()
-        #: Ids of what failed, and until when each rests.
-        self._resting = dict[str, float]()
+        #: Ids of what failed.
+        self._resting = Resting()
 
     async def act_due(self, organization: str) -> bool:
         """Do some of what is due now in an organization: from the first on, or where it was left. Returns whether there
         may be more. What fails for a reason that does not pass by itself rests, and the others are done. Raises: what
         passes."""
-        now = asyncio.get_running_loop().time()
-        self._resting = {id: until for id, until in self._resting.items() if until > now}
         async with reading_live(self._postgres.of(organization)) as connection:
-            about = (organization, list(ACTS), self._after.pop(organization, ""), list(self._resting), PAGE)
+            after, resting = self._after.pop(organization, ""), self._resting.ids()
+            about = (organization, [self._event_name], after, resting, self._page)
             rows = await connection.fetch(alerts_due.AUTOMATIC, *about)
         for due in map(Due.of, rows):
             # Whatever becomes of this one, the next one is not kept waiting by it.
             self._after[organization] = due.id
             await self._guarded(organization, due)
-        if len(rows) == PAGE:
+        if len(rows) == self._page:
             return True
         self._after.pop(organization, None)
         return False
 
     async def _guarded(self, organization: str, due: Due) -> None:
         try:
-            await self._act(organization, due)
-        except Passing:
+            fact = await self._act(organization, due)
+        except INTERRUPTIONS:
             raise
         except Exception:
             WAITS.labels("rule_not_acted").inc()
             log.exception("rule_not_acted", organization=organization, rule=due.rule_id, act=due.id)
-            self._resting[due.id] = asyncio.get_running_loop().time() + REST_SECONDS
-
-    async def _act(self, organization: str, due: Due) -> None:
-        act = self._top_ups.act if due.event_name == TOP_UP else self._biller.act
-        fact = await act(organization, due)
+            self._resting.add(due.id)
+            return
         if fact is not None:
             log.info("rule_acted", organization=organization, rule=fact.rule_code, outcome=fact.outcome, act=due.id)
+
+
+def top_ups(postgres: Postgres, generations: Callable[[], Generations]) -> RuleActor:
+    """Who pays in what rules say."""
+    return RuleActor(postgres, TOP_UP, TopUps(postgres, generations).act, TOP_UPS)
+
+
+def bills_ahead(postgres: Postgres, generations: Callable[[], Generations]) -> RuleActor:
+    """Who bills what rules found to be too much."""
+    return RuleActor(postgres, BILL, BillerAhead(postgres, generations).act, BILLS)

@@ -12,7 +12,8 @@ from events.resources.automation import AutomaticRule
 from projections.alerts.due import alert_id
 from projections.alerts.rules import Rule
 from projections.entities import AccountEntity, Entity
-from services.store.events import NewEvent, stream_of
+from services.store.events import NewEvent
+from services.store.streams import stream_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from services.readside.family_now import load_page
 from services.store.events import append, stream_version
 from services.store.execute import load_locked, now_of
 from services.store.generations import Generations
+from services.store.streams import stream_of_alert
 from services.store.view import get
 
 
@@ -47,7 +48,7 @@ class BillerAhead:
             resources = await load_locked(connection, organization)
             account = await get(connection, organization, "account", due.account_id)
             again = await self._rule(connection, organization, due)
-            done = await stream_version(connection, organization, f"alert-{due.id}")
+            done = await stream_version(connection, organization, stream_of_alert(due.id))
             if done or again is None or not isinstance(account, AccountEntity):
                 return None
             now = now_of(resources)

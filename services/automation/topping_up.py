@@ -16,6 +16,7 @@ from services.postgres import Postgres
 from services.store.events import append, stream_version
 from services.store.execute import execute, load_locked, now_of
 from services.store.generations import Generations
+from services.store.streams import stream_of_alert
 from services.store.view import get
 
 
@@ -40,7 +41,7 @@ class TopUps:
                 return None
             if not isinstance(account, AccountEntity):
                 return None
-            if await stream_version(connection, organization, f"alert-{due.id}"):
+            if await stream_version(connection, organization, stream_of_alert(due.id)):
                 return None
             fact = await self._decided(connection, resources, rule, fund, due)
             await append(connection, [placed(organization, fact, account, now_of(resources))], self._generations())

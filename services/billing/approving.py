@@ -1,6 +1,7 @@
-"""Approval and recalculation of pending bills: settled now, appended if nobody was faster, else settled again.
+"""Approval and recalculation of pending bills: settled now, then appended, or settled again if another process was
+faster.
 
-They are approved by themselves once their grace period has passed, by the organization's clock.
+Bills approve themselves once their grace period has passed, by the organization's clock.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import structlog
 
 from events.actors import BILLING
 from events.facts.bills import BillDropped, BillFact, BillIssued
+from projections.resources import Resources
 from projections.settlement import DraftBill, Family, PendingBill, draft_bills
 from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
 from services.billing.life import BillIsEmpty, BillLife, BillMoved, load_life
@@ -25,14 +27,14 @@ from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.live import reading_live
 from services.readside.waiter import Waiter
-from services.store.execute import now_of, organization_time
+from services.store.execute import now_of
 from services.store.view import load_config
 
 log = structlog.get_logger(__name__)
 
 #: Bills of one organization that are approved per round.
 ROUND = 200
-#: How long a bill or organization that failed for no passing reason is left alone.
+#: How long a bill or organization rests after a permanent failure.
 REST_SECONDS = 600.0
 
 _ORGANIZATIONS = "SELECT DISTINCT organization FROM bills WHERE status = 'PENDING'"
@@ -45,7 +47,7 @@ ORDER BY opened_at LIMIT $3
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A pending bill with what it would bill now; without a draft it would bill nothing."""
+    """A pending bill with its present content; without a draft it would bill nothing."""
 
     life: BillLife
     loaded: LoadedFamily
@@ -54,8 +56,7 @@ class Pending:
 
 async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pending | None:
     """The content of a pending bill, from the live read models; None if it has been issued meanwhile.
-
-    Raises: UnknownResource if it was dropped; ProjectionStalledError if the read models do not come to know it.
+    Raises: UnknownResource if it was dropped; ProjectionStalledError if the read models do not receive it in time.
     """
     while True:
         loaded = await load_family(postgres, life.organization, life.root_id)
@@ -69,7 +70,7 @@ async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pe
 
 
 def draft_of(family: Family, pending: PendingBill) -> DraftBill | None:
-    """What a pending bill of the family would bill; None if nothing is due for it any more."""
+    """The present content of a pending bill of the family; None if nothing is due for it any more."""
     drafts = draft_bills(family, date=pending.bill_date, account_id=pending.account_id)
     return next((draft for draft in drafts if draft.pending is pending), None)
 
@@ -84,7 +85,7 @@ async def approve_bill(
     *,
     seen: Decimal | None = None,
 ) -> bool:
-    """Issue a pending bill under its id, as the actor asked, if it comes to what was `seen`; False: it was before.
+    """Issue a pending bill under its id, for the actor, if its total equals `seen`; False: it was issued before.
 
     Raises: UnknownResource, BillIsEmpty, BillMoved, BillContentionError.
     """
@@ -103,9 +104,8 @@ async def approve_bill(
 async def approve_or_drop(
     postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
 ) -> BillFact | None:
-    """One of many: a pending bill that nothing is due for any more is dropped, so that it does not stop the others.
-
-    Returns what was appended; None: it was approved or dropped meanwhile. Raises: BillContentionError.
+    """Approve one of many bills; a pending bill without any due amount is dropped, so that it does not stop the others.
+    Returns the appended fact; None: it was approved or dropped meanwhile. Raises: BillContentionError.
     """
 
     def decide(pending: Pending) -> BillFact:
@@ -121,10 +121,11 @@ async def approve_or_drop(
 async def recalculate_bill(
     postgres: Postgres, waiter: Waiter, request: BillRequest, bill_id: str, now: datetime
 ) -> bool:
-    """Drop a pending bill that nothing is due for any more; move one behind its account's latest bill to its date.
+    """Drop a pending bill without any due amount; move a bill dated before its account's latest bill to that bill's
+    date.
 
-    Its lines need nothing: they are derived whenever it is read. False: it was not pending any more.
-    Raises: UnknownResource, BillContentionError.
+    Its lines need no change: they are derived on every read. False: it was no longer pending. Raises: UnknownResource,
+    BillContentionError.
     """
     organization, decide = request.organization, partial(_recalculated, request)
     was_pending, _ = await _decided(
@@ -143,9 +144,9 @@ async def _decided(
     correlation: str | None,
     actor: str | None,
 ) -> tuple[bool, BillFact | None]:
-    """Whether the bill was still pending, and the fact that was then appended, if `decide` made one of it.
+    """Whether the bill was still pending, and the appended fact, if `decide` made one.
 
-    It decides again from what is due by then whenever somebody else was faster. Raises: UnknownResource,
+    It decides again from the new due amounts whenever another process was faster. Raises: UnknownResource,
     BillContentionError.
     """
     for _ in range(ATTEMPTS):
@@ -164,7 +165,7 @@ async def _decided(
 async def _appended(
     postgres: Postgres, loaded: LoadedFamily, fact: BillFact, now: datetime, correlation: str | None, actor: str | None
 ) -> bool:
-    """Append what the family was settled to; False: its bills have changed since, so it is to be settled again."""
+    """Append a family's facts; False: its bills have changed since, so it must be settled again."""
     async with postgres.transaction() as connection:
         _, moved = await append_page(connection, [Settled.of(loaded, [fact])], now, correlation, actor)
     return not moved
@@ -189,7 +190,7 @@ def _recalculated(request: BillRequest, pending: Pending) -> BillFact | None:
 
 
 class AutoApprover:
-    """Approves what is over its time. Several processes may do so at once: a bill is issued once."""
+    """Approves bills whose grace period is over. Several processes may do so at once: a bill is issued once."""
 
     def __init__(self, postgres: Postgres, every: Postgres, waiter: Waiter, turns: Turns) -> None:
         self._postgres, self._every, self._waiter, self._turns = postgres, every, waiter, turns
@@ -197,7 +198,7 @@ class AutoApprover:
         self._resting: dict[str, float] = {}
 
     async def organizations(self) -> list[str]:
-        """Those that have pending bills, but for those that rest."""
+        """Organizations with pending bills, without those that rest."""
         async with reading_live(self._every) as connection:
             waiting = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
         now = asyncio.get_running_loop().time()
@@ -205,11 +206,11 @@ class AutoApprover:
         return sorted(waiting - set(self._resting))
 
     async def approve_due(self, organization: str) -> int:
-        """The organization's bills that are over their time, up to ROUND; returns how many were approved or dropped."""
+        """Approve up to ROUND of the organization's due pending bills; returns how many were approved or dropped."""
         return await self._guarded(organization, self._organization(organization))
 
     async def _guarded(self, name: str, work: Awaitable[int]) -> int:
-        """What a bill or organization came to; one that fails for no passing reason rests, and the others go on."""
+        """The result for a bill or organization; after a permanent failure it rests, and the others go on."""
         try:
             return await work
         except Passing:
@@ -229,15 +230,14 @@ class AutoApprover:
             due = [row["bill_id"] for row in rows]
         if due:
             await self._waiter.until_projected()
-        return sum([await self._guarded(bill_id, self._in_turn(organization, bill_id)) for bill_id in due])
+        return sum([await self._guarded(bill_id, self._in_turn(postgres, resources, bill_id)) for bill_id in due])
 
-    async def _in_turn(self, organization: str, bill_id: str) -> bool:
-        async with self._turns.turn(organization):
-            return await self._approve(organization, bill_id)
+    async def _in_turn(self, postgres: Postgres, resources: Resources, bill_id: str) -> bool:
+        async with self._turns.turn(resources.organization):
+            return await self._approve(postgres, resources, bill_id)
 
-    async def _approve(self, organization: str, bill_id: str) -> bool:
-        postgres = self._postgres.of(organization)
-        now = await organization_time(postgres, organization)
+    async def _approve(self, postgres: Postgres, resources: Resources, bill_id: str) -> bool:
+        organization, now = resources.organization, now_of(resources)
         try:
             fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now, BILLING)
         except BillContentionError as error:

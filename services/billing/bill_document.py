@@ -6,6 +6,7 @@ from datetime import date, datetime, time
 from decimal import Context, Decimal
 from typing import Any
 
+from events.absent import only_given
 from events.actors import shown
 from events.decimals import EXACT
 from events.facts.bills import BillIssued, BillLine
@@ -16,15 +17,15 @@ from projections.resources import Resources
 from projections.settlement import Family, unpriced
 from services.commands.bill_rules import is_locked
 
-#: Names of what lines refer to: id -> {"code": ..., "name": ...}.
+#: Names of the resources in lines: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]
-#: An average of a large amount over a billionth of a unit has more digits than Python's 28.
+#: A large amount divided into billionths of a unit has more digits than Python's default of 28.
 _WIDE = Context(prec=EXACT.prec)
 
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """A bill's life as the wire shows it. `approved_at` None: it is pending."""
+    """A bill's history on the wire. `approved_at` None: it is pending."""
 
     version: int
     opened_at: datetime | None
@@ -36,12 +37,12 @@ class Stamps:
     approved_by: str | None
     locked_by: str | None
     modified_by: str | None
-    #: The organization's: it locks what is issued for a date up to it.
+    #: The organization's lock date: bills issued for this date or earlier are locked.
     lock_date: date | None = None
 
 
 def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, lines: bool = True) -> dict[str, Any]:
-    """A bill with its lines. Without stamps it is a preview, which has no life."""
+    """A bill with its lines. Without stamps it is a preview, which has no history."""
     document: dict[str, Any] = {
         "accountId": bill.account_id,
         "accountCode": names.get(bill.account_id, {}).get("code"),
@@ -64,7 +65,7 @@ def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, line
         del document["lineItems"]
     if stamps is not None:
         document |= _life(bill, stamps)
-    return {key: value for key, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _life(bill: BillIssued, stamps: Stamps) -> dict[str, Any]:
@@ -95,9 +96,9 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: bool = False) -> dict[str, Any]:
-    """One line. `subtotal` is the amount; `quantity` is raw usage, `units` what was priced.
+    """One line. `subtotal` is the amount; `quantity` is raw usage, `units` the priced units.
 
-    `billId` is ours, by m3ter's name; a previewed line is on no bill, and has none.
+    `billId` is an extension in m3ter's style; a previewed line is on no bill, and has none.
     """
     product = names.get(line.product_id or "", {})
     accounting = names.get(line.accounting_product_id or "", {})
@@ -141,11 +142,11 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
         "childAccountId": child,
         "childAccountCode": names.get(child or "", {}).get("code"),
     }
-    return {key: value for key, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def unpriced_documents(family: Family, resources: Resources, account_id: str) -> list[dict[str, Any]]:
-    """The account's usage that no price holds for (rules 3.8), from its first day to after its last one."""
+    """The account's unpriced usage (rules 3.8), from its first day to after its last one."""
     documents = []
     for unpriced_usage in unpriced(family.terms, family.totals):
         if unpriced_usage.account_id != account_id:
@@ -163,7 +164,9 @@ def unpriced_documents(family: Family, resources: Resources, account_id: str) ->
 
 
 def names_in(resources: Resources, ids: Iterable[str]) -> Names:
-    """What accounts and products with these ids are called in resources: in those of a moment, as they were called."""
+    """Codes and names of accounts and products with these ids in the given resources, which may be those of a
+    moment.
+    """
     named = ((id, resources.accounts.get(id) or resources.products.get(id)) for id in ids)
     return {id: {"code": entity.body.code, "name": entity.body.name} for id, entity in named if entity is not None}
 
@@ -179,7 +182,7 @@ def instant(day: date, timezone: str) -> str:
 
 
 def referred_ids(bills: Sequence[BillIssued]) -> list[str]:
-    """Ids whose codes and names the documents of these bills show."""
+    """Ids whose codes and names appear in the documents of these bills."""
     ids: set[str | None] = set()
     for bill in bills:
         ids.add(bill.account_id)

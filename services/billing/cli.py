@@ -28,7 +28,7 @@ class UnknownOrganizationError(Worded, ExpectedFailure):
 
 
 class Day(click.ParamType[date]):
-    """An argument that is a day, as it is written everywhere."""
+    """A day on the command line, written as everywhere."""
 
     name = "YYYY-MM-DD"
 
@@ -49,7 +49,7 @@ class Day(click.ParamType[date]):
 def bill(through: date, organization: str, accounts: tuple[str, ...]) -> None:
     """Bill everything due on or before a date: in arrears what ended by then, in advance what starts by then.
 
-    Where the organization has a grace period, pending bills are opened; otherwise bills are issued at once.
+    If the organization has a grace period, pending bills are opened; otherwise bills are issued at once.
     """
 
     async def body(process: Process) -> None:

@@ -1,11 +1,11 @@
-"""Issuing or opening bills by the page: settle many families from one snapshot, append them in one transaction.
+"""Issues or opens bills by the page: settles many families from one snapshot, and appends them in one transaction.
 
-A run that ends anywhere leaves whole pages: nothing of a page is durable before all of it is, and what is not billed
-is due again for the next run.
+A run that ends anywhere leaves whole pages: nothing of a page is durable before all of it is, and unbilled amounts stay
+due for the next run.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -20,13 +20,14 @@ from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page
 from services.readside.waiter import Waiter
-from services.store.events import NewEvent, append, bills_of, fact_room, lock_appends, stream_versions
+from services.store.events import NewEvent, append, fact_room, lock_appends, stream_versions
 from services.store.generations import load_generations
 from services.store.invoice_numbers import take_invoice_numbers
+from services.store.streams import bills_of
 
-#: How long a page's families are settled without a break.
+#: How long a page's families are settled without a pause.
 TURN_SECONDS = 0.05
-#: How often a family is settled, if somebody else changes its bills each time meanwhile.
+#: How often a family is settled, if its bills change each time meanwhile.
 ATTEMPTS = 20
 
 
@@ -39,12 +40,11 @@ class BillContentionError(Worded, ExpectedFailure):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a family was settled to; good as long as the stream of its bills has the version that it was settled
-    from."""
+    """The settled result of a family; valid while the stream of its bills has the version from which it was settled."""
 
     organization: str
     root_id: str
-    #: The one account that was to be billed, if not all were.
+    #: The only account to bill, if not all are.
     account_id: str | None
     version: int
     partition: int
@@ -54,7 +54,7 @@ class Settled:
 
     @classmethod
     def of(cls, loaded: LoadedFamily, facts: Sequence[BillFact], account_id: str | None = None) -> Self:
-        """Made of the facts that the loaded family came to; the rest of what was loaded is let go."""
+        """Made from the facts for the loaded family; the rest of the loaded data is released."""
         config = loaded.resources.config
         prefix = config.body.bill_prefix if config else None
         numbering = (prefix, config.body.sequence_start_number or 0) if config and prefix else None
@@ -63,12 +63,12 @@ class Settled:
 
 
 async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
-    """Settle these families as they stand in one snapshot; those of which nothing is due are left out."""
+    """Settle these families as they are in one snapshot; families without due amounts are left out."""
     # A family that is missing was created after the run began.
     page = await load_page(postgres, request.organization, [target.root_id for target in targets])
     settled: list[Settled] = []
     left: Sequence[Target] = [target for target in targets if target.root_id in page]
-    while left:  # what else the organization asks for gets its turn in between
+    while left:  # other work of the organization gets its turn in between
         done, left = await compute(request.organization, _settle_some, request, page, left)
         settled += done
     return settled
@@ -77,7 +77,7 @@ async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequenc
 def _settle_some(
     request: BillRequest, page: Mapping[str, LoadedFamily], targets: Sequence[Target]
 ) -> tuple[list[Settled], Sequence[Target]]:
-    """The first of these families, at least one, and which are left when TURN_SECONDS are over."""
+    """The first of these families, at least one, and the rest once TURN_SECONDS are over."""
     settled, over = [], time.monotonic() + TURN_SECONDS
     for number, target in enumerate(targets, start=1):
         loaded = page[target.root_id]
@@ -94,19 +94,18 @@ async def issue_page(
     request: BillRequest,
     page: Sequence[Settled],
     now: datetime,
-    issued: list[BillFact],
-) -> None:
-    """Append the page's bills, and put each into `issued` as it is durable.
+) -> AsyncGenerator[list[BillFact], None]:
+    """Append the page's bills, and yield them as they are durable.
 
-    Families whose bills somebody else changed since they were settled are settled again from what the other run
-    issued, by themselves; what was settled before is never appended (decision 18). Raises: BillContentionError.
+    If another process has changed a family's bills since, the family is settled again alone, from the changed bills;
+    the former result is never appended (decision 18). Raises: BillContentionError.
     """
     for _ in range(ATTEMPTS):
         if not page:
             return
         async with postgres.transaction() as connection:
             appended, moved = await append_page(connection, page, now, request.bill_job_id, request.actor)
-        issued.extend(appended)
+        yield appended
         if not moved:
             return
         await waiter.until_commands_projected()
@@ -123,13 +122,13 @@ async def append_page(
 ) -> tuple[list[BillFact], list[Settled]]:
     """Append the facts of all families of one organization in the caller's transaction, with their invoice numbers.
 
-    Returns what was appended, durable with the commit (a bill whole, also one that no record has room for), and the
-    families whose bills changed since they were settled: of them nothing was appended, and they have to be settled
+    Returns the appended facts, durable with the commit (a bill with all lines, even if it takes several records), and
+    the families whose bills changed since they were settled: nothing of theirs was appended, and they must be settled
     again. Raises: RecordTooLargeError.
     """
     generations = await load_generations(connection)
-    # The lock comes before the look at the versions: nobody can append between the two, so a page that is found to
-    # stand is inserted whole. Before the numbers, too, which all paths take in this order, so none waits for another.
+    # The lock comes before the check of versions: nobody can append between the two, so a page that passes is inserted
+    # whole. It also comes before the numbers; all paths take the two in this order, so there is no deadlock.
     await lock_appends(connection)
     standing, moved = await _standing(connection, page)
     if not standing:
@@ -155,7 +154,7 @@ async def append_page(
 
 
 def _stored(facts: Sequence[BillFact], room: int) -> Iterator[BillFact]:
-    """The facts as the store and the log have them."""
+    """The facts in the form of the store and the log."""
     for fact in facts:
         if isinstance(fact, BillIssued):
             yield from divided(fact, room)
@@ -164,9 +163,9 @@ def _stored(facts: Sequence[BillFact], room: int) -> Iterator[BillFact]:
 
 
 async def _standing(connection: Any, page: Sequence[Settled]) -> tuple[list[Settled], list[Settled]]:
-    """The families whose bills are as they were settled from, and the others.
+    """The families whose bills are unchanged since they were settled, and the others.
 
-    Of two accounts of one family the second is among the others: the first one's bill moves it.
+    Of two accounts of one family, the second is among the others, because the first one's bill changes the family.
     """
     versions = await stream_versions(connection, page[0].organization, {bills_of(family.root_id) for family in page})
     standing: list[Settled] = []
@@ -178,9 +177,9 @@ async def _standing(connection: Any, page: Sequence[Settled]) -> tuple[list[Sett
 
 
 async def _numbered(connection: Any, page: Sequence[Settled]) -> list[list[BillFact]]:
-    """The families' facts; each bill that is issued has the next invoice number, where there are such."""
+    """The families' facts; each issued bill has the next invoice number, if the organization uses numbers."""
     facts = [list(family.facts) for family in page]
-    # One numbering for all, but while a change of the configuration is on its way to the partitions.
+    # All families share one numbering, except while a change of the configuration is on its way to the partitions.
     for prefix, before in dict.fromkeys(family.numbering for family in page if family.numbering is not None):
         bills = [
             (of_family, index)
@@ -210,7 +209,7 @@ def issued_bill(request: BillRequest, loaded: LoadedFamily, draft: DraftBill) ->
 
 
 def opened_or_moved(request: BillRequest, draft: DraftBill) -> BillFact:
-    """The fact that opens a pending bill with this content, or moves the one that is open to the draft's date."""
+    """The fact that opens a pending bill with this content, or moves the open one to the draft's date."""
     pending = draft.pending
     due_date = request.due_date or draft.due_date
     if pending is not None:
@@ -234,7 +233,7 @@ def opened_or_moved(request: BillRequest, draft: DraftBill) -> BillFact:
 
 
 def _facts(request: BillRequest, loaded: LoadedFamily, account_id: str | None) -> list[BillFact]:
-    """What is to be appended for a family: issued bills, or pending ones where the organization has a grace period."""
+    """The facts for a family: issued bills, or pending ones if the organization has a grace period."""
     drafts = draft_bills(loaded.family, date=request.through, account_id=account_id)
     if loaded.resources.grace_period:
         return [opened_or_moved(request, draft) for draft in drafts if _to_open(draft)]
@@ -242,5 +241,5 @@ def _facts(request: BillRequest, loaded: LoadedFamily, account_id: str | None) -
 
 
 def _to_open(draft: DraftBill) -> bool:
-    """Whether there is anything to do: no pending bill, or one for an earlier date."""
+    """Whether the draft needs a fact: there is no pending bill, or one for an earlier date."""
     return draft.pending is None or draft.pending.bill_date < draft.bill_date

@@ -1,4 +1,4 @@
-"""Table `store.bill_jobs`: what was asked of the bill run, and how far it is."""
+"""Table `store.bill_jobs`: the jobs of the bill run, and their progress."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,55 +6,56 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
+from events.absent import only_given
 from events.actors import BILLING
 from services.commands.refused import CommandError
 from services.failures import ExpectedFailure
 from services.jobs.table import Job, JobTable
 from services.postgres.locks import Lock
 
-#: What a job may be: not finished, or finished.
+#: Statuses of a job: unfinished, and finished.
 OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
 STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An account or bill that a job left as it was, or the whole job if neither is named."""
+    """An account or bill that a job failed on; if neither is named, the whole job failed."""
 
     error: Exception
     account_id: str | None = None
     bill_id: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """As it is stored and shown; the words of a bug are for the log."""
+        """The stored and shown form; the text of a bug goes only to the log."""
         expected = isinstance(self.error, ExpectedFailure | CommandError)
         message = str(self.error) if expected else "an error inside Trueup; its log says more"
         named = {"accountId": self.account_id, "billId": self.bill_id}
-        return {name: id for name, id in named.items() if id is not None} | {"message": message}
+        return only_given(named) | {"message": message}
 
 
 @dataclass(frozen=True, slots=True)
 class BillJob(Job):
-    """`settled` of `total` root accounts are done."""
+    """A bill job: `settled` of `total` root accounts are done."""
 
     through: date
     total: int
     settled: int
     bill_ids: tuple[str, ...]
-    #: What could not be billed: `accountId` or `billId`, and `message`. Taken up anew, a job forgets them.
+    #: The failures: `accountId` or `billId`, and `message`. A job that is resumed forgets them.
     failures: tuple[dict[str, Any], ...]
-    #: Who changed it last: who asked for it or cancelled it, or the bill run.
+    #: Who changed it last: the actor who asked for it or cancelled it, or the bill run.
     modified_by: str | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """As Postgres gives it."""
+        """The job in a row of Postgres."""
         parsed = {"request": json.loads(row["request"]), "failures": tuple(json.loads(row["failures"]))}
         return cls(**{**row, "bill_ids": tuple(row["bill_ids"])} | parsed)
 
     @property
     def recalculates(self) -> tuple[str, ...]:
-        """The pending bills that a job of type RECALCULATE is about; empty for one that bills."""
+        """The pending bills of a job of type RECALCULATE; empty for a job that bills."""
         return tuple(self.request.get("billIds") or ())
 
 
@@ -89,13 +90,13 @@ async def create_job(
     now: datetime,
     actor: str | None = None,
 ) -> BillJob:
-    """Remember a job that the actor asked for; it runs once the transaction is committed."""
+    """Store a job that the actor asked for; it runs once the transaction is committed."""
     return BillJob.of(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now, actor))
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a part of a job came to: families (or bills to recalculate), the bills of them, and those that failed."""
+    """The result of a part of a job: families (or bills to recalculate), their bills, and those that failed."""
 
     count: int = 0
     bill_ids: Sequence[str] = ()
@@ -112,7 +113,7 @@ async def move_job(
 
 
 async def note_done(connection: Any, job: BillJob, settled: int, done: Done, now: datetime) -> None:
-    """What a job did while it was being cancelled."""
+    """Note the results of a job from while it was being cancelled."""
     if done.bill_ids or done.failures:
         noted = list(done.bill_ids), _failures(done)
         await connection.execute(_NOTE, job.organization, job.id, settled, *noted, now)
@@ -125,6 +126,6 @@ def _failures(done: Done) -> str:
 async def cancel_job(
     connection: Any, organization: str, id: str, now: datetime, actor: str | None = None
 ) -> BillJob | None:
-    """Cancel a job that is not finished; None if there is no such job. Bills it has issued stay."""
+    """Cancel an unfinished job; None if there is no such job. Bills it has issued stay."""
     row = await connection.fetchrow(_CANCEL, organization, id, now, actor)
     return None if row is None else BillJob.of(row)

@@ -1,6 +1,6 @@
-"""The life of one bill as the event store has it: what commands on it are decided from, and what a GET shows of it.
+"""The life of one bill in the event store: the state for deciding commands on it, and for a GET.
 
-It never waits for a projection: whoever approved or locked a bill sees that at once.
+It never waits for a projection, so an approval or lock is visible at once.
 """
 
 from collections.abc import Iterable
@@ -26,9 +26,10 @@ from projections.settlement import PendingBill
 from projections.settlement.billed import evolve_pending
 from services.commands.refused import CommandError, UnknownResource
 from services.store.conditions import OF_BILL
-from services.store.events import NewEvent, append, bills_of, stream_version
+from services.store.events import NewEvent, append, stream_version
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import bills_of
 
 _FACTS = f"""
 SELECT {COLUMNS} FROM store.events WHERE organization = $1 AND {OF_BILL} ORDER BY position
@@ -70,7 +71,7 @@ class MemoState:
 
 @dataclass(slots=True)
 class BillLife:
-    """One bill. `version` counts the facts about it, its lines before `BillIssued` as a part of that one."""
+    """One bill. `version` counts the facts about it; `BillIssued` and the lines before it count once."""
 
     organization: str
     bill_id: str
@@ -83,23 +84,23 @@ class BillLife:
     issued: BillIssued | None = None
     issued_at: datetime | None = None
     locked_at: datetime | None = None
-    #: Who opened it, or issued it at once; issued it; locked it; and did the last fact about it.
+    #: The actors who opened it (or issued it at once), issued it, locked it, and did the last fact about it.
     created_by: str | None = None
     issued_by: str | None = None
     locked_by: str | None = None
     modified_by: str | None = None
-    #: Dropped or voided: for the wire it is not there any more.
+    #: Dropped or voided: the wire no longer shows it.
     gone: bool = False
     memos: dict[str, MemoState] = field(default_factory=dict)
     modified: datetime | None = None
 
     @property
     def id(self) -> str:
-        """As whatever has versions is named."""
+        """The name of the id in everything that has versions."""
         return self.bill_id
 
     def evolve(self, fact: BillFact, time: datetime, actor: str | None) -> None:
-        """Apply a fact about the bill, which the actor did."""
+        """Apply a fact about the bill, with its actor."""
         self.version += 1
         self.modified, self.modified_by = time, actor
         if self.version == 1:
@@ -136,7 +137,7 @@ async def load_life(connection: Any, organization: str, bill_id: str) -> BillLif
 
 
 def life_of(organization: str, bill_id: str, events: Iterable[tuple[int, Envelope]]) -> BillLife:
-    """The bill of the facts about it, oldest first, each with its partition.
+    """The bill from its facts, oldest first, each with its partition.
 
     Raises: UnknownResource if there is none, or if it was dropped or voided.
     """
@@ -156,9 +157,9 @@ def life_of(organization: str, bill_id: str, events: Iterable[tuple[int, Envelop
 
 
 async def load_to_change(connection: Any, organization: str, bill_id: str) -> tuple[BillLife, int]:
-    """The bill, with a version of its stream that is not newer than what was loaded.
+    """The bill, with a version of its stream that is not newer than the loaded facts.
 
-    A fact that comes between the two is then found by the append. Raises: UnknownResource.
+    The append then finds any fact that comes in between. Raises: UnknownResource.
     """
     root_id = (await load_life(connection, organization, bill_id)).root_id
     version = await stream_version(connection, organization, bills_of(root_id))
@@ -174,7 +175,7 @@ async def append_fact(
     correlation: str | None = None,
     actor: str | None = None,
 ) -> None:
-    """Append a fact about the bill behind this version of its stream, and evolve the bill. Raises: StreamMovedError."""
+    """Append a fact about the bill after this version of its stream, and evolve the bill. Raises: StreamMovedError."""
     stream, generations = bills_of(life.root_id), await load_generations(connection)
     owner = life.account_id, life.partition
     event = NewEvent(life.organization, stream, version + 1, fact, now, *owner, correlation, actor=actor)

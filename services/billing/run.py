@@ -1,9 +1,11 @@
-"""The bill run: wait until what was there is projected, then settle page after page and issue what is due."""
+"""The bill run: wait until everything that existed is projected, then settle page after page and issue the due
+bills.
+"""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import structlog
 
@@ -14,16 +16,17 @@ from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, n
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
-from services.jobs.runner import INTERRUPTIONS
+from services.interruptions import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES
+from services.store.streams import bills_of
 
 log = structlog.get_logger(__name__)
 
-_APPENDED = """
+_APPENDED = f"""
 SELECT data->>'billId' AS bill_id FROM store.events
-WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY position
+WHERE organization = $1 AND stream LIKE '{bills_of("%")}' AND correlation = $2 ORDER BY position
 """
 
 
@@ -31,18 +34,13 @@ WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY 
 Clock = Callable[[str], Awaitable[datetime]]
 
 
-def through_of(last_date_in_billing_period: date) -> date:
-    """The date to settle for: the wire's last date is inclusive, so the period ends the day after."""
-    return last_date_in_billing_period + timedelta(days=1)
-
-
 @dataclass(frozen=True, slots=True)
 class BilledPage:
-    """A page of families, its bills that are durable, and what failed for a reason that does not pass by itself."""
+    """A page of families, its durable bills, and its permanent failures."""
 
     targets: Sequence[Target]
-    facts: list[BillFact] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    facts: Sequence[BillFact]
+    failures: Sequence[Failure]
 
 
 class BillRun:
@@ -53,7 +51,7 @@ class BillRun:
         self._turns = turns or Turns("the settling of bills", most=1, share=1, within=None)
 
     async def run_job(self, job: BillJob) -> None:
-        """Carry a job out, from where a killed process may have left it: what is billed already is not due again."""
+        """Run a job, from where a killed process may have left it: amounts already billed are no longer due."""
         if not await self._move(job, "INITIALIZING", 0, 0):
             return
         await self._waiter.until_projected()
@@ -66,7 +64,7 @@ class BillRun:
                 if not await self._move(job, "RUNNING", total, settled, done):
                     log.info("bill_job_cancelled", organization=job.organization, job=job.id, settled=settled)
                     return
-        # Whoever sees COMPLETE and lists the bills finds them.
+        # Clients that see COMPLETE and then list the bills must find them.
         await self._waiter.until_commands_projected()
         await self._move(job, "COMPLETE", total, settled, Done(bill_ids=await self._left_out(job)))
         log.info("bill_job_completed", organization=job.organization, job=job.id, settled=settled)
@@ -81,7 +79,7 @@ class BillRun:
                 return done
 
     async def give_up(self, job: BillJob, error: Exception) -> None:
-        """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""
+        """End a job that cannot be finished: its bills stay, and it says why it ended."""
         async with self._postgres.connection() as connection:
             job_now = await BILL_JOBS.get(connection, job.organization, job.id)
         if job_now is not None:
@@ -95,7 +93,7 @@ class BillRun:
             return await count(connection, job.organization, selection_of(job.request))
 
     async def _parts(self, job: BillJob) -> AsyncGenerator[Done, None]:
-        """Carry the job out, and yield what each page of accounts, or each bill to recalculate, came to."""
+        """Run the job, and yield the result of each page of accounts, or of each bill to recalculate."""
         due = job.request.get("dueDate")
         due_date = date.fromisoformat(due) if due else None
         request = BillRequest(job.organization, job.through, due_date, bill_job_id=job.id, actor=job.created_by)
@@ -122,14 +120,14 @@ class BillRun:
         return Done(1, [bill_id], failures)
 
     async def _left_out(self, job: BillJob) -> list[str]:
-        """Bills that a process appended for the job and was killed before it could note them."""
+        """Bills that a process appended for the job before it was killed and could note them."""
         async with self._postgres.connection() as connection:
             job_now = await BILL_JOBS.get(connection, job.organization, job.id)
             rows = await connection.fetch(_APPENDED, job.organization, job.id)
         billed = set(job_now.bill_ids) if job_now else set()
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in billed]
 
-    async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[list[BillFact], None]:
+    async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[Sequence[BillFact], None]:
         """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
         await self._waiter.until_projected()
         families = pages(self._postgres, request.organization, selection)
@@ -144,7 +142,7 @@ class BillRun:
     ) -> AsyncGenerator[BilledPage, None]:
         """Each page, billed.
 
-        One page is settled while the last is appended: the one keeps this process busy, the other the database.
+        One page is settled while the last is appended: settling uses this process, appending the database.
         """
 
         def settle(targets: list[Target]) -> Awaitable[list[Settled]]:
@@ -157,15 +155,15 @@ class BillRun:
     async def _bill(
         self, request: BillRequest, targets: Sequence[Target], settling: Awaitable[list[Settled]]
     ) -> BilledPage:
-        """Append what a page is settled to.
-
-        If anything of it fails, each family is billed by itself, so that a failure costs nobody else; one that the
-        page had billed already has nothing due then.
+        """Append the results of a page. If any of it fails, each family is billed alone, so that a failure affects no
+        other; families that the page had already billed have nothing due then.
         """
-        page = BilledPage(targets)
+        now = await self._clock(request.organization)
+        facts, failures = list[BillFact](), list[Failure]()
         try:
-            await self._issue(request, await settling, page.facts)
-            return page
+            async for appended in issue_page(self._postgres, self._waiter, request, await settling, now):
+                facts += appended
+            return BilledPage(targets, facts, failures)
         except INTERRUPTIONS:
             raise
         except Exception as error:
@@ -173,17 +171,15 @@ class BillRun:
         for target in targets:
             account = target.account_id or target.root_id
             try:
-                await self._issue(request, await settle_page(self._postgres, request, [target]), page.facts)
+                settled = await settle_page(self._postgres, request, [target])
+                async for appended in issue_page(self._postgres, self._waiter, request, settled, now):
+                    facts += appended
             except INTERRUPTIONS:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)
-                page.failures.append(Failure(error, account_id=account))
-        return page
-
-    async def _issue(self, request: BillRequest, settled: Sequence[Settled], facts: list[BillFact]) -> None:
-        now = await self._clock(request.organization)
-        await issue_page(self._postgres, self._waiter, request, settled, now, facts)
+                failures.append(Failure(error, account_id=account))
+        return BilledPage(targets, facts, failures)
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:

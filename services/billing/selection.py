@@ -1,4 +1,4 @@
-"""What a bill run is asked for, and which families it settles, in pages: memory stays flat whatever their number."""
+"""The request of a bill run, and the families it settles, in pages, so that memory stays flat whatever their number."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,9 @@ from events.actors import BILLING
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 
-#: Families that are settled from one snapshot and appended in one transaction, and between two looks at whether the
-#: job was cancelled.
+#: Families that are settled from one snapshot and appended in one transaction; the job checks for a cancel in between.
 PAGE = 50
-#: Accounts of a page, children included, unless its first family has more by itself: what bounds a page's memory.
+#: Accounts of a page, children included, unless its first family alone has more; this bounds a page's memory.
 PAGE_ACCOUNTS = 200
 
 #: $2 and $3: after this id, up to that one; null: to the last.
@@ -57,7 +56,7 @@ class UnknownAccountError(Worded, ExpectedFailure):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A family to settle, and the one account of it to bill, if not all are."""
+    """A family to settle, and its only account to bill, if not all are."""
 
     root_id: str
     account_id: str | None = None
@@ -65,7 +64,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which families a run settles. `account_ids` empty: all; a frequency takes those with such an account plan."""
+    """The families that a run settles. `account_ids` empty: all; a frequency selects those with such an account
+    plan.
+    """
 
     account_ids: tuple[str, ...] = ()
     frequency: str | None = None
@@ -74,25 +75,25 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class BillRequest:
-    """What to bill: everything due on or before `through`."""
+    """A request to bill everything due on or before `through`."""
 
     organization: str
     through: date
     due_date: date | None = None
     bill_job_id: str | None = None
-    #: Who asked for it.
+    #: The actor of the request.
     actor: str | None = BILLING
 
 
 def selection_of(request: dict[str, Any]) -> Selection:
-    """Which families a job's body selects."""
+    """The families that a job's body selects."""
     return Selection(
         tuple(request.get("accountIds") or ()), request.get("billingFrequency"), request.get("billFrequencyInterval")
     )
 
 
 async def count(connection: Any, organization: str, selection: Selection) -> int:
-    """How many families there are to look at."""
+    """The number of families to visit."""
     if selection.account_ids:
         return len(selection.account_ids)
     return int(await connection.fetchval(_COUNT, organization))
@@ -110,8 +111,8 @@ async def pages(
     async with postgres.connection() as connection:
         frequent = await _frequent(connection, organization, selection)
         several = await connection.fetchval(_MORE, organization, PAGE)
-    # Runs at once begin at different places: each bills families that the others have not come to, instead of settling
-    # the same pages side by side, where but one can append.
+    # Concurrent runs begin at different places: each bills families that the others have not reached, instead of
+    # settling the same pages, of which only one run could append each.
     start = first_root() if several else ""
     legs: tuple[tuple[str, str | None], ...] = ((start, None), ("", start))
     for after, last in legs:
@@ -127,7 +128,9 @@ def first_root() -> str:
 
 
 async def _page(postgres: Postgres, organization: str, after: str, last: str | None) -> list[str]:
-    """The next roots by id, of so many accounts together that a page of large families is no larger than others."""
+    """The next roots by id, with a limited number of accounts together, so that a page of large families is no larger
+    than others.
+    """
     async with postgres.connection() as connection:
         rows = await connection.fetch(_ROOTS, organization, after, last, PAGE)
     page: list[str] = []
@@ -150,7 +153,7 @@ async def _named(postgres: Postgres, organization: str, account_ids: Sequence[st
 
 
 async def _frequent(connection: Any, organization: str, selection: Selection) -> set[str] | None:
-    """The roots that have an account plan of the frequency; None when every root is meant."""
+    """The roots with an account plan of the frequency; None when every root is meant."""
     if selection.frequency is None:
         return None
     if selection.frequency == "AD_HOC":

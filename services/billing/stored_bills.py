@@ -1,7 +1,6 @@
-"""Bills as the live read models hold them, and as they were known at a moment: those that were there by then, issued or
-pending, as they stood.
+"""Bills in the live read models, and bills as they were known at a moment: issued or pending.
 
-A pending bill's lines are derived as they were then: by the family as it was known, and the day that it was.
+A pending bill's lines are derived as they were then: from the family as it was known, and the day at that time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,11 +38,11 @@ SELECT id, body->>'code' AS code, body->>'name' AS name FROM store.entities WHER
 
 @dataclass(frozen=True, slots=True)
 class StoredBill:
-    """A bill's row. `bill` None: it is pending, so what is on it has to be derived."""
+    """A bill's row. `bill` None: it is pending, so its content must be derived."""
 
     bill_id: str
     bill: BillIssued | None
-    #: None: it is pending, so it is calculated when it is read.
+    #: None: it is pending, so it is calculated on reading.
     stamps: Stamps | None
     position: int
 
@@ -88,9 +87,11 @@ _BILLS_KNOWN = "SELECT bill_id, position FROM bills WHERE organization = $1"
 
 @dataclass(frozen=True, slots=True)
 class KnownBill:
-    """A bill as it stood then, the date up to which bills were locked, and the organization's catalog of then (accounts
-    are no part of it). `family`: as it was known, of a pending one, with what would have been billed; without a draft
-    nothing would have been."""
+    """A bill as it was then, the lock date, and the organization's catalog at that time (without accounts).
+
+    `family`: for a pending bill, the family as it was known, with the draft of the bill; without a draft it would have
+    billed nothing.
+    """
 
     life: BillLife
     lock_date: date | None
@@ -102,7 +103,7 @@ class KnownBill:
 async def known_bill(
     postgres: Postgres, cluster: Cluster, waiter: Waiter, organization: str, bill_id: str, cut: Cut
 ) -> KnownBill:
-    """Raises: UnknownResource if it was not there yet, or not any more."""
+    """The bill as known then. Raises: UnknownResource if it did not exist yet, or not any more."""
     async with reading_live(postgres) as connection:
         rows = await facts_known(connection, organization, [bill_id], cut.offsets)
         catalog = await read_catalog(connection, organization, cut.offsets[0])
@@ -121,9 +122,9 @@ def _life(organization: str, bill_id: str, rows: list[Any]) -> BillLife:
 
 
 async def bills_known(postgres: Postgres, organization: str, wanted: Search, cut: Cut) -> list[tuple[str, int]]:
-    """Ids and positions of the bills found among those that were known: issued, or pending, and not dropped since.
+    """Ids and positions of the matching bills among those that were known: issued, or pending and not dropped since.
 
-    Raises what the conditions of the search may.
+    Raises errors of the search's conditions.
     """
     arguments: list[Any] = [organization]
     as_known = Search((*wanted.conditions, Condition(BILL_IS_KNOWN, list(cut.offsets))), True, "position", False, 0, 0)

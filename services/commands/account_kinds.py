@@ -1,4 +1,4 @@
-"""Rows of the table: accounts, what is attached to them, and what they have agreed to, been given or owe."""
+"""Rows of the table: accounts, and the resources of an account: plans, contracts, commitments, balances, charges."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _OF_BALANCE: dict[str, Any] = {
     "derived": ("nextRun", "previousRun"),
 }
 
-#: Each behind what it refers to, as a story makes them.
+#: Each after the kinds it refers to, in the order in which a story creates them.
 ACCOUNT_KINDS = (
     Kind(
         "account",
@@ -47,13 +47,15 @@ ACCOUNT_KINDS = (
         "planGroup",
         PlanGroup,
         (f.IDS, f.one_of("accountId")),
-        # What is in it, and who is on it, was judged by them.
+        rates=True,
+        # The group's plans and accounts were checked against these fields.
         fixed=("currency", "accountId"),
     ),
     Kind(
         "planGroupLink",
         PlanGroupLink,
         (f.IDS, f.equals("planId", "plan"), f.equals("planGroupId", "planGroup")),
+        rates=True,
         unique=(),
     ),
     Kind(
@@ -148,7 +150,7 @@ ACCOUNT_KINDS = (
             f.of_account(),
             f.equals("counterId"),
             f.by_day("date", "date", "="),
-            # It has one day only; the latter names are m3ter's newer ones of the same range.
+            # The resource has only one day; the latter names are m3ter's newer ones for the same range.
             *(f.by_day(name, "date", ">=") for name in ("dateStart", "endDateStart")),
             *(f.by_day(name, "date", "<") for name in ("dateEnd", "endDateEnd")),
         ),
@@ -165,7 +167,7 @@ ACCOUNT_KINDS = (
             f.IDS,
             f.of_account(),
             f.by_day("billDate", "billDate", "="),
-            # What a schedule gives is derived and no resource: `scheduleId` finds none.
+            # The top-ups and fees of a schedule are derived and no resources, so `scheduleId` finds none.
             *map(f.equals, ("entityId", "entityType", "scheduleId")),
         ),
         **_OF_ACCOUNT,

@@ -1,5 +1,5 @@
-"""Rules of accounts, account plans, contracts and counter adjustments, beside what each body says by itself; and
-end-dating: whatever of an account or a contract would still run at a day ends then, each by an ordinary update.
+"""Rules of accounts, account plans, contracts and counter adjustments, beyond the checks of each body; and end-dating:
+every resource of an account or a contract that would run past a day ends then, each by an ordinary update.
 """
 
 import json
@@ -29,7 +29,7 @@ R = TypeVar("R", bound=Resource)
 
 
 def for_life(resources: Resources, id: str, body: Account, partitions: int) -> dict[str, Any]:
-    """What is decided for life when an account is made: root, partition of the log, time zone. The checks are done."""
+    """The values fixed when an account is made: root, partition of the log, time zone. The checks are done."""
     if body.parent_account_id is not None:
         parent = resources.accounts[body.parent_account_id]
         return {"root_id": parent.root_id, "partition": parent.partition, "timezone": parent.timezone}
@@ -39,7 +39,7 @@ def for_life(resources: Resources, id: str, body: Account, partitions: int) -> d
 
 
 def forget(resources: Resources, command: ForgetAccount) -> AccountForgotten:
-    """The fact by which the keys are destroyed. Raises: UnknownResource, KeepsNoKeys."""
+    """The fact that destroys the keys. Raises: UnknownResource, KeepsNoKeys."""
     account = existing(resources, KINDS["account"], command.id)
     if not resources.keeps_keys:
         raise KeepsNoKeys(organization=resources.organization)
@@ -48,7 +48,7 @@ def forget(resources: Resources, command: ForgetAccount) -> AccountForgotten:
 
 
 def check_account(resources: Resources, body: Account, current: Entity[Any] | None) -> None:
-    """A parent has no parent itself and at most 999 children; a zone that is given is the one the account has."""
+    """Check that the parent has no parent and at most 999 children, and that the account's zone does not change."""
     if current is not None:
         zone = resources.accounts[current.id].timezone
         if body.timezone not in (None, zone):
@@ -71,7 +71,7 @@ def _check_child(resources: Resources, body: Account, parent_id: str) -> None:
 
 
 def check_contract_owner(resources: Resources, account_id: str, contract_id: str | None) -> None:
-    """A contract is used by its own account's entities and by those of the account's children."""
+    """Check that a contract is used only by resources of its own account and of the account's children."""
     if contract_id is None:
         return
     owner, account = resources.contracts[contract_id].body.account_id, resources.accounts[account_id]
@@ -80,8 +80,9 @@ def check_contract_owner(resources: Resources, account_id: str, contract_id: str
 
 
 def check_account_plan(resources: Resources, id: str, body: AccountPlan) -> None:
-    """One account plan per product and day, unless the organization allows them to overlap; a group's has the products
-    of all its plans. A group that was made for one account is attached to no other."""
+    """Check that there is one account plan per product and day, unless the organization allows overlaps; a group's
+    account plan has the products of all its plans. A group for one account can be attached to no other account.
+    """
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     check_contract_owner(resources, body.account_id, body.contract_id)
@@ -92,7 +93,9 @@ def check_account_plan(resources: Resources, id: str, body: AccountPlan) -> None
 
 
 def check_no_overlap(resources: Resources, id: str, body: AccountPlan) -> None:
-    """No other account plan of the account has one of its products on one of its days. Raises: OverlappingPlan."""
+    """Check that no other account plan of the account has one of its products on one of its days. Raises:
+    OverlappingPlan.
+    """
     assert resources.config is not None
     if resources.config.body.allow_overlapping_plans:
         return
@@ -117,16 +120,16 @@ def _products(resources: Resources, index: FamilyIndex, body: AccountPlan) -> se
 
 
 def _overlap(body: AccountPlan, other: AccountPlan, zone: str) -> bool:
-    """Whether a day lies in both; in an empty term lies none."""
+    """Whether two terms share a day; an empty term has none."""
     start, end = named_days(body.start_date, body.end_date, zone)
     other_start, other_end = named_days(other.start_date, other.end_date, zone)
     return max(start, other_start) < min(end or date.max, other_end or date.max)
 
 
 def ended_body(kind: Kind, entity: Entity[R], end: date | datetime, zone: str) -> R | None:
-    """The body with this end, a moment in days of the zone; None if it ends by then already.
+    """The body with this end, a moment in days of the zone; None if it already ends by then.
 
-    Raises: InvalidBody, for one that starts after it, say.
+    Raises: InvalidBody, for example if it starts later.
     """
     last = named_day(end, zone)
     end_before = value_of(entity.body, "endDate")
@@ -138,7 +141,7 @@ def ended_body(kind: Kind, entity: Entity[R], end: date | datetime, zone: str) -
 
 
 def _read(model: type[R], document: dict[str, Any]) -> R:
-    """As the log is read: a rule that came after the body was taken does not keep it from being ended."""
+    """Parsed like the log: a rule that is newer than the body must not prevent its end."""
     try:
         return model.model_validate(document)
     except ValidationError as error:

@@ -1,6 +1,6 @@
-"""Rules of automatic rules (rules 12): what one may be, and the commands that a top-up is.
+"""Checks of automatic rules (rules 12), and the commands of a top-up.
 
-What an automatic rule does is commanded like anything else, and refused like anything else.
+The act of an automatic rule is a command like any other, and may be refused like any other.
 """
 
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 from uuid import uuid5
 
+from events.absent import only_given
 from events.decimals import EXACT, plain
 from events.envelope import NAMESPACE
 from events.facts.commitments import BalanceTransacted, CommitmentToppedUp
@@ -20,7 +21,7 @@ from services.commands.checks import check_precision
 from services.commands.messages import ByRule, Command, CreateResource, TopUpCommitment, TransactBalance
 from services.commands.refused import CommandError, InvalidField
 
-#: Characters of a rule's code in the code of a fee that it puts on an account.
+#: Characters of a rule's code within the code of its fees.
 _CODE_MAX = 60
 
 
@@ -29,7 +30,9 @@ class BoundReached(CommandError):
 
 
 def check_top_up(resources: Resources, body: AutomaticTopUp) -> None:
-    """It tops up what is the account's, in its currency, by amounts that can be paid, and once a month at least."""
+    """Check that it tops up the account's own commitment or balance, in its currency, by payable amounts, at least once
+    a month.
+    """
     field = "commitmentId" if body.commitment_id else "balanceId"
     fund = resources.commitments.get(body.subject_id) or resources.balances[body.subject_id]
     if fund.body.account_id != body.account_id:
@@ -49,10 +52,10 @@ def _check_currency(body: AutomaticTopUp, fund: Fund) -> None:
 
 
 def top_up_commands(rule: Entity[AutomaticTopUp], fund: Fund, day: date, act_id: str, now: datetime) -> list[Command]:
-    """What the rule does to its commitment or balance on a day of the account's zone. `act_id` is the act's: what is
-    made by it has ids of its own, the same whoever makes it.
+    """The commands for the rule's commitment or balance on a day of the account's zone.
 
-    Raises: BoundReached, InvalidField for another currency than the rule's, TooFineAmount.
+    `act_id` identifies the act: ids of everything it makes follow from it, whichever process makes it. Raises:
+    BoundReached, InvalidField for another currency than the rule's, TooFineAmount.
     """
     body, by = rule.body, ByRule(rule.id, rule.body.code)
     _check_currency(body, fund)
@@ -71,7 +74,7 @@ def top_up_commands(rule: Entity[AutomaticTopUp], fund: Fund, day: date, act_id:
 
 
 def _check_bounds(rule: Entity[AutomaticTopUp], fund: Fund, day: date) -> None:
-    """As many as the rule allows in the calendar month of the day, what it has paid in itself counted alone."""
+    """Check the rule's limits for the calendar month of the day; only its own top-ups count."""
     body, facts = rule.body, fund.top_ups if isinstance(fund, CommitmentEntity) else fund.transactions
     times, amount = paid_in(facts, rule.id, day)
     said = {"month": f"{day:%Y-%m}", "times": times, "amount": plain(amount)}
@@ -82,7 +85,7 @@ def _check_bounds(rule: Entity[AutomaticTopUp], fund: Fund, day: date) -> None:
 
 
 def paid_in(facts: Iterable[CommitmentToppedUp | BalanceTransacted], rule_id: str, day: date) -> tuple[int, Decimal]:
-    """How often a rule has paid in in the calendar month of the day, and how much."""
+    """The number and sum of a rule's top-ups in the calendar month of the day."""
     amounts = [
         fact.amount
         for fact in facts
@@ -97,7 +100,7 @@ def _made_by(act_id: str, what: str) -> str:
 
 
 def _fee(rule: Entity[AutomaticTopUp], balance: BalanceEntity, day: date, act_id: str) -> AccountCharge:
-    """The fee for a balance that a top-up is billed by, due at once."""
+    """The fee that bills a top-up of a balance, due at once."""
     body = {
         "account_id": balance.body.account_id,
         "code": f"{rule.body.code[:_CODE_MAX]}-{act_id[:8]}",
@@ -117,4 +120,4 @@ def _fee(rule: Entity[AutomaticTopUp], balance: BalanceEntity, day: date, act_id
         "contract_id": balance.body.contract_id,
         "accounting_product_id": balance.body.fees_accounting_product_id,
     }
-    return AccountCharge.model_validate(body | {name: value for name, value in more.items() if value is not None})
+    return AccountCharge.model_validate(body | only_given(more))

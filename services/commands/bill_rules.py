@@ -1,5 +1,5 @@
-"""Rules of what people do to bills: the date up to which they are locked (those that are issued for it or before),
-and credit and debit line items (memos), which are put on a pending bill by hand.
+"""Rules of commands on bills: the lock date (bills issued for this date or earlier are locked), and credit and debit
+line items (memos), which are put on a pending bill by hand.
 """
 
 from datetime import date
@@ -17,19 +17,19 @@ class BillsPending(CommandError):
 
 
 def check_lock_date(body: BillConfig, current: Entity[Any] | None) -> None:
-    """What is locked stays so. Raises: InvalidField for an earlier date, or none any more."""
+    """Check that locked bills stay locked. Raises: InvalidField for an earlier date, or if the date is removed."""
     locked: date | None = None if current is None else current.body.bill_lock_date
     if locked is not None and (body.bill_lock_date is None or body.bill_lock_date < locked):
         raise InvalidField(field="billLockDate", rule=f"must not be before {locked}, up to which bills are locked")
 
 
 def is_locked(bill_date: date, lock_date: date | None) -> bool:
-    """Whether an issued bill of this date is, by the organization's date."""
+    """Whether an issued bill of this date is locked by the organization's lock date."""
     return lock_date is not None and bill_date <= lock_date
 
 
 def check_memo(body: Memo, currency: str, zone: str) -> None:
-    """Its amount can be paid in the bill's currency, and its service does not end before it starts.
+    """Check that the amount is payable in the bill's currency, and that the service does not end before it starts.
 
     Raises: TooFineAmount, InvalidField.
     """

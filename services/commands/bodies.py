@@ -1,4 +1,4 @@
-"""A request's JSON document to a resource's body: every problem named by field and rule."""
+"""Parse a request's JSON document to a resource's body; errors name every wrong field and its rule."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -17,31 +17,31 @@ from services.words import rule_of
 
 M = TypeVar("M", bound=BaseModel)
 
-#: Rules of a whole model name their field in front: "endDate: must not be before startDate".
+#: Errors of a whole model begin with their field: "endDate: must not be before startDate".
 _NAMED = re.compile(r"^([A-Za-z]+): (.*)$", re.DOTALL)
-#: Most problems that a message tells at once.
+#: Most problems in one message.
 _PROBLEMS_MAX = 50
-#: What pydantic appends to the path of a value that may be of several types; custom fields are the only such.
+#: Suffixes that pydantic appends to the path of a value with several types; only custom fields have such values.
 _CHOICES = {"str", "int", "float"}
 
 
 def parse_body(kind: str, document: Any) -> Resource:
     """The validated body of a resource of this kind; a `version` in the document is left to `version_of`.
 
-    What only answers have (id, dtCreated, amountSpent, ...) may be sent back and is not read.
-    Raises: InvalidBody naming each wrong field and its rule.
+    Fields that only answers have (id, dtCreated, amountSpent, ...) may be sent back and are ignored. Raises:
+    InvalidBody naming each wrong field and its rule.
     """
     row = KINDS[kind]
     return parse_model(row.model, document, unread_of(row))
 
 
 def unread_of(kind: Kind) -> tuple[str, ...]:
-    """Members of a kind's answers that a client may send back, and that are not read."""
+    """Members of a kind's answers that a client may send back, and that are ignored."""
     return (*ANSWERED, *kind.derived)
 
 
 def parse_model(model: type[M], document: Any, unread: Collection[str] = ()) -> M:
-    """The same for any model of the wire. Raises: InvalidBody."""
+    """Parse any model of the wire. Raises: InvalidBody."""
     if not isinstance(document, dict):
         raise InvalidBody(problems="body: must be a JSON object")
     try:
@@ -55,7 +55,7 @@ def parse_model(model: type[M], document: Any, unread: Collection[str] = ()) -> 
 
 
 def described(error: ValidationError) -> InvalidBody:
-    """What is wrong, each field with its rule."""
+    """The problems, each field with its rule."""
     return _refused(describe(dict(item)) for item in error.errors())
 
 
@@ -76,13 +76,13 @@ def version_of(document: dict[str, Any]) -> int | None:
 
 
 class _Effective(Model):
-    """What the PUT of a plan, plan template or plan group may say beside its fields."""
+    """Fields that the PUT of a plan, plan template or plan group may have beside its body."""
 
     effective_date: Day | None = None
 
 
 def effective_date_of(document: dict[str, Any]) -> tuple[dict[str, Any], date | None]:
-    """The document without its `effectiveDate`, which only kinds of DATED have, and that day. Raises: InvalidBody."""
+    """The document without its `effectiveDate`, which only kinds of DATED have, and that date. Raises: InvalidBody."""
     if "effectiveDate" not in document:
         return document, None
     given = {"effectiveDate": document["effectiveDate"]}
@@ -91,7 +91,7 @@ def effective_date_of(document: dict[str, Any]) -> tuple[dict[str, Any], date | 
 
 
 def describe(item: dict[str, Any]) -> str:
-    """One of pydantic's errors as `field: rule`."""
+    """One of pydantic's errors in the form `field: rule`."""
     location = list(item["loc"])
     if location[0:1] == ["customFields"] and location[-1] in _CHOICES and len(location) > 2:
         return f"{_path(location[:-1])}: must be text or a number"
@@ -103,9 +103,9 @@ def describe(item: dict[str, Any]) -> str:
 
 
 def _converted(value: Any, given: Any, path: list[int | str]) -> Iterator[str]:
-    """Where the document has text or a truth value for a number, or anything else for a truth value.
+    """Paths where the document has text or a boolean for a number, or another type for a boolean.
 
-    The models take numeric text, because events keep numbers so; on the wire a number is a number.
+    The models accept numeric text, because events store numbers as text; on the wire a number must be a number.
     """
     match value, given:
         case BaseModel(), dict():
@@ -126,7 +126,7 @@ def _converted(value: Any, given: Any, path: list[int | str]) -> Iterator[str]:
 
 
 def _path(location: list[int | str]) -> str:
-    """`feeDates[0].amount` of its steps; `body` for the whole document. A name that the client made up may be long."""
+    """The path `feeDates[0].amount` from its steps; `body` for the whole document. A client's own name may be long."""
     text = ""
     for step in location:
         text += f"[{step}]" if isinstance(step, int) else f"{'.' if text else ''}{shortened(step)}"

@@ -1,5 +1,5 @@
-"""Rules of the catalog, beside what each body says by itself: of meters and prices, of formulas and the aggregations
-that they name by code (rules 3.19), of plan groups and the plans in them (rules 3.23).
+"""Rules of the catalog, beyond the checks of each body: of meters and prices, of formulas and the aggregations that
+they name by code (rules 3.19), of plan groups and their plans (rules 3.23).
 """
 
 from collections.abc import Iterator
@@ -29,17 +29,19 @@ from services.commands.messages import UpdateResource
 from services.commands.refused import InvalidField, Referenced
 from services.commands.table import KINDS
 
-#: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
+#: Kinds whose fees apply from a day on: these fields, and the fact's member with that day.
 DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)
 FEES = {"standingCharge": "standing_charge_from", "minimumSpend": "minimum_spend_from"}
-#: A price holds for accounts of every zone: its days are the calendar's.
+#: A pricing applies to accounts of every zone, so its days are days of the calendar.
 ZONE_OF_PRICES = "UTC"
 _NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
 
 
 def check_meter(resources: Resources, body: Meter, current: Entity[Any] | None) -> None:
-    """Where personal data is kept under keys, a field names persons from its beginning or never: else some of what is
-    kept of it would not be sealed, and who was counted would be counted once more; and never one that bills show."""
+    """Check a meter's personal fields, where personal data is encrypted with keys. A field is personal from its
+    beginning or never: otherwise some stored texts would not be sealed, and a person would be counted twice. A field
+    that bills show is never personal.
+    """
     if current is None or not resources.keeps_keys:
         return
     before = {field.code: field.category for field in current.body.data_fields}
@@ -54,7 +56,7 @@ def check_meter(resources: Resources, body: Meter, current: Entity[Any] | None) 
 
 
 def check_aggregation(resources: Resources, body: Aggregation) -> None:
-    """Its fields are fields of its meter, numbers where the function calculates, texts where usage is segmented."""
+    """Check that its fields are fields of its meter: numbers if the function calculates, texts for segments."""
     meter = resources.meters[body.meter_id].body
     target = category_of(meter, body.target_field, "targetField")
     if body.aggregation in _NEED_NUMBERS and target not in NUMBERS:
@@ -72,7 +74,7 @@ def check_aggregation(resources: Resources, body: Aggregation) -> None:
 
 
 def category_of(meter: Meter, code: str, named_by: str) -> FieldCategory:
-    """The category of a meter's field. Raises: InvalidField, of the member that names it, if there is no such field."""
+    """The category of a meter's field. Raises: InvalidField for `member`, if there is no such field."""
     categories = {field.code: field.category for field in meter.data_fields}
     if code not in categories:
         raise InvalidField(field=named_by, rule=f"must be one of the meter's dataFields: {', '.join(categories)}")
@@ -80,7 +82,7 @@ def category_of(meter: Meter, code: str, named_by: str) -> FieldCategory:
 
 
 def check_pricing(resources: Resources, body: Pricing) -> None:
-    """A segment is made of its aggregation's segmented fields."""
+    """Check that a segment has its aggregation's segmented fields."""
     check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
     if body.aggregation_id is None:
         return
@@ -92,10 +94,11 @@ def check_pricing(resources: Resources, body: Pricing) -> None:
 
 
 def fee_dates(resources: Resources, current: PlanEntity[Any], command: UpdateResource) -> dict[str, date]:
-    """From when on fees of a plan, template or group hold: the update's `effectiveDate`, else the organization's day.
+    """The days from which fees of a plan, template or group apply: the update's `effectiveDate`, else today.
 
-    What did not change keeps its days. An effectiveDate beside no change at all gives both amounts anew from it on:
-    so a change that was dated is moved. Raises: InvalidField beside another template, whose fees have their own days.
+    An unchanged fee keeps its day. An effectiveDate without any change repeats both amounts from that day on, which
+    moves a dated change. Raises: InvalidField for an effectiveDate beside a change of template, whose fees have their
+    own days.
     """
     body = command.body
     if command.effective is not None and _template_of(current.body) != _template_of(body):
@@ -116,7 +119,7 @@ def _template_of(body: Any) -> str | None:
 
 
 def check_compound(resources: Resources, body: CompoundAggregation) -> None:
-    """Its formula can be read, and names aggregations that there are and that are not segmented."""
+    """Check that its formula parses, and names existing aggregations without segments."""
     try:
         codes = calculation_of(body.calculation).codes
     except CalculationError as error:
@@ -130,7 +133,7 @@ def check_compound(resources: Resources, body: CompoundAggregation) -> None:
 
 
 def codes_in(text: str) -> tuple[str, ...]:
-    """The codes of the aggregations that a formula names; none of a text that is no formula."""
+    """The codes of the aggregations in a formula; empty for an invalid formula."""
     try:
         return calculation_of(text).codes
     except CalculationError:
@@ -138,8 +141,10 @@ def codes_in(text: str) -> tuple[str, ...]:
 
 
 def check_still_named(resources: Resources, current: Entity[Aggregation], body: Aggregation | None) -> None:
-    """A formula finds an aggregation by its code: while one names it, it keeps its code, and is not segmented or (no
-    body) deleted. Raises: Referenced, InvalidField."""
+    """Check that an aggregation in a formula keeps its code, gets no segments, and is not deleted (no body).
+
+    Raises: Referenced, InvalidField.
+    """
     naming = next(naming_it(resources, current), None)
     if naming is None:
         return
@@ -155,14 +160,15 @@ def check_still_named(resources: Resources, current: Entity[Aggregation], body: 
 
 
 def naming_it(resources: Resources, current: Entity[Aggregation]) -> Iterator[Entity[CompoundAggregation]]:
-    """The compound aggregations whose formulas name the aggregation, as they were made."""
+    """The compound aggregations whose formulas name the aggregation, in the order of creation."""
     by_age = sorted(resources.compound_aggregations.values(), key=lambda compound: compound.position)
     return (compound for compound in by_age if current.body.code in calculation_of(compound.body.calculation).codes)
 
 
 def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
-    """A group has one plan of each product, all in its currency and billed alike; nobody who is on the group has one of
-    these products twice on a day."""
+    """Check that a group has one plan of each product, all in one currency and billed alike, and that no account on the
+    group has one of these products twice on a day.
+    """
     plan, group = resources.plans[body.plan_id].body, resources.plan_groups[body.plan_group_id].body
     template = template_of(resources, body.plan_id)
     if template.currency != group.currency:
@@ -189,11 +195,11 @@ def _others(resources: Resources, id: str, group_id: str) -> list[Entity[PlanGro
 
 
 def _billed(template: PlanTemplate) -> tuple[str, int]:
-    return template.bill_frequency, template.bill_frequency_interval or 1
+    return template.bill_frequency, template.bill_interval
 
 
 def _check_accounts(resources: Resources, id: str, body: PlanGroupLink) -> None:
-    """Check the accounts that have the group, as if the link were there already. Raises: OverlappingPlan."""
+    """Check the accounts on the group, as if the link already existed. Raises: OverlappingPlan."""
     assert resources.config is not None
     made = Entity(id, 1, body, SUPPOSED, 0, resources.config.created, resources.config.created)
     supposed = replace(resources, plan_group_links=resources.plan_group_links | {id: made})

@@ -1,4 +1,4 @@
-"""Checks that hold for every kind: existence, versions, references, uniqueness, precision. None changes anything."""
+"""Checks for every kind: existence, versions, references, uniqueness, precision. None changes anything."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -33,7 +33,7 @@ def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:
 
 
 class Versioned(Protocol):
-    """What is changed by who names its version: a resource, a line item."""
+    """Something that a client changes by naming its version: a resource, a line item."""
 
     @property
     def id(self) -> str: ...
@@ -42,7 +42,9 @@ class Versioned(Protocol):
 
 
 def check_version(kind: str, current: Versioned, given: int | None) -> None:
-    """THE version check: the client has seen what it changes. Raises: VersionMissing, VersionConflict."""
+    """THE version check: the client must have seen the version that it changes. Raises: VersionMissing,
+    VersionConflict.
+    """
     if given is None:
         raise VersionMissing(kind=kind)
     if given != current.version:
@@ -50,20 +52,22 @@ def check_version(kind: str, current: Versioned, given: int | None) -> None:
 
 
 def check_id_free(resources: Resources, id: str) -> None:
-    """Ids are unique over all kinds: references and read models name a resource by its id alone. Raises: IdInUse."""
+    """Check that the id is free. Ids are unique over all kinds, because references have only an id. Raises: IdInUse."""
     if any(id in kind.held(resources) for kind in KINDS.values()):
         raise IdInUse(id=id)
 
 
 def check_references(resources: Resources, kind: Kind, body: Resource) -> None:
-    """Every id in the body names a resource of the right kind. Raises: UnknownReference."""
+    """Check that every id in the body belongs to a resource of the right kind. Raises: UnknownReference."""
     for field, other, id in kind.references(body):
         if id not in KINDS[other].held(resources):
             raise UnknownReference(field=field, kind=other, id=id)
 
 
 def check_unique(resources: Resources, kind: Kind, id: str, body: Resource) -> None:
-    """No other resource of the kind has the same values in the fields of a uniqueness key. Raises: NotUnique."""
+    """Check that no other resource of the kind has the same values in the fields of a uniqueness key. Raises:
+    NotUnique.
+    """
     for fields in kind.unique:
         key = [value_of(body, field) for field in fields]
         if None in key:
@@ -75,14 +79,14 @@ def check_unique(resources: Resources, kind: Kind, id: str, body: Resource) -> N
 
 
 def check_fixed(kind: Kind, current: Entity[Any], body: Resource) -> None:
-    """Fields that are set for life are as they were. Raises: InvalidField."""
+    """Check that fields that are fixed for life are unchanged. Raises: InvalidField."""
     for field in kind.fixed:
         if value_of(body, field) != value_of(current.body, field):
             raise InvalidField(field=field, rule="is set at creation and never changes")
 
 
 def check_unreferenced(resources: Resources, kind: Kind, id: str) -> None:
-    """Nothing refers to the resource. Raises: Referenced, naming of what does what was created first."""
+    """Check that nothing refers to the resource. Raises: Referenced, naming the oldest resource that does."""
     referring = [
         (entity.position, other.name, entity.id)
         for other in KINDS.values()
@@ -95,7 +99,7 @@ def check_unreferenced(resources: Resources, kind: Kind, id: str) -> None:
 
 
 def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
-    """The amount can be paid in the currency. Raises: TooFineAmount."""
+    """Check that the amount is payable in the currency. Raises: TooFineAmount."""
     if amount is not None and not is_whole_minor(amount, currency):
         raise TooFineAmount(field=field, amount=plain(amount), currency=currency, digits=minor_digits(currency))
 
@@ -103,13 +107,15 @@ def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
 def check_term(
     start: date | datetime, end: date | datetime | None, zone: str, names: tuple[str, str] = ("startDate", "endDate")
 ) -> None:
-    """`[start, end)` in days of the zone does not end before it starts; it may hold no day. Raises: InvalidField."""
+    """Check that `[start, end)` in days of the zone does not end before it starts; it may be empty. Raises:
+    InvalidField.
+    """
     if end is not None and named_day(end, zone) < named_day(start, zone):
         raise InvalidField(field=names[1], rule=f"must not be before {names[0]}")
 
 
 def check_aware(now: datetime) -> datetime:
-    """The instant in UTC. Raises: InvalidField for one without an offset, which could mean anything."""
+    """The instant in UTC. Raises: InvalidField for an instant without an offset, which is ambiguous."""
     if now.tzinfo is None:
         raise InvalidField(field="now", rule="must have an offset or Z")
     return now.astimezone(UTC)

@@ -1,5 +1,5 @@
 """Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18), and
-when one is used, so that it is not deleted without force (rules 8.10).
+the use of one, which prevents its deletion without force (rules 8.10).
 """
 
 from dataclasses import replace
@@ -40,14 +40,10 @@ POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {
 assert {policy for policies in POLICIES.values() for policy in policies} == set(get_args(CancelPolicy))
 
 
-def name_of(entity: CommitmentEntity) -> str:
-    """How messages name a commitment: its code, else its id."""
-    return entity.body.code or entity.id
-
-
 def check_commitment(resources: Resources, body: Commitment, current: CommitmentEntity | None) -> None:
-    """Amounts can be paid, fees' periods do not end before they start, the contract is the account's, earlier top-ups
-    stay inside."""
+    """Check that amounts are payable, fees' periods do not end before they start, the contract is the account's, and
+    earlier top-ups stay within the term.
+    """
     if current is not None:
         _check_open(current)
         _check_top_ups_fit(current, body)
@@ -66,14 +62,14 @@ def check_commitment(resources: Resources, body: Commitment, current: Commitment
     check_contract_owner(resources, body.account_id, body.contract_id)
 
 
-#: An amendment that names another one fixes the grid of commitment periods anew.
+#: An amendment that changes one of these fields fixes the grid of commitment periods again.
 _OF_GRID = ("billing_plan_id", "bill_epoch", "start_date")
 
 
 def grid_of(resources: Resources, body: Commitment, current: CommitmentEntity | None) -> dict[str, BillingGrid]:
-    """The fact's `grid`: the billing periods of a MINIMUM, fixed at its making; later account plans move none of them.
+    """The fact's `grid`: the billing periods of a MINIMUM, fixed when it is made; later account plans do not move them.
 
-    Raises: InvalidField when commitment periods are asked for and several account plans could give them.
+    Raises: InvalidField if it has commitment periods and several account plans could give them.
     """
     if body.kind != "MINIMUM":
         return {}
@@ -91,7 +87,7 @@ def grid_of(resources: Resources, body: Commitment, current: CommitmentEntity | 
 
 
 def regrid(resources: Resources, current: CommitmentEntity, command: UpdateResource) -> dict[str, BillingGrid]:
-    """The same of an amendment."""
+    """The fact's `grid` for an amendment."""
     assert isinstance(command.body, Commitment)
     return grid_of(resources, command.body, current)
 
@@ -106,8 +102,9 @@ def _check_top_ups_fit(current: CommitmentEntity, body: Commitment) -> None:
 
 
 def check_balance(resources: Resources, body: Balance, current: Entity[Any] | None) -> None:
-    """Its term does not end before it starts, its amounts can be paid, its contract is the account's, what its
-    schedules give in its term still covers what was taken out, and all of it can be paid in its currency."""
+    """Check that its term does not end before it starts, its amounts are payable in its currency, its contract is the
+    account's, and its schedules still cover its debits.
+    """
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and named_day(body.rollover_end_date, zone) < named_day(body.end_date, zone):
@@ -120,7 +117,9 @@ def check_balance(resources: Resources, body: Balance, current: Entity[Any] | No
 
 
 def check_charge(resources: Resources, body: AccountCharge) -> None:
-    """Its service does not end before it starts, its amount can be paid, its contract and balance are the account's."""
+    """Check that its service does not end before it starts, its amount is payable, and its contract and balance are the
+    account's.
+    """
     zone = resources.accounts[body.account_id].timezone
     names = ("servicePeriodStartDate", "servicePeriodEndDate")
     check_term(body.service_period_start_date, body.service_period_end_date, zone, names)
@@ -131,7 +130,7 @@ def check_charge(resources: Resources, body: AccountCharge) -> None:
 
 
 def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp:
-    """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
+    """The facts of a top-up. Raises: AlreadyCancelled, VersionConflict, InvalidField."""
     commitment = _commitment(resources, command.id)
     check_version("commitment", commitment, command.version)
     _check_open(commitment)
@@ -152,7 +151,7 @@ def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp
 
 
 def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancelled:
-    """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
+    """The facts of a cancel. Raises: AlreadyCancelled, VersionConflict, InvalidField."""
     commitment = _commitment(resources, command.id)
     check_version("commitment", commitment, command.version)
     _check_open(commitment)
@@ -166,10 +165,11 @@ def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancell
 
 
 def transact(resources: Resources, command: TransactBalance) -> BalanceTransacted:
-    """Usable from the transaction date, else the applied date, else today; a day of the account's zone.
+    """The fact of a transaction, usable from the transaction date, else the applied date, else today; a day of the
+    account's zone.
 
-    Before the start it is usable from the start; what is paid in from endDate on can no longer be drawn.
-    Raises: TooFineAmount, InvalidField.
+    Before the start it is usable from the start; credit paid in from endDate on can no longer be drawn. Raises:
+    TooFineAmount, InvalidField.
     """
     balance = existing(resources, KINDS["balance"], command.id)
     assert isinstance(balance, BalanceEntity)
@@ -199,7 +199,7 @@ def _commitment(resources: Resources, id: str) -> CommitmentEntity:
 
 def _check_open(commitment: CommitmentEntity) -> None:
     if commitment.cancellation is not None:
-        raise AlreadyCancelled(name=name_of(commitment))
+        raise AlreadyCancelled(name=commitment.called)
 
 
 def _check_in_term(body: Commitment, day: date) -> None:
@@ -209,5 +209,5 @@ def _check_in_term(body: Commitment, day: date) -> None:
 
 
 def is_used(agreement_id: str, *, billed: Billed, spent: Decimal) -> bool:
-    """Whether it has drawn or billed anything: `billed` are its root's bills, `spent` is what was drawn on it."""
+    """Whether it has drawn or billed anything: `billed` are its root's bills, `spent` is the amount drawn."""
     return bool(spent) or any(key.agreement_id == agreement_id for key in billed.by_key)

@@ -1,4 +1,4 @@
-"""What holds for corrections of single events of usage (rules 3.27, decision 32)."""
+"""Rules for corrections of single usage events (rules 3.27, decision 32)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NUMBERS, TEXTS = ("measure", "cost", "income"), ("who", "what", "where", "other"
 
 @dataclass(frozen=True, slots=True)
 class LoggedUsage:
-    """An event of usage as it was found in the log: its account's partition and its offset there."""
+    """A usage event found in the log: its account's partition and its offset there."""
 
     organization: str
     account_id: str
@@ -32,12 +32,12 @@ class LoggedUsage:
 
     @property
     def fields(self) -> UsageFields:
-        """What the event said when it came, before any correction."""
+        """The event's original fields, before any correction."""
         return UsageFields(**{name: value for name in UsageFields.model_fields if (value := getattr(self.rated, name))})
 
 
 def stands_of(usage: LoggedUsage, corrections: Iterable[Envelope]) -> UsageFields | None:
-    """What stands of it after these corrections, which are all there were; None: it was voided."""
+    """The event's fields after these corrections, which must be complete; None: it was voided."""
     stands: UsageFields | None = usage.fields
     for envelope in corrections:
         stands = envelope.data.now if isinstance(envelope.data, UsageAmended) else None
@@ -45,19 +45,19 @@ def stands_of(usage: LoggedUsage, corrections: Iterable[Envelope]) -> UsageField
 
 
 def void(usage: LoggedUsage, stands: UsageFields | None, reason: str | None) -> UsageVoided | None:
-    """The fact that takes it out; None if it is out already."""
+    """The fact that voids the event; None if it is already voided."""
     return None if stands is None else UsageVoided(**_told(usage, stands, reason))
 
 
 def amend(usage: LoggedUsage, stands: UsageFields | None, now: UsageFields, reason: str | None) -> UsageAmended | None:
-    """The fact that gives it these fields; None if it has them already. Raises: UsageIsVoided."""
+    """The fact that gives the event these fields; None if it already has them. Raises: UsageIsVoided."""
     if stands is None:
         raise UsageIsVoided(id=usage.rated.usage_id, source=usage.rated.usage_source)
     return None if stands == now else UsageAmended(**_told(usage, stands, reason), now=now)
 
 
 def fields_of(meter: Meter, given: Mapping[str, Mapping[str, Any] | None]) -> UsageFields:
-    """What is given by the maps of a measurement, as the log has it: numbers in one map. Raises: InvalidField."""
+    """The fields in the maps of a measurement, in the log's form: all numbers in one map. Raises: InvalidField."""
     category = {field.code: _MAPS.get(field.category) for field in meter.data_fields}
     numbers: dict[str, Any] = {}
     texts: dict[str, Mapping[str, Any]] = {}
@@ -74,7 +74,7 @@ def fields_of(meter: Meter, given: Mapping[str, Mapping[str, Any] | None]) -> Us
 
 
 def _told(usage: LoggedUsage, was: UsageFields, reason: str | None) -> dict[str, Any]:
-    """What every correction says of its event; without a reason it has none."""
+    """The members of every correction about its event; without a reason, the member is missing."""
     rated = usage.rated
     told = {
         "event_id": usage.event_id,
@@ -88,13 +88,8 @@ def _told(usage: LoggedUsage, was: UsageFields, reason: str | None) -> dict[str,
     return told if reason is None else told | {"reason": reason}
 
 
-def stream_of_usage(event_id: UUID) -> str:
-    """The stream of an event's corrections: its version is what makes two of them come one after the other."""
-    return f"usage-{event_id}"
-
-
 def latest(corrections: Iterable[Envelope]) -> Envelope | None:
-    """The one that holds, if there is any."""
+    """The last correction, which applies, if there is any."""
     last = None
     for envelope in corrections:
         assert isinstance(envelope.data, UsageCorrection)

@@ -1,8 +1,7 @@
-"""`decide`: what is and what is asked, to the facts that then hold, or to the error that says why not.
+"""`decide`: from the present resources and a command to the facts, or to the error that refuses the command.
 
-`resources` holds at least what the command needs: the configuration, the resource itself, what its body refers to, its
-account's account plans, and whoever might share its code. `simulate` calls it with everything, HTTP with a targeted
-load.
+`resources` holds at least what the command needs: the configuration, the resource itself, those its body refers to, its
+account's account plans, and resources that might share its code. `simulate` passes everything, HTTP a targeted load.
 """
 
 from collections.abc import Sequence
@@ -91,13 +90,13 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     entity = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
     if command.drawn and not command.force:
-        raise AlreadyUsed(kind=kind.name, name=getattr(entity.body, "code", None) or entity.id)
+        raise AlreadyUsed(kind=kind.name, name=entity.called)
     more = rules_of(kind.model).deleted(resources, entity, command)
     return kind.fact("Deleted")(id=command.id, version=entity.version + 1, force=command.force, **more)
 
 
 def _check_body(resources: Resources, kind: Kind, asked: Asked) -> None:
-    """Every rule that a new or changed body must keep. References come first: later rules look them up."""
+    """Check every rule of a new or changed body. References come first, because later rules look them up."""
     check_references(resources, kind, asked.body)
     check_unique(resources, kind, asked.id, asked.body)
     rules_of(kind.model).check(resources, asked)

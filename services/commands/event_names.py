@@ -1,4 +1,4 @@
-"""m3ter's names of what happens to resources, `configuration.plan.updated`, and the facts that each stands for."""
+"""m3ter's names for events of resources, such as `configuration.plan.updated`, and the facts behind each name."""
 
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,9 @@ CONFIGURATION = "organizationconfig"
 
 
 class Happening(NamedTuple):
-    """An event's name, and a type of facts that it stands for; `first`: the first of a stream alone, or all others."""
+    """An event's name, and a type of facts with that name; `first`: only the first fact of a stream, or only later
+    ones.
+    """
 
     name: str
     fact_type: str
@@ -19,7 +21,7 @@ class Happening(NamedTuple):
 
 
 def group_of(kind: Kind) -> str:
-    """What the names of a kind's events begin with."""
+    """The prefix of the names of a kind's events."""
     return f"{kind.group}.{kind.name.lower()}"
 
 
@@ -36,12 +38,12 @@ def _happenings() -> list[Happening]:
 
 
 HAPPENINGS = _happenings()
-#: All names, in their order.
+#: All names, sorted.
 NAMES = sorted({happening.name for happening in HAPPENINGS})
 
 
 def name_of(fact: ResourceFact) -> str:
-    """The name of the event that a fact about a resource, or the configuration, is."""
+    """The event name of a fact about a resource or the configuration."""
     happenings = (happening for happening in HAPPENINGS if happening.fact_type == type(fact).__name__)
     return next(happening.name for happening in happenings if happening.first in (None, fact.version == 1))
 

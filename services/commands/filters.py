@@ -1,4 +1,6 @@
-"""Filters of the list paths: a query parameter, and what it asks of a resource. How a store looks for it is its own."""
+"""Filters of the list paths: a query parameter, and its condition on a resource. Each store evaluates them in its own
+way.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,29 +10,29 @@ Comparison = Literal["=", ">=", "<"]
 
 @dataclass(frozen=True, slots=True)
 class HasId:
-    """Its id is one of these texts."""
+    """The resource's id is one of these texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """The body's field is this text."""
+    """The body's field equals this text."""
 
     field: str
 
 
 @dataclass(frozen=True, slots=True)
 class HasCode:
-    """Its code is one of these texts."""
+    """The resource's code is one of these texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfAccount:
-    """It belongs to the account with this id."""
+    """The resource belongs to the account with this id."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamesOneOf:
-    """The body's field, a reference, names one of these ids."""
+    """The body's field, a reference, has one of these ids."""
 
     field: str
 
@@ -44,14 +46,14 @@ class IsOneOf:
 
 @dataclass(frozen=True, slots=True)
 class EqualsOrLacks:
-    """As `Equals`; an empty text asks for those without the field."""
+    """As `Equals`; an empty text matches resources without the field."""
 
     field: str
 
 
 @dataclass(frozen=True, slots=True)
 class OnDay:
-    """The day that the body's date or date-time names, compared with this day."""
+    """The day of the body's date or date-time, compared with this day."""
 
     field: str
     comparison: Comparison
@@ -64,24 +66,24 @@ class IsActive:
 
 @dataclass(frozen=True, slots=True)
 class DrawsFor:
-    """May draw for this product: names it, or names none and so takes all."""
+    """May draw for this product: it names the product, or names none and so draws for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfPicklist:
-    """It is not archived; true asks for those that are, too."""
+    """Not archived; true includes archived entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class IsSwitched:
-    """The body's field, which is on unless it says no, is this."""
+    """The body's field, true by default, has this value."""
 
     field: str
 
 
 @dataclass(frozen=True, slots=True)
 class Through:
-    """The body's field names a resource of another kind that passes the test."""
+    """The resource of another kind in the body's field passes the test."""
 
     field: str
     kind: str
@@ -107,52 +109,54 @@ Test = (
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`takes` says how the parameter is read: one text, a day, a flag, or several texts (comma-joined or repeated)."""
+    """A filter. `takes` is the parameter's type: one text, a day, a flag, or several texts (comma-joined or
+    repeated).
+    """
 
     parameter: str
-    #: What must hold with the parameter's value; a flag asks nothing itself.
+    #: The condition on the parameter's value; a flag has no condition of its own.
     test: Test | None
     takes: Literal["text", "day", "texts", "flag"] = "text"
-    #: Another parameter that must come with it.
+    #: Another parameter that must be sent with this one.
     needs: str | None = None
-    #: Another parameter that a flag, when it is true, takes out of force.
+    #: Another parameter that a true flag disables.
     lifts: str | None = None
 
 
 def equals(field: str, parameter: str | None = None) -> Filter:
-    """By the field's text."""
+    """Filter by the field's text."""
     return Filter(parameter or field, Equals(field))
 
 
 def one_of(field: str, parameter: str | None = None) -> Filter:
-    """By several texts of the field."""
+    """Filter by several texts of the field."""
     return Filter(parameter or field, IsOneOf(field), "texts")
 
 
 def of_account(parameter: str = "accountId") -> Filter:
-    """By the account that it belongs to."""
+    """Filter by the account."""
     return Filter(parameter, OfAccount())
 
 
 def names_one_of(field: str) -> Filter:
-    """By several ids that a reference may name."""
+    """Filter by several ids of a reference."""
     return Filter(field, NamesOneOf(field), "texts")
 
 
 def unlinked_or_equals(field: str, parameter: str | None = None) -> Filter:
-    """By the field's text, or for those without it."""
+    """Filter by the field's text, or by its absence."""
     return Filter(parameter or field, EqualsOrLacks(field))
 
 
 def by_day(parameter: str, field: str, comparison: Comparison, needs: str | None = None) -> Filter:
-    """By the field's day."""
+    """Filter by the field's day."""
     return Filter(parameter, OnDay(field, comparison), "day", needs)
 
 
 IDS = Filter("ids", HasId(), "texts")
 CODES = Filter("codes", HasCode(), "texts")
 ACTIVE = Filter("date", IsActive(), "day")
-#: Of all dates, whatever day is asked for.
+#: Matches all dates, whatever day is asked for.
 INCLUDE_ALL = Filter("includeall", None, "flag", lifts="date")
 ARCHIVED = Filter("archived", OfPicklist(), "flag")
 DRAWS_FOR_PRODUCT = Filter("productId", DrawsFor())

@@ -1,4 +1,4 @@
-"""What is asked of every kind of resource: its row in the table, and in it how a scenario file writes one."""
+"""The properties of every kind of resource: its row in the table, which also says how scenario files write it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,18 +14,18 @@ from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.base import Resource
 from events.resources.notifications import OF_WINDOWS
-from projections.entities import Entity
+from projections.entities import Entity, Fund
 from projections.resources import ATTRIBUTES, ENTITIES, Resources
 from services.commands.filters import Filter
 
-#: m3ter's names of what can be ended.
+#: m3ter's names for resources that can be ended.
 BillingEntity = Literal["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
-#: Members of every answer that a client may send back in a PUT; they are not read.
+#: Members of every answer that a client may send back in a PUT; they are ignored.
 ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
 
 
 class InnerList(NamedTuple):
-    """A list inside an entry: its name, the kind of what it holds, and the field in which each names the entry."""
+    """A list inside an entry: its name, the kind of its items, and their field that refers to the entry."""
 
     name: str
     kind: str
@@ -33,40 +33,41 @@ class InnerList(NamedTuple):
 
 
 class WhenNamed(NamedTuple):
-    """What one has that is made only because it is named, beside its code and the defaults."""
+    """The values of an entry that is created because it is referred to, beside its code and the defaults."""
 
-    #: Field of whoever names it from which it gets its own one; what has a parent gives its parent.
+    #: The field of the referring entry that gives its own field its value; a child passes on its parent.
     of_parent: str | None = None
-    #: Whether it has days, and is to last longer than any story.
+    #: Whether it has days, and then lasts longer than any story.
     lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InStories:
-    """What holds of the kind beside its body.
+    """The properties of the kind in scenario files, beside its body.
 
-    A file's list of them is called after the kind (`planTemplates`). A kind whose body has a name is known by its code,
-    which is its name where it has no other.
+    A file's list of them is named after the kind (`planTemplates`). An entry of a kind with names is known by its code,
+    which is its default name.
     """
 
-    #: Plain values of what the body requires and an entry leaves out; `{code}` in a text is the entry's code.
+    #: Defaults for required fields that an entry leaves out; `{code}` in a text is the entry's code.
     defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    #: Begins on the earliest day of the file, where it says no other.
+    #: The field that defaults to the earliest day of the file.
     begins_with_file: bool = False
-    #: Is made where it is only named; None: it is not.
+    #: How an entry is created that is only referred to; None: it is not created.
     made_when_named: WhenNamed | None = None
-    #: A kind one of which is made beside it, of the fields that only that has, unless it names one that is there.
+    #: A kind of which one is created beside it, with the fields that only that kind has, unless the entry refers to an
+    #: existing one.
     made_beside: str | None = None
     inner: InnerList | None = None
-    #: Fields of an entry that the file's reader takes and the body has not.
+    #: Fields of an entry that the file's reader consumes and the body does not have.
     read_otherwise: tuple[str, ...] = ()
-    #: Fields with a value that no story has, for it is about what a story has not.
+    #: Fields without meaning in a story.
     never: tuple[tuple[str, str], ...] = ()
 
 
 PLAIN = InStories()
 BEGINS = InStories(begins_with_file=True)
-#: Rules of alerts. What is counted by a real clock no story tells.
+#: Rules of alerts. Counts by a real clock have no meaning in a story.
 TOLD_OF = InStories({"description": "{code}"}, never=tuple(("eventName", name) for name in OF_WINDOWS))
 
 
@@ -78,49 +79,53 @@ class Kind:
     name: str
     model: type[Resource]
     filters: tuple[Filter, ...]
-    #: Combinations of fields that no two resources of the kind share in an organization (when all are given).
+    #: Combinations of fields that are unique within the kind and organization (if all are given).
     unique: tuple[tuple[str, ...], ...] = (("code",),)
-    #: Whose log it lies in: its own (an account's), that of its `accountId` or of its balance's, or the catalog's only.
+    #: The account whose log holds it: itself (an account), its `accountId` or its balance's account; or the catalog
+    #: only.
     owner: Literal["self", "accountId", "balanceId", "catalog"] = "catalog"
-    #: Field and kind of the resource below whose path its own lie; None: below the organization's.
+    #: Field and kind of the resource whose path is above its own; None: the organization's path.
     within: tuple[str, str] | None = None
-    #: Fields that keep the value they were created with.
+    #: Fields that never change after creation.
     fixed: tuple[str, ...] = ()
     #: Lists of references, beside `model.references`: field -> kind.
     reference_lists: tuple[tuple[str, str], ...] = ()
-    #: Fields that a search may name; a kind without any has no search.
+    #: Fields that a search may use; a kind without any has no search.
     searched: tuple[str, ...] = ()
-    #: Whether people look for it by what they call it, among all that they do.
+    #: Whether people search it by name in the search over everything.
     is_found: bool = False
-    #: Whether a question "what if" may bring others of it, or others in their place.
+    #: Whether a what-if may add some or replace their terms.
     supposable: bool = False
-    #: Most resources on a page of the list, as m3ter has it.
+    #: Most resources on a page of the list, by m3ter.
     page_size_max: int = 100
-    #: Whether a list may be asked for oldest first.
+    #: Whether a list may be oldest first.
     sorts: bool = False
-    #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
+    #: Further fields of answers beside the body and ANSWERED; a client may send them back, and they are ignored.
     derived: tuple[str, ...] = ()
-    #: Which of these follow from its facts alone, so that events show them, too; each with m3ter's word for its type.
+    #: Those of these fields that follow from its facts alone, so that events have them, too; each with m3ter's type
+    #: name.
     told: tuple[tuple[str, str], ...] = ()
-    #: Facts that change one and are not called after it.
+    #: Facts that change a resource of this kind without being named after it.
     other_facts: tuple[str, ...] = ()
-    #: What m3ter counts it to: its events' names begin with it.
+    #: m3ter's group for it, with which its events' names begin.
     group: Literal["configuration", "billing"] = "configuration"
-    #: Whether an organization has one at most, which has paths of its own.
+    #: Whether an organization has at most one, which has paths of its own.
     single: bool = False
-    #: Whether what changes it changes something beside it, too, and so has paths of its own.
+    #: Whether its changes affect other resources, too, and so have paths of their own.
     written_beside: bool = False
     #: Whether an account's pages reach over its days, from its first to its last.
     spans: bool = False
-    #: What m3ter calls those of it that can be ended with their account or contract; None: they cannot.
+    #: m3ter's name for those that can be ended with their account or contract; None: they cannot.
     ended_as: BillingEntity | None = None
-    #: What follows from it: terms, by which accounts are settled; rules, by which something is raised or done; nothing.
+    #: What follows from it: terms, by which accounts are settled; rules, which raise or do something; nothing.
     leads_to: Literal["terms", "rules", "nothing"] = "terms"
-    #: Whether usage is added up by it: by a new or changed one from the beginning.
+    #: Whether it rates accounts, through their plans, and so belongs to the rates in force on a day.
+    rates: bool = False
+    #: Whether usage is added up by it; totals of a new or changed one are derived from the beginning.
     adds_up: bool = False
-    #: Its HTTP path, where that is not the plural of its name.
+    #: Its HTTP path, if that is not the plural of its name.
     at: str | None = None
-    #: None: a scenario file has no list of them.
+    #: None: scenario files have no list of this kind.
     in_stories: InStories | None = PLAIN
 
     @property
@@ -129,27 +134,43 @@ class Kind:
         return self.at or f"{self.name.lower()}s"
 
     def single_id(self, organization: str) -> str:
-        """The id of the one that an organization has."""
+        """The id of an organization's only resource of this kind."""
         return str(uuid5(NAMESPACE, f"{self.path}/{organization}"))
 
     @property
     def attribute(self) -> str:
-        """The attribute of `Resources` that holds it."""
+        """The attribute of `Resources` that holds this kind."""
         return ATTRIBUTES[self.model]
 
     @property
     def entity(self) -> type[Entity[Any]]:
-        """What it is with its history."""
+        """The class of the resource with its history."""
         return ENTITIES[self.model]
 
     @property
+    def is_fund(self) -> bool:
+        """Whether money stands in it and is drawn from it: settlement derives how it stands."""
+        return issubclass(self.entity, Fund)
+
+    @property
+    def is_account(self) -> bool:
+        """Whether it is what all that an account has belongs to."""
+        return self.owner == "self"
+
+    @property
+    def facts(self) -> tuple[type[Fact], ...]:
+        """Every fact that is about one: that it was created, updated, deleted, and those called otherwise."""
+        own = (f"{self.model.__name__}{ending}" for ending in ("Created", "Updated", "Deleted"))
+        return tuple(FACTS[name] for name in (*own, *self.other_facts))
+
+    @property
     def ends_on_a_day(self) -> bool:
-        """Whether its end is a day, whatever is sent; else a date-time is kept."""
+        """Whether its end is always a day; otherwise a date-time is kept."""
         return self.model.model_fields["end_date"].annotation is date
 
     @property
     def unsaid(self) -> tuple[str, ...]:
-        """What answers show of it and events do not: it follows from usage, and no fact says it."""
+        """Fields of answers that events do not have, because they follow from usage and not from a fact."""
         return tuple(name for name in self.derived if name not in dict(self.told))
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
@@ -162,7 +183,7 @@ class Kind:
         return of_this_kind
 
     def references(self, body: Resource) -> Iterator[tuple[str, str, str]]:
-        """Every reference in the body: its field, the kind and the id that it names."""
+        """Every reference in the body: its field, and the kind and id it refers to."""
         for name, kind in self.model.references.items():
             if id := value_of(body, name):
                 yield name, kind, id
@@ -171,7 +192,7 @@ class Kind:
                 yield f"{name}[{number}]", kind, id
 
 
-#: A field's name in Python; there are few, and each command asks for dozens.
+#: A field's Python name, cached: there are few, and each command asks for dozens.
 _attribute = cache(to_snake)
 
 

@@ -1,6 +1,7 @@
-"""What a client may ask for. `now` is the organization's clock when it asked: the envelope's time of the facts.
+"""The commands of clients. `now` is the organization's clock at the request: the time in the facts' envelopes.
 
-Ids are made by the caller, so that deciding stays pure. `version` is the one the client last saw; None without one.
+Ids are made by the caller, so that deciding stays pure. `version` is the version that the client saw last; None without
+one.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from events.resources.organization import OrganizationConfig
 
 
 class TopUp(Model):
-    """Body of a top-up, as the wire has it."""
+    """The body of a top-up on the wire."""
 
     amount: Positive
     date: Day
@@ -24,7 +25,7 @@ class TopUp(Model):
 
 
 class Cancellation(Model):
-    """Body of a cancellation, as the wire has it."""
+    """The body of a cancellation on the wire."""
 
     date: Day
     policy: CancelPolicy | None = None
@@ -32,7 +33,7 @@ class Cancellation(Model):
 
 @dataclass(frozen=True, slots=True)
 class ConfigureOrganization:
-    """Put the configuration; the first one brings the organization into being and needs no version."""
+    """Put the configuration; the first PUT creates the organization and needs no version."""
 
     body: OrganizationConfig
     version: int | None
@@ -41,7 +42,7 @@ class ConfigureOrganization:
 
 @dataclass(frozen=True, slots=True)
 class CreateResource:
-    """`kind` is a row of the table; `body` comes from `bodies.parse_body`."""
+    """Create a resource. `kind` is a row of the table; `body` comes from `bodies.parse_body`."""
 
     kind: str
     id: str
@@ -51,8 +52,8 @@ class CreateResource:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResource:
-    """Replace the whole body. `effective`: from when on new fees of a plan or its like, or new terms of a schedule,
-    hold; None: fees from today on, terms from tomorrow on.
+    """Replace the whole body. `effective`: the day from which new fees of a plan or its like, or new terms of a
+    schedule, apply; None: fees from today on, terms from tomorrow on.
     """
 
     kind: str
@@ -65,9 +66,10 @@ class UpdateResource:
 
 @dataclass(frozen=True, slots=True)
 class DeleteResource:
-    """`drawn` is what the caller found out: the commitment or balance has drawn or billed. `force` deletes it still.
+    """Delete a resource. `drawn`: the caller found that the commitment or balance has drawn or billed; `force` deletes
+    it anyway.
 
-    `effective`: from when on a schedule gives nothing more; None: from tomorrow on.
+    `effective`: the day from which a schedule has no effect; None: from tomorrow on.
     """
 
     kind: str
@@ -79,13 +81,13 @@ class DeleteResource:
 
 
 class ByRule(NamedTuple):
-    """The automatic rule whose command it is."""
+    """The automatic rule that gave the command."""
 
     id: str
     code: str
 
     def said(self) -> dict[str, str]:
-        """What the fact says of it."""
+        """The fact's members about the rule."""
         return {"rule_id": self.id, "rule_code": self.code}
 
 
@@ -126,7 +128,7 @@ class TransactBalance:
 
 @dataclass(frozen=True, slots=True)
 class ForgetAccount:
-    """Destroy the keys of the account's personal data; `key_ids` are those that there are, as the caller found out."""
+    """Destroy the keys of the account's personal data; `key_ids` are the existing ones, as the caller found them."""
 
     id: str
     key_ids: tuple[str, ...]

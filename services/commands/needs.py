@@ -1,5 +1,5 @@
-"""What deciding a command about a resource needs to know, beside the resource itself, what its body refers to and who
-may share its code: values in a kind's rules, which `services/store/loading.py` reads from the store.
+"""The further resources that deciding a command needs, beyond the resource itself, those its body refers to and those
+that may share its code. They are values in a kind's rules, and `services/store/loading.py` reads them from the store.
 """
 
 from collections.abc import Callable, Iterable
@@ -7,42 +7,44 @@ from typing import Any, NamedTuple
 
 
 class Siblings(NamedTuple):
-    """The accounts that name the same parent, where it names one."""
+    """The accounts with the same parent, if it has one."""
 
 
 class Referring(NamedTuple):
-    """Of one that is there already, whatever of these kinds refers to it."""
+    """For an existing resource: resources of these kinds that refer to it."""
 
     kinds: tuple[str, ...]
 
 
 class Naming(NamedTuple):
-    """Of one that is there already, whatever may name it by its code: all of a kind. To delete it, too."""
+    """For an existing resource: all resources of a kind that may name it by its code. Also needed to delete it."""
 
     kind: str
 
 
 class Named(NamedTuple):
-    """Those of a kind whose codes stand in its body."""
+    """The resources of a kind whose codes stand in its body."""
 
     kind: str
     codes: Callable[[Any], Iterable[str]]
 
 
 class AccountPlans(NamedTuple):
-    """The account plans of its account, and of that one's parent if asked, each with its plans and their templates."""
+    """The account plans of its account, and optionally of that account's parent, each with its plans and their
+    templates.
+    """
 
     of_parent: bool = False
-    #: Of which bodies; None: of all.
+    #: The bodies that need them; None: all.
     of: Callable[[Any], bool] | None = None
 
 
 class OnPlanGroup(NamedTuple):
-    """The account plans of whoever is on its plan group, with their accounts, plans and templates."""
+    """The account plans on its plan group, with their accounts, plans and templates."""
 
 
 class ItsBalance(NamedTuple):
-    """Its balance, with its account and with what is paid into it again and again."""
+    """Its balance, with the balance's account and schedules."""
 
 
 Need = Siblings | Referring | Naming | Named | AccountPlans | OnPlanGroup | ItsBalance

@@ -1,4 +1,4 @@
-"""Rules of what rules may wait for (docs/alerts.md)."""
+"""Checks of notification rules (docs/alerts.md)."""
 
 from events.resources.notifications import LEVELS, READY, NotificationConfiguration
 from projections.alerts.condition import ConditionError, condition_of
@@ -7,7 +7,7 @@ from services.commands.refused import InvalidField
 
 
 def check_rule(body: NotificationConfiguration) -> None:
-    """It waits for something that there is, and says of which events. Raises: InvalidField."""
+    """Check that it waits for an existing event name, and says which of these events count. Raises: InvalidField."""
     if body.event_name in READY:
         return
     if body.event_name not in NAMES:

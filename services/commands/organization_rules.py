@@ -9,18 +9,18 @@ from services.commands.checks import check_aware, check_version
 from services.commands.messages import AdvanceClock, ConfigureOrganization
 from services.commands.refused import InvalidField, NoTestClock, UnknownOrganization
 
-#: Where a test clock stands until it is first moved: before anything that a story could tell.
+#: The time of a test clock before its first move: earlier than any story.
 TEST_CLOCK_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check_exists(resources: Resources) -> None:
-    """Raises: UnknownOrganization."""
+    """Check that the organization exists. Raises: UnknownOrganization."""
     if resources.config is None:
         raise UnknownOrganization(organization=resources.organization)
 
 
 def configure(resources: Resources, command: ConfigureOrganization) -> OrganizationConfigured:
-    """The first needs no version. Raises: VersionConflict, InvalidField."""
+    """The fact of a configuration; the first needs no version. Raises: VersionConflict, InvalidField."""
     config = resources.config
     if config is not None:
         check_version("organizationConfig", config, command.version)
@@ -35,7 +35,9 @@ def configure(resources: Resources, command: ConfigureOrganization) -> Organizat
 
 
 def advance(resources: Resources, command: AdvanceClock) -> list[ClockTicked]:
-    """Nothing when the clock stands there already. Raises: NoTestClock, InvalidField for a way back."""
+    """The fact of a moved clock; empty if the clock already has that time. Raises: NoTestClock, InvalidField for an
+    earlier time.
+    """
     if not resources.has_test_clock:
         raise NoTestClock(organization=resources.organization)
     now, stands = check_aware(command.now), clock_of(resources)
@@ -45,5 +47,5 @@ def advance(resources: Resources, command: AdvanceClock) -> list[ClockTicked]:
 
 
 def clock_of(resources: Resources) -> datetime:
-    """Where the organization's test clock stands."""
+    """The time of the organization's test clock."""
     return resources.clock or TEST_CLOCK_START

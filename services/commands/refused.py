@@ -1,8 +1,8 @@
-"""Why a command is refused. Each docstring is the message; the HTTP status is chosen in `services/api/statuses.py`."""
+"""The refusals of commands. Each docstring is the message; the HTTP status is chosen in `services/api/statuses.py`."""
 
 from services.failures import Worded
 
-#: Most characters of what a client wrote that a message repeats.
+#: Most characters of a client's text that a message repeats.
 _REPEATED = 80
 
 

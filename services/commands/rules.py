@@ -1,7 +1,7 @@
-"""The rules of each kind, beside what its body says by itself and what the table asks of every kind: in a row, what
-checks a body, what the kind's facts say beside the body, and what all this needs to know.
+"""The rules of each kind, beyond the checks of its body and those of the table: the checks of a body, the members of
+the kind's facts beside the body, and the resources that they need.
 
-They stand beside the table, and not in it, because some of them ask it: which events there are follows from all kinds.
+They stand outside the table, because some of them read it: the existing events follow from all kinds.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ Members = Mapping[str, Any]
 
 
 class Asked(NamedTuple):
-    """A body that is to hold: whose, and the resource as it is; None: it is not there yet."""
+    """A body to check, with its id and the present resource; None: it does not exist yet."""
 
     id: str
     body: Any
@@ -46,20 +46,20 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one kind. Each raises CommandError; what a body refers to is there when it is checked."""
+    """The rules of one kind. Each raises CommandError; the body's references are loaded before it runs."""
 
     check: Callable[[Resources, Asked], None] = lambda resources, asked: None
-    #: What its first fact says beside the body; also asked with the number of partitions of `billing.events`.
+    #: The members of the first fact beside the body; it also receives the number of partitions of `billing.events`.
     created: Callable[[Resources, Asked, int], Members] = lambda resources, asked, partitions: {}
-    #: The same of the fact that changes the resource.
+    #: The members of an update's fact.
     updated: Callable[[Resources, Any, UpdateResource], Members] = lambda resources, current, command: {}
-    #: The same of the fact by which it goes.
+    #: The members of a deletion's fact.
     deleted: Callable[[Resources, Any, DeleteResource], Members] = lambda resources, current, command: {}
     needs: tuple[Need, ...] = ()
 
 
 def rules_of(model: type[Resource]) -> Rules:
-    """Those of the kind with this body."""
+    """The rules of the kind with this body."""
     return RULES.get(model, _NONE)
 
 

@@ -1,4 +1,4 @@
-"""Rules of the schedules of balances (rules 3.26, 4.8, 8.14), and that what is taken out of a balance stays covered."""
+"""Rules of balance schedules (rules 3.26, 4.8, 8.14), and the rule that debits of a balance stay covered."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -18,12 +18,12 @@ from services.commands.messages import DeleteResource, UpdateResource
 from services.commands.refused import DebitUncovered, InvalidField
 from services.commands.table import KINDS
 
-#: Kinds whose changes and deletions have a day.
+#: Kinds whose changes and deletions take effect on a day.
 SCHEDULES = tuple(kind.name for kind in KINDS.values() if kind.entity is ScheduleEntity)
 
 
 def check_schedule(resources: Resources, body: BalanceSchedule) -> None:
-    """It does not end before it starts, lies in the balance's term, and is in the balance's currency."""
+    """Check that it does not end before it starts, lies in the balance's term, and is in the balance's currency."""
     balance = resources.balances[body.balance_id].body
     zone = _zone(resources, balance)
     check_term(body.first, body.last, zone, body.term)
@@ -39,7 +39,7 @@ def check_schedule(resources: Resources, body: BalanceSchedule) -> None:
 
 
 def changed(resources: Resources, current: ScheduleEntity[Any], command: UpdateResource) -> dict[str, date]:
-    """The fact's `effective`: from when on the new terms hold. Raises: DebitUncovered."""
+    """The fact's `effective`, the day from which the new terms apply. Raises: DebitUncovered."""
     assert isinstance(command.body, BalanceSchedule)
     balance = resources.balances[current.body.balance_id]
     effective = _effective(resources, balance.body, command.effective, command.now)
@@ -48,7 +48,7 @@ def changed(resources: Resources, current: ScheduleEntity[Any], command: UpdateR
 
 
 def ended(resources: Resources, current: ScheduleEntity[Any], command: DeleteResource) -> dict[str, Any]:
-    """The fact's members: from when on it gives nothing more, and whose it was. Raises: DebitUncovered."""
+    """The fact's members: the day from which the schedule has no effect, and its balance. Raises: DebitUncovered."""
     balance = resources.balances[current.body.balance_id]
     effective = _effective(resources, balance.body, command.effective, command.now)
     _check_left(resources, balance, current, current.ending(effective, command.force))
@@ -56,7 +56,7 @@ def ended(resources: Resources, current: ScheduleEntity[Any], command: DeleteRes
 
 
 def _effective(resources: Resources, balance: Balance, given: date | None, now: datetime) -> date:
-    """The day that was given, else the one after today: what is due today keeps its terms."""
+    """The given day, else tomorrow: top-ups and fees due today keep their terms."""
     return given or local_day(now, _zone(resources, balance)) + timedelta(days=1)
 
 
@@ -69,7 +69,7 @@ def _check_left(
 
 
 def check_currency(resources: Resources, balance: BalanceEntity, currency: str) -> None:
-    """All that was and will be paid in can be paid in this currency, and its fees are in it."""
+    """Check that all its payments are payable in this currency, and that its fees are in it."""
     if currency == balance.body.currency:
         return
     paying = (term.body for each in schedules_of(resources, balance) for term in each.terms)
@@ -83,14 +83,14 @@ def check_currency(resources: Resources, balance: BalanceEntity, currency: str) 
 
 
 def schedules_of(resources: Resources, balance: BalanceEntity) -> list[ScheduleEntity[Any]]:
-    """What pays into the balance again and again, deleted or not."""
+    """The schedules that pay into the balance, deleted or not."""
     return list(balance_schedules(resources, index_families(resources), balance, BalanceTransactionSchedule))
 
 
 def check_debit(resources: Resources, balance: BalanceEntity, day: date, debit: Decimal) -> None:
-    """A debit takes out no more than is paid in, on its day and on every later one.
+    """Check that a debit takes out no more than is paid in, on its day and on every later day.
 
-    What was drawn is not asked: a debit comes before draws, late usage's too (`PaidIn`). Raises: InvalidField.
+    Draws do not matter: a debit comes before draws, even of late usage (`PaidIn`). Raises: InvalidField.
     """
     totals = _left(balance, _zone(resources, balance.body), schedules_of(resources, balance), (day, debit))
     left = min(total for at, total in totals if at >= day)
@@ -99,7 +99,7 @@ def check_debit(resources: Resources, balance: BalanceEntity, day: date, debit: 
 
 
 def check_debits(balance: BalanceEntity, zone: str, schedules: Iterable[ScheduleEntity[Any]]) -> None:
-    """With these schedules, all that was taken out is still paid in. Raises: DebitUncovered."""
+    """Check that with these schedules all debits are still covered. Raises: DebitUncovered."""
     for day, left in _left(balance, zone, schedules):
         if left < 0:
             raise DebitUncovered(id=balance.id, day=day, lacking=plain(-left))
@@ -111,7 +111,7 @@ def _left(
     schedules: Iterable[ScheduleEntity[Any]],
     *more: tuple[date, Decimal],
 ) -> Iterator[tuple[date, Decimal]]:
-    """What is in the balance on each day on which anything was posted: all of that by then, and what schedules give."""
+    """The amount in the balance on each day with a posting: all postings and scheduled payments by then."""
     by_day: dict[date, Decimal] = {}
     for day, amount in (*((posting.date, posting.amount) for posting in balance.transactions), *more):
         by_day[day] = by_day.get(day, Decimal(0)) + amount

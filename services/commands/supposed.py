@@ -1,8 +1,8 @@
-"""What if: terms as they might be, put over the resources in memory. Nothing is decided or stored.
+"""What-if: supposed terms, applied to the resources in memory. Nothing is decided or stored.
 
-Bodies are as the wire has them: one with an `id` replaces that resource's terms, one without is added. They pass the
-same models and the same `decide` as real commands, so what is refused here would be refused there; and what holds from
-a day on there, such as a plan's standing charge (rules 8.8), does so here.
+Bodies are as on the wire: one with an `id` replaces that resource's terms, one without is added. They pass the same
+models and the same `decide` as real commands, so the same bodies are refused. Terms with a day, such as a plan's
+standing charge (rules 8.8), also apply from that day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,16 +31,16 @@ from services.commands.refused import (
 )
 from services.commands.table import KINDS
 
-#: What may be supposed, by the list of a body that has it; each behind what it refers to.
+#: The kinds that may be supposed, by the name of their list in the body; each after the kinds it refers to.
 SUPPOSABLE = {f"{kind.name}s": kind for kind in KINDS.values() if kind.supposable}
 #: Documents by these lists.
 Supposed = Mapping[str, Sequence[Any]]
-#: Refusals that begin with a field: of which document it is, is said before it.
+#: Refusals that begin with a field; the document's name is put before them.
 _OF_A_FIELD = (InvalidBody, InvalidField, UnknownReference, TooFineAmount, OverlappingPlan)
 
 
 def supposed_family(family: Family, resources: Resources, supposed: Supposed, now: datetime) -> Family:
-    """The family under these terms, over the same quantities and bills; itself without any. Raises: CommandError."""
+    """The family under these terms, with the same quantities and bills; unchanged without any. Raises: CommandError."""
     if not any(supposed.values()):
         return family
     terms = compile_terms(supposed_resources(resources, supposed, now), family.root_id)
@@ -48,9 +48,9 @@ def supposed_family(family: Family, resources: Resources, supposed: Supposed, no
 
 
 def supposed_resources(resources: Resources, supposed: Supposed, now: datetime) -> Resources:
-    """The resources with these terms; the given ones are left as they are. Raises: CommandError.
+    """The resources with these terms; the given ones are left unchanged. Raises: CommandError.
 
-    `now` is the organization's time, as of a command.
+    `now` is the organization's time, as for a command.
     """
     copies: dict[str, Any] = {kind.attribute: dict(kind.held(resources)) for kind in SUPPOSABLE.values()}
     changed, sequence = replace(resources, **copies), count(SUPPOSED)
@@ -66,7 +66,7 @@ def supposed_resources(resources: Resources, supposed: Supposed, now: datetime) 
 def _suppose(
     resources: Resources, kind: Kind, document: Any, new_id: str, now: datetime, sequence: "count[int]"
 ) -> None:
-    """Apply what the document supposes: of an `id` that there is, else of a new resource."""
+    """Apply a supposed document: to the resource with its `id`, else as a new resource."""
     effective = None
     if kind.name in DATED and isinstance(document, dict):
         document, effective = effective_date_of(document)

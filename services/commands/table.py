@@ -1,4 +1,4 @@
-"""THE table of resources: in a row, all that is asked of every kind, except for its rules (`rules.py`)."""
+"""THE table of resources: each row has all properties of a kind, except its rules (`rules.py`)."""
 
 from typing import get_args
 
@@ -53,7 +53,7 @@ KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
 
 def kind_of(fact: Fact) -> Kind | None:
-    """The kind that a fact about a resource is about; None for the organization's own facts, usage and bills."""
+    """The kind of a fact about a resource; None for the organization's own facts, usage and bills."""
     name = type(fact).__name__
     for ending in ("Created", "Updated", "Deleted"):
         if name.endswith(ending):
@@ -62,9 +62,9 @@ def kind_of(fact: Fact) -> Kind | None:
 
 
 _BY_MODEL = {row.model.__name__: row for row in _ROWS}
-#: Facts that change a resource and are not called after it: what each is about.
+#: The kind of each fact that changes a resource without being named after its kind.
 OTHER_FACTS = {fact_type: row for row in _ROWS for fact_type in row.other_facts}
-#: Of m3ter's names of what can be ended, the kinds that they stand for.
+#: By m3ter's names of resources that can be ended, the kinds.
 ENDED: dict[BillingEntity, Kind] = {
     name: row for name in get_args(BillingEntity) for row in _ROWS if row.ended_as == name
 }

@@ -7,7 +7,7 @@ from services.commands.refused import InvalidField
 
 
 def check_webhook(body: Webhook) -> None:
-    """Each name of its filter is that of some event. Raises: InvalidField."""
+    """Check that each name in its filter is the name of some event. Raises: InvalidField."""
     for number, event_type in enumerate(body.event_types or ()):
         if event_type in (EVERY, NOTIFICATION, *TOLD, *NAMES):
             continue

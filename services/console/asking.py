@@ -15,6 +15,7 @@ import httpx
 import msgspec
 from starlette.types import ASGIApp
 
+from events.absent import only_given
 from services.failures import Worded
 
 #: A call that takes longer is given up, as a client's would be. Waits of the API itself are shorter.
@@ -53,7 +54,7 @@ class Asking:
 
     async def get(self, *parts: str, **query: Any) -> Any:
         """What a GET answers, numbers exact; parameters that are None are left out. Raises: Refused."""
-        given = {name: value for name, value in query.items() if value is not None}
+        given = only_given(query)
         return document_of(await self._called("GET", parts, params=given))
 
     async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:

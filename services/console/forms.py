@@ -1,6 +1,7 @@
-"""In whose form a page spells money, numbers and days: the account's own, else its organization's, else the visitor's.
+"""The locale in which a page writes money, numbers and days: the account's own, else its organization's, else the
+visitor's.
 
-No resource of the wire has a locale, so accounts and organizations say theirs in the custom field `locale`: `de-CH`.
+No resource of the wire has a locale, so accounts and organizations give theirs in the custom field `locale`: `de-CH`.
 """
 
 from collections.abc import Iterable
@@ -8,18 +9,18 @@ from contextlib import suppress
 from typing import Any
 
 from services.console.asking import Asking, Refused
-from services.spelling import FIELD, PLAIN, locale_named
+from services.spelling import FIELD, PLAIN, first_known
 
-#: A header longer than any that a browser sends is not read.
+#: A header longer than any browser sends is ignored.
 _HEADER_MAX = 1_000
 
 
 def form_of(documents: Iterable[Any], accepted: str) -> str:
-    """The form that the first of these documents asks for which asks for one that is known; else the one that the
-    visitor's `Accept-Language` likes most; else plain English. As babel names it: `de_CH`.
+    """The first known locale in these documents; else the visitor's favourite in `Accept-Language`; else plain English.
+    In babel's spelling: `de_CH`.
     """
     wished = (document["customFields"].get(FIELD) for document in documents if _has_fields(document))
-    return next((locale for text in (*wished, *_liked(accepted)) if (locale := locale_named(text))), PLAIN)
+    return first_known((*wished, *_liked(accepted)))
 
 
 def _has_fields(document: Any) -> bool:
@@ -27,7 +28,7 @@ def _has_fields(document: Any) -> bool:
 
 
 def _liked(accepted: str) -> list[str]:
-    """The locales of a header, the most liked first: `de-CH, fr;q=0.8, *;q=0.1`."""
+    """The locales of a header, favourite first: `de-CH, fr;q=0.8, *;q=0.1`."""
     liked = []
     for language in accepted[:_HEADER_MAX].split(","):
         name, _, weight = language.partition(";")
@@ -37,8 +38,8 @@ def _liked(accepted: str) -> list[str]:
 
 
 async def form_for(asking: Asking, accepted: str, values: dict[str, Any]) -> str:
-    """The form of a page that shows these: of its account, or of that of its bill. What it does not have is asked
-    for; what is refused says nothing, for a page that says why must not be refused itself.
+    """The locale of a page with these documents: of its account, or of its bill's account. Missing documents are
+    requested; a refusal is ignored, because the page that reports it must not be refused itself.
     """
     account, config, bill = values.get("account"), values.get("config"), values.get("bill")
     if account is None and isinstance(bill, dict):

@@ -1,4 +1,4 @@
-"""Says when something on a page has moved: server-sent events, of which a page's script has its parts made anew.
+"""Reports changes to open pages: server-sent events, on which a page's script reloads the page's parts.
 
 A page says what it was rendered at, its mark, and its stream begins from there: what happens between the two is told,
 too. An event's id is the mark that it leads to, so a stream that the browser opens again, because it has ended or the
@@ -25,23 +25,24 @@ from services.console.looks import HEADERS
 from services.console.visits import Page, Visit
 from services.failures import ExpectedFailure
 
-#: How often something is asked, and for how long a stream goes on.
+#: Interval of queries, and longest duration of a stream.
 EACH_SECONDS, LAST_SECONDS = 2.0, 300.0
-#: Streams of one process, and of one visitor: each asks now and then for as long as a page is open.
+#: Most streams of one process, and of one visitor: each makes queries for as long as a page is open.
 MOST, MOST_EACH = 200, 20
-#: What a refusal has to say for the stream to go on: it passes by.
+#: Statuses of temporary refusals, after which the stream goes on.
 _PASSING = frozenset({429, 503})
-#: What a stream is about, by the parameter of its page's path that names it, with its path in the API; without any it
-#: is about the whole organization.
+#: The subject of a stream, by the parameter of its page's path, with its path in the API; without a parameter, the
+#: whole organization.
 _ABOUT = {"account": "accounts", "commitment": "commitments", "bill": "bills"}
 About = tuple[str, str] | None
-#: How far each partition is folded: its next offset, and the catalog's.
+#: The folded position of each partition: its next offset, and the catalog's.
 Reached = Mapping[int, tuple[int, int]]
 
 
 class Standing(NamedTuple):
-    """What a page shows, as a mark that is another one once it has moved. Of a family: in which partition it lies, and
-    whether it moves without it, for it waits for settlement. Of an organization: the mark of its bills."""
+    """The content of a page as a mark that changes with it. For a family: its partition, and whether it may also change
+    while the partition stands still, because it waits for settlement. For an organization: the mark of its bills.
+    """
 
     mark: str
     partition: int | None = None
@@ -51,7 +52,7 @@ class Standing(NamedTuple):
 
 @dataclass(slots=True)
 class Streams:
-    """Of one process: how many there are. `reached` tells how far the read models are."""
+    """The streams of one process. `reached` gives the progress of the read models."""
 
     reached: Callable[[], Awaitable[Reached]]
     each_seconds: float = EACH_SECONDS
@@ -62,7 +63,7 @@ class Streams:
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def followed(self, page: Page) -> Page:
-        """The page, with the mark of what it shows; it is asked for first, so that nothing is missed."""
+        """The page, with the mark of its content; the mark is read first, so that no change is missed."""
 
         async def marked(visit: Visit) -> Response:
             if not visit.to.moment:
@@ -72,20 +73,20 @@ class Streams:
         return marked
 
     async def page(self, visit: Visit) -> Response:
-        """A stream that has an event `changed` each time that what a page shows has moved."""
+        """A stream with an event `changed` each time the content of a page has changed."""
         visitor = visit.identity.access_key_id
         if self._ending.is_set() or self._open.total() >= self.most or self._open[visitor] >= self.most_each:
             raise Refused(503, "too many pages are looked at; this one shows what was when it was loaded")
         about = _about(visit.query)
         mark = visit.request.headers.get("last-event-id") or visit.query.get("at")
         reached = await self._reached()
-        standing = await _standing(visit.asking, about)  # what is refused is refused before the stream begins
+        standing = await _standing(visit.asking, about)  # a refusal must come before the stream begins
         headers = HEADERS | {"cache-control": "no-store", "x-accel-buffering": "no"}
         events = self._events(visit, about, mark, standing, reached)
         return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     def end(self) -> None:
-        """The process is about to end: every stream does at once, and none begins."""
+        """End every stream, and begin none, because the process is about to end."""
         self._ending.set()
 
     async def _events(

@@ -1,6 +1,7 @@
 """The plans of an account with their prices, put together of what the API has of each."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from services.console.asking import Asking, together
@@ -12,9 +13,12 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
     """
     today = (await asking.get("clock"))["now"][:10]
     attached = (await asking.get("accountplans", account=account, date=today))["data"]
-    named = sorted({link["planId"] for link in attached if "planId" in link})
+    groups = sorted({account_plan["planGroupId"] for account_plan in attached if "planGroupId" in account_plan})
+    pages = await asyncio.gather(*(asking.get("plangrouplinks", planGroupId=id) for id in groups))
+    links = [link for page in pages for link in page["data"]]
+    named = sorted({plan_id for _, plan_id in _attaching(attached, links) if plan_id})
     if not named:
-        return [{"attached": link, "plan": None, "template": None, "prices": []} for link in attached]
+        return [_of_plan(account_plan, None, {}, []) for account_plan in attached]
     plans = {plan["id"]: plan for plan in (await asking.get("plans", ids=",".join(named)))["data"]}
     templates = sorted({plan["planTemplateId"] for plan in plans.values()})
     answers = await together(
@@ -24,7 +28,7 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
     )
     by_template = {template["id"]: template for template in answers["templates"]["data"]}
     priced = await _priced(asking, [price for prices in (answers["own"], answers["inherited"]) for price in prices])
-    return [_of_plan(link, plans.get(link.get("planId", "")), by_template, priced) for link in attached]
+    return [_of_plan(by, plans.get(plan_id), by_template, priced) for by, plan_id in _attaching(attached, links)]
 
 
 def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
@@ -32,7 +36,17 @@ def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
     plans, templates = ({entity["id"]: entity for entity in snapshot[name]} for name in ("plans", "planTemplates"))
     by_id = {aggregation["id"]: aggregation for aggregation in snapshot["aggregations"]}
     prices = [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in snapshot["pricings"]]
-    return [_of_plan(link, plans.get(link.get("planId", "")), templates, prices) for link in snapshot["accountPlans"]]
+    attaching = _attaching(snapshot["accountPlans"], snapshot["planGroupLinks"])
+    return [_of_plan(account_plan, plans.get(plan_id), templates, prices) for account_plan, plan_id in attaching]
+
+
+def _attaching(attached: list[dict[str, Any]], links: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    """The account plans with each plan that they attach, by itself or in a group; "" of an empty group."""
+    for account_plan in attached:
+        group = account_plan.get("planGroupId")
+        grouped = [link["planId"] for link in links if link["planGroupId"] == group]
+        for plan_id in [account_plan["planId"]] if "planId" in account_plan else grouped or [""]:
+            yield account_plan, plan_id
 
 
 async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> list[dict[str, Any]]:

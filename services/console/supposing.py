@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from events.absent import only_given
 from events.dates import read_moment
 from projections.calendar import named_day
 from services.console.supposable import BAND, BANDS, Kind, Sort, is_of
@@ -91,7 +92,7 @@ class Subject:
         for group, name in BANDS.items():
             if any(field.key.startswith(f"{self.kind.name}.{group}-") for field in self.changed):
                 document[name] = self._bands(group, name)
-        return {name: value for name, value in document.items() if value is not None}
+        return only_given(document)
 
     def _bands(self, group: str, name: str) -> list[dict[str, Any]] | None:
         """The bands of all rows in which something stands."""
@@ -102,7 +103,7 @@ class Subject:
             if any(field.text for field in row.values()):
                 before = bands_now[index] if index < len(bands_now) else {}
                 band = before | {member: field.value for member, field in row.items()}
-                bands.append({member: value for member, value in band.items() if value is not None})
+                bands.append(only_given(band))
                 self.rows[group].append(index)
         return bands or None
 

@@ -1,5 +1,6 @@
-"""What if a commitment, a plan or a price were another: the bills that would follow, beside those of today. Nothing is
-written, and the address keeps the question."""
+"""What if a commitment, a plan or a price were different: the bills that would follow, beside today's. Nothing is
+written, and the address keeps the question.
+"""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from services.console.visits import Visit
 
 #: The last day that is billed.
 _TO = "to"
-#: What the API refuses of a question; all else is no answer to it.
+#: Statuses with which the API refuses a question; any other status is an error of the page.
 _REFUSED = (400, 404, 409)
 
 
@@ -34,7 +35,7 @@ async def page(visit: Visit) -> Response:
     zone = answers["account"].get("timezone") or answers["config"]["timezone"]
     subjects = [subject_of(kind, answers[name], query, zone) for name, kind in KINDS.items() if name in answers]
     question = _question(subjects, query)
-    if question.keys() != query.keys():  # a form sends what is as it was, too
+    if question.keys() != query.keys():  # a form also sends unchanged fields
         return RedirectResponse(_address(visit, question), 303, HEADERS)
     answer, problem = await _answered(visit, id, subjects)
     values = {"subjects": subjects, "question": question, "answer": answer, "problem": problem}
@@ -45,12 +46,12 @@ async def page(visit: Visit) -> Response:
 
 
 def _typed(visit: Visit) -> dict[str, str]:
-    """What the address says, with what is blank: such a term is to be none."""
+    """The parameters in the address, including blank ones: a blank term is to be removed."""
     return {name: text.strip() for name, text in visit.request.query_params.items()}
 
 
 def _question(subjects: list[Subject], query: dict[str, str]) -> dict[str, str]:
-    """What an address has to say to ask the same: what is about, and what is changed of it."""
+    """The parameters that repeat the question: its subject, and the changed terms."""
     question = {subject.kind.name: query[subject.kind.name] for subject in subjects}
     question |= {field.key: field.text for subject in subjects for field in subject.changed}
     return question | ({_TO: query[_TO]} if query.get(_TO) else {})
@@ -61,14 +62,15 @@ def _without(question: dict[str, str], kind: str) -> dict[str, str]:
 
 
 def _address(visit: Visit, question: dict[str, str]) -> str:
-    """Of the page with this question; what is blank in it says something, too."""
+    """The address of the page with this question; blank parameters are kept, because they have a meaning."""
     path = visit.to.to("accounts", visit.request.path_params["account"], "what-if")
     return f"{path}?{urlencode(question)}" if question else path
 
 
 async def _answered(visit: Visit, account: str, subjects: list[Subject]) -> tuple[Any, str]:
-    """The bills side by side once something is changed, or what is wrong with the question as a whole; what is wrong
-    with a field stands beside it."""
+    """The bills side by side once something is changed, or an error of the whole question; errors of a field stand
+    beside the field.
+    """
     supposed = {subject.kind.listed: [subject.document()] for subject in subjects if subject.changed}
     if not supposed or any(field.problem for subject in subjects for field in subject.fields.values()):
         return None, ""

@@ -1,7 +1,7 @@
-"""Money, numbers, days and moments as people read them. Nothing is computed: what the API says is spelled.
+"""Money, numbers, days and moments as people read them. Nothing is computed: values of the API are only formatted.
 
-Words are English; numbers, amounts and days have the form of the locale that a page is spelled in (`forms.py` says
-which). A currency has its own sign and its own decimals in every one.
+Words are English; numbers, amounts and days follow the locale of the page (`forms.py` chooses it). A currency keeps its
+own sign and decimals in every locale.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,13 +24,13 @@ from services.spelling import PLAIN
 
 #: A moment in plain English.
 _PLAIN_MOMENT = "d MMM y, HH:mm:ss"
-#: In which locale the page that is being made is spelled: of this task, and of a thread that it began.
+#: The locale of the page being made: of this task, and of a thread that it began.
 _LOCALE: ContextVar[str] = ContextVar("locale", default=PLAIN)
 
 
 @contextmanager
 def spelled_in(locale: str) -> Iterator[None]:
-    """All that is spelled in the block has the form of this locale, which is one of babel's names (`de_CH`)."""
+    """Everything formatted in the block follows this locale, in babel's spelling (`de_CH`)."""
     before = _LOCALE.set(locale)
     try:
         yield
@@ -39,32 +39,32 @@ def spelled_in(locale: str) -> Iterator[None]:
 
 
 def money(value: Decimal | int, currency: str) -> str:
-    """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
+    """Money in whole minor units of the currency: `$1,204.17`, `-¥12`."""
     return spelling.money(value, currency, _LOCALE.get())
 
 
 def price(value: Decimal | int, currency: str) -> str:
-    """With all its digits: a price of a unit may be far below a minor unit."""
+    """A price with all its digits: a unit's price may be far below a minor unit."""
     return spelling.price(value, currency, _LOCALE.get())
 
 
 def number(value: Decimal | int) -> str:
-    """With all its digits, in the groups of the locale."""
+    """A number with all its digits, in the groups of the locale."""
     return spelling.number(value, _LOCALE.get())
 
 
 def exact(value: Decimal | int) -> str:
-    """As a machine reads it: no exponent, no groups."""
+    """A number for machines: no exponent, no groups."""
     return f"{Decimal(value):f}"
 
 
 def amount(value: Decimal | int, currency: str) -> Markup:
-    """Money as an element that also says the exact number, for whoever copies or compares it."""
+    """Money as an element that also holds the exact number, for copying or comparing."""
     return _data(value, money(value, currency), "amount")
 
 
 def unit_price(value: Decimal | int, currency: str) -> Markup:
-    """The same of a price."""
+    """A unit price as such an element."""
     return _data(value, price(value, currency), "amount")
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.corrections import UsageCorrection
-from services.commands.correction_rules import LoggedUsage, latest, stream_of_usage
+from services.commands.correction_rules import LoggedUsage, latest
 from services.store.events import NewEvent, append, read_stream
 from services.store.generations import Generations
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_usage
 
 #: The status that a correction gives its event -> the fact's type.
 TYPES = {"VOIDED": "UsageVoided", "AMENDED": "UsageAmended"}

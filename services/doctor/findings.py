@@ -1,4 +1,4 @@
-"""What was tried and what came of it, each in one line: as text for people, as JSON for programs."""
+"""The checks of `trueup doctor` and their results, each in one line: as text for people, as JSON for programs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Only what is wrong makes a report red."""
+    """The status of a finding; only faults make a report red."""
 
     OK = "ok"
-    #: It works, and somebody should know.
+    #: It works, but somebody should know.
     NOTE = "note"
     WRONG = "wrong"
-    #: It was not tried: something that it rests on is wrong, or it cannot be known; `says` tells why.
+    #: It was not checked: something it depends on is faulty, or the result cannot be known; `says` tells why.
     NOT_TRIED = "not tried"
 
 
 class Check(StrEnum):
-    """What is looked at. Programs may rely on these words."""
+    """The subjects of checks. Programs may rely on these words."""
 
     SETTINGS = "settings"
     KAFKA_REACHED = "kafka-reached"
@@ -45,7 +45,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: how it is, what was looked at, of what, what was found, and what mends it."""
+    """One line: the status, the check, its object, the result, and the remedy."""
 
     status: Status
     check: Check
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """All findings, in the order in which they were made."""
+    """All findings, in order."""
 
     findings: list[Finding] = field(default_factory=list)
 
@@ -84,7 +84,7 @@ class Report:
         return not any(self.wrong_checks())
 
     def document(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """The report in the form that `--json` prints."""
         findings = [
             {
                 "status": finding.status,

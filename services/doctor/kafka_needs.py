@@ -1,5 +1,5 @@
-"""What our processes need of Kafka: which of them must be allowed what (docs/servers.md lists it, and as which role
-each of them acts in Postgres), whether topics are there as they must be, and whether we may do what we have to.
+"""The needs of our processes in Kafka: the rights of each (docs/servers.md lists them, with the Postgres role of each),
+the topics and their settings, and whether these rights are granted.
 """
 
 from collections import defaultdict
@@ -28,14 +28,14 @@ from services.postgres import Role
 _MAKES_IT = "run `trueup migrate`, which makes it"
 RELAY_GROUP, INGEST_GROUP, PROJECTOR_GROUP = "trueup-relay", "trueup-ingest", "trueup-projector"
 _ALL = tuple(topic.name for topic in TOPICS)
-#: What an archive keeps, and so what is restored.
+#: The topics that an archive keeps, and that a restore fills.
 ARCHIVED = (USAGE, EVENTS, CATALOG, TREE_HEADS)
 _MAKE = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
 Kind = Literal["topic", "group"]
 
 
 class Right(NamedTuple):
-    """What one process must be allowed, of a topic or group by the name that we call it."""
+    """A right that one process needs, on a topic or group by our name for it."""
 
     process: str
     operation: Operation
@@ -43,9 +43,9 @@ class Right(NamedTuple):
     name: str
 
 
-#: Of those that need no more than these; the others read all, and ask how far the relay's group has come.
+#: Rights of processes that need no more than these; the others read all topics, and the position of the relay's group.
 _READS: dict[str, tuple[str, ...]] = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED, "webhooks": ()}
-#: Beside what all may: topics that a process writes, and the group that it is a member of.
+#: Beside the rights of all: the topics that a process writes, and its consumer group.
 _WRITES = {
     "api": (USAGE,),
     "relay": (EVENTS, CATALOG, BILL_LINES, NOTIFICATIONS),
@@ -55,7 +55,7 @@ _WRITES = {
     "restore": ARCHIVED,
 }
 _GROUPS = {"relay": RELAY_GROUP, "ingest": INGEST_GROUP, "projector": PROJECTOR_GROUP}
-#: As which roles each acts. Commands act as the database's user.
+#: The Postgres roles of each process. Commands use the database's owner.
 ROLES: dict[str, tuple[Role, ...]] = {
     "migrate": (),
     "api": (Role.API, Role.WATCH),
@@ -69,12 +69,12 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "restore": (),
 }
 PROCESSES = tuple(ROLES)
-#: Who asks nothing of Postgres.
+#: Processes without Postgres.
 KAFKA_ALONE = frozenset({"notary", "archive", "restore"})
 
 
 def rights_of(process: str) -> Iterator[Right]:
-    """All that it must be allowed in Kafka."""
+    """All rights that the process needs in Kafka."""
     yield from (Right(process, Operation.READ, "topic", name) for name in _READS.get(process, _ALL))
     if process not in _READS:
         yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
@@ -87,7 +87,7 @@ def rights_of(process: str) -> Iterator[Right]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What topics must be: partitions by name, those that the store has recorded as made, and the largest record."""
+    """The required topics: partitions by name, the partition counts recorded in the store, and the largest record."""
 
     partitions: Mapping[str, int]
     made: frozenset[str]
@@ -95,7 +95,7 @@ class Wanted:
 
 
 async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, wanted: Wanted) -> None:
-    """Each topic: is it there, with these partitions and settings?"""
+    """For each topic: does it exist, with these partitions and settings?"""
     for topic in TOPICS:
         name = cluster.topic(topic.name)
         if topic.name in metadata.hidden:

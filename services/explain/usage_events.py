@@ -6,6 +6,7 @@ from contextlib import aclosing
 from datetime import date
 from typing import Any
 
+from events.absent import only_given
 from events.actors import shown
 from events.decimals import plain
 from events.envelope import event_id
@@ -148,7 +149,7 @@ def corrected_usage(past: PastFamily, line: BillLine, refs: Sequence[UsageRef]) 
                 "createdBy": shown(told.actor),
             }
             optional = {"now": None if event.stands is None else _fields(event.stands), "reason": told.reason}
-            yield document | {name: value for name, value in optional.items() if value is not None}
+            yield document | only_given(optional)
 
 
 def _fields(fields: UsageFields) -> Document:

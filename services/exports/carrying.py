@@ -5,6 +5,7 @@ whatever is there.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -24,21 +25,27 @@ from services.exports.sweeping import Sweeper
 from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
-from services.failures import Passing
-from services.jobs.runner import INTERRUPTIONS, JobRunner
+from services.failures import Passing, Worded
+from services.interruptions import INTERRUPTIONS
+from services.jobs.runner import JobRunner
 from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 
 log = structlog.get_logger(__name__)
-#: How often to look whether the facts of a job are in the log, where they are not yet.
-NOT_YET_SECONDS = 0.1
+#: How often to look whether the facts of a job are in the log, where they are not yet; and for how long before another
+#: organization's job has its place meanwhile.
+NOT_YET_SECONDS, IN_PLACE_SECONDS = 0.1, 2.0
 #: How often to look for files that were kept for long enough.
 SWEEP_SECONDS = 3600.0
 #: Organizations whose files a process writes at once.
 ORGANIZATIONS_AT_ONCE = 4
 _COLUMNS: dict[Kind, Sequence[Column]] = {"usage": USAGE, "bill-lines": LINES, "journal": JOURNAL}
+
+
+class LogBehindError(Worded, Passing):
+    """the log does not have all facts of the export yet: is the relay running?"""
 
 
 class ExportRunner:
@@ -103,12 +110,15 @@ class ExportRunner:
             await end_export(connection, job, status, rows, message, datetime.now(UTC))
 
     async def _end_of_log_with(self, job: ExportJob) -> Watermark:
-        """Where the log ends, once the facts that the job is about are in it."""
+        """Where the log ends, once the facts that the job is about are in it. Raises: LogBehindError."""
+        until = time.monotonic() + IN_PLACE_SECONDS
         while True:
             async with self._every.connection() as connection:
                 end = await end_of_log(connection)
             if job.asked is None or job.asked.until.position <= end.position:
                 return end
+            if time.monotonic() > until:
+                raise LogBehindError
             await asyncio.sleep(NOT_YET_SECONDS)
 
     async def _written(self, job: ExportJob, postgres: Postgres) -> int:

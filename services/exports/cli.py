@@ -16,11 +16,10 @@ from services.commands.organization_rules import check_exists
 from services.commands.refused import CommandError
 from services.exports.closing import ABOUT_JOURNAL
 from services.exports.columns import JOURNAL, LINES
-from services.exports.exporting import export_journal, export_lines
-from services.exports.reading import ABOUT_LINES, Connect
+from services.exports.reading import ABOUT_LINES
 from services.exports.running import STANDARD_OUTPUT, Exported, Wanted, run_export
-from services.exports.watermark import Range, Watermark
-from services.exports.writing import FORMATS, Format, Sheet
+from services.exports.watermark import Watermark
+from services.exports.writing import FORMATS, Format
 from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres
 from services.run.process import PostgresProcess, run_on_postgres
@@ -89,7 +88,7 @@ def export() -> None:
 @_ranged
 def bill_lines(organization: str, since: Watermark | None, until: Watermark | None, format: Format, out: str) -> None:
     """Write every bill line that was issued, or taken back, since WATERMARK, and tell where to go on from."""
-    _run(Wanted(organization, "bill-lines", LINES, ABOUT_LINES, export_lines, since, until, format, out))
+    _run(Wanted(organization, "bill-lines", LINES, ABOUT_LINES, None, since, until, format, out))
 
 
 @export.command()
@@ -113,12 +112,8 @@ def journal(
 ) -> None:
     """Write what these lines move in a ledger, debit and credit, and what closes prepayments that are over."""
     accounts = Chart() if chart is None else _chart(chart)
-
-    async def write(connect: Connect, organization: str, asked: Range, sheet: Sheet) -> int:
-        return await export_journal(connect, organization, asked, accounts, sheet)
-
     day = None if closed is None else closed.date()
-    _run(Wanted(organization, "journal", JOURNAL, ABOUT_JOURNAL, write, since, until, format, out, day), closes=True)
+    _run(Wanted(organization, "journal", JOURNAL, ABOUT_JOURNAL, accounts, since, until, format, out, day), closes=True)
 
 
 def _run(wanted: Wanted, *, closes: bool = False) -> None:

@@ -12,39 +12,41 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from events.facts.commitments import BalanceDeleted, CommitmentDeleted
+from events.facts.commitments import CommitmentCancelled
+from events.facts.resources import ResourceCreated, ResourceDeleted, ResourceUpdated
 from projections.calendar import ONE_DAY, local_day, named_day
 from projections.entities import BalanceEntity, CommitmentEntity
 from projections.resources import Resources
 from projections.revenue.journal import Chart, closing_of
 from projections.revenue.recognition import recognition_of
+from services.commands.table import KINDS
 from services.exports.columns import Row, both_sides
 from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
 from services.exports.watermark import Range, Watermark
-from services.store.events import bills_of
+from services.store.conditions import code_at
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import bills_of, stream_of_resource
 
 #: What tells of commitments and balances, and when they end.
 _FACTS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND position <= $2 AND type = ANY ($3::text[]) ORDER BY position
 """
-_ABOUT_FUNDS = (
-    *("CommitmentCreated", "CommitmentUpdated", "CommitmentDeleted", "CommitmentCancelled"),
-    *("BalanceCreated", "BalanceUpdated", "BalanceDeleted"),
+_ABOUT_FUNDS = tuple(
+    fact.__name__
+    for kind in KINDS.values()
+    if kind.is_fund
+    for fact in kind.facts
+    if issubclass(fact, ResourceCreated | ResourceUpdated | ResourceDeleted | CommitmentCancelled)
 )
 #: What a journal is about.
 ABOUT_JOURNAL = (*ABOUT_LINES, *_ABOUT_FUNDS)
 #: Of accounts $2 what was decided for life, and the code as of position $3.
-_ACCOUNTS = """
-SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, (
-    SELECT held.data->'body'->>'code' FROM store.events held
-    WHERE held.organization = $1 AND held.stream = made.stream AND held.position <= $3
-        AND held.data->'body' IS NOT NULL
-    ORDER BY held.version DESC LIMIT 1
-) AS code
+_ACCOUNTS = f"""
+SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, {code_at("made.stream", "$3")} AS code
 FROM unnest($2::text[]) AS asked (id)
-JOIN store.events made ON made.organization = $1 AND made.stream = 'account-' || asked.id AND made.version = 1
+JOIN store.events made ON made.organization = $1 AND made.version = 1
+    AND made.stream = '{stream_of_resource("account", "")}' || asked.id
 """
 _BILLED = f"""
 SELECT DISTINCT stream FROM store.events
@@ -184,11 +186,10 @@ async def _known(connect: Connect, organization: str, asked: Range) -> Known:
                 if then is None and row["position"] > asked.since.position:
                     then = dict(funds_of(resources, deleted.values()))
                 envelope = envelope_of(row, "")
-                match envelope.data:
-                    case CommitmentDeleted(id=id):
-                        deleted[id] = Fund(resources.commitments[id], envelope.time)
-                    case BalanceDeleted(id=id):
-                        deleted[id] = Fund(resources.balances[id], envelope.time)
+                if isinstance(envelope.data, ResourceDeleted):
+                    id = envelope.data.id
+                    entity = resources.commitments.get(id) or resources.balances[id]
+                    deleted[id] = Fund(entity, envelope.time)
                 resources.evolve(envelope)
         now = dict(funds_of(resources, deleted.values()))
         owners = sorted({fund.account_id for fund in now.values()})

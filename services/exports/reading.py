@@ -19,30 +19,26 @@ from events.facts.base import Fact
 from events.facts.bills import BillIssued, BillLine, BillLinesIssued, BillVoided
 from services.exports.watermark import Range, Watermark
 from services.postgres import Connection
-from services.store.conditions import OF_BILL
+from services.store.conditions import OF_BILL, code_at, of_each_type
 from services.store.events import relayed
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 
 #: What is told of issued lines.
 ABOUT_LINES = ("BillIssued", "BillVoided")
 #: Facts that are looked for at once, and what of them is read at once, in bytes as they are stored, compressed.
 _PAGE, _AT_ONCE_BYTES = 200, 1 << 20
-_FACTS = f"""
-SELECT position, pg_column_size(data) AS bytes FROM store.events
-WHERE organization = $1 AND {{which}} AND position > $2 AND position <= $3 ORDER BY position LIMIT {_PAGE}
-"""
-_OF_TYPES = (f"({_FACTS.format(which=which)})" for which in (f"type = '{one}'" for one in ABOUT_LINES))
-#: Of all families; each type is looked up in the order of the index, so that a page costs no more than a page.
-_OF_ALL = f"SELECT * FROM ({' UNION ALL '.join(_OF_TYPES)}) AS facts ORDER BY position LIMIT {_PAGE}"
+_COLUMNS = "position, pg_column_size(data) AS bytes"
+_IN_RANGE = "position > $2 AND position <= $3"
+#: Of all families, the types $4.
+_OF_ALL = of_each_type("unnest($4::text[]) AS asked (type)", _IN_RANGE, "ASC", f"{_PAGE}", _COLUMNS)
 #: Of the family whose stream is $4.
-_OF_FAMILY = _FACTS.format(which=f"stream = $4 AND type IN {ABOUT_LINES}")
-_NEWEST = """
-SELECT coalesce(max(newest.position), 0) FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
-    SELECT max(position) AS position FROM store.events held
-    WHERE held.organization = $1 AND held.type = asked.type AND held.position <= $3
-) newest
+_OF_FAMILY = f"""
+SELECT {_COLUMNS} FROM store.events
+WHERE organization = $1 AND stream = $4 AND type IN {ABOUT_LINES} AND {_IN_RANGE} ORDER BY position LIMIT {_PAGE}
 """
+_NEWEST = of_each_type("unnest($2::text[]) AS asked (type)", "position <= $3", "DESC", "1")
 _READ = f"""
 SELECT {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY ($2::bigint[]) ORDER BY position
 """
@@ -53,13 +49,8 @@ WHERE organization = $1 AND {OF_BILL} AND type IN ('BillLinesIssued', 'BillIssue
 ORDER BY position
 """
 #: What of $2 was called how at $3: streams of accounts and products, and positions.
-_CODES = """
-SELECT asked.stream, asked.at, (
-    SELECT held.data->'body'->>'code' FROM store.events held
-    WHERE held.organization = $1 AND held.stream = asked.stream AND held.position <= asked.at
-        AND held.data->'body' IS NOT NULL
-    ORDER BY held.version DESC LIMIT 1
-) AS code
+_CODES = f"""
+SELECT asked.stream, asked.at, {code_at("asked.stream", "asked.at")} AS code
 FROM unnest($2::text[], $3::bigint[]) AS asked (stream, at)
 """
 
@@ -96,7 +87,7 @@ async def newest_of(connection: Connection, organization: str, types: Sequence[s
     """The organization's newest fact of these types, up to the end of the log: an export that goes on from there has
     something to tell.
     """
-    return log._replace(position=await connection.fetchval(_NEWEST, organization, list(types), log.position))
+    return log._replace(position=await connection.fetchval(_NEWEST, organization, list(types), log.position) or 0)
 
 
 async def read_issued(
@@ -132,10 +123,10 @@ def _head(bill: BillIssued) -> BillIssued:
 async def _positions(connect: Connect, organization: str, asked: Range, stream: str | None) -> AsyncIterator[list[int]]:
     """Where the facts of the range stand, as many together as are read at once."""
     after, until, found = asked.since.position, asked.until.position, _PAGE
-    query, more = (_OF_ALL, ()) if stream is None else (_OF_FAMILY, (stream,))
+    query, whose = (_OF_ALL, list(ABOUT_LINES)) if stream is None else (_OF_FAMILY, stream)
     while found == _PAGE:
         async with connect() as connection:
-            rows = await connection.fetch(query, organization, after, until, *more)
+            rows = await connection.fetch(query, organization, after, until, whose)
         found, group, size = len(rows), list[int](), 0
         for row in rows:
             if group and size + row["bytes"] > _AT_ONCE_BYTES:
@@ -183,7 +174,8 @@ async def _codes(
     connection: Connection, organization: str, bills: Sequence[tuple[int, BillIssued, Sequence[BillLine]]]
 ) -> dict[int, Codes]:
     """By the position at which each bill was issued, the codes of its accounts and products as they were then."""
-    asked = [(f"{kind}-{id}", id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines))]
+    named = ((kind, id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines)))
+    asked = [(stream_of_resource(kind, id), id, at) for kind, id, at in named]
     codes: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
     streams, positions = [stream for stream, _, _ in asked], [at for _, _, at in asked]
     rows = await connection.fetch(_CODES, organization, streams, positions) if asked else []

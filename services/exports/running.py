@@ -2,26 +2,26 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import BinaryIO, NamedTuple
 
+from projections.revenue.journal import Chart
 from services.archive.defects import with_extra
 from services.exports.columns import Column
+from services.exports.exporting import export_journal, export_lines
 from services.exports.folder import Folder
-from services.exports.reading import Connect, end_of_log, newest_of
+from services.exports.reading import end_of_log, newest_of
 from services.exports.watermark import Range, Watermark, checked_range
-from services.exports.writing import Format, Sheet, open_sheet
+from services.exports.writing import Format, open_sheet
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.postgres.locks import Lock
 
 STANDARD_OUTPUT = "-"
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, hashtext($2))"
-#: Writes the rows of a range of an organization; returns how many.
-Write = Callable[[Connect, str, Range, Sheet], Awaitable[int]]
 
 
 class BusyFolderError(Worded, ExpectedFailure):
@@ -39,7 +39,8 @@ class Wanted:
     columns: Sequence[Column]
     #: Types of the facts that it is about.
     about: Sequence[str]
-    write: Write
+    #: Of a journal; None: the lines themselves are wanted.
+    chart: Chart | None
     since: Watermark | None
     until: Watermark | None
     format: Format
@@ -78,7 +79,10 @@ async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryI
     about = {"organization": wanted.organization, "since": asked.since.text, "until": asked.until.text}
     with with_extra():
         sheet = open_sheet(wanted.format, file, wanted.columns, about)
-    rows = await wanted.write(postgres.connection, wanted.organization, asked, sheet)
+    if wanted.chart is None:
+        rows = await export_lines(postgres.connection, wanted.organization, asked, sheet)
+    else:
+        rows = await export_journal(postgres.connection, wanted.organization, asked, wanted.chart, sheet)
     file.flush()
     return rows
 

@@ -1,8 +1,8 @@
-"""The catalog: followed in memory as `billing.catalog` tells it, as one poll sees it, and never behind the commands.
+"""The catalog: followed in memory from `billing.catalog`, as seen by one poll, and never behind the commands.
 
-What a poll sees (directories by organization, aggregations by meter, who reads which total) is made when it is first
-asked for and dropped when a fact arrives that may change it, so a command costs the organizations that it touches and
-no others; what happens to an account or its plans, of which there are many, costs its family.
+The views of a poll (directories by organization, aggregations by meter, readers of totals) are built on first use and
+dropped when a fact arrives that may change them. So a command costs only the organizations that it affects; and a fact
+about an account or its plans, of which there are many, costs only its family.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, directory_of, follow_account
 from services.ingest.stale import ACCOUNT_PLANS, ACCOUNTS, OF_RULES, Stale
 from services.kafka import Cluster, FetchedRecord, LogReader
+from services.outage import pause_after
 from services.personal.sealed import Sealer
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
@@ -36,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class CatalogFollower(CatalogFold):
-    """The fold of `billing.catalog`, and what it applied since it was last asked.
+    """The fold of `billing.catalog`, and the facts that it applied since the last call.
 
     The topic has the organization-wide facts and the directory (accounts and account plans), no commitments: these
     stand in `billing.events` only.
@@ -46,7 +47,7 @@ class CatalogFollower(CatalogFold):
         super().__init__(origins)
         self._cluster = cluster
         self._applied: list[Envelope] = []
-        #: Organizations that keep keys.
+        #: Organizations that encrypt personal data with keys.
         self.keeping = set[str]()
 
     def resources(self, organization: str) -> Resources | None:
@@ -54,9 +55,9 @@ class CatalogFollower(CatalogFold):
         return self.organizations.get(organization)
 
     async def catch_up(self, *, until: int | None = None) -> list[Envelope]:
-        """Fold to the topic's end as it is now (or to offset `until`); returns what was applied, in order.
+        """Fold to the topic's present end (or to offset `until`); returns the applied facts, in order.
 
-        What was applied before an error is returned by the next call. Raises: CatalogStoppedError.
+        Facts applied before an error are returned by the next call. Raises: CatalogStoppedError.
         """
         async with LogReader(self._cluster) as reader:
             await self.read(reader, until)
@@ -68,10 +69,10 @@ class CatalogFollower(CatalogFold):
         self.evolve(envelope)
 
     def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
-        """Nothing: the projection names strangers' records."""
+        """Do nothing: the projection reports strangers' records."""
 
     def evolve(self, envelope: Envelope) -> None:
-        """Take in what a fact says; a tick of the real clock belongs to no organization."""
+        """Apply a fact to the catalog; a tick of the real clock belongs to no organization."""
         if envelope.organization:
             resources = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
             resources.evolve(envelope)
@@ -80,19 +81,19 @@ class CatalogFollower(CatalogFold):
 
 
 class Catalogs:
-    """Reads a `CatalogFollower`; tell it with `changed` what the follower has folded."""
+    """Views of a `CatalogFollower`; call `changed` with the facts that the follower has folded."""
 
     def __init__(self, follower: CatalogFollower) -> None:
         self._follower = follower
         self._directories: dict[str, Directory] = {}
         self._plans: dict[str, dict[str, MeterPlan]] = {}
         self._readers: dict[str, FamilyReaders] = {}
-        #: By account, until the log says that it was forgotten.
+        #: By account, until the log says that the account was forgotten.
         self._sealers: dict[str, Sealer] = {}
 
     @property
     def keeping(self) -> Set[str]:
-        """Organizations that keep keys."""
+        """Organizations that encrypt personal data with keys."""
         return self._follower.keeping
 
     def knows(self, account_id: str) -> bool:
@@ -100,20 +101,20 @@ class Catalogs:
         return account_id in self._sealers
 
     def know(self, sealers: Mapping[str, Sealer]) -> None:
-        """These are the accounts' sealers from now on."""
+        """Store the sealers of these accounts."""
         self._sealers |= sealers
 
     def sealer(self, account_id: str) -> Sealer | None:
-        """With what the account's personal texts are sealed; None if that cannot be known."""
+        """The sealer for the account's personal texts; None if it is not known."""
         return self._sealers.get(account_id)
 
     @property
     def offset(self) -> int:
-        """Next offset of `billing.catalog` that is not yet seen here."""
+        """The first offset of `billing.catalog` that these views do not include."""
         return self._follower.offset
 
     def changed(self, envelopes: Iterable[Envelope]) -> Stale:
-        """Drop what these facts may have changed here; returns for whom all that rests on it has to go, too."""
+        """Drop the views that these facts may have changed; returns whose other state must be dropped, too."""
         organizations, accounts = set[str](), set[str]()
         for envelope in envelopes:
             if isinstance(envelope.data, ACCOUNTS + ACCOUNT_PLANS) and envelope.account is not None:
@@ -135,7 +136,7 @@ class Catalogs:
             follow_account(directory, account_id)
         readers = self._readers.get(envelope.organization)
         family = (account_id,) if readers is None else readers.evolve_account(envelope, account_id)
-        # Of a new account nothing was worked out, and it changes nobody else's charges.
+        # No view of a new account exists yet, and it changes nobody else's charges.
         return () if isinstance(envelope.data, AccountCreated) else family
 
     def directory(self, organization: str) -> Directory | None:
@@ -149,7 +150,7 @@ class Catalogs:
         return directory
 
     def meter_plan(self, directory: Directory, meter_id: str) -> MeterPlan | None:
-        """The aggregations of a meter; None if it has none."""
+        """The aggregations of a meter; None if the meter has none."""
         plans = self._plans.get(directory.organization)
         if plans is None:
             plans = self._plans[directory.organization] = meter_plans(directory.resources)
@@ -175,8 +176,8 @@ class CommandGate:
 
     A publisher that creates a meter, waits for the 200 and then sends usage must never see it refused as "unknown
     meter". So each poll, *after* its records were fetched, asks the event store how far it is. Any command acknowledged
-    before one of these records was sent is at or below that position. If it moved, the worker waits until the relay has
-    carried it to Kafka, and folds `billing.catalog` to its end (decision 10). Nothing is judged while that is not so.
+    before one of these records was sent is at or below that position. If the position moved, the worker waits until the
+    relay has published up to it, and folds `billing.catalog` to its end (decision 10). Until then nothing is judged.
     """
 
     def __init__(self, postgres: Postgres, generations: Generations, follower: CatalogFollower) -> None:
@@ -187,11 +188,11 @@ class CommandGate:
         self.catalogs = Catalogs(follower)
 
     async def pass_(self) -> Stale:
-        """Wait until every command up to now is known here. Returns for whom they may have changed anything.
+        """Wait until every command up to now is known here; returns whose state the commands may have changed.
 
-        Raises: RelayBehindError, PostgresUnreachableError, KafkaUnreachableError; to be tried again, nothing is lost.
-        StoreWentBackError, over which nothing is rated. GenerationsMovedError: `usage` or the store go on under
-        another name, so neither are these records what they were taken for, nor would commands be seen.
+        Raises: RelayBehindError, PostgresUnreachableError, KafkaUnreachableError; call it again, nothing is lost.
+        StoreWentBackError: no usage may be rated past it. GenerationsMovedError: `usage` or the store now has another
+        name, so these records may belong to another generation, and commands would be missed.
         """
         async with self._postgres.connection() as connection:
             newest, generations = await head_and_generations(connection)
@@ -207,13 +208,13 @@ class CommandGate:
         return changed
 
     async def _wait_for_relay(self, wanted: int) -> None:
-        started, step = asyncio.get_running_loop().time(), 0
+        started, looks = asyncio.get_running_loop().time(), 0
         while (at := await self._relayed()) < wanted:
+            looks += 1
             waited = asyncio.get_running_loop().time() - started
             if waited > RELAY_WAIT_S:
                 raise RelayBehindError(at, wanted, waited)
-            await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
-            step += 1
+            await asyncio.sleep(pause_after(_STEP_S, looks))
 
     async def _relayed(self) -> int:
         async with self._postgres.connection() as connection:

@@ -28,8 +28,8 @@ from services.store.generations import load_generations
 from services.worker.host import host
 
 GROUP = "trueup-ingest"
-#: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and more would
-#: be held in memory at once.
+#: Records of one poll over all partitions: two full batches of the log. More would not fill the batches better, and
+#: would take more memory.
 MAX_RECORDS = 2_800
 log = structlog.get_logger(__name__)
 
@@ -42,10 +42,11 @@ async def run_ingest(
     session_ms: int = 15_000,
     keyring: Keyring | None = None,
 ) -> None:
-    """Work until `stop` is set, on the partitions that the group gives this process. `ready`: the first are loaded;
-    `keyring`: the operator's key of what is personal.
+    """Work until `stop` is set, on the partitions that the consumer group assigns to this process.
 
-    Raises: ExpectedFailure when there is nothing to work on or the log has gone back; what passes is waited out.
+    `ready` is called when the first partitions are loaded; `keyring` holds the operator's key for personal data.
+
+    Raises: ExpectedFailure if there is no `usage` to read or the log has gone back; temporary failures are waited out.
     """
     keys = keyring or Keyring()
     await until_stopped(stop, "ingest_begins_anew", lambda: _ingest(endpoints, stop, ready, session_ms, keys))

@@ -1,11 +1,11 @@
-"""A record of `usage` to a `CloudEvent`: CloudEvents 1.0, JSON structured mode, or binary mode by headers.
+"""Decode a record of `usage` to a `CloudEvent`: CloudEvents 1.0, in JSON structured mode or in binary mode by headers.
 
-Every record is decoded by itself. One decode of a joined array would gain a tenth with msgspec, and would let a record
-such as `{..},{..}` or `[{` borrow the bytes of its neighbours: a bad publisher could then change what a good one said.
+Every record is decoded alone. Decoding a joined array would be a tenth faster with msgspec, but a record such as
+`{..},{..}` or `[{` could then take bytes of its neighbours: a bad publisher could change the usage of a good one.
 
-Numbers never pass through a float: a fraction is handed on as its own text, a whole number as an int of any length.
-Only JSON numbers are measures. A numeric text ("1.5") is refused, because for a field of text and for a number the same
-bytes would otherwise mean different things, depending on what the meter says today.
+Numbers never pass through a float: a fraction stays a text, and a whole number becomes an int of any length. Only JSON
+numbers are measures. A numeric text ("1.5") is refused, because the same bytes would otherwise mean a text or a number,
+depending on the meter's present definition.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ MAX_SOURCE_LENGTH = 256
 class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The `data` of a usage event.
 
-    A map that is not there is UNSET, which is false: a default of `{}` would cost each record seven dicts. Values of
-    `measure`, `income` and `cost` are ints, or `(text,)` for a fraction, or something else that `validate` refuses; a
-    JSON array is a list, so the tuple cannot be mistaken.
+    A missing map is UNSET, which is false: a default of `{}` would cost each record seven dicts. Values of `measure`,
+    `income` and `cost` are ints, or `(text,)` for a fraction, or another type that `validate` refuses; a JSON array
+    becomes a list, so it cannot be mistaken for the tuple.
     """
 
     meter: str
@@ -42,7 +42,7 @@ class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class CloudEvent(msgspec.Struct, gc=False):
-    """The attributes that usage needs; other extension attributes are allowed and not looked at."""
+    """The attributes that usage needs; other extension attributes are allowed and ignored."""
 
     #: Strings that every record's value has: seven attributes and the meter, each with its text, and the name `data`.
     strings_at_least: ClassVar[int] = 2 * (7 + 1) + 1
@@ -59,7 +59,7 @@ class CloudEvent(msgspec.Struct, gc=False):
 
 
 class BinaryEvent(CloudEvent, gc=False):
-    """A usage event in binary mode: its attributes came in headers, and its value is what `data` would hold."""
+    """A usage event in binary mode: the headers hold its attributes, and the record's value is `data`."""
 
     strings_at_least: ClassVar[int] = 2
 
@@ -75,7 +75,7 @@ _BINARY_MARK = "ce_specversion"
 
 
 def decode(value: bytes, headers: Headers) -> CloudEvent:
-    """The event of one record. That no name stands twice in its value is yet to be checked (`json_text`), by the batch.
+    """The event of one record. The caller (the batch) must still check for repeated names in its value (`json_text`).
 
     Raises: Refused (not JSON, not a CloudEvent, another type of event, no time).
     """
@@ -92,14 +92,17 @@ def decode(value: bytes, headers: Headers) -> CloudEvent:
 
 
 def strings_decoded(event: CloudEvent) -> int:
-    """How many strings of the record's value were decoded, names and texts. A value that holds more than these has a
-    name twice, or an attribute that nobody looks at (`json_text`)."""
+    """The number of decoded strings in the record's value, names and texts.
+
+    A value with more strings has a repeated name, or an attribute that usage ignores (`json_text`).
+    """
     data, strings = event.data, event.strings_at_least
     if event.datacontenttype is not None:
         strings += 2
     if data.ets is not None:
         strings += 2
-    # Of numbers the names, of texts both; and the name of the map. One by one, because it runs once per record.
+    # Count the names of numbers, and names and texts of texts, and the name of each map. Unrolled, because it runs once
+    # per record.
     if data.measure is not UNSET:
         strings += 1 + len(data.measure)
     if data.income is not UNSET:
@@ -137,7 +140,7 @@ def _binary(value: bytes, headers: Headers) -> CloudEvent:
         if attribute not in attributes:
             reason = Reason.BAD_TIME if attribute == "time" else Reason.NOT_A_CLOUD_EVENT
             raise Refused(reason, f"header ce_{attribute} is missing")
-    # An attribute named "data" would stand in the way of the value; it is no attribute of CloudEvents.
+    # An attribute named "data" would collide with the value; CloudEvents has no such attribute.
     attributes["data"] = {"meter": ""}
     content_type = attributes.pop("datacontenttype", None)
     if content_type is not None:
@@ -148,7 +151,7 @@ def _binary(value: bytes, headers: Headers) -> CloudEvent:
 
 
 def _explained(error: Exception) -> Refused:
-    """msgspec's message names the path: the reason follows from it."""
+    """The reason for a refusal, from msgspec's message, which names the path."""
     message = str(error)
     if not isinstance(error, msgspec.ValidationError):
         return Refused(Reason.NOT_JSON, f"must be JSON, which has no NaN and no Infinity: {message}")

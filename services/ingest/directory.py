@@ -1,8 +1,8 @@
-"""What ingest asks of an organization for every record: its accounts and meters by code, in the shape of the question,
-and who reads their totals.
+"""The lookups that ingest makes in an organization for every record: accounts and meters by code, and the readers of
+their totals.
 
-Made from `Resources` when the organization is first used, and again when something of it has changed that is no
-account's own: what happens to an account costs that account and its family.
+The directory is built from `Resources` on first use, and again after changes to the organization, except changes of
+accounts: these cost only that account and its family.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from services.refusals.refusal import Hold
 
 @dataclass(frozen=True, slots=True)
 class KnownAccount:
-    """An account that usage may name."""
+    """An account that usage may refer to."""
 
     id: str
     code: str
@@ -34,7 +34,7 @@ class KnownAccount:
 
 @dataclass(frozen=True, slots=True)
 class KnownMeter:
-    """A meter that usage may name: the codes of its fields, by the map of `data` that they stand in."""
+    """A meter that usage may refer to: the codes of its fields, by their map in `data`."""
 
     id: str
     code: str
@@ -47,20 +47,20 @@ class KnownMeter:
 class Directory:
     """One organization at one catalog offset.
 
-    `clock` is its test clock and `limit` the latest time of usage by it; None where the real clock counts.
-    `keeps_keys`: what usage says in `who` is sealed.
+    `clock` is its test clock and `limit` the latest allowed time of usage by that clock; None for the real clock.
+    `keeps_keys`: personal texts of usage in `who` are sealed.
     """
 
     organization: str
     resources: Resources
     accounts: dict[str, KnownAccount] = field(default_factory=dict)
-    #: By id: the codes that they have in `accounts`.
+    #: By id: the codes of the accounts in `accounts`.
     codes: dict[str, str] = field(default_factory=dict)
     meters: dict[str, KnownMeter] = field(default_factory=dict)
     clock: datetime | None = None
     limit: datetime | None = None
     keeps_keys: bool = False
-    #: What becomes of usage of an account, and of a meter, that is not there; None: it is refused.
+    #: How usage of an unknown account, and of an unknown meter, is held; None: it is refused.
     hold_for_accounts: Hold | None = None
     hold_for_meters: Hold | None = None
 
@@ -92,13 +92,13 @@ def _meter(entity: Entity[Meter]) -> KnownMeter:
     by_category: dict[FieldCategory, set[str]] = {}
     for data_field in entity.body.data_fields:
         by_category.setdefault(data_field.category, set()).add(data_field.code)
-    # METADATA stands in `data.metadata`, and so on: the maps of the wire are the categories in lower case.
+    # The maps of the wire are the categories in lower case: METADATA is `data.metadata`, and so on.
     fields = {category.lower(): frozenset(codes) for category, codes in by_category.items()}
     return KnownMeter(entity.id, entity.body.code, fields, meter_crc(entity.id))
 
 
 def follow_account(directory: Directory, account_id: str) -> None:
-    """Have the account as the resources have it now: it was created, has another code, or is gone."""
+    """Update one account from the resources: it was created, has another code, or was deleted."""
     before = directory.codes.pop(account_id, None)
     if before is not None and directory.accounts[before].id == account_id:
         del directory.accounts[before]
@@ -121,13 +121,16 @@ class FamilyReaders:
         self._readers: dict[str, Readers] = {}
 
     def evolve(self, envelope: Envelope) -> None:
-        """Take in a fact that the resources hold already: whatever was compiled may have changed."""
+        """Apply a fact that the resources already include: any compiled series may have changed."""
         self._index.evolve(envelope)
         self._readers.clear()
 
     def evolve_account(self, envelope: Envelope, account_id: str) -> Iterable[str]:
-        """Take in a fact about an account or its plans, which the resources hold already; returns the ids of its
-        family, or its own if it is gone: nobody asks for it any more, and nobody else's usage was rated by it."""
+        """Apply a fact about an account or its plans, which the resources already include.
+
+        Returns the ids of its family. For a deleted account it returns only its own id: nothing asks for the account
+        any more, and it rated nobody else's usage.
+        """
         self._index.evolve(envelope)
         account = self._resources.accounts.get(account_id)
         root = account_id if account is None else account.root_id
@@ -135,7 +138,7 @@ class FamilyReaders:
         return (account_id, *self._index.ids("accounts", root))
 
     def of(self, key: TotalsKey) -> tuple[Reader, ...]:
-        """The series that read this total, of plans that rate the account on some day."""
+        """The series that read this total, from plans that rate the account on any day."""
         account = self._resources.accounts.get(key[0])
         if account is None or account.root_id not in self._resources.accounts:
             return ()

@@ -1,16 +1,13 @@
-"""The ingest worker's partitions: loaded from the log, polled, written. What is judged where stands in `batch`.
+"""The ingest worker's partitions: loaded from the log, polled, written. The judging of records is in `batch`.
 
-Order of a poll, and why:
-1. commands (`catalogs`): the catalog is at least as new as what a publisher was told before it sent this usage;
-2. judge and rate in memory (`batch`);
-3. refused and re-routed records are written and acknowledged, of all partitions;
-4. `UsageRated` records and then `UsageRead` are appended to `billing.events`.
-3 and 4 go on while the next polls are at 1 and 2; their own 3 waits for them. So the log is never appended to past what
-is unacknowledged, and whatever fails, the memory of all these polls is dropped.
-A crash before 4 leaves no trace in the log: the poll is judged again, and 3 is repeated without harm. A crash within 4
-leaves the first records of the poll: the next worker goes on after the last of them, and since 3 is done for the whole
-poll by then, what lies between two accepted records is settled. Were 3 done after 4, a crash between them would lose a
-refused record that stands before the last accepted one: the log says that its offset has passed.
+Order of a poll, and why: 1. commands (`catalogs`): the catalog includes every command that was acknowledged before this
+usage was sent; 2. judge and rate in memory (`batch`); 3. refused and re-routed records are written and acknowledged, of
+all partitions; 4. `UsageRated` records and then `UsageRead` are appended to `billing.events`. 3 and 4 go on while the
+next polls are at 1 and 2; their own 3 waits for them. So nothing is ever appended past an unacknowledged record, and
+after any failure the memory of all these polls is dropped. A crash before 4 leaves no trace in the log: the poll is
+judged again, and 3 is repeated without harm. A crash within 4 leaves the first records of the poll: the next worker
+resumes after the last of them. Step 3 is done for the whole poll by then, so refused records between two accepted ones
+are already written. If 3 came after 4, a crash between them would lose a refused record before the last accepted one.
 """
 
 import asyncio
@@ -23,7 +20,7 @@ from events.codec import UndecodableRecordError
 from events.topics import EVENTS, USAGE, USAGE_REJECTED, home_of
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
-from services.ingest.batch import Outcome, finish, parts_of, settle_part
+from services.ingest.batch import Outcome, Settling, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState, gaps
 from services.ingest.sealing import SealerFinder
@@ -37,17 +34,18 @@ from services.worker.host import ResyncError
 
 log = structlog.get_logger(__name__)
 
-#: Polls that may be on their way to Kafka while the next one is judged. With one, judging would wait for answers.
+#: Polls that may be on their way to Kafka while the next poll is judged. With only one, judging would wait for
+#: acknowledgements.
 AHEAD = 2
-#: Seconds until it is looked how the writing went, and until the next look where nothing is being written.
+#: Seconds until the first check whether writing has finished, and between checks while nothing is being written.
 WRITING_S = 0.05
 IDLE_S = 30.0
 
 
 class IngestHandler:
-    """`services.worker.host.PartitionHandler` over `usage`; calls `refused` when `usage.rejected` may have more.
+    """`services.worker.host.PartitionHandler` over `usage`; calls `refused` when `usage.rejected` may have new records.
 
-    Owns nothing: who made reader and writer closes them.
+    It owns neither reader nor writer: their creators close them.
     """
 
     def __init__(
@@ -60,20 +58,21 @@ class IngestHandler:
         self._writer, self._generations, self._refused, self._sealers = writer, generations, refused, sealers
         self._stopped: dict[int, str] = {}
         self._states: dict[int, PartitionState] = {}
-        #: What writes the last polls, oldest first; each begins when the one before it has ended well.
+        #: The tasks that write the last polls, oldest first; each starts after the one before it has succeeded.
         self._writing: deque[asyncio.Task[None]] = deque()
         #: Dispositions since the start of this process.
         self.counts = {"rated": 0, "duplicate": 0, "rejected": 0, "rerouted": 0}
 
     @property
     def stopped(self) -> Mapping[int, str]:
-        """Partitions whose log holds usage of a newer program: what follows from it cannot be known here."""
+        """Partitions whose log holds usage of a newer program, which this program cannot count."""
         return self._stopped
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """Load the projector's snapshot of each partition and fold the log from there to its end.
 
-        Raises: LogWentBackError, UsageLostError, which end the process: numbers that went back, or usage that is gone.
+        Raises: LogWentBackError, UsageLostError, which end the process: sequences went back, or usage was deleted
+        before it was read.
         """
         await self.abandon()
         await self._writer.reset()
@@ -106,26 +105,26 @@ class IngestHandler:
         ]
 
     async def _check_usage(self, states: Mapping[int, PartitionState]) -> None:
-        """What is to be read next stands behind what was read last, and nothing between has been deleted."""
+        """Check that the next offset is not before the last one read, and that no usage between them was deleted."""
         positions = [Known(USAGE, partition, state.next_usage, state.mark) for partition, state in states.items()]
         await check_unread(self._reader, positions)
         await check_ends(self._reader, positions)
         await check_records(self._reader, positions)
 
     async def revoked(self, partitions: Sequence[int]) -> None:
-        """Forget the partitions; everything that counts stands in the log, once the last poll does."""
+        """Forget the partitions; once the last poll is written, everything that counts is in the log."""
         await self.abandon()
         for partition in partitions:
             self._states.pop(partition, None)
 
     async def poll(self, polled: Mapping[int, Polled]) -> float:
-        """Settle the next records of some partitions and have them written once the polls before are.
+        """Settle the next records of some partitions, and write them after the polls before.
 
-        Without records but with an offset to go on from, ends of transactions were read: that is noted, too, or
-        whoever waits for all of `usage` would wait for a record behind them.
+        Without records but with a next offset, only ends of transactions were read. That is written, too; otherwise a
+        wait for all of `usage` would wait for a record behind them.
 
-        Raises: what writing an earlier poll raised. Memory is ahead of the log then: every partition is to be assigned
-        anew, which is what ResyncError names and what the loop does after any other error.
+        Raises: errors of writing an earlier poll. Memory is then ahead of the log, so every partition must be assigned
+        again, as ResyncError demands and as the loop does after any other error.
         """
         if not polled:
             await self._written(0)
@@ -138,7 +137,7 @@ class IngestHandler:
         return WRITING_S
 
     async def abandon(self) -> None:
-        """Wait for the end of what is being written, good or bad; the log tells what became of it."""
+        """Wait for the end of running writes, successful or not; the log tells what they wrote."""
         writing, self._writing = self._writing, deque()
         if writing:
             await asyncio.wait(writing)
@@ -148,16 +147,15 @@ class IngestHandler:
     async def _settle(self, polled: Polled, state: PartitionState) -> Outcome:
         records = polled.records
         most, traced = self._generations.record_bytes, traced_poll(records)
-        outcome = Outcome(state.partition, state.home, polled.next_offset, most, traced)
+        settling = Settling(state.partition, state.home, polled.next_offset, most, traced)
         for part in parts_of(records):
             await self._sealers.find(part, state.partition, self._gate.catalogs)
-            settle_part(part, state, self._gate.catalogs, outcome)
+            settle_part(part, state, self._gate.catalogs, settling)
             await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop
-        finish(records[-1] if records else None, state, outcome)
-        return outcome
+        return finish(records[-1] if records else None, state, settling)
 
     async def _written(self, most: int) -> None:
-        """Wait until at most so many polls are being written."""
+        """Wait until at most `count` polls are being written."""
         while len(self._writing) > most:
             try:
                 await self._writing.popleft()
@@ -166,13 +164,13 @@ class IngestHandler:
 
     async def _write(self, outcomes: Mapping[int, Outcome], before: asyncio.Task[None] | None) -> None:
         if before is not None:
-            await before  # its failure is this one's, too
+            await before  # its failure is also a failure of this write
         try:
             with writing(outcomes):
                 await self._write_elsewhere(outcomes)
                 acknowledged = await self._append(outcomes)
         except BaseException:
-            # What was written is unknown now; never append past it (decision 6).
+            # What was written is unknown now, so never append past it (decision 6).
             await self._writer.reset()
             raise
         await self._check_positions(acknowledged)
@@ -184,7 +182,7 @@ class IngestHandler:
                 state.forget(stale)
 
     async def _fold_to_end(self, state: PartitionState) -> None:
-        """Until nothing was added while we read: whoever owned the partition before may have had appends on the way."""
+        """Fold until a read adds nothing: the partition's previous owner may have had appends on the way."""
         partition = state.home
         await check_ends(self._reader, [Known(EVENTS, partition, state.position, None)])
         while state.position < (end := (await self._reader.end_offsets(EVENTS, [partition]))[partition]):
@@ -193,7 +191,7 @@ class IngestHandler:
             state.appended_up_to(end)
 
     async def _write_elsewhere(self, outcomes: Mapping[int, Outcome]) -> None:
-        """Refusals and re-routes of all partitions, by target, each acknowledged."""
+        """Write refusals and re-routes of all partitions, by target, and wait for each acknowledgement."""
         wanted: dict[tuple[str, int], list[Record]] = {}
         for outcome in outcomes.values():
             for target, records in outcome.rerouted.items():
@@ -208,8 +206,8 @@ class IngestHandler:
     async def _append(self, outcomes: Mapping[int, Outcome]) -> dict[int, list[Appended]]:
         """Append to all partitions side by side; returns the batches of each.
 
-        Every append has ended, well or not, when this raises: one that went on in the background would write with a new
-        producer after the reset, past what is unacknowledged.
+        When this raises, every append has ended, successful or not: an append left in the background would write with a
+        new producer after the reset, past an unacknowledged record.
         """
         results = await asyncio.gather(
             *(self._writer.append(EVENTS, outcome.home, outcome.records) for outcome in outcomes.values()),
@@ -223,9 +221,10 @@ class IngestHandler:
         return acknowledged
 
     async def _check_positions(self, acknowledged: Mapping[int, Sequence[Appended]]) -> None:
-        """All partitions of the poll are looked at before an error is raised: their positions are known then.
+        """Check all partitions of the poll before raising an error, so that their positions are known.
 
-        Nothing rests on the memory of a surplus partition: what two workers carry elsewhere twice counts once there.
+        Surplus partitions have no memory to protect: records that two workers re-route twice count once in the right
+        partition.
         """
         lost: dict[int, str] = {}
         for partition, batches in acknowledged.items():

@@ -1,5 +1,6 @@
-"""Instants of usage: RFC 3339 text in, UTC and the log's own spelling of it out; and when a record arrived, which is
-its LogAppendTime, or its first one if it was carried to another partition.
+"""Instants of usage: parsed from RFC 3339, normalised to UTC and the log's spelling.
+
+Also the arrival of a record: its LogAppendTime, or its first LogAppendTime if it was re-routed.
 """
 
 from collections.abc import Iterable
@@ -11,12 +12,12 @@ from events.topics import ARRIVAL_HEADER
 from events.zones import ZoneDays
 
 _SECONDS = len("2026-01-01T00:00:00Z")
-#: How far beyond its arrival (or its organization's test clock) a record's time may lie.
+#: How far beyond its arrival (or its organization's test clock) a record's time may be.
 FUTURE_LIMIT = timedelta(days=1)
-#: Latest time that usage may have at all: arithmetic beyond it leaves the calendar.
+#: Latest time of any usage: arithmetic beyond it leaves the calendar.
 LATEST = datetime(9999, 12, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
-#: A re-route happens while the record still stands in `usage`, which keeps 40 days.
+#: Longest time before a re-route: the original record must still be in `usage`, which keeps 40 days.
 _OLDEST_MS = 40 * _DAY_MS
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -30,28 +31,28 @@ def parse_instant(text: str) -> tuple[datetime, str]:
         try:
             return datetime.fromisoformat(text), text
         except ValueError:
-            pass  # said better below
+            pass  # better explained below
     return _parse_any(text)
 
 
 def parse_with_day(text: str, days: ZoneDays) -> tuple[datetime, str, date | None]:
-    """`parse_instant`, and the day of the instant if its hour is known: usage comes in order of time.
+    """`parse_instant`, and the day of the instant if its hour is cached: usage comes in order of time.
 
-    The text of a known hour has been read before, so only minutes and seconds are left to be read.
+    The text of a cached hour has been validated, so only minutes and seconds must be parsed.
     """
     day = days.get(text[:13])
     if day is not None and len(text) == _SECONDS and text[13::3] == "::Z":
         try:
             return datetime.fromisoformat(text), text, day
         except ValueError:
-            pass  # said better below
+            pass  # better explained below
     return *parse_instant(text), None
 
 
 def _usual(text: str) -> bool:
-    """Whether the separators stand where the log has them, and the hour is none that only ISO 8601 knows.
+    """Whether the separators stand where the log has them, and the hour is not one that only ISO 8601 allows.
 
-    `fromisoformat` also takes weeks, basic formats and 24:00, which RFC 3339 has not.
+    `fromisoformat` also accepts weeks, basic formats and 24:00, which RFC 3339 forbids.
     """
     return text[10] == "T" and text[13::3] == "::Z" and text[7] == "-" and text[11:13] != "24"
 
@@ -63,9 +64,9 @@ def _parse_any(text: str) -> tuple[datetime, str]:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An arrival: milliseconds since 1970, the same as an instant, as the log spells it, and how late usage may be.
+    """An arrival in milliseconds since 1970, as an instant, and in the log's spelling.
 
-    `limit` is the latest time that usage may have that arrived then.
+    `limit` is the latest allowed time of usage with this arrival.
     """
 
     ms: int
@@ -75,7 +76,7 @@ class Arrival:
 
 
 def arrival(ms: int) -> Arrival:
-    """The arrival at these milliseconds; records of one batch share theirs, so keep it for the next one."""
+    """The arrival at these milliseconds; keep it for the next record, because records of one batch share it."""
     at = from_ms(ms)
     return Arrival(ms, at, instant_text(at), at + FUTURE_LIMIT)
 
@@ -83,9 +84,9 @@ def arrival(ms: int) -> Arrival:
 def arrival_ms(timestamp: int, headers: Headers) -> int:
     """Milliseconds since 1970 of the record's first arrival.
 
-    Anyone may write the header, so it counts only where a re-route explains it: not after the broker's own time, and
-    not longer ago than `usage` keeps records. Otherwise a forged header could move the limit on future usage, or make a
-    repeated id look older than the window of dedupe.
+    Anyone may write the header, so it counts only if a re-route can explain it: it is not after the broker's own time,
+    and not older than `usage` keeps records. Otherwise a forged header could shift the limit for future usage, or make
+    a repeated id look older than the dedupe window.
     """
     for name, value in headers:
         if name == ARRIVAL_HEADER and value is not None and value.isdigit() and len(value) < 16:
@@ -95,5 +96,5 @@ def arrival_ms(timestamp: int, headers: Headers) -> int:
 
 
 def day_number(milliseconds: int) -> int:
-    """Days since 1970, UTC: the day by which ids are forgotten."""
+    """Days since 1970, UTC: ids are forgotten by this day."""
     return milliseconds // _DAY_MS

@@ -1,12 +1,12 @@
-"""JSON as text, where records are too many to be built or read twice: members that many of them share are written once,
-and names that stand twice in one object are found by counting.
+"""JSON as text, where building or parsing records twice is too slow: members shared by many records are written once,
+and repeated names in an object are found by counting.
 
-Which of the two values of such a name would count? The record is refused. The decoder keeps the last value and says
-nothing. But every string of a text takes two quotation marks, and what was decoded has a known number of strings: its
-names and its texts. A text with more marks than these explain holds a string that was not decoded: one of a name that
-stands twice, or of an attribute that nobody looks at, or a mark inside a string. With exactly as many it holds nothing
-else. So whole batches are checked by counting one byte, and only a record that has too many is parsed again. This is
-exact, however names are escaped: fewer marks than strings cannot be.
+It is ambiguous which value of a repeated name counts, so the record is refused. The decoder silently keeps the last
+value. But every string takes two quotation marks, and the number of decoded strings (names and texts) is known. A text
+with more marks has a string that was not decoded: of a repeated name or of an ignored attribute; or it has a mark
+inside a string. A text with exactly as many has no other string. So whole batches are checked by counting one byte, and
+only a record with too many marks is parsed again. The check is exact, however names are escaped, because a text cannot
+have fewer marks than strings.
 """
 
 import json
@@ -27,22 +27,22 @@ def quoted(value: object) -> str:
 
 
 def members(texts: dict[str, str]) -> str:
-    """Members of an object, as they stand between its braces."""
+    """Members of an object, without its braces."""
     return quoted(texts)[1:-1]
 
 
 def check_names(value: bytes) -> None:
-    """Raises: Refused, if a name stands twice in any object of the text, which is JSON."""
+    """Check a JSON text. Raises: Refused, if a name is repeated in any object of the text."""
     try:
         if value.count(MARK) != 2 * _strings(_document(value)):
             json.loads(value, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except (RecursionError, UnicodeDecodeError) as error:
-        # In an attribute that nobody looks at: everything else has been decoded.
+        # The number is in an attribute that usage ignores: everything else has been decoded.
         raise Refused(Reason.NOT_JSON, f"must be JSON, in UTF-8 and not nested too deeply: {error}") from None
 
 
 def _document(value: bytes) -> Any:
-    """Everything that the text says, None if it has a number that is out of all bounds."""
+    """The whole document in the text; None if it has a number beyond all bounds."""
     try:
         return _decode(value)
     except msgspec.ValidationError:
@@ -50,7 +50,7 @@ def _document(value: bytes) -> Any:
 
 
 def _strings(value: Any) -> int:
-    """Names and texts in a document."""
+    """The number of names and texts in a document."""
     kind = type(value)
     if kind is dict:
         return len(value) + sum(map(_strings, value.values()))

@@ -1,9 +1,10 @@
-"""What all usage of one account and meter has in common, worked out once: most of what judging and writing it needs.
+"""A lane: the data that all usage of one account and meter shares, prepared once; judging and writing mostly need this
+data.
 
-What it has in common with other usage of the same publisher is a step more and stands in `Publisher`.
+Data shared by usage of one publisher as well is in `Publisher`.
 
-A lane is memory of the catalog. When the catalog moves, the lanes of whom that concerns are dropped
-(`PartitionState.forget`), so none outlives a price, a field of a meter, a clock or an account.
+A lane caches the catalog. When the catalog moves, the affected lanes are dropped (`PartitionState.forget`), so no lane
+outlives a price, a field of a meter, a clock or an account.
 """
 
 from collections.abc import Callable
@@ -26,10 +27,10 @@ from services.ingest.totals import Cell
 from services.personal.sealed import Sealer
 from services.refusals.refusal import Hold, Reason, Refused
 
-#: What an event says of its lane: organization, account code, meter code.
+#: The fields of an event that name its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]
 
-#: Publishers of one lane that are remembered: few, because anyone may name a new one with every record.
+#: Most cached publishers of a lane: few, because every record may name a new one.
 _MOST_PUBLISHERS = 8
 
 
@@ -38,14 +39,14 @@ class Publisher:
     """One source of a lane's usage."""
 
     source: str
-    #: To be copied and fed with a record's id: the id's digest.
+    #: A hash to copy and feed with a record's id, which gives the id's digest.
     hash: Hash
-    #: What the `data` of every record in the log says of the source and the meter, as JSON.
+    #: The JSON members for source and meter in the `data` of every record.
     members: str
 
 
 class DayAtHand(NamedTuple):
-    """A day of a plain sum, its cell of the totals, and the charges that the sum runs into on that day."""
+    """A day of a plain sum, its cell of the totals, and the charges that the sum affects on that day."""
 
     day: date
     cell: Cell
@@ -56,13 +57,13 @@ class DayAtHand(NamedTuple):
 class RunningSum:
     """A plain sum of the lane's account. Usage comes in order of time, so the rater keeps one day at hand."""
 
-    #: The field of `data.measure` that it sums.
+    #: The field of `data.measure` that is summed.
     field: str
     key: TotalsKey
     at_hand: DayAtHand | None = None
 
     def take_up(self, day: DayAtHand) -> DayAtHand:
-        """Another day is at hand from now on."""
+        """Change the day at hand."""
         self.at_hand = day
         return day
 
@@ -76,22 +77,22 @@ class Lane:
     meter: KnownMeter
     #: The days of the account's zone.
     days: ZoneDays
-    #: Latest time of usage by the organization's test clock; None where arrival counts.
+    #: Latest allowed time of usage by the organization's test clock; None if the limit follows from the arrival.
     limit: datetime | None
-    #: What every record of the log says of the account, as JSON.
+    #: The JSON members for the account in every record of the log.
     members: str
-    #: The meter's aggregations, None if it has none.
+    #: The meter's aggregations, None if the meter has none.
     plan: MeterPlan | None
-    #: Its plain sums among them.
+    #: The plain sums among them.
     sums: tuple[RunningSum, ...]
-    #: What seals a text of `who`; None where it is kept as it came.
+    #: Seals a text of `who`; None if such texts are stored as they came.
     seal: Callable[[str], str] | None = None
     #: By source.
     publishers: dict[str, Publisher] = field(default_factory=dict)
 
 
 def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount:
-    """The account that the event names. Raises: Refused."""
+    """The account that the event refers to. Raises: Refused."""
     if directory is None:
         raise Refused(Reason.UNKNOWN_ORGANIZATION, f"organization {event.organization[:80]!r} is not known")
     account = directory.accounts.get(event.subject)
@@ -102,7 +103,7 @@ def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount
 
 
 def find_meter(event: CloudEvent, directory: Directory) -> KnownMeter:
-    """The meter that the event names. Raises: Refused."""
+    """The meter that the event refers to. Raises: Refused."""
     meter = directory.meters.get(event.data.meter)
     if meter is None:
         rule = f"data.meter must be a meter's code, {event.data.meter[:80]!r} is none"
@@ -111,7 +112,7 @@ def find_meter(event: CloudEvent, directory: Directory) -> KnownMeter:
 
 
 def find_seal(directory: Directory, sealer: Sealer | None) -> Callable[[str], str] | None:
-    """What seals personal texts of an account; None where they are kept as they come. Raises: Refused."""
+    """The function that seals personal texts of an account; None if they are stored as they came. Raises: Refused."""
     if not directory.keeps_keys:
         return None
     if sealer is None:
@@ -121,7 +122,9 @@ def find_seal(directory: Directory, sealer: Sealer | None) -> Callable[[str], st
 
 
 def _held(code: str, hold: Hold | None) -> Hold | None:
-    """What nothing can ever be called is not waited for."""
+    """How to hold usage of an unknown code; None for a text that can never be a code, since waiting would be
+    useless.
+    """
     return hold if 0 < len(code) <= CODE_MAX and is_plain(code) else None
 
 
@@ -132,7 +135,7 @@ def lane_of(
     plan: MeterPlan | None,
     seal: Callable[[str], str] | None = None,
 ) -> Lane:
-    """The lane of an account and a meter, whose aggregations are the plan, and whose personal texts are sealed so."""
+    """The lane of an account and a meter; `plan` are the meter's aggregations, and `seal` seals personal texts."""
     sums = () if plan is None else plan.sums
     return Lane(
         directory,
@@ -148,7 +151,7 @@ def lane_of(
 
 
 def publisher_of(lane: Lane, source: str) -> Publisher:
-    """The publisher of this source, from now on remembered. Raises: Refused."""
+    """The publisher of this source, added to the cache. Raises: Refused."""
     if not 0 < len(source) <= MAX_SOURCE_LENGTH:
         raise Refused(Reason.TOO_LONG, f"source must have 1 to {MAX_SOURCE_LENGTH} characters")
     if "\0" in source:
@@ -163,5 +166,5 @@ def publisher_of(lane: Lane, source: str) -> Publisher:
 
 @cache
 def days_in(zone: str) -> ZoneDays:
-    """The days of a zone, shared by all that ask; zones are few."""
+    """The days of a zone; all lanes share one object per zone, because zones are few."""
     return ZoneDays(time_zone(zone))

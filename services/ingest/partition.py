@@ -1,22 +1,22 @@
-"""One `usage` partition as its ingest worker remembers it. The log is the checkpoint: all of this can be folded again.
+"""The memory of one `usage` partition in its ingest worker. The log is the checkpoint: all of it can be folded again.
 
-`position` is the next offset of `billing.events` whose records are known here; `next_usage` where `usage` goes on.
+`position` is the next offset of `billing.events` to fold; `next_usage` the next offset of `usage` to judge.
 
-A partition that somebody added to `usage` has no accounts and no partition of `billing.events`: its records are carried
-to where they belong, and its `UsageRead` stands in the log of its `home`.
+A partition that was added to `usage` later has no accounts and no partition of `billing.events`: its records are
+re-routed, and its `UsageRead` stands in the log of its `home`.
 
-Was what we appended the next thing in the log? Kafka does not fence us: a worker that lost its partition in a rebalance
-while its append was on the way still succeeds (decision 8). The base offset that each acknowledged batch carries tells.
-If it follows what we know, nobody else wrote. If not, the gap is read: facts of the event store and ticks are expected
-there; a record of *our* source that we did not write means that another worker judged the same usage on a memory of its
-own. Ours is then wrong (it lacks, say, an id that the other one accepted), so it is dropped and folded anew from the
-log, where the sequence rule has already settled who was first.
+Detecting a second writer: Kafka does not fence us, so the append of a worker that just lost its partition in a
+rebalance still succeeds (decision 8). Each acknowledged batch has a base offset. If the offset follows our position,
+nobody else wrote. If not, the gap is read. Facts of the event store and ticks are expected there. A record of *our*
+source that we did not write means that another worker judged the same usage with its own memory. Our memory is then
+wrong (it may lack an id that the other worker accepted), so it is dropped and folded again from the log, where the
+sequence rule has already decided who was first.
 
-Among the facts that are expected there are corrections of usage (decision 32): what is rated from then on is rated by
-totals without what was voided, and with what was amended.
+The expected facts include corrections of usage (decision 32): usage is then rated by totals without voided and with
+amended events.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from decimal import localcontext
 
@@ -52,7 +52,9 @@ _SOURCES = msgspec.json.Decoder(_Sourced)
 
 
 class PartitionState:
-    """Totals, ids seen and last sequences of one partition. `begin` is where its generation of `usage` begins."""
+    """Totals, seen ids and last sequences of one partition. `begin` is the first offset of its generation of
+    `usage`.
+    """
 
     def __init__(
         self, partition: int, home: int, generation: str, origins: Origins, snapshot: Snapshot, begin: int = 0
@@ -67,17 +69,17 @@ class PartitionState:
         self.lanes: dict[LaneKey, Lane] = {}
         #: By account: the keys of its lanes.
         self._lanes_of: dict[str, list[LaneKey]] = {}
-        #: The last sequence of each source of this partition; earlier generations have theirs.
+        #: The last sequence of each source of this partition, including the sources of earlier generations.
         self._sequences = LastSequences(snapshot.sequences)
-        #: The last record before `next_usage`, as the log has it; None before the first.
+        #: The last record before `next_usage`, as the log remembers it; None before the first.
         self.mark = snapshot.marks.get(self.writer.read_source)
 
     @property
     def next_usage(self) -> int:
         """The next offset of `usage` to judge.
 
-        A poll that died between its records and its `UsageRead` is resumed after its last record; what it refused or
-        carried elsewhere before that stands there already, and what lay after it is judged again.
+        A poll that died between its records and its `UsageRead` is resumed after its last record. Refusals and
+        re-routes before that record are already written; all usage after it is judged again.
         """
         return max(self.last_rated + 1, self.last_read, self._begin)
 
@@ -97,26 +99,26 @@ class PartitionState:
         return self.partition != self.home
 
     def rated_up_to(self, offset: int) -> None:
-        """This offset of `usage` was rated, the last of some."""
+        """Note that usage was rated, up to this offset."""
         self._sequences[self.writer.usage_source] = offset
 
     def read_up_to(self, next_offset: int, mark: Mark | None) -> None:
-        """`usage` was read up to this offset; `mark` is the last record that came, None if none did."""
+        """Note that `usage` was read up to this offset; `mark` is the last record read, None if there was none."""
         self._sequences[self.writer.read_source] = next_offset
         self.mark = self.mark if mark is None else mark
 
     def appended_up_to(self, position: int) -> None:
-        """The records of the log before this offset are known here."""
+        """Note that all records of the log before this offset are applied here."""
         self.position = position
 
     def add_lane(self, key: LaneKey, lane: Lane) -> Lane:
-        """Remember a lane; `forget` lets it go."""
+        """Add a lane; `forget` removes it."""
         self.lanes[key] = lane
         self._lanes_of.setdefault(lane.account.id, []).append(key)
         return lane
 
     def forget(self, stale: Stale) -> None:
-        """The catalog moved: what was worked out from it for these is worked out again when it is needed."""
+        """Drop the data derived from the catalog for these accounts; it is derived again when needed."""
         accounts = stale.accounts & self._lanes_of.keys()
         if stale.organizations:
             accounts |= {account_id for account_id, keys in self._lanes_of.items() if keys[0][0] in stale.organizations}
@@ -126,10 +128,10 @@ class PartitionState:
         self.rater.forget(accounts, prices=bool(stale.organizations))
 
     def fold(self, records: Sequence[FetchedRecord], catalogs: Catalogs) -> None:
-        """Apply records of the log that this worker did not append in this life, in order.
+        """Apply records of the log that this worker did not append in its lifetime, in order.
 
-        Whatever is about no usage is passed over: commands come by `billing.catalog`, and a stranger's records change
-        nothing. Raises: UndecodableRecordError for usage that a newer program wrote.
+        Records that are not about usage are skipped: commands come by `billing.catalog`, and a stranger's records
+        change nothing. Raises: UndecodableRecordError for usage that a newer program wrote.
         """
         with localcontext(EXACT):
             for record in records:
@@ -145,9 +147,10 @@ class PartitionState:
         self.seen.compact(day_number(records[-1].timestamp))
 
     def _heed(self, record: FetchedRecord, catalogs: Catalogs) -> None:
-        """Have the totals as a correction of an event leaves them, if the record is one that is new here.
+        """Apply a correction of an event to the totals, if the record is a new correction.
 
-        One that this program does not understand is the projector's to stop at: no bill rests on what is rated here.
+        The projector stops at corrections that this program does not understand; here they are skipped, because no bill
+        rests on ingest's rating.
         """
         value = record.value or b""
         if not value.startswith(CORRECTION_PREFIXES):
@@ -168,12 +171,18 @@ class PartitionState:
     async def second_writer(
         self, gap: AsyncGenerator[list[FetchedRecord], None], topic: str, catalogs: Catalogs
     ) -> str | None:
-        """What shows that another worker wrote into the gap, if anything does; what was corrected there is heeded."""
+        """The evidence that another worker wrote into the gap, if any; corrections in the gap are applied."""
         sources = frozenset((self.writer.usage_source, self.writer.read_source))
-        return await second_writer(sources, gap, topic, lambda record: self._heed(record, catalogs))
+        async with aclosing(gap):
+            async for records in gap:
+                for record in records:
+                    if (why := second_writer(sources, record, topic)) is not None:
+                        return why
+                    self._heed(record, catalogs)
+        return None
 
     def _is_next(self, source: str, sequence: int) -> bool:
-        """The sequence rule, for what is of this partition."""
+        """The sequence rule, for sources of this partition."""
         return usage_partition_of(source) == self.partition and self._sequences.accepts(source, sequence)
 
     def _note_rated(self, rated: RatedEnvelope, day: int, catalogs: Catalogs) -> None:
@@ -183,7 +192,7 @@ class PartitionState:
         self.seen.remember(bytes.fromhex(data.digest), day)
         directory = catalogs.directory(rated.organization)
         if directory is None or rated.account not in directory.resources.accounts:
-            return  # deleted since: nothing will be rated for it
+            return  # deleted since then: no usage will be rated for it
         account = directory.resources.accounts[rated.account]
         plan = catalogs.meter_plan(directory, data.meter_id)
         if plan is not None:
@@ -214,29 +223,13 @@ def gaps(
     return gaps_before, position
 
 
-async def second_writer(
-    sources: frozenset[str],
-    gap: AsyncGenerator[list[FetchedRecord], None],
-    topic: str,
-    heed: Callable[[FetchedRecord], None] = lambda record: None,
-) -> str | None:
-    """What shows that another worker wrote into the gap: a record of one of our sources; None if there is none.
+def second_writer(sources: frozenset[str], record: FetchedRecord, topic: str) -> str | None:
+    """What shows that another worker wrote this: it is of one of our sources; None if it is not.
 
-    `topic` is what the log is called; `heed` is told of each other record.
+    `topic` is what the log is called.
     """
-    async with aclosing(gap):
-        async for records in gap:
-            for record in records:
-                source = _source_of(record)
-                if source in sources:
-                    return f"another worker wrote {source} at offset {record.offset} of {topic}"
-                heed(record)
-    return None
-
-
-def _source_of(record: FetchedRecord) -> str | None:
-    """The source of a record; None of one that is none of ours."""
     try:
-        return _SOURCES.decode(record.value or b"").source
-    except msgspec.MsgspecError:
+        source = _SOURCES.decode(record.value or b"").source
+    except msgspec.MsgspecError:  # it is none of our records
         return None
+    return f"another worker wrote {source} at offset {record.offset} of {topic}" if source in sources else None

@@ -1,8 +1,7 @@
 """`UsageRated` and `UsageRead` to bytes, without building the pydantic facts: the hot path of the whole product.
 
-What does not change from one record to the next is written once, as the members of an object (`json_text`). The bytes
-are what `events.codec.encode` would write for the same fact, in the order of the models' members. A test holds
-the two equal on generated facts, and the same for the id.
+Members that many records share are written once (`json_text`). The bytes equal those of `events.codec.encode` for the
+same fact, in the order of the models' members. A test holds them equal on generated facts, and ids as well.
 """
 
 from collections.abc import Sequence
@@ -53,7 +52,8 @@ class ReadEnvelope(msgspec.Struct, gc=False):
     data: ReadData
 
 
-#: Accepted usage: its offset in `usage`, the text of its arrival, the usage, and its charges as `Rater.rate` has them.
+#: Accepted usage: its offset in `usage`, the text of its arrival, the usage, and its charges in the form of
+#: `Rater.rate`.
 Rated = tuple[int, str, Usage, str]
 
 
@@ -69,7 +69,9 @@ class RecordWriter:
         self._members = f'"type":"UsageRated","schema":{UsageRated.schema_version},{source}'
 
     def rated(self, accepted: Sequence[Rated], catalog_offset: int) -> list[Record]:
-        """The `UsageRated` of accepted usage, in order. It runs once per record, so it calls as little as can be."""
+        """The `UsageRated` of accepted usage, in order. It runs once per record, so it makes as few calls as
+        possible.
+        """
         kind, catalog, records = self._members, f'"catalogOffset":{catalog_offset}', []
         ids = self._usage_ids.texts([offset for offset, _, _, _ in accepted])
         for (offset, arrival, usage, charges), event_id in zip(accepted, ids, strict=True):
@@ -106,16 +108,16 @@ class RecordWriter:
         )
 
 
-#: The two hexadecimal characters of each byte, as one number that is laid out like them.
+#: The two hexadecimal characters of each byte, as one number with the same bytes in memory.
 _HEXADECIMAL = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
-#: Of a SHA-1 a UUID of version 5 has the first 16 bytes.
+#: A UUID of version 5 has the first 16 bytes of a SHA-1.
 _SHA1_BYTES, _UUID_BYTES, _TEXT_LENGTH = 20, 16, 36
-#: Hexadecimal characters `[start, end)` of an id and where they stand in its text, between hyphens.
+#: Ranges `[start, end)` of hexadecimal characters of an id, and their places between the hyphens of its text.
 _GROUPS = ((0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24))
 
 
 class EventIds:
-    """Ids of one source as texts; the hash of the part that does not change is kept."""
+    """Ids of one source as texts; the hash of the constant part is kept."""
 
     def __init__(self, source: str) -> None:
         self._prefix = sha1(NAMESPACE.bytes + f"{source}/".encode(), usedforsecurity=False)
@@ -125,7 +127,7 @@ class EventIds:
         return self.texts([sequence])[0]
 
     def texts(self, sequences: Sequence[int]) -> list[str]:
-        """The ids of the records with these sequences: hashed one by one, spelt all at once."""
+        """The ids of the records with these sequences: hashed one by one, converted to text all at once."""
         if not sequences:
             return []
         hashes = []

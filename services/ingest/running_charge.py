@@ -1,6 +1,6 @@
-"""One charge of one account as it runs: its total, C of it, and what each record adds to C. In context EXACT.
+"""One running charge of one account: its total, C of the total, and the amount that each record adds. In context EXACT.
 
-C itself, in the fractions of `projections.pricing.Price`, is worked out only where a record leaves a line of its price.
+C itself, in the fractions of `projections.pricing.Price`, is computed only if a record leaves a line of its price.
 """
 
 from bisect import bisect_left
@@ -18,7 +18,7 @@ from services.ingest.json_text import members
 
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _ZERO = Decimal(0)
-#: Numbers that a stretch remembers.
+#: Most numbers that a stretch caches.
 _MOST_GAINS = 4096
 _MOST_GAINED = Decimal(10) ** MAX_WHOLE_DIGITS
 _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
@@ -27,7 +27,7 @@ _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 class Stretch(NamedTuple):
     """A stretch of quantities `(lower, upper]` on which C is a line: each unit adds `slope`.
 
-    `gains` remembers what numbers add, by their texts: usage mostly says the same few.
+    `gains` caches the gains of numbers, by their texts: most usage repeats a few numbers.
     """
 
     lower: Decimal
@@ -36,15 +36,15 @@ class Stretch(NamedTuple):
     gains: dict[str, str]
 
 
-#: A stretch that holds no quantity.
+#: A stretch without any quantity.
 NO_STRETCH = Stretch(_ZERO, _ZERO, _ZERO, {})
 
 
 @dataclass(frozen=True, slots=True)
 class Stretches:
-    """A price in its stretches: what is not above zero, and then each band. `lowers` are the bands' lower limits.
+    """A price as stretches: quantities not above zero, and then each band. `lowers` are the bands' lower limits.
 
-    Both are quantities, before they are divided by quantityPerUnit. Use it within the context `events.decimals.EXACT`.
+    Both are quantities before the division by quantityPerUnit. Use it within the context `events.decimals.EXACT`.
     """
 
     lowers: tuple[Decimal, ...]
@@ -56,9 +56,10 @@ class Stretches:
 
 
 def stretches_of(series: Series, pricing: PricingTerms) -> Stretches | None:
-    """The stretches of the price of a plain sum; None where decimals would not be exact.
+    """The stretches of the price of a plain sum; None if decimals would not be exact.
 
-    They are where quantities are divided by a number of twos and fives (1, 1000, 0.25 ...) and not rounded.
+    There are stretches if quantities are not rounded and are divided by a product of twos and fives (1, 1000, 0.25
+    ...).
     """
     price: Price = pricing.price
     if series.function != "SUM" or series.rounding != "NONE":
@@ -73,7 +74,7 @@ def stretches_of(series: Series, pricing: PricingTerms) -> Stretches | None:
 
 
 def _finite(number: Fraction) -> bool:
-    """Whether it has an end in decimal notation."""
+    """Whether the number has finitely many decimal digits."""
     rest = number.denominator
     for prime in (2, 5):
         while rest % prime == 0:
@@ -82,7 +83,9 @@ def _finite(number: Fraction) -> bool:
 
 
 def _short(per_unit: Fraction) -> bool:
-    """Whether quantity x slope stays below the 120 digits of EXACT, where an exception would be poison."""
+    """Whether quantity x slope stays below the 120 digits of EXACT, beyond which an exception would stop the
+    partition.
+    """
     return per_unit.denominator <= 10**9 and per_unit.numerator <= 10**9
 
 
@@ -91,7 +94,7 @@ def _decimal(number: Fraction) -> Decimal:
 
 
 class Applied(NamedTuple):
-    """A charge that a total runs into: where it stands, and the days that it sums."""
+    """A charge that a total affects: its identity, and the days that it sums."""
 
     plan: PlanTerms
     series: Series
@@ -100,28 +103,28 @@ class Applied(NamedTuple):
 
 
 class RunningCharge:
-    """The running state of a charge: what it sums, and what C of that is.
+    """The running state of a charge: its sum, and C of the sum.
 
-    The log keeps 18 digits after the point. C is rounded to them, not its differences, so that these still sum to it.
-    Along a line of the price whose C needed no rounding so far, a record adds its number times the slope: no C is
-    worked out. Whoever leaves the line, or would need more digits, works out C before and after.
+    The log keeps 18 digits after the point. C is rounded to them, not the differences, so that the differences still
+    sum to C. On a line of the price whose C needed no rounding so far, a record adds its number times the slope,
+    without computing C. A record that leaves the line, or needs more digits, computes C before and after.
     """
 
     __slots__ = ("_cumulative", "_state", "_stretch", "_stretches", "_total", "applied", "members")
 
     def __init__(self, key: TotalsKey, applied: Applied, stretches: Stretches | None, state: DayState | None) -> None:
         self.applied = applied
-        #: What every `RatedCharge` of it says, but for the amount.
+        #: The members of every `RatedCharge` of this charge, without the amount.
         self.members = charge_members(key[1], applied.pricing.id, applied.plan.id, key[2])
         self._state = state
         self._total = _ZERO if state is None else state.number
         self._stretches = stretches
         self._stretch = NO_STRETCH
-        #: C, of what is no plain sum with a price in stretches.
+        #: C, for charges other than plain sums with a price in stretches.
         self._cumulative = self._charge() if stretches is None else _ZERO
 
     def gain(self, number: Decimal, text: str) -> str:
-        """Add a number, whose text this is, to a plain sum; what C gained, as the log has it, or "" for nothing."""
+        """Add a number, with its text, to a plain sum; returns the gain of C in the log's spelling, or "" for none."""
         total = self._total + number
         lower, upper, slope, gains = self._stretch
         if lower < total <= upper:
@@ -138,7 +141,7 @@ class RunningCharge:
         return self._leave_stretch(number, total)
 
     def gain_state(self, part: DayState) -> str:
-        """Merge what a record contributes to any aggregation; returns what C gained, as `gain`."""
+        """Merge a record's contribution to any aggregation; returns the gain of C, as `gain` does."""
         if self._stretches is not None:
             return self.gain(part.number, str(part.number))
         before, state = self._cumulative, self._state
@@ -164,13 +167,13 @@ class RunningCharge:
 
 
 def charge_members(aggregation_id: str, pricing_id: str, account_plan_id: str, segment: str) -> str:
-    """The members of a charge's object that do not change, as JSON; a segment only where there is one."""
+    """The constant members of a charge's object, as JSON; the segment only if there is one."""
     ids = {"aggregationId": aggregation_id, "pricingId": pricing_id, "accountPlanId": account_plan_id}
     return members(ids | {"segment": segment} if segment else ids)
 
 
 def _along(slope: Decimal, number: Decimal) -> str | None:
-    """What a number adds to C along a line; None if it has so many digits that C might have to be rounded."""
+    """The gain of C along a line for a number; None if it has so many digits that C might need rounding."""
     gained = number * slope
     text = str(gained)
     if len(text) > MAX_FRACTION_DIGITS or "E" in text:
@@ -179,12 +182,12 @@ def _along(slope: Decimal, number: Decimal) -> str | None:
 
 
 def _written(gained: Decimal) -> str:
-    # A fact with a number that the log cannot hold would be unreadable for ever; the quantity is in it anyway.
+    # A fact with a number too long for the log would be unreadable for ever; the quantity is in the fact anyway.
     return plain(normal(gained)) if gained and -_MOST_GAINED < gained < _MOST_GAINED else ""
 
 
 def decimal_of(amount: Fraction) -> Decimal:
-    """The fraction to 18 digits after the point, half-even; exact wherever that suffices."""
+    """The fraction to 18 digits after the point, half-even; exact if 18 digits suffice."""
     scaled, rest = divmod(amount.numerator * 10**MAX_FRACTION_DIGITS, amount.denominator)
     if 2 * rest > amount.denominator or (2 * rest == amount.denominator and scaled & 1):
         scaled += 1

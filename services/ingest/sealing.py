@@ -1,5 +1,7 @@
-"""With what personal texts of usage are sealed, in organizations that keep keys: an account's sealer is found before
-its first usage is judged, and dropped when the log says that the account was forgotten.
+"""The sealers for personal texts of usage, in organizations that encrypt them with keys.
+
+An account's sealer is found before its first usage is judged, and dropped when the log says that the account was
+forgotten.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,20 +17,21 @@ from services.postgres import Postgres
 from services.refusals.refusal import Refused
 
 log = structlog.get_logger(__name__)
-#: Organizations that are looked for by name; of more, to decode is not dearer.
+#: Most organizations that are searched by name in a record's bytes; for more, decoding is as cheap.
 _SOUGHT_MOST = 4
 
 
 class SealerFinder:
-    """Finds sealers in Postgres; a key that is not there is made."""
+    """Finds sealers in Postgres; a missing key is created."""
 
     def __init__(self, postgres: Postgres, keyring: Keyring) -> None:
         self._postgres, self._keyring = postgres, keyring
 
     async def find(self, records: Sequence[FetchedRecord], partition: int, catalogs: Catalogs) -> None:
-        """Have the catalogs know the sealer of every account of the partition that these records are of.
+        """Give the catalogs the sealer of every account of this partition that these records name.
 
-        Where the operator's key is missing, they do not: usage of these accounts is refused, and nobody else's waits.
+        Without the operator's key there are no sealers: usage of these accounts is refused, and other usage does not
+        wait.
         """
         if not may_be_of(catalogs.keeping, records):
             return
@@ -41,9 +44,9 @@ class SealerFinder:
 
 
 def may_be_of(organizations: Collection[str], records: Sequence[FetchedRecord]) -> bool:
-    """Whether any record may be of one of these: nobody else's usage is decoded twice because of them.
+    """Whether any record may belong to one of these organizations, so that other usage is not decoded twice.
 
-    An organization stands in its records by its name, unless JSON spells that with a backslash, or headers have it.
+    A record contains its organization's name, unless JSON escapes it with a backslash, or headers hold it.
     """
     if not organizations or len(organizations) > _SOUGHT_MOST or any([record.headers for record in records]):
         return bool(organizations)
@@ -52,7 +55,7 @@ def may_be_of(organizations: Collection[str], records: Sequence[FetchedRecord]) 
 
 
 def _wanted(records: Sequence[FetchedRecord], partition: int, catalogs: Catalogs) -> dict[str, set[str]]:
-    """By organization, accounts whose sealer is not known."""
+    """Accounts whose sealer is not known, by organization."""
     wanted: dict[str, set[str]] = {}
     for record in records:
         try:

@@ -1,8 +1,8 @@
-"""Which ids were accepted within the window, kept in under 20 bytes an id; their bytes are those of `digests`.
+"""The ids that were accepted within the window, in under 20 bytes an id; their bytes come from `digests`.
 
-New ids stand in a dict. Once there are enough they become a *run*: three numpy arrays sorted by the first 8 bytes of
-the id's hash. A run swallows its predecessor when it is at least half as long, so there are about log2(ids) runs, and
-an id is copied about that often in its life. A lookup asks each run once for a whole batch.
+New ids stand in a dict. Once there are enough, they become a *run*: three numpy arrays sorted by the first 8 bytes of
+the id's hash. A run absorbs its predecessor if it is at least half as long, so there are about log2(ids) runs, and each
+id is copied about that often. A lookup searches each run once for a whole batch.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from events.sources import DIGEST_BYTES, ID_HASH_BYTES, WINDOW_DAYS
 
-#: Ids that may stand in the dict (about 170 bytes each) before they become a run.
+#: Ids in the dict (about 170 bytes each) before they become a run.
 RECENT_IDS = 16_384
-#: So many ids of a snapshot are sorted at once.
+#: Ids of a snapshot that are sorted at once.
 LOADED_IDS = 1 << 20
 _LAYOUT = np.dtype([("high", ">u8"), ("low", ">u4"), ("content", "S4")])
 assert _LAYOUT.itemsize == DIGEST_BYTES
 Array = npt.NDArray[Any]
-#: Packed ids, and the day that all of them are counted as of.
+#: Packed ids, and the day that counts for all of them.
 Rows = list[tuple[bytes, int]]
 
 
@@ -46,9 +46,10 @@ class _Run:
         return cls(high[order], table["low"].astype(np.uint32)[order], content[order], days[order])
 
     def content_of(self, index: int, high: int, low: int, oldest_day: int) -> bytes | None:
-        """The content of an id, whose `high` stands at `index` and may do so further on, if it is not too old.
+        """The content of an id whose `high` stands at `index`, and perhaps further on, if the id is not too old.
 
-        Equal first 8 bytes of different ids, and one id remembered again after the window, stand side by side.
+        Different ids with equal first 8 bytes, and an id that was remembered again after the window, stand side by
+        side.
         """
         content = None
         while index < len(self) and self.high[index] == high:
@@ -58,7 +59,7 @@ class _Run:
         return content
 
     def merged(self, other: "_Run", oldest_day: int) -> "_Run":
-        """Both in one, without the ids of days before `oldest_day`."""
+        """Both runs in one, without ids of days before `oldest_day`."""
         high = np.concatenate((self.high, other.high))
         days = np.concatenate((self.day, other.day))
         order = np.argsort(high, kind="stable")
@@ -69,8 +70,8 @@ class _Run:
 
 
 def _in_order(high: Array) -> Array:
-    """Where the hashes stand in order; equal ones as they came. The sort that does not promise this is three times as
-    fast, and two ids of equal hash are rare.
+    """The order of the hashes; equal hashes keep their order. An unstable sort is three times as fast, and two ids of
+    equal hash are rare.
     """
     order = np.argsort(high)
     ordered = high[order]
@@ -78,12 +79,14 @@ def _in_order(high: Array) -> Array:
 
 
 class SeenIds:
-    """The accepted ids of one partition. An id remembered twice keeps both; the one within the window counts."""
+    """The accepted ids of one partition. An id that was remembered twice has both entries; the one within the window
+    counts.
+    """
 
     def __init__(self) -> None:
         self._recent: dict[bytes, tuple[bytes, int]] = {}
         self._runs: list[_Run] = []
-        #: Rows of a snapshot that is being loaded, and how long they are.
+        #: Rows of a snapshot that is being loaded, and their total length.
         self._rows: Rows = []
         self._row_bytes = 0
 
@@ -91,10 +94,10 @@ class SeenIds:
         return len(self._recent) + sum(len(run) for run in self._runs)
 
     def gather(self, digests: bytes, day: int) -> bool:
-        """Take a packed row of a snapshot: 16 bytes an id, all counted as of `day`, the newest of the row.
+        """Take a packed row of a snapshot: 16 bytes an id; all ids count with `day`, the newest of the row.
 
-        Rows are gathered and sorted many at a time: one by one, the smallest ids of a long history would be copied as
-        often as there are sizes of runs. Returns whether there are enough.
+        Rows are gathered and sorted many at a time: sorted singly, the oldest ids would be copied once per size of run.
+        Returns whether enough rows are gathered.
         """
         if digests:
             self._rows.append((digests, day))
@@ -102,12 +105,12 @@ class SeenIds:
         return self._row_bytes >= LOADED_IDS * DIGEST_BYTES
 
     def gathered(self) -> Rows:
-        """What was gathered, for `sort`: it may go on in a thread while more is gathered."""
+        """The gathered rows, for `sort`, which may run in a thread while more rows are gathered."""
         rows, self._rows, self._row_bytes = self._rows, [], 0
         return rows
 
     def sort(self, rows: Rows) -> None:
-        """Remember what was gathered; what was gathered later comes later."""
+        """Add the gathered rows; they must be sorted in the order in which they were gathered."""
         if rows:
             days = np.concatenate([np.full(len(digests) // DIGEST_BYTES, day, np.uint16) for digests, day in rows])
             self._push(_Run.of(b"".join(digests for digests, _ in rows), days), max(day for _, day in rows))
@@ -117,14 +120,16 @@ class SeenIds:
         self._recent[digest[:ID_HASH_BYTES]] = (digest[ID_HASH_BYTES:], day)
 
     def compact(self, day: int) -> None:
-        """Make the recent ids a run once they are many. Between batches only: `admit` answers for a whole batch."""
+        """Turn the recent ids into a run if they are many. Call it between batches only, because `admit` must see a
+        whole batch.
+        """
         if len(self._recent) >= RECENT_IDS:
             self._flush(day)
 
     def admit(self, digest: bytes, day: int) -> bytes | None:
-        """Remember an id that is new among the recent ones; else the content that it was accepted with.
+        """Add an id if it is new among the recent ids; otherwise return the content with which it was accepted.
 
-        To be asked within one batch, for what `contents_of` does not find.
+        Call it within one batch, for ids that `contents_of` does not find.
         """
         id_hash = digest[:ID_HASH_BYTES]
         recent = self._recent.get(id_hash)
@@ -134,7 +139,7 @@ class SeenIds:
         return None
 
     def contents_of(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
-        """Content by id hash, of those of the batch that stand in a run and are within the window on `day`."""
+        """Content by id hash, for ids of the batch that stand in a run and are within the window on `day`."""
         if not self._runs or not digests:
             return {}
         table = np.frombuffer(b"".join(digests), dtype=_LAYOUT)

@@ -1,5 +1,5 @@
-"""What is seen of a poll of a partition once all of it is written: counted by what became of it, and logged if anything
-was refused.
+"""Metrics and logs of a poll of a partition once it is fully written: counts by disposition, and a log line if records
+were refused.
 """
 
 from collections import Counter
@@ -20,10 +20,10 @@ DISPOSITIONS = ("rated", "duplicate", "rejected", "rerouted")
 
 
 def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
-    """Count it. `is_known`: whether there is such an organization.
+    """Count the poll. `is_known`: whether the organization exists.
 
-    Names that belong to no organization are counted together: else a publisher could make as many series as there are
-    names.
+    Names of unknown organizations are counted together; otherwise a publisher could create as many metric series as it
+    invents names.
     """
     for name in DISPOSITIONS:
         COUNTED.labels(name).inc(getattr(outcome.counts, name))
@@ -36,7 +36,7 @@ def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
         offsets.append(int(headers[OFFSET_HEADER]))
     for (organization, reason, is_held), count in refused.items():
         (HELD if is_held else REFUSED).labels(organization, reason).inc(count)
-        # Which records these are stands in `usage.rejected`; a line for each would let a publisher fill a disk.
+        # `usage.rejected` has the single records; a log line for each would let a publisher fill a disk.
         (log.info if is_held else log.warning)(
             "usage_held" if is_held else "usage_rejected",
             organization=organization,
@@ -50,7 +50,7 @@ def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
 
 @contextmanager
 def writing(outcomes: Mapping[int, Outcome]) -> Iterator[None]:
-    """The block writes what a poll has led to: it is timed, and a part of the poll's spans, which end with it."""
+    """Times the block, which writes a poll, and makes it part of the poll's trace spans."""
     try:
         with APPEND.time():
             yield
@@ -61,7 +61,7 @@ def writing(outcomes: Mapping[int, Outcome]) -> Iterator[None]:
 
 
 def _trace(outcomes: Mapping[int, Outcome], error: str | None = None) -> None:
-    """A span for each partition of a poll that holds usage which is followed; `error`: it was not written."""
+    """Write a span for each partition of a poll that holds traced usage; `error`: it was not written."""
     for outcome in outcomes.values():
         if outcome.traced.contexts:
             counts = {f"trueup.{name}": int(getattr(outcome.counts, name)) for name in DISPOSITIONS}
@@ -69,6 +69,6 @@ def _trace(outcomes: Mapping[int, Outcome], error: str | None = None) -> None:
                 "messaging.destination.name": USAGE,
                 "messaging.destination.partition.id": str(outcome.partition),
                 "messaging.batch.message_count": sum(counts.values()),
-                "trueup.next_offset": outcome.next_offset,
+                "trueup.next_offset": outcome.counts.next_offset,
             }
             TRACES.batch("ingest usage", outcome.traced, attributes | counts, error)

@@ -1,7 +1,7 @@
-"""The projector's snapshot of some partitions, as the ingest worker starts from it (decision 7).
+"""The projector's snapshot of some partitions, from which the ingest worker starts (decision 7).
 
-Read in one REPEATABLE READ transaction: positions, totals and ids of one moment. One that mixed two moments would count
-the records between them twice or not at all. Without read models (a new database) every partition starts empty.
+It is read in one REPEATABLE READ transaction: positions, totals and ids of one moment. A mix of two moments would count
+the records between them twice or not at all. Without read models (a new database), every partition starts empty.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ SELECT partition, next_offset, sequences::text AS sequences
 FROM positions WHERE topic = $1 AND partition = ANY ($2::integer[])
 """
 
-#: The last record of `usage` that was read, by the source that says so.
+#: The last record of `usage` that was read, with the source that reported it.
 _MARKS = """
 SELECT source, mark::text AS mark FROM positions, jsonb_object_keys(sequences) AS source
 WHERE topic = 'usage' AND mark IS NOT NULL
 """
 
-#: $1 partitions. One from which everything was taken says nothing.
+#: $1 partitions. A partition without any remaining ids has no row.
 _TOTALS = """
 SELECT partition, account_id, aggregation_id, segment, day, records, total, state::text AS state
 FROM usage_totals WHERE partition = ANY ($1::integer[]) AND records > 0
@@ -56,11 +56,11 @@ class Snapshot:
 
 
 async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[int, Snapshot]:
-    """The snapshot of each partition, given its home; an empty one where the projector has touched nothing.
+    """The snapshot of each partition, given its home; an empty snapshot if the projector has not written the partition.
 
     A partition that is not its own home has no totals and no ids.
 
-    Raises: OutdatedReadModelsError: what totals and ids of another version mean is not known here;
+    Raises: OutdatedReadModelsError: this program does not understand totals and ids of another version;
     PostgresUnreachableError.
     """
     snapshots = {partition: Snapshot() for partition in homes}
@@ -94,7 +94,9 @@ async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[i
 
 
 class _Sorting:
-    """Ids are sorted in a thread while the next ones come: numpy needs no interpreter for it. One after the other."""
+    """Sorts ids in a thread while the next rows arrive, because numpy releases the interpreter. One part after the
+    other.
+    """
 
     def __init__(self) -> None:
         self._last: asyncio.Future[None] | None = None

@@ -1,58 +1,25 @@
-"""What facts of the catalog concern: all usage of an organization, some accounts, or no usage at all."""
+"""The reach of catalog facts: all usage of an organization, some accounts, or no usage at all."""
 
 from dataclasses import dataclass
 
 from events.facts.alerts import Alert
-from events.facts.automation import (
-    AutomaticTopUpCreated,
-    AutomaticTopUpDeleted,
-    AutomaticTopUpUpdated,
-    ThresholdBillingCreated,
-    ThresholdBillingDeleted,
-    ThresholdBillingUpdated,
-)
-from events.facts.catalog import (
-    NotificationConfigurationCreated,
-    NotificationConfigurationDeleted,
-    NotificationConfigurationUpdated,
-    WebhookCreated,
-    WebhookDeleted,
-    WebhookUpdated,
-)
-from events.facts.resources import (
-    AccountCreated,
-    AccountDeleted,
-    AccountForgotten,
-    AccountPlanCreated,
-    AccountPlanDeleted,
-    AccountPlanUpdated,
-    AccountUpdated,
-)
+from events.facts.base import Fact
+from services.commands.table import KINDS
 
-ACCOUNTS = (AccountCreated, AccountUpdated, AccountDeleted, AccountForgotten)
-ACCOUNT_PLANS = (AccountPlanCreated, AccountPlanUpdated, AccountPlanDeleted)
-#: Facts of which no quantity and no charge follows: rules, and what they told or did.
-OF_RULES = (
-    NotificationConfigurationCreated,
-    NotificationConfigurationUpdated,
-    NotificationConfigurationDeleted,
-    AutomaticTopUpCreated,
-    AutomaticTopUpUpdated,
-    AutomaticTopUpDeleted,
-    ThresholdBillingCreated,
-    ThresholdBillingUpdated,
-    ThresholdBillingDeleted,
-    WebhookCreated,
-    WebhookUpdated,
-    WebhookDeleted,
+ACCOUNTS = KINDS["account"].facts
+ACCOUNT_PLANS = KINDS["accountPlan"].facts
+#: Facts of which no quantity and no charge follows: rules and webhooks, and what rules told.
+OF_RULES: tuple[type[Fact], ...] = (
+    *(fact for kind in KINDS.values() if kind.leads_to != "terms" for fact in kind.facts),
     Alert,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Whose charges, codes or meters facts of the catalog may have changed: all of these organizations, and of the
-    others these accounts, by id."""
+    """The usage whose charges, codes or meters catalog facts may have changed: all usage of these organizations, and of
+    these accounts, by id, in other organizations.
+    """
 
     organizations: frozenset[str] = frozenset()
     accounts: frozenset[str] = frozenset()

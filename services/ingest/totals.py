@@ -1,8 +1,9 @@
-"""The usage totals of one partition in memory: one `Cell` per account, aggregation, segment and day; and `UsageRated`
-as it is read back into them when ingest begins.
+"""The usage totals of one partition in memory: one `Cell` per account, aggregation, segment and day; and the decoder
+that reads `UsageRated` back into them when ingest starts.
 
 The same numbers as the projector's table `usage_totals`, by the same functions of `projections.aggregates`. Ingest
-needs them to say what a record adds to its charges; no bill rests on them. Use it in context `events.decimals.EXACT`.
+needs them to compute the amount that a record adds to its charges; no bill rests on them. Use it in context
+`events.decimals.EXACT`.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from projections.corrections import put_in, taken_out
 from projections.usage import PREFIX as USUAL_PREFIX
 from projections.usage import MeterPlan, joined
 
-#: How `events.codec.encode` begins a record of either kind, of any schema version: the type is the first member.
+#: The first bytes of a record of either kind, of any schema version: `events.codec.encode` writes the type first.
 RATED_PREFIX = b'{"type":"UsageRated"'
 READ_PREFIX = b'{"type":"UsageRead"'
 CORRECTION_PREFIXES = (b'{"type":"UsageVoided"', b'{"type":"UsageAmended"')
@@ -28,7 +29,7 @@ _ZERO = Decimal(0)
 
 
 class RatedData(msgspec.Struct, rename="camel", gc=False):
-    """What ingest reads back of `events.facts.usage.UsageRated`; instants and numbers stay texts."""
+    """The fields of `events.facts.usage.UsageRated` that ingest reads back; instants and numbers stay texts."""
 
     usage_id: str
     meter_id: str
@@ -43,7 +44,7 @@ class RatedData(msgspec.Struct, rename="camel", gc=False):
 
 
 class RatedEnvelope(msgspec.Struct, gc=False):
-    """What ingest reads back of the `events.envelope.Envelope` around it."""
+    """The fields of the envelope around it that ingest reads back."""
 
     schema: int
     source: str
@@ -57,9 +58,9 @@ _RATED = msgspec.json.Decoder(RatedEnvelope)
 
 
 def decode_rated(value: bytes, origins: Origins) -> RatedEnvelope:
-    """The record of a value that begins with RATED_PREFIX; one of an older schema version comes through the codec.
+    """The record in a value that begins with RATED_PREFIX; the codec decodes older schema versions.
 
-    Raises: ForeignRecordError; UndecodableRecordError for one of ours that this program does not understand.
+    Raises: ForeignRecordError; UndecodableRecordError for a record of ours that this program does not understand.
     """
     if not value.startswith(USUAL_PREFIX):
         return _RATED.decode(encode(decode_own(value, origins)))
@@ -73,18 +74,18 @@ def decode_rated(value: bytes, origins: Origins) -> RatedEnvelope:
 
 
 class Cell:
-    """One day of one total, changed in place: the hot loop adds to `number` and `records` of plain sums itself."""
+    """One day of one total, changed in place: the hot loop adds to `number` and `records` of plain sums directly."""
 
     __slots__ = ("number", "records", "state")
 
     def __init__(self) -> None:
         self.number = _ZERO
         self.records = 0
-        #: What an aggregation other than a sum keeps.
+        #: The state of an aggregation other than a sum.
         self.state: DayState | None = None
 
     def merge(self, function: AggregationFunction, value: DayState) -> None:
-        """Add what a record contributes."""
+        """Merge a record's contribution."""
         if function == "SUM":
             self.number += value.number
             self.records += value.records
@@ -92,10 +93,10 @@ class Cell:
             self.state = value if self.state is None else merge(function, self.state, value)
 
     def correct(self, function: AggregationFunction, value: DayState, *, gone: bool) -> None:
-        """Take out what a record contributed, or put in what it contributes instead.
+        """Remove a record's contribution, or replace it by another.
 
-        Where the state does not tell what it then is, such as without its greatest value, it stays as it is until the
-        next snapshot, which tells.
+        If the state does not contain enough (for example, when its maximum is removed), it stays unchanged until the
+        next snapshot, which has the right state.
         """
         if function == "SUM":
             self.number += -value.number if gone else value.number
@@ -115,7 +116,7 @@ class PartitionTotals:
         self._days: dict[TotalsKey, dict[date, Cell]] = {}
 
     def cell(self, key: TotalsKey, day: date) -> Cell:
-        """The cell of a day, made if it is new."""
+        """The cell of a day, created if it is missing."""
         days = self._days.get(key)
         if days is None:
             days = self._days[key] = {}
@@ -125,7 +126,7 @@ class PartitionTotals:
         return cell
 
     def load(self, key: TotalsKey, day: date, state: DayState) -> None:
-        """Take a row of a snapshot. A sum's is told from the others by whoever adds to it, so both are set."""
+        """Add a row of a snapshot. The reader of the cell knows whether it is a sum, so both forms are set."""
         cell = self.cell(key, day)
         cell.number, cell.records = state.number, state.records
         cell.state = state
@@ -138,7 +139,7 @@ class PartitionTotals:
     def correct(
         self, account_id: str, day: date, plan: MeterPlan, before: Iterable[Contribution], after: Iterable[Contribution]
     ) -> None:
-        """An event of the day contributes something else than `before`."""
+        """Replace `before`, the contributions of an event of the day, by new contributions."""
         for parts, is_gone in ((before, True), (after, False)):
             for aggregation_id, segment, value in parts:
                 cell = self.cell((account_id, aggregation_id, segment), day)
@@ -157,7 +158,7 @@ class PartitionTotals:
             self.add(rated.account, day, plan, contributions(plan.others, values, texts, ts, data.usage_id))
 
     def over(self, key: TotalsKey, function: AggregationFunction, periods: Iterable[Period]) -> DayState | None:
-        """The state of all days that lie in one of the periods."""
+        """The state over all days that lie in one of the periods."""
         days = self._days.get(key, {})
         inside = [cell for day, cell in days.items() if any(period.holds(day) for period in periods)]
         if function == "SUM":

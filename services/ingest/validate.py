@@ -1,7 +1,8 @@
-"""Judges a decoded event against the catalog: what is accepted is a `Usage`, all else is `Refused` with its reason.
+"""Judges a decoded event against the catalog: accepted usage becomes a `Usage`, any other event a `Refused` with its
+reason.
 
-The order of the checks is the order in which a publisher would mend them. Whether the account's plan covers the usage
-is not asked: uncovered usage is kept, rated without charges, and shown as unpriced.
+The checks stand in the order in which a publisher would fix the errors. Whether the account's plan covers the usage is
+not checked: uncovered usage is kept, rated without charges, and shown as unpriced.
 """
 
 from collections.abc import Mapping
@@ -19,24 +20,24 @@ from services.ingest.instants import LATEST, Arrival, parse_instant, parse_with_
 from services.ingest.lane import Lane, Publisher, publisher_of
 from services.refusals.refusal import Reason, Refused
 
-#: Largest record: key, value and headers, in bytes (m3ter limits a request of up to 1,000 records to as much).
+#: Largest record: key, value and headers, in bytes (m3ter sets this limit for a request of up to 1,000 records).
 MAX_USAGE_BYTES = 512 * 1024
 MAX_ID_LENGTH = 256
-#: Zone arithmetic fails near year 1, and usage of a billing system is no older than its epoch.
+#: Earliest time of usage: zone arithmetic fails near year 1, and no usage is older than the epoch of billing systems.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
 _WHOLE_LIMIT = 10**18
-#: A fraction's text this short, without exponent, is what `parse_decimal` makes of it, whatever its digits are.
+#: A fraction's text of this length or less, without exponent, is already what `parse_decimal` would make of it.
 _SURELY_FITS = 18
 _NO_TEXTS: dict[str, dict[str, str]] = {}
 _NOTHING: frozenset[str] = frozenset()
 
 
 class Usage(msgspec.Struct, gc=False):
-    """An accepted record. `ts` is UTC and `day` its day in the account's zone; texts are as the log has them.
+    """An accepted record. `ts` is UTC and `day` its day in the account's zone; texts are spelt as in the log.
 
-    `numbers` are plain, by field; `texts` holds the maps of text by category, without the empty ones, in log order.
-    `strings` is what `strings_decoded` says of its record.
+    `numbers` are plain, by field; `texts` holds the non-empty maps of text by category, in log order. `strings` is the
+    result of `strings_decoded` for the record.
     """
 
     lane: Lane
@@ -53,9 +54,10 @@ class Usage(msgspec.Struct, gc=False):
 
 
 def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
-    """The event as usage of its lane, if every rule holds. It runs once per record, so it calls as little as can be.
+    """The event as usage of its lane, if every rule holds. It runs once per record, so it makes as few calls as
+    possible.
 
-    Raises: Refused, with the first rule that is broken.
+    Raises: Refused, with the first broken rule.
     """
     usage_id, data, meter = event.id, event.data, lane.meter
     publisher = lane.publishers.get(event.source) or publisher_of(lane, event.source)
@@ -90,7 +92,7 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
 
 
 def conflict(usage: Usage) -> Refused:
-    """Why usage is refused whose id came before and said something else."""
+    """The reason for refusing usage whose id came before with other content."""
     rule = f"id {usage.usage_id!r} of source {usage.publisher.source!r} was used with other content"
     return Refused(Reason.ID_CONFLICT, rule)
 
@@ -130,7 +132,7 @@ def _take_numbers(numbers: dict[str, str], given: Mapping[str, Any], category: s
 def _plain(written: str, category: str, code: str) -> str:
     """The number's text in the log: no exponent, no negative zero, at most 18 digits after the point.
 
-    The digest of what was said is made of this text, so a record that is sent again rounds to what it was.
+    The content digest is made from this text, so a repeated record has the same digest.
     """
     if len(written) <= _SURELY_FITS and written[0] != "-" and "e" not in written and "E" not in written:
         return written
@@ -141,7 +143,7 @@ def _plain(written: str, category: str, code: str) -> str:
 
 
 def _texts(data: UsageData, lane: Lane) -> dict[str, dict[str, str]]:
-    """The maps of text that hold something, by category; personal ones sealed, so that the digest tells nothing."""
+    """The non-empty maps of text, by category; personal texts are sealed, so that the digest reveals nothing."""
     texts: dict[str, dict[str, str]] = {}
     meter, seal = lane.meter, lane.seal
     if data.who:
@@ -172,7 +174,7 @@ def _checked(given: dict[str, str], category: str, meter: KnownMeter) -> dict[st
 
 
 def _unknown(code: str, category: str, meter: KnownMeter) -> Refused:
-    """The field is not in the map that its category names: a text under measure, or no field of the meter at all."""
+    """Refuse a field that is not in the map of its category: a text under measure, or no field of the meter."""
     for other, codes in meter.fields.items():
         if code in codes:
             rule = f"data.{category}.{code} must stand in data.{other}, as meter {meter.code!r} has it"

@@ -1,8 +1,8 @@
-"""The operator's key, which accounts' keys are encrypted with in Postgres: who has a copy of the database, a backup of
-it, or the log, reads no personal text without the operator's file.
+"""The operator's key, which encrypts the accounts' keys in Postgres: a copy of the database, a backup or the log
+reveals no personal text without the operator's file.
 
-The file may have several, one a line: the first encrypts, all decrypt. So a key is replaced by putting the new one
-before it, and taken away once `trueup personal-keys rewrap` has run.
+The file may have several keys, one a line: the first encrypts, all decrypt. To replace a key, put the new one before
+it, run `trueup personal-keys rewrap`, and then remove the old line.
 """
 
 import base64
@@ -27,7 +27,7 @@ TRUEUP_PERSONAL_KEY_FILE: put that one back, in a line of its own"""
 
 
 class Wrapped(NamedTuple):
-    """An account's key as Postgres has it, and the name of the operator's key that it is encrypted with."""
+    """An account's key as stored in Postgres, and the name of the operator's key that encrypts it."""
 
     key: bytes
     by: str
@@ -52,7 +52,7 @@ class Keyring:
         return next(iter(self._by_name), "")
 
     def wrapped(self, organization: str, key: bytes) -> Wrapped:
-        """An account's key as Postgres has it. Raises: NoPersonalKeyError."""
+        """An account's key, encrypted for Postgres. Raises: NoPersonalKeyError."""
         if not self._by_name:
             raise NoPersonalKeyError(organization=organization)
         return Wrapped(self._by_name[self.first].encrypt(key), self.first)
@@ -80,5 +80,5 @@ def _fernet(line: str) -> Fernet:
 
 
 def _name(line: str) -> str:
-    """What is kept of which key it was: of a hash of what is made of it, so that nothing of it can be told."""
+    """A key's name: a hash of a value derived from the key, so that the name reveals nothing about the key."""
     return hashlib.sha256(b"the name of " + _secret(line)).hexdigest()[: 2 * _NAME_BYTES]

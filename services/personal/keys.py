@@ -1,7 +1,7 @@
-"""Accounts' keys in Postgres: one of an account at a time, made when something of it is first sealed.
+"""Accounts' keys in Postgres: one valid key per account, made when a text of the account is first sealed.
 
-That the key goes out of its row is the forgetting. Nothing else has it: processes ask for it whenever they open
-something, and who seals drops what it remembers when the log says that the account was forgotten.
+Deleting the key from its row is the forgetting. Nothing else stores it: processes ask for the key whenever they open a
+text, and drop cached keys for sealing when the log says that the account was forgotten.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -15,13 +15,13 @@ _OF_ACCOUNTS = """
 SELECT account, key_id, key, wrapped_by FROM store.personal_keys
 WHERE organization = $1 AND account = ANY ($2) AND key IS NOT NULL
 """
-#: Of two who make one at the same time the second waits for what becomes of the first's.
+#: If two processes make a key at once, the second waits for the outcome of the first.
 _MAKE = """
 INSERT INTO store.personal_keys (organization, account, key_id, key, wrapped_by) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (organization, account) WHERE key IS NOT NULL DO NOTHING
 """
 _CALLED = "SELECT key_id, key, wrapped_by FROM store.personal_keys WHERE organization = $1 AND key_id = ANY ($2)"
-#: A key that is not there, because the database was lost, is destroyed all the same.
+#: A key that is missing, because the database was lost, is marked as destroyed as well.
 _DESTROY = """
 INSERT INTO store.personal_keys AS held (organization, account, key_id, key, wrapped_by)
 SELECT $1, $2, key_id, NULL, '' FROM unnest($3::text[]) AS key_id
@@ -34,13 +34,13 @@ WHERE key IS NOT NULL AND wrapped_by <> $1 AND (organization, key_id) > ($2, $3)
 _REPLACE = """
 UPDATE store.personal_keys SET key = $4, wrapped_by = $5 WHERE organization = $1 AND key_id = $2 AND key = $3
 """
-#: One for each of the operator's keys that any is encrypted with.
+#: One row for each of the operator's keys that encrypts any key.
 _BY_EACH = """
 SELECT DISTINCT ON (wrapped_by) organization, key_id, key, wrapped_by FROM store.personal_keys WHERE key IS NOT NULL
 """
-#: Who seals for these accounts of an organization, by id: `sealers_of`, or for who changes nothing `sealers_to_try`.
+#: Finds the sealers of these accounts of an organization, by id: `sealers_of`, or for dry runs `sealers_to_try`.
 SealersOf = Callable[[Any, str, Iterable[str], Keyring], Awaitable[dict[str, Sealer]]]
-#: Keys that are looked at in one transaction.
+#: Keys that are rewrapped in one transaction.
 _PAGE = 1_000
 
 
@@ -52,10 +52,10 @@ def new_key() -> tuple[str, bytes]:
 async def sealers_of(
     connection: Any, organization: str, accounts: Iterable[str], keyring: Keyring
 ) -> dict[str, Sealer]:
-    """Who seals for each of these accounts, by id; keys that are not there are made, one by one, so that nobody waits
-    for one while another waits for him.
+    """The sealer of each of these accounts, by id. Missing keys are created one by one, so that callers never wait for
+    each other in a circle.
 
-    Of two who make one at the same time, both get the same. Raises: NoPersonalKeyError, WrongPersonalKeyError.
+    Concurrent callers get the same key. Raises: NoPersonalKeyError, WrongPersonalKeyError.
     """
     wanted = sorted(set(accounts))
     known = await _read(connection, organization, wanted, keyring)
@@ -70,7 +70,7 @@ async def sealers_of(
 async def sealers_to_try(
     connection: Any, organization: str, accounts: Iterable[str], keyring: Keyring
 ) -> dict[str, Sealer]:
-    """The same for who changes nothing: a key that is not there is made for him alone, and not kept."""
+    """The sealers for a dry run: a missing key is made for this caller only, and not stored."""
     wanted = set(accounts)
     known = await _read(connection, organization, sorted(wanted), keyring)
     return known | {account: Sealer(*new_key()) for account in wanted - known.keys()}
@@ -84,7 +84,7 @@ async def _read(connection: Any, organization: str, accounts: Sequence[str], key
 async def sealers_called(
     connection: Any, organization: str, key_ids: Iterable[str], keyring: Keyring
 ) -> dict[str, Sealer | None]:
-    """Who opens what is sealed with these keys, by id: None for one that is destroyed; nobody for one that never was.
+    """The openers for texts sealed with these keys, by id: None for a destroyed key; no entry for an unknown one.
 
     Raises: NoPersonalKeyError, WrongPersonalKeyError.
     """
@@ -98,34 +98,35 @@ def _sealer(organization: str, row: Mapping[str, Any], keyring: Keyring) -> Seal
 
 
 async def key_ids(connection: Any, organization: str, account: str) -> tuple[str, ...]:
-    """The ids of the account's keys: of the one that is good, or none."""
+    """The ids of the account's valid keys: one or none."""
     return tuple(row["key_id"] for row in await connection.fetch(_OF_ACCOUNTS, organization, [account]))
 
 
 async def known_ids(connection: Any, organization: str, key_ids: Iterable[str]) -> set[str]:
-    """Those of these keys that there are or were, destroyed ones among them; the others are lost."""
+    """Those of these keys that exist or are destroyed; the others are lost."""
     return {row["key_id"] for row in await connection.fetch(_CALLED, organization, sorted(key_ids))}
 
 
 async def keys_to_destroy(connection: Any, organization: str, account: str) -> tuple[str, ...]:
-    """The ids of the account's good keys, in the transaction that is to destroy them.
+    """The ids of the account's valid keys, in the transaction that will destroy them.
 
-    An account without one is given one that nobody can use: whoever is about to make a key for it waits until the
-    transaction has ended, and what was sealed before that is sealed with a key that is told here.
+    An account without a key gets an unusable one: a concurrent process that is making a key waits until the transaction
+    has ended, so everything sealed before was sealed with a key in this list.
     """
     await connection.execute(_MAKE, organization, account, token_urlsafe(ID_BYTES), b"", "")
     return await key_ids(connection, organization, account)
 
 
 async def destroy(connection: Any, organization: str, account: str, key_ids: Sequence[str]) -> None:
-    """These keys of the account are gone with the transaction's commit."""
+    """Destroy these keys of the account with the transaction's commit."""
     await connection.execute(_DESTROY, organization, account, list(key_ids))
 
 
 async def rewrap(connection: Any, keyring: Keyring) -> int:
-    """Encrypt all keys of the database with the operator's first key; returns how many were encrypted with another.
+    """Encrypt all keys of the database with the operator's first key; returns how many used another one.
 
-    Raises: NoPersonalKeyError, WrongPersonalKeyError; those before it are done then, and a second run does no harm.
+    Raises: NoPersonalKeyError, WrongPersonalKeyError; keys before the failing one are done, and a second run does no
+    harm.
     """
     done, last = 0, ("", "")
     while rows := await connection.fetch(f"{_OTHERS} LIMIT {_PAGE}", keyring.first, *last):
@@ -138,7 +139,7 @@ async def rewrap(connection: Any, keyring: Keyring) -> int:
 
 
 async def check_opens(connection: Any, keyring: Keyring) -> bool:
-    """Whoever has no key, or not all, is told so before anybody asks; whether any account has a key.
+    """Check at start that every needed operator's key is there; returns whether any account has a key.
 
     Raises: NoPersonalKeyError, WrongPersonalKeyError.
     """

@@ -1,6 +1,6 @@
-"""Shows what is sealed to who may read it: the one way out of an organization for personal texts.
+"""Opens sealed texts for callers who may read them: the only way out of an organization for personal texts.
 
-Nothing that is opened is kept, so the next who asks after the forgetting is shown the tombstone.
+Opened texts are never stored, so the first read after a forgetting shows the tombstone.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ _BYTES_MARK = MARK.encode()
 
 
 def may_hold_sealed(payload: bytes) -> bool:
-    """Whether anything in it may be sealed."""
+    """Whether it may hold sealed texts."""
     return _BYTES_MARK in payload
 
 
 async def opened_json(postgres: Postgres, organization: str, keyring: Keyring, payload: bytes) -> bytes:
-    """JSON with all that is sealed in it opened. No connection is held while that is done.
+    """The JSON with all sealed texts opened. No connection is held meanwhile.
 
     Raises: NoPersonalKeyError, WrongPersonalKeyError.
     """

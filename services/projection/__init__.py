@@ -1,4 +1,4 @@
 """The projection: records of `billing.events` and `billing.catalog` in, rows of the read models out.
 
-`Projection` is the core; the live projector, replay and audit are hosts around it, so they cannot disagree.
+The live projector, replay and audit all host the same core, `Projection`, so they cannot disagree.
 """

@@ -1,10 +1,10 @@
-"""Independent jobs, run in as many processes as there are cores for them.
+"""Independent jobs, run in as many processes as there are cores.
 
-Replay and audit fold each partition apart: what is folded of one never depends on another. A process of its own for
-each is what Python needs for more than one core; for little work there is none, and the same runs in this one.
+Replay and audit fold each partition separately, because the fold of one never depends on another. Python needs a
+process each to use more than one core; little work runs in this process.
 
-A process that dies ends the whole, by name: what it was to fill is used by nobody. No such process outlives the one
-that started it, however that one ends.
+If a process dies, the whole work fails with a named error, and its results are not used. No such process outlives its
+parent, however the parent ends.
 """
 
 import asyncio
@@ -28,8 +28,7 @@ from services.failures import ExpectedFailure, Passing, Worded
 from services.garbage import tune_garbage_collection
 from services.run.logs import configure_logs
 
-#: Fewest records that are worth a process of their own: starting one and importing takes as long as folding some tens
-#: of thousands.
+#: Fewest records that justify another process: starting and importing takes as long as folding some tens of thousands.
 LEAST_RECORDS = 100_000
 LOOK_SECONDS = 0.2
 
@@ -37,7 +36,7 @@ Progress = Callable[[int], None]
 
 
 class Job(Protocol):
-    """A part of the work: how many records it has."""
+    """A part of the work, with its number of records."""
 
     @property
     def records(self) -> int: ...
@@ -50,10 +49,10 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Work(Protocol[J_contra, R_co]):
-    """What is done with each job. It and the jobs go to other processes, so they hold addresses and no connections."""
+    """The work on each job. It and the jobs are sent to other processes, so they hold addresses and no connections."""
 
     async def run(self, job: J_contra, progress: Progress, /) -> R_co:
-        """Do one; `progress` is told how many records more are folded."""
+        """Do one job; report to `progress` how many further records were folded."""
         ...
 
 
@@ -66,7 +65,7 @@ class FoldFailedError(ExpectedFailure):
 
 
 class FoldInterruptedError(FoldFailedError, Passing):
-    """A job failed in another process by something that passes by itself, such as a lost connection."""
+    """A job failed in another process from a temporary cause, such as a lost connection."""
 
 
 class BrokenFoldError(Exception):
@@ -82,21 +81,21 @@ def cores() -> int:
 
 
 def processes_for(jobs: Sequence[Job], most: int) -> int:
-    """How many processes these jobs are worth, at most so many; 1 is this one alone."""
+    """How many processes these jobs justify, at most `limit`; 1 means this process alone."""
     worth = 1 + sum(job.records for job in jobs) // LEAST_RECORDS
     return max(1, min(most, len(jobs), worth))
 
 
 async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progress: Progress) -> list[R]:
-    """The result of each job, in the order of the jobs. The largest are begun first.
+    """The result of each job, in the order of the jobs. The largest start first.
 
-    Raises: what a job raised, as FoldFailedError or FoldInterruptedError if it came from another process;
+    Raises: the error of a job, as FoldFailedError or FoldInterruptedError if it came from another process;
     ProcessDiedError.
     """
     if processes <= 1:
         return [await work.run(job, progress) for job in jobs]
     context = multiprocessing.get_context("spawn")
-    # Each job has a number of its own to count in, and one writer: there is no lock that a killed process could hold.
+    # Each job has its own counter with a single writer: no lock, which a killed process could hold.
     counted = context.Array("q", len(jobs), lock=False)
     waiting = deque(sorted(range(len(jobs)), key=lambda number: -jobs[number].records))
     results: dict[int, R] = {}
@@ -113,7 +112,7 @@ async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progres
 
 
 async def _tell(counted: Any, progress: Progress) -> None:
-    """Report how far all jobs are together, again and again, and a last time when it is cancelled."""
+    """Report the progress of all jobs together, repeatedly, and a last time when it is cancelled."""
     counted_before = 0
     while True:
         try:
@@ -125,7 +124,7 @@ async def _tell(counted: Any, progress: Progress) -> None:
 
 
 class _Worker:
-    """A process that does one job after another. Whichever of the two ends, the line between them is closed."""
+    """A process that does one job after another. When either side ends, the connection between them is closed."""
 
     def __init__(self, context: Any, work: Work[J, R], counted: Any) -> None:
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
@@ -135,7 +134,7 @@ class _Worker:
             self._process.start()
 
     async def work_off(self, waiting: deque[int], jobs: Sequence[J], results: dict[int, R]) -> None:
-        """Have it do the jobs that wait, until none is left. Raises: as `run_apart`."""
+        """Give it waiting jobs until none is left. Raises: as `run_apart`."""
         while waiting:
             number = waiting.popleft()
             try:
@@ -174,10 +173,10 @@ def _result(answer: R | _Failed) -> R:
 
 
 def _serve(line: Connection, work: Work[J, R], counted: Any, log_level: str) -> None:
-    """Runs in the other process: does the jobs that come over the line, until it is closed."""
+    """Runs in the other process: does the jobs from the connection, until that is closed."""
     configure_logs(log_level)
     tune_garbage_collection()
-    # Ctrl-C in a terminal reaches every process; only the one that started them acts on it.
+    # Ctrl-C in a terminal reaches every process; only their parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError):

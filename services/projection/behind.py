@@ -1,5 +1,6 @@
-"""Who waits for what follows the balances, and since when; and the rows of `due_accounts` that say so, or that somebody
-is to be settled another time."""
+"""The roots whose later rows (draws, lines, outlooks) still follow their balances, and since when; and the rows of
+`due_accounts` that say so, or that say that a root is to be settled later.
+"""
 
 import time
 from collections.abc import Container, Iterable
@@ -11,37 +12,37 @@ from services.projection.settled_tables import put
 from services.projection.unwritten import PartitionState
 from services.readside.family_state import FamilyState, Root
 
-#: What takes longer than this to work out of one root is dear ...
+#: A root whose later rows take longer than this to compute is expensive ...
 DEAR_SECONDS = 0.05
-#: ... and has this part of the time at most.
+#: ... and takes at most this part of the time.
 DEAR_SHARE = 0.05
 
 
 @dataclass(slots=True)
 class Behind:
-    """Roots by their ids, the one that waits longest first, while records keep coming for so many seconds. Every one of
-    them is marked in `due_accounts`.
+    """Roots by their ids, the longest waiting first, while records keep coming for so many seconds. Every one of them
+    is marked in `due_accounts`.
 
-    One that is dear, say with ten thousand segments a day, waits for longer, so that it takes a small part of the time
-    only: everybody else waits while it is worked out.
+    An expensive root, say with ten thousand segments a day, waits longer, so that it takes only a small part of the
+    time: all others wait while it is computed.
     """
 
     seconds: float
     _since: dict[str, tuple[float, Root]] = field(default_factory=dict)
-    #: How long those that are dear wait.
+    #: How long expensive roots wait.
     _dear: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._since)
 
     def note(self, roots: Iterable[Root]) -> None:
-        """What goes before was written; one that waits already keeps its place."""
+        """Note that the balances were written; a root that already waits keeps its place."""
         now = time.monotonic()
         for root in roots:
             self._since.setdefault(root.id, (now, root))
 
     def next(self, partitions: Container[int], *, all_of_them: bool) -> list[Root]:
-        """Whose turn it is in these partitions: all, or those who have waited long enough."""
+        """The next roots in these partitions: all, or those that have waited long enough."""
         now = time.monotonic()
         roots = []
         for since, root in self._since.values():
@@ -52,29 +53,30 @@ class Behind:
         return roots
 
     def took(self, root_id: str, seconds: float) -> None:
-        """What follows of it took so many seconds of the processor to work out."""
+        """Note how many seconds of processor time the root's later rows took."""
         if seconds > DEAR_SECONDS:
             self._dear[root_id] = seconds / DEAR_SHARE
         else:
             self._dear.pop(root_id, None)
 
     def written(self, root_ids: Iterable[str]) -> None:
-        """They wait no longer."""
+        """Note that the later rows of these roots were written."""
         for root_id in root_ids:
             self._since.pop(root_id, None)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Somebody else writes these partitions now."""
+        """Forget partitions that another process writes now."""
         gone = set(partitions)
         self._since = {id: (since, root) for id, (since, root) in self._since.items() if root.partition not in gone}
         self._dear = {id: wait for id, wait in self._dear.items() if id in self._since}
 
 
 class Marks:
-    """Roots whose row says by our own doing that draws and lines follow: it need not be written with every write.
+    """Roots whose row already says, by this process, that draws and lines follow: it need not be written with every
+    write.
 
-    A row that a catalog or a day has marked since says something else. It then stays due until its turn comes, by which
-    it is known.
+    If a catalog change or a new day has marked the row since, it says something else. The root then stays due until its
+    turn comes, and then this is noticed.
     """
 
     def __init__(self) -> None:
@@ -82,18 +84,18 @@ class Marks:
         self._marked: dict[str, int] = {}
 
     def newly(self, families: Iterable[FamilyState]) -> list[FamilyState]:
-        """Those of the families whose row is to say so from now on."""
+        """The families whose rows must say so from now on."""
         newly = [family for family in families if family.root_id not in self._marked]
         self._marked.update((family.root_id, family.partition) for family in newly)
         return newly
 
     def gone(self, root_ids: Iterable[str]) -> None:
-        """Their rows say something else now, or are not there."""
+        """Note that these rows were changed or deleted."""
         for root_id in root_ids:
             self._marked.pop(root_id, None)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Somebody else may write these partitions."""
+        """Forget partitions that another process may write."""
         others = set(partitions)
         self._marked = {id: partition for id, partition in self._marked.items() if partition not in others}
 
@@ -101,7 +103,7 @@ class Marks:
 async def mark_due(
     connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], reason: str
 ) -> None:
-    """These families are to be settled another time: their rows hold what was written before this transaction."""
+    """Mark these families to be settled later: their rows hold the state before this transaction."""
     stored = {state.position.partition: state.position.stored for state in states}
     marked = sorted(
         (family.root_id, family.organization, family.partition, reason, stored[family.partition]) for family in families
@@ -112,8 +114,8 @@ async def mark_due(
 async def mark_behind(
     connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], statement: str
 ) -> None:
-    """Something of these families is still to follow, which the statement names: it holds as far as was written before
-    this transaction.
+    """The statement marks which rows of these families are still to follow; until then those rows are as of the
+    position written before this transaction.
     """
     stored = {state.position.partition: state.position.stored for state in states}
     behind = [(family.root_id, family.organization, family.partition, stored[family.partition]) for family in families]

@@ -1,8 +1,9 @@
-"""`billing.catalog` folded: what exists, for ingest and projections alike; and for projections, whom a change touches.
+"""`billing.catalog` folded: the resources that exist, for ingest and projections; and for projections, the accounts
+that a change affects.
 
 Every partition of `billing.events` records up to which catalog offset its rows hold (`positions.catalog_offset`), so
-rows are a function of two log prefixes. The follower may be ahead of a partition that was just assigned; the changes
-in between are kept as notes, which is all that is needed to bring the partition up to it.
+rows are a function of two log prefixes. The follower may be ahead of a partition that was just assigned; the changes in
+between are kept as notes, which suffice to bring the partition up to date.
 
 Accounts and account plans stand in both topics; a projection takes them from `billing.events`, where they are in order
 with the usage, and skips them here without decoding them: the catalog stays small however many accounts there are.
@@ -31,7 +32,7 @@ from services.kafka import FetchedRecord, LogReader
 from services.projection.touched import Touched, is_of_rule, leads_nowhere, touched
 
 log = structlog.get_logger(__name__)
-#: How records about accounts and account plans begin: `encode` writes the type first.
+#: The first bytes of records about accounts and account plans: `encode` writes the type first.
 _DIRECTORY = (b'{"type":"Account',)
 
 
@@ -44,7 +45,7 @@ class CatalogStoppedError(ExpectedFailure):
 
 
 class CatalogFold(ABC):
-    """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded."""
+    """Folds `billing.catalog` from its beginning; `offset` is the next offset to fold."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
@@ -53,7 +54,7 @@ class CatalogFold(ABC):
         self.organizations: dict[str, Resources] = {}
 
     async def read(self, reader: LogReader, until: int | None = None) -> None:
-        """Fold up to the topic's end as it is now, or to `until`.
+        """Fold up to the topic's present end, or to `until`.
 
         Raises: CatalogStoppedError; nothing behind that record is folded.
         """
@@ -67,8 +68,7 @@ class CatalogFold(ABC):
         self.offset = end
 
     def fold(self, record: FetchedRecord, topic: str = CATALOG) -> None:
-        """Apply one record, unless it is none of ours or was applied
-        before. `topic` is what the catalog is called there.
+        """Apply one record, unless it is a stranger's or was applied before. `topic` is the catalog's name there.
 
         Raises: CatalogStoppedError.
         """
@@ -86,7 +86,7 @@ class CatalogFold(ABC):
 
     @abstractmethod
     def apply(self, record: FetchedRecord, envelope: Envelope) -> None:
-        """Evolve by a fact that is new."""
+        """Apply a fact that is new."""
 
     def passes_over(self, value: bytes) -> bool:
         """Whether a record need not even be decoded."""
@@ -94,27 +94,27 @@ class CatalogFold(ABC):
 
     @abstractmethod
     def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
-        """A record that is none of ours was passed over."""
+        """Note that a stranger's record was passed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogChange:
-    """Whom a catalog fact touches: the accounts under `plans` and plan groups (None: all of the organization)."""
+    """The accounts that a catalog fact affects: those under `plans` and plan groups (None: all of the organization)."""
 
     offset: int
     organization: str
     plans: frozenset[str] | None
-    #: The aggregation whose totals of the past must be derived anew, and the meters it has counted.
+    #: The aggregation whose past totals must be derived again, and the meters it has counted.
     aggregation: str | None = None
     meters: frozenset[str] = frozenset()
-    #: Accounts that it touches beside those under the plans.
+    #: Further accounts that it affects, beside those under the plans.
     accounts: frozenset[str] = frozenset()
 
 
 class CatalogLog(CatalogFold):
-    """The fold with its notes: whom each change touches, and the rows that tell of it.
+    """The fold with its notes: the accounts that each change affects, and the rows about it.
 
-    It does not go on behind a fact that this program does not understand; `stopped` says which.
+    It stops at a fact that this program does not understand; `stopped` says which.
     """
 
     def __init__(self, origins: Origins) -> None:
@@ -125,11 +125,11 @@ class CatalogLog(CatalogFold):
         self._foreign: list[ForeignRow] = []
         self._indexes: dict[str, FamilyIndex] = {}
         self._rules: dict[str, Rules] = {}
-        #: Organization -> how often its catalog changed: compiled terms are good for one value.
+        #: Organization -> number of its catalog changes: compiled terms are valid for one number.
         self.versions: dict[str, int] = {}
 
     def resources(self, organization: str) -> Resources:
-        """The organization's part of the catalog; empty while nothing is known of it."""
+        """The organization's part of the catalog; empty while nothing is known of the organization."""
         resources = self.organizations.get(organization)
         return (
             resources if resources is not None else self.organizations.setdefault(organization, Resources(organization))
@@ -140,7 +140,7 @@ class CatalogLog(CatalogFold):
         return self._indexes.setdefault(organization, FamilyIndex())
 
     def rules(self, organization: str) -> Rules:
-        """What the organization wants to be told of; the same object until one of its rules changes."""
+        """The organization's notification rules; the same object until one of them changes."""
         rules = self._rules.get(organization)
         if rules is None:
             resources = self.resources(organization)
@@ -157,11 +157,11 @@ class CatalogLog(CatalogFold):
         return self._rows[bisect_left(self._rows, offset, key=lambda row: row.log_offset) :]
 
     def foreign_since(self, offset: int) -> list[ForeignRow]:
-        """Rows of what is none of ours at or after the offset, in order."""
+        """Rows of strangers' records at or after the offset, in order."""
         return self._foreign[bisect_left(self._foreign, offset, key=lambda row: row.log_offset) :]
 
     async def catch_up(self, reader: LogReader, *, until: int | None = None) -> None:
-        """Fold up to the topic's end as it is now, or to `until`, unless it has stopped."""
+        """Fold up to the topic's present end, or to `until`, unless it has stopped."""
         if self.stopped is None:
             try:
                 await self.read(reader, until)

@@ -1,7 +1,7 @@
-"""Events that were voided or amended, taken out of the totals that hold them already (decision 32).
+"""Voided and amended events, corrected in the totals that already hold them (decision 32).
 
-It comes after all else of a poll is folded: then memory holds every record below the poll's end, and what a correction
-leaves is a function of the log up to there, however polls were cut.
+This step comes after all others of a poll: memory then holds every record below the poll's end, so the corrected totals
+are a function of the log up to there, whatever the sizes of polls.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
@@ -34,7 +34,7 @@ def corrections_in(decoded: Decoded) -> list[Envelope]:
 async def known_corrections(
     connection: Any, partition: int, organizations: Iterable[str], unwritten: Sequence[FactRow]
 ) -> dict[int, Corrected]:
-    """All corrections of these organizations that were folded of a partition: written ones, then unwritten ones."""
+    """All corrections of these organizations that were folded in a partition: written ones, then unwritten ones."""
     wanted = set(organizations)
     rows = await connection.fetch(facts.CORRECTIONS, partition, sorted(wanted))
     records = [bytes(row["record"]) for row in rows]
@@ -46,7 +46,7 @@ Ranges = dict[CellKey, tuple[int, int]]
 
 
 async def written_ranges(connection: Any, keys: Iterable[CellKey]) -> Ranges:
-    """The first and last offset of these totals, as far as they are written."""
+    """The first and last written offset of these totals."""
     rows = await connection.fetch(usage_totals.OFFSETS, *columns(list(keys), 4))
     return {tuple(row)[:4]: (row["first_offset"], row["last_offset"]) for row in rows}
 
@@ -64,8 +64,8 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Correcting:
-    """What totals of a partition are corrected with. `passing_over` are aggregations that are derived anew instead;
-    `ranges` tells of totals what `written_ranges` does.
+    """The inputs for correcting totals of a partition. `passing_over` are aggregations that are derived again instead;
+    `ranges` gives the result of `written_ranges`.
     """
 
     reader: LogReader
@@ -77,13 +77,13 @@ class Correcting:
     passing_over: Set[str]
 
     async def correct(self, corrections: Iterable[Envelope]) -> set[CellKey]:
-        """Apply facts that the families in memory have evolved by; returns which totals changed.
+        """Apply facts that the families in memory have already evolved by; returns the changed totals.
 
-        A total's state mostly tells what it is without an event, or with another one. Where it does not, such as a
-        greatest value that goes, the total is added up again from the log, once all facts are applied.
+        A total's state mostly suffices to remove or replace an event. If it does not, for example when the maximum is
+        removed, the total is added up again from the log, after all facts are applied.
         """
         touched = set[CellKey]()
-        #: Totals to add up again, and the log offset of the last event that was corrected in each.
+        #: Totals to add up again, and the log offset of the last corrected event in each.
         again: dict[CellKey, int] = {}
         for part in self._parts(corrections):
             touched.add(part.key)
@@ -116,8 +116,9 @@ class Correcting:
                 yield _Part(key, offset, plan.functions[aggregation_id], value, is_gone)
 
     def _restate(self, part: _Part, *, is_sure: bool) -> bool:
-        """Take the part out of its total, or put it in. False: the total is to be added up again, as one is that is
-        not sure to be what its state says.
+        """Take the part out of its total, or put it in. False: the total must be added up again.
+
+        Not `is_sure`: that is known already, so the state stays as it is.
         """
         family = self._family(part.key)
         state = family.total(part.key)
@@ -131,7 +132,7 @@ class Correcting:
         return after is not None
 
     def _merged(self, keys: Iterable[CellKey], written: Ranges) -> Iterator[tuple[int, int, list[CellKey]]]:
-        """Ranges of the log that the totals' own offsets name, written or not, those that overlap as one."""
+        """The ranges of the log within the totals' own offsets, written or not; overlapping ranges are merged."""
         overlapping: list[CellKey] = []
         start = end = 0
         for first, last, key in sorted((*self._range(key, written), key) for key in keys):

@@ -1,4 +1,4 @@
-"""Fills a schema from the log: explicit ranges, each partition by itself, settled once at its end."""
+"""Fills a schema from the log: explicit ranges, each partition separately, settled once at its end."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ async def fold_to(
 ) -> None:
     """Fold the loaded partitions up to these next offsets, written a chunk at a time; the rest stays in memory.
 
-    Families that it touches are due once it is written. `progress` is told how many records more were folded.
+    Affected families are marked as due with each write. `progress` is told how many further records were folded.
     """
     for partition, end in ends.items():
         start = projection.partitions[partition].position.next_offset
@@ -66,13 +66,13 @@ class Part:
 
     @property
     def records(self) -> int:
-        """How many offsets it has."""
+        """The number of its offsets."""
         return self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Fills a schema that nobody else writes, a partition at a time, from connections of its own."""
+    """Fills a schema that no other process writes, one partition at a time, over its own connections."""
 
     database_url: str
     role: Role | None
@@ -81,7 +81,7 @@ class Filling:
     origins: Origins
 
     async def run(self, part: Part, progress: Progress) -> None:
-        """Fold it from its beginning, and settle the families that it touches. Raises: NewerLogError."""
+        """Fold the partition from its beginning, and settle the affected families. Raises: NewerLogError."""
         async with (
             open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
             LogReader(self.cluster) as side,
@@ -94,7 +94,7 @@ class Filling:
 
 
 async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:
-    """Write what is unwritten and settle whoever is due, until nobody is."""
+    """Write everything unwritten and settle due roots, until none is due."""
     await projection.write(catalog_end=catalog_end, settle=False)
     while await projection.write(catalog_end=catalog_end, due_limit=DUE_CHUNK):
         PULSE.moved()

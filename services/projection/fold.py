@@ -1,11 +1,11 @@
-"""Fold of one partition's records into memory: facts, then usage; and of usage again, if an aggregation changed.
+"""Folds one partition's records into memory: facts, then usage; and past usage again, if an aggregation changed.
 
-Facts come first within a poll, because a family must be known before its usage; that changes nothing else, since
-totals, resources and bills do not read each other until they are settled.
+Facts come first within a poll, because a family must be known before its usage. The order matters for nothing else,
+because totals, resources and bills do not read each other before settlement.
 
-A total is a function of a log prefix and a catalog prefix. When the catalog moves, the usage that is already folded has
-to count under the new aggregation too: its totals are derived from the log, before any of them is shown. The partition
-remembers where each meter's usage begins, so a meter that was never used costs nothing.
+A total is a function of a log prefix and a catalog prefix. When the catalog moves, usage that is already folded has to
+count under a new aggregation too: its totals are derived from the log before any of them is shown. The partition
+remembers where each meter's usage begins, so an unused meter costs nothing.
 """
 
 from collections.abc import Mapping
@@ -35,8 +35,8 @@ from services.readside.family_state import FamilyState, new_family
 
 
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache, topic: str = EVENTS) -> None:
-    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. `topic` is what the log is
-    called. Raises: BrokenLogError.
+    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. `topic` is the log's name.
+    Raises: BrokenLogError.
     """
     partition = state.position.partition
     state.unwritten.note_foreign(ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign)
@@ -84,7 +84,7 @@ def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family
 
 
 def note_usage(state: PartitionState, decoded: Decoded) -> None:
-    """Remember the ids, the newest arrival and where each meter's usage begins."""
+    """Remember the ids, the newest arrival and the first offset of each meter's usage."""
     usage = decoded.usage
     if not usage:
         return
@@ -114,8 +114,8 @@ async def rederive(
 ) -> dict[CellKey, Cell]:
     """All totals of the changed aggregations over the partition's log before `position.next_offset`.
 
-    `zones` must hold every account of the partition, `corrections` all that stand before that offset. Memory grows with
-    the totals, not with the log.
+    `zones` must hold every account of the partition, `corrections` all corrections before that offset. Memory grows
+    with the totals, not with the log.
     """
     plans: dict[str, MeterPlan] = {}
     for organization, aggregations in changed.items():

@@ -1,6 +1,6 @@
 """The projection: records in, rows out. The live worker, replay and audit are hosts around this one class.
 
-Memory runs ahead of Postgres between `fold` and `write`; whatever fails in between, the host drops the partitions and
+Memory is ahead of Postgres between `fold` and `write`; after any failure in between, the host drops the partitions and
 loads them again. Rows are a function of (log prefix, catalog prefix), both of which stand in `positions`.
 """
 
@@ -26,12 +26,12 @@ from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.store.generations import check_origins
 
-#: Most roots waiting for their turn to settle that are taken into one transaction, if there is time for so many.
+#: Most due roots that one transaction settles, if there is time.
 DUE_BATCH = 1_000
 
 
 class Projection:
-    """Some partitions of `billing.events` in memory, and what of them is not written yet."""
+    """Some partitions of `billing.events` in memory, with their unwritten changes."""
 
     def __init__(self, target: Target, reader: LogReader, origins: Origins) -> None:
         self.target = target
@@ -46,16 +46,16 @@ class Projection:
 
     @property
     def unwritten_records(self) -> dict[int, int]:
-        """Records that are folded and not written, of partitions that have any."""
+        """The number of folded but unwritten records, by partition."""
         return {number: state.unwritten.records for number, state in self.partitions.items() if state.unwritten.records}
 
     @property
     def unwritten_totals(self) -> dict[int, int]:
-        """Totals that changed and are not written, of partitions that have anything to write."""
+        """The number of changed but unwritten totals, of partitions with anything to write."""
         return {partition: state.unwritten.totals for partition, state in self.partitions.items() if state.dirty}
 
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
-        """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
+        """Load these partitions from Postgres, replacing any memory of them."""
         self.drop(partitions)
         async with self.target.writing() as connection:
             if lease:
@@ -78,11 +78,11 @@ class Projection:
 
     @property
     def stopped(self) -> dict[int, str]:
-        """Partitions that are not folded any further, and why: a record that this program does not understand."""
+        """Partitions whose fold has stopped at a record that this program does not understand, with the reason."""
         return {partition: state.stopped for partition, state in self.partitions.items() if state.stopped is not None}
 
     async def fold(self, polled: Mapping[int, Polled]) -> None:
-        """Take records into memory. Raises: BrokenLogError; then load again or stop."""
+        """Fold records into memory. Raises: BrokenLogError; then load again or stop."""
         topic = self.reader.cluster.topic(EVENTS)
         taken = {
             partition: take(self.partitions[partition].position, records, self._origins, topic)
@@ -102,22 +102,22 @@ class Projection:
 
     @property
     def has_more_due(self) -> bool:
-        """Whether the last write left roots that are due to the next one."""
+        """Whether the last write left due roots for the next one."""
         return self._writer.turns.has_more_due
 
     @property
     def aside_seconds(self) -> float:
-        """Seconds of the last write that went to others than whom its records touched."""
+        """Seconds of the last write spent on roots that its records did not affect."""
         return self._writer.turns.aside_seconds
 
     @property
     def settle_seconds(self) -> float:
-        """Seconds of the last write in which families were settled and their rows written."""
+        """Seconds of the last write spent on settling families and their rows."""
         return self._writer.turns.settle_seconds
 
     @property
     def is_behind(self) -> bool:
-        """Whether draws and lines, or outlooks, of some roots are still to follow their balances."""
+        """Whether draws and lines, or outlooks, of some roots still lag behind their balances."""
         return self._writer.turns.is_behind
 
     async def write(
@@ -129,14 +129,13 @@ class Projection:
         quiet: bool = True,
         only: Collection[int] | None = None,
     ) -> int:
-        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction; while
-        records keep coming, draws and lines that have waited long enough in one of their own behind it.
+        """Bring the catalog to its end (or to `catalog_end`) and write all changes in one transaction.
 
-        Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
-        as due. Not `quiet`: more records are about to come, so whatever may wait waits. `only`: of partitions that have
-        something to write only these; who is due in those that have nothing is settled in any case.
-
-        Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
+        While records keep coming, draws and lines that have waited long enough follow in a transaction of their own.
+        Returns how many roots were settled; 0 means that nothing was left to do. Without `settle`, roots are only
+        marked as due. Not `quiet`: more records are about to come, so everything that may wait waits. `only`: of the
+        partitions with changes, write only these; due roots in the others are settled in any case.
+        Raises: LeaseLostError; GenerationsMovedError, if a supposed stranger's record may be ours.
         """
         await self._advance(catalog_end)
         states = [at for number, at in self.partitions.items() if only is None or number in only or not at.dirty]
@@ -154,7 +153,7 @@ class Projection:
         return settled
 
     async def due(self) -> int:
-        """How many roots wait to be settled."""
+        """The number of due roots."""
         async with self.target.reading() as connection:
             return int(await connection.fetchval(due.COUNT, sorted(self.partitions)))
 
@@ -172,7 +171,7 @@ class Projection:
                 await self._advance_partition(state)
 
     async def _advance_partition(self, state: PartitionState) -> None:
-        """Totals of the past for changed aggregations, and whom to settle again."""
+        """Derive past totals for changed aggregations, and mark roots to settle again."""
         unwritten, position = state.unwritten, state.position
         changes = self.catalog.changes_since(position.catalog_offset)
         before = position.catalog_offset
@@ -183,7 +182,7 @@ class Projection:
         position.follow_catalog(self.catalog.offset)
 
     async def _derive_anew(self, state: PartitionState, changed: Mapping[str, set[str]]) -> None:
-        """Totals of these aggregations, by organization, from all that was folded so far."""
+        """Totals of these aggregations, by organization, from everything folded so far."""
         unwritten, position = state.unwritten, state.position
         async with self.target.reading() as connection:
             corrections = await known_corrections(connection, position.partition, changed, unwritten.facts)
@@ -191,13 +190,14 @@ class Projection:
         rederived = await rederive(
             self.reader, position, self.catalog.organizations, changed, zones, self._origins, corrections
         )
-        # What was folded so far is in the derived totals.
+        # The derived totals include everything folded so far.
         unwritten.derive_anew(set().union(*changed.values()), rederived)
 
     async def _correct(self, state: PartitionState, corrections: Sequence[Envelope]) -> None:
         """Apply corrections of usage to the totals of families in memory.
 
-        What is derived anew and not written yet is not in these: that is derived once more, with the corrections.
+        Totals that were derived again but not written yet are not among them: these are derived once more, with the
+        corrections.
         """
         unwritten = state.unwritten
         if unwritten.aggregations:
@@ -216,7 +216,7 @@ class Projection:
             return await written_ranges(connection, keys)
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
-        """The family as of everything that was folded, written or not."""
+        """The family as of everything folded, written or not."""
         unwritten = self.partitions[partition].unwritten
         if unwritten.aggregations:
             await self.write(catalog_end=self.catalog.offset, settle=False)

@@ -1,16 +1,15 @@
 """Replay: every read model anew from the log, in a schema beside the live one, then swapped in.
 
-`trueup replay` asks for it, and so does a projector whose live read models are of another version. Reads go on
-meanwhile from the live schema, and live projectors of its version go on filling it. Only for the last few records
-everything stands still: the row that names the live schema is locked, so no projector can write, and the new schema is
-brought up to the log's end, beyond which the live one cannot be; nothing of that one is read, which may be of any
-version. A reader that has begun keeps the old schema until its transaction ends, which is why that one is dropped only
-after a while.
+`trueup replay` asks for it, and so does a projector that finds read models of another version. Reads go on meanwhile
+from the live schema, and live projectors of its version go on filling it. All writing stops only for the last few
+records: the row that names the live schema is locked, so no projector can write, and the new schema is brought up to
+the log's end. The live schema cannot be ahead of that; it is not read, so its version does not matter. A running reader
+keeps the old schema until its transaction ends, so the old schema is dropped only after a while.
 
-Each partition is filled by itself, several at once in processes of their own; what came since is folded here.
+Each partition is filled separately, several at once in processes of their own; later records are folded here.
 
-Killed at any moment, either the old or the new schema is live, and whole: the swap is one statement. What it leaves
-behind is dropped by the next replay, or the next projector that starts.
+If it is killed, either the old or the new schema is live, and complete: the swap is one statement. Leftovers are
+dropped by the next replay, or by the next projector that starts.
 """
 
 import asyncio
@@ -34,12 +33,12 @@ from services.store.generations import load_generations
 
 log = structlog.get_logger(__name__)
 
-#: Most records that are left to fold while everything stands still.
+#: Most records to fold during the lock.
 LAG_RECORDS = 2_000
 CATCH_UP_ROUNDS = 100
-#: How long the live projector may be kept waiting; after that the swap is given up, to be tried again.
+#: How long the live projector may be blocked; then the swap is given up, to be tried again.
 SWAP_SECONDS = 20.0
-#: How long a reader may still be at the old schema.
+#: How long a reader may still use the old schema.
 GRACE_SECONDS = 2.0
 DROP_ATTEMPTS = 5
 
@@ -55,7 +54,7 @@ class NotCaughtUpError(Worded, ExpectedFailure, Passing):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Which schema took the place of which, after how many records and seconds."""
+    """The replaced and the new schema, with the number of records and seconds."""
 
     schema: str
     replaced: str
@@ -71,8 +70,8 @@ async def replay(
     begin: Progress = lambda records: None,
     progress: Progress = lambda _: None,
 ) -> Replayed:
-    """Rebuild and swap, with at most so many processes; 1 is this one alone. `begin` is told how many records there
-    are, `progress` how many more are folded.
+    """Rebuild and swap, with at most `processes` processes; 1 means this process alone. `begin` is told how many
+    records there are, `progress` how many further records were folded.
 
     Raises: AlreadyRunningError, BreakError, NewerLogError, NotCaughtUpError; FoldFailedError, ProcessDiedError;
     OutdatedReadModelsError, if `trueup migrate` asked for read models of another version than this program's;
@@ -104,7 +103,7 @@ async def replay(
         begin(sum(part.records for part in parts))
         filling = Filling(postgres.url, postgres.role, cluster, schema, generations.origins)
         await run_apart(filling, parts, processes_for(parts, processes), count)
-        # Taking the leases keeps the processes that filled the partitions from writing any more.
+        # Taking the leases stops the processes that filled the partitions from writing any more.
         projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
         await projection.load(partitions)
         replaced = None
@@ -121,7 +120,9 @@ async def replay(
 
 
 async def _drop_replaced(guard: Connection, replaced: str) -> None:
-    """Drop it once nobody reads it any more; if that takes too long, the next projector that starts drops it."""
+    """Drop the replaced schema once no reader uses it; if that takes too long, the next projector that starts
+    drops it.
+    """
     for _ in range(DROP_ATTEMPTS):
         await asyncio.sleep(GRACE_SECONDS)
         if await drop_unused(guard, replaced):
@@ -145,7 +146,7 @@ async def _catch_up(projection: Projection, main: LogReader, progress: Progress)
 
 
 async def _fold_all(projection: Projection, main: LogReader, progress: Progress) -> None:
-    """Fold the log up to its end as it is now, and settle all whom it touches. Raises: NewerLogError."""
+    """Fold the log up to its present end, and settle all affected families. Raises: NewerLogError."""
     await fold_to(projection, main, await main.end_offsets(EVENTS, projection.partitions), progress=progress)
     await settle_due(projection)
     if projection.catalog.stopped is not None:
@@ -153,7 +154,7 @@ async def _fold_all(projection: Projection, main: LogReader, progress: Progress)
 
 
 async def _lag(projection: Projection, main: LogReader) -> int:
-    """Records of the log and the catalog that are not folded."""
+    """The number of unfolded records of the log and the catalog."""
     ends = await main.end_offsets(EVENTS, projection.partitions)
     catalog = (await main.end_offsets(CATALOG, [0]))[0] - projection.catalog.offset
     return catalog + sum(end - projection.partitions[partition].position.next_offset for partition, end in ends.items())
@@ -162,20 +163,21 @@ async def _lag(projection: Projection, main: LogReader) -> int:
 async def _swap(
     postgres: Postgres, guard: Connection, projection: Projection, main: LogReader, schema: str, progress: Progress
 ) -> str | None:
-    """Bring the new schema to the log's end while nobody writes, and move the live row; returns the replaced schema.
+    """Bring the new schema to the log's end under the lock, and move the live row; returns the replaced schema.
 
-    None when it could not be brought there in time; then nothing has changed.
+    None if it was not brought there in time; then nothing has changed.
     """
     try:
         async with asyncio.timeout(SWAP_SECONDS), postgres.transaction() as connection:
             live = await read_live(connection, "FOR UPDATE")
             _check_wanted(live)
             await _fold_all(projection, main, progress)
-            # With it the lock would be lost, and the schema may be another's. Who takes the lock now waits for the row.
+            # If this connection is lost, so is the lock, and another process may own the schema. The next holder of the
+            # lock waits for the row.
             await guard.fetchval(_ALIVE)
             await move_live(connection, schema)
             return live.schema
     except TimeoutError:
-        # Cut off in the middle of a write: what memory holds is no longer what the new schema holds.
+        # Interrupted in the middle of a write: memory no longer agrees with the new schema.
         await projection.load(list(projection.partitions))
         return None

@@ -1,4 +1,6 @@
-"""Schemas of read models: the one that a projection writes, and those beside the live one, made, found and dropped."""
+"""Schemas of read models: the one that a projection writes, and those beside the live schema: created, found and
+dropped.
+"""
 
 import asyncio
 import contextlib
@@ -16,11 +18,11 @@ from services.postgres.locks import Lock, try_lock, unlock
 from services.readside.live import Live, create_read_models, read_live, use_schema
 
 SCRATCH = "rm_audit"
-#: Longer than a replay that has swapped waits for the last readers of what it replaced.
+#: Longer than a replay waits after its swap for the last readers of the old schema.
 PATIENCE_S = 15.0
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
-#: Whether another session of this database holds a lock on any of its tables. Of Postgres's own ones, which have no
-#: user, none matters; what else a session is may only be seen by who has its user's rights.
+#: Whether another session of this database holds a lock on any of its tables. Postgres's own sessions, which have no
+#: user, do not matter. Other sessions are visible only with their user's rights.
 _USED = """
 SELECT EXISTS (
     SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -32,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class SchemaMovedError(Exception):
-    """Another schema is live than the one that memory was loaded from."""
+    """The live schema is no longer the one that memory was loaded from."""
 
 
 class Target(Protocol):
@@ -48,7 +50,7 @@ class Target(Protocol):
 
 
 class FixedTarget:
-    """A schema that nobody else writes: replay and audit."""
+    """A schema that no other process writes: for replay and audit."""
 
     def __init__(self, postgres: Postgres, schema: str) -> None:
         self._postgres = postgres
@@ -64,10 +66,11 @@ class FixedTarget:
 
 
 class LiveTarget:
-    """The live schema, whichever it is; what is held in memory is good for one schema only.
+    """The live schema; memory is valid for one schema only.
 
-    Once another schema is live than the first after `forget`, `reading` and `writing` raise SchemaMovedError; once that
-    is one of another version, OutdatedReadModelsError: what this program means by a column is not what that one does.
+    If the live schema changes after the first transaction since `forget`, `reading` and `writing` raise
+    SchemaMovedError. If the new one has another version, they raise OutdatedReadModelsError, because its columns may
+    mean something else.
     """
 
     def __init__(self, postgres: Postgres) -> None:
@@ -75,7 +78,7 @@ class LiveTarget:
         self._schema: str | None = None
 
     def forget(self) -> None:
-        """Take whatever is live at the next transaction: memory was dropped."""
+        """Accept whatever schema is live at the next transaction, because memory was dropped."""
         self._schema = None
 
     @asynccontextmanager
@@ -104,16 +107,18 @@ class AlreadyRunningError(Worded, ExpectedFailure):
 
 
 async def unlock_schemas(connection: Any) -> None:
-    """Let others work on schemas. The lock is given back at once: a server may notice only later that a connection is
-    closed."""
-    with contextlib.suppress(PostgresUnreachableError):  # then the lock went with the connection
+    """Let other processes work on schemas. The lock is released at once: a server may notice a closed connection only
+    later.
+    """
+    with contextlib.suppress(PostgresUnreachableError):  # then the connection took the lock with it
         await unlock(connection, Lock.READ_MODELS)
 
 
 async def lock_schemas(connection: Any) -> None:
-    """Keep others from working on schemas until it is unlocked, or the connection, which is no pool's, is lost.
+    """Keep other processes from working on schemas until `unlock_schemas`, or until the connection, which is not from a
+    pool, is lost.
 
-    A replay that has just swapped a schema in is waited for while it drops the old one. Raises: AlreadyRunningError.
+    It waits for a replay that has just swapped and is dropping the old schema. Raises: AlreadyRunningError.
     """
     over = time.monotonic() + PATIENCE_S
     while not await try_lock(connection, Lock.READ_MODELS):
@@ -123,7 +128,7 @@ async def lock_schemas(connection: Any) -> None:
 
 
 async def fresh_schema(postgres: Postgres) -> str:
-    """An empty schema for a replay, numbered above all others; what an earlier replay left behind is dropped."""
+    """An empty schema for a replay, with the highest number; leftovers of an earlier replay are dropped."""
     async with postgres.transaction() as connection:
         names = await _drop_leftovers(connection)
         numbers = [int(numbered[1]) for name in names if (numbered := re.fullmatch(r"rm_(\d+)", name))]
@@ -133,7 +138,7 @@ async def fresh_schema(postgres: Postgres) -> str:
 
 
 async def drop_leftovers(postgres: Postgres) -> None:
-    """Drop what a replay or an audit that was killed has left behind, unless one is at work."""
+    """Drop leftovers of a killed replay or audit, unless one is running."""
     async with postgres.alone() as guard:
         if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
             return
@@ -146,7 +151,9 @@ async def drop_leftovers(postgres: Postgres) -> None:
 
 
 async def _drop_leftovers(connection: Any) -> list[str]:
-    """Drop all schemas but the live one, which cannot change before the transaction ends; returns what there was."""
+    """Drop all schemas but the live one, which cannot change before the transaction ends; returns the former
+    schemas.
+    """
     live = await read_live(connection, "FOR SHARE")
     names = [row["nspname"] for row in await connection.fetch(_SCHEMAS)]
     for name in names:
@@ -165,8 +172,7 @@ async def scratch_schema(postgres: Postgres) -> str:
 
 
 async def drop_unused(connection: Any, name: str) -> bool:
-    """Drop a schema that is not live; False if a session still uses it: nobody waits for that, however long it
-    takes."""
+    """Drop a schema that is not live. Returns False if a session still uses it; it never waits for that session."""
     if await connection.fetchval(_USED, name):
         return False
     await drop_schema(connection, name)
@@ -174,5 +180,5 @@ async def drop_unused(connection: Any, name: str) -> bool:
 
 
 async def drop_schema(connection: Any, name: str) -> None:
-    """Drop a schema that is not live. The name is one that was read from the database or made here."""
+    """Drop a schema that is not live. The name was read from the database or made here."""
     await connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')

@@ -1,5 +1,4 @@
-"""What settling gave, into its tables: rows that changed, and those that are gone; and what rules found in it, nothing
-at all where there are none."""
+"""Writes the results of settlements into their tables: changed and removed rows, and the alerts found in them."""
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import attrgetter
@@ -14,14 +13,14 @@ from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import BehindRows, Shown
 from services.readside.family_state import FamilyState
 
-#: The tables that are written behind the balances, and their part of `BehindRows`.
+#: The tables that are written after the balances, and their part of `BehindRows`.
 _BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
-#: What is known to be written of a family that was just loaded: nothing.
+#: The known written rows of a family that was just loaded: none.
 NOTHING_SHOWN: Mapping[str, Shown] = {}
 
 
 async def put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
-    """Rows into a statement that takes them as parallel arrays; no rows, no statement."""
+    """Pass rows to a statement as parallel arrays; without rows, no statement runs."""
     if rows:
         await connection.execute(statement, *columns(rows, width))
 
@@ -57,14 +56,14 @@ async def write_behind(connection: Any, changed: Sequence[tuple[FamilyState, Beh
 
 
 async def write_outlooks(connection: Any, changed: Sequence[tuple[FamilyState, tuple[OutlookRow, ...]]]) -> None:
-    """Only rows that differ from what stands there, and those that are gone."""
+    """Write only rows that differ from the written ones, and delete those that are gone."""
     await _write(connection, outlooks, [(family.root_id, now, family.written.outlooks) for family, now in changed])
 
 
 async def _write(
     connection: Any, table: Any, changed: Sequence[tuple[str, Sequence[Any], Sequence[Any] | None]]
 ) -> None:
-    """Rows of a table whose key is a root and a number: of each root those of now, and those known to stand there."""
+    """The rows of a table whose key is a root and a number: each root's present rows, and those known to be written."""
     counts, rows = [], []
     for root_id, now, before in changed:
         if before is None or len(now) < len(before):
@@ -77,7 +76,7 @@ async def _write(
 
 
 def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
-    """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
+    """Rows that are not written yet. Rows are in key order, so equal rows mostly stand at equal places."""
     earlier = set(before)
     return [row for row in now if row not in earlier]
 
@@ -86,14 +85,14 @@ _NONE = frozenset[AlertDue]()
 
 
 class AlertsWriter:
-    """Collects what is to be raised of families that were settled; `flush` writes it."""
+    """Collects the alerts to raise for settled families; `flush` writes them."""
 
     def __init__(self) -> None:
-        #: By root and speed: one that is settled twice in a transaction is written once.
+        #: By root and speed: a root that is settled twice in a transaction is written once.
         self._changed: dict[tuple[str, Speed], tuple[FamilyState, frozenset[AlertDue]]] = {}
 
     def find(self, family: FamilyState, rules: Rules, levels: Callable[[], Iterable[Level]], speed: Speed) -> None:
-        """Ask the rules, if there are any, about the levels that were just settled."""
+        """Evaluate the rules, if there are any, on the levels that were just settled."""
         due = family.alerts.find(rules, levels(), speed) if rules else _NONE
         key = family.root_id, speed
         if due != family.alerts.shown.get(speed):
@@ -102,18 +101,18 @@ class AlertsWriter:
             self._changed.pop(key, None)
 
     def note_none(self, family: FamilyState) -> None:
-        """A family without terms has nothing that a rule could look at."""
+        """Note a family without terms: rules have nothing to look at."""
         for speed in Speed:
             self.find(family, Rules(), tuple, speed)
 
     def forget(self, partitions: Container[int]) -> None:
-        """Do not write what was found in these partitions: their memory is dropped."""
+        """Drop the alerts found in these partitions, whose memory is dropped."""
         self._changed = {
             key: changed for key, changed in self._changed.items() if changed[0].partition not in partitions
         }
 
     async def flush(self, connection: Any) -> None:
-        """Write what changed. What was written of a family before it was loaded is taken out, if it no longer holds."""
+        """Write the changes. Rows from before the family was loaded are deleted if they no longer apply."""
         changed, self._changed = self._changed, {}
         shown_anew, rows = [], []
         for (root_id, speed), (family, due) in changed.items():

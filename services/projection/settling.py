@@ -1,5 +1,6 @@
-"""Merges cells into the totals of families in memory, settles the families, and makes rows of the results: only those
-that differ from what was written before."""
+"""Merges cells into the totals of families in memory, settles the families, and makes rows of the results: only rows
+that differ from the written ones.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -39,7 +40,7 @@ NO_RULES = Rules()
 
 
 class Catalogs(Protocol):
-    """What settling asks of the catalog: an organization's resources, their index, and how often they changed."""
+    """The catalog for settling: an organization's resources, their index, and the number of their changes."""
 
     versions: dict[str, int]
 
@@ -49,23 +50,26 @@ class Catalogs(Protocol):
 
 
 class Settler:
-    """Settles families and collects their rows, in three speeds: balances; draws and lines; outlooks. `flush` writes.
+    """Settles families and collects their rows, in three speeds: balances; draws and lines; outlooks. `flush` writes
+    them.
 
-    A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
-    partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
+    Terms that settlement cannot process are a bug of ours. They must not stop the thousands of other families in the
+    partition, so the family's rows stay unchanged, it stays due, and the audit fails until the bug is fixed.
     """
 
     def __init__(self, catalog: Catalogs) -> None:
         self._catalog = catalog
         self._catalogs: dict[str, Resources] = {}
-        #: By root: one that is settled twice in a transaction is written once.
+        #: By root: a root that is settled twice in a transaction is written once.
         self._balances: dict[str, tuple[FamilyState, Mapping[str, Shown]]] = {}
         self._behind: dict[str, tuple[FamilyState, BehindRows]] = {}
         self._expected: dict[str, tuple[FamilyState, tuple[OutlookRow, ...]]] = {}
         self._alerts = AlertsWriter()
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
-        """Settle one family as of its day, by what moved since the last time, for its balances. False: it failed."""
+        """Settle the balances of one family as of its day, by its changes since the last time. Returns False if it
+        failed.
+        """
         try:
             if family.has_terms:
                 shown = self._shown(family, state)
@@ -75,15 +79,15 @@ class Settler:
         except Exception:
             return self._failed(family)
         if shown == family.written.balances:
-            # Equal, yet of other objects: the next settlement finds its own states again by identity.
+            # Equal, but other objects: the next settlement recognises its own states by identity.
             family.note_written(family.written._replace(balances=shown))
         else:
             self._balances[family.root_id] = (family, shown)
         return True
 
     def write_behind(self, family: FamilyState, state: PartitionState, *, outlooks: bool) -> bool:
-        """Its draws and accrued lines, and its outlooks if asked for, as of the last time it was settled. False: it
-        failed.
+        """Write the family's draws and accrued lines, and its outlooks if wanted, as of its last settlement. Returns
+        False if it failed.
         """
         rows, expected = NO_ROWS, tuple[OutlookRow, ...]()
         try:
@@ -101,7 +105,7 @@ class Settler:
         return True
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Do not write what was settled of these partitions: their memory is dropped."""
+        """Drop the settled rows of these partitions, whose memory is dropped."""
         gone = set(partitions)
         self._balances = {id: shown for id, shown in self._balances.items() if shown[0].partition not in gone}
         self._behind = {id: shown for id, shown in self._behind.items() if shown[0].partition not in gone}
@@ -124,7 +128,7 @@ class Settler:
     def _behind_rows(self, family: FamilyState, settlement: Settlement) -> BehindRows:
         drafts, rules = unbilled_of(settlement), self._catalog.rules(family.organization)
         of_bills = rules if BILL in rules.names else NO_RULES
-        self._alerts.find(family, of_bills, lambda: unbilled_levels(drafts, family.billed), Speed.LINES)
+        self._alerts.find(family, of_bills, lambda: unbilled_levels(drafts, family.billed, of_bills), Speed.LINES)
         return behind_rows(settlement, drafts, family.organization, family.root_id)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
@@ -136,7 +140,7 @@ class Settler:
         return tuple(outlook_rows(expected, family.organization, family.root_id))
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
-        """Settle the family as of its day, looking only at what moved since the last time."""
+        """Settle the family as of its day, looking only at its changes since the last time."""
         organization = family.organization
         catalog = self._catalog_at(organization, state.clocks.get(organization))
         version = self._catalog.versions.get(organization, 0)
@@ -158,7 +162,7 @@ class Settler:
         return resources
 
     async def flush(self, connection: Any) -> None:
-        """Write the rows that changed; those of a family that was just loaded are all written once."""
+        """Write the changed rows; all rows of a family that was just loaded are written once."""
         ahead, self._balances = list(self._balances.values()), {}
         behind, self._behind = list(self._behind.values()), {}
         expected, self._expected = list(self._expected.values()), {}
@@ -176,7 +180,7 @@ class Settler:
 
 
 def merge_cells(unwritten: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:
-    """Merge what was added into the totals of families in memory; their rows stay unwritten."""
+    """Merge cells into the totals of families in memory; their rows stay unwritten."""
     for key, cell in unwritten.take_cells().items():
         family = _family(cache, key)
         family.add_to_total(key, cell, catalog.resources(family.organization))
@@ -185,7 +189,7 @@ def merge_cells(unwritten: Unwritten, cache: FamilyCache, catalog: CatalogLog) -
 def merged_rows(
     unwritten: Unwritten, partition: int, cache: FamilyCache
 ) -> tuple[list[TotalRow], dict[str, FamilyState]]:
-    """Rows of what was merged, and the families, by root."""
+    """Rows of the merged totals, and the families, by root."""
     rows: list[TotalRow] = []
     touched: dict[str, FamilyState] = {}
     for key in unwritten.merged:
@@ -208,7 +212,7 @@ def _family(cache: FamilyCache, key: CellKey) -> FamilyState:
 def replace_aggregations(
     families: Iterable[FamilyState], aggregations: set[str], rederived: Mapping[CellKey, Cell], catalog: CatalogLog
 ) -> None:
-    """Put totals that were derived anew in the place of what families in memory hold of these aggregations."""
+    """Replace the totals of these aggregations in the families in memory by totals that were derived again."""
     by_account: dict[str, list[tuple[CellKey, Cell]]] = {}
     for key, cell in rederived.items():
         by_account.setdefault(key[0], []).append((key, cell))
@@ -221,7 +225,7 @@ def replace_aggregations(
 
 
 def rederived_rows(rederived: Mapping[CellKey, Cell], partition: int, catalog: CatalogLog) -> list[TotalRow]:
-    """Rows of totals that were derived anew; nothing else exists under their keys."""
+    """Rows of totals that were derived again; no other rows have their keys."""
     organizations = {
         aggregation_id: resources.organization
         for resources in catalog.organizations.values()

@@ -1,6 +1,6 @@
-"""A poll's records decoded into this system's own facts and usage; what is none of ours is passed over and noted.
+"""Decodes a poll's records into this system's own facts and usage; strangers' records are passed over and noted.
 
-The sequence rule is applied here, so what comes out is applied once, whatever was appended twice.
+The sequence rule is applied here, so a record that was appended twice is applied once.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,14 +22,14 @@ T = TypeVar("T")
 
 
 class BrokenLogError(Exception):
-    """The log is not what a log can be: records that go back, or a fact about an account that was never created."""
+    """The log is impossible: its records go back, or a fact is about an account that was never created."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A poll's records that are ours and that the sequence rule lets through, with their log offsets.
+    """A poll's own records that the sequence rule lets through, with their log offsets.
 
-    `stopped` says why the poll was taken only up to some record: one that this program does not understand.
+    `stopped` says why the poll was taken only up to a record that this program does not understand.
     """
 
     #: Offset, LogAppendTime in ms, envelope and bytes of each.
@@ -39,9 +39,9 @@ class Decoded:
     offsets: Sequence[int] = ()
     #: The bytes of the poll by log offset.
     value_at: Callable[[int], bytes] = b"".__getitem__  # type: ignore[assignment]
-    #: Records that are none of ours: log offset and why.
+    #: Strangers' records: log offset and reason.
     foreign: Sequence[tuple[int, str]] = ()
-    #: How many records were taken, ours or not.
+    #: The number of records taken, including strangers'.
     records: int = 0
     stopped: str | None = None
 
@@ -58,10 +58,9 @@ class Decoded:
 
 
 def take(position: Position, polled: Polled, origins: Origins, topic: str = EVENTS) -> Decoded:
-    """Decode what a poll brought of one partition of `billing.events`, which is called `topic` there, and move the
-    position over it.
+    """Decode a poll of one partition of `billing.events`, whose name there is `topic`, and move the position past it.
 
-    Raises: BrokenLogError if it does not follow the position.
+    Raises: BrokenLogError if the poll does not follow the position.
     """
     records, next_offset = polled.records, polled.next_offset
     if not records:
@@ -97,7 +96,7 @@ def _mark(record: FetchedRecord) -> RecordMark:
 
 
 def _by_offset(records: Sequence[FetchedRecord], values: Sequence[bytes]) -> Callable[[int], bytes]:
-    """Offsets nearly always follow each other; only the end of somebody's transaction takes one without a record."""
+    """Offsets nearly always follow each other; only the end of a transaction takes an offset without a record."""
     if records and records[-1].offset - (base := records[0].offset) == len(values) - 1:
         return lambda offset: values[offset - base]
     return {record.offset: value for record, value in zip(records, values, strict=True)}.__getitem__
@@ -105,7 +104,8 @@ def _by_offset(records: Sequence[FetchedRecord], values: Sequence[bytes]) -> Cal
 
 class _Others(NamedTuple):
     """All of a poll but usage in its usual form, up to a record that is not understood: `stop` is its index, `why` the
-    reason."""
+    reason.
+    """
 
     facts: list[tuple[int, int, Envelope, bytes]]
     #: Usage in another form, with its offset.
@@ -138,7 +138,7 @@ def _take_others(
 
 
 class _Usage(NamedTuple):
-    """Usage with its log offsets, and records that look like usage and are none of ours."""
+    """Usage with its log offsets, and strangers' records that look like usage."""
 
     records: list[RatedRecord]
     offsets: list[int]
@@ -153,7 +153,9 @@ def _take_usage(
     odd: Sequence[tuple[int, RatedRecord]],
     origins: Origins,
 ) -> _Usage:
-    """Usage in the usual form, which `others` are not, all of a poll at once; and usage in another form: `odd`."""
+    """Usage in its usual form, at the indexes outside `others`, decoded a poll at a time; and `odd`, usage in another
+    form.
+    """
     if others:
         records, values = _without(records, others), _without(values, others)
     usage, strange = decode_rated(values)
@@ -167,7 +169,7 @@ def _take_usage(
 
 
 def _without(items: Sequence[T], indexes: Sequence[int]) -> list[T]:
-    """The items but those at these indexes, which rise."""
+    """The items without those at these ascending indexes."""
     left = list(items)
     for index in reversed(indexes):
         del left[index]
@@ -175,8 +177,8 @@ def _without(items: Sequence[T], indexes: Sequence[int]) -> list[T]:
 
 
 def _accept(position: Position, polled: _Usage, origins: Origins) -> _Usage:
-    """The usage that is this system's and new. Nearly always that is all of it, and from one source: then it is
-    not looked at one by one.
+    """The usage that is this system's own and new. Nearly always all of it is, and from one source: then it is not
+    checked one by one.
     """
     usage = polled.records
     if not usage:

@@ -1,4 +1,4 @@
-"""Whom a fact of the catalog touches: the accounts under which plans, or which accounts."""
+"""The accounts that a catalog fact affects: the accounts under some plans, or single accounts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,9 @@ from services.commands.table import kind_of
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """The accounts under these plans (None: all of the organization) and these; of an aggregation its meters."""
+    """The accounts under these plans (None: all of the organization) and these accounts; for an aggregation its
+    meters.
+    """
 
     plans: frozenset[str] | None
     meters: frozenset[str] = frozenset()
@@ -27,7 +29,7 @@ NOBODY = Touched(frozenset())
 
 
 def touched(catalog: Resources, fact: ResourceFact) -> Touched:
-    """Whom the resource concerns as the catalog is now; asked before and after the fact is applied."""
+    """The accounts affected by the resource in the present catalog; call it before and after the fact is applied."""
     if isinstance(fact, OrganizationConfigured):
         return EVERYBODY
     if leads_nowhere(fact):
@@ -39,8 +41,9 @@ def touched(catalog: Resources, fact: ResourceFact) -> Touched:
 
 
 def _touched_by_rule(catalog: Resources, id: str) -> Touched:
-    """An automatic rule looks at its account. Of the others, one that waits for a level looks at everybody, one that
-    waits for something that happens at nobody here."""
+    """The accounts affected by a rule: an automatic rule looks at its account; a rule on a level looks at every
+    account; a rule on an event looks at none here.
+    """
     automatic = catalog.automatic_top_ups.get(id) or catalog.threshold_billings.get(id)
     if automatic is not None:
         body: AutomaticRule = automatic.body
@@ -50,14 +53,15 @@ def _touched_by_rule(catalog: Resources, id: str) -> Touched:
 
 
 def _plans_over(catalog: Resources, id: str) -> frozenset[str]:
-    """The plans and plan groups that rest on a resource: from it to what counts it, what prices that, and whose price
-    it is."""
+    """The plans and plan groups that depend on a resource: through aggregations of it, their pricings, and the
+    pricings' plans.
+    """
     aggregations = {
         aggregation.id
         for aggregation in catalog.aggregations.values()
         if id in (aggregation.id, aggregation.body.meter_id)
     }
-    # The ids of aggregations, formulas and counters alike; any other id is none of what a pricing prices.
+    # The ids of aggregations, formulas and counters alike; no pricing prices any other id.
     priced = {id} | aggregations | _formulas_over(catalog, aggregations)
     pricings: list[Pricing | CounterPricing] = [
         *(
@@ -86,13 +90,13 @@ def _plans_over(catalog: Resources, id: str) -> frozenset[str]:
 
 
 def is_of_rule(fact: ResourceFact) -> bool:
-    """Whether it is about a notification or an automatic rule: no terms follow from it."""
+    """Whether the fact is about a notification or an automatic rule: no terms follow from it."""
     kind = kind_of(fact)
     return kind is not None and kind.leads_to == "rules"
 
 
 def leads_nowhere(fact: ResourceFact) -> bool:
-    """Whether it is about a webhook, say: nothing that is settled or raised follows from it."""
+    """Whether nothing that is settled or raised follows from the fact, for example one about a webhook."""
     kind = kind_of(fact)
     return kind is not None and kind.leads_to == "nothing"
 

@@ -1,8 +1,8 @@
-"""Whose turn it is to settle in a transaction: first balances, then draws and accrued lines, outlooks last, each for a
+"""The order of settling in a transaction: first balances, then draws and accrued lines, outlooks last, each for a
 bounded time.
 
-Whoever is left over is marked in `due_accounts`, and who waits longest comes first: neither many accounts nor one that
-is always busy keeps anybody waiting for ever, and no transaction grows with them.
+Roots that are left over are marked in `due_accounts`, and the longest waiting come first. So neither many accounts nor
+one busy account keeps others waiting for ever, and transactions do not grow with them.
 """
 
 import asyncio
@@ -20,36 +20,36 @@ from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families
 
-#: How long draws and lines may wait while records keep coming; they are written sooner when none do.
+#: Longest wait of draws and lines while records keep coming; without new records they are written sooner.
 LINES_SECONDS = 1.5
-#: How long outlooks may: they tell of weeks, and cost as much as all else that follows when usage comes for days that
-#: are over.
+#: Longest wait of outlooks: they cover weeks, and cost as much as all other later rows if usage comes for days that are
+#: over.
 OUTLOOKS_SECONDS = 30.0
-#: How long balances of touched roots are settled in a transaction; some thousands of roots.
+#: Time for settling balances of affected roots in a transaction; enough for some thousands of roots.
 TOUCHED_SECONDS = 0.5
-#: While records keep coming, due roots are settled for this part of the time, draws and lines are written for as much,
-#: and each at least so long in a transaction.
+#: While records keep coming, due roots get this part of the time, and draws and lines as much, and each at least so
+#: long in a transaction.
 ASIDE_SHARE = 0.25
 ASIDE_LEAST_SECONDS = 0.02
-#: How long due roots are settled, and how long draws and lines are written, while none come.
+#: Time for due roots, and for draws and lines, while no records come.
 QUIET_SECONDS = 0.5
-#: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
+#: The number of roots settled without a pause, because the consumer's heartbeats share this loop.
 WITHOUT_PAUSE = 64
 
 
 class Depth(Enum):
-    """How much of a settled family is written."""
+    """How many rows of a settled family are written: only balances, or more."""
 
     BALANCES = "balances"
-    #: Draws and accrued lines, too.
+    #: Draws and accrued lines as well.
     LINES = "lines"
-    #: Outlooks, too.
+    #: Outlooks as well.
     WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
 class _Transaction:
-    """Families that were settled in it, by how deep, and those that could not be."""
+    """The families settled in a transaction, by depth, and those that failed."""
 
     connection: Any
     states: Mapping[int, PartitionState]
@@ -58,34 +58,35 @@ class _Transaction:
 
     @classmethod
     def over(cls, connection: Any, states: Iterable[PartitionState]) -> Self:
-        """One in which nothing was settled yet."""
+        """A transaction in which nothing was settled yet."""
         return cls(connection, {state.position.partition: state for state in states})
 
     def note(self, family: FamilyState, depth: Depth, is_settled: bool) -> None:
-        """That it was settled, or failed to be."""
+        """Note that a family was settled, or failed."""
         (self.settled[depth] if is_settled else self.failed).append(family)
 
     @property
     def count(self) -> int:
-        """How many were settled."""
+        """The number of settled families."""
         return sum(map(len, self.settled.values()))
 
 
 class Turns:
-    """Settles families of some partitions, and remembers whose draws and lines, and whose outlooks, are behind."""
+    """Settles families of some partitions, and remembers whose draws and lines, and whose outlooks, lag behind."""
 
     def __init__(self, catalog: Catalogs, cache: FamilyCache) -> None:
         self._cache = cache
         self._settler = Settler(catalog)
         self._lines, self._outlooks = Behind(LINES_SECONDS), Behind(OUTLOOKS_SECONDS)
         self._settled_at = time.monotonic()
-        #: Seconds of the last transaction that did not go to roots touched in it, but to due roots, draws and lines.
+        #: Seconds of the last transaction that went to due roots, draws and lines, not to roots affected by its
+        #: records.
         self.aside_seconds = 0.0
-        #: How long due roots may take, and then draws and lines.
+        #: Time for due roots, and then for draws and lines.
         self._aside = ASIDE_LEAST_SECONDS
-        #: Seconds that settling took in it, of all families, with their rows.
+        #: Seconds of the last transaction that went to settling all families, with their rows.
         self.settle_seconds = 0.0
-        #: Whether the last transaction left roots that are due to the next one.
+        #: Whether the last transaction left due roots for the next one.
         self.has_more_due = False
         self._marks = Marks()
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
@@ -93,18 +94,18 @@ class Turns:
 
     @property
     def is_behind(self) -> bool:
-        """Whether draws and lines, or outlooks, of some roots are still to follow their balances."""
+        """Whether draws and lines, or outlooks, of some roots still lag behind their balances."""
         return bool(self._lines) or bool(self._outlooks)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Somebody else may write these partitions; memory of them is gone."""
+        """Forget partitions that another process may write."""
         self._lines.forget(partitions)
         self._outlooks.forget(partitions)
         self._settler.forget(partitions)
         self._marks.forget(partitions)
 
     async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
-        """Whether anything waits to be settled, or to be written behind its balances."""
+        """Whether anything waits to be settled, or to be written after its balances."""
         return self.is_behind or bool(await self._next_due(connection, states, 1))
 
     async def settle(
@@ -116,15 +117,15 @@ class Turns:
         *,
         is_quiet: bool,
     ) -> int:
-        """Settle roots that records touched or that are due, for their balances; returns how many.
+        """Settle the balances of roots that records affected or that are due; returns their number.
 
-        What follows of them is written here in a quiet time only; while records keep coming, `follow` does that.
+        Their later rows are written here only in quiet times; while records keep coming, `follow` writes them.
         """
         started = time.monotonic()
         due_roots = await self._next_due(connection, states, due_limit)
-        self._marks.gone(root.id for root in due_roots)  # something else is the reason now
+        self._marks.gone(root.id for root in due_roots)  # their rows have another reason now
         waiting = [root for root in due_roots if root.id not in touched]
-        # Due ones first: else one that is touched again and again might be left over again and again.
+        # Due roots first; otherwise a busy root could be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         transaction, depth = _Transaction.over(connection, states), Depth.WHOLE if is_quiet else Depth.BALANCES
         left = await self._settle_touched(transaction, touched)
@@ -144,14 +145,14 @@ class Turns:
         return transaction.count
 
     def is_late(self, states: Iterable[PartitionState]) -> bool:
-        """Whether draws and lines, or outlooks, of any root in these partitions have waited for as long as they may."""
+        """Whether draws and lines, or outlooks, of any root in these partitions have waited as long as they may."""
         partitions = {state.position.partition for state in states}
         return any(behind.next(partitions, all_of_them=False) for behind in (self._lines, self._outlooks))
 
     async def follow(self, connection: Any, states: Sequence[PartitionState]) -> int:
-        """Write draws and lines, and outlooks, that have waited for as long as they may; returns of how many roots.
+        """Write draws and lines, and outlooks, that have waited as long as they may; returns the number of roots.
 
-        It is a transaction of its own, behind the one that has the balances: nobody's balance waits for it.
+        It is a transaction after that of the balances, so no balance waits for it.
         """
         started = time.monotonic()
         transaction = _Transaction.over(connection, states)
@@ -164,7 +165,9 @@ class Turns:
         return transaction.count
 
     async def _settle_behind(self, transaction: _Transaction, *, all_of_them: bool) -> None:
-        """Draws and lines, and then outlooks, of all that are behind or of those that have waited long enough."""
+        """Write draws and lines, and then outlooks, of all roots that lag behind, or of those that have waited long
+        enough.
+        """
         behind = self._lines.next(transaction.states, all_of_them=all_of_them)
         await self._settle_roots(transaction, behind, Depth.WHOLE if all_of_them else Depth.LINES)
         done_already = {family.root_id for family in transaction.settled[Depth.WHOLE]}
@@ -172,7 +175,7 @@ class Turns:
         await self._settle_roots(transaction, [root for root in late if root.id not in done_already], Depth.WHOLE)
 
     async def _settle_touched(self, transaction: _Transaction, touched: Mapping[str, FamilyState]) -> list[FamilyState]:
-        """Settle the balances of touched families; returns those for which no time was left."""
+        """Settle the balances of affected families; returns those for which no time was left."""
         deadline, families = time.monotonic() + TOUCHED_SECONDS, list(touched.values())
         for count, family in enumerate(families):
             if count % WITHOUT_PAUSE == WITHOUT_PAUSE - 1:
@@ -183,7 +186,9 @@ class Turns:
         return []
 
     async def _settle_roots(self, transaction: _Transaction, roots: Sequence[Root], depth: Depth) -> int:
-        """Settle as many of these roots as there is time for beside touched ones, one at least; returns how many."""
+        """Settle as many of these roots as the time beside affected roots allows, at least one; returns their
+        number.
+        """
         deadline, done = time.monotonic() + self._aside, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
             for family in await self._load(transaction.connection, roots[start : start + WITHOUT_PAUSE]):
@@ -203,12 +208,12 @@ class Turns:
         transaction.note(family, depth, is_settled)
 
     def _aside_seconds(self) -> float:
-        """How long due roots may take in this transaction, and draws and lines: it follows how rare these are."""
+        """Time for due roots, and for draws and lines, in this transaction; it grows as affected roots become rare."""
         before, self._settled_at = self._settled_at, time.monotonic()
         return max(ASIDE_LEAST_SECONDS, ASIDE_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
 
     async def _note_settled(self, transaction: _Transaction) -> None:
-        """Say in `due_accounts` who waits for what from now on, and remember it."""
+        """Write to `due_accounts` which rows of the settled families are still to follow, and remember it."""
         connection, states, settled = transaction.connection, transaction.states.values(), transaction.settled
         await mark_behind(connection, states, self._marks.newly(settled[Depth.BALANCES]), due.BEHIND)
         await mark_behind(connection, states, settled[Depth.LINES], due.WITHOUT_OUTLOOKS)
@@ -217,7 +222,7 @@ class Turns:
         self._remember(settled, transaction.failed)
 
     def _remember(self, settled: Mapping[Depth, list[FamilyState]], failed: Sequence[FamilyState]) -> None:
-        """Who was settled how deep waits for what is left; who failed, for nothing."""
+        """The settled families wait only for the rows that are left; failed ones wait for none."""
         followed, failures = settled[Depth.LINES], {family.root_id for family in failed}
         wait_for_nothing = failures | {family.root_id for family in settled[Depth.WHOLE]}
         have_lines = wait_for_nothing | {family.root_id for family in followed}
@@ -230,7 +235,7 @@ class Turns:
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)
-        # Failed ones stay due; asking for as many more keeps them from crowding out the rest.
+        # Failed roots stay due; asking for that many more keeps them from crowding out the rest.
         rows = await connection.fetch(due.NEXT, partitions, limit + len(self._failed))
         roots = [Root(row["organization"], row["root_id"], row["partition"]) for row in rows]
         return [root for root in roots if root.id not in self._failed][:limit]

@@ -1,4 +1,4 @@
-"""What was folded of one partition and is not written yet."""
+"""The folded but unwritten changes of one partition."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -23,7 +23,9 @@ from services.projection.taking import Decoded
 
 @dataclass(slots=True)
 class UnwrittenBills:
-    """Changes by bill. A bill's life has one order, so writing them kind by kind in that order gives the same rows."""
+    """Changes by bill. Facts about a bill come in one fixed order, so writing them kind by kind in that order gives the
+    same rows.
+    """
 
     opened: list[BillRow] = field(default_factory=list)
     moved: dict[str, BillMoved] = field(default_factory=dict)
@@ -35,7 +37,9 @@ class UnwrittenBills:
     versions: dict[str, tuple[int, str | None]] = field(default_factory=dict)
 
     def note(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
-        """Remember a fact, a bill with all of its lines; `number` is its place in its stream, `version` the bill's."""
+        """Note a fact; a bill has all of its lines. `number` is the fact's place in its stream, `version` the bill's
+        version.
+        """
         match fact:
             case BillOpened():
                 self.opened.append(opened_row(envelope, fact, number))
@@ -56,7 +60,7 @@ class UnwrittenBills:
             self.versions[fact.bill_id] = (version, envelope.actor)
 
     async def write(self, connection: Any) -> None:
-        """Into `bills` and `bill_line_items`, inside the caller's transaction."""
+        """Write to `bills` and `bill_line_items`, within the caller's transaction."""
         moved = [(id, change.bill_date, _moved(change)) for id, change in self.moved.items()]
         for statement, rows, width in (
             (bills.PUT_BILLS, self.opened, bills.BILLS_WIDTH),
@@ -78,7 +82,7 @@ def _moved(fact: BillMoved) -> str:
 
 @dataclass(slots=True)
 class Unwritten:
-    """Rows and marks of the next transaction. Only its own functions change it."""
+    """Rows and marks for the next transaction. Only its own methods change it."""
 
     records: int = 0
     facts: list[FactRow] = field(default_factory=list)
@@ -86,7 +90,7 @@ class Unwritten:
     cells: dict[CellKey, Cell] = field(default_factory=dict)
     #: Cells that are merged into families in memory; their rows are not written.
     merged: set[CellKey] = field(default_factory=set)
-    #: Totals of these aggregations are derived anew: `rederived` holds all there is of them.
+    #: Aggregations whose totals are derived again: `rederived` holds all of these totals.
     aggregations: set[str] = field(default_factory=set)
     rederived: dict[CellKey, Cell] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
@@ -96,12 +100,12 @@ class Unwritten:
     changes: list[CatalogChange] = field(default_factory=list)
     ticked: set[str] = field(default_factory=set)
     foreign: list[ForeignRow] = field(default_factory=list)
-    #: By partition of `usage`: how far it was read, and the last record before.
+    #: By partition of `usage`: how far it was read, and the last record before that.
     usage_read: dict[int, UsageRow] = field(default_factory=dict)
 
     @property
     def totals(self) -> int:
-        """How many totals changed."""
+        """The number of changed totals."""
         return len(self.cells) + len(self.merged)
 
     def note_fact(self, row: FactRow) -> None:
@@ -109,27 +113,27 @@ class Unwritten:
         self.facts.append(row)
 
     def note_bill(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
-        """What happened to a bill, as `UnwrittenBills.note` takes it."""
+        """Note a fact about a bill; arguments as in `UnwrittenBills.note`."""
         self.bills.note(envelope, fact, number, version)
 
     def note_family(self, root_id: str) -> None:
-        """A family that a fact was about."""
+        """Note a family that a fact was about."""
         self.families.add(root_id)
 
     def note_foreign(self, rows: Iterable[ForeignRow]) -> None:
-        """Records that are none of ours."""
+        """Note strangers' records."""
         self.foreign.extend(rows)
 
     def note_read(self, row: UsageRow) -> None:
-        """How far a partition of `usage` was read."""
+        """Note how far a partition of `usage` was read."""
         self.usage_read[row.partition] = row
 
     def note_clock(self, organization: str) -> None:
-        """The organization's test clock was moved."""
+        """Note that the organization's test clock was moved."""
         self.ticked.add(organization)
 
     def note_ids(self, first: int, digests: Sequence[str]) -> None:
-        """Ids that were seen; `first` is the log offset of the first of these."""
+        """Note seen ids; `first` is the log offset of the first of them."""
         if not self.digests:
             self.digests_first = first
         self.digests.extend(digests)
@@ -140,25 +144,25 @@ class Unwritten:
         self.records += decoded.records
 
     def take_cells(self) -> dict[CellKey, Cell]:
-        """The cells, to be merged into families in memory; of them only the keys are left here."""
+        """Take the cells, to merge them into families in memory; only their keys stay here."""
         self.merged |= self.cells.keys()
         cells, self.cells = self.cells, {}
         return cells
 
     def note_corrected(self, keys: Set[CellKey]) -> None:
-        """Totals of families in memory that corrections changed; their rows stay unwritten."""
+        """Note totals of families in memory that corrections changed; their rows stay unwritten."""
         self.merged |= keys
 
     def note_catalog(
         self, changes: Iterable[CatalogChange], facts: Iterable[FactRow], foreign: Iterable[ForeignRow]
     ) -> None:
-        """Facts of the catalog up to which the partition is brought: whom they touch, and their rows."""
+        """Note facts of the catalog that the partition now includes: the accounts they affect, and their rows."""
         self.changes.extend(changes)
         self.facts.extend(facts)
         self.foreign.extend(foreign)
 
     def derive_anew(self, aggregations: set[str], rederived: Mapping[CellKey, Cell]) -> None:
-        """`rederived` is all there is of these aggregations' totals; what is added from now on is added to it."""
+        """Replace the totals of these aggregations by `rederived`; later usage is added to them."""
         others = {key: cell for key, cell in self.rederived.items() if key[1] not in aggregations}
         self.rederived = others | dict(rederived)
         self.cells = {key: cell for key, cell in self.cells.items() if key[1] not in aggregations}
@@ -168,15 +172,15 @@ class Unwritten:
 
 @dataclass(slots=True)
 class PartitionState:
-    """A partition in memory: where it stands, its clocks, and what is unwritten. Only its own functions change it."""
+    """A partition in memory: its position, its clocks, and its unwritten changes. Only its own methods change it."""
 
     position: Position
     #: Test clocks by organization.
     clocks: dict[str, datetime]
-    #: The tick that is written.
+    #: The last tick that was written.
     stored_tick: datetime | None
     stored_catalog: int
-    #: Why nothing is folded any more; None while it goes on.
+    #: Why the fold has stopped; None while it goes on.
     stopped: str | None = None
     unwritten: Unwritten = field(default_factory=Unwritten)
 
@@ -186,16 +190,16 @@ class PartitionState:
         return self.position.next_offset != self.position.stored or self.position.catalog_offset != self.stored_catalog
 
     def move_clock(self, organization: str, now: datetime) -> None:
-        """An organization's test clock was moved; it never goes back."""
+        """Move an organization's test clock; it never goes back."""
         self.clocks[organization] = later(self.clocks.get(organization), now)
         self.unwritten.note_clock(organization)
 
     def stop(self, why: str | None) -> None:
-        """Fold nothing more: the next record is one that this program does not understand. With None it goes on."""
+        """Stop the fold: this program does not understand the next record. None lets it go on."""
         self.stopped = why
 
     def committed(self) -> None:
-        """All that was unwritten is in Postgres."""
+        """Note that everything unwritten is now in Postgres."""
         self.position.committed()
         self.stored_tick = self.position.tick
         self.stored_catalog = self.position.catalog_offset
@@ -212,10 +216,10 @@ class PartitionState:
         )
 
     def oldest_id(self) -> datetime | None:
-        """Ids seen before this instant of the log's time are no longer looked for."""
+        """The instant of the log's time before which ids are no longer looked for."""
         return None if self.position.log_time is None else self.position.log_time - WINDOW
 
 
 def new_partition(position: Position, clocks: dict[str, datetime]) -> PartitionState:
-    """A partition as Postgres has it."""
+    """A partition in the state that Postgres holds."""
     return PartitionState(position, clocks, position.tick, position.catalog_offset)

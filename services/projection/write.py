@@ -1,7 +1,7 @@
-"""One transaction: everything that was folded since the last one, and the settlement of whom it touched.
+"""One transaction: everything folded since the last one, and the settlement of the affected roots.
 
-Order matters in two places. The positions move first: their compare-and-set fails for a zombie before it has done
-anything. The marks come after the directory's rows, which say whom a new price or a new day concerns.
+The order matters in two places. The positions move first: their compare-and-set stops a zombie before it has done
+anything. The marks come after the directory's rows, which say which accounts a new price or a new day affects.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ class LeaseLostError(Exception):
 
 
 class Writer:
-    """Writes what partitions hold unwritten."""
+    """Writes the unwritten changes of partitions."""
 
     def __init__(self, catalog: CatalogLog, cache: FamilyCache) -> None:
         self._catalog = catalog
@@ -46,9 +46,9 @@ class Writer:
         settle: bool,
         quiet: bool,
     ) -> int:
-        """Write and settle; returns for how many roots. Raises: LeaseLostError.
+        """Write and settle; returns the number of settled roots. Raises: LeaseLostError.
 
-        Without `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
+        Without `settle`, affected roots are only marked as due: a rebuild settles each root once, at its end.
         """
         dirty = [state for state in states if state.dirty]
         if not dirty and not await self.turns.any_due(connection, states):
@@ -68,7 +68,7 @@ class Writer:
         return await self.turns.settle(connection, states, touched, due_limit, is_quiet=quiet and not dirty)
 
     async def follow(self, connection: Any, states: Sequence[PartitionState]) -> int:
-        """Write what has waited long enough behind balances that are written; returns of how many roots.
+        """Write later rows that have waited long enough after their balances; returns the number of roots.
 
         Raises: LeaseLostError.
         """
@@ -76,7 +76,7 @@ class Writer:
         return await self.turns.follow(connection, states)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Somebody else may write these partitions; memory of them is gone."""
+        """Forget partitions that another process may write."""
         self.turns.forget(partitions)
 
     async def _move_positions(self, connection: Any, states: Sequence[PartitionState]) -> None:
@@ -88,7 +88,7 @@ class Writer:
 
     async def _write_records(self, connection: Any, states: Sequence[PartitionState]) -> None:
         unwritten = [state.unwritten for state in states]
-        # Each partition that moves over catalog facts writes their rows; to write them twice is harmless.
+        # Each partition that moves past catalog facts writes their rows; writing them twice is harmless.
         fact_rows = {(row.partition, row.log_offset): row for changes in unwritten for row in changes.facts}
         await put(connection, facts.INSERT, [fact_rows[key] for key in sorted(fact_rows)], facts.WIDTH)
         strangers = sorted({row for changes in unwritten for row in changes.foreign})

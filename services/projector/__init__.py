@@ -1,1 +1,1 @@
-"""The projector: keeps the live read models up with the log. What it does with a record is `services.projection`'s."""
+"""The projector: keeps the live read models up to date with the log. `services.projection` applies the records."""

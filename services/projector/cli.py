@@ -1,7 +1,7 @@
-"""`trueup projector`: keeps the live read models up with the log, until it is stopped.
+"""`trueup projector`: keeps the live read models up to date with the log, until it is stopped.
 
-Postgres wakes it when the relay has published: a change of the catalog brings no record to its partitions. While that
-connection is lost nobody is woken; once there is a new one everything is looked at, and now and then in any case.
+Postgres wakes it when the relay has published, because a change of the catalog adds no record to its partitions. While
+that connection is lost, nothing wakes it; after a reconnect, and at intervals in any case, it checks everything.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from services.worker.host import host
 GROUP = "trueup-projector"
 #: Records per poll.
 MAX_RECORDS = 20_000
-#: As many as a replay needs.
+#: Readers of the catalog: as many as a replay needs.
 CONNECTIONS = 6
 
 
@@ -38,10 +38,10 @@ async def run_projector(
 ) -> None:
     """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded.
 
-    Read models of another version are replaced first, by new ones that this process or another fills beside them;
-    `ready` is called before.
+    Read models of another version are replaced first, by new ones that this or another process fills beside them;
+    `ready` is called before that.
 
-    Raises: LogWentBackError, NotMigratedError, BrokenLogError, NewerLogError; what passes by itself is waited out.
+    Raises: LogWentBackError, NotMigratedError, BrokenLogError, NewerLogError; temporary failures are waited out.
     """
     await until_stopped(stop, "projector_begins_anew", lambda: _project(cluster, postgres_url, stop, ready))
 

@@ -1,5 +1,6 @@
-"""The projector's partitions: `Projection` under `services.worker.host.host`, written as often as `Pace` says; and what
-is seen of each transaction."""
+"""The projector's partitions: a `Projection` hosted by `services.worker.host.host`, written as often as `Pace` says,
+with metrics and traces of each transaction.
+"""
 
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -25,12 +26,14 @@ from services.worker.host import ResyncError
 
 T = TypeVar("T")
 
-#: How often to look at the catalog, at who is due and at which read models are live, should nothing tell of a change.
+#: Seconds between checks of the catalog, of due roots and of the live schema, in case no notification comes.
 IDLE_S = 5.0
 
 
 def show_write(records: int, settled: int, seconds: float, settle_seconds: float) -> None:
-    """One of so many records of the log, which settled so many families; one that had nothing to do is not told."""
+    """Log a transaction, which took this many records of the log and settled this many families; an empty one is not
+    logged.
+    """
     if not records and not settled:
         return
     WRITE.observe(seconds)
@@ -40,14 +43,14 @@ def show_write(records: int, settled: int, seconds: float, settle_seconds: float
 
 
 class Followed:
-    """Usage that its publishers follow and that no transaction has written yet; nothing while traces are off."""
+    """Traced usage that no transaction has written yet; None while tracing is off."""
 
     def __init__(self) -> None:
         #: By partition, poll by poll.
         self._polls: dict[int, list[Traced]] = {}
 
     def folded(self, polled: Mapping[int, Polled]) -> None:
-        """These records were taken into memory."""
+        """Note that these records were folded into memory."""
         if not TRACES.on:
             return
         for partition, batch in polled.items():
@@ -55,12 +58,14 @@ class Followed:
                 self._polls.setdefault(partition, []).append(traced)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """What was read of these partitions is read again, here or elsewhere."""
+        """Forget these partitions: their records are read again, here or elsewhere."""
         for partition in partitions:
             self._polls.pop(partition, None)
 
     def written(self, partitions: Iterable[int], records: int, settled: int) -> None:
-        """That of these is in the read models: a transaction of so many records, which settled so many families."""
+        """Note that these partitions were written: a transaction of this many records, which settled this many
+        families.
+        """
         for partition in partitions:
             polls = self._polls.pop(partition, [])
             if not polls:
@@ -112,7 +117,7 @@ class ProjectorHandler:
             self._rounds.folded(polled)
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
-            return QUIET_S  # more is about to come, and what is left may wait for it
+            return QUIET_S  # more is about to come, and the rest may wait for it
         if self._pace.due(sum(unwritten.values()), self._rounds.waited(unwritten)):
             await self._write(self._pace.is_quiet)
         if left := self.projection.unwritten_records:
@@ -125,7 +130,8 @@ class ProjectorHandler:
         totals, records = self.projection.unwritten_totals, self.projection.unwritten_records
         chosen = list(totals) if quiet else self._rounds.next(totals)
         started = time.monotonic()
-        # In quiet all are written, those too that the catalog, which is followed now, gives something to write.
+        # In quiet times all partitions are written, also those for which following the catalog now brings something to
+        # write.
         settled = await self._guarded(self.projection.write(quiet=quiet, only=None if quiet else chosen))
         aside = self.projection.aside_seconds
         self._pace.wrote(started, aside)
@@ -136,7 +142,9 @@ class ProjectorHandler:
         self._followed.written(chosen, written, settled)
 
     async def _guarded(self, step: Awaitable[T]) -> T:
-        """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""
+        """Await a step of the projection, and turn its errors into the host's: partitions whose memory is doubtful are
+        loaded again.
+        """
         try:
             return await step
         except LeaseLostError as error:

@@ -1,43 +1,43 @@
-"""How often the projector writes: often enough to keep balances fresh, and no oftener than its cost allows; and which
-partitions a write takes: those that have waited longest, and as many of them as AT_ONCE_S lasts for.
+"""The pace of the projector's writes: often enough to keep balances fresh, and no more often than their cost allows.
 
-Written all together, the accounts of all partitions would wait for each other: with a thousand of them busy, for the
-most of a second. Written in turn, each waits for a round to come by, and for those few that are written with it.
+Also the partitions that a write takes: those that have waited longest, and as many as fit into AT_ONCE_S. If all were
+written together, the accounts of all partitions would wait for each other: with a thousand busy accounts for almost a
+second. In turn, each waits for one round, and for the few that are written with it.
 """
 
 import time
 from collections.abc import Iterable, Mapping
 
-#: While the cost allows, a write follows the one before after this long; what is shown is no older.
+#: If the cost allows, a write follows the one before after this long; balances are no older than this.
 FRESH_S = 0.05
-#: Most records in one transaction, and most seconds that a folded record waits for its transaction.
+#: Most records in one transaction, and longest wait of a folded record for its transaction, in seconds.
 MAX_UNWRITTEN = 400_000
 MAX_SECONDS = 2.0
-#: From the beginning of a write to that of the next pass at least this many times its cost, so that writing takes two
-#: thirds of a core at most ...
+#: From the beginning of a write to the next pass at least this many times its cost, so that writing takes at most two
+#: thirds of a core ...
 TRICKLE_SHARE = 1.5
-#: ... and this many times in a flood of so many records a second, where rating and folding need the core more.
+#: ... and this many times in a flood of at least this many records a second, when rating and folding need the core
+#: more.
 FLOOD_SHARE = 7.0
 FLOOD_RECORDS = 30_000
-#: Once nothing has come for this many times the cost, and for at least this long, there is nothing to wait for.
+#: When nothing has come for this many times the cost, and for at least this long, waiting gains nothing.
 QUIET_SHARE = 0.5
 QUIET_S = 0.1
-#: The shortest time to wait for records before it is looked again whether to write.
+#: Shortest wait for records before the next check whether to write.
 LOOK_S = 0.005
 
 
 class Pace:
-    """How often the projector writes: freshness asks for it, and what it costs decides.
+    """The pace of the projector's writes: freshness asks for a write, and its cost decides.
 
     A write comes FRESH_S after the one before, or when TRICKLE_SHARE times as long has passed as that one took: so a
-    trickle is visible within milliseconds, and many accounts take two thirds of a core at most. What the next one will
-    cost is not asked: that grows while it waits, and to wait the longer for it would be to wait for ever.
-    A flood that touches a thousand families with every poll settles each of them once for thousands of events: then
-    FLOOD_SHARE times the cost passes. An ingest that is slower than the projector keeps it near the log's end for ever,
-    so being near it says nothing; only when nothing has come for a part of what the last write cost, waiting longer
-    would gain nothing.
-    How many records come in a second is judged from the beginning of the last write on: what gathered while it was
-    writing comes all at once behind it, and is no flood.
+    trickle is visible within milliseconds, and many accounts take two thirds of a core at most. The cost of the next
+    write does not count: it grows during the wait, so a wait for it would never end. A flood that touches a thousand
+    families with every poll settles each of them once for thousands of events: then FLOOD_SHARE times the cost passes.
+    An ingest that is slower than the projector keeps it near the log's end for ever, so nearness says nothing; only if
+    nothing has come for a part of the last write's cost does waiting gain nothing. The rate of records is measured from
+    the beginning of the last write, because records that gathered during the write arrive at once behind it, and are no
+    flood.
 
     Seconds are those of a monotonic clock.
     """
@@ -49,7 +49,7 @@ class Pace:
         self._come = 0
 
     def folded(self, records: int) -> None:
-        """So many records came and are folded."""
+        """Note that this many records came and are folded."""
         self._folded_at = time.monotonic()
         self._come += records
 
@@ -59,11 +59,11 @@ class Pace:
         return time.monotonic() - self._folded_at >= QUIET_S
 
     def due(self, unwritten: int, waited: float) -> bool:
-        """Whether to write now: so many records are not written, the oldest for so many seconds."""
+        """Whether to write now, with this many unwritten records, the oldest waiting for this many seconds."""
         return self._left(unwritten, waited) <= 0
 
     def wait(self, unwritten: int, waited: float) -> float:
-        """How long to wait for more records until it may be due."""
+        """How long to wait for more records before the next check of `due`."""
         return max(LOOK_S, self._left(unwritten, waited))
 
     def _left(self, unwritten: int, waited: float) -> float:
@@ -77,46 +77,45 @@ class Pace:
         return min(quiet, max(share * self._cost, FRESH_S) - passed, MAX_SECONDS - waited)
 
     def wrote(self, started: float, aside: float = 0.0) -> None:
-        """A write, begun at `started` on the monotonic clock, has ended.
+        """Note that a write, begun at `started` on the monotonic clock, has ended.
 
-        `aside` are seconds of it that do not depend on its records, so they say nothing about what the next one will
-        cost.
+        `aside` are its seconds that do not depend on its records, so they do not predict the next write's cost.
         """
         self._written_at = started
         self._come = 0
         self._cost = time.monotonic() - started - aside
 
 
-#: What a write of several partitions may take, as far as it can be told.
+#: Most seconds that a write of several partitions should take, by prediction.
 AT_ONCE_S = 0.1
-#: What a transaction takes that has hardly anything to write.
+#: Seconds that a nearly empty transaction takes.
 LEAST_S = 0.005
-#: How much of what a total costs the last write tells, and how much those before it.
+#: Weight of the last write in the estimated cost of a total; earlier writes have the rest.
 NEWEST = 0.3
 
 
 class Rounds:
-    """Since when partitions wait to be written, and what a total of theirs costs. Seconds of a monotonic clock."""
+    """The waiting times of partitions, and the cost of writing a total. Seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._since: dict[int, float] = {}
         self._cost_of_total = 0.0
 
     def folded(self, partitions: Iterable[int]) -> None:
-        """Records of these came; one that waits already keeps its place."""
+        """Note that records of these partitions came; a partition that already waits keeps its place."""
         now = time.monotonic()
         for partition in partitions:
             self._since.setdefault(partition, now)
 
     def waited(self, records: Mapping[int, int]) -> float:
-        """For how long the oldest of these records wait."""
+        """How long the oldest of these partitions' records have waited."""
         now = time.monotonic()
         return max((now - self._since.get(partition, now) for partition in records), default=0.0)
 
     def next(self, totals: Mapping[int, int]) -> list[int]:
-        """Of these partitions, with so many totals to write each, those whose turn it is: one at least.
+        """The partitions to write next, given the number of totals to write in each; at least one.
 
-        A partition that has no records to write, but something else, waits from now on.
+        A partition without records but with something else to write waits from now on.
         """
         self.folded(totals)
         chosen, expected = list[int](), 0.0
@@ -128,7 +127,7 @@ class Rounds:
         return chosen
 
     def wrote(self, totals: Mapping[int, int], seconds: float) -> None:
-        """These were written, with so many totals each, in so many seconds."""
+        """Note that these partitions were written, with this many totals each, in this many seconds."""
         for partition in totals:
             self._since.pop(partition, None)
         count = sum(totals.values())
@@ -138,6 +137,6 @@ class Rounds:
             self._cost_of_total = of_total if not cost else cost + NEWEST * (of_total - cost)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """They are somebody else's now."""
+        """Forget partitions that another process owns now."""
         for partition in partitions:
             self._since.pop(partition, None)

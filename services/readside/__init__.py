@@ -1,4 +1,5 @@
-"""What the read models say: the live schema, a family as it is now or was then, and whether all is projected by now.
+"""Reads of the read models: the live schema, a family as it is now or was at an earlier time, and waits until
+everything is projected.
 
-The bill run, the API, explanations and the audit read through here; none of it acts.
+The bill run, the API, explanations and the audit read through this package; nothing here acts.
 """

@@ -1,5 +1,5 @@
-"""How commitments and balances stand, and what is to be expected of them, of an account or of a whole organization: of
-rows alone. Nothing is settled, however many accounts it has.
+"""The state and outlook of commitments and balances, of an account or of a whole organization, from rows alone. Nothing
+is settled, however many accounts there are.
 """
 
 from collections import defaultdict
@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 from services.readside.live import LIVE_NAME, LastLive, read_live
 from services.store.view import COLUMNS, ONE_OF_KIND
 
-#: By the usage of how many days.
+#: The window of the usage, in days.
 Window = Literal[7, 30, 90]
 WINDOWS: tuple[Window, ...] = get_args(Window)
 _BY_WINDOW = ", ".join(f"per_day_{window}, day_{window}, at_stake_{window}, lapses_{window}" for window in WINDOWS)
 _COLUMNS = f"commitment_id, account_id, kind, currency, as_of, until, remaining, {_BY_WINDOW}"
-#: All rows are read once: of each currency its sums (no month), and its true-ups by month. A minimum's true-up is due
+#: One read of all rows gives each currency's sums (no month), and its true-ups by month. A minimum's true-up is due
 #: when its running period is over: on the day after `until`.
 _SUMS = """
 WITH parts AS MATERIALIZED (
@@ -32,9 +32,9 @@ SELECT currency, to_char(until, 'YYYY-MM') AS month, NULL, sum(at_stake_count)::
 FROM parts WHERE until IS NOT NULL AND at_stake_count > 0 GROUP BY 1, 2
 ORDER BY currency, month NULLS FIRST
 """
-#: $2 the currency, $3 how many are named of each list. The last of so many among a few rows, whichever those are, is no
-#: more than the last of so many among all: what does not reach it is on no list. So both lists read the rows once
-#: and sort few of them; where too few of the few have an amount, they sort all that have one.
+#: $2 the currency, $3 how many to name in each list. A row below the last of that many in any subset of rows cannot be
+#: in the list. So both lists read the rows once and sort few of them; if too few rows of the subset have an amount,
+#: they sort all that have one.
 _FIRST = f"""
 WITH few AS MATERIALIZED (
     SELECT at_stake_{{window}} AS at_stake, lapses_{{window}} AS lapses FROM outlooks
@@ -68,7 +68,7 @@ SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, statu
 FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
 """
 _STANDING = ("kind", "amount", "spent", "remaining", "rolled_over", "lapsed", "status", "periods::text", "folded")
-#: A commitment or balance with how it stands, if that is projected, in one look.
+#: A commitment or balance with its state, if that is projected, in one query.
 _WITH_ITS_ROW = f"""
 SELECT {COLUMNS}, {LIVE_NAME} AS live, {", ".join(f"b.{name} AS b_{name.partition(':')[0]}" for name in _STANDING)}
 FROM store.entities e
@@ -80,8 +80,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OfCurrency:
-    """What is at stake, and lapses, in one currency: sums of all, the first of each, the most money first, and the
-    true-ups at stake, a row each month."""
+    """One currency's amounts at stake and lapsing: the sums, the largest of each, and the true-ups at stake, a row per
+    month.
+    """
 
     sums: Row
     at_stake: Sequence[Row]
@@ -91,7 +92,7 @@ class OfCurrency:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """By currency; bills that wait for approval, and families whose rows are older than their log, by reason."""
+    """Amounts by currency; pending bills; and families whose rows are older than their log, by reason."""
 
     currencies: Sequence[OfCurrency]
     pending: Sequence[Row]
@@ -99,7 +100,7 @@ class Expected:
 
 
 async def read_expected(connection: Any, organization: str, window: Window, most: int) -> Expected:
-    """In a transaction that has set its search path; `most` are named of each list."""
+    """Read the outlook in a transaction that has set its search path; `most` entries are named in each list."""
     by_currency = defaultdict[str, list[Row]](list)
     for row in await connection.fetch(_SUMS.format(window=window), organization):
         by_currency[row["currency"]].append(row)
@@ -113,9 +114,11 @@ async def read_expected(connection: Any, organization: str, window: Window, most
 
 
 async def due_families(connection: Any, organization: str | None = None) -> dict[str, int]:
-    """How many families wait to be settled, by reason, of an organization or of all; `lines`: of them only draws and
-    lines are behind. The connection's transaction reads the live schema."""
-    # Whoever counts all of them may not see whose they are (`services/postgres/rights`): so no condition names it.
+    """The number of families waiting to be settled, by reason, of an organization or of all; `lines`: only their draws
+    and lines lag behind. The connection's transaction reads the live schema.
+    """
+    # A role that may count all families may not see their organizations (`services/postgres/rights`), so no condition
+    # names one.
     whose = () if organization is None else (organization,)
     rows = await connection.fetch(_DUE.format(whose=" WHERE organization = $1" if whose else ""), *whose)
     return {row["reason"]: row["families"] for row in rows}
@@ -129,13 +132,13 @@ def _first(window: Window) -> str:
 
 
 async def read_outlook(connection: Any, organization: str, account: str, window: Window, most: int) -> Sequence[Row]:
-    """Of an account's own commitments and balances, the most money at stake first."""
+    """The outlooks of an account's own commitments and balances, the most money at stake first."""
     rows: Sequence[Row] = await connection.fetch(_OF_ACCOUNT.format(window=window), organization, account, most)
     return rows
 
 
 async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Their rows in the live schema, by id; what is not projected yet has none."""
+    """Rows of commitments and balances in the live schema, by id, without those not projected yet."""
     live = await read_live(connection)
     with live.reading():
         rows = await connection.fetch(_BALANCES.format(schema=live.schema), organization, ids)
@@ -145,7 +148,7 @@ async def read_balances(connection: Any, organization: str, ids: Sequence[str]) 
 async def read_with_balance(
     connection: Any, live: LastLive, organization: str, kind: str, id: str
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:
-    """The row of a commitment or balance, and that of how it stands, if it is projected; None if there is none."""
+    """The row of a commitment or balance, and the row of its state, if it is projected; None if there is none."""
     for row in await live.fetch(connection, _WITH_ITS_ROW, organization, kind, id):
         standing = {name.removeprefix("b_"): value for name, value in row.items() if name.startswith("b_")}
         return row, standing if standing["kind"] is not None else None

@@ -1,5 +1,5 @@
-"""Rows of bills: conditions on them and their columns as texts, as lists, searches and approvals ask for them; and rows
-of their lines, of one bill or across bills.
+"""Rows of bills: SQL conditions and columns as texts for lists, searches and approvals; and rows of lines, of one bill
+or across bills.
 
 Everywhere $1 is the organization, and `{}` the place of a condition's value. The SQL is ours, the values are clients'.
 """
@@ -18,15 +18,15 @@ from services.postgres import Postgres
 from services.readside.live import read_live, reading_live
 from services.store.listing import Condition, all_placed
 
-#: The external invoice date: as it was issued with, which before version 3 of the fact was the bill's date; a pending
-#: bill's as it would be issued, by `OrganizationConfig.invoiced_before`.
+#: The external invoice date: for an issued bill the date it was issued with (before version 3 of the fact, the bill's
+#: date); for a pending bill the date it would be issued with, by `OrganizationConfig.invoiced_before`.
 INVOICED = f"""
 coalesce((bill->>'externalInvoiceDate')::date, bill_date - CASE WHEN status = 'PENDING' AND (
     SELECT body->>'externalInvoiceDate' FROM store.entities
     WHERE organization = $1 AND kind = 'organizationConfig' AND id = $1
 ) = '{LAST_DAY}' THEN 1 ELSE 0 END)
 """
-#: By itself, or as all are that are issued for a date up to the organization's lock date: `bill_rules.is_locked`.
+#: Locked by itself, or by the organization's lock date: `bill_rules.is_locked`.
 LOCKED = """
 (locked OR status = 'APPROVED' AND bill_date <= coalesce(
     (SELECT (body->>'billLockDate')::date FROM store.entities WHERE organization = $1 AND kind = 'billConfig'),
@@ -35,13 +35,13 @@ LOCKED = """
 """
 IS_ONE_OF, IS_OF_ACCOUNT, IS_OF_ACCOUNTS = "bill_id = ANY ({})", "account_id = {}", "account_id = ANY ({})"
 HAS_STATUS, IS_OF_JOB = "status = {}", "bill->>'billJobId' = {}"
-#: As m3ter has it: true asks for locked ones, too, and false leaves them out.
+#: By m3ter's rule: true includes locked bills, and false leaves them out.
 IS_UNLOCKED_UNLESS = f"({{}}::boolean OR NOT {LOCKED})"
 IS_DATED, DATED_FROM, DATED_BEFORE = "bill_date = {}", "bill_date >= {}", "bill_date < {}"
 INVOICED_FROM, INVOICED_BEFORE = f"{INVOICED} >= {{}}", f"{INVOICED} < {{}}"
-#: What is on a pending bill is derived when it is read, and its frequency with it.
+#: A pending bill's lines are derived on reading, and so is its frequency.
 OF_FREQUENCY = "(status = 'PENDING' OR bill->>'billingFrequency' = {})"
-#: By the wire's names. All are texts: days and instants sort as their texts do.
+#: By the wire's names. All are texts, because days and instants sort as their texts do.
 AS_TEXT = {
     "accountId": "account_id",
     "locked": f"{LOCKED}::text",
@@ -63,9 +63,9 @@ _PENDING_UP_TO = """
 SELECT bill_id FROM "{schema}".bills
 WHERE organization = $1 AND status = 'PENDING' AND bill_date <= $2 ORDER BY position
 """
-#: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
+#: More lines than any bill has, so that a line's place among all lines is one number, which a page token holds.
 _LINES_MAX = 100_000_000
-#: Newer bills stand higher; the lines of a bill stand in its order.
+#: Newer bills come higher; the lines of a bill keep its order.
 PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
 #: Column `commitment_id` has the ids of commitments and balances, and the index.
 IS_OF_COMMITMENT = "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}"
@@ -74,9 +74,9 @@ _PLACES = f"""
 SELECT l.bill_id, l.number, {PLACE} AS place
 FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
 WHERE l.organization = $1"""
-#: Of a line's bill: it was not voided.
+#: The line's bill was not voided.
 STANDS = Condition("b.voided IS DISTINCT FROM {}", True)
-#: What a line says is looked up for those of the page alone: a bill may have tens of thousands.
+#: The content of lines is read only for those on the page: a bill may have tens of thousands.
 _LINES = """
 SELECT l.line::text, b.bill::text, page.place FROM ({places} ORDER BY place DESC LIMIT {size}) AS page
 JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
@@ -101,8 +101,9 @@ async def pending_bills(connection: Any, organization: str, conditions: Sequence
 
 
 async def pending_up_to(connection: Any, organization: str, day: date) -> list[str]:
-    """Ids of the pending bills of a date up to this day, the oldest first. The transaction need not read the live
-    schema."""
+    """Ids of the pending bills of a date up to this day, oldest first. The transaction need not read the live
+    schema.
+    """
     live = await read_live(connection)
     with live.reading():
         rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
@@ -110,7 +111,7 @@ async def pending_up_to(connection: Any, organization: str, day: date) -> list[s
 
 
 async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
-    """Whose bill it is. Raises: UnknownResource."""
+    """The organization of a bill. Raises: UnknownResource."""
     async with reading_live(postgres) as connection:
         organization: str | None = await connection.fetchval(_WHOSE, bill_id)
     if organization is None:
@@ -119,14 +120,15 @@ async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
 
 
 async def read_issued(connection: Any, organization: str, bill_id: str) -> tuple[Decimal, int] | None:
-    """The total of an issued bill, and the offset of its `BillIssued` in the log; None: there is no such bill. The
-    connection's transaction reads the live schema."""
+    """The total of an issued bill, and the offset of its `BillIssued` in the log; None if there is no such bill. The
+    connection's transaction reads the live schema.
+    """
     row = await connection.fetchrow(_ISSUED, organization, bill_id)
     return None if row is None else (row["total"], row["log_offset"])
 
 
 class ListedLine(NamedTuple):
-    """A bill with one line alone, and the line's place among all lines."""
+    """A bill with only one line, and the line's place among all lines."""
 
     bill: BillIssued
     place: int
@@ -135,7 +137,7 @@ class ListedLine(NamedTuple):
 async def read_lines(
     connection: Any, organization: str, conditions: Sequence[Condition], size: int
 ) -> list[ListedLine]:
-    """Up to `size` lines that fulfil all conditions, newest bill first, each bill's in their order.
+    """Up to `size` lines that fulfil all conditions, newest bill first, each bill's lines in their order.
 
     The connection's transaction reads the live schema.
     """
@@ -159,5 +161,5 @@ def _line(row: Mapping[str, Any]) -> Any:
 
 
 def bill_with(bill: str, lines: list[Any]) -> BillIssued:
-    """The bill of its JSON without lines, with these lines, whose numbers are exact."""
+    """The bill from its JSON without lines, with these lines, whose numbers are exact."""
     return BillIssued.model_validate(json.loads(bill) | {"lines": lines})

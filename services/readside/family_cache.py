@@ -1,7 +1,7 @@
-"""Families in memory: those in use, and behind them those that were touched less recently, at rest (`resting.py`).
+"""Families in memory: those in use, and packed ones that were used less recently (`resting.py`).
 
-A family is loaded when it is first touched. Once there are too many, who was touched least recently and has nothing
-unwritten goes to rest, and from there, once these take too much, it is dropped: that costs time, never data.
+A family is loaded on first use. When there are too many, the least recently used families without unwritten changes are
+packed, and dropped when the packed ones take too much memory: that costs time, never data.
 """
 
 from collections import OrderedDict
@@ -11,17 +11,17 @@ from events.zones import ZoneDays, time_zone
 from services.readside.family_state import FamilyState
 from services.readside.resting import RestingFamilies
 
-#: How many families and totals are in use at most: 2.6 gigabytes of usual families.
+#: Most families and totals in use: 2.6 gigabytes of usual families.
 MAX_FAMILIES = 100_000
 MAX_TOTALS = 3_000_000
-#: Bytes of families at rest: some 500,000 usual ones.
+#: Bytes of packed families: some 500,000 usual ones.
 MAX_RESTING_BYTES = 500_000_000
-#: What part of the totals is left once there were too many.
+#: The part of the totals that remains after shrinking.
 SHRUNK = 0.9
 
 
 class FamilyCache:
-    """Families by root, least recently touched first, and the way from an account to its root."""
+    """Families by root, least recently used first, and the root of each account."""
 
     def __init__(
         self,
@@ -33,15 +33,15 @@ class FamilyCache:
         self._resting = RestingFamilies(max_resting_bytes)
         self._max_families = max_families
         self._max_totals = max_totals
-        #: Upper bound of the totals in memory: one that was touched twice counts twice until all are counted anew.
+        #: Upper bound of the totals in memory: a total that was touched twice counts twice until all are counted again.
         self._totals_at_most = 0
         self.root_of: dict[str, str] = {}
-        #: By account; accounts of one zone share what is known of its days.
+        #: By account; accounts of one zone share the cache of its days.
         self.zones: dict[str, ZoneDays] = {}
         self._days: dict[str, ZoneDays] = {}
 
     def get(self, root_id: str) -> FamilyState | None:
-        """The family, if it is in memory; it counts as touched, and rests no longer."""
+        """The family, if it is in memory; it counts as used, and is unpacked."""
         family = self._families.get(root_id)
         if family is not None:
             self._families.move_to_end(root_id)
@@ -55,7 +55,7 @@ class FamilyCache:
         return None if root is None else self.get(root)
 
     def add(self, family: FamilyState) -> None:
-        """Take a family in; call again when an account was added to it."""
+        """Add a family; call it again when an account was added to the family."""
         if family.root_id not in self._families:
             self._totals_at_most += family.total_count
         self._families[family.root_id] = family
@@ -64,7 +64,7 @@ class FamilyCache:
             self.zones[account_id] = self.days_in(member.timezone)
 
     def days_in(self, zone: str) -> ZoneDays:
-        """What is known of a zone's days; accounts of one zone share it."""
+        """The cache of a zone's days; accounts of one zone share it."""
         if zone not in self._days:
             self._days[zone] = ZoneDays(time_zone(zone))
         return self._days[zone]
@@ -78,12 +78,15 @@ class FamilyCache:
         self._forget(self._resting.forget(gone))
 
     def shrink(self, touched_totals: int, kept: Container[int] = ()) -> None:
-        """Let the least recently touched families above the limits rest, but none of the partitions that have something
-        unwritten, which are `kept`. `touched_totals`: how many totals were touched since the last time."""
+        """Pack the least recently used families above the limits, except those of partitions with unwritten changes,
+        `kept`.
+
+        `touched_totals`: how many totals were touched since the last call.
+        """
         self._totals_at_most += touched_totals
         self._rest_while(lambda: len(self._families) > self._max_families, kept)
         if self._totals_at_most > self._max_totals:
-            # Counting takes all families, so room is made for some time.
+            # Counting visits all families, so room is made for some time.
             self._totals_at_most = sum(family.total_count for family in self._families.values())
             self._rest_while(lambda: self._totals_at_most > self._max_totals * SHRUNK, kept)
 
@@ -98,8 +101,9 @@ class FamilyCache:
             self._forget(self._resting.put(family))
 
     def in_use(self, partition: int) -> list[FamilyState]:
-        """The families of a partition, when all of them are to change: those at rest are forgotten, as their rows will
-        tell what has changed."""
+        """The families of a partition, when all of them are to change. Packed families are dropped, because their rows
+        will hold the change.
+        """
         self._forget(self._resting.forget((partition,)))
         return [family for family in self._families.values() if family.partition == partition]
 

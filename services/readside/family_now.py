@@ -1,7 +1,7 @@
-"""One family as the live read models hold it, in one snapshot: what bill runs, previews and reads settle from.
+"""One family from the live read models, in one snapshot: the input of bill runs, previews and reads.
 
-The snapshot says at which log and catalog positions it stands; a bill records them, so that the auditor can fold to the
-same positions and must find the same lines.
+The snapshot has log and catalog positions; a bill records them, so that the auditor can fold to the same positions and
+must find the same lines.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,13 +27,13 @@ from services.readside.family_state import FamilyState, Root
 from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clock, read_families, read_positions, read_roots
+from services.store.generations import name_of_store
 from services.store.view import OF_ORGANIZATION, resources_of
 
-#: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
+#: Families of one organization share their catalog; a few catalogs are cached, by store and offset.
 _CATALOGS_KEPT = 8
 _catalogs = LatelyUsed[tuple[str, str, int], "Catalog"](_CATALOGS_KEPT)
 
-_GENERATION = "SELECT generation FROM store.generations WHERE part = 'commands'"
 _CATALOG = f"""
 SELECT record FROM facts WHERE partition = {CATALOG_PARTITION} AND organization = $1 AND log_offset < $2
 ORDER BY log_offset
@@ -50,7 +50,9 @@ class UnknownFamilyError(Worded):
 
 @dataclass(frozen=True, slots=True)
 class LoadedFamily:
-    """A family with what it was read at. `bills_version` is the version of its bills' stream that it has folded."""
+    """A family with the positions at which it was read. `bills_version` is the version of its bills' stream that it
+    includes.
+    """
 
     organization: str
     root_id: str
@@ -67,7 +69,7 @@ Catalog = tuple[Resources, FamilyIndex]
 
 @dataclass(frozen=True, slots=True)
 class CatalogRows:
-    """An organization's catalog up to an offset: as it is kept, else its records."""
+    """An organization's catalog up to an offset: from the cache, else its records."""
 
     key: tuple[str, str, int]
     kept: Catalog | None
@@ -76,7 +78,7 @@ class CatalogRows:
 
 @dataclass(frozen=True, slots=True)
 class PageRows:
-    """What one snapshot of the read models says of some families: all that is needed to work out what they are."""
+    """The rows of some families in one snapshot of the read models, from which the families can be built."""
 
     organization: str
     families: FamilyRows
@@ -88,7 +90,7 @@ class PageRows:
 
 
 async def load_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
-    """The family in one snapshot of the live schema. Raises: UnknownFamilyError."""
+    """The family from one snapshot of the live schema. Raises: UnknownFamilyError."""
     families = await load_page(postgres, organization, [root_id])
     if root_id not in families:
         raise UnknownFamilyError(organization, root_id)
@@ -96,9 +98,9 @@ async def load_family(postgres: Postgres, organization: str, root_id: str) -> Lo
 
 
 async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
-    """Many families in one snapshot of the live schema, by root; those that it does not know are left out.
+    """Many families from one snapshot of the live schema, by root, without unknown ones.
 
-    A bill run loads its families by the page: the number of queries does not depend on that of families.
+    A bill run loads its families by the page, so the number of queries does not depend on the number of families.
     """
     async with reading_live(postgres) as connection:
         rows = await read_page(connection, organization, root_ids)
@@ -112,7 +114,7 @@ async def read_page(connection: Any, organization: str, root_ids: Sequence[str])
 
 
 async def read_standing(connection: Any, organization: str, root_ids: Sequence[str]) -> tuple[PageRows, list[Root]]:
-    """At which positions the families stand, without what they have; and where each of them lies."""
+    """The positions of the families without their content, and the partition of each."""
     roots = await read_roots(connection, organization, root_ids)
     partitions = {root.partition for root in roots}
     folded = await read_positions(connection, list(partitions))
@@ -123,7 +125,7 @@ async def read_standing(connection: Any, organization: str, root_ids: Sequence[s
 
 
 def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
-    """What the rows mean; of a family whose root was deleted there are bills, and no terms."""
+    """The families in the rows; a family whose root was deleted has bills, and no terms."""
     catalogs = {offset: catalog_of(catalog) for offset, catalog in rows.catalogs.items()}
     families = {}
     for state in families_of(rows.families):
@@ -150,11 +152,11 @@ def _loaded(state: FamilyState, catalog: Catalog, position: Position, clock: dat
 async def settle_now(
     postgres: Postgres, organization: str, root_id: str, as_of: date | None = None
 ) -> dict[str, Mapping[str, Any]]:
-    """Settlement on read: the terms that commands have decided, over the totals and bills that are projected.
+    """Settlement on read: the terms decided by commands, over the projected totals and bills.
 
-    For reads right after a command, before the projection has passed it (decision 19), and for reads as of a
-    day; what is due follows the latest bill in any case. Returns, by id, rows in
-    the columns of `commitment_balances`. Raises: UnknownFamilyError.
+    For reads right after a command, before the projection has passed it (decision 19), and for reads as of a day; due
+    amounts follow the latest bill in any case. Returns, by id, rows in the columns of `commitment_balances`. Raises:
+    UnknownFamilyError.
     """
     async with reading_live(postgres) as connection:
         terms = await connection.fetch(_COMMAND_SIDE, organization, root_id)
@@ -201,7 +203,9 @@ async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 50
 async def iterate_prepaid_roots(
     postgres: Postgres, organization: str, accounts: Sequence[str] | None, *, page: int = 100
 ) -> AsyncIterator[Sequence[str]]:
-    """The roots of these accounts (None: of all) that have or had prepayments, by id; a page at a time, as before."""
+    """The roots of these accounts (None: of all) that have or had prepayments, by id; a page at a time, like
+    `iterate_roots`.
+    """
     after = ""
     while True:
         async with reading_live(postgres) as connection:
@@ -215,15 +219,17 @@ async def iterate_prepaid_roots(
 async def read_catalog(connection: Any, organization: str, offset: int) -> CatalogRows:
     """The organization's catalog up to an offset, in the caller's snapshot.
 
-    The catalog never changes below an offset, so what it means is kept under the store's random name.
+    The catalog never changes below an offset, so the decoded catalog is cached under the store's random name.
     """
-    key = (await connection.fetchval(_GENERATION), organization, offset)
+    key = (await name_of_store(connection), organization, offset)
     catalog = _catalogs.get(key)
     return CatalogRows(key, catalog, () if catalog else await connection.fetch(_CATALOG, organization, offset))
 
 
 def catalog_of(rows: CatalogRows) -> Catalog:
-    """What the rows mean; it is shared, so never evolve it. Another may have made it since the rows were read."""
+    """The catalog in the rows; it is shared, so never evolve it. Another caller may have decoded it since the rows were
+    read.
+    """
     catalog = rows.kept or _catalogs.get(rows.key) or _made_of(rows)
     _catalogs.keep(rows.key, catalog)
     return catalog

@@ -1,7 +1,6 @@
-"""A family in memory: a root account with its children, and everything that the log says about them.
+"""A family in memory: a root account with its children, and everything in the log about them.
 
-It is loaded when it is first touched. What it holds is a function of the rows in Postgres, so dropping it costs time,
-never data.
+It is loaded on first use. Its content is a function of the rows in Postgres, so dropping it costs time, never data.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -30,12 +29,12 @@ from projections.usage import Cell, CellKey
 #: A total with its key.
 Total = tuple[CellKey, DayState]
 _NO_DAYS: Mapping[date, DayState] = {}
-#: Marks what is made again from the rest.
+#: Marks fields that are derived again from the others.
 _MADE_AGAIN = {"made_again": True}
 
 
 class Root(NamedTuple):
-    """Which family: its organization, its root account, and the partition of `billing.events` in which it lives."""
+    """The identity of a family: its organization, its root account, and its partition of `billing.events`."""
 
     organization: str
     id: str
@@ -44,43 +43,43 @@ class Root(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class FamilyState:
-    """One root and its children: their own facts, bills and totals. Only its own functions change it."""
+    """One root and its children: their own facts, bills and totals. Only its own methods change it."""
 
     organization: str
     root_id: str
     partition: int
     own: Resources
     billed: Billed
-    #: Every account that ever was in it.
+    #: Every account that ever belonged to it.
     members: dict[str, Member] = field(default_factory=dict)
-    #: How many facts about its bills were folded: the version of stream `bills-<root>`.
+    #: The number of applied facts about its bills: the version of stream `bills-<root>`.
     bills_version: int = 0
-    #: Newest time of a fact about it: its day while no clock has ticked.
+    #: The newest time of a fact about it, which tells its day while no clock has ticked.
     newest: datetime | None = None
     totals: dict[TotalsKey, dict[date, DayState]] = field(default_factory=dict)
-    #: First and last log offset behind each total that is not written as it stands. Of one that is, its row knows
-    #: them: the first stays, and only what comes next can tell another last one.
+    #: First and last log offset of each total with unwritten changes. For other totals the row has them: the first
+    #: stays, and only later records change the last.
     offsets: dict[CellKey, tuple[int, int]] = field(default_factory=dict)
-    #: Totals of which everything was voided: they have a row, and for settlement they are not there.
+    #: Totals whose records were all voided: they have a row, and settlement ignores them.
     emptied: dict[CellKey, DayState] = field(default_factory=dict)
-    #: Events of usage that were voided or amended, by their offset in the log.
+    #: Usage events that were voided or amended, by their offset in the log.
     corrections: dict[int, Corrected] = field(default_factory=dict)
-    #: Compiled terms and the version of the catalog they are of; good until a fact of the family or another version.
+    #: Compiled terms and the version of their catalog; valid until a fact of the family or another version.
     terms: tuple[FamilyTerms, int] | None = field(default=None, metadata=_MADE_AGAIN)
-    #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
+    #: What settlement keeps to settle the next change incrementally, and the days of totals that changed since.
     kept: Kept | None = field(default=None, metadata=_MADE_AGAIN)
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict, metadata=_MADE_AGAIN)
-    #: What was used until yesterday, as far as nothing came for it since.
+    #: The use until yesterday, while nothing arrives for those days.
     used: UsedBefore | None = field(default=None, metadata=_MADE_AGAIN)
     #: Its rows in Postgres that follow from settlement.
     written: Written = NOTHING_WRITTEN
-    #: What rules found, and what of that is to be raised.
+    #: Its alerts, raised and to raise.
     alerts: FamilyAlerts = field(default_factory=FamilyAlerts)
     _newest_day: date | None = None
 
     @property
     def root(self) -> Root:
-        """Which family it is."""
+        """The family's identity."""
         return Root(self.organization, self.root_id, self.partition)
 
     @property
@@ -90,25 +89,25 @@ class FamilyState:
 
     @property
     def has_terms(self) -> bool:
-        """Whether there is anything to settle, or to give back of what was."""
+        """Whether there is anything to settle, or a former amount to give back."""
         return any(member.billable for member in self.members.values())
 
     def family(self, resources: Resources, catalog_index: FamilyIndex) -> Family:
-        """To settle: `resources` are the catalog's and its own `together`."""
+        """The family to settle: `resources` are the catalog's and its own `together`."""
         return assemble(resources, self.root_id, self.own, catalog_index, self.totals, self.billed)
 
     def today(self, resources: Resources, tick: datetime | None) -> date:
-        """Today in its zone, as the log has it; `tick` is the last of its partition."""
+        """Today in its zone, by the log; `tick` is the last tick of its partition."""
         return today_of(resources, self.timezone, self.evidence(tick))
 
     def evidence(self, tick: datetime | None) -> Evidence:
-        """What tells its day: the last tick of its partition, the newest fact about it, its newest usage."""
+        """The evidence for its day: the last tick of its partition, the newest fact about it, its newest usage."""
         return Evidence(tick, self.newest, self._newest_day)
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
         if isinstance(envelope.data, Alert):
-            # It changes nothing that is settled, and it is nothing that happened to the family: not its newest day.
+            # The fact changes nothing that is settled, and is no event of the family, so its newest day stays.
             if isinstance(envelope.data, AlertRaised | AutomaticRuleActed):
                 self.alerts.note_raised(envelope.data.id)
             return
@@ -125,7 +124,7 @@ class FamilyState:
             note_member(self.members, envelope)
 
     def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int] | None = None) -> None:
-        """Hold a total as it stands: the state, and the first and last log offset behind it unless a row has them."""
+        """Store a total directly: the state, and the first and last log offset unless a row has them."""
         total, day = key[:3], key[3]
         if state.records:
             days = self.totals.get(total)
@@ -146,7 +145,7 @@ class FamilyState:
             self._newest_day = day
 
     def add_to_total(self, key: CellKey, cell: Cell, catalog: Resources) -> None:
-        """Merge what usage added, as the aggregation of the organization's catalog says."""
+        """Merge additions from usage, by the aggregation's function in the organization's catalog."""
         before = self.totals.get(key[:3], _NO_DAYS).get(key[3])
         if before is None and self.emptied:
             before = self.emptied.pop(key, None)
@@ -160,23 +159,23 @@ class FamilyState:
             self.put_total(key, merged, (first, cell.last))
 
     def take_offsets(self, key: CellKey) -> tuple[int, int]:
-        """The first and last log offset behind a total that came since it was last written; it is written now."""
+        """The first and last log offset added to a total since its last write; the total now counts as written."""
         return self.offsets.pop(key)
 
     @property
     def total_count(self) -> int:
-        """How many totals it has."""
+        """The number of its totals."""
         return sum([len(days) for days in self.totals.values()])
 
     def total(self, key: CellKey) -> DayState | None:
-        """A total as it stands, without records if all of them were voided; None if there never was any."""
+        """A total, without records if all of them were voided; None if there never was one."""
         state = self.totals.get(key[:3], _NO_DAYS).get(key[3])
         return self.emptied.get(key) if state is None else state
 
     def restate(self, key: CellKey, state: DayState, offset: int) -> None:
-        """Put what stands after a correction of the event at this offset in the place of a total, or make it.
+        """Replace or create a total after a correction of the event at this offset.
 
-        Settlement begins anew: it has seen a total grow, change and fall, and never one that is gone.
+        Settlement starts over: it can handle totals that grow, change and fall, but none that disappears.
         """
         first, last = self.offsets.get(key) or (offset, offset)
         days = self.totals.get(key[:3])
@@ -187,7 +186,7 @@ class FamilyState:
         self.keep(None)
 
     def suppose(self, corrections: Corrections) -> None:
-        """Hold these corrections as if the log had them; the totals that they change are to be put anew."""
+        """Apply these corrections as if the log had them; the caller then restates the changed totals."""
         self.corrections.update(corrections)
 
     def drop_totals(self, aggregations: Set[str]) -> None:
@@ -200,7 +199,7 @@ class FamilyState:
         self.keep(None)
 
     def compiled(self, catalog: Resources, catalog_index: FamilyIndex, version: int) -> FamilyTerms:
-        """Its terms under this version of the catalog; when they change, settlement begins anew."""
+        """Its terms under this version of the catalog; when they change, settlement starts over."""
         if self.terms is None or self.terms[1] != version:
             resources = together(catalog, self.own, catalog.clock)
             self.terms = terms_of(resources, self.root_id, self.own, catalog_index), version
@@ -208,34 +207,34 @@ class FamilyState:
         return self.terms[0]
 
     def keep(self, kept: Kept | None) -> None:
-        """Hold what settlement keeps of the totals as they are; None: the next one begins anew."""
+        """Store what settlement keeps for the present totals; None: the next settlement starts over."""
         if kept is None:
             self.used = None
         self.kept = kept
         self.moved = {}
 
     def note_used(self, used: UsedBefore) -> None:
-        """What was used until yesterday; it holds until something comes for a day that is over."""
+        """Store the use until yesterday; it is valid until something arrives for a day that is over."""
         self.used = used
 
     def note_written(self, written: Written) -> None:
-        """Its rows in Postgres are these now."""
+        """Note its present rows in Postgres."""
         self.written = written
 
 
-#: The fields of a family that everything else about it is made from.
+#: The fields of a family from which all others are derived.
 ESSENTIAL = tuple(field.name for field in fields(FamilyState) if not field.metadata.get("made_again"))
 
 
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
-    """A family of which nothing is known yet."""
+    """A family without any facts yet."""
     return FamilyState(organization, root_id, partition, Resources(organization), Billed())
 
 
 def family_known_by(
     root: Root, facts: Iterable[Envelope], members: Mapping[str, Member], totals: Iterable[Total]
 ) -> FamilyState:
-    """A family made of its facts, in order, and of its members and totals as rows tell them."""
+    """A family from its facts, in order, and its members and totals from rows."""
     family = new_family(*root)
     for fact in facts:
         family.evolve(fact)

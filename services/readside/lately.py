@@ -1,4 +1,4 @@
-"""What was used lately is kept, a bounded number of it."""
+"""A bounded cache of recently used values."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class LatelyUsed(Generic[K, V]):
-    """At most so many values by their keys: of more, the one that was used longest ago goes. Any thread may ask."""
+    """A cache of at most `size` values by key; the least recently used value is dropped. Safe for any thread."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -18,14 +18,14 @@ class LatelyUsed(Generic[K, V]):
         self._lock = Lock()
 
     def get(self, key: K) -> V | None:
-        """The value, which is used now; None if it is not kept."""
+        """The value, which counts as used now; None if it is not cached."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
 
     def keep(self, key: K, value: V) -> None:
-        """Keep the value, in the place of one that was kept by this key."""
+        """Store the value under its key, replacing an earlier one."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)

@@ -1,8 +1,8 @@
-"""For how long the read models have not shown what was there, as one process has seen it.
+"""How long the read models have lagged behind, as observed by one process.
 
 No clock of a record would do: an event of the store has its organization's time, which may be a test clock's, and who
 publishes may say what it likes. So a process marks at each look what is there, and asks at the next ones whether it is
-shown by then. What waited before the process began counts from there.
+shown by then. What waited before its first look counts from there.
 """
 
 from collections import deque
@@ -14,13 +14,13 @@ from services.readside.looking import Seen
 from services.readside.targets import LogProjected, Relayed, Target, UsageProjected
 from services.store.generations import Generations
 
-#: Moments that are remembered; of more, every second one is let go.
+#: Most moments that are remembered; beyond that, every second one is dropped.
 MARKS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """What was there at a moment, in seconds of whichever clock the looks have."""
+    """The targets of one look, and its time in seconds of the caller's clock."""
 
     at: float
     head: int
@@ -28,22 +28,23 @@ class _Mark:
     targets: tuple[Target, ...]
 
     def is_shown(self, seen: Seen) -> bool:
-        """Whether nothing of it is waited for: it is in the read models, or another history has taken its place."""
+        """Whether everything in it is in the read models, or belongs to a replaced history."""
         is_of_before = seen.generations != self.generations or seen.head < self.head
         return is_of_before or all(target.reached(seen) for target in self.targets)
 
 
 class Lateness:
-    """Of one process, which notes its looks in their order."""
+    """The observations of one process, in order."""
 
     def __init__(self) -> None:
-        #: Oldest first: what is not shown yet.
+        #: Oldest first: looks whose content is not shown yet.
         self._marks = deque[_Mark]()
 
     def note(self, seen: Seen, ends: Mapping[str, Mapping[int, int]], now: float) -> float:
-        """After a look: seconds since the oldest that is not shown was there, 0 if all is.
+        """Note a look; returns the seconds since the oldest unshown content existed, 0 if all is shown.
 
-        `ends`: of the topics by partition, taken not after `seen`; none while Kafka does not answer.
+        `ends`: of the topics by partition, taken while `seen` was, so that either may be the older one, by less than a
+        second; none while Kafka does not answer.
         """
         self._marks.append(_Mark(now, seen.head, seen.generations, targets_of(seen, ends)))
         while self._marks and self._marks[0].is_shown(seen):
@@ -54,7 +55,7 @@ class Lateness:
 
 
 def targets_of(seen: Seen, ends: Mapping[str, Mapping[int, int]]) -> tuple[Target, ...]:
-    """What the read models show once they show all that was there at a look."""
+    """The state of the read models once they show everything that existed at a look."""
     if not ends:
         return (Relayed(seen.head),)
     log = tuple(sorted(ends[EVENTS].items()))[: seen.generations.partitions]

@@ -1,9 +1,9 @@
-"""Which schema holds the live read models and by which definition it was made: a row that every transaction on them
-asks for first, here and nowhere else.
+"""The live schema: which one holds the live read models, and by which definition it was made. It stands in a row that
+every transaction on them reads first, here and nowhere else.
 
 Every transaction sets `search_path` for itself and finds all tables there; no statement names a schema. A schema's
-comment says by which definition it was made. Live read models of another version are read as far as their tables have
-what a read names, and nobody writes to them but programs of theirs.
+comment says by which definition it was made. Live read models of another version can be read if their tables have the
+needed columns; only programs of their version write to them.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from services.postgres.roles import leave, take_for_transaction
 from services.store.generations import NotMigratedError
 
 FIRST_SCHEMA = "rm_1"
-#: What a transaction may do with the row: SHARE lets projectors write side by side, UPDATE is a swap, which waits for
-#: them and they for it.
+#: The transaction's lock on the row: SHARE lets projectors write side by side; UPDATE is for a swap, which excludes
+#: them.
 Lock = Literal["", "FOR SHARE", "FOR UPDATE"]
-#: The name of the live schema, as a part of another question.
+#: The name of the live schema, as a part of another query.
 LIVE_NAME = "(SELECT name FROM store.live_schema)"
-# The version is asked for in a subquery: after waiting for a lock Postgres works it out again for the row's new name.
+# The version is read in a subquery: after waiting for a lock, Postgres evaluates it again for the row's new name.
 _LIVE = """
 SELECT name, wanted,
     (SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = live_schema.name) AS version
@@ -48,7 +48,9 @@ ORDER BY length(nspname) DESC, nspname DESC LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The live read models: their schema, by which definition it was made, and which one `trueup migrate` wants."""
+    """The live read models: their schema, the definition by which it was made, and the definition that `trueup migrate`
+    wants.
+    """
 
     schema: str
     version: str | None
@@ -56,12 +58,12 @@ class Live:
 
     @property
     def is_current(self) -> bool:
-        """Whether they are of this program's version: it may fold into them."""
+        """Whether they have this program's version, so that it may write to them."""
         return self.version == registry.VERSION
 
     @property
     def is_wanted(self) -> bool:
-        """Whether read models of this program's version are those that `trueup migrate` asked for last."""
+        """Whether `trueup migrate` last asked for read models of this program's version."""
         return self.wanted == registry.VERSION
 
     def require_current(self) -> None:
@@ -71,7 +73,7 @@ class Live:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Reads in here; what tables of another version do not have is no fault of the statement.
+        """Run the block's reads; if tables of another version lack something, the error says so.
 
         Raises: OutdatedReadModelsError.
         """
@@ -96,9 +98,9 @@ class OutdatedReadModelsError(Worded, ExpectedFailure, Passing):
 
 
 async def find_live(connection: Any, lock: Lock = "") -> Live | None:
-    """The live read models; None where there are none yet.
+    """The live read models; None if there are none yet.
 
-    Raises: NotMigratedError, if the database is one of a version that did not note which read models are wanted.
+    Raises: NotMigratedError, if the database has a version that did not store the wanted read models.
     """
     try:
         row = await connection.fetchrow(f"{_LIVE} {lock}")
@@ -108,7 +110,7 @@ async def find_live(connection: Any, lock: Lock = "") -> Live | None:
 
 
 async def read_live(connection: Any, lock: Lock = "") -> Live:
-    """The live read models, as every reader asks for them first. Raises: NotMigratedError."""
+    """The live read models, which every reader asks for first. Raises: NotMigratedError."""
     live = await find_live(connection, lock)
     if live is None:
         raise NotMigratedError
@@ -116,27 +118,28 @@ async def read_live(connection: Any, lock: Lock = "") -> Live:
 
 
 async def live_schema(connection: Any) -> str:
-    """The name of the live schema, for callers that need nothing else of it. Raises: NotMigratedError."""
+    """The name of the live schema, for callers that need nothing else. Raises: NotMigratedError."""
     return (await read_live(connection)).schema
 
 
 class LastLive:
-    """The schema that a process saw live last: a single query names it at once, and its answer tells whether it is
-    still live.
+    """The live schema as a process last saw it: a query uses it directly, and its result tells whether it is still
+    live.
     """
 
     def __init__(self) -> None:
         self._schema = FIRST_SCHEMA
 
     async def fetch(self, connection: Any, question: str, *arguments: Any) -> list[Any]:
-        """Its rows, outside of any transaction; {schema} stands for the live schema, and rows have LIVE_NAME as `live`.
+        """The query's rows, outside of any transaction; {schema} stands for the live schema, and rows have LIVE_NAME as
+        `live`.
 
         Raises: NotMigratedError, OutdatedReadModelsError.
         """
         try:
             rows = await connection.fetch(question.format(schema=self._schema), *arguments)
         except (TablesMovedError, asyncpg.PostgresError):
-            rows = None  # the schema is gone, or it is one of another version: which of the two, is told below
+            rows = None  # the schema is gone, or has another version; the code below finds out which
         if rows is not None and all(row["live"] == self._schema for row in rows):
             return list(rows)
         live = await read_live(connection)
@@ -147,7 +150,7 @@ class LastLive:
 
 
 async def move_live(connection: Any, schema: str) -> None:
-    """From this transaction's end on, this schema is live."""
+    """Make this schema live when the transaction is committed."""
     await connection.execute(_MOVE, schema)
 
 
@@ -164,9 +167,9 @@ async def use_schema(connection: Any, schema: str) -> None:
 
 @asynccontextmanager
 async def reading_live(postgres: Postgres) -> AsyncIterator[Any]:
-    """One snapshot of the live read models, for queries: a swap meanwhile changes nothing in it.
+    """One snapshot of the live read models, for queries: a concurrent swap does not affect it.
 
-    Raises: OutdatedReadModelsError, if they are of another version and lack what a query asks for.
+    Raises: OutdatedReadModelsError, if they have another version and lack something that a query needs.
     """
     async with postgres.transaction(isolation="repeatable_read") as connection:
         live = await read_live(connection)
@@ -182,11 +185,11 @@ async def when_current(
     ready: Callable[[], None] | None = None,
     fill: Callable[[], Coroutine[Any, Any, bool]] | None = None,
 ) -> None:
-    """Do the work once the live read models are of this program's version; not at all, if `stop` is set before.
+    """Do the work once the live read models have this program's version; not at all, if `stop` is set before.
 
-    Whoever starts the worker is told that it is `ready` before: what it waits for may take as long as the log is long.
-    `fill` makes such read models, if that is what `trueup migrate` wanted, or returns False: another process is at it.
-    Raises: what filling or the work raises.
+    `ready` is called before the wait, because the wait may take as long as the log is long. `fill` makes such read
+    models, if `trueup migrate` wants them, or returns False if another process is doing so. Raises: errors of `fill`
+    and of the work.
     """
     outage = Outage("read_models_outdated", of_process=True)
     while not stop.is_set():
@@ -203,9 +206,10 @@ async def when_current(
 
 
 async def make_read_models(connection: Any) -> Live:
-    """Empty read models, where there are none. Those of another version are kept: projectors of this one replace them.
+    """Make empty read models, if there are none. Read models of another version stay: projectors of this version
+    replace them.
 
-    Returns what is live then.
+    Returns the live ones.
     """
     async with connection.transaction():
         live = await find_live(connection)
@@ -218,7 +222,7 @@ async def make_read_models(connection: Any) -> Live:
 
 
 async def begin_read_models_anew(connection: Any) -> None:
-    """Empty read models take the place of the live ones, which are dropped."""
+    """Replace the live read models by empty ones, and drop them."""
     async with connection.transaction():
         live = await live_schema(connection)
         await connection.execute(f'DROP SCHEMA "{live}" CASCADE')
@@ -226,7 +230,7 @@ async def begin_read_models_anew(connection: Any) -> None:
 
 
 async def create_read_models(connection: Any, name: str) -> None:
-    """Empty read models in a new schema of this name, the projector's, inside the caller's transaction."""
+    """Make empty read models in a new schema of this name, owned by the projector, within the caller's transaction."""
     role_before = await take_for_transaction(connection, Role.PROJECTOR)
     await connection.execute(f'CREATE SCHEMA "{name}"')
     await connection.execute(f'SET LOCAL search_path = "{name}"')

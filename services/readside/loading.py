@@ -1,5 +1,5 @@
-"""Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given; tells,
-too, what day it is for an account, for reads that settle nothing.
+"""Loads the projector's memory from its read models, on the given connection (and schema). It also tells today's date
+for an account, for reads that settle nothing.
 """
 
 from collections import defaultdict
@@ -29,7 +29,7 @@ _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
 WHERE partition = $1 AND type = 'ClockTicked' ORDER BY organization, log_offset DESC
 """
-#: $3: below this offset; null: of all. The fence (OFFSET 0) keeps it a look into the index by type.
+#: $3: below this offset; null: all. The fence (OFFSET 0) keeps the query on the index by type.
 _CLOCK = """
 SELECT record FROM (
     SELECT log_offset, record FROM facts
@@ -37,7 +37,7 @@ SELECT record FROM (
     OFFSET 0
 ) AS ticks ORDER BY log_offset DESC LIMIT 1
 """
-#: $1 organization, $2 ids of accounts: those of them that are roots.
+#: $1 organization, $2 ids of accounts: returns those that are roots.
 _ROOTS = """
 SELECT root_id, partition FROM account_directory
 WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
@@ -45,19 +45,22 @@ WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER
 
 
 async def take_lease(connection: Any, partitions: Sequence[int]) -> dict[int, Position]:
-    """Raise the epoch of these partitions, so that whoever held them can write no more; returns where they stand."""
+    """Raise the epoch of these partitions, so that their previous owner can no longer write; returns their
+    positions.
+    """
     rows = await connection.fetch(positions.LEASE, EVENTS, sorted(partitions))
     return {row["partition"]: position_of(row) for row in rows}
 
 
 async def read_positions(connection: Any, partitions: Sequence[int]) -> dict[int, Position]:
-    """Where these partitions stand; one that nothing was written of is missing."""
+    """The positions of these partitions, without partitions that were never written."""
     rows = await connection.fetch(positions.READ, EVENTS, sorted(partitions))
     return {row["partition"]: position_of(row) for row in rows}
 
 
 async def day_of(postgres: Postgres, resources: Resources, account: AccountEntity, about: Entity[Any]) -> date:
-    """The day of the organization's test clock, else of the last tick; before any, that of the last fact about it.
+    """The day of the organization's test clock, else of the last tick; before any tick, of the last fact about the
+    organization.
 
     `resources` hold the configuration and the test clock.
     """
@@ -71,13 +74,13 @@ async def day_of(postgres: Postgres, resources: Resources, account: AccountEntit
 
 
 async def read_clocks(connection: Any, partition: int) -> dict[str, datetime]:
-    """The test clocks of organizations as the partition's log has them."""
+    """The test clocks of organizations in the partition's log."""
     ticks = [decode(bytes(row["record"])) for row in await connection.fetch(_CLOCKS, partition)]
     return {tick.organization: _shown_by(tick) for tick in ticks}
 
 
 async def read_clock(connection: Any, partition: int, organization: str, end: int | None = None) -> datetime | None:
-    """The organization's test clock, as the partition's log has it below an offset, or up to now; None: it has none."""
+    """The organization's test clock in the partition's log below an offset, or up to now; None if it has none."""
     record = await connection.fetchval(_CLOCK, partition, organization, end)
     return None if record is None else _shown_by(decode(bytes(record)))
 
@@ -88,7 +91,7 @@ def _shown_by(tick: Envelope) -> datetime:
 
 
 async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> BillIssued | None:
-    """The bill with all of its lines, also one that was voided; None as long as it is not issued."""
+    """The issued bill with all of its lines, even if it was voided; None while it is not issued."""
     parts, bill = BillParts(), None
     for row in await connection.fetch(facts.OF_BILL, organization, bill_id):
         fact = decode(bytes(row["record"])).data
@@ -99,7 +102,7 @@ async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> Bi
 
 
 async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:
-    """The roots of these accounts; accounts that nobody knows are left out."""
+    """The roots of these accounts, without unknown accounts."""
     rows = await connection.fetch(directory.ROOTS_OF, sorted(account_ids))
     return [Root(row["organization"], row["root_id"], row["partition"]) for row in rows]
 
@@ -112,7 +115,7 @@ async def read_roots(connection: Any, organization: str, ids: Collection[str]) -
 
 @dataclass(frozen=True, slots=True)
 class FamilyRows:
-    """What the read models say of families: their facts, members and totals, as they were read."""
+    """The rows of families in the read models: their facts, members and totals."""
 
     roots: Sequence[Root]
     facts: Sequence[Mapping[str, Any]] = ()
@@ -121,7 +124,7 @@ class FamilyRows:
 
 
 async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
-    """The rows of families; what they mean takes longer than to read them, and no connection."""
+    """The rows of families. Building the families takes longer than this, and needs no connection."""
     wanted = list(roots)
     if not wanted:
         return FamilyRows(wanted)
@@ -133,7 +136,7 @@ async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
 
 
 def families_of(rows: FamilyRows) -> list[FamilyState]:
-    """Families as the read models hold them: members, own facts, bills and totals."""
+    """The families in the rows: members, own facts, bills and totals."""
     records: dict[str, list[bytes]] = defaultdict(list)
     for row in rows.facts:
         records[row["root_id"]].append(row["record"])
@@ -154,11 +157,11 @@ def families_of(rows: FamilyRows) -> list[FamilyState]:
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
-    """Read families and work out at once what their rows mean, for a process that has nothing else to do."""
+    """Read families and build them at once, for a process that has nothing else to do."""
     return families_of(await read_families(connection, roots))
 
 
 def _total(row: Mapping[str, Any]) -> Total:
-    # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
+    # Each row brings its own copies of mostly equal texts; a family keeps one copy of each.
     key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
     return key, usage_totals.day_state(row)

@@ -1,7 +1,7 @@
-"""How far everything is, in one look at Postgres: event store, relay, and what the live read models have folded. And
-where topics end, asked of Kafka once for all who want to know at the same moment.
+"""The progress of everything in one query to Postgres: event store, relay, and live read models. Also the ends of
+topics, asked of Kafka once for all concurrent callers.
 
-While the live read models are of another version, what counts is how far those are that are to replace them.
+While the live read models have another version, the progress of their replacement counts.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from services.shared_answers import SharedAnswer
 from services.store.events import HEAD, RELAYED_TO
 from services.store.generations import GENERATIONS, Generations, NotMigratedError, generations_of
 
-#: The name of the live schema stands in its answer: what was read of another one does not count.
+#: The result has the name of the live schema: progress of any other schema does not count.
 _LOOK = f"""
 SELECT
     {LIVE_NAME} AS live,
@@ -35,15 +35,15 @@ SELECT json_agg(json_build_array(partition, next_offset, catalog_offset, sequenc
 FROM "{{schema}}".positions WHERE topic = '{EVENTS}'
 """
 _DUE = 'SELECT count(*) FROM "{schema}".due_accounts'
-#: Replays that swap schemas again and again are not to be waited for.
+#: Most attempts, because replays might swap schemas again and again.
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the read models have folded, by partition of `billing.events`.
+    """How far the read models are folded, by partition of `billing.events`.
 
-    `due`: of those that are being filled, how many families wait to be settled, which is what is done last.
+    `due`: for read models that are being filled, the number of families still to be settled, which is their last step.
     """
 
     next_offsets: Mapping[int, int]
@@ -54,9 +54,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look: the newest position of the event store, the one that Kafka has acknowledged, the read models.
+    """One look: the newest position of the event store, the position that Kafka has acknowledged, the read models.
 
-    `outdated` are the live ones, if they are of another version; `projected` is then what their successors have folded.
+    `outdated` are the live read models, if they have another version; `projected` is then the progress of their
+    replacement.
     """
 
     head: int
@@ -67,14 +68,14 @@ class Seen:
 
 
 class Looker:
-    """Looks through a connection of its own, so that a look never waits until the pool has room."""
+    """Looks over a connection of its own, so that a look never waits for the pool."""
 
     def __init__(self, database_url: str) -> None:
         self._connection = OwnConnection(database_url, Role.WATCH)
         self._live: Live | None = None
 
     async def look(self) -> Seen:
-        """How far everything is now. Raises: PostgresUnreachableError, NotMigratedError."""
+        """The present progress of everything. Raises: PostgresUnreachableError, NotMigratedError."""
         async with self._connection.use() as connection:
             for _ in range(_ATTEMPTS):
                 live = self._live = self._live or await _live(connection)
@@ -86,7 +87,7 @@ class Looker:
         raise NotMigratedError
 
     def close(self) -> None:
-        """There are no more looks."""
+        """Close the connection; no more looks follow."""
         self._connection.close()
 
 
@@ -98,7 +99,7 @@ async def _live(connection: Any) -> Live:
 
 
 async def _row(connection: Any, live: Live) -> Mapping[str, Any] | None:
-    """None: the schema that was asked has been dropped since."""
+    """The result row; None if the schema has been dropped meanwhile."""
     schema = live.schema if live.is_current else await filling_schema(connection, live)
     positions = "NULL" if schema is None else _POSITIONS.format(schema=schema)
     due = "0" if schema is None or live.is_current else _DUE.format(schema=schema)
@@ -120,14 +121,14 @@ def _seen(row: Mapping[str, Any], outdated: Live | None) -> Seen:
     return Seen(row["head"], row["relayed"], progress, generations_of(row["generations"]), outdated)
 
 
-#: How long Kafka may take to say where a topic ends.
+#: How long Kafka may take to tell the end of a topic.
 KAFKA_SECONDS = 10.0
 
 
 class TopicEnds:
-    """The ends of all partitions of a topic, those included that somebody has added; of `usage` the last stable ones.
+    """The ends of all partitions of a topic, including partitions added later; for `usage` the last stable offsets.
 
-    Asked through clients that are kept until they fail.
+    The clients for these queries are kept until they fail.
     """
 
     def __init__(self, cluster: Cluster, topic: str) -> None:
@@ -137,7 +138,7 @@ class TopicEnds:
         self._shared = SharedAnswer(self._ask)
 
     async def get(self, seconds: float = KAFKA_SECONDS) -> dict[int, int]:
-        """The next offset of each partition, not older than the question.
+        """The next offset of each partition, read after the call began.
 
         Raises: KafkaUnreachableError, TopicMissingError.
         """
@@ -164,11 +165,11 @@ class TopicEnds:
             raise
 
     async def _drop(self) -> None:
-        """The next question is asked by new clients."""
+        """Drop the clients; the next query makes new ones."""
         self._open = None
         await self._clients.aclose()
 
     async def close(self) -> None:
-        """Let the reader go."""
+        """Close the reader."""
         await self._shared.close()
         await self._drop()

@@ -1,6 +1,6 @@
-"""How far a family has moved: a text that is the same one until anything of it is another.
+"""A mark of a family's progress: a text that changes exactly when anything shown of the family changes.
 
-It costs a look at indexes, and settles nothing: so whoever shows a family may ask it again and again.
+Reading it costs a look at indexes, and settles nothing, so pages may ask for it again and again.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from projections.readmodels.facts import CATALOG_PARTITION
 from services.postgres import Postgres
 from services.readside.live import reading_live
 
-#: $1 organization, $2 id of an account, commitment, balance or bill: ids are unique over all kinds. What settlement
-#: still has to follow counts, too; not what stands in no answer (draws, accrued lines, outlooks).
+#: $1 organization, $2 id of an account, commitment, balance or bill: ids are unique over all kinds. Pending settlement
+#: counts, too; rows outside of answers (draws, accrued lines, outlooks) do not.
 _MOVED = f"""
 WITH found AS (
     SELECT root_id FROM account_directory WHERE organization = $1 AND account_id = $2
@@ -41,8 +41,9 @@ _PARTS = ("facts", "usage", "catalog", "clock", "today", "due")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """`mark` is another one once anything of the family of `root_id` is; while it `waits` for settlement it will be
-    though its partition does not move."""
+    """`mark` changes once anything of the family of `root_id` changes; while it `waits` for settlement, it will change
+    even if its partition does not move.
+    """
 
     root_id: str
     partition: int
@@ -51,7 +52,7 @@ class Moved:
 
 
 async def read_moved(postgres: Postgres, organization: str, id: str) -> Moved | None:
-    """Of the family of an account, commitment, balance or bill; None: the read models know none of this id."""
+    """The mark for an account, commitment, balance or bill; None if the read models do not have this id."""
     async with reading_live(postgres) as connection:
         row: Mapping[str, Any] | None = await connection.fetchrow(_MOVED, organization, id)
     if row is None:

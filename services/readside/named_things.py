@@ -1,4 +1,4 @@
-"""Accounts, commitments, balances and bills by what people call them: code, id, number of the invoice, name."""
+"""Search accounts, commitments, balances and bills by code, id, invoice number or name."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,14 +13,14 @@ _KINDS = [kind.name for kind in KINDS.values() if kind.is_found]
 _COLUMNS = "e.kind, e.id, e.body->>'code' AS code, e.body->>'name' AS name, e.body->>'accountId' AS account_id"
 _OF_KINDS = f"SELECT {_COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = ANY($2)"
 _IS_CALLED = " OR ".join(f"{has_code('e', repr(kind), 'ARRAY[$3]')} AND e.kind = '{kind}'" for kind in _KINDS)
-#: $3 what it is called.
+#: $3 the searched text.
 _EXACTLY = f"{_OF_KINDS} AND (e.id = $3 OR {_IS_CALLED}) ORDER BY e.kind, e.position DESC LIMIT $4"
-#: $3 what its code begins with, $4 what its name has in it, both as patterns. Rows of the kinds are looked through.
+#: $3 a prefix of the code, $4 a part of the name, both as patterns. Scans the rows of the kinds.
 _ALIKE = f"""
 {_OF_KINDS} AND (e.body->>'code' ILIKE $3 OR e.body->>'name' ILIKE $4 AND NOT starts_with(e.body->>'name', '{MARK}'))
 ORDER BY e.kind, e.position DESC LIMIT $5
 """
-#: $2 an id, or the number that the bill's invoice has.
+#: $2 an id, or the bill's invoice number.
 _BILLS = """
 SELECT 'bill' AS kind, bill_id AS id, bill->>'sequentialInvoiceNumber' AS code, NULL AS name, account_id FROM bills
 WHERE organization = $1 AND (bill_id = $2 OR bill->>'sequentialInvoiceNumber' = $2) ORDER BY position DESC LIMIT $3
@@ -28,8 +28,8 @@ WHERE organization = $1 AND (bill_id = $2 OR bill->>'sequentialInvoiceNumber' = 
 
 
 class Named(NamedTuple):
-    """Something that is called so: of a kind of resource, or a `bill`, whose `code` is the number of its invoice;
-    `account_id`: whose it is.
+    """A result of the search: a resource of a kind, or a `bill`, whose `code` is its invoice number; `account_id` is
+    its account.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Named(NamedTuple):
 
 
 async def find_called(postgres: Postgres, organization: str, words: str, most: int) -> list[Named]:
-    """What is called exactly so; where nothing is, what is called alike, and no bills."""
+    """Exact matches; if there are none, similar ones, without bills."""
     async with postgres.connection() as connection:
         exactly = _named(await connection.fetch(_EXACTLY, organization, _KINDS, words, most))
     async with reading_live(postgres) as connection:

@@ -1,7 +1,7 @@
-"""Families that were loaded lately, for reads: a page asks about one family several times, and so do people.
+"""A cache of recently loaded families, for reads: a page asks about one family several times, and so do people.
 
-At one position of the log and of the catalog a family is the same whenever it is loaded, so what was loaded at the very
-position that the read models stand at is taken as it is. What a bill is issued from is never taken from here.
+At one position of the log and the catalog a family is always the same, so a family that was loaded at the read models'
+present position is reused. Bills are never issued from this cache.
 """
 
 from dataclasses import replace
@@ -15,13 +15,15 @@ from services.readside.lately import LatelyUsed
 from services.readside.live import reading_live
 from services.readside.loading import read_families
 
-#: So many families are kept, and none of more facts and totals than this: some 2 KB of memory each.
+#: Most cached families, and the most facts and totals of a cached family: some 2 KB of memory each.
 FAMILIES_KEPT, ROWS_KEPT = 4, 10_000
 _SCHEMA = "SELECT current_schema()"
 
 
 class _Standing(NamedTuple):
-    """All that decides what a family is. `store` is the random name of its store, `schema` that of the read models."""
+    """The key of a cached family: everything that decides its content. `store` is the random name of its store,
+    `schema` that of the read models.
+    """
 
     store: str
     schema: str
@@ -37,7 +39,7 @@ _kept = LatelyUsed[_Standing, LoadedFamily](FAMILIES_KEPT)
 
 
 async def recall_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
-    """The family as the live read models hold it now. It is shared: nobody changes it. Raises: UnknownFamilyError."""
+    """The family as the live read models hold it now. It is shared, so never change it. Raises: UnknownFamilyError."""
     async with reading_live(postgres) as connection:
         rows, roots = await read_standing(connection, organization, [root_id])
         if not roots:
@@ -56,7 +58,9 @@ def _standing(rows: PageRows, root_id: str, schema: str) -> _Standing:
 
 
 def _loaded(standing: _Standing, rows: PageRows) -> LoadedFamily:
-    """Another may have loaded it since the rows were read: who asks for a page asks for all of it at once."""
+    """The cached family, if another request has loaded it since the rows were read: a page sends its requests at
+    once.
+    """
     page = _kept.get(standing) or loaded_page(rows)[standing.root_id]
     if len(rows.families.facts) + len(rows.families.totals) <= ROWS_KEPT:
         _kept.keep(standing, page)

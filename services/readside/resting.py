@@ -1,7 +1,7 @@
-"""Families at rest: what a family holds, packed into some hundred bytes, until somebody touches it again.
+"""Packed families: the content of a family in some hundred bytes, until it is used again.
 
-In use a family takes some twenty kilobytes, most of it terms and what settlement keeps; packed, these are left out, and
-made again when it is used. To unpack it costs less than to read its rows and facts, and asks Postgres for nothing.
+In use, a family takes some twenty kilobytes, mostly terms and the state of settlement. Packing omits these, and they
+are derived again on use. Unpacking is cheaper than reading rows and facts, and asks Postgres for nothing.
 """
 
 import pickle
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from projections.resources import ATTRIBUTES, Resources
 from services.readside.family_state import ESSENTIAL, FamilyState
 
-#: Beside its packed bytes a family at rest takes so many: here, and on the way to it from its accounts.
+#: Bytes of a packed family beside its content: its entry here, and those that lead from its accounts to it.
 BESIDE = 500
-#: So much zlib looks back over.
+#: The window of zlib.
 _DICTIONARY_BYTES = 32_768
 
 
@@ -30,20 +30,21 @@ class _Resting(NamedTuple):
 
 
 class RestingFamilies:
-    """Packed families by root, those that rest longest first, in so many bytes at most."""
+    """Packed families by root, longest unused first, in at most `most` bytes."""
 
     def __init__(self, most_bytes: int) -> None:
         self._families: OrderedDict[str, _Resting] = OrderedDict()
         self._most_bytes = most_bytes
         self._bytes = 0
-        #: How one family is written: the others say nearly the same, and are packed as what they differ in.
+        #: The packed form of one family, as zlib's dictionary: other families are similar, and only differences take
+        #: space.
         self._dictionary: bytes | None = None
 
     def __len__(self) -> int:
         return len(self._families)
 
     def put(self, family: FamilyState) -> list[str]:
-        """Let a family rest that has nothing unwritten; returns the accounts of those that are forgotten for it."""
+        """Pack a family without unwritten changes; returns the accounts of families dropped to make room."""
         plain = pickle.dumps(_written_out(family), pickle.HIGHEST_PROTOCOL)
         if self._dictionary is None:
             self._dictionary = plain[-_DICTIONARY_BYTES:]
@@ -57,18 +58,18 @@ class RestingFamilies:
         return forgotten
 
     def take(self, root_id: str) -> FamilyState | None:
-        """The family as it was when it was put here; it rests no longer."""
+        """Unpack the family and remove it from here."""
         resting = self._families.pop(root_id, None)
         if resting is None:
             return None
         self._bytes -= resting.size
         assert self._dictionary is not None, "what rests was packed with it"
         unpacking = zlib.decompressobj(zdict=self._dictionary)
-        # These bytes are of this process and never left it.
+        # These bytes were written by this process and never left it.
         return _read(pickle.loads(unpacking.decompress(resting.packed) + unpacking.flush()))
 
     def forget(self, partitions: Container[int]) -> list[str]:
-        """Forget the families of these partitions; returns their accounts."""
+        """Drop the families of these partitions; returns their accounts."""
         gone = [root_id for root_id, resting in self._families.items() if resting.partition in partitions]
         return [account_id for root_id in gone for account_id in self._forget(root_id)]
 
@@ -78,7 +79,7 @@ class RestingFamilies:
         return resting.accounts
 
 
-#: What is written out of a family as it is. Of its own resources only those kinds are of which there are any.
+#: The packed fields of a family. Of its own resources, only kinds with any resources are packed.
 _FIELDS = tuple(name for name in ESSENTIAL if name != "own")
 
 

@@ -1,4 +1,4 @@
-"""What is waited for, and the one place where ends and positions are compared."""
+"""The targets of waits, and the one place where ends and positions are compared."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from services.readside.looking import Seen
 
 
 class Target(Protocol):
-    """What is waited for: a value, so that all who wait for equal ones share one
-    wait. `what` and `who` are for messages.
+    """The target of a wait: a value, so that all waits for equal targets are one wait. `what` and `who` are for
+    messages.
 
-    `is_of_read_models`: it is never reached in read models of another version.
+    `is_of_read_models`: read models of another version never reach it.
     """
 
     @property
@@ -24,16 +24,16 @@ class Target(Protocol):
     def is_of_read_models(self) -> bool: ...
 
     def reached(self, seen: Seen) -> bool:
-        """Whether the look shows it."""
+        """Whether the look shows that the target is reached."""
         ...
 
     def standing(self, seen: Seen) -> object:
-        """What changes as long as there is progress towards it."""
+        """A value that changes as long as there is progress towards the target."""
         ...
 
 
 def usage_read(seen: Seen, partitions: Iterable[int]) -> dict[int, int]:
-    """Up to which offset each of these partitions of `usage` is rated and projected."""
+    """The offset up to which each of these partitions of `usage` is rated and projected."""
     generations, sequences = seen.generations, seen.projected.sequences
     read = {}
     for partition in partitions:

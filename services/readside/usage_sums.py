@@ -1,5 +1,6 @@
-"""What table `usage_totals` tells of usage: sums by account, span of days and segment, and where in the log it stands.
-No record of usage is looked at."""
+"""Sums of usage from table `usage_totals`: by account, span of days and segment, with their place in the log. No usage
+record is read.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ _NUMBERS: dict[AggregationFunction, str] = {
     "LATEST": """(array_agg(total ORDER BY state->>'l' COLLATE "C" DESC, total DESC))[1]""",
     "UNIQUE": "count(DISTINCT distinct_value)",
 }
-#: The fence (OFFSET 0) keeps it a look into the table's key per account: the table has other organizations, too.
+#: The fence (OFFSET 0) makes the query use the table's key per account, because the table also has other organizations.
 _SUMS = """
 SELECT {keys}, {number} AS number, sum(records) AS records
 FROM store.entities e CROSS JOIN LATERAL (
@@ -38,7 +39,7 @@ WHERE e.organization = $1 AND e.kind = 'account' {conditions}
 GROUP BY 1, 2, 3 ORDER BY 1 DESC NULLS LAST, 2, 3 LIMIT {limit}
 """
 _VALUES = "CROSS JOIN LATERAL jsonb_array_elements_text(state->'v') AS of_day (distinct_value)"
-#: Days of the account's zone; null: without a bound.
+#: Days of the account's zone; null: no bound.
 _OFFSETS = """
 SELECT min(first_offset) AS first, max(last_offset) AS last FROM usage_totals
 WHERE account_id = $1 AND day BETWEEN coalesce($2::date, '-infinity') AND coalesce($3::date, 'infinity')
@@ -47,16 +48,16 @@ _OF_SEGMENT = "coalesce(nullif(segment, '')::jsonb->>${}::text, '')"
 
 
 class SumKey(NamedTuple):
-    """What a sum is of; a part is None, or empty, where sums are not divided by it."""
+    """The key of a sum; a part is None, or empty, if sums are not divided by it."""
 
     start: date | None
     account_id: str | None
-    #: Values of the fields that are asked for, in their order.
+    #: Values of the requested fields, in their order.
     segment: tuple[str, ...]
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """To sort by: newest first, then by account, then by segment."""
+        """The sort order: newest first, then by account, then by segment."""
         return -(self.start or date.min).toordinal(), self.account_id or "", self.segment
 
 
@@ -68,17 +69,17 @@ class SumAsked:
     function: AggregationFunction
     start: date
     end: date
-    #: None: of all accounts.
+    #: None: all accounts.
     accounts: tuple[str, ...] | None = None
     by_account: bool = False
     span: Span | None = None
     by_fields: tuple[str, ...] = ()
-    #: Field -> the values that count.
+    #: Field -> the values to include.
     only: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 async def read_sums(connection: Any, organization: str, question: SumAsked, limit: int) -> dict[SumKey, Fraction]:
-    """The first sums, of which there are up to `limit`. The connection's transaction reads the live schema."""
+    """The first sums, at most `limit`. The connection's transaction reads the live schema."""
     arguments: list[Any] = [organization, question.aggregation_id, question.start, question.end]
 
     def placed(value: Any) -> int:
@@ -115,8 +116,9 @@ def _value(function: AggregationFunction, row: Any) -> Fraction:
 
 
 async def read_range(connection: Any, account: str, first: date | None, last: date | None) -> tuple[int, int] | None:
-    """The range of the log, from an offset to a next offset, in which the account's usage of these days stands, both
-    included; None: there is none. The connection's transaction reads the live schema."""
+    """The range of the log, from an offset to a next offset, that holds the account's usage of these days, both
+    included; None if there is none. The connection's transaction reads the live schema.
+    """
     row = await connection.fetchrow(_OFFSETS, account, first, last)
     return None if row["first"] is None else (row["first"], row["last"] + 1)
 
@@ -135,5 +137,5 @@ def after(start: date, span: Span) -> date:
 
 
 def merged(parts: Sequence[dict[SumKey, Fraction]]) -> list[SumKey]:
-    """The keys of all, in the order of the question."""
+    """All keys, in the order of the query."""
     return sorted({key for sums in parts for key in sums}, key=lambda key: key.order)

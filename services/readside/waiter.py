@@ -1,7 +1,7 @@
-"""Waiting until all that was there is projected: events of the store, and usage in Kafka (decision 18).
+"""Waits until everything that exists is projected: events of the store, and usage in Kafka (decision 18).
 
-A bill run that did not wait would be right all the same, its misses would stand as differences on the next bill; but
-whoever published usage and then asked for a bill expects it on this one.
+A bill run without the wait would still be right, because missed usage would become differences on the next bill. But
+whoever publishes usage and then asks for a bill expects the usage on it.
 """
 
 from events.topics import CATALOG, EVENTS, USAGE
@@ -9,24 +9,24 @@ from services.readside.looking import KAFKA_SECONDS
 from services.readside.targets import LogProjected, Relayed, UsageProjected
 from services.readside.watching import Deadline, ProjectionStalledError, Watcher
 
-#: What an HTTP request waits in all: less than a client does, so that it is told what is missing.
+#: The longest wait of an HTTP request: shorter than clients wait, so that they are told what is missing.
 HTTP_SECONDS = 25.0
 
 
 class Waiter:
     """Waits for the relay, the ingest worker and the projector, each as long as it makes progress.
 
-    `within`: each wait ends after so many seconds in all, whatever progress is made. Waiting holds no connection.
+    `within`: each wait ends after this many seconds, whatever the progress. Waiting holds no connection.
     """
 
     def __init__(self, watcher: Watcher, within: float | None = None) -> None:
         self._watcher, self._within = watcher, within
 
     async def until_projected(self) -> None:
-        """Until every event and every usage record that is there now is in the read models.
+        """Wait until every event and every usage record that exists now is in the read models.
 
         Usage in a wrong partition is published again into the right one, behind the ends taken first; so the ends are
-        taken a second time once the first are read. Raises: ProjectionStalledError, KafkaUnreachableError.
+        taken a second time after the first are reached. Raises: ProjectionStalledError, KafkaUnreachableError.
         """
         deadline = Deadline(self._within)
         for _ in range(2):
@@ -34,7 +34,7 @@ class Waiter:
         await self._until_relayed_and_folded(deadline)
 
     async def until_commands_projected(self) -> None:
-        """Until every event of the store that is committed now is in the read models; usage is not waited for.
+        """Wait until every event of the store that is committed now is in the read models, without waiting for usage.
 
         Raises: ProjectionStalledError, KafkaUnreachableError.
         """
@@ -52,6 +52,6 @@ class Waiter:
         await self._watcher.until(LogProjected(ends, catalog), deadline)
 
     async def _ends(self, deadline: Deadline, topic: str) -> tuple[tuple[int, int], ...]:
-        """Raises: KafkaUnreachableError, naming Kafka's address."""
+        """The ends of a topic. Raises: KafkaUnreachableError, naming Kafka's address."""
         ends = await self._watcher.ends(topic, max(1.0, min(KAFKA_SECONDS, deadline.left)))
         return tuple(sorted(ends.items()))

@@ -1,7 +1,7 @@
-"""One watcher for all who wait for a projection: however many they are, it looks once for all, and rests when none is.
+"""One watcher for all waits for a projection: it looks once for all of them, and stops when none is left.
 
-A wait is a future with a deadline. It holds no connection and asks nothing by itself; who waits for the same waits for
-the same future. While nothing moves the watcher looks less often.
+A wait is a future with a deadline. It holds no connection and makes no query; waits for the same target share the same
+future. While nothing moves, the watcher looks less often.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from services.readside.looking import KAFKA_SECONDS, Looker, Seen, TopicEnds
 from services.readside.targets import Target
 from services.shared_answers import Outcome, SharedAnswer
 
-#: From look to look while things move, and at most, while they do not.
+#: Seconds between looks while things move, and the longest while they do not.
 LOOK_SECONDS, REST_SECONDS = 0.02, 0.2
-#: A wait without progress for so long is given up.
+#: A wait without progress for this long is given up.
 PROGRESS_SECONDS = 60.0
 
 
@@ -34,7 +34,7 @@ class ProjectionStalledError(Worded, ExpectedFailure, Passing):
 
 
 class Deadline:
-    """When one wait is over, of all that it waits for together; `within` None: never."""
+    """The deadline shared by several waits; `within` None: never."""
 
     def __init__(self, within: float | None) -> None:
         self.within = within
@@ -47,19 +47,19 @@ class Deadline:
 
 @dataclass(slots=True, eq=False)
 class _Wait:
-    """All who wait for one target."""
+    """All waits for one target."""
 
     reached: "asyncio.Future[Outcome[None]]"
     waiters: int = 0
     standing: object = None
-    #: The live read models, if those are waited for and they are of another version.
+    #: The live read models, if the wait is for them and they have another version.
     outdated: Live | None = None
-    #: How often it was seen to move, and when last, in the loop's time.
+    #: The number of observed moves, and the time of the last, in the loop's time.
     moves: int = 0
     moved_at: float = -inf
 
     def note(self, standing: object, now: float) -> bool:
-        """Whether there is progress since the last look."""
+        """Note whether there is progress since the last look."""
         moved = self.standing is not None and standing != self.standing
         if moved:
             self.moves, self.moved_at = self.moves + 1, now
@@ -73,7 +73,7 @@ class EndingError(Worded, ExpectedFailure, Passing):
 
 @dataclass(slots=True, eq=False)
 class Watcher:
-    """Of one process. Made by `open_watcher`."""
+    """The watcher of a process. Made by `open_watcher`."""
 
     looker: Looker
     _ends: Mapping[str, TopicEnds]
@@ -87,18 +87,18 @@ class Watcher:
         self._look = SharedAnswer(self.looker.look)
 
     async def now(self) -> Seen:
-        """How far everything is: not before this was asked. Raises: PostgresUnreachableError, NotMigratedError."""
+        """The present progress, read after this call began. Raises: PostgresUnreachableError, NotMigratedError."""
         return await self._look.get()
 
     async def ends(self, topic: str, seconds: float = KAFKA_SECONDS) -> dict[int, int]:
-        """Where the topic's partitions end, not before this was asked. Raises: KafkaUnreachableError."""
+        """The ends of the topic's partitions, read after this call began. Raises: KafkaUnreachableError."""
         return await self._ends[topic].get(seconds)
 
     async def until(self, target: Target, deadline: Deadline) -> None:
-        """Until the target is reached.
+        """Wait until the target is reached.
 
-        Raises: ProjectionStalledError at the deadline, or when nothing moves for PROGRESS_SECONDS, or
-        OutdatedReadModelsError, if that is why; EndingError; what looking raised.
+        Raises: ProjectionStalledError at the deadline, or after PROGRESS_SECONDS without a move;
+        OutdatedReadModelsError, if that is the cause; EndingError; errors of looking.
         """
         if self._is_ending:
             raise EndingError
@@ -131,7 +131,7 @@ class Watcher:
             self._watching = None
 
     async def _look_once(self) -> bool:
-        """Whether anything moved that is waited for."""
+        """Look once; returns whether anything moved that a wait depends on."""
         try:
             seen = await self.now()
         except Exception as error:
@@ -153,12 +153,12 @@ class Watcher:
         self._waits.clear()
 
     def end_waiting(self) -> None:
-        """The process is about to end: who waits, and who comes to, is told to ask again."""
+        """End all waits, present and future, because the process is about to end: callers are told to ask again."""
         self._is_ending = True
         self._fail(EndingError())
 
     async def close(self) -> None:
-        """Cancel whoever still waits."""
+        """Cancel all remaining waits."""
         if self._watching is not None:
             await cancel_all([self._watching])
         for wait in self._waits.values():
@@ -189,7 +189,7 @@ async def _patiently(target: Target, wait: _Wait, deadline: Deadline) -> None:
 
 @asynccontextmanager
 async def open_watcher(database_url: str, cluster: Cluster) -> AsyncIterator[Watcher]:
-    """The watcher of a process for the length of a block; it connects when it is first asked."""
+    """The watcher of a process for the length of a block; it connects on first use."""
     watcher = Watcher(Looker(database_url), {topic: TopicEnds(cluster, topic) for topic in (USAGE, EVENTS, CATALOG)})
     try:
         yield watcher

@@ -23,7 +23,7 @@ def rebuild(discard: bool) -> None:
     relay writes it again. Read models that no longer fit are replayed.
     """
     done, replayed = uvloop.run(_rebuild(discard))
-    for event in done.discarded:
+    for event in done.agreed.discarded:
         click.echo(event)
     for line in _told(done, replayed):
         click.echo(f"rebuild-store: {line}")
@@ -38,26 +38,29 @@ async def _rebuild(discard: bool) -> tuple[Rebuilt, Replayed | None]:
 
 
 def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:
-    yield f"{done.records} records of the log read, {done.added} events added to the store, which ends at {done.head}"
-    if done.discarded:
-        yield f"{len(done.discarded)} events that contradicted the log are removed; they stand above, to be given again"
-    if done.keys.came_back:
-        yield f"accounts that are forgotten again, for their keys had come back: {done.keys.came_back}"
-    if done.keys.lost:
+    store = done.agreed
+    yield f"{done.records} records of the log read, {store.added} events added to the store, which ends at {store.head}"
+    if store.discarded:
+        count = len(store.discarded)
+        yield f"{count} events that contradicted the log are removed; they stand above, to be given again"
+    if store.keys.came_back:
+        yield f"accounts that are forgotten again, for their keys had come back: {store.keys.came_back}"
+    if store.keys.lost:
         yield (
-            f"accounts whose personal data nobody can read any more, for their keys are lost: {done.keys.lost}; what is"
-            " given anew is kept under a new key"
+            "accounts whose personal data nobody can read any more, for their keys are lost:"
+            f" {store.keys.lost}; what is given anew is kept under a new key"
         )
-    if done.again:
-        yield f"{done.again} events are written to the log again when the relay runs"
+    if store.again:
+        yield f"{store.again} events are written to the log again when the relay runs"
     if done.lines:
         yield f"{done.lines} bill lines written again"
-    for bill in done.unfinished:
+    for bill in store.unfinished:
         yield (
             f"bill {bill.bill_id} of {bill.organization} is not issued: of its parts the log holds {bill.parts} and not"
             " the last one; bill its account again"
         )
-    if done.noted > done.head:
-        yield f"events after {done.head} and up to {done.noted} may have been accepted and are lost: no log holds them"
+    if store.noted > store.head:
+        between = f"after {store.head} and up to {store.noted}"
+        yield f"events {between} may have been accepted and are lost: no log holds them"
     if replayed is not None:
         yield f"read models replayed from {replayed.records} records"

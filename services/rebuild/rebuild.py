@@ -5,8 +5,8 @@ log has lost at its end is written again by the relay, which is put back to befo
 was accepted and not relayed when Postgres was lost. Keys of idempotent requests and bill jobs are not in the log.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 
@@ -47,28 +47,39 @@ class RelayRunsError(Worded, ExpectedFailure):
     """a relay is at work, so store and log agree; to rebuild all the same, stop Trueup first"""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What it took until the store held all that the log holds."""
+
+    generations: Generations
+    #: Up to where the log has the store's events: from there the relay goes on.
+    position: int
+    #: Events that the log held and the store did not.
+    added: int
+    #: Events that the relay will write to the log again.
+    again: int
+    #: How accounts' keys of personal data were found.
+    keys: KeysFound
+    #: Bills in parts that the log holds the beginning of, and nothing the end.
+    unfinished: Sequence[Unfinished]
+    #: Events that contradicted the log, as JSON.
+    discarded: Sequence[str]
+    #: The newest event, and the newest that the relay had been about to write: those between were never seen again.
+    head: int
+    noted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rebuilt:
     """What was done."""
 
-    records: int = 0
-    #: Events that the log held and the store did not.
-    added: int = 0
-    #: Events that the relay will write to the log again.
-    again: int = 0
-    #: How accounts' keys of personal data were found.
-    keys: KeysFound = field(default_factory=KeysFound)
+    #: Records of the log that were read.
+    records: int
+    agreed: Agreed
     #: Lines of bills that were written again.
-    lines: int = 0
-    #: Bills in parts that the log holds the beginning of, and nothing the end.
-    unfinished: list[Unfinished] = field(default_factory=list)
-    #: Events that contradicted the log, as JSON.
-    discarded: list[str] = field(default_factory=list)
-    #: The newest event, and the newest that the relay had been about to write: those between were never seen again.
-    head: int = 0
-    noted: int = 0
+    lines: int
     #: Whether the read models are empty and have to be filled.
-    read_models_lost: bool = False
+    read_models_lost: bool
 
 
 async def rebuild_store(
@@ -124,26 +135,23 @@ class _Rebuild:
     ) -> None:
         self._connection, self._cluster, self._partitions, self._is_new = connection, cluster, partitions, is_new
         self._reader, self._admin = reader, admin
-        self._done = Rebuilt()
 
     async def run(self, *, drop_strays: bool) -> Rebuilt:
         acknowledged = (await read_cursor(self._connection)).position
         intact = await self._intact(await written(self._connection))
         starts = {partition: mark.offset + 1 for partition, mark in intact.items()}
         seen = await scan(self._connection, self._reader, self._partitions, starts)
-        self._done.records = seen.records
         async with self._connection.transaction():
             await self._connection.execute(_LOCK_APPENDS, Lock.APPEND)
-            generations, position = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
+            agreed = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
         # What read models of another version hold need not be known here, and they are filled anew in any case.
         if not (await make_read_models(self._connection)).is_current:
             await begin_read_models_anew(self._connection)
-        await self._write_lines(generations, intact, position)
+        lines = await self._write_lines(agreed, intact)
         await begin_usage_anew(self._connection, self._cluster, list(seen.usage.values()))
         async with note_writer(self._cluster) as notes:
-            await note(notes, generations, position)
-        await self._read_models(generations)
-        return self._done
+            await note(notes, agreed.generations, agreed.position)
+        return Rebuilt(seen.records, agreed, lines, not await self._stand(agreed.generations))
 
     async def _intact(self, positions: list[Known]) -> dict[Place, Mark]:
         """The marks whose records stand where they stood."""
@@ -158,11 +166,9 @@ class _Rebuild:
                 marks[position.topic, position.partition] = position.mark
         return marks
 
-    async def _agree(
-        self, seen: Scan, intact: Mapping[Place, Mark], acknowledged: int, *, drop_strays: bool
-    ) -> tuple[Generations, int]:
-        """Refill the store in the caller's transaction; returns where the relay goes on."""
-        connection, done = self._connection, self._done
+    async def _agree(self, seen: Scan, intact: Mapping[Place, Mark], acknowledged: int, *, drop_strays: bool) -> Agreed:
+        """Refill the store in the caller's transaction."""
+        connection, keys = self._connection, KeysFound()
         await adopt_names(connection, seen, is_new=self._is_new)
         generations = await load_generations(connection)
         places = {}
@@ -173,36 +179,38 @@ class _Rebuild:
         strays = await refill.strays(connection, generations.commands, places, acknowledged)
         if strays and not drop_strays:
             raise StrayEventsError(strays)
-        organizations, done.discarded = await refill.discard(connection, generations.commands, strays)
+        organizations, discarded = await refill.discard(connection, generations.commands, strays)
         before = await head(connection)
         added = await refill.refill(connection)
-        done.unfinished = await refill.unfinished_bills(connection, before)
+        unfinished = await refill.unfinished_bills(connection, before)
         for organization in sorted({*organizations, *added}):
-            done.keys += await rebuild_view(connection, organization, generations.commands)
-        done.added, done.head = sum(added.values()), await head(connection)
-        done.noted = await newest_noted(self._admin, generations)
-        position = await refill.complete_up_to(connection, places, done.head)
-        done.again = await refill.count_after(connection, position)
-        await refill.number_on_from(connection, max(done.head, done.noted))
+            keys += await rebuild_view(connection, organization, generations.commands)
+        newest, noted = await head(connection), await newest_noted(self._admin, generations)
+        position = await refill.complete_up_to(connection, places, newest)
+        again = await refill.count_after(connection, position)
+        await refill.number_on_from(connection, max(newest, noted))
         await put_back(connection, position, seen.tick)
         await put_marks(connection, {**intact, **seen.marks})
-        return generations, position
+        return Agreed(generations, position, sum(added.values()), again, keys, unfinished, discarded, newest, noted)
 
-    async def _write_lines(self, generations: Generations, intact: Mapping[Place, Mark], position: int) -> None:
+    async def _write_lines(self, agreed: Agreed, intact: Mapping[Place, Mark]) -> int:
+        """Write the lines again that the log has lost; returns how many."""
+        lines = 0
         async with BatchWriter(self._cluster) as writer:
             for partition in range(self._partitions):
                 if (BILL_LINES, partition) in intact:
                     continue
                 start = await last_lines(self._reader, partition)
                 async with self._connection.transaction():
-                    bills = (partition, start, position, generations.commands)
+                    bills = (partition, start, agreed.position, agreed.generations.commands)
                     count, mark = await write_lines(self._connection, writer, *bills)
                     if mark is not None:
                         await put_marks(self._connection, {(BILL_LINES, partition): mark})
-                self._done.lines += count
+                lines += count
+        return lines
 
-    async def _read_models(self, generations: Generations) -> None:
-        """Read models that stand beyond the log, or on another one, are begun anew."""
+    async def _stand(self, generations: Generations) -> bool:
+        """Whether the read models stand on the log, and are not empty; those that do not are begun anew."""
         positions = [position for position in await read(self._connection, generations) if position.topic == EVENTS]
         try:
             await check_ends(self._reader, positions)
@@ -210,4 +218,4 @@ class _Rebuild:
         except BreakError:
             positions = []
             await begin_read_models_anew(self._connection)
-        self._done.read_models_lost = not positions
+        return bool(positions)

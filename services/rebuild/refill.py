@@ -12,8 +12,8 @@ from events.facts.bills import BillFact
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
 from services.rebuild.scan import Place
-from services.store.events import stream_of
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of
 
 _BATCH = 1_000
 _FOUND = """

@@ -6,9 +6,10 @@ import asyncio
 import json
 import os
 import resource
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -33,23 +34,42 @@ _log = structlog.get_logger(__name__)
 _FILES_MAX = 65_536
 
 
-#: The servers that a command needs, by where they answer; and what it is given.
+#: The servers that a command needs, by where they answer; and such a command.
 _Servers = TypeVar("_Servers")
-_Begun = TypeVar("_Begun")
+_C = TypeVar("_C", bound="_Command[Any]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Command(Generic[_Servers]):
-    """What a command gets: settings, the servers that answered, when to stop, and whom to tell that it is ready."""
+class _Command(ABC, Generic[_Servers]):
+    """What a command gets: settings, the servers that answered, and when to stop; it tells that it is ready.
+
+    `ready_file`: where it tells that, if anybody wants to know; `port`: what it tells of the process' port.
+    """
 
     settings: Settings
     servers: _Servers
     stop: asyncio.Event
-    ready: Callable[..., None]
+    ready_file: Path | None = None
+    port: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    @abstractmethod
+    async def find(settings: Settings) -> _Servers:
+        """The servers that it needs, once they answer. Raises: ExpectedFailure."""
+
+    def ready(self, **facts: object) -> None:
+        """It is ready; the facts are told beside those of its port."""
+        PULSE.begun()
+        tell_ready(self.ready_file, {**facts, **self.port})
 
 
 class Process(_Command[Endpoints]):
     """A command that needs Kafka and Postgres."""
+
+    @staticmethod
+    async def find(settings: Settings) -> Endpoints:
+        """Both, once they answer. Raises: ExpectedFailure."""
+        return await known_endpoints(settings)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -60,6 +80,11 @@ class Process(_Command[Endpoints]):
 class KafkaProcess(_Command[Cluster]):
     """A command that does without Postgres: it neither waits for one nor has to know of any."""
 
+    @staticmethod
+    async def find(settings: Settings) -> Cluster:
+        """Kafka, once it answers. Raises: ExpectedFailure."""
+        return await known_kafka(settings)
+
     @property
     def kafka(self) -> Cluster:
         """The Kafka that answered, and how it is entered."""
@@ -68,6 +93,11 @@ class KafkaProcess(_Command[Cluster]):
 
 class PostgresProcess(_Command[str]):
     """A command that does without Kafka."""
+
+    @staticmethod
+    async def find(settings: Settings) -> str:
+        """Postgres, once it answers. Raises: ExpectedFailure."""
+        return await known_postgres(settings)
 
     @property
     def database_url(self) -> str:
@@ -88,69 +118,58 @@ def run_process(
     is how the process' port calls it, and it waits for servers that do not answer yet and for `trueup migrate`, so that
     nothing has to be started in any order. Raises: ExpectedFailure.
     """
-    _begin(known_endpoints, Process, body, ready_file, seen_as)
+    _begin(Process, body, ready_file, seen_as)
 
 
 def run_on_kafka(
     body: Callable[[KafkaProcess], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
 ) -> None:
     """Run a command that needs no Postgres, as `run_process` does. Raises: ExpectedFailure."""
-    _begin(known_kafka, KafkaProcess, body, ready_file, seen_as)
+    _begin(KafkaProcess, body, ready_file, seen_as)
 
 
 def run_on_postgres(
     body: Callable[[PostgresProcess], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
 ) -> None:
     """Run a command that needs no Kafka, as `run_process` does. Raises: ExpectedFailure."""
-    _begin(known_postgres, PostgresProcess, body, ready_file, seen_as)
-
-
-_Find = Callable[[Settings], Coroutine[Any, Any, _Servers]]
-_Make = Callable[[Settings, _Servers, asyncio.Event, Callable[..., None]], _Begun]
+    _begin(PostgresProcess, body, ready_file, seen_as)
 
 
 def _begin(
-    find: _Find[_Servers],
-    make: _Make[_Servers, _Begun],
-    body: Callable[[_Begun], Awaitable[None]],
-    ready_file: Path | None,
-    seen_as: str | None,
+    command: type[_C], body: Callable[[_C], Awaitable[None]], ready_file: Path | None, seen_as: str | None
 ) -> None:
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
-    uvloop.run(_run(find, make, body, ready_file, seen_as))
+    uvloop.run(_run(command, body, ready_file, seen_as))
 
 
-def raise_file_limit() -> None:
-    """Let this process open as many files as the host lets it: each client that waits is one, and 1,024 is few."""
+def raise_file_limit(wanted: int = _FILES_MAX) -> int | None:
+    """Let this process open so many files, or as many as the host lets it; returns how many, None: without a limit.
+
+    Each client that waits is one, and 1,024 is few.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 async def _run(
-    find: _Find[_Servers],
-    make: _Make[_Servers, _Begun],
-    body: Callable[[_Begun], Awaitable[None]],
-    ready_file: Path | None,
-    seen_as: str | None,
+    command: type[_C], body: Callable[[_C], Awaitable[None]], ready_file: Path | None, seen_as: str | None
 ) -> None:
     settings = load_settings()
     with _port(settings, seen_as) as port_facts, stop_on_signals(asyncio.Event()) as stop:
-        given = None if seen_as else await find(settings)
-
-        def ready(**facts: object) -> None:
-            PULSE.begun()
-            tell_ready(ready_file, {**facts, **port_facts})
+        given = None if seen_as else await command.find(settings)
 
         async def attempt() -> None:
-            servers = given or await unless_set(stop, find(settings))
+            servers = given or await unless_set(stop, command.find(settings))
             if servers is None:
                 return
             try:
-                await body(make(settings, servers, stop, ready))
+                await body(command(settings, servers, stop, ready_file, port_facts))
             except NotMigratedError as error:
                 if not seen_as:
                     raise

@@ -1,5 +1,6 @@
-"""A bill as a file and as accounting, in a scenario's words: its statement, the months in which its lines are earned,
-and what stands in a ledger by journals of it."""
+"""A bill as a file and in accounting, in a scenario's words: its statement, the months in which its lines are earned,
+and its entries in a ledger.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from services.simulate.player import Beside, Earned, PlayedBill, RefusedError, Told
 from services.simulate.telling import as_told
 
-#: What a statement says that a story may expect; ids stand for nothing in a file.
+#: The parts of a statement that a story may expect, without ids, which mean nothing in a file.
 STATED = (
     *("net", "tax", "total", "currency", "accountCode", "buyer", "seller", "purchaseOrderNumber", "note", "locale"),
     *("invoiceDate", "dueDate", "firstDay", "lastDay", "groups"),
@@ -19,7 +20,7 @@ STATED = (
 
 
 def asked_of(expected: Any) -> Beside:
-    """What the expectation of a step names; whether it is right is judged when it is compared."""
+    """The parts that a step's expectation names; the comparison later judges their values."""
     bills = [bill for bill in expected if isinstance(bill, dict)] if isinstance(expected, list) else []
     listed = [bill["lines"] for bill in bills if isinstance(bill.get("lines"), list)]
     lines = [line for some in listed for line in some if isinstance(line, dict)]
@@ -29,7 +30,7 @@ def asked_of(expected: Any) -> Beside:
 
 
 def filed(bill: PlayedBill, statement: Mapping[str, Any] | None, earned: Sequence[Earned] | None) -> PlayedBill:
-    """The bill with what was asked of it; `earned`: of each of its lines."""
+    """The bill with the requested parts; `earned`: the months of each of its lines."""
     lines = bill.lines
     if earned is not None:
         lines = tuple(replace(line, earned=one) for line, one in zip(lines, earned, strict=True))
@@ -37,7 +38,7 @@ def filed(bill: PlayedBill, statement: Mapping[str, Any] | None, earned: Sequenc
 
 
 def statement_told(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A statement, of the JSON that GET bills/{id}/statement answers; each group with the sum of its lines."""
+    """A statement from the JSON of GET bills/{id}/statement; each group with the sum of its lines."""
     amounts = {line["sequenceNumber"]: Decimal(line["amount"]) for line in document["lines"]}
     groups = [
         as_told(
@@ -65,14 +66,14 @@ class Posting(NamedTuple):
 
 @dataclass(slots=True)
 class Ledger:
-    """What journals that follow each other have posted."""
+    """The postings of successive journals."""
 
-    #: The day up to which the last one closed prepayments that are over.
+    #: The day up to which the last journal closed ended prepayments.
     closed: date | None = None
     _postings: list[Posting] = field(default_factory=list)
 
     def check(self, day: date) -> None:
-        """Raises: RefusedError for a journal that would close less than the one before it."""
+        """Check the order. Raises: RefusedError for a journal that would close less than the one before it."""
         if self.closed is not None and day < self.closed:
             raise RefusedError(f"the journal before this one closes up to {self.closed}, which is later")
 
@@ -82,8 +83,9 @@ class Ledger:
         self.closed = day
 
     def standing(self, day: date) -> Told:
-        """What each account stands at by the end of the day, by currency and account: what was debited, credited, and
-        the difference."""
+        """The balance of each ledger account by the end of the day, by currency and account: debits, credits, and the
+        difference.
+        """
         sums: defaultdict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
         for posting in self._postings:
             if posting.day <= day:

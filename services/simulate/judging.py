@@ -1,4 +1,4 @@
-"""Whether a step that was played did what it is expected to: what differs, in sentences."""
+"""Compares a played step with its expectation, and words the differences."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _TOLD = {"automatic": "act", "alerts": "alert", "held": "record"}
 
 
 def refusal_differences(step: Step, error: RefusedError) -> list[str]:
-    """An expectation may quote the message as it is shown or as HTTP has it."""
+    """The differences of a refusal. An expectation may quote the message as shown, or as in HTTP."""
     if step.expect_error is None:
         return [f"was refused: {error}"]
     wanted = step.expect_error.lower()
@@ -23,7 +23,7 @@ def refusal_differences(step: Step, error: RefusedError) -> list[str]:
 
 
 def step_differences(step: Step, result: Any) -> list[str]:
-    """What the result is not that the step expects. Raises: ScenarioError for an expectation that is wrong."""
+    """The expected values of a step that its result lacks. Raises: ScenarioError for an invalid expectation."""
     if step.kind == "journal":
         return ledger_differences(step.expect, result, step.line)
     if step.expect is None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 
+from events.absent import only_given
 from events.resources.base import Resource
 from events.topics import usage_key
 from services.access.client import Patient, SignedIn
@@ -101,8 +102,7 @@ class LivePlayer:
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
         path = self._path(kind, code)
         body = self._ask("GET", path) | self._names.resolved(kind, fields) | {"effectiveDate": effective}
-        given = {name: value for name, value in body.items() if value is not None}
-        return parse_body(kind, self._ask("PUT", path, given, about=kind))
+        return parse_body(kind, self._ask("PUT", path, only_given(body), about=kind))
 
     def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
         query = {"force": "true"} if force else {}

@@ -7,10 +7,9 @@ from events.dates import EPOCH
 from events.envelope import NAMESPACE, Envelope, seal
 from events.facts.base import Fact
 from events.facts.bills import BillIssued, Positions
-from events.facts.commitments import BalanceDeleted, CommitmentDeleted
-from events.facts.resources import OrganizationConfigured, ResourceFact
+from events.facts.resources import OrganizationConfigured, ResourceDeleted, ResourceFact
 from projections.calendar import local_day
-from projections.entities import Entity
+from projections.entities import Entity, Fund
 from projections.rating.index import FamilyIndex
 from projections.resources import Resources
 from projections.revenue.journal import Chart
@@ -84,7 +83,7 @@ class MemoryOrganization:
         is_config = isinstance(fact, OrganizationConfigured)
         assert isinstance(fact, ResourceFact)
         before: Any = resource_of(self.resources, fact)
-        if isinstance(fact, CommitmentDeleted | BalanceDeleted):
+        if isinstance(fact, ResourceDeleted) and isinstance(before, Fund):
             self.books.deleted(self.resources, before, self.rules.now)
         envelope = self._sealed(fact, None if is_config else place_of(self.resources, fact)[0])
         self.resources.evolve(envelope)

@@ -116,7 +116,8 @@ class MemoryRules:
 
 def _all_due(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, resources: Resources) -> Iterator[AlertDue]:
     yield from alerts.find(rules, settled_levels(settlement, resources, rules.names), Speed.BALANCES)
-    yield from alerts.find(rules, unbilled_levels(unbilled_of(settlement), settlement.family.billed), Speed.LINES)
+    unbilled = unbilled_levels(unbilled_of(settlement), settlement.family.billed, rules)
+    yield from alerts.find(rules, unbilled, Speed.LINES)
     if not rules.names.isdisjoint(EXPECTED):
         expected = outlooks(settlement, used_before(settlement))
         yield from alerts.find(rules, expected_levels(expected, settlement, resources), Speed.OUTLOOKS)

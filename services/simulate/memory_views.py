@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from projections.settlement import draft_bills, settle, unbilled
+from projections.settlement import draft_bills, settled, unbilled
 from services.billing.bill_document import unpriced_documents
 from services.commands.table import KINDS
 from services.simulate.memory_organization import MemoryOrganization
@@ -35,9 +35,9 @@ class MemoryViews(MemoryOrganization):
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         entity = self._entity("commitment", code)
         root = self.resources.accounts[entity.body.account_id].root_id
-        settlement = settle(self.family(root), through=day, accrued=True)
+        settlement = settled(self.family(root), day)
         shown = replace(entity, body=self.keys.shown(self.resources, entity.body))
-        return state_document(self.resources, shown, settlement.commitments[entity.id], day)
+        return state_document(self.resources, shown, settlement.commitments[entity.id], settlement.through)
 
     def account(self, code: str) -> Mapping[str, Any]:
         entity = self._entity("account", code)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from events.absent import only_given
 from events.decimals import plain
 from projections.line_types import DRAWS
 from services.run.printing import Line, bill_table, show
@@ -158,7 +159,7 @@ def _line(line: PlayedLine) -> dict[str, Any]:
         "recognition": line.earned and line.earned.recognition,
         "months": line.earned and _plain(line.earned.months),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _plain(value: Any) -> Any:

@@ -13,8 +13,9 @@ from services.personal.keyring import Keyring
 from services.personal.opening import opened_documents
 from services.statement.making import statement_of
 from services.statement.statement import Statement
-from services.store.conditions import OF_BILL
+from services.store.conditions import LAST_POSITION, OF_BILL
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
 _ISSUED_AT = f"SELECT position FROM store.events WHERE organization = $1 AND {OF_BILL} AND type = 'BillIssued'"
@@ -23,7 +24,6 @@ _HISTORY = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND stream = ANY($2) AND (position <= $3 OR stream = $4 AND version = 1) ORDER BY position
 """
-_NOW = 2**63 - 1
 _KIND, _NAMED = KINDS["statementConfig"], ("account", "product")
 
 
@@ -34,9 +34,9 @@ async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyr
     bill that was issued before the first configuration, as that has it. What was forgotten since, it has no more.
     """
     organization, pending = life.organization, life.pending is not None
-    issued_at = _NOW if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)
+    issued_at = LAST_POSITION if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)
     config_id = _KIND.single_id(organization)
-    configured = f"{_KIND.name}-{config_id}"
+    configured = stream_of_resource(_KIND.name, config_id)
     streams = [CONFIG, configured, *_streams(referred_ids([bill]))]
     resources = Resources(organization)
     rows = await connection.fetch(_HISTORY, organization, streams, issued_at, configured)
@@ -49,4 +49,4 @@ async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyr
 
 
 def _streams(ids: Iterable[str]) -> list[str]:
-    return [f"{kind}-{id}" for id in ids for kind in _NAMED]
+    return [stream_of_resource(kind, id) for id in ids for kind in _NAMED]

@@ -1,1 +1,1 @@
-"""The event store in Postgres: commands become events here, in an order that is the order of their commits."""
+"""The event store in Postgres: commands become events here; the order of events is the order of commits."""

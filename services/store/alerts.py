@@ -1,4 +1,4 @@
-"""Alerts that were raised, newest first, as the event store has them."""
+"""Raised alerts in the event store, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,30 +7,24 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.alerts import AccountNotified, Alert, AlertRaised, OrganizationAlertRaised, OrganizationNotified
 from events.facts.automation import AutomaticRuleActed
+from services.store.conditions import LAST_POSITION, of_each_type
 from services.store.happened import event_id_of
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
 
 _FACTS = (AlertRaised, AccountNotified, OrganizationAlertRaised, OrganizationNotified, AutomaticRuleActed)
-#: The types of facts that are alerts, and what automatic rules did.
+#: The types of facts that are alerts or acts of automatic rules.
 ALERT_TYPES = [fact.__name__ for fact in _FACTS]
-#: A look into the index for each type.
-_BEFORE = """
-SELECT found.position FROM unnest($2::text[]) AS asked (type) CROSS JOIN LATERAL (
-    SELECT position FROM store.events e
-    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $3{and_so_on} ORDER BY e.position DESC LIMIT $4
-) found ORDER BY found.position DESC LIMIT $4
-"""
+_BEFORE = of_each_type("unnest($2::text[]) AS asked (type)", "e.position < $3{and_so_on}", "DESC", "$4")
 _AT = f"""
 SELECT stream, version, {COLUMNS} FROM store.events
 WHERE organization = $1 AND type = ANY($2::text[]) AND position = ANY($3::bigint[]) ORDER BY position DESC
 """
-_LAST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsAsked:
-    """Which alerts: those that fulfil all that is given; those of position `before` and after are passed over."""
+    """A query for alerts: all given fields must match; alerts from position `before` on are skipped."""
 
     event_name: str | None = None
     account_id: str | None = None
@@ -39,7 +33,7 @@ class AlertsAsked:
     rule_code: str | None = None
 
 
-#: The part of the fact, or of its event, that each of `AlertsAsked` looks at.
+#: The part of the fact, or of its event, that each field of `AlertsAsked` compares.
 _COLUMNS = {
     "event_name": "e.data->>'eventName'",
     "account_id": "e.account",
@@ -59,7 +53,7 @@ async def alert_positions(
     types: Sequence[str] = ALERT_TYPES,
 ) -> list[int]:
     """Positions of the alerts that are asked for, newest first; their events, rows `e`, fulfil the conditions."""
-    arguments: list[Any] = [organization, list(types), _LAST if before is None else before, most]
+    arguments: list[Any] = [organization, list(types), LAST_POSITION if before is None else before, most]
     tests = []
     for name, column in _COLUMNS.items():
         if (value := getattr(question, name)) is not None:
@@ -72,7 +66,7 @@ async def alert_positions(
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An alert, and the id by which it is asked for as an event."""
+    """An alert, and its id as an event."""
 
     id: str
     envelope: Envelope
@@ -80,7 +74,7 @@ class Raised:
 
 
 async def alerts_at(connection: Any, organization: str, positions: Sequence[int], generation: str) -> list[Raised]:
-    """The alerts at these positions, newest first; what else stands there is left out."""
+    """The alerts at these positions, newest first; events that are no alerts are left out."""
     alerts = []
     for row in await connection.fetch(_AT, organization, ALERT_TYPES, list(positions)):
         envelope = envelope_of(row, generation)

@@ -1,4 +1,6 @@
-"""What an account or a contract is billed by: contracts, account plans, commitments, and prices of its own plans."""
+"""The resources that an account or a contract is billed by: contracts, account plans, commitments, and pricings of its
+own plans.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,33 +20,34 @@ _PRICES = f"{OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.positio
 
 @dataclass(frozen=True, slots=True)
 class BilledAccounts:
-    """Accounts, or only what one contract of theirs covers."""
+    """Some accounts, or only the resources of one of their contracts."""
 
     organization: str
     #: By id.
     accounts: Mapping[str, AccountEntity]
-    #: The contract's id; None: all that the accounts have.
+    #: The contract's id; None: all resources of the accounts.
     contract: str | None = None
 
     async def of_kind(self, connection: Any, kind: str) -> Sequence[Entity[Any]]:
-        """Theirs of this kind, in the order in which they were made; of the catalog's, prices of their own plans."""
+        """Their resources of this kind, in the order of creation; of the catalog, only pricings of their own plans."""
         if KINDS[kind].owner == "catalog":
             return await self._rows(connection, _PRICES, kind, await self._plans(connection))
         owned = await self._rows(connection, _OWNED, kind, list(self.accounts))
         return [entity for entity in owned if self._is_theirs(entity)]
 
     def zone_of(self, entity: Entity[Any]) -> str:
-        """The zone in which its days are: UTC for prices, which hold for accounts of every zone."""
+        """The zone of the resource's days: UTC for pricings, which apply to accounts of every zone."""
         account_id = getattr(entity.body, "account_id", None)
         return "UTC" if account_id is None else self.accounts[account_id].timezone
 
     def _is_theirs(self, entity: Entity[Any]) -> bool:
-        """Of one contract: itself, and what names it."""
+        """Of one contract: the contract itself, and resources that refer to it."""
         return self.contract in (None, entity.id, getattr(entity.body, "contract_id", None))
 
     async def _plans(self, connection: Any) -> list[str]:
-        """Ids of the accounts' own plans, or of a contract those that it attaches: other plans have other customers,
-        too."""
+        """Ids of the accounts' own plans, or of the plans that a contract attaches; other plans also have other
+        customers.
+        """
         own = {plan.id for plan in await self._rows(connection, _OWNED, "plan", list(self.accounts))}
         if self.contract is not None:
             attached = [body.body for body in await self.of_kind(connection, "accountPlan")]
@@ -58,7 +61,7 @@ class BilledAccounts:
 
 
 async def accounts_of(connection: Any, organization: str, id: str, *, children: bool) -> dict[str, AccountEntity]:
-    """The account and, if asked, its children; nothing for an account that is not there."""
+    """The account and, if asked, its children; empty for a missing account."""
     rows = await connection.fetch(_ACCOUNT, organization, "account", id)
     if children:
         rows += await connection.fetch(_CHILDREN, organization, "account", id)

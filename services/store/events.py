@@ -1,8 +1,4 @@
-"""The event store: append to `store.events`, by streams, and read how far it and the relay are.
-
-A stream is of one resource, of the test clock, of the configuration, of a family's bills, of one alert, or of an
-event's corrections.
-"""
+"""The event store: append to `store.events`, by streams, and read how far it and the relay are."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,28 +10,21 @@ import asyncpg
 from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
-from events.facts.alerts import Alert
 from events.facts.base import Fact, Route
 from events.facts.bills import BillFact, BillIssued
-from events.facts.clock import ClockTicked
-from events.facts.corrections import UsageCorrection
-from events.facts.resources import OrganizationConfigured, ResourceFact
-from services.commands.correction_rules import stream_of_usage
-from services.commands.table import kind_of
 from services.failures import Worded
 from services.postgres.locks import Lock
 from services.store.conditions import OF_BILL
 from services.store.fence import IDENTITY
 from services.store.generations import GENERATIONS, Generations, generations_of
 from services.store.rows import COLUMNS, envelope_of
-from services.store.view import CONFIG
 
 CHANNEL = "store_events"
-#: Notified when the relay has published: whoever waits for it need not look again and again.
+#: Sends a notification when the relay has published, so that waiters need not poll.
 RELAYED = "store_relayed"
-#: Room for the batch and headers around a record, so that what is accepted here never fails to be relayed.
+#: Room for the batch and headers around a record, so that an accepted record never fails to be relayed.
 BATCH_ROOM_BYTES = 64 * 1024
-#: What an envelope has besides its fact, at most: ids, names and instants.
+#: Largest size of an envelope beside its fact: ids, names and instants.
 ENVELOPE_BYTES = 4 * 1024
 
 # Why a lock, when the position comes from a sequence that is safe by itself: a sequence gives numbers in the order of
@@ -45,14 +34,14 @@ ENVELOPE_BYTES = 4 * 1024
 # happens within seconds under two writers. With it, the holder commits before the next position is given, so position
 # order is commit order. The lock belongs to the transaction: it goes with COMMIT, ROLLBACK or a lost connection, never
 # later. It is taken last, right before the INSERT, so that different organizations load and decide side by side.
-# Whoever follows is told at the commit, whenever in the transaction that is asked for.
+# Followers are notified at the commit, wherever in the transaction the notification stands.
 _LOCK = f"SELECT pg_advisory_xact_lock($1), {IDENTITY} AS identity, pg_notify('{CHANNEL}', '')"
 _INTO = """
 INSERT INTO store.events (organization, stream, version, route, partition, account, type, schema_version, time,
                           correlation, causation, actor, data)
 """
 _INSERT = f"{_INTO} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING {COLUMNS}"
-# Both in one look: the position is given when there is a row to insert, which there is once the lock is held.
+# One statement for both: the position is assigned with the inserted row, which exists only once the lock is held.
 _LOCK_AND_INSERT = f"""
 WITH locked AS MATERIALIZED ({_LOCK.replace("$1", "$14")})
 {_INTO}
@@ -61,7 +50,7 @@ SELECT $1::text, $2::text, $3::bigint, $4::text, $5::integer, $6::text, $7::text
 FROM locked
 RETURNING {COLUMNS}, (SELECT identity FROM locked) AS identity
 """
-#: Both also to be a part of another question.
+#: Both also serve as parts of other queries.
 HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
 RELAYED_TO = "SELECT position FROM store.relay"
 _STANDING = f"SELECT ({HEAD}) AS head, ({GENERATIONS}) AS generations"
@@ -72,7 +61,6 @@ SELECT stream, (SELECT max(version) FROM store.events held WHERE held.organizati
 FROM unnest($2::text[]) AS asked (stream)
 """
 _STREAM = f"SELECT version, {COLUMNS} FROM store.events WHERE organization = $1 AND stream = $2 ORDER BY version"
-CLOCK = "clock"
 _PARTS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND {OF_BILL} AND type = 'BillLinesIssued' AND position < $3
@@ -96,7 +84,9 @@ class RecordTooLargeError(Worded):
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """A fact with its place: `version` is the stream's version with it, that is, the expected version plus one."""
+    """A fact with its place: `version` is the stream's version including this fact, that is, the expected version plus
+    one.
+    """
 
     organization: str
     stream: str
@@ -112,17 +102,19 @@ class NewEvent:
 
 
 def fact_room(generations: Generations) -> int:
-    """Bytes of JSON that a fact may have, to be sure that its record is not too large."""
+    """The bytes of JSON that a fact may have so that its record is surely not too large."""
     return generations.record_bytes - BATCH_ROOM_BYTES - ENVELOPE_BYTES
 
 
 async def lock_appends(connection: Any) -> None:
-    """Nobody else appends until the caller's transaction ends: what is read now still stands when it appends."""
+    """Keep others from appending until the caller's transaction ends: what is read now is still true when it
+    appends.
+    """
     await connection.execute(_LOCK, Lock.APPEND)
 
 
 async def append(connection: Any, events: Sequence[NewEvent], generations: Generations) -> list[Envelope]:
-    """Insert the events in order, inside the caller's transaction; returns them as the log will carry them.
+    """Insert the events in order, inside the caller's transaction; returns their envelopes in the log.
 
     Nothing is durable before the caller's commit. Raises: StreamMovedError when a version is taken (the transaction is
     then over: decide again in a new one), RecordTooLargeError; NotComparedError of a connection with a fence.
@@ -135,7 +127,7 @@ async def append(connection: Any, events: Sequence[NewEvent], generations: Gener
 
 
 async def _insert(connection: Any, event: NewEvent, generations: Generations, *locking: int) -> Envelope:
-    """`locking`: the lock under which positions are given, if it is to be taken first."""
+    """Insert the events. `locking`: the lock under which positions are assigned, if it must be taken first."""
     fact = event.fact
     if fact.route in (Route.ACCOUNT, Route.BOTH) and event.partition is None:
         raise ValueError(f"{type(fact).__name__} needs a partition")
@@ -174,13 +166,13 @@ async def head(connection: Any) -> int:
 
 
 async def head_and_generations(connection: Any) -> tuple[int, Generations]:
-    """The same, and the names that hold, in one look for who asks all the time. Raises: NotMigratedError."""
+    """The head, and the valid generations, in one query for frequent callers. Raises: NotMigratedError."""
     row = await connection.fetchrow(_STANDING)
     return int(row["head"]), generations_of(row["generations"])
 
 
 async def relayed(connection: Any) -> int:
-    """Position up to which everything is acknowledged by Kafka."""
+    """The position up to which Kafka has acknowledged everything."""
     return int(await connection.fetchval(RELAYED_TO))
 
 
@@ -201,34 +193,8 @@ async def read_stream(connection: Any, organization: str, stream: str, generatio
     return [(row["version"], envelope_of(row, generation)) for row in rows]
 
 
-def stream_of(fact: Fact) -> str:
-    """The name of the fact's stream in its organization."""
-    match fact:
-        case OrganizationConfigured():
-            return CONFIG
-        case ClockTicked():
-            return CLOCK
-        case BillFact(root_id=root_id):
-            return bills_of(root_id)
-        case UsageCorrection(event_id=event_id):
-            return stream_of_usage(event_id)
-        case Alert(id=id):
-            return f"alert-{id}"
-        case ResourceFact(id=id):
-            kind = kind_of(fact)
-            assert kind is not None
-            return f"{kind.name}-{id}"
-        case _:
-            raise TypeError(f"{type(fact).__name__} is not a fact of the event store")
-
-
-def bills_of(root_id: str) -> str:
-    """The stream of a family's bills: its version is what makes two bill runs at once bill once."""
-    return f"bills-{root_id}"
-
-
 async def whole_bill(connection: Any, envelope: Envelope) -> BillIssued:
-    """The bill that an event of the store issues. Raises: BrokenBillError."""
+    """The bill that an event of the store issues, with all its lines. Raises: BrokenBillError."""
     bill = envelope.data
     assert isinstance(bill, BillIssued)
     if not bill.lines_before:

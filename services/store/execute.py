@@ -30,9 +30,10 @@ from services.personal.fields import changed_fact, has_personal, marked_by
 from services.personal.keyring import Keyring
 from services.personal.keys import destroy, sealers_of
 from services.postgres import Postgres
-from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
+from services.store.events import NewEvent, append, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
+from services.store.streams import CLOCK, stream_of
 from services.store.view import load_config, owner, store_config, store_entity
 
 _NO_KEYS = Keyring()
@@ -41,7 +42,7 @@ _LOCK_ORGANIZATION = "SELECT pg_advisory_xact_lock(hashtextextended('organizatio
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What a command did. `after` holds what it loaded, with its facts applied."""
+    """The outcome of a command. `after` holds the loaded resources, with the command's facts applied."""
 
     after: Resources
     events: list[Envelope]
@@ -53,24 +54,24 @@ async def lock_organization(connection: Any, organization: str) -> None:
 
 
 def now_of(resources: Resources) -> datetime:
-    """The organization's time: its test clock's, else the real one."""
+    """The organization's time: its test clock's, else the real time."""
     return clock_of(resources) if resources.has_test_clock else datetime.now(UTC)
 
 
 def today_of(resources: Resources) -> date:
-    """The day that it is in the organization's zone; it is configured."""
+    """Today in the zone of an organization, which must be configured."""
     assert resources.config is not None
     return local_day(now_of(resources), resources.config.body.timezone)
 
 
 async def organization_time(postgres: Postgres, organization: str) -> datetime:
-    """The same, asked on a connection of its own."""
+    """The organization's time, read over a connection of its own."""
     async with postgres.connection() as connection:
         return now_of(await load_config(connection, organization))
 
 
 async def load_locked(connection: Any, organization: str) -> Resources:
-    """The configuration and the test clock, under the lock: nobody changes them until the end of the transaction."""
+    """The configuration and the test clock, under the lock: nobody can change them until the end of the transaction."""
     await lock_organization(connection, organization)
     return await load_config(connection, organization)
 
@@ -84,10 +85,10 @@ async def execute(
     actor: str | None = None,
     keyring: Keyring = _NO_KEYS,
 ) -> Executed:
-    """Run the command, which `actor` gave, over what was loaded under the lock, inside the caller's transaction.
+    """Run the command of `actor` on the resources loaded under the lock, within the caller's transaction.
 
-    From here on nobody has personal texts of an organization that keeps keys but sealed: neither log nor view.
-    Raises: CommandError, StreamMovedError, RecordTooLargeError, NoPersonalKeyError; nothing has been changed then.
+    From here on, personal texts of an organization with keys exist only sealed, in log and view alike. Raises:
+    CommandError, StreamMovedError, RecordTooLargeError, NoPersonalKeyError; nothing has then changed.
     """
     await load_for(connection, resources, command)
     facts = decide(resources, command, generations.partitions)
@@ -120,7 +121,7 @@ async def _placed(connection: Any, resources: Resources, fact: Fact, now: dateti
 
 
 async def _sealed(connection: Any, resources: Resources, event: NewEvent, keyring: Keyring) -> Fact:
-    """The fact with its personal texts sealed, if its organization keeps keys and it is an account's."""
+    """The fact with its personal texts sealed, if its organization has keys and the fact is about an account."""
     marked = marked_by(resources.configured)
     if marked is None or event.account is None or not has_personal(event.fact, marked):
         return event.fact
@@ -130,14 +131,14 @@ async def _sealed(connection: Any, resources: Resources, event: NewEvent, keyrin
 
 
 def body_before(resources: Resources, fact: Fact) -> Resource | None:
-    """The body of the resource that a fact is about, as it stands without the fact; None: there is none yet."""
+    """The body of a fact's resource before the fact; None: it did not exist yet."""
     kind = kind_of(fact)
     entity = kind.held(resources).get(fact.id) if isinstance(fact, ResourceFact) and kind is not None else None
     return None if entity is None else entity.body
 
 
 def place_of(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
-    """Account and partition of a resource's fact; a created account brings them itself."""
+    """Account and partition of a resource's fact; a created account brings its own."""
     if (partition := getattr(fact, "partition", None)) is not None:
         return fact.id, partition
     kind = kind_of(fact)
@@ -148,7 +149,7 @@ def place_of(resources: Resources, fact: ResourceFact) -> tuple[str | None, int 
 
 
 async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
-    """Write the rows of what the fact changed: of a schedule its balance, too."""
+    """Write the rows changed by the fact; for a schedule, also its balance's row."""
     if isinstance(fact, AccountForgotten):
         await destroy(connection, resources.organization, fact.id, fact.key_ids)
     if isinstance(fact, OrganizationConfigured):
@@ -162,6 +163,6 @@ async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
 
 
 def _balance_of(fact: Any) -> str:
-    """The balance that changes with a fact about what is the balance's."""
+    """The balance that changes with a fact about its schedule or transaction."""
     balance_id: str = (fact if isinstance(fact, BalanceScheduleDeleted) else fact.body).balance_id
     return balance_id

@@ -1,7 +1,7 @@
-"""Nothing is appended to a store that was not compared with the log: each connection shows which store it reaches.
+"""A fence against a store that was not compared with the log: every connection shows which store it reaches.
 
-A Postgres that was restored, or failed over to a replica that was behind, looks like a restart to its clients. Until it
-is compared anew, its connections are not used.
+To its clients, a Postgres that was restored, or that failed over to a lagging replica, looks like a restart. Its
+connections are not used until the store is compared again.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import Any
 
 from services.failures import ExpectedFailure, Passing, Worded
 
-#: Changes with each start of the server, with another database of the same name, and with a table filled anew.
+#: Changes with each start of the server, with another database of the same name, and with a refilled table.
 IDENTITY = """
 concat_ws('/', extract(epoch FROM pg_postmaster_start_time())::text,
     (SELECT oid FROM pg_database WHERE datname = current_database()), pg_relation_filenode(to_regclass('store.events')))
@@ -21,9 +21,9 @@ class NotComparedError(Worded, ExpectedFailure, Passing):
 
 
 class Fence:
-    """Which store this process has found to go on from what is known; None: none yet, or no longer.
+    """The store that this process has found to continue the known history; None: none yet, or no longer.
 
-    `doubted` is set when a connection reaches another one.
+    `doubted` is set when a connection reaches another store.
     """
 
     def __init__(self) -> None:
@@ -31,21 +31,21 @@ class Fence:
         self.doubted = asyncio.Event()
 
     def compare_anew(self) -> None:
-        """What was doubted is about to be compared."""
+        """Note that the doubted store is about to be compared."""
         self.doubted.clear()
 
     def compared(self, whole: str | None) -> None:
-        """This store goes on from what is known; None: none does."""
+        """Note that this store continues the known history; None: no store does."""
         self.whole = whole
 
     asks = IDENTITY
 
     async def admit(self, connection: Any) -> None:
-        """Before a new connection is used. Raises: NotComparedError."""
+        """Check a new connection before it is used. Raises: NotComparedError."""
         self.check(await connection.fetchval(f"SELECT {IDENTITY}"))
 
     def check(self, identity: str) -> None:
-        """Raises: NotComparedError, if this is another store than the one that was found whole."""
+        """Raises: NotComparedError, if this is not the store that was found complete."""
         if self.whole is None or identity != self.whole:
             self.doubted.set()
             raise NotComparedError

@@ -1,5 +1,6 @@
-"""The random names under which store and topics were made, the partition count that is fixed for life, and how large a
-record may be."""
+"""The random names under which store and topics were made, the fixed partition count, and the largest size of a
+record.
+"""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from events.topics import USAGE
 from services.failures import BeginAnewError, ExpectedFailure, Worded
 
 COMMANDS = "commands"
-#: Everything about them as one JSON text, also to be a part of another question.
+#: All of these as one JSON text, also as a part of other queries.
 GENERATIONS = f"""
 SELECT json_build_object(
     'names', (SELECT json_object_agg(part, generation) FROM store.generations),
@@ -20,6 +21,7 @@ SELECT json_build_object(
     'partitions', (SELECT partitions FROM store.topics WHERE name = '{USAGE}')
 )::text
 """
+_OF_COMMANDS = f"SELECT generation FROM store.generations WHERE part = '{COMMANDS}'"
 #: By what the newest migration has made.
 _IS_MIGRATED = "SELECT to_regclass('store.entities_rules') IS NOT NULL"
 
@@ -40,15 +42,15 @@ class Generations:
     usage: str
     #: Of `usage` and `billing.events`.
     partitions: int
-    #: These names and all that there were before.
+    #: These names and all earlier ones.
     origins: Origins
-    #: The largest record of our topics, with its batch around it.
+    #: The largest record of our topics, including its batch.
     record_bytes: int
-    #: Partitions of `usage` whose generation does not begin at offset 0, and where it begins.
+    #: Partitions of `usage` whose generation does not begin at offset 0, with its first offset.
     begins: tuple[tuple[int, int], ...] = ()
 
     def begin_of(self, partition: int) -> int:
-        """The offset from which on the partition of `usage` is read."""
+        """The first offset of the partition of `usage` to read."""
         return dict(self.begins).get(partition, 0)
 
 
@@ -59,8 +61,14 @@ async def load_generations(connection: Any) -> Generations:
     return generations_of(await connection.fetchval(GENERATIONS))
 
 
+async def name_of_store(connection: Any) -> str:
+    """`commands` alone, for who asks with every snapshot of a migrated database."""
+    name: str = await connection.fetchval(_OF_COMMANDS)
+    return name
+
+
 async def check_origins(connection: Any, origins: Origins) -> None:
-    """To be asked before a record is taken for a stranger's: the store gives a name before anybody writes under it.
+    """Call it before a record counts as a stranger's: the store registers a name before anybody writes under it.
 
     Raises: GenerationsMovedError, if there are other names than these.
     """
@@ -69,7 +77,7 @@ async def check_origins(connection: Any, origins: Origins) -> None:
 
 
 def generations_of(document: str) -> Generations:
-    """What GENERATIONS answered. Raises: NotMigratedError if something is missing."""
+    """The generations in the result of GENERATIONS. Raises: NotMigratedError if something is missing."""
     stored = json.loads(document)
     names, partitions, record_bytes = stored["names"] or {}, stored["partitions"], stored["recordBytes"]
     if COMMANDS not in names or USAGE not in names or partitions is None or record_bytes is None:

@@ -1,4 +1,4 @@
-"""What happened to resources, newest first: which events of the store, and each with the resource before and after."""
+"""The history of resources, newest first: events of the store, each with the resource before and after it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,24 +11,19 @@ from projections.entities import Entity
 from projections.resources import Resources
 from services.commands.event_names import HAPPENINGS, Happening
 from services.commands.table import KINDS, kind_of
+from services.store.conditions import LAST_POSITION, of_each_type
 from services.store.listing import Condition, all_placed
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
-#: $1 organization, $2 types, $3 for each whether only first or only later ones count, $4 position, $5 how many. A look
-#: into the index for each type: however much else there is, no more is read than is shown.
-_OF_TYPES = """
-SELECT position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) CROSS JOIN LATERAL (
-    SELECT position FROM store.events e
-    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $4
-        AND (asked.first IS NULL OR asked.first = (e.version = 1)){place}
-    ORDER BY e.position DESC LIMIT $5
-) found ORDER BY position DESC LIMIT $5
-"""
-_OF_PLACE = """
-SELECT e.position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) JOIN store.events e
-    ON e.type = asked.type AND (asked.first IS NULL OR asked.first = (e.version = 1))
-WHERE e.organization = $1 AND e.position < $4{place} ORDER BY e.position DESC LIMIT $5
+#: $1 organization, $2 types, $3 for each type whether only first or only later events count, $4 position, $5 limit.
+_ASKED = "unnest($2::text[], $3::boolean[]) AS asked (type, first)"
+_COUNTS = "(asked.first IS NULL OR asked.first = (e.version = 1))"
+_OF_TYPES = of_each_type(_ASKED, f"e.position < $4 AND {_COUNTS}{{place}}", "DESC", "$5")
+_OF_PLACE = f"""
+SELECT e.position FROM {_ASKED} JOIN store.events e ON e.type = asked.type AND {_COUNTS}
+WHERE e.organization = $1 AND e.position < $4{{place}} ORDER BY e.position DESC LIMIT $5
 """
 _AT = f"SELECT stream, version, {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY($2::bigint[])"
 #: Streams with the version up to which each is read.
@@ -38,12 +33,11 @@ JOIN unnest($2::text[], $3::bigint[]) AS asked (named, last) ON e.stream = asked
 WHERE e.organization = $1 ORDER BY e.position
 """
 _POSITION_BITS, _TAG_BITS = 62, 60
-_LAST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """An event, with the resource before and after it; None: it was not there yet, or no more."""
+    """An event, with the resource before and after it; None: it did not exist."""
 
     id: str
     envelope: Envelope
@@ -53,21 +47,22 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class EventsAsked:
-    """Which events: those of these names, perhaps of one account or resource, before a position."""
+    """A query for events: with these names, optionally of one account or resource, before a position."""
 
     happenings: Sequence[Happening]
     account: str | None
     resource: str | None
     before: int | None
     most: int
-    #: What the events, rows `e`, have to fulfil besides.
+    #: A further condition on the events, rows `e`.
     conditions: Sequence[Condition] = ()
 
 
 def event_id_of(organization: str, stream: str, version: int, position: int) -> str:
-    """The id by which an event is asked for: its position, so that it is found, and a tag, so that nobody guesses it.
+    """The public id of an event: its position, to find it, and a tag, so that nobody can guess it.
 
-    A UUID of version 8. It stays what it is when the store is filled again from the log, whose positions it keeps.
+    A UUID of version 8. It stays the same when the store is filled again from the log, because the log keeps the
+    positions.
     """
     tag = uuid5(NAMESPACE, f"event/{organization}/{stream}/{version}").int >> (128 - _TAG_BITS)
     high = (tag >> 12) << 16 | 8 << 12 | tag & 0xFFF
@@ -75,7 +70,7 @@ def event_id_of(organization: str, stream: str, version: int, position: int) -> 
 
 
 def position_in(id: str) -> int | None:
-    """The position that an id names; None for what is no id of an event."""
+    """The position in an id; None if it is not an event's id."""
     try:
         number = UUID(id).int
     except ValueError:
@@ -84,12 +79,13 @@ def position_in(id: str) -> int | None:
 
 
 async def positions_of(connection: Any, organization: str, question: EventsAsked) -> list[int]:
-    """Positions of the events that are asked for, newest first."""
+    """Positions of the events that match, newest first."""
     types = (
         [happening.fact_type for happening in question.happenings],
         [happening.first for happening in question.happenings],
     )
-    arguments: list[Any] = [organization, *types, _LAST if question.before is None else question.before, question.most]
+    before = LAST_POSITION if question.before is None else question.before
+    arguments: list[Any] = [organization, *types, before, question.most]
     places = []
     if question.resource is not None:
         arguments.append(_streams(organization, question.resource))
@@ -103,14 +99,14 @@ async def positions_of(connection: Any, organization: str, question: EventsAsked
 
 
 def _streams(organization: str, resource: str) -> list[str]:
-    """Every stream that the resource of this id may have; the configuration has the organization's id."""
+    """Every stream that a resource with this id may have; the configuration has the organization's id."""
     own = [CONFIG] if resource == organization else []
-    return [*own, *(f"{kind}-{resource}" for kind in KINDS)]
+    return [*own, *(stream_of_resource(kind, resource) for kind in KINDS)]
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that happened to some resources up to the events at `wanted`, oldest first."""
+    """The history of some resources up to the events at `wanted`, oldest first."""
 
     organization: str
     rows: Sequence[Mapping[str, Any]]
@@ -118,7 +114,7 @@ class History:
 
 
 async def read_history(connection: Any, organization: str, positions: Sequence[int]) -> History:
-    """What led to the events at these positions; what happened to no resource is left out."""
+    """The history up to the events at these positions, without events that are not about a resource."""
     rows = await connection.fetch(_AT, organization, list(positions))
     types = {happening.fact_type for happening in HAPPENINGS}
     wanted = frozenset(row["position"] for row in rows if row["type"] in types)
@@ -131,7 +127,7 @@ async def read_history(connection: Any, organization: str, positions: Sequence[i
 
 
 def happened(history: History, generation: str) -> list[Happened]:
-    """The events, newest first; each resource as it was before and after, by the one fold of resources."""
+    """The events, newest first; each with its resource before and after, by the one fold of resources."""
     resources, events = Resources(history.organization), []
     for row in history.rows:
         envelope = envelope_of(row, generation)
@@ -145,7 +141,7 @@ def happened(history: History, generation: str) -> list[Happened]:
 
 
 def resource_of(resources: Resources, fact: ResourceFact) -> Entity[Any] | None:
-    """What a fact is about, as it is held; None: it is not there."""
+    """The resource that a fact is about; None: it does not exist."""
     if isinstance(fact, OrganizationConfigured):
         return resources.config
     kind = kind_of(fact)

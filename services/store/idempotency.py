@@ -1,8 +1,8 @@
 """Idempotency keys: the same POST sent twice is done once, and both get the first answer.
 
 A key belongs to organization, method and path. It is looked up and remembered in the transaction of the command itself,
-under the organization's lock, so two requests with one key that race are one command. Work that has transactions of its
-own takes its key first: an answer that is not whole yet. Kept for WINDOW_DAYS.
+under the organization's lock, so two requests with one key that race are one command. Work with transactions of its own
+first stores its key with an incomplete answer. Kept for WINDOW_DAYS.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SELECT body_hash, answer, whole FROM store.idempotency
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 AND made_at > now() - make_interval(days => $5)
 """
 _FORGET_OLD = "DELETE FROM store.idempotency WHERE organization = $1 AND made_at <= now() - make_interval(days => $2)"
-#: The first who makes an answer whole has the say; nobody who asks later is told anything else.
+#: The first complete answer wins; all later requests get that answer.
 _MAKE_WHOLE = """
 UPDATE store.idempotency SET answer = CASE WHEN whole THEN answer ELSE $5 END, whole = true
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 RETURNING answer
@@ -41,19 +41,19 @@ class KeyReusedError(Worded):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a key stands for. `key` None: the client sent none, nothing is remembered."""
+    """The request behind a key. `key` None: the client sent none, and nothing is stored."""
 
     organization: str
     method: str
     path: str
     key: str | None
     body: bytes
-    #: As it was sent.
+    #: The body as it was sent.
     query: bytes = b""
 
     @property
     def _digest(self) -> bytes:
-        """Of what is asked, beside the path."""
+        """A digest of the request, without its path."""
         return sha256(b"\0?".join((self.body, self.query)) if self.query else self.body).digest()
 
     @property
@@ -63,14 +63,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer that was given before; one that is not `whole` still lacks what is derived after the commit."""
+    """A stored answer; one that is not `whole` still lacks the part that is derived after the commit."""
 
     answer: bytes
     whole: bool
 
 
 async def find(connection: Any, request: Request) -> Kept | None:
-    """The answer that this request got before; None for a new one. Raises: KeyReusedError."""
+    """The stored answer to this request; None for a new one. Raises: KeyReusedError."""
     if request.key is None:
         return None
     row = await connection.fetchrow(_FIND, *request._scope, WINDOW_DAYS)
@@ -82,7 +82,7 @@ async def find(connection: Any, request: Request) -> Kept | None:
 
 
 async def remember(connection: Any, request: Request, answer: bytes, *, whole: bool = True) -> None:
-    """Keep the answer, in the transaction that earned it; drop the organization's that were kept long enough."""
+    """Store the answer, in the transaction that made it; delete the organization's expired ones."""
     if request.key is None:
         return
     await connection.execute(_FORGET_OLD, request.organization, WINDOW_DAYS)
@@ -90,11 +90,11 @@ async def remember(connection: Any, request: Request, answer: bytes, *, whole: b
 
 
 async def forget(connection: Any, request: Request) -> None:
-    """It was refused: the key is free again, unless somebody got an answer under it."""
+    """Delete the key of a refused request, unless somebody has received an answer under it."""
     await connection.execute(_FORGET, *request._scope)
 
 
 async def make_whole(connection: Any, request: Request, answer: bytes) -> bytes:
-    """Keep this as the whole answer, unless there is one; returns the one that holds."""
+    """Store this complete answer, unless there is one; returns the stored one."""
     first: bytes | None = await connection.fetchval(_MAKE_WHOLE, *request._scope, answer)
     return answer if first is None else bytes(first)

@@ -1,4 +1,4 @@
-"""Lists of resources, newest first unless asked otherwise, page by page, their filters as conditions on rows of
+"""Lists of resources, newest first unless asked otherwise, page by page, with filters as conditions on rows of
 `store.entities`; and search.
 
 Days are compared as text `YYYY-MM-DD`.
@@ -25,10 +25,11 @@ from services.commands.filters import (
     Test,
     Through,
 )
+from services.commands.refused import UnknownReference
 from services.store.conditions import has_code, is_of_account, names_one_of
 from services.store.view import OF_KIND, entity_of
 
-#: The order in which things were made.
+#: The order of creation.
 BY_POSITION = "e.position"
 _NAMED = f"{OF_KIND} AND e.id = ANY($3)"
 _OF_METERS = f"{OF_KIND} AND e.body->>'meterId' = ANY($3)"
@@ -51,7 +52,7 @@ async def list_page(
     *,
     oldest_first: bool = False,
 ) -> list[Entity[Any]]:
-    """Up to `size` resources that fulfil all conditions, in the order in which they were made, or newest first."""
+    """Up to `size` resources that fulfil all conditions, in the order of creation, or newest first."""
     arguments: list[Any] = [organization, kind]
     query = OF_KIND + all_placed(conditions, arguments)
     query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
@@ -59,9 +60,20 @@ async def list_page(
 
 
 async def named(connection: Any, organization: str, kind: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
-    """The resources of a kind with these ids, by id; without those that are not there."""
+    """The resources of a kind with these ids, by id, without missing ones."""
     rows = await connection.fetch(_NAMED, organization, kind, list(ids))
     return {row["id"]: entity_of(row) for row in rows}
+
+
+async def referred_to(
+    connection: Any, organization: str, field: str, kind: str, ids: Sequence[str]
+) -> dict[str, Entity[Any]]:
+    """The resources that a field of a body names, by id. Raises: UnknownReference."""
+    entities = await named(connection, organization, kind, ids)
+    for id in ids:
+        if id not in entities:
+            raise UnknownReference(field=field, kind=kind, id=id)
+    return entities
 
 
 async def aggregations_of(connection: Any, organization: str, meters: Sequence[str]) -> list[Entity[Any]]:
@@ -71,7 +83,7 @@ async def aggregations_of(connection: Any, organization: str, meters: Sequence[s
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`order` is an SQL expression of ours; `all_of` False: one fulfilled condition is enough."""
+    """A search. `order` is an SQL expression of ours; `all_of` False: one fulfilled condition is enough."""
 
     conditions: tuple[Condition, ...]
     all_of: bool
@@ -79,11 +91,11 @@ class Search:
     ascending: bool
     offset: int
     size: int
-    #: The fields that conditions and order are about, by the wire's names.
+    #: The fields in its conditions and order, by the wire's names.
     named: frozenset[str] = frozenset()
 
     def placed(self, arguments: list[Any]) -> str:
-        """What a WHERE goes on with, with the values put behind the arguments."""
+        """The continuation of a WHERE clause; the values are appended to the arguments."""
         tests = [placed(condition, arguments) for condition in self.conditions]
         return f" AND ({(' AND ' if self.all_of else ' OR ').join(tests)})" if tests else ""
 
@@ -97,7 +109,9 @@ async def search_page(connection: Any, organization: str, kind: str, search: Sea
 
 
 def _ordered(search: Search) -> str:
-    """Rows without the value come last. By position that is not said: every row has one, and so the index answers."""
+    """The ORDER BY clause; rows without the value come last. For positions this is not written, because every row has
+    one, and only so can the index serve.
+    """
     direction = "ASC" if search.ascending else "DESC"
     if search.order == BY_POSITION:
         return f"{BY_POSITION} {direction}"
@@ -105,18 +119,18 @@ def _ordered(search: Search) -> str:
 
 
 def placed(condition: Condition, arguments: list[Any]) -> str:
-    """The condition's SQL with the number of its placeholder; its value is put behind the arguments."""
+    """The condition's SQL with its placeholder's number; its value is appended to the arguments."""
     arguments.append(condition.value)
     return f"({condition.sql.format(f'${len(arguments)}')})"
 
 
 def all_placed(conditions: Iterable[Condition], arguments: list[Any]) -> str:
-    """What a WHERE goes on with so that all of these are fulfilled, placed one after the other."""
+    """The continuation of a WHERE clause that requires all of these conditions."""
     return "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
 
 
 def condition_of(test: Test, value: Any) -> Condition:
-    """The condition that a row `e` fulfils if it passes the test with this value."""
+    """The condition on a row `e` that passes the test with this value."""
     if isinstance(test, EqualsOrLacks) and value:
         test, value = NamesOneOf(test.field), [value]
     return Condition(_sql(test, "e", "$2"), value)
@@ -160,7 +174,7 @@ def _sql(test: Test, row: str, kind: str) -> str:
 
 
 def _looked_up(test: HasCode | OfAccount | NamesOneOf, row: str, kind: str) -> str:
-    """What an index answers."""
+    """Conditions that an index answers."""
     match test:
         case HasCode():
             return has_code(row, kind, "{0}")
@@ -171,7 +185,7 @@ def _looked_up(test: HasCode | OfAccount | NamesOneOf, row: str, kind: str) -> s
 
 
 def _day(row: str, field: str) -> str:
-    """The day that the body's date or date-time names, as `projections.calendar.named_day` has it."""
+    """The day of the body's date or date-time, by the rule of `projections.calendar.named_day`."""
     text = f"({row}.body->>'{field}')"
     there = f"{text}::timestamptz AT TIME ZONE coalesce({row}.timezone, 'UTC')"
     named = f"length({text}) = 10 OR {text} LIKE '%T00:00:00Z'"

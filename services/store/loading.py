@@ -1,7 +1,7 @@
-"""Targeted load: the `Resources` that deciding one command needs, and no more.
+"""Targeted loading: the `Resources` needed to decide one command, and no more.
 
-The command's own resource and what its body names; whoever may share its code; what the kind's rules say that they need
-(`services/commands/needs.py`); on delete, the first resource that refers to it.
+These are the command's own resource and those its body refers to, resources that may share its code, those that the
+rules of its kind need (`services/commands/needs.py`), and on delete, the first resource that refers to it.
 """
 
 from collections.abc import Iterable
@@ -30,27 +30,27 @@ _OF_ACCOUNT = f"{OF_KIND} AND {is_of_account('e', '$3')}"
 _OF_CODE = f"{OF_KIND} AND {has_code('e', '$2', 'ARRAY[$3]')}"
 _REFERRING = f"{OF_KIND} AND {refers_to('e', 'ARRAY[$3]')}"
 _CHILDREN = f"{OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3"
-#: The account plans of every account that has one of this plan group.
+#: The account plans of every account on this plan group.
 _BESIDE_GROUP = (
     f"{OF_ORGANIZATION} AND e.kind = 'accountPlan' AND e.root_id IN"
     " (SELECT o.root_id FROM store.entities o WHERE o.organization = $1 AND o.kind = 'accountPlan'"
     f" AND {refers_to('o', 'ARRAY[$2]')})"
 )
-#: The kind of what pays into a balance again and again.
+#: The kind of schedules that pay into a balance.
 _TOP_UPS = "balanceTransactionSchedule"
-#: Of all that refer to a resource what was created first, as `decide` names it.
+#: The oldest of the resources that refer to a resource, as `decide` names it.
 _REFERRER = f"{OF_ORGANIZATION} AND {refers_to('e', 'ARRAY[$2]')} ORDER BY e.position LIMIT 1"
 
 
 def _is(field: str, value: str) -> str:
-    """That a field of a row `e` of kind $2 has this value, a placeholder."""
+    """The condition that a field of a row `e` of kind $2 has this value, a placeholder."""
     if field == "code":
         return has_code("e", "$2", f"ARRAY[{value}]")
     return is_of_account("e", value) if field == "accountId" else f"e.body->>'{field}' = {value}"
 
 
 class _Loader:
-    """Fills `resources`; an id that does not exist is simply not there afterwards."""
+    """Fills `resources`; an id that does not exist is simply missing afterwards."""
 
     def __init__(self, connection: Any, resources: Resources) -> None:
         self._connection, self.resources = connection, resources
@@ -63,7 +63,7 @@ class _Loader:
         put_rows(self.resources, await self._connection.fetch(query, self.resources.organization, *arguments))
 
     async def same_key(self, kind: Kind, body: Resource) -> None:
-        """Those with the same values in a uniqueness key, which the key's index or the account's finds."""
+        """Load resources with the same values in a uniqueness key, through the key's index or the account's."""
         for fields in kind.unique:
             values = [value_of(body, field) for field in fields]
             if None not in values:
@@ -71,12 +71,12 @@ class _Loader:
                 await self.rows(OF_KIND + "".join(tests), kind.name, *map(str, values))
 
     async def children(self, parent: str | None) -> None:
-        """The accounts that name this parent; none of none."""
+        """Load the accounts with this parent; none without a parent."""
         if parent is not None:
             await self.rows(_CHILDREN, "account", parent)
 
     async def balance(self, id: str) -> None:
-        """The balance with its account, and with what is paid into it again and again."""
+        """Load the balance with its account and its schedules."""
         await self.ids([id])
         balance = self.resources.balances.get(id)
         if balance is not None:
@@ -87,7 +87,9 @@ class _Loader:
         await self.rows(_REFERRING, _TOP_UPS, balance_id)
 
     async def products_of_plans(self, group: str | None = None) -> None:
-        """Plans and templates of the account plans at hand, and of the group: those of groups by their links."""
+        """Load plans and templates of the loaded account plans and of the group; plans of groups through their
+        links.
+        """
         attached = [account_plan.body for account_plan in self.resources.account_plans.values()]
         for group_id in sorted({group, *(account_plan.plan_group_id for account_plan in attached)} - {None}, key=str):
             await self.rows(_REFERRING, "planGroupLink", str(group_id))
@@ -97,7 +99,9 @@ class _Loader:
 
 
 async def load_for(connection: Any, resources: Resources, command: Command) -> None:
-    """Load into `resources`, which hold the configuration and clock already, what deciding the command needs."""
+    """Load everything that deciding the command needs into `resources`, which already hold the configuration and
+    clock.
+    """
     loader = _Loader(connection, resources)
     match command:
         case CreateResource(kind=kind, id=id, body=body) | UpdateResource(kind=kind, id=id, body=body):
@@ -120,9 +124,9 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
 
 
 async def load_balance(connection: Any, configured: Resources, id: str) -> Resources:
-    """The configuration and clock with a balance, its account, and what is paid into it again and again.
+    """The configuration and clock with a balance, its account and its schedules.
 
-    `configured` is left as it is. A balance that does not exist is simply not there.
+    `configured` is not changed. A balance that does not exist is simply missing.
     """
     resources = Resources(configured.organization, configured.config, configured.clock)
     await _Loader(connection, resources).balance(id)

@@ -1,7 +1,7 @@
-"""What rows of the event store stand for: one of `store.events` an envelope, one of the command side's view a body.
+"""Decodes rows of the event store: a row of `store.events` is an envelope, a row of the command side's view a body.
 
-A newer version of Trueup may have written them while this one still runs beside it. Both failures pass by themselves:
-another process understands it, or whoever replaces this one.
+A newer version of Trueup may have written them while this one still runs beside it. Both failures are temporary:
+another process understands the row, or this one will be replaced.
 """
 
 import json
@@ -56,7 +56,7 @@ def envelope_of(row: Mapping[str, Any], generation: str) -> Envelope:
 
 
 def body_of(row: Mapping[str, Any], model: type[R]) -> R:
-    """The body that a row of the command side's view holds. What this version or an older one has written fits.
+    """The body in a row of the command side's view, written by this or an older version.
 
     Raises: NewerResourceError.
     """

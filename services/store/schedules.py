@@ -1,4 +1,4 @@
-"""Schedules of balances in rows of `store.entities`: the terms that they had, and with a balance those that ended."""
+"""Schedules of balances in rows of `store.entities`: all their terms, and in a balance's row its deleted schedules."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _MODELS = {KINDS[name].model.__name__: KINDS[name].model for name in SCHEDULES}
 
 
 def extra_of_terms(schedule: ScheduleEntity[Any]) -> dict[str, Any]:
-    """What the row of a schedule has beside its body."""
+    """The data in a schedule's row beside its body."""
     return {"terms": [(term.start.isoformat(), _told(term.body)) for term in schedule.terms]}
 
 
@@ -24,7 +24,7 @@ def terms_in(extra: Mapping[str, Any], model: type[Resource]) -> tuple[ScheduleT
 
 
 def extra_of_schedules(schedules: Iterable[ScheduleEntity[Any]]) -> dict[str, Any]:
-    """What the row of a balance has of schedules that were deleted; nothing, where there are none."""
+    """The deleted schedules in a balance's row; empty if there are none."""
     schedules_ended = [_extra_of(schedule) for schedule in schedules]
     return {"schedules": schedules_ended} if schedules_ended else {}
 

@@ -1,4 +1,4 @@
-"""Accounts that their first usage brings into being, made by commands: nothing but a code, which is the name, too."""
+"""Accounts that are created by commands for their first usage: only with a code, which is also the name."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ from services.store.execute import execute, now_of
 from services.store.generations import Generations
 from services.store.view import partitions_of
 
-#: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
+#: Most accounts made in one transaction: until it ends, nobody else's commands can append to the event store.
 AT_ONCE = 100
 
 
@@ -23,9 +23,9 @@ class _Named(Model):
 
 
 def skeleton_account(id: str, code: str, now: datetime) -> CreateResource:
-    """The command that makes it under this id; a PUT makes it whole.
+    """The command that creates the account under this id; a PUT completes it.
 
-    Raises: InvalidBody for what cannot be an account's code.
+    Raises: InvalidBody for a text that cannot be an account's code.
     """
     named = parse_model(_Named, {"code": code})
     return CreateResource("account", id, Account(code=named.code, name=named.code), now)
@@ -39,9 +39,10 @@ async def make_skeletons(
     correlation: str | None,
     actor: str,
 ) -> dict[str, int]:
-    """The partition of each account, by code; those that are not there are made, what is there stays as it is.
+    """The partition of each account, by code; missing accounts are created, existing ones stay unchanged.
 
-    `resources` were loaded under the organization's lock. Raises: CommandError for what cannot be an account's code.
+    `resources` were loaded under the organization's lock. Raises: CommandError for a text that cannot be an account's
+    code.
     """
     wanted = list(codes)
     places = await partitions_of(connection, resources.organization, wanted)

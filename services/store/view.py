@@ -1,46 +1,35 @@
-"""The command side's view: what exists now, as rows of `store.entities`.
+"""The command side's view: the resources that exist now, as rows of `store.entities`.
 
-A row is written from the evolved `Resources` in the transaction of its events; it is never computed in a second way.
+A row is written from the evolved `Resources` in the transaction of its events; there is no second way to compute it.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
-from events.decimals import plain
-from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.entities import (
-    AccountEntity,
-    BalanceEntity,
-    CommitmentEntity,
-    Dated,
-    Entity,
-    PlanEntity,
-    ScheduleEntity,
-)
+from projections.entities import AccountEntity, Entity
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
 from services.store.conditions import has_code
+from services.store.extras import EXTRAS, extra_of
 from services.store.rows import NewerResourceError, body_of
-from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"
 COLUMNS = (
     "e.kind, e.id, e.version, e.body, e.extra, e.root_id, e.partition, e.timezone,"
     " e.position, e.folded, e.created, e.modified, e.created_by, e.modified_by"
 )
-#: By the names of `projections.resources.Entity`, which are the columns'.
+#: Attributes of `projections.resources.Entity`, which are also the columns' names.
 _DECIDED = ("root_id", "partition", "timezone")
 _STAMPS = ("position", "folded", "created", "modified", "created_by", "modified_by")
-#: Rows for `entity_of`, of organization $1, and those of kind $2 among them: `AND` goes on.
+#: Rows for `entity_of`, of organization $1 and kind $2; callers append `AND` conditions.
 OF_ORGANIZATION = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1"
 OF_KIND = f"{OF_ORGANIZATION} AND e.kind = $2"
-#: The one of that kind whose id is $3.
+#: The row of that kind with id $3.
 ONE_OF_KIND = "e.organization = $1 AND e.kind = $2 AND e.id = $3"
 _GET = f"SELECT {COLUMNS} FROM store.entities e WHERE {ONE_OF_KIND}"
 _GET_IDS = f"{OF_ORGANIZATION} AND e.id = ANY($2)"
@@ -60,7 +49,7 @@ SELECT {COLUMNS}, (
 ) AS clock
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
-#: Two arrays in one row, for a thousand rows cost more to be read than to be found.
+#: Two arrays in one row, because reading a thousand rows costs more than finding them.
 _PARTITIONS = f"""
 SELECT array_agg(e.body->>'code') AS codes, array_agg(e.partition) AS partitions FROM store.entities e
 WHERE e.organization = $1 AND e.kind = 'account' AND {has_code("e", "'account'", "$2")}
@@ -69,52 +58,26 @@ _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND 
 
 
 def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
-    """The resource that a row holds. Raises: NewerResourceError."""
+    """The resource in a row. Raises: NewerResourceError."""
     kind = KINDS.get(row["kind"])
     if kind is None:
         raise NewerResourceError(kind=row["kind"], id=row["id"], why="nothing of this kind is known to it")
     body: Any = body_of(row, kind.model)
-    extra = json.loads(row["extra"])
     base: dict[str, Any] = {"id": row["id"], "version": row["version"], "body": body} | _stamps(row)
-    if kind.entity is AccountEntity:
-        forgotten = datetime.fromisoformat(extra["forgotten"]) if extra.get("forgotten") else None
-        return AccountEntity(**base, **{name: row[name] for name in _DECIDED}, forgotten=forgotten)
-    if kind.entity is CommitmentEntity:
-        top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
-        cancelled = CommitmentCancelled.model_validate(extra["cancellation"]) if extra.get("cancellation") else None
-        grid = BillingGrid.model_validate(extra["grid"]) if extra.get("grid") else None
-        amounts = tuple(Decimal(amount) for amount in extra.get("amounts", ()))
-        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid, amounts=amounts)
-    if kind.entity is BalanceEntity:
-        transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
-        return BalanceEntity(**base, transactions=transactions, schedules=schedules_in(extra))
-    if kind.entity is ScheduleEntity:
-        return ScheduleEntity(**base, terms=terms_in(extra, kind.model))
-    if kind.entity is PlanEntity:
-        return PlanEntity(
-            **base,
-            standing_charges=_dated(extra.get("standingCharges"), body.standing_charge),
-            minimum_spends=_dated(extra.get("minimumSpends"), body.minimum_spend),
-        )
-    return Entity(**base)
+    if kind.is_account:
+        base |= {name: row[name] for name in _DECIDED}
+    history = EXTRAS.get(kind.entity)
+    if history is not None:
+        base |= history.read(json.loads(row["extra"]), body)
+    return kind.entity(**base)
 
 
 def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in _STAMPS}
 
 
-def _dated(dated: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
-    """The amounts of a plan's, template's or group's row; one that was written before these were kept has the body's
-    alone."""
-    if dated is None:
-        return (Dated(date.min, only),)
-    return tuple(
-        Dated(date.fromisoformat(start), None if amount is None else Decimal(amount)) for start, amount in dated
-    )
-
-
 def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: datetime | None) -> Resources:
-    """What the rows hold of an organization, whose test clock stands there."""
+    """The resources in an organization's rows, with its test clock."""
     listed = list(rows)
     config = next((_config_of(row) for row in listed if row["kind"] == CONFIG), None)
     resources = Resources(organization, config, clock)
@@ -123,7 +86,7 @@ def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: da
 
 
 def put_rows(resources: Resources, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Hold the resources that these rows hold, too."""
+    """Add the resources in these rows."""
     for row in rows:
         resources.put(entity_of(row))
 
@@ -151,13 +114,13 @@ async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> lis
 
 
 async def roots_of(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, str]:
-    """The root accounts of what belongs to accounts, by the ids of what does; without those that are not there."""
+    """The root accounts of these ids' resources, by id, without missing ones."""
     rows = await connection.fetch(_ROOTS, organization, list(ids)) if ids else []
     return {row["id"]: row["root_id"] for row in rows}
 
 
 async def partitions_of(connection: Any, organization: str, codes: Sequence[str]) -> dict[str, int]:
-    """Where the usage of accounts goes, by code; without those that are not there."""
+    """The partitions of accounts, by code, without missing ones."""
     row = await connection.fetchrow(_PARTITIONS, organization, codes)
     return dict(zip(row["codes"] or (), row["partitions"] or (), strict=True))
 
@@ -169,14 +132,14 @@ async def store_config(connection: Any, resources: Resources) -> None:
 
 
 async def store_entity(connection: Any, resources: Resources, kind: Kind, id: str) -> None:
-    """Write the row of one resource, or delete it, as the evolved resources say."""
+    """Write or delete the row of one resource, to agree with the evolved resources."""
     entity = kind.held(resources).get(id)
     if entity is None:
         await connection.execute(_DELETE, resources.organization, kind.name, id)
         return
     refs = sorted({target for _, _, target in kind.references(entity.body)})
     account = owner(resources, kind, id, entity.body)
-    await _put(connection, resources.organization, kind.name, entity, _extra(entity), refs, account)
+    await _put(connection, resources.organization, kind.name, entity, extra_of(entity), refs, account)
 
 
 def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountEntity | None:
@@ -186,34 +149,6 @@ def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountE
     if kind.owner == "balanceId":
         body = resources.balances[value_of(body, "balanceId")].body
     return resources.accounts[id if kind.owner == "self" else value_of(body, "accountId")]
-
-
-def _extra(entity: Entity[Any]) -> dict[str, Any]:
-    def told(fact: Any) -> Any:
-        return fact.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-    match entity:
-        case AccountEntity(forgotten=forgotten):
-            return {} if forgotten is None else {"forgotten": forgotten.isoformat()}
-        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation, grid=grid, amounts=amounts):
-            return {
-                "topUps": [told(fact) for fact in top_ups],
-                "cancellation": cancellation and told(cancellation),
-                "grid": grid and told(grid),
-                "amounts": [plain(amount) for amount in amounts],
-            }
-        case BalanceEntity(transactions=transactions, schedules=schedules):
-            return {"transactions": [told(fact) for fact in transactions]} | extra_of_schedules(schedules)
-        case ScheduleEntity():
-            return extra_of_terms(entity)
-        case PlanEntity(standing_charges=standing, minimum_spends=minimum):
-            return {"standingCharges": _dates(standing), "minimumSpends": _dates(minimum)}
-        case _:
-            return {}
-
-
-def _dates(amounts: Iterable[Dated]) -> list[tuple[str, str | None]]:
-    return [(start.isoformat(), None if amount is None else plain(amount)) for start, amount in amounts]
 
 
 async def _put(

@@ -1,1 +1,1 @@
-"""Webhooks: what happened is sent to those who asked to be told."""
+"""Webhooks: events are sent to the destinations that ask for them."""

@@ -1,9 +1,9 @@
-"""Which addresses strangers may have us connect to: those of the public internet, and of networks that a setting names.
+"""The addresses that strangers may have us connect to: those of the public internet, and of networks in a setting.
 
-An organization says by itself where its events are sent. Without this it could have them sent to whatever this process
-can reach and it cannot: servers beside us, the host itself, a cloud's metadata. So the address that a name stands for
-is looked at, and the connection goes to that very address (`reaching.py`): to look the name up once more would give
-whoever owns it another say.
+An organization chooses where its events are sent. Without this check it could have them sent to hosts that only this
+process can reach: servers beside us, the host itself, a cloud's metadata service. So the address of the host's name is
+checked, and the connection goes to that very address (`reaching.py`): a second look-up would let the name's owner give
+another address.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ from services.failures import Worded
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-#: IANA's special-purpose addresses that are nobody's on the internet, written out: what Python's `is_global` knows of
-#: them has changed from one version to the next. The last one is public, and on every machine of Azure it is Azure's
-#: own: it hands out what the machine may do.
+#: IANA's special-purpose addresses, which no host on the internet has. They are written out because Python's
+#: `is_global` has changed between versions. The last one is public, but on every machine in Azure it is Azure's own
+#: service, which hands out the machine's rights.
 _REFUSED_V4 = tuple(
     IPv4Network(network)
     for network in (
@@ -27,12 +27,12 @@ _REFUSED_V4 = tuple(
         *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32"),
     )
 )
-#: Of IPv6 only what is given out as global unicast; in that, tunnels and examples are refused.
+#: Of IPv6 only global unicast is allowed; within it, tunnels and examples are refused.
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _REFUSED_V6 = tuple(
     IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "2620:4f:8000::/48")
 )
-#: How a network without IPv4 writes IPv4 addresses: what counts is the address within.
+#: How a network without IPv4 writes IPv4 addresses: the embedded address counts.
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -46,15 +46,16 @@ class NotHttpsError(Worded):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What receivers may be: `allowed` networks besides the public internet, `plain_http` besides https; and how long
-    an attempt may take, in seconds."""
+    """The rules for receivers: `allowed` networks besides the public internet, `plain_http` besides https; and the most
+    seconds of an attempt.
+    """
 
     allowed: tuple[Network, ...] = ()
     plain_http: bool = False
     seconds: float = 15.0
 
     def check(self, url: str) -> None:
-        """What is known before a name is looked up. Raises: NotHttpsError, ForbiddenAddressError."""
+        """Check an address before its name is looked up. Raises: NotHttpsError, ForbiddenAddressError."""
         parts = urlsplit(url)
         if parts.scheme != "https" and not self.plain_http:
             raise NotHttpsError
@@ -75,7 +76,7 @@ def is_public(address: Address) -> bool:
 
 
 def _within(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, where it is only another way to write it."""
+    """The IPv4 address that an IPv6 address embeds, if it is only another spelling."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -85,9 +86,9 @@ def _within(address: Address) -> Address:
 
 
 def permitted(host: str, addresses: Iterable[str], allowed: Sequence[Network]) -> list[str]:
-    """Of the addresses that a host's name stands for those that may be connected to, in their order.
+    """The addresses of a host's name that may be connected to, in their order.
 
-    Raises: ForbiddenAddressError, if it is none of them.
+    Raises: ForbiddenAddressError, if there are none.
     """
     fit = []
     for text in addresses:

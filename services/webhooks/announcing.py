@@ -1,60 +1,50 @@
-"""Follows the event store, in the API's process: what a destination wants becomes a delivery in its queue.
+"""Follows the event store, in the API's process: an event that a destination wants becomes a delivery in its queue.
 
-Why none is lost: how far an organization's events were looked at moves in the transaction that makes the deliveries.
-Why none is made twice: it moves only from where it was when they were read, and a delivery's id follows from the
-destination and the event. Nothing of an organization is read here that has no destination.
+Why none is lost: how far an organization's events were looked at moves in the transaction that makes the last of their
+deliveries. Why none is made twice: it moves only from where it was when they were read, and a delivery's id follows
+from the destination and the event. Nothing of an organization is read here that has no destination.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
-from uuid import uuid5
 
 import structlog
 
-from events.envelope import NAMESPACE
 from events.resources.automation import TOLD
 from events.resources.webhooks import NOTIFICATION, wants
 from services.commands.event_names import HAPPENINGS
-from services.concurrency import first_of
+from services.concurrency import compute, first_of
 from services.failures import Passing
+from services.interruptions import INTERRUPTIONS
 from services.outage import Outage
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told
 from services.side_by_side import SideBySide
+from services.sight.metrics import WAITS
 from services.store.alerts import ALERT_TYPES
 from services.store.events import CHANNEL as STORE
 from services.store.events import head
+from services.store.following import Following, moved
 from services.store.generations import Generations
-from services.webhooks.deliveries import New, add
-from services.webhooks.destinations import CHANNEL, Destination, active_destinations
+from services.webhooks.deliveries import add
+from services.webhooks.destinations import CHANNEL, Destination, active_destinations, lock_organizations_queues
+from services.webhooks.telling import Encode, Told, parts_of, told_of
 
 log = structlog.get_logger(__name__)
 
-#: Events that are looked at in one transaction.
-PAGE = 200
+#: Bytes of the events that are read at once, and of the deliveries that one transaction makes.
+BYTES = 8_000_000
 LOOK_SECONDS, GATHER_SECONDS = 5.0, 0.05
+#: Shown as 0 from the beginning, so that the first one is seen to be one more.
+NOT_ANNOUNCED = WAITS.labels("event_not_announced")
 #: Organizations that are seen to at once.
 ORGANIZATIONS_AT_ONCE = 4
 _WITH_DESTINATIONS = "SELECT DISTINCT organization FROM store.webhook_destinations"
-_MOVED = """
-SELECT organization, max(position) AS position FROM store.events WHERE position > $1 GROUP BY organization
-"""
-_POSITION = "SELECT position FROM store.webhook_positions WHERE organization = $1"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || $1, 0))"
-_MOVE = """
-INSERT INTO store.webhook_positions AS held (organization, position) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET position = greatest(held.position, EXCLUDED.position)
-"""
-_NEXT = f"""
-SELECT position FROM store.events
-WHERE organization = $1 AND type = ANY ($2::text[]) AND position > $3 AND position <= $4
-ORDER BY position LIMIT {PAGE}
-"""
+_FOLLOWING = Following("webhook_positions", "position")
 
 #: The events of an organization at some positions as the wire shows them, newest first; `generation` of the store.
 Documents = Callable[[Postgres, str, Sequence[int], str], Awaitable[list[tuple[int, dict[str, Any]]]]]
-Encode = Callable[[Any], bytes]
 
 
 class Announcer:
@@ -72,11 +62,13 @@ class Announcer:
         self._documents, self._encode = documents, encode
         self._happened, self._changed = asyncio.Event(), asyncio.Event()
         self._announcing = SideBySide("webhooks_not_announced", ORGANIZATIONS_AT_ONCE, self._announce)
-        #: Who has destinations, and up to where the store was looked at.
+        #: The organizations with destinations, and the position up to which the store was checked.
         self._whose, self._looked = set[str](), 0
 
     async def run(self) -> None:
-        """Until cancelled; what passes by itself is waited out. While nobody has a destination, nothing is asked."""
+        """Run until cancelled; temporary failures are waited out. While there are no destinations, nothing is
+        queried.
+        """
         async with asyncio.TaskGroup() as group:
             channels = {STORE: self._happened, CHANNEL: self._changed}
             group.create_task(ring_when_told(self._every.url, Role.WATCH, channels))
@@ -95,7 +87,7 @@ class Announcer:
                 await asyncio.sleep(GATHER_SECONDS)
 
     async def _look(self) -> None:
-        """See to all in whose organization something has happened since the last time."""
+        """Process all organizations with new events."""
         has_changed = self._changed.is_set()
         self._changed.clear()
         self._happened.clear()
@@ -106,32 +98,71 @@ class Announcer:
             if has_changed:
                 whose = {row["organization"] for row in await connection.fetch(_WITH_DESTINATIONS)}
             if whose - self._whose:
-                moved = dict.fromkeys(whose, await head(connection))
+                reached = dict.fromkeys(whose, await head(connection))
             else:
-                rows = await connection.fetch(_MOVED, self._looked) if whose else []
-                moved = {row["organization"]: row["position"] for row in rows}
+                since = await moved(connection, self._looked) if whose else []
+                reached = {each.organization: each.position for each in since}
         self._whose = whose
-        self._looked = max((self._looked, *moved.values()))
-        self._announcing.ask(moved.keys() & self._whose)
+        self._looked = max((self._looked, *reached.values()))
+        self._announcing.ask(reached.keys() & self._whose)
 
     async def _announce(self, organization: str) -> bool:
         return await self.announce(organization, self._looked)
 
     async def announce(self, organization: str, until: int) -> bool:
-        """Make deliveries of some of the organization's events up to a position, from where it was left; returns
-        whether there are more. Raises: what passes."""
+        """Make deliveries of some of the organization's events up to a position, from the last stop; returns whether
+        there are more. Raises: temporary failures.
+        """
         postgres = self._postgres.of(organization)
         async with postgres.transaction(isolation="repeatable_read") as connection:
             destinations = await active_destinations(connection, organization)
-            before: int | None = await connection.fetchval(_POSITION, organization)
+            before = await _FOLLOWING.position(connection, organization)
             begins = max(before or 0, min((destination.since for destination in destinations), default=until))
-            rows = await connection.fetch(_NEXT, organization, sorted(_types(destinations)), begins, until)
+            rows, is_full = await _FOLLOWING.next(connection, organization, _types(destinations), begins, BYTES, until)
         positions = [row["position"] for row in rows]
-        is_last = len(positions) < PAGE
-        documents = await self._documents(postgres, organization, positions, self._generations().commands)
-        reached = until if is_last else positions[-1]
-        is_added = await self._add(postgres, destinations, before, reached, documents)
+        told, failed = await self._told(postgres, destinations, positions)
+        is_last = not is_full and failed.keys().isdisjoint(positions[-1:])
+        reached = until if is_last else max(position for position in positions if position not in failed)
+        is_added = await self._add(postgres, destinations, before, reached, told)
+        if is_added:
+            self._note(organization, {position: error for position, error in failed.items() if position < reached})
         return not (is_last and is_added)
+
+    async def _told(
+        self, postgres: Postgres, destinations: Sequence[Destination], positions: Sequence[int]
+    ) -> tuple[list[Told], dict[int, Exception]]:
+        """The events as they are sent, oldest first; and, if any fails, each on its own, so that the others are told.
+        Raises: what passes; what the first one raises, if all fail: then it is none of them that is wrong."""
+        if not positions:
+            return [], {}
+        try:
+            return await self._encoded(postgres, destinations, positions), {}
+        except INTERRUPTIONS:
+            raise
+        except Exception:
+            told, failed = list[Told](), dict[int, Exception]()
+            for position in positions:
+                try:
+                    told += await self._encoded(postgres, destinations, [position])
+                except INTERRUPTIONS:
+                    raise
+                except Exception as error:
+                    failed[position] = error
+            if len(failed) == len(positions):
+                raise
+            return told, failed
+
+    async def _encoded(
+        self, postgres: Postgres, destinations: Sequence[Destination], positions: Sequence[int]
+    ) -> list[Told]:
+        organization, generation = postgres.whose, self._generations().commands
+        documents = await self._documents(postgres, organization, positions, generation)
+        return await compute(organization, told_of, documents, destinations, self._encode)
+
+    def _note(self, organization: str, passed_over: Mapping[int, Exception]) -> None:
+        for position, error in passed_over.items():
+            NOT_ANNOUNCED.inc()
+            log.error("event_not_announced", organization=organization, position=position, exc_info=error)
 
     async def _add(
         self,
@@ -139,53 +170,25 @@ class Announcer:
         destinations: Sequence[Destination],
         before: int | None,
         reached: int,
-        documents: Sequence[tuple[int, Mapping[str, Any]]],
+        told: Sequence[Told],
     ) -> bool:
-        """Put them into the queues; False: somebody else has looked meanwhile, so it is to be looked once more."""
-        organization = postgres.whose
-        wanted = {destination.id: self._wanted(destination, documents) for destination in destinations}
-        async with postgres.transaction() as connection:
-            await connection.execute(_LOCK, organization)
-            if await connection.fetchval(_POSITION, organization) != before:
-                return False
-            for destination, deliveries in wanted.items():
-                if deliveries:
+        """Put them into the queues, in parts, of which the last moves how far was looked; False: somebody else has
+        looked meanwhile, so it is to be looked once more."""
+        organization, parts = postgres.whose, list(parts_of(BYTES, destinations, told))
+        for number, part in enumerate(parts, 1):
+            async with postgres.transaction() as connection:
+                await lock_organizations_queues(connection, organization)
+                if await _FOLLOWING.position(connection, organization) != before:
+                    return False
+                for destination, deliveries in part:
                     await add(connection, organization, destination, deliveries)
-            await connection.execute(_MOVE, organization, reached)
+                if number == len(parts):
+                    await _FOLLOWING.move(connection, organization, reached)
         return True
-
-    def _wanted(self, destination: Destination, documents: Sequence[tuple[int, Mapping[str, Any]]]) -> list[New]:
-        """Deliveries of the events that the destination wants, oldest first."""
-        return [
-            New(delivery_id(destination.id, event["id"]), event["id"], name, subject_of(event), self._body(name, event))
-            for position, event in reversed(documents)
-            if position > destination.since and wants(destination.event_types, name := type_of(event))
-        ]
-
-    def _body(self, name: str, event: Mapping[str, Any]) -> str:
-        return self._encode({"type": name, "timestamp": event["eventTime"], "data": event}).decode()
-
-
-def delivery_id(destination: str, event: str) -> str:
-    """What a receiver knows a delivery by: whoever makes it once more, it is the same."""
-    return f"msg_{uuid5(NAMESPACE, f'webhook/{destination}/{event}').hex}"
-
-
-def type_of(event: Mapping[str, Any]) -> str:
-    """The name by which filters know an event: an alert about an event is not that event."""
-    name: str = event["eventName"]
-    return NOTIFICATION if event["eventType"] == NOTIFICATION and name not in TOLD else name
-
-
-def subject_of(event: Mapping[str, Any]) -> str:
-    """The id of what an event is about: an alert, of what it is raised about."""
-    data = event["m3terEvent"]["eventData"]
-    told = data.get("newDto") or data["oldDto"]
-    return str(told.get("subjectId") or told["id"])
 
 
 def _types(destinations: Sequence[Destination]) -> set[str]:
-    """The types of facts that any of them may want to be told of."""
+    """The types of facts that any of these destinations may want."""
 
     def is_wanted(name: str) -> bool:
         return any(wants(destination.event_types, name) for destination in destinations)

@@ -1,8 +1,8 @@
-"""Claims: a process takes deliveries for an attempt each, for so long; what it did not say anything about by then is
-anybody's again. So a process that was killed costs a moment and no attempt, and several share the work.
+"""Claims: a process claims deliveries for one attempt each, for a limited time; a claim without a result by then
+expires. So a killed process costs a moment and no attempt, and several processes share the work.
 
-What an attempt came to is written only by whose claim it still is. A receiver may be sent the same delivery twice,
-under the same id, and never is told that something was delivered that was not.
+Only the holder of a claim writes the attempt's result. A receiver may get the same delivery twice, under the same id,
+but an undelivered one is never noted as delivered.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,29 @@ from services.webhooks.pauses import OURS, REST_MAX, pause_after
 
 log = structlog.get_logger(__name__)
 
-#: Deliveries that are forgotten, or given up for their age, in one transaction.
+#: Deliveries that are deleted, or given up for their age, in one transaction.
 FORGOTTEN = 5_000
-#: Destinations that have something to be sent now.
-_DUE = """
-SELECT DISTINCT d.organization, d.webhook_id FROM store.webhook_deliveries d
-JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND d.next_attempt <= now() AND w.active AND w.rests_until <= now()
+#: The delivery that comes first behind a moment of a destination `w`, in the order of the index of destinations: one
+#: look into it for each, however many deliveries are open. It may be another destination's, which says that `w` has
+#: none: were it asked for one of `w` alone, Postgres might go through what is due of all to find it.
+_FIRST = """
+SELECT d.organization, d.webhook_id, d.next_attempt FROM store.webhook_deliveries d
+WHERE d.status = 'PENDING' AND (d.organization, d.webhook_id, d.next_attempt) > (w.organization, w.webhook_id, {behind})
+ORDER BY d.organization, d.webhook_id, d.next_attempt LIMIT 1
 """
-#: Seconds until something else is.
-_NEXT = """
-SELECT extract(epoch FROM min(greatest(d.next_attempt, w.rests_until)) - now())::float8 FROM store.webhook_deliveries d
-JOIN store.webhook_destinations w USING (organization, webhook_id)
-WHERE d.status = 'PENDING' AND greatest(d.next_attempt, w.rests_until) > now() AND w.active
+_ITS_OWN = "(first.organization, first.webhook_id) = (w.organization, w.webhook_id)"
+#: Destinations that have something to be sent now.
+_DUE = f"""
+SELECT w.organization, w.webhook_id FROM store.webhook_destinations w
+CROSS JOIN LATERAL ({_FIRST.format(behind="'-infinity'")}) AS first
+WHERE {_ITS_OWN} AND w.active AND w.rests_until <= now() AND first.next_attempt <= now()
+"""
+#: Seconds until something else is: of who rests, that may be due already.
+_NEXT = f"""
+SELECT extract(epoch FROM min(greatest(first.next_attempt, w.rests_until)) - now())::float8
+FROM store.webhook_destinations w
+CROSS JOIN LATERAL ({_FIRST.format(behind="CASE WHEN w.rests_until > now() THEN '-infinity' ELSE now() END")}) AS first
+WHERE {_ITS_OWN} AND w.active
 """
 _CLAIM = """
 WITH taken AS MATERIALIZED (
@@ -56,12 +66,12 @@ _REST = """
 UPDATE store.webhook_destinations SET rests_until = greatest(rests_until, clock_timestamp() + $3)
 WHERE organization = $1 AND webhook_id = $2
 """
-#: Queues in which something is open for longer than $1.
+#: Queues with a delivery that has been open for longer than $1.
 _OLD = """
 SELECT DISTINCT organization, webhook_id FROM store.webhook_deliveries
 WHERE status IN ('WAITING', 'PENDING') AND opened_at < now() - $1::interval
 """
-#: Some of what is so in one of them, and nobody's at the moment.
+#: Some of these deliveries in one queue that nobody has claimed.
 _GIVE_UP = f"""
 UPDATE store.webhook_deliveries SET status = 'DEAD', next_attempt = NULL, claim = NULL, ended_at = clock_timestamp(),
     last_error = concat_ws('; ', $4::text, last_error)
@@ -88,7 +98,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that is this process's for one attempt, the `attempt`-th."""
+    """A delivery that this process has claimed for one attempt, the `attempt`-th."""
 
     key: Key
     token: str
@@ -103,10 +113,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attempt came to: what the receiver answered, if it did, and why the delivery is not delivered, if so.
+    """The result of an attempt: the receiver's status code, if it answered, and the reason if it is not delivered.
 
-    `is_final`: the receiver says that it wants it no more; `retry_after`: that nothing is to come for so long.
-    `is_ours`: it was never sent, for something of ours that somebody has to mend; it counts as no attempt.
+    `is_final`: the receiver refuses it for good; `retry_after`: the receiver asks for a pause. `is_ours`: it was not
+    sent, for a fault or overload on our side; it counts as no attempt.
     """
 
     status: int | None
@@ -117,7 +127,7 @@ class Outcome:
 
 
 def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
-    """The delivery's status after an attempt, and how long until the next, if there is one."""
+    """The delivery's status after an attempt, and the pause until the next, if there is one."""
     if outcome.error is None:
         return "DELIVERED", None
     if outcome.is_ours:
@@ -127,24 +137,24 @@ def _after(claim: Claim, outcome: Outcome) -> tuple[str, timedelta | None]:
 
 
 class Claims:
-    """Takes deliveries for at most `lease`, and says what became of them."""
+    """Claims deliveries for at most `lease`, and stores their results."""
 
     def __init__(self, postgres: Postgres, lease: timedelta) -> None:
         self._postgres, self._lease = postgres, lease
 
     async def due(self) -> list[Key]:
-        """Destinations that have something to be sent now. Raises: what passes, as all here."""
+        """Destinations with a delivery to send now. Raises: temporary failures, like all methods here."""
         async with self._postgres.connection() as connection:
             return [(row["organization"], row["webhook_id"]) for row in await connection.fetch(_DUE)]
 
     async def next_in(self) -> float | None:
-        """Seconds until something else is to be sent; None: nothing is."""
+        """Seconds until the next delivery is to be sent; None: there is none."""
         async with self._postgres.connection() as connection:
             seconds: float | None = await connection.fetchval(_NEXT)
             return seconds
 
     async def take(self, key: Key, most: int) -> list[Claim]:
-        """Up to so many deliveries to a destination, those first that are to be sent for the longest time."""
+        """Claim deliveries to a destination, at most `most`, longest due first."""
         token = str(uuid4())
         async with self._postgres.connection() as connection:
             rows = await connection.fetch(_CLAIM, *key, most, token, self._lease)
@@ -156,17 +166,20 @@ class Claims:
             for row in rows
         ]  # fmt: skip
 
-    async def end(self, claim: Claim, outcome: Outcome) -> str:
-        """Say what the attempt came to; returns the status of the delivery then. What is another's by now stays so."""
+    async def end(self, claim: Claim, outcome: Outcome) -> str | None:
+        """Say what the attempt came to; returns the status of the delivery then. None: the claim was lost meanwhile,
+        and nothing is said of what is another's by now."""
         status, pause = _after(claim, outcome)
         async with self._postgres.transaction() as connection:
             await lock_queue(connection, *claim.key)
             values = (claim.id, claim.token, status, outcome.status, outcome.error, pause, int(not outcome.is_ours))
             ended = await connection.fetchval(_END, *claim.key, *values)
+            if ended is None:
+                return None
             behind = 0
-            if ended is not None and status == "DEAD":
+            if status == "DEAD":
                 behind = await give_up_behind(connection, *claim.key, claim.subject)
-            if ended is not None and status != "PENDING":
+            if status != "PENDING":
                 await promote(connection, *claim.key, claim.subject)
             if outcome.retry_after:
                 await connection.execute(_REST, *claim.key, min(outcome.retry_after, REST_MAX))
@@ -176,8 +189,9 @@ class Claims:
         return status
 
     async def give_up(self, older: timedelta) -> bool:
-        """Some of the deliveries that have been open for so long are given up: their destination is off, or what is to
-        be mended for them never was. What is behind them goes on. Returns whether there may be others."""
+        """Give up some deliveries that have been open too long: their destination is off, or a fault on our side was
+        never fixed. Deliveries behind them go on. Returns whether there may be more.
+        """
         async with self._postgres.connection() as connection:
             keys = [(row["organization"], row["webhook_id"]) for row in await connection.fetch(_OLD, older)]
         why, is_more = f"given up: it has been open for {older.days} days", False
@@ -193,11 +207,11 @@ class Claims:
         return is_more
 
     async def forget(self, older: timedelta) -> bool:
-        """Some of the deliveries that ended so long ago are not listed any more; whether there may be others."""
+        """Delete some deliveries that ended long ago; returns whether there may be more."""
         async with self._postgres.connection() as connection:
             return await connection.execute(_FORGET, older) == f"DELETE {FORGOTTEN}"
 
     async def counts(self) -> dict[str, int]:
-        """How many are open, by status."""
+        """The number of open deliveries, by status."""
         async with self._postgres.connection() as connection:
             return {row["status"]: row["count"] for row in await connection.fetch(_COUNTS)}

@@ -1,4 +1,4 @@
-"""`trueup webhooks`: sends what happened to those who asked to be told, until Ctrl-C."""
+"""`trueup webhooks`: sends events to webhook destinations, until Ctrl-C."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from services.personal.keys import check_opens
 from services.postgres import Role, open_postgres
 from services.run.process import PostgresProcess, run_on_postgres
 from services.store.generations import load_generations
+from services.webhooks.kept_secrets import check_opens_secrets
 from services.webhooks.lanes import Webhooks
 from services.webhooks.rules import WebhookRules
 from services.webhooks.sending import open_sender
@@ -30,6 +31,7 @@ async def _send(process: PostgresProcess) -> None:
         async with postgres.connection() as connection:
             await load_generations(connection)  # it is migrated, or this process waits until it is
             await check_opens(connection, rules.keyring)
+            await check_opens_secrets(connection, rules.sealer)
         log.info(
             "webhooks_begin", seconds=rules.reach.seconds, allowed=[str(network) for network in rules.reach.allowed]
         )

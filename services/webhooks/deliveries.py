@@ -1,9 +1,9 @@
-"""Deliveries: one for each event and destination, put into the destination's queue, listed, and sent once more.
+"""Deliveries: one per event and destination, put into the destination's queue, listed, and sent again.
 
-Of one destination and subject only the oldest is PENDING, and has a time for its next attempt; those behind it are
-WAITING. So what is about one commitment or bill arrives in the order in which it happened, and nobody looks at what
-cannot be sent yet. When it is given up, so are those behind it that are three days old. Who adds to a queue and who
-ends a delivery come one after the other, by the queue's lock.
+For one destination and subject, only the oldest delivery is PENDING, with a time for its next attempt; those behind it
+are WAITING. So deliveries about one commitment or bill arrive in the order of their events, and no attempt is made
+before its turn. When one is given up, so are those behind it that are three days old. The queue's lock serialises
+adding to a queue and ending a delivery.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from services.store.listing import Condition, all_placed
-from services.webhooks.destinations import lock_queue, tell
+from services.webhooks.destinations import lock_organizations_queues, lock_queue, tell
 from services.webhooks.pauses import BEHIND_MOST
 
 Status = Literal["WAITING", "PENDING", "DELIVERED", "DEAD"]
-#: What is sent by POST .../test, and no filter keeps back.
+#: The event type of POST .../test, which no filter excludes.
 TEST = "webhook.test"
 _COLUMNS = """
 d.organization, d.webhook_id, d.delivery_id, d.number, d.event_id, d.event_type, d.subject, d.status, d.made_at,
@@ -26,7 +26,7 @@ _OPEN = """
 SELECT FROM store.webhook_deliveries o
 WHERE o.organization = $1 AND o.webhook_id = $2 AND o.subject = {subject} AND o.status IN ('WAITING', 'PENDING')
 """
-#: $3 to $7 in the order in which they happened; what is there already stays as it is.
+#: $3 to $7 in the order of the events; existing deliveries stay unchanged.
 _ADD = f"""
 INSERT INTO store.webhook_deliveries
     (organization, webhook_id, delivery_id, event_id, event_type, subject, body, status, next_attempt)
@@ -44,7 +44,7 @@ FROM (
 ) AS placed
 WHERE EXISTS (SELECT FROM store.webhook_destinations WHERE organization = $1 AND webhook_id = $2) ORDER BY place
 """
-#: The oldest of a subject that waits, if nothing is before it any more.
+#: The oldest waiting delivery of a subject, if nothing is before it any more.
 _PROMOTE = f"""
 UPDATE store.webhook_deliveries d SET status = 'PENDING', next_attempt = clock_timestamp()
 WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = (
@@ -52,7 +52,7 @@ WHERE d.organization = $1 AND d.webhook_id = $2 AND d.delivery_id = (
     WHERE w.organization = $1 AND w.webhook_id = $2 AND w.subject = $3 AND w.status = 'WAITING' ORDER BY number LIMIT 1
 ) AND NOT EXISTS ({_OPEN.format(subject="$3")} AND o.status = 'PENDING')
 """
-#: Those that wait behind one that is given up, and have been open for longer than $4.
+#: Deliveries that wait behind a given-up one, and have been open for longer than $4.
 _GIVE_UP = """
 UPDATE store.webhook_deliveries SET status = 'DEAD', last_error = $5, ended_at = clock_timestamp()
 WHERE organization = $1 AND webhook_id = $2 AND subject = $3 AND status = 'WAITING'
@@ -63,7 +63,8 @@ _WITH_IT = f"given up with the one before it: it had waited for {BEHIND_MOST.day
 _PAGE = f"SELECT {_COLUMNS} FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
 _GET = f"SELECT {_COLUMNS}, d.body FROM store.webhook_deliveries d WHERE d.organization = $1 AND d.webhook_id = $2"
 _ONE = " AND d.delivery_id = $3"
-#: What has ended is to be sent once more, behind whatever of its subject is open.
+#: What has ended is to be sent once more: of those of its subject that wait it has the place that it had, behind the
+#: one that is being tried.
 _AGAIN = """
 UPDATE store.webhook_deliveries d SET status = 'WAITING', attempts = 0, next_attempt = NULL, claim = NULL,
     ended_at = NULL, opened_at = clock_timestamp()
@@ -78,7 +79,7 @@ HAS_STATUS = "d.status = {}"
 
 
 class New(NamedTuple):
-    """What is to be sent. `event_id` None: it is no event's."""
+    """A delivery to add. `event_id` None: it belongs to no event."""
 
     id: str
     event_id: str | None
@@ -89,7 +90,7 @@ class New(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a delivery stands; `body` is what is sent, if it was asked for."""
+    """A delivery's state; `body` is the sent body, if it was asked for."""
 
     id: str
     number: int
@@ -109,6 +110,7 @@ class Delivery:
 
 async def add(connection: Any, organization: str, webhook: str, deliveries: Sequence[New]) -> None:
     """Put them behind what there is, in this order, if the destination is there still; what is there stays as it is."""
+    await lock_organizations_queues(connection, organization)
     await lock_queue(connection, organization, webhook)
     columns = [list(column) for column in zip(*deliveries, strict=True)] or [[]] * len(New._fields)
     await connection.execute(_ADD, organization, webhook, *columns)
@@ -116,13 +118,14 @@ async def add(connection: Any, organization: str, webhook: str, deliveries: Sequ
 
 
 async def promote(connection: Any, organization: str, webhook: str, subject: str) -> None:
-    """Let the next one of a subject be sent, if none is before it. Under the queue's lock."""
+    """Let the next delivery of a subject be sent, if none is before it. Under the queue's lock."""
     await connection.execute(_PROMOTE, organization, webhook, subject)
 
 
 async def give_up_behind(connection: Any, organization: str, webhook: str, subject: str) -> int:
-    """Nobody took what was before them: those of the subject that are as old as that ever gets are given up, too.
-    Returns how many. Under the queue's lock."""
+    """After a delivery was given up, give up those of the same subject behind it that have reached the age limit.
+    Returns how many. Under the queue's lock.
+    """
     values = (organization, webhook, subject, BEHIND_MOST, _WITH_IT)
     return len(await connection.fetch(_GIVE_UP, *values))
 
@@ -137,13 +140,14 @@ async def page_of_deliveries(
 
 
 async def get_delivery(connection: Any, organization: str, webhook: str, id: str) -> Delivery | None:
-    """One with its body."""
+    """One delivery with its body."""
     row = await connection.fetchrow(_GET + _ONE, organization, webhook, id)
     return None if row is None else delivery_of(row, row["body"])
 
 
 async def send_again(connection: Any, organization: str, webhook: str, ids: Sequence[str]) -> int:
     """Put those of them that have ended into the queue once more, as new; returns how many."""
+    await lock_organizations_queues(connection, organization)
     await lock_queue(connection, organization, webhook)
     rows = await connection.fetch(_AGAIN, organization, webhook, list(ids))
     for subject in sorted({row["subject"] for row in rows}):
@@ -153,12 +157,12 @@ async def send_again(connection: Any, organization: str, webhook: str, ids: Sequ
 
 
 async def dead_deliveries(connection: Any, organization: str, webhook: str, most: int) -> list[str]:
-    """The ids of those that were given up, the oldest first."""
+    """The ids of given-up deliveries, oldest first."""
     return [row["delivery_id"] for row in await connection.fetch(_DEAD, organization, webhook, most)]
 
 
 def delivery_of(row: Any, body: str | None = None) -> Delivery:
-    """The delivery that a row holds."""
+    """The delivery in a row."""
     return Delivery(
         id=row["delivery_id"],
         number=row["number"],

@@ -1,7 +1,7 @@
-"""Secrets of webhooks: kept, replaced, ended, forgotten.
+"""Secrets of webhooks: stored, replaced, ended, deleted.
 
-No fact has a secret: the log is for ever, and a secret is to be gone once it is replaced. Requests may write one and
-can never read one again: Postgres gives role API no right to the column.
+No fact has a secret: the log is for ever, and a replaced secret must be deleted. Requests may write a secret but never
+read one: Postgres gives role API no right to the column.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import structlog
+
 from services.commands.refused import InvalidField, UnknownResource
-from services.webhooks.sealing import Sealer
+from services.webhooks.sealing import CannotOpenError, Sealer
 from services.webhooks.signing import digest_of
 
+log = structlog.get_logger(__name__)
 #: For how long a secret that was replaced is good, unless something else is asked for, and at most.
 OVERLAP, OVERLAP_MAX_HOURS = timedelta(hours=24), 7 * 24
 _SHOWN = "secret_id, made_at, made_by, ends_at"
@@ -20,7 +23,7 @@ _CURRENT = """
 SELECT secret_id, digest FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND ends_at IS NULL
 """
-#: The one that is replaced ends after $3, those that were replaced before it at once: two are good at a time.
+#: The replaced secret ends after $3, and those replaced before it at once: two are valid at a time.
 _END = """
 UPDATE store.webhook_secrets SET ends_at = clock_timestamp() + $3
 WHERE organization = $1 AND webhook_id = $2 AND ends_at IS NULL
@@ -39,17 +42,22 @@ _REMOVE = """
 DELETE FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND secret_id = $3 AND ends_at IS NOT NULL
 """
-#: What signs, the newest first.
+#: The signing secrets, newest first.
 _GOOD = """
 SELECT secret, sealed FROM store.webhook_secrets
 WHERE organization = $1 AND webhook_id = $2 AND (ends_at IS NULL OR ends_at > clock_timestamp())
 ORDER BY made_at DESC, secret_id
 """
+#: The newest that is encrypted.
+_SEALED = """
+SELECT secret FROM store.webhook_secrets
+WHERE sealed AND (ends_at IS NULL OR ends_at > clock_timestamp()) ORDER BY made_at DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSecret:
-    """A secret without its value. `ends`: when it ceases to sign; None: it is the one that holds."""
+    """A secret without its value. `ends`: when it ceases to sign; None: it is the current one."""
 
     id: str
     made: datetime
@@ -60,7 +68,9 @@ class KeptSecret:
 async def replace_secret(
     connection: Any, organization: str, webhook: str, secret: str, sealer: Sealer, actor: str, overlap: timedelta
 ) -> KeptSecret | None:
-    """The secret signs from now on; the one before it does, too, for as long as `overlap`. None: it is that one."""
+    """Let this secret sign from now on, and the one before it for as long as `overlap`. None: it is already the current
+    one.
+    """
     current = await connection.fetchrow(_CURRENT, organization, webhook)
     digest = digest_of(secret)
     if current is not None and bytes(current["digest"]) == digest:
@@ -73,12 +83,12 @@ async def replace_secret(
 
 
 async def list_secrets(connection: Any, organization: str, webhook: str) -> list[KeptSecret]:
-    """Those that sign, the newest first."""
+    """The signing secrets, newest first."""
     return [_kept(row) for row in await connection.fetch(_LIST, organization, webhook)]
 
 
 async def end_secret(connection: Any, organization: str, webhook: str, id: str) -> KeptSecret:
-    """One that was replaced ceases to sign now. Raises: UnknownResource, InvalidField for the one that holds."""
+    """End a replaced secret now. Raises: UnknownResource, InvalidField for the current one."""
     secret = next((kept for kept in await list_secrets(connection, organization, webhook) if kept.id == id), None)
     if secret is None:
         raise UnknownResource(kind="secret", id=id)
@@ -89,9 +99,26 @@ async def end_secret(connection: Any, organization: str, webhook: str, id: str) 
 
 
 async def good_secrets(connection: Any, organization: str, webhook: str, sealer: Sealer) -> list[str]:
-    """The secrets themselves, the newest first. Raises: CannotOpenError."""
+    """The values of the valid secrets, newest first. Raises: CannotOpenError."""
     rows = await connection.fetch(_GOOD, organization, webhook)
     return [sealer.opened(bytes(row["secret"]), row["sealed"]) for row in rows]
+
+
+async def check_opens_secrets(connection: Any, sealer: Sealer) -> None:
+    """A process without the operator's key is told so at its start, before it takes anything that it could not sign.
+
+    One with another key goes on, for that is how a key that was lost is replaced: what was encrypted with the one
+    before waits until it is rotated. Raises: CannotOpenError.
+    """
+    kept = await connection.fetchval(_SEALED)
+    if kept is None:
+        return
+    try:
+        sealer.opened(bytes(kept), True)
+    except CannotOpenError as error:
+        if not sealer.has_key:
+            raise
+        log.warning("webhook_secrets_not_opened", error=str(error))
 
 
 def _kept(row: Any) -> KeptSecret:

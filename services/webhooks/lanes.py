@@ -1,14 +1,17 @@
-"""What sends webhooks: told by Postgres, and looking when something is to be tried again.
+"""The sender of webhooks: notified by Postgres, and looking again when a retry is due.
 
-Each destination has a lane of its own, which takes a few deliveries at a time; so one that never answers holds up its
-own and no other's. Lanes claim what they send in Postgres (`claims.py`): several processes share the work, and what a
-killed one had taken is another's a moment later.
+Each destination has its own lane, which takes a few deliveries at a time, so a destination that never answers delays
+only itself. Lanes claim deliveries in Postgres (`claims.py`): several processes share the work, and claims of a killed
+process soon expire.
 """
 
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 
@@ -31,23 +34,24 @@ from services.webhooks.sending import Sender
 from services.webhooks.signing import headers_of
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
-#: Attempts at once to one destination, and to one whose last attempt failed; and of the whole process.
+#: Attempts at once to one destination, to one whose last attempt failed, and of the whole process.
 AT_ONCE, AT_ONCE_FAILING, AT_ONCE_IN_ALL = 4, 1, 1_000
-#: A notification may be lost with its connection; looking this often bounds what that costs.
+#: A notification may be lost with its connection; looking this often bounds the delay.
 LOOK_SECONDS = 30.0
-#: What is told in this time is one look.
+#: Notifications within this time cause one look.
 GATHER_SECONDS = 0.02
-#: Attempts that are on their way when the process is asked to end have so long.
+#: How long running attempts may take when the process is asked to end.
 GRACE_SECONDS = 3.0
-#: A claim outlasts its attempt by so much: what has ended is said by then.
+#: A claim lasts this much longer than its attempt, so that the result is stored in time.
 LEASE_MARGIN = timedelta(seconds=5)
-#: How often old deliveries are given up or forgotten, and open ones counted.
+#: How often old deliveries are given up or deleted, and open ones counted.
 FORGET_SECONDS, COUNT_SECONDS = 3_600.0, 10.0
 
 
 class _Lane:
-    """What is sent to one destination."""
+    """The running work for one destination."""
 
     def __init__(self) -> None:
         self.poked = asyncio.Event()
@@ -55,28 +59,32 @@ class _Lane:
 
 
 class Webhooks:
-    """`run` until cancelled; several processes may. `kept`: for how long deliveries that ended are listed."""
+    """`run` until cancelled; several processes may. `kept`: how long ended deliveries are listed."""
 
     def __init__(self, postgres: Postgres, sender: Sender, rules: WebhookRules, kept: timedelta) -> None:
         self._postgres, self._sender, self._rules, self._kept = postgres, sender, rules, kept
         self._claims = Claims(postgres, timedelta(seconds=rules.reach.seconds) + LEASE_MARGIN)
         self._lanes: dict[Key, _Lane] = {}
+        #: Destinations that this process cannot sign for, and until when it leaves them alone: another one may.
+        self._unsigned: dict[Key, float] = {}
         self._tasks = set[asyncio.Task[None]]()
         self._woken, self._running = asyncio.Event(), 0
         self._forgotten, self._counted = -math.inf, -math.inf
         self._failed: BaseException | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; what is being sent then is ended first. Raises: what passes, and what does not."""
+        """Run until `stop` is set; running attempts are finished first. Raises: temporary failures, which the caller
+        retries, and bugs.
+        """
         ringing = asyncio.create_task(ring_when_told(self._postgres.url, Role.WEBHOOKS, {CHANNEL: self._woken}))
         try:
             while not stop.is_set() and self._failed is None:
                 self._woken.clear()
                 if ringing.done():
                     ringing.result()
-                await self._look()
+                await _waited_out(LEASE_MARGIN, self._look)
                 PULSE.went_round()
-                await first_of(await self._pause(), self._woken, stop, futures=[ringing])
+                await first_of(await _waited_out(LEASE_MARGIN, self._pause), self._woken, stop, futures=[ringing])
                 await first_of(GATHER_SECONDS, stop)
             await self._finish()
         finally:
@@ -85,7 +93,7 @@ class Webhooks:
             raise self._failed
 
     async def _finish(self) -> None:
-        """What is on its way has a moment: what is answered by then nobody has to send again."""
+        """Give running attempts a moment to finish: a delivery answered by then need not be sent again."""
         for lane in self._lanes.values():
             lane.width = 0
             lane.poked.set()
@@ -96,10 +104,13 @@ class Webhooks:
         if time.monotonic() - self._forgotten > FORGET_SECONDS:
             more = any([await self._claims.give_up(OPEN_MOST), await self._claims.forget(self._kept)])
             self._forgotten = -math.inf if more else time.monotonic()
-        for key in await self._claims.due():
+        due = await self._claims.due()
+        now = time.monotonic()
+        self._unsigned = {key: until for key, until in self._unsigned.items() if until > now}
+        for key in due:
             if (lane := self._lanes.get(key)) is not None:
                 lane.poked.set()
-            elif self._running < AT_ONCE_IN_ALL:
+            elif self._running < AT_ONCE_IN_ALL and key not in self._unsigned:
                 lane = self._lanes[key] = _Lane()
                 task = asyncio.create_task(self._serve(key, lane))
                 self._tasks.add(task)
@@ -113,7 +124,8 @@ class Webhooks:
 
     async def _pause(self) -> float:
         seconds = await self._claims.next_in()
-        return LOOK_SECONDS if seconds is None else min(max(seconds, GATHER_SECONDS), LOOK_SECONDS)
+        again = min(self._unsigned.values(), default=math.inf) - time.monotonic()
+        return min(max(min(again, math.inf if seconds is None else seconds), GATHER_SECONDS), LOOK_SECONDS)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -122,13 +134,15 @@ class Webhooks:
         self._woken.set()
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
-        """Send what is due to the destination, until nothing is."""
+        """Send the destination's due deliveries, until there are none."""
         attempts = set[asyncio.Task[None]]()
         try:
             while True:
                 lane.poked.clear()
                 room = min(lane.width - len(attempts), AT_ONCE_IN_ALL - self._running)
-                for claim in await self._claims.take(key, room) if room > 0 else ():
+                may_take = room > 0 and key not in self._unsigned
+                take = partial(self._claims.take, key, room)
+                for claim in await _waited_out(LEASE_MARGIN, take) if may_take else ():
                     attempts.add(asyncio.create_task(self._attempt(claim, lane)))
                 if not attempts:
                     return
@@ -152,8 +166,11 @@ class Webhooks:
         if lane.width:
             lane.width = AT_ONCE if outcome.error is None else AT_ONCE_FAILING
         became = await self._say(claim, outcome)
-        ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
         about = {"organization": claim.key[0], "webhook": claim.key[1], "delivery": claim.id}
+        if became is None:
+            log.warning("webhook_claim_lost", attempts=claim.attempt, why=outcome.error, **about)
+            return
+        ATTEMPT.labels(became.lower()).observe(time.monotonic() - started)
         if outcome.error is None:
             DELIVERED_AFTER.observe(max(0.0, time.time() - claim.since))
             log.debug("webhook_delivered", attempts=claim.attempt, **about)
@@ -164,43 +181,56 @@ class Webhooks:
 
     async def _send(self, claim: Claim) -> Outcome:
         try:
-            async with self._postgres.connection() as connection:
-                secrets = await good_secrets(connection, *claim.key, self._rules.sealer)
-                [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
+            secrets, body = await _waited_out(LEASE_MARGIN / 2, partial(self._opened, claim), delivery=claim.id)
         except CannotOpenError as error:
             log.error("webhook_secret_not_opened", error=str(error), webhook=claim.key[1])
-            return _unsigned("its secret cannot be opened: rotate it, or have the operator set the key")
+            return self._not_signed(claim, "its secret cannot be opened: rotate it, or have the operator set the key")
         except (NoPersonalKeyError, WrongPersonalKeyError) as error:
             log.error("webhook_not_opened", error=str(error), webhook=claim.key[1])
             return Outcome(None, "what is personal in it cannot be opened: have the operator set the key", is_ours=True)
+        except Passing:
+            return Outcome(None, "our database could not be asked what to send", is_ours=True)
         if not secrets:
-            return _unsigned("it has no secret: rotate it")
+            return self._not_signed(claim, "it has no secret: rotate it")
         try:
             headers = headers_of(claim.id, datetime.now(UTC), body, secrets)
-            return await self._sender.attempt(claim.url, headers, body)
-        except Exception as error:  # whatever a receiver makes of an attempt ends that attempt, and no other
+            return await self._sender.attempt(claim.url, headers, body, claim.key[0])
+        except Exception as error:  # any failure through the receiver ends only this attempt
             log.exception("webhook_attempt_broke", webhook=claim.key[1], delivery=claim.id)
             return Outcome(None, f"the attempt broke off here: {type(error).__name__}")
 
-    async def _say(self, claim: Claim, outcome: Outcome) -> str:
-        """What it came to, again and again while Postgres is away, as long as the claim may be ours."""
-        outage = Outage("webhook_not_written", delivery=claim.id)
-        until = time.monotonic() + LEASE_MARGIN.total_seconds()
-        while True:
-            try:
-                became = await self._claims.end(claim, outcome)
-            except Passing as error:
-                if time.monotonic() > until:
-                    raise
-                await asyncio.sleep(outage.met(error))
-            else:
-                outage.over()
-                return became
+    async def _opened(self, claim: Claim) -> tuple[list[str], str]:
+        """The secrets of the claim's destination, and its body."""
+        async with self._postgres.connection() as connection:
+            secrets = await good_secrets(connection, *claim.key, self._rules.sealer)
+            [body] = await opened_documents(connection, claim.key[0], self._rules.keyring, [claim.body])
+        return secrets, body
+
+    def _not_signed(self, claim: Claim, why: str) -> Outcome:
+        """Nothing can be signed here for the destination, so what else it is to be sent is left to others meanwhile."""
+        self._unsigned[claim.key] = time.monotonic() + OURS.total_seconds()
+        return Outcome(None, why, is_ours=True)
+
+    async def _say(self, claim: Claim, outcome: Outcome) -> str | None:
+        """What it came to, as long as the claim may be ours; None: it was no longer. Raises: what passes."""
+        return await _waited_out(LEASE_MARGIN, partial(self._claims.end, claim, outcome), delivery=claim.id)
 
 
-def _unsigned(why: str) -> Outcome:
-    """Nothing can be signed for the destination, so all that it is to be sent waits."""
-    return Outcome(None, why, retry_after=OURS, is_ours=True)
+async def _waited_out(within: timedelta, work: Callable[[], Awaitable[T]], **about: Any) -> T:
+    """What the work returns. While Postgres is away it is done again, so that a moment's absence breaks no attempt off;
+    raises what passes after so long."""
+    outage = Outage("webhooks_wait_for_postgres", **about)
+    until = time.monotonic() + within.total_seconds()
+    while True:
+        try:
+            result = await work()
+        except Passing as error:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(outage.met(error))
+        else:
+            outage.over()
+            return result
 
 
 def _any_of(attempts: set[asyncio.Task[None]]) -> list["asyncio.Future[None]"]:

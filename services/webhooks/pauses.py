@@ -1,4 +1,6 @@
-"""How long until the next attempt: sooner at first, then later and later, over three days, and as asked for."""
+"""The pause until the next attempt: short at first, then longer and longer, over three days, or as the receiver
+asks.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,26 +21,27 @@ PAUSES = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-#: Behind one that is given up nothing waits on that is older: it has had its three days, too.
+#: Deliveries older than this behind a given-up one are given up as well: they have had their three days.
 BEHIND_MOST = timedelta(days=3)
-#: Nothing is open for longer, whatever it waits for: that its destination is switched on, or a key is there.
+#: No delivery stays open for longer, whether its destination is off or a key is missing.
 OPEN_MOST = timedelta(days=30)
-#: What somebody of ours has to mend first is looked at again this often.
+#: How often to retry when a fault on our side has to be fixed first.
 OURS = timedelta(minutes=1)
-#: A destination that asks for time is sent nothing else for so long at most; then another delivery is tried.
+#: Longest pause of a destination's other deliveries at its request; then another delivery is tried.
 REST_MAX = timedelta(minutes=5)
-#: A pause is longer by up to so much of itself, so that what failed together is not tried together.
+#: A pause is longer by up to this part of itself, so that simultaneous failures are not retried simultaneously.
 _SPREAD = 0.1
-#: A receiver is waited for as long as the longest pause, whatever it asks for.
+#: Longest pause at a receiver's request.
 ASKED_MAX = timedelta(hours=24)
-#: As HTTP has it today; older forms are no longer written.
+#: HTTP's present date format; older forms are no longer written.
 _DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
-    """What `Retry-After` asks for, ASKED_MAX at most: so many seconds, or until a date as HTTP writes it, of which none
-    is negative. None: it is neither."""
+    """The pause that `Retry-After` asks for, at most ASKED_MAX: a number of seconds, or until an HTTP date, never
+    negative. None: it is neither.
+    """
     text = retry_after.strip()
     if _SECONDS.fullmatch(text):
         return min(timedelta(seconds=int(text)), ASKED_MAX)
@@ -50,7 +53,9 @@ def asked_pause(retry_after: str, now: datetime) -> timedelta | None:
 
 
 def pause_after(attempts: int, delivery_id: str, retry_after: timedelta | None = None) -> timedelta | None:
-    """From the end of this attempt, 1 or later, to the next one, not before `retry_after`; None: it was the last."""
+    """The pause from the end of this attempt, 1 or later, to the next one, at least `retry_after`; None: it was the
+    last.
+    """
     if attempts > len(PAUSES):
         return None
     part = sha256(f"{delivery_id} {attempts}".encode()).digest()[0] / 255

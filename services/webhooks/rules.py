@@ -1,4 +1,4 @@
-"""What the operator's settings ask of webhooks."""
+"""The operator's settings for webhooks."""
 
 from dataclasses import dataclass, field
 
@@ -11,16 +11,16 @@ from services.webhooks.sealing import Sealer
 
 @dataclass(frozen=True, slots=True)
 class WebhookRules:
-    """Where they may lead, and what their secrets are encrypted with."""
+    """The permitted receivers, and the key that encrypts secrets."""
 
     reach: Reach = field(default_factory=Reach)
     sealer: Sealer = field(default_factory=lambda: Sealer(None))
-    #: The operator's key of what is personal in what they are sent.
+    #: The operator's key for personal data in the sent events.
     keyring: Keyring = field(default_factory=Keyring)
 
     @classmethod
     def of(cls, settings: Settings) -> "WebhookRules":
-        """Those of the settings."""
+        """The rules in the settings."""
         reach = Reach(settings.webhook_networks, settings.webhook_allow_http, float(settings.webhook_seconds))
         sealer = Sealer(None if settings.webhook_key is None else settings.webhook_key.get_secret_value())
         return cls(reach, sealer, keyring_of(settings))

@@ -1,6 +1,6 @@
-"""Secrets at rest: as they are, or encrypted with a key that stands in a file of the operator's.
+"""Stored secrets: plain, or encrypted with a key in the operator's file.
 
-Whoever can read Postgres, or a backup of it, can sign as we do, unless there is such a key.
+Without such a key, anyone who can read Postgres, or a backup of it, can sign in our name.
 """
 
 import base64
@@ -16,15 +16,19 @@ class CannotOpenError(Worded, ExpectedFailure):
 
 
 class Sealer:
-    """Encrypts secrets with a key, or leaves them as they are where there is none."""
+    """Encrypts secrets with a key, or leaves them plain if there is none."""
 
     def __init__(self, key: str | None) -> None:
         self._fernet = None
         if key is not None:
             self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()))
 
+    @property
+    def has_key(self) -> bool:
+        return self._fernet is not None
+
     def sealed(self, secret: str) -> tuple[bytes, bool]:
-        """The secret as it is kept, and whether it is encrypted."""
+        """The stored form of a secret, and whether it is encrypted."""
         if self._fernet is None:
             return secret.encode(), False
         return self._fernet.encrypt(secret.encode()), True

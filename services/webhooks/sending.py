@@ -1,8 +1,7 @@
-"""One attempt: a POST to a receiver that may be slow, broken or hostile, and what came of it.
+"""One attempt: a POST to a receiver that may be slow, broken or hostile, and its result.
 
-Nothing that the receiver says is kept but the number of its answer, and how long it asks to be left alone, so nobody
-reads by us what only we can reach. No redirect is followed, no more of an answer is read than lets its connection be
-used again, and all of it has its time.
+Of the answer only the status code and `Retry-After` are kept, so nobody can read through us what only we can reach. No
+redirect is followed, no more of an answer is read than its connection needs for reuse, and everything has a time limit.
 """
 
 import asyncio
@@ -15,20 +14,21 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from services.concurrency import NoTurnError
 from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach
 from services.webhooks.claims import Outcome
 from services.webhooks.pauses import asked_pause
-from services.webhooks.reaching import FitAddresses, Names
+from services.webhooks.reaching import TURN_SECONDS, WHOSE, FitAddresses, Names
 
 CONNECT_SECONDS = 5.0
-#: How long an answer's body is read, and how much of it: what is longer costs its connection.
+#: How long an answer's body is read, and how much of it; after a longer body, the connection is closed.
 BODY_SECONDS, BODY_BYTES = 1.0, 64 * 1024
-#: A connection that nothing is sent on is kept for so long.
+#: How long an idle connection is kept.
 IDLE_SECONDS = 30.0
-#: Connections of one process: more than it has attempts at once.
+#: Connections of one process: more than its concurrent attempts.
 CONNECTIONS = 2_000
 _GONE = 410
-#: Too many requests, and unavailable: answers that may say how long nothing is to come.
+#: Too many requests, and unavailable: status codes whose `Retry-After` counts.
 _LATER = (429, 503)
 _AGENT = f"Trueup/{version('trueup')}"
 
@@ -39,25 +39,30 @@ class Sender:
     def __init__(self, pool: httpcore.AsyncConnectionPool, reach: Reach) -> None:
         self._pool, self._reach = pool, reach
 
-    async def attempt(self, url: str, headers: Mapping[str, str], body: str) -> Outcome:
-        """Send it once."""
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> Outcome:
+        """Send the delivery once, for this organization."""
         seconds = self._reach.seconds
+        WHOSE.set(whose)
         try:
             self._reach.check(url)
             async with asyncio.timeout(seconds):
                 status, retry_after = await self._post(url, headers, body.encode())
         except (TimeoutError, httpcore.TimeoutException):
             return Outcome(None, f"it did not answer within {seconds:.0f} s")
+        except NoTurnError:
+            return Outcome(
+                None, "its name was not looked up yet: others are, and nobody answers for them", is_ours=True
+            )
         except (NotHttpsError, ForbiddenAddressError) as error:
             return Outcome(None, str(error))
-        except (httpcore.NetworkError, OSError):  # OSError: TLS that breaks once it stands comes as it is
+        except (httpcore.NetworkError, OSError):  # OSError: errors of TLS within a connection are not wrapped
             return Outcome(None, "it could not be reached, or the connection broke")
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol, ValueError):
             return Outcome(None, "it does not answer as HTTP has it")
         return _outcome(status, None if retry_after is None else asked_pause(retry_after, datetime.now(UTC)))
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str | None]:
-        """The number of the answer, and its `Retry-After`."""
+        """The status code, and `Retry-After`."""
         sent = {"host": urlsplit(url).netloc, "user-agent": _AGENT, "content-type": "application/json", **headers}
         waits = {"connect": CONNECT_SECONDS, **dict.fromkeys(("read", "write", "pool"), self._reach.seconds)}
         named = [(name.encode(), value.encode()) for name, value in sent.items()]
@@ -71,7 +76,7 @@ class Sender:
 
 
 async def _read(response: httpcore.Response) -> None:
-    """The body, so that its connection may be used again, unless it is long."""
+    """Read a short body, so that its connection may be reused."""
     read = 0
     async for part in response.aiter_stream():
         read += len(part)
@@ -80,7 +85,7 @@ async def _read(response: httpcore.Response) -> None:
 
 
 def _retry_after(response: httpcore.Response) -> str | None:
-    """The header as it came; only two answers ask by it for time."""
+    """The header's text; only two status codes give it a meaning."""
     if response.status not in _LATER:
         return None
     return next((value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None)
@@ -96,8 +101,10 @@ def _outcome(status: int, retry_after: timedelta | None) -> Outcome:
 
 @asynccontextmanager
 async def open_sender(reach: Reach) -> AsyncIterator[Sender]:
-    """For the length of the block. No proxy is used, whatever the environment says: it would look up names itself."""
-    names = Names()
+    """A sender for the length of the block. It uses no proxy, whatever the environment says, because a proxy would look
+    up names itself.
+    """
+    names = Names(min(TURN_SECONDS, reach.seconds / 3))  # so a wait for a turn never uses up the attempt
     try:
         async with httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context(),

@@ -1,4 +1,4 @@
-"""Secrets and signatures as Standard Webhooks has them (https://www.standardwebhooks.com), by their own library."""
+"""Secrets and signatures by Standard Webhooks (https://www.standardwebhooks.com), with their own library."""
 
 import base64
 import binascii
@@ -8,10 +8,10 @@ from datetime import datetime
 
 from standardwebhooks import Webhook as Signer
 
-#: What a secret begins with, and how many bytes it has behind that, in base64.
+#: The prefix of a secret, and the number of random bytes behind it, in base64.
 PREFIX = "whsec_"
 BYTES_LEAST, BYTES_MOST = 24, 64
-#: Of those that are made here.
+#: The number of bytes in secrets made here.
 BYTES = 32
 
 
@@ -21,7 +21,7 @@ def secret_of(random: bytes) -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Whether a text is a secret that the receiver's library takes, too."""
+    """Whether a text is a secret that the receiver's library accepts, too."""
     if not text.startswith(PREFIX):
         return False
     try:
@@ -31,12 +31,12 @@ def is_secret(text: str) -> bool:
 
 
 def digest_of(secret: str) -> bytes:
-    """What tells whether another secret is the same: nobody guesses 24 random bytes."""
+    """A digest for comparing secrets: nobody can guess 24 random bytes from it."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def headers_of(delivery_id: str, now: datetime, body: str, secrets: Sequence[str]) -> dict[str, str]:
-    """The headers that say what is sent, when, and by whom: a signature of each secret, the newest first."""
+    """The headers with id, time and signatures: one signature per secret, newest first."""
     signatures = [Signer(secret).sign(delivery_id, now, body) for secret in secrets]
     return {
         "webhook-id": delivery_id,

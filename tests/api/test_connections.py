@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from services.api.app import create_app
+from services.api.app import CONNECTIONS, FOR_A_MOMENT, OF_EVERY, THAT_STAY, create_app
 from services.api.health import Health
 from services.api.standing import Standing
 from services.api.statuses import status_of
 from services.concurrency import NoTurnError
 from services.kafka import Cluster
+from services.postgres import Role
+from services.postgres import connection as connecting
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
 from services.store.fence import Fence
@@ -175,3 +178,38 @@ async def test_many_who_ask_for_health_ask_once(store: Store, monkeypatch: pytes
         for _ in range(100):
             await health.report()
     assert looks <= 2
+
+
+async def test_so_many_connections_does_a_process_hold_beside_its_pools(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that stay, once there was a job of each kind, and never more than those and the ones for a moment."""
+    held, most, connect = list[Any](), 0, connecting._connect
+    url = f"{store.endpoints.database_url}{'&' if '?' in store.endpoints.database_url else '?'}application_name=counted"
+
+    async def counted(to: str, role: Role | None) -> Any:
+        raw = await connect(to, role)
+        if to == url:
+            held.append(raw)
+            nonlocal most
+            most = max(most, sum(not one.is_closed() for one in held))
+        return raw
+
+    monkeypatch.setattr(connecting, "_connect", counted)
+    app = create_app(url, store.endpoints.kafka, token_secret=TOKEN_SECRET, revoked_seconds=0.05)
+    async with served(app) as base, http_client(base) as client, asyncio.timeout(60):
+        await healthy(client)
+        await app.state.health.watcher.now()
+        for jobs in (app.state.bill_jobs, app.state.exports):
+            async with jobs._jobs._locks.holding(-1):
+                pass
+        while most <= THAT_STAY or sum(not one.is_closed() for one in held) != THAT_STAY:
+            await asyncio.sleep(0.01)
+    assert most <= THAT_STAY + FOR_A_MOMENT
+
+
+def test_the_page_about_servers_counts_the_connections_of_a_process() -> None:
+    pooled, own = CONNECTIONS + OF_EVERY, THAT_STAY + FOR_A_MOMENT
+    text = " ".join(Path("docs/servers.md").read_text().split())
+    assert f"up to {pooled} connections to the pooler and {own} to the server, of which {THAT_STAY} stay" in text
+    assert f"process holds at most {pooled + own}," in text

@@ -18,7 +18,7 @@ async def test_a_crashed_runner_ends_the_api_with_its_error(opened: Store, monke
         raise AssertionError("a bug of the runner")
 
     monkeypatch.setattr(BillRunner, "run", run)
-    process = Process(load_settings(), opened.endpoints, asyncio.Event(), lambda **_: None)
+    process = Process(load_settings(), opened.endpoints, asyncio.Event())
     with pytest.raises(AssertionError, match="a bug of the runner"):
         async with asyncio.timeout(30):
             await _serve(process, "127.0.0.1", 0)

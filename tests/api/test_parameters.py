@@ -1,7 +1,7 @@
 """A query says only what its path knows: the names it takes, and of a choice the values there are."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import httpx
 import m3ter
@@ -12,6 +12,7 @@ from m3ter import AsyncM3ter
 from services.api.bill_jobs import asked_statuses
 from services.api.calls import call_of, check_bounds, require_whole
 from services.api.parameters import check_parameters
+from services.api.sent import Body
 from services.billing.jobs import STATUSES, create_job
 from tests.api.answers import message_of
 from tests.api.schemas import idle_app, operations, placed
@@ -42,6 +43,23 @@ def test_every_path_below_an_organization_has_the_one_way_in_whatever_its_handle
         assert isinstance(route, APIRoute)
         dependencies = {dependency.dependency for dependency in route.dependencies}
         assert dependencies >= {require_whole, check_bounds, check_parameters, call_of}, route.path
+
+
+def test_every_handler_says_which_body_it_is_sent() -> None:
+    bodies = 0
+    for route in (route for route in idle_app().routes if isinstance(route, APIRoute)):
+        hints = get_type_hints(route.endpoint, include_extras=True).values()
+        for sent, depends in (get_args(hint)[:2] for hint in hints if get_origin(hint) is Annotated):
+            if isinstance(declared_body := getattr(depends, "dependency", None), Body):
+                bodies += 1
+                assert issubclass(declared_body.model, models_of(get_args(sent)[0])), route.path
+    assert bodies > 60
+
+
+def models_of(body: Any) -> tuple[type, ...]:
+    """The models of a handler's body: of an annotated union, its members; Any is none."""
+    model = get_args(body)[0] if get_origin(body) is Annotated else body
+    return tuple(each for each in get_args(model) or (model,) if each is not Any)
 
 
 async def test_who_looks_whether_the_process_lives_may_ask_as_it_likes(url: str) -> None:

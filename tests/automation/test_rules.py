@@ -79,7 +79,7 @@ def found_anew(player: MemoryPlayer, acted: set[str]) -> Any:
     alerts, through = FamilyAlerts(acted), family.billed.through(player.rules.now.date())
     settlement = settle(family, through=through, accrued=True)
     due = alerts.find(rules, settled_levels(settlement, held), Speed.BALANCES)
-    return due | alerts.find(rules, unbilled_levels(unbilled_of(settlement), family.billed), Speed.LINES)
+    return due | alerts.find(rules, unbilled_levels(unbilled_of(settlement), family.billed, rules), Speed.LINES)
 
 
 @settings(max_examples=12, deadline=None)

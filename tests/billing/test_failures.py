@@ -1,5 +1,6 @@
 """What fails for no passing reason costs itself only, an account, a bill or a job: never the runner or the others."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import structlog
 
 from events.codec import NewerRecordError
 from events.facts.bills import BillDropped
+from projections.resources import Resources
 from services.api.bill_jobs import job_document
 from services.billing import approving, run
 from services.billing.approving import AutoApprover
@@ -46,7 +48,9 @@ async def job_of(store: Store, **request: Any) -> BillJob:
 async def carried_out(store: Store, job: BillJob) -> dict[str, Any]:
     """The job's document, once it was taken up."""
     async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
-        await BillRunner(store.postgres, store.postgres, watcher)._jobs._carry_out_all(job.organization, [job])
+        await BillRunner(store.postgres, store.postgres, watcher)._jobs._carry_out_all(
+            job.organization, [job], asyncio.Event()
+        )
     async with store.postgres.connection() as connection:
         held = await BILL_JOBS.get(connection, job.organization, job.id)
     assert held is not None
@@ -127,6 +131,8 @@ async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
 async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
+    resources = Resources(store.organization)
+
     async def approve(_: Any, __: Any, ___: str, bill_id: str, *____: Any) -> BillDropped:
         asked.append(bill_id)
         if bill_id == "broken":
@@ -136,7 +142,8 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
     monkeypatch.setattr(approving, "approve_or_drop", approve)
     async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
         approver = AutoApprover(store.postgres, store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
-        done = [await approver._guarded(id, approver._in_turn(store.organization, id)) for id in ("broken", "good")]
+        works = {id: approver._in_turn(store.postgres, resources, id) for id in ("broken", "good")}
+        done = [await approver._guarded(id, work) for id, work in works.items()]
     assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
 
 
@@ -168,9 +175,9 @@ async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so
         running = BillRunner(store.postgres, store.postgres, watcher)._jobs
         with structlog.testing.capture_logs() as said:
             for _ in range(3):
-                await running._carry_out_all(store.organization, jobs)
+                await running._carry_out_all(store.organization, jobs, asyncio.Event())
             away = False
-            await running._carry_out_all(store.organization, jobs)
+            await running._carry_out_all(store.organization, jobs, asyncio.Event())
     assert [(line["event"], line["organization"]) for line in said] == [
         ("bill_job_interrupted", store.organization),
         ("bill_job_interrupted_over", store.organization),

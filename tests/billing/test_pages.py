@@ -23,8 +23,8 @@ from services.postgres import Postgres, open_postgres
 from services.readside.waiter import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
-from services.store.events import bills_of
 from services.store.execute import organization_time
+from services.store.streams import bills_of
 from tests.billing.conftest import Shop, opened_shop
 from tests.system.sharing import environment_at
 
@@ -87,8 +87,8 @@ async def test_a_conflict_in_a_page_settles_that_family_again_and_no_other(page:
     first, second, *others = page.roots
     await page.shop.bill("2026-01-31", accountIds=[first])  # what is left of it is due by our date
     await page.shop.bill("2026-02-28", accountIds=[second])  # nothing is
-    issued: list[BillFact] = []
-    await issue_page(page.postgres, page.waiter, request, stale, NOW, issued)
+    pages = issue_page(page.postgres, page.waiter, request, stale, NOW)
+    issued = [fact async for appended in pages for fact in appended]
     settled = {bill.account_id: bill for bill in issued if isinstance(bill, BillIssued)}
     assert settled.keys() == {first, *others} and len(issued) == ACCOUNTS - 1
     assert len(settled[first].lines) == 1 and all(len(settled[root].lines) == 2 for root in others)

@@ -61,7 +61,8 @@ ANSWERS: dict[str, Any] = {
         "accountPlans": [{"id": "ap", "planId": "plan", "startDate": "2026-01-01"}],
         "plans": [{"id": "plan", "planTemplateId": "t", "name": "Monthly", "code": "m"}],
         "planTemplates": [{"id": "t", "currency": "JPY", "billFrequency": "MONTHLY"}], "pricings": [PRICE],
-        "aggregations": [{"id": "g", "name": "Calls"}], "unbilled": BILL | {"billTotal": 4},
+        "aggregations": [{"id": "g", "name": "Calls"}], "planGroups": [], "planGroupLinks": [],
+        "compoundAggregations": [], "counters": [], "counterPricings": [], "unbilled": BILL | {"billTotal": 4},
     },
     "accounts/a/unbilled": BILL,
     "accountplans": {"data": []}, "commitments": {"data": [COMMITMENT]}, "balances": {"data": [BALANCE]},
@@ -167,6 +168,20 @@ async def test_an_account_shows_what_the_snapshot_has(alone: Alone) -> None:
     assert "kid" in page.one("section", id="children").text
     assert page.one("section", id="unbilled").one("tfoot").numbers == [4] and "accounts/a/unbilled" not in alone.asked
     assert "12 345 JPY" in page.one("section", id="commitments").text, "in the account's own form"
+
+
+async def test_plans_in_a_group_are_shown_then_and_now(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = ANSWERS["accounts/a/snapshot"]
+    grouped = {"data": [{"id": "ap", "planGroupId": "group", "startDate": "2026-01-01"}]}
+    links = {"data": [{"id": "link", "planGroupId": "group", "planId": "plan"}]}
+    then = snapshot | {"accountPlans": grouped["data"], "planGroupLinks": links["data"]}
+    now = {"accountplans": grouped, "plangrouplinks": links, "plans": {"data": snapshot["plans"]}}
+    now |= {"plantemplates": {"data": snapshot["planTemplates"]}, "aggregations": {"data": snapshot["aggregations"]}}
+    for path, document in (now | {"pricings": {"data": [PRICE]}, "accounts/a/snapshot": then}).items():
+        monkeypatch.setitem(ANSWERS, path, document)
+    for moment in (THEN, {}):
+        plans = (await alone.see("/accounts/a", **moment)).one("main").one("section", id="plans")
+        assert "Monthly" in plans.text and plans.numbers[-1] * 2 == 71
 
 
 async def test_what_was_not_known_says_so_and_leads_back(alone: Alone) -> None:

@@ -17,7 +17,7 @@ from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJE
 from services.api.measurement_bodies import read_items
 from services.api.measurements import placed
 from services.contracts.asyncapi import messages_of
-from services.ingest.batch import rejected
+from services.ingest.elsewhere import rejected
 from services.refusals.refusal import Reason, Refused
 from tests.contracts.records import DOCUMENT, faults_of, parts
 from tests.refusals.kit import Came

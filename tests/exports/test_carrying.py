@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from services.exports.carrying import ExportRunner
+from services.exports import carrying
+from services.exports.carrying import ExportRunner, LogBehindError
 from services.exports.columns import JOURNAL
 from services.exports.jobs import EXPORT_JOBS, ExportJob, create_export, start_export
 from services.exports.places import ExportFiles, path_of
@@ -31,9 +32,9 @@ class Exports:
     runners: tuple[ExportRunner, ExportRunner]
     postgres: Postgres
 
-    async def journal(self) -> ExportJob:
-        """A job whose range is empty: what it writes is headings."""
-        begin = Watermark(self.store.generations.commands, 0)
+    async def journal(self, position: int = 0) -> ExportJob:
+        """A job whose range is empty, at a position of the store: what it writes is headings."""
+        begin = Watermark(self.store.generations.commands, position)
         span = Range(begin, begin._replace(closed=date(2026, 1, 31)))
         request = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["JOURNAL"]}
         async with self.postgres.transaction() as connection:
@@ -94,3 +95,12 @@ async def test_who_has_read_a_job_that_another_has_ended_since_leaves_it(exports
     file.unlink()
     await second._carry_out(read)
     assert await exports.get(read) == done and not file.exists()
+
+
+async def test_who_waits_for_the_log_gives_his_place_back(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "IN_PLACE_SECONDS", 0.0)
+    job = await exports.journal(position=10**12)
+    with pytest.raises(LogBehindError):
+        async with asyncio.timeout(30):
+            await exports.runners[0]._carry_out(job)
+    assert await exports.get(job) == job, "it is taken up again"

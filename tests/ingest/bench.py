@@ -8,7 +8,7 @@ from aiokafka import ConsumerRecord
 from events.envelope import seal
 from events.facts.base import Fact
 from events.sources import Origins
-from services.ingest.batch import Outcome, finish, parts_of, settle_part
+from services.ingest.batch import Outcome, Settling, finish, parts_of, settle_part
 from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.partition import PartitionState
 from services.ingest.snapshot import Snapshot
@@ -61,8 +61,7 @@ class Bench:
         return self.settle(records)
 
     def settle(self, records: Sequence[ConsumerRecord], traced: Traced = NOT_TRACED) -> Outcome:
-        outcome = Outcome(self.state.partition, self.state.home, records[-1].offset + 1, RECORD_BYTES, traced)
+        settling = Settling(self.state.partition, self.state.home, records[-1].offset + 1, RECORD_BYTES, traced)
         for part in parts_of(records):
-            settle_part(part, self.state, self.catalogs, outcome)
-        finish(records[-1], self.state, outcome)
-        return outcome
+            settle_part(part, self.state, self.catalogs, settling)
+        return finish(records[-1], self.state, settling)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from events.codec import decode
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.topics import RECORD_BYTES_LEAST
-from services.ingest.batch import Outcome, rejected, size_of
-from services.kafka import digest_of
+from services.ingest.batch import Outcome
+from services.ingest.elsewhere import rejected, size_of
+from services.kafka import Record, digest_of
 from services.refusals.refusal import Reason, Refused
 from tests.ingest.bench import GENERATION, RECORD_BYTES, Bench, a_record
 from tests.ingest.world import NOW, World
@@ -218,7 +219,7 @@ def _cuts(values: list[bytes], lengths: Iterable[int]) -> Iterable[list[bytes]]:
 @settings(max_examples=60, deadline=None)
 def test_what_is_folded_from_the_log_judges_like_what_was_in_memory(ids: list[tuple[int, int]], cut: int) -> None:
     values = [WORLD.usage(f"id-{number}", tokens=tokens) for number, tokens in ids]
-    living, log = Bench(), []
+    living, log = Bench(), list[Record]()
     for start in range(0, len(values), cut):
         log += living.take(*values[start : start + cut]).records
     again = Bench()

@@ -1,6 +1,5 @@
 """Log lines and errors say a topic by the name that it has in the cluster: somebody is to look for it there."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
 from services.ingest.partition import second_writer
-from services.kafka import Cluster, FetchedRecord, Polled
+from services.kafka import Cluster, Polled
 from services.migrate.migrate import record_topic
 from services.projection.taking import BrokenLogError, take
 from tests.projector.test_catalog_fold import NOW, record
@@ -31,11 +30,11 @@ async def test_a_topic_that_is_recorded() -> None:
     assert [(line["event"], line["name"]) for line in lines] == [("topic_recorded", "acme.billing.catalog")]
 
 
-async def test_another_worker_that_writes() -> None:
-    async def gap() -> AsyncGenerator[list[FetchedRecord], None]:
-        yield [record(OURS, 4)]
-
-    why = await second_writer(frozenset(("clock/g",)), gap(), CLUSTER.topic(EVENTS))
+def test_another_worker_that_writes() -> None:
+    sources, topic = frozenset(("clock/g",)), CLUSTER.topic(EVENTS)
+    assert second_writer(sources, record(b"none of ours", 3), topic) is None
+    assert second_writer(frozenset(("clock/h",)), record(OURS, 4), topic) is None
+    why = second_writer(sources, record(OURS, 4), topic)
     assert why == "another worker wrote clock/g at offset 4 of acme.billing.events"
 
 

@@ -151,7 +151,7 @@ async def test_processes_without_the_key_say_so_when_they_start(
     """`trueup webhooks` does so in tests/webhooks."""
     await keeping.account()
     settings = load_settings(home=tmp_path_factory.mktemp("nowhere"), personal_key=key)
-    process = Process(settings, keeping.store.endpoints, asyncio.Event(), lambda **_: None)
+    process = Process(settings, keeping.store.endpoints, asyncio.Event())
     async with asyncio.timeout(30):
         with pytest.raises(error, match=f"organization {keeping.store.organization} .*TRUEUP_PERSONAL_KEY_FILE"):
             await _serve(process, "127.0.0.1", 0)

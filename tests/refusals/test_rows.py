@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.batch import rejected
+from services.ingest.elsewhere import rejected
 from services.refusals.refusal import Reason, Refused
 from services.refusals.rejected_record import id_of, row_of
 from tests.refusals.kit import Came

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from events.resources.catalog import Frequency
 from events.zones import time_zone
-from projections.calendar import Period, add_months, days_of, grid, local_day, named_day, named_days
+from projections.calendar import Period, add_months, bill_date_of, days_of, grid, local_day, named_day, named_days
 
 
 def day(text: str) -> date:
@@ -141,3 +141,9 @@ def test_periods_are_half_open() -> None:
     assert not period.holds(period.end)
     assert period.clipped(day("2026-01-31"), None) == Period(day("2026-01-31"), day("2026-02-02"))
     assert add_months(day("2026-12-31"), 2) == day("2027-02-28")
+
+
+def test_a_bill_with_a_last_day_is_dated_the_day_after_it_and_one_without_is_dated_today() -> None:
+    today = day("2026-05-17")
+    assert bill_date_of(day("2026-02-28"), today) == day("2026-03-01")
+    assert bill_date_of(None, today) == today

@@ -4,7 +4,8 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
-from services.store.view import _STAMPS, _extra, entity_of
+from services.store.extras import extra_of
+from services.store.view import _STAMPS, entity_of
 from tests.commands.world import create, given, id_of, update
 
 
@@ -16,6 +17,6 @@ def test_a_commitment_that_was_amended_is_the_same_from_its_row() -> None:
     assert held.amounts == (Decimal(100), Decimal(200))
     row = {name: getattr(held, name) for name in ("id", "version", *_STAMPS)}
     row |= {"kind": "commitment", "body": held.body.model_dump_json(by_alias=True, exclude_unset=True)}
-    assert entity_of(row | {"extra": json.dumps(_extra(held))}) == held
-    of_before = json.dumps({name: value for name, value in _extra(held).items() if name != "amounts"})
+    assert entity_of(row | {"extra": json.dumps(extra_of(held))}) == held
+    of_before = json.dumps({name: value for name, value in extra_of(held).items() if name != "amounts"})
     assert replace(held, amounts=()) == entity_of(row | {"extra": of_before})

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from events.resources.webhooks import Webhook
+from services.failures import Passing
 from services.postgres import Role, open_postgres
+from services.webhooks import lanes
 from services.webhooks.claims import Outcome
 from services.webhooks.deliveries import New, add, page_of_deliveries
 from services.webhooks.destinations import put_destination
-from services.webhooks.kept_secrets import OVERLAP, replace_secret
-from services.webhooks.lanes import Webhooks
+from services.webhooks.kept_secrets import OVERLAP, check_opens_secrets, good_secrets, replace_secret
+from services.webhooks.lanes import AT_ONCE, Webhooks
 from services.webhooks.rules import WebhookRules
-from services.webhooks.sealing import Sealer
+from services.webhooks.sealing import CannotOpenError, Sealer
 from services.webhooks.sending import Sender
 from services.webhooks.signing import secret_of
 from tests.store.kit import Store
@@ -31,7 +33,7 @@ class Scripted(Sender):
     def __init__(self, **outcomes: Outcome | Exception) -> None:
         self.outcomes, self.got = outcomes, list[tuple[str, str]]()
 
-    async def attempt(self, url: str, headers: Mapping[str, str], body: str) -> Outcome:
+    async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> Outcome:
         """What the script says."""
         name = url.removeprefix("https://").removesuffix(".example")
         self.got.append((name, headers["webhook-id"]))
@@ -57,6 +59,13 @@ async def standing(store: Store, name: str) -> list[tuple[str, int, str | None]]
     async with store.postgres.connection() as connection:
         found = await page_of_deliveries(connection, store.organization, name, [], 100)
     return [(one.status, one.attempts, one.last_error) for one in reversed(found)]
+
+
+async def rests(store: Store, name: str) -> bool:
+    """Whether nothing is sent to the destination for a while, by any process."""
+    query = "SELECT rests_until > now() FROM store.webhook_destinations WHERE organization = $1 AND webhook_id = $2"
+    async with store.postgres.connection() as connection:
+        return bool(await connection.fetchval(query, store.organization, name))
 
 
 class Running:
@@ -118,11 +127,9 @@ async def test_what_cannot_be_signed_waits_and_uses_up_no_attempt(store: Store, 
     assert {(status, attempts) for status, attempts, _ in await standing(store, "sealed")} == {("PENDING", 12)}
     assert {error for *_, error in await standing(store, "sealed")} <= {why, None}
     assert sender.got == []
+    assert not await rests(store, "sealed"), "another process may have the key"
     async with store.postgres.transaction() as connection:
         await replace_secret(connection, store.organization, "sealed", secret_of(b"n" * 32), sealed, "test", OVERLAP)
-        await connection.execute(
-            "UPDATE store.webhook_destinations SET rests_until = now() WHERE organization = $1", store.organization
-        )
         await connection.execute(
             "UPDATE store.webhook_deliveries SET next_attempt = now() WHERE organization = $1", store.organization
         )
@@ -133,3 +140,67 @@ async def test_what_cannot_be_signed_waits_and_uses_up_no_attempt(store: Store, 
     async with Running(store, sender, sealed):
         await until(is_over)
     assert {attempts for _, attempts, _ in await standing(store, "sealed")} == {13}
+
+
+async def test_who_has_no_key_leaves_what_is_to_be_sent_to_who_has(store: Store) -> None:
+    sealed = Sealer("the operator's key")
+    await queue(store, "shared", 12, sealed)
+    without, having = Scripted(), Scripted(shared=Outcome(204, None))
+
+    async def is_told() -> bool:
+        return any(error for *_, error in await standing(store, "shared"))
+
+    async def is_sent() -> bool:
+        return [status for status, *_ in await standing(store, "shared")].count("DELIVERED") >= 12 - AT_ONCE
+
+    async with Running(store, without):
+        await until(is_told)
+        async with Running(store, having, sealed):
+            await until(is_sent)
+    assert without.got == []
+
+
+async def test_a_moment_without_postgres_breaks_no_attempt_off(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await queue(store, "blip", 2)
+    sender, away = Scripted(blip=Outcome(204, None)), [Passing("away")] * 2
+
+    async def asked(*arguments: Any) -> list[str]:
+        if away:
+            raise away.pop()
+        return await good_secrets(*arguments)
+
+    async def is_over() -> bool:
+        return {(status, attempts) for status, attempts, _ in await standing(store, "blip")} == {("DELIVERED", 1)}
+
+    monkeypatch.setattr(lanes, "good_secrets", asked)
+    async with Running(store, sender):
+        await until(is_over)
+    assert not away
+
+
+async def test_what_cannot_be_asked_for_long_enough_uses_up_no_attempt(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue(store, "gone", 1)
+
+    async def asked(*_: Any) -> list[str]:
+        raise Passing("away")
+
+    async def is_told() -> bool:
+        return await standing(store, "gone") == [("PENDING", 0, "our database could not be asked what to send")]
+
+    monkeypatch.setattr(lanes, "good_secrets", asked)
+    monkeypatch.setattr(lanes, "LEASE_MARGIN", timedelta(seconds=0.2))
+    async with Running(store, Scripted()):
+        await until(is_told)
+    assert not await rests(store, "gone")
+
+
+async def test_a_process_without_the_key_of_secrets_is_told_at_its_start(store: Store) -> None:
+    await queue(store, "kept", 1, Sealer("the operator's key"))
+    url = store.endpoints.database_url
+    async with open_postgres(url, role=Role.WEBHOOKS) as postgres, postgres.connection() as connection:
+        with pytest.raises(CannotOpenError, match="TRUEUP_WEBHOOK_KEY_FILE"):
+            await check_opens_secrets(connection, Sealer(None))
+        await check_opens_secrets(connection, Sealer("the operator's key"))
+        await check_opens_secrets(connection, Sealer("the one that takes the place of one that was lost"))

@@ -29,6 +29,13 @@ async def queued(org: Organization, store: Store, *subjects: str) -> tuple[str, 
     return store.organization, webhook
 
 
+async def rests(store: Store, key: tuple[str, str]) -> bool:
+    """Whether nothing is sent to the destination for a while."""
+    query = "SELECT rests_until > now() FROM store.webhook_destinations WHERE organization = $1 AND webhook_id = $2"
+    async with store.postgres.connection() as connection:
+        return bool(await connection.fetchval(query, *key))
+
+
 async def test_a_claim_is_one_processs_until_it_ends_and_what_ends_late_says_nothing(
     org: Organization, store: Store
 ) -> None:
@@ -39,8 +46,9 @@ async def test_a_claim_is_one_processs_until_it_ends_and_what_ends_late_says_not
         [again] = await long.take(key, 5)
         assert (lost.id, lost.attempt, again.id, again.attempt) == ("0", 1, "0", 1), "who was killed has used up none"
         assert await long.take(key, 5) == []
-        await short.end(lost, GONE)
-        await long.end(again, DELIVERED)
+        assert await short.end(lost, Outcome(503, "busy", retry_after=timedelta(minutes=1))) is None
+        assert await long.end(again, DELIVERED) == "DELIVERED"
+        assert not await rests(store, key), "who has lost his claim says nothing of the destination either"
     async with store.postgres.connection() as connection:
         delivery = await get_delivery(connection, *key, "0")
     assert delivery is not None and (delivery.status, delivery.last_status, delivery.attempts) == ("DELIVERED", 204, 1)

@@ -1,4 +1,4 @@
-"""A family as it was: folded exactly to given positions of the log and the catalog, whatever came after."""
+"""A family as it was: folded exactly to given positions of the log and the catalog, without later records."""
 
 from services.readside.past.family import PastFamily, load_past, past_of
 

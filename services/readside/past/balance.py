@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from events.absent import only_given
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, Settlement
 from projections.settlement.states_by_day import BurnDay, burn_down, state_of
@@ -20,7 +21,9 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BalanceAsked:
-    """Whose balance, as of when (None: today, with all that has arrived), as known when (None: now)."""
+    """A query for a balance: whose, as of which day (None: today, with all arrived usage), as known when (None:
+    now).
+    """
 
     organization: str
     commitment_id: str
@@ -66,7 +69,7 @@ def _document(family: KnownFamily, question: BalanceAsked) -> Document:
     }
     if minimum:
         document["periods"] = [period.document() for period in state.periods]
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _day(entry: BurnDay, *, minimum: bool) -> Document:
@@ -77,7 +80,7 @@ def _day(entry: BurnDay, *, minimum: bool) -> Document:
 
 
 def _draws(settlement: Settlement, id: str) -> Iterator[Document]:
-    """By charge, in the order of drawing: what it drew slice by slice, and in which order it had to draw."""
+    """Draws by charge, in their order: the amount of each slice, and the order of funds for the charge."""
     by_charge: dict[Any, list[Draw]] = {}
     for draw in settlement.draws:
         if draw.agreement_id == id:

@@ -1,7 +1,7 @@
-"""How far the log and the catalog had come by a moment, in every partition; which rows and events were known by then.
+"""The cut of log and catalog at a moment, in every partition, and the rows and events known by then.
 
-What came later is told by where a fact stands in the log, as everywhere else, and never by a fact's own time: that is
-the clock of whoever gave the command, which may be a test clock.
+As everywhere, a fact is later if it stands later in the log. Its own time does not count: it comes from the clock of
+the command's caller, which may be a test clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.waiter import Waiter
 
-#: Column `partition` of `facts` begins at -1, an array of SQL at 1.
+#: Column `partition` of `facts` begins at -1, an SQL array at 1.
 _FIRST = 1 - CATALOG_PARTITION
-#: Of one organization, in each of these partitions before an offset. Others' facts, however many, are not looked at.
+#: Facts of one organization, in each of these partitions before an offset, without scanning other organizations' facts.
 _LAST_FACTS = """
 WITH last AS (
     SELECT asked.number, asked.partition, (
@@ -49,15 +49,18 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class KnownEvents:
-    """The last event of an organization that was known by a moment, by its position in the event store: of those in
-    the catalog alone, and then of each partition. The relay appends in the order of positions, so all of it before
-    that one were known, too."""
+    """The last event of an organization known by a moment, by its position in the event store: of those in the catalog
+    alone, and then of each partition. The relay appends in the order of positions, so all earlier events were known,
+    too.
+    """
 
     positions: tuple[int, ...]
 
 
 async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime) -> Cut:
-    """What had been appended by the moment. What is in the log when this is asked is in the read models afterwards."""
+    """The offsets appended by the moment. Everything in the log at the time of the call is in the read models
+    afterwards.
+    """
     await waiter.until_commands_projected()
     async with LogReader(cluster) as reader:
         logs = await reader.offsets_after(EVENTS, range(partitions), at)
@@ -66,7 +69,7 @@ async def cut_at(cluster: Cluster, waiter: Waiter, partitions: int, at: datetime
 
 
 async def events_known(postgres: Postgres, organization: str, cut: Cut) -> KnownEvents:
-    """Which events of the event store were known by then; usage is none of them."""
+    """The events of the event store known by then; usage is not among them."""
     partitions = [number + CATALOG_PARTITION for number in range(len(cut.offsets))]
     async with reading_live(postgres) as connection:
         rows = await connection.fetch(_LAST_FACTS, organization, partitions, list(cut.offsets))
@@ -76,7 +79,8 @@ async def events_known(postgres: Postgres, organization: str, cut: Cut) -> Known
 
 def is_known(resource: str, types: Sequence[str] = ()) -> str:
     """SQL that holds if a fact about the resource of this column, of one of these types (none: of any), was known by a
-    cut, whose offsets are `{0}`. $1 is the organization."""
+    cut, whose offsets are `{0}`. $1 is the organization.
+    """
     named = ", ".join(f"'{name}'" for name in types)
     of_types = f" AND k.type IN ({named})" if types else ""
     return (
@@ -85,11 +89,11 @@ def is_known(resource: str, types: Sequence[str] = ()) -> str:
     )
 
 
-#: The same of an event `e` of the event store, by `KnownEvents.positions`.
+#: The same for an event `e` of the event store, by `KnownEvents.positions`.
 EVENT_IS_KNOWN = f"e.position <= ({{}}::bigint[])[coalesce(e.partition, {CATALOG_PARTITION}) + {_FIRST}]"
-#: Of a bill `bill_id`: it was there, and stood.
+#: For a bill `bill_id`: it existed, and was not dropped or voided.
 BILL_IS_KNOWN = f"{is_known('bill_id')} AND NOT {is_known('bill_id', ('BillDropped', 'BillVoided'))}"
-#: Of a bill `b`: it was issued, and stood.
+#: For a bill `b`: it was issued, and not voided.
 ISSUED_IS_KNOWN = f"{is_known('b.bill_id', ('BillIssued',))} AND NOT {is_known('b.bill_id', ('BillVoided',))}"
 
 
@@ -97,10 +101,11 @@ async def facts_known(
     connection: Any, organization: str, resources: Sequence[str], offsets: Sequence[int]
 ) -> list[Mapping[str, Any]]:
     """Rows (`partition`, `log_offset`, `resource_id`, `type`, `record`) of the facts about resources before the offsets
-    of a cut, by partition, oldest first. The connection's transaction reads the live schema."""
+    of a cut, by partition, oldest first. The connection's transaction reads the live schema.
+    """
     return list(await connection.fetch(_OF_RESOURCES, organization, list(offsets), list(resources)))
 
 
 def offsets_of(positions: Positions) -> list[int]:
-    """The offsets of a cut at a bill's positions: nothing is before it in other partitions than the bill's."""
+    """The offsets of a cut at a bill's positions: 0 in all partitions other than the bill's."""
     return [positions.catalog, *[0] * positions.partition, positions.log]

@@ -1,5 +1,6 @@
-"""One family folded to positions: its facts come from the read models, its usage from totals and, where these have
-moved on since, from the range of the log that the totals' own offsets name."""
+"""One family folded to positions: its facts come from the read models. Its usage comes from totals; totals that have
+changed since are folded from the range of the log that their own offsets name.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ _OWN = """
 SELECT record FROM facts WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset < $4
 ORDER BY log_offset
 """
-#: What was corrected behind the positions.
+#: The corrections behind the positions.
 _CORRECTED_SINCE = f"""
 SELECT record FROM facts
 WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset >= $4 AND type IN {facts.CORRECTING}
@@ -45,7 +46,7 @@ _NO_CORRECTIONS: Corrections = MappingProxyType({})
 class PastFamily:
     """A family at positions. `state.offsets` are the first and last offsets of its totals, below `positions.log`.
 
-    `origins`: whose records of the log count.
+    `origins`: the sources whose records count.
     """
 
     origins: Origins
@@ -56,13 +57,15 @@ class PastFamily:
 
     @property
     def organization(self) -> str:
-        """That its root belongs to."""
+        """The organization of its root."""
         return self.state.organization
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What one snapshot says: the family's own facts and clock up to the positions, its totals and the catalog now."""
+    """The rows of one snapshot: the family's own facts and clock up to the positions, its present totals and
+    catalog.
+    """
 
     origins: Origins
     organization: str
@@ -79,15 +82,15 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """What the read models tell of a family at positions, and what is to be folded from the log, from `start` on."""
+    """The read models' part of a family at positions, and the part to fold from the log, from `start` on."""
 
     origins: Origins
     state: FamilyState
     resources: Resources
     index: FamilyIndex
-    #: Aggregations that count otherwise today: all of their totals are to be folded.
+    #: Aggregations with another definition today: all of their totals must be folded.
     recounted: Set[str]
-    #: Totals that have grown or were corrected behind the positions: each is to be folded up to these.
+    #: Totals that grew or were corrected after the positions: each must be folded up to its offset here.
     moved: Set[CellKey]
     start: int
 
@@ -100,7 +103,7 @@ async def load_past(
     positions: Positions,
     supposed: Corrections = _NO_CORRECTIONS,
 ) -> PastFamily:
-    """The family at positions that the live read models have passed. `supposed`: as if its usage were so corrected.
+    """The family at positions that the live read models have passed. `supposed`: corrections of its usage to assume.
 
     Raises: UnknownFamilyError if it did not exist there.
     """
@@ -148,7 +151,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
 
 
 def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
-    """The family as its own facts tell it, with those totals that are today what they were at the positions.
+    """The family from its own facts, with the totals that have not changed since the positions.
 
     Raises: UnknownFamilyError.
     """
@@ -158,7 +161,7 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (catalog_now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
     end = rows.positions.log
-    # An aggregation that counts otherwise now has other totals now: what it had is derived from the log.
+    # An aggregation with another definition today has other totals today: its former totals are derived from the log.
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(catalog_now, id)}
     unchanged = catalog.aggregations.keys() - changed
     totals = (
@@ -178,13 +181,13 @@ def _past_of(rows: _Rows, supposed: Corrections) -> _Past:
 
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
-    """The parts of an aggregation that its totals depend on."""
+    """The parts of an aggregation's definition that its totals depend on."""
     aggregation = catalog.aggregations.get(aggregation_id)
     return aggregation and (aggregation.body.meter_id, meter_aggregation(aggregation.id, aggregation.body))
 
 
 def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Corrected]) -> set[tuple[str, str, date]]:
-    """Account, aggregation and day of the totals that these corrections changed, in whichever segment."""
+    """Account, aggregation and day of the totals that these corrections changed, in any segment."""
     days = ZoneDays(time_zone(state.timezone))
     corrected = [(event, day_of(event, {event.account: days})) for event in events]
     return {
@@ -198,8 +201,8 @@ def _corrected(state: FamilyState, catalog: Resources, events: Iterable[Correcte
 def _take_totals(
     state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int, corrected: Set[tuple[str, str, date]]
 ) -> dict[CellKey, int]:
-    """Take the totals that stand as they stood before offset `end`. Returns: those that grew or were corrected since,
-    with the offset of their first record.
+    """Take the totals that are unchanged since offset `end`. Returns those that grew or were corrected since, with the
+    offset of their first record.
     """
     moved = {}
     for row in rows:
@@ -212,7 +215,7 @@ def _take_totals(
 
 
 async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
-    """Fold what the totals no longer tell."""
+    """Fold the usage that the totals no longer tell."""
     if past.start >= positions.log:
         return
     wanted = past.recounted | {key[1] for key in past.moved}

@@ -1,5 +1,6 @@
-"""A family as it was known at a moment of log time: only what had been appended by then, of log and catalog,
-and what day it was, by the last tick of the real clock. And since when there is anything to know of an account."""
+"""One family as known at a moment of log time: the records of log and catalog appended by then, and the day by the last
+tick of the real clock. Also the time since when anything is known of an account.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,7 +33,7 @@ from services.store.conditions import is_of_account
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 _NAME = b'{"type":"ClockTicked"'
-#: A tick comes each quarter hour, so it mostly stands within the first look back.
+#: Ticks come each quarter hour, so the first look back mostly finds one.
 _FIRST_LOOK = 2_000
 
 
@@ -47,12 +48,14 @@ class KnownFamily:
     positions: Positions
 
     def check(self, as_of: date | None) -> None:
-        """Raises: InvalidField if the day is further ahead than is settled."""
+        """Check the day. Raises: InvalidField if it is further ahead than is settled."""
         if as_of is not None and as_of > self.today + AHEAD:
             raise InvalidField(field="asOf", rule=f"must not be more than {AHEAD.days} days ahead of {self.today}")
 
     def settled(self, as_of: date | None) -> Settlement:
-        """As of a service day. Without one: as the live read models are settled, never before the latest bill."""
+        """The settlement as of a service day. Without a day: as the live read models are settled, never before the
+        latest bill.
+        """
         if as_of is not None:
             return as_of_day(self.family, as_of)
         return settled(self.family, self.today)
@@ -61,11 +64,11 @@ class KnownFamily:
 async def load_known(
     postgres: Postgres, cluster: Cluster, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
 ) -> KnownFamily:
-    """The family of a resource as it was known at a moment; None: as it is known now.
+    """The family of a resource as known at a moment; None: as known now.
 
-    Raises: UnknownResource, for a resource that nobody had heard of by then.
+    Raises: UnknownResource, for a resource that was unknown then.
     """
-    # What is in the log when this is asked is in the read models from here on.
+    # Everything in the log at the time of the call is in the read models from here on.
     await waiter.until_commands_projected()
     async with reading_live(postgres) as connection:
         root_id = await connection.fetchval(_ROOT, organization, id)
@@ -90,10 +93,10 @@ async def _load(postgres: Postgres, cluster: Cluster, organization: str, root_id
 
 
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:
-    """The prefixes of the log and the catalog that had been appended by the moment, as far as they are projected.
+    """The prefixes of the log and the catalog appended by the moment, as far as they are projected.
 
-    A record later than the moment ends the prefix, even where one with an earlier time stands behind it: a replay that
-    is cut at the moment stops there, too.
+    A record later than the moment ends the prefix, even if a record with an earlier time stands behind it: a replay
+    that is cut at the moment stops there, too.
     """
     async with reading_live(postgres) as connection:
         roots = await read_roots(connection, organization, [root_id])
@@ -109,7 +112,7 @@ async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id
 
 
 async def last_tick(reader: LogReader, partition: int, end: int, origins: Origins) -> datetime | None:
-    """The newest tick below the offset, looked for backwards in ever longer ranges; None without any."""
+    """The newest tick below the offset, searched backwards in ever longer ranges; None without any."""
     stop, length = end, _FIRST_LOOK
     while stop > 0:
         start = max(0, stop - length)
@@ -137,9 +140,9 @@ def _tick(record: FetchedRecord, origins: Origins) -> datetime | None:
     return counted_tick(envelope.data, record.timestamp)
 
 
-#: The kinds whose days are an account's, for a query.
+#: The kinds whose days count for an account, for a query.
 _SPANNING = ", ".join(f"'{kind.name}'" for kind in KINDS.values() if kind.spans)
-#: Days and date-times sort as their texts do, but for those of one day, which name that day or one beside it.
+#: Days and date-times sort as their texts do, except within a day or with the next one.
 _TERMS = f"""
 SELECT min(e.body->>'startDate') AS first, max(coalesce(e.body->>'rolloverEndDate', e.body->>'endDate')) AS last
 FROM store.entities e
@@ -148,21 +151,23 @@ WHERE e.organization = $1 AND e.kind IN ({_SPANNING}) AND {is_of_account("e", "$
 _FIRST = """
 SELECT partition, log_offset FROM facts WHERE organization = $1 AND resource_id = $2 ORDER BY log_offset LIMIT 1
 """
-#: When the first facts about accounts were appended: a record's log time never changes. The oldest asked for go first.
+#: When the first facts about accounts were appended, cached, because log times never change; the least recently used go
+#: first.
 _KEPT = 10_000
 _times = LatelyUsed[tuple[str, int, int], datetime](_KEPT)
 
 
 async def read_terms(connection: Any, organization: str, account: str, zone: str) -> tuple[date | None, date | None]:
-    """The first and the last day on which the account has a commitment, a balance or a plan; None: it has none, or
-    none that ends."""
+    """The first and the last day on which the account has a commitment, a balance or a plan; None: it has none, or none
+    that ends.
+    """
     row = await connection.fetchrow(_TERMS, organization, account)
     first, last = (None if text is None else named_day(read_moment(text), zone) for text in (row["first"], row["last"]))
     return first, None if last is None else last - ONE_DAY
 
 
 async def first_known(postgres: Postgres, cluster: Cluster, organization: str, account: str) -> datetime | None:
-    """The log time of the first fact about the account; None: nobody knows of it yet."""
+    """The log time of the first fact about the account; None if it is unknown yet."""
     async with reading_live(postgres) as connection:
         row = await connection.fetchrow(_FIRST, organization, account)
     if row is None:

@@ -1,4 +1,4 @@
-"""Usage of some accounts in a range of the log, without decoding anybody else's."""
+"""Usage of some accounts in a range of the log, without decoding that of other accounts."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing, suppress
@@ -12,13 +12,13 @@ from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import POLL_RECORDS, FetchedRecord, LogReader
 from services.sight.traceparent import traceparent_of
 
-#: Up to so many accounts are looked for in the bytes before anything is decoded.
+#: Up to this many accounts, the bytes are searched for their ids before decoding.
 _FEW = 8
 _NAME = b'"UsageRated"'
 
 
 class Logged(NamedTuple):
-    """A usage record where it stands in the log, with its bytes, and its publisher's `traceparent` if it was traced."""
+    """A usage record in the log with its offset and bytes, and its publisher's `traceparent` if it was traced."""
 
     offset: int
     record: RatedRecord
@@ -36,10 +36,11 @@ async def usage_between(
     *,
     max_records: int = POLL_RECORDS,
 ) -> AsyncGenerator[list[Logged], None]:
-    """The accounts' usage at offsets `[start, end)`, each once, in order; at most `max_records` are read at a time.
+    """The accounts' usage at offsets `[start, end)`, each record once, in order; at most `max_records` are read at a
+    time.
 
-    Right as long as nothing before `start` is wanted: a record that was appended twice is then first met in its place,
-    and the sequence rule sees the second one.
+    Correct if nothing before `start` is needed: of a record that was appended twice, the first copy is then read first,
+    and the sequence rule drops the second.
     """
     sequences, wanted = LastSequences(), frozenset(accounts)
     marks = [account.encode() for account in wanted] if len(wanted) <= _FEW else []
@@ -56,7 +57,7 @@ async def usage_between(
 
 
 def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: Origins) -> list[Logged]:
-    """What is this system's usage, in order."""
+    """This system's own usage, in order."""
     usual, unusual = [], []
     for record in records:
         value = record.value or b""

@@ -1,6 +1,6 @@
-"""What is to be expected of a commitment or balance, on two axes: as of a service day, as known at a moment.
+"""The outlook of a commitment or balance on two axes: as of a service day, as known at a moment.
 
-Its burn-down, or, of a MINIMUM, the progress of a commitment period; each with forecasts (rules 11).
+A fund has a burn-down, a MINIMUM the progress of a commitment period; each with forecasts (rules 11).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic.alias_generators import to_camel
 
+from events.absent import only_given
 from projections.calendar import ONE_DAY, local_day
 from projections.entities import Fund
 from projections.outlook import BurnDown, burn_down, progress
@@ -28,9 +29,10 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OutlookAsked:
-    """Of what, as of when (None: today, with all that has arrived), as known when (None: now).
+    """A query for an outlook: of what, as of which day (None: today, with all arrived usage), as known when (None:
+    now).
 
-    `amended` are the moments at which its terms were changed, `days` how many days a burn-down lists at most.
+    `amended` are the moments at which its terms changed, `days` how many days a burn-down lists at most.
     """
 
     organization: str
@@ -43,17 +45,17 @@ class OutlookAsked:
 
 
 async def burn_down_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: OutlookAsked) -> Document:
-    """What was added, drawn and left by day, marks and forecasts. Raises: UnknownResource, InvalidField."""
+    """The amounts added, drawn and left by day, with marks and forecasts. Raises: UnknownResource, InvalidField."""
     return await _document(postgres, cluster, waiter, question, _burn_down)
 
 
 async def progress_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, question: OutlookAsked) -> Document:
-    """What has counted toward a commitment period by day, and forecasts. Raises: UnknownResource, InvalidField."""
+    """The amounts counted toward a commitment period by day, with forecasts. Raises: UnknownResource, InvalidField."""
     return await _document(postgres, cluster, waiter, question, _progress)
 
 
 class _Known(NamedTuple):
-    """The family with its settlement as of the day that is asked for, and what is asked about in it."""
+    """The family with its settlement as of the requested day, and the requested agreement in it."""
 
     family: KnownFamily
     settlement: Settlement
@@ -97,7 +99,7 @@ def _made(family: KnownFamily, question: OutlookAsked, part: Callable[[_Known, O
         "status": state.status,
         **part(_Known(family, settlement, state, entity, over), question),
     }
-    return {name: value for name, value in document.items() if value is not None}
+    return only_given(document)
 
 
 def _burn_down(stand: _Known, question: OutlookAsked) -> Document:
@@ -129,7 +131,7 @@ def _burn_down(stand: _Known, question: OutlookAsked) -> Document:
 
 
 def _products(stand: _Known, shown: BurnDown) -> Iterator[Document]:
-    """Those that drew on a day that is listed, by code."""
+    """The products that drew on a listed day, by code."""
     ids = {part.product_id for day in shown.days for part in day.products}
     products = stand.family.resources.products
     for product in sorted(
@@ -157,13 +159,13 @@ def _progress(stand: _Known, question: OutlookAsked) -> Document:
 
 
 def _listed(values: Sequence[Any]) -> list[Document]:
-    """Named tuples as objects by the wire's names; what is None is absent."""
+    """Named tuples as objects by the wire's names, without members that are None."""
     return [_object(value) for value in values]
 
 
 def _object(value: Any) -> Document:
     members = {to_camel(name): _member(member) for name, member in value._asdict().items()}
-    return {name: member for name, member in members.items() if member is not None}
+    return only_given(members)
 
 
 def _member(value: Any) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.run.stack.faults import StackError
+from services.run.stack.watch import as_shells_say
 
 WATCH = Path(__file__).with_name("watch.py")
 
@@ -82,11 +83,6 @@ class Child:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
         return await self.wait()
-
-
-def as_shells_say(status: int) -> int:
-    """Whether the command died of a signal, or its watch did."""
-    return status if status >= 0 else 128 - status
 
 
 async def run_to_end(command: Command, timeout_seconds: float) -> None:

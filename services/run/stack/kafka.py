@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from services.kafka import Cluster
-from services.run.stack.child import Child, Command, log_tail, run_to_end
+from services.run.stack.child import Command, run_to_end
 from services.run.stack.faults import StackError
 from services.run.stack.jars import find_java, kafka_jars
 from services.run.stack.part import EmbeddedPart
@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class EmbeddedKafka(EmbeddedPart):
-    """See `Part`. `keep_open` are descriptors that stay open as long as the broker may run (the home's lock)."""
+    """See `Part`."""
 
     name = "Kafka"
     #: The first is the clients', the second the controller's.
@@ -46,12 +46,8 @@ class EmbeddedKafka(EmbeddedPart):
     format_options: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self._folder = folder
-        self._keep_open = keep_open
+        super().__init__(folder, keep_open)
         self._ports: list[int] | None = None
-        self._data = folder / "data"
-        self._output = folder / "server.log"
         self._archive: ClassArchive | None = None
         self._classes = folder / "classes"
 
@@ -83,23 +79,15 @@ class EmbeddedKafka(EmbeddedPart):
             self._archive.learn(self._classes)
 
     async def _start_at(self, java: list[str], ports: list[int]) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._begin_output()
         config = self._folder / "server.properties"
         config.write_text(properties_text(self._properties(ports)))
-        if self._output.exists():
-            self._output.rename(self._output.with_suffix(".log.1"))
         if not (self._data / META).exists():
             await self._format(java, config)
         argv = [*java, "kafka.Kafka", str(config)]
         command = Command("Kafka", argv, None, self._output, signal.SIGTERM, GRACE_SECONDS)
-        self._child = child = Child(command, self._keep_open)
-        try:
-            await kafka_answers(Cluster(f"127.0.0.1:{ports[0]}"), START_SECONDS, lambda: child.returncode is None)
-        except BaseException as error:
-            await child.kill()
-            if isinstance(error, StackError):
-                raise StackError(f"{error}{log_tail(self._output)}") from None
-            raise
+        broker = Cluster(f"127.0.0.1:{ports[0]}")
+        await self._run(command, lambda runs: kafka_answers(broker, START_SECONDS, runs))
         _log.debug("kafka_started", port=ports[0], folder=str(self._folder))
 
     async def _format(self, java: list[str], config: Path) -> None:

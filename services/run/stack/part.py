@@ -4,11 +4,12 @@ unasked."""
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from services.kafka import Cluster
-from services.run.stack.child import Child, log_tail
-from services.run.stack.faults import NotOurs
+from services.run.stack.child import Child, Command, log_tail
+from services.run.stack.faults import NotOurs, StackError
 
 #: A given address that does not answer is an error within this time; yours may be just starting too.
 GIVEN_SECONDS = 8.0
@@ -55,16 +56,41 @@ class Given:
 
 
 class EmbeddedPart(ABC):
-    """A part that is one child process. Subclasses start it, and say its name."""
+    """A part that is one child process, with a folder. Subclasses start it, and say its name.
+
+    `keep_open` are descriptors that stay open as long as it may run (the home's lock).
+    """
 
     name: str
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
+        self._folder, self._keep_open = folder, keep_open
+        self._data, self._output = folder / "data", folder / "server.log"
         self._child: Child | None = None
 
     @abstractmethod
     async def start(self) -> str:
         """Starts it, returns its address once it answers. Raises: StackError; then nothing of it runs."""
+
+    def _begin_output(self) -> None:
+        """The folder is there, and what the last run wrote stands aside."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._output.exists():
+            self._output.rename(self._output.with_suffix(".log.1"))
+
+    async def _run(self, command: Command, answers: Callable[[Callable[[], bool]], Awaitable[None]]) -> None:
+        """Runs the server. `answers` returns once it does; it is given what tells whether the server still runs.
+
+        Raises: StackError with the end of its log; then nothing of it runs.
+        """
+        self._child = child = Child(command, self._keep_open)
+        try:
+            await answers(lambda: child.returncode is None)
+        except BaseException as error:
+            await child.kill()
+            if isinstance(error, StackError):
+                raise StackError(f"{error}{log_tail(command.log)}") from None
+            raise
 
     async def stop(self) -> None:
         """Ends it cleanly."""

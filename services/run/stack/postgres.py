@@ -21,7 +21,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from services.run.stack.child import Child, Command, Owner, log_tail, run_to_end
+from services.run.stack.child import Command, Owner, run_to_end
 from services.run.stack.faults import StackError
 from services.run.stack.part import EmbeddedPart
 from services.run.stack.probe import postgres_answers
@@ -48,7 +48,7 @@ _READ = stat.S_IROTH | stat.S_IXOTH
 
 
 class EmbeddedPostgres(EmbeddedPart):
-    """See `Part`. `keep_open` are descriptors that stay open as long as the server may run (the home's lock)."""
+    """See `Part`."""
 
     name = "Postgres"
     #: What the server is started with.
@@ -58,19 +58,13 @@ class EmbeddedPostgres(EmbeddedPart):
     kept: Path | None = None
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self._folder = folder
-        self._keep_open = keep_open
+        super().__init__(folder, keep_open)
         self._owner = server_owner()
-        self._output = folder / "server.log"
-        self._data = folder / "data"
         self._socket = socket_folder(folder)
 
     async def start(self) -> str:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._begin_output()
         self._socket.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._output.exists():
-            self._output.rename(self._output.with_suffix(".log.1"))
         if self._owner:
             await asyncio.to_thread(hand_over, self._owner, (self._folder, self._socket), self._binaries())
         if not self._data.exists():
@@ -128,14 +122,7 @@ class EmbeddedPostgres(EmbeddedPart):
             argv += ["-c", f"{name}={value}"]
         # SIGINT is Postgres' fast shutdown: sessions are ended, nothing is lost.
         command = Command("Postgres", argv, None, self._output, signal.SIGINT, GRACE_SECONDS, self._owner)
-        self._child = child = Child(command, self._keep_open)
-        try:
-            await postgres_answers(self._url("postgres"), START_SECONDS, lambda: child.returncode is None)
-        except BaseException as error:
-            await child.kill()
-            if isinstance(error, StackError):
-                raise StackError(f"{error}{log_tail(self._output)}") from None
-            raise
+        await self._run(command, lambda runs: postgres_answers(self._url("postgres"), START_SECONDS, runs))
 
     async def _ensure_database(self) -> None:
         try:

@@ -77,14 +77,18 @@ def _readable_at_signals() -> int:
     return ours
 
 
+def as_shells_say(status: int) -> int:
+    """An exit status of 0 or more: 128 + the signal's number of what died of one."""
+    return status if status >= 0 else 128 - status
+
+
 def main(argv: Sequence[str]) -> int:
     line, stop_signal, grace_seconds, user, group, *command = argv
     try:
-        status = watch(int(line), int(stop_signal), float(grace_seconds), int(user), int(group), command)
+        return as_shells_say(watch(int(line), int(stop_signal), float(grace_seconds), int(user), int(group), command))
     except OSError as error:
         print(f"could not start {command[0]}: {error}", file=sys.stderr)
         return 127
-    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
