@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-from events.codec import NewerRecordError
-
 
 class Worded(Exception):
     """A failure whose class's docstring is its message, with `{names}` for the values that it is made with.
@@ -45,7 +43,3 @@ class Passing(Exception):
 
 class BeginAnewError(Passing):
     """What a worker began from holds no more: it gives up all it has and begins as if it had just been started."""
-
-
-#: What interrupts work that is taken up again: a server is away, or only a newer process understands what there is.
-INTERRUPTIONS = (Passing, NewerRecordError)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from services.failures import INTERRUPTIONS
+from services.interruptions import INTERRUPTIONS
 from services.outage import Outages
 from services.sight.metrics import WAITS
 

@@ -16,8 +16,6 @@ FORMED = (*ROOMS, "examples")  # held to the form of a room
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 60
 TYPICAL_FUNCTION_LINES = 30
-#: From a usage record to the line of a bill there were 55; two thirds of them are enough.
-WALKED_FILES = 36
 #: Rooms that mirror each other call a noun the same: its facts, its read model, its paths.
 SAME_NAME_MAX = 3
 
@@ -112,15 +110,6 @@ def test_a_modules_name_says_which_one_it_is() -> None:
     everybodys = {"__init__.py", "cli.py"}
     assert not {name: count for name, count in names.items() if count > SAME_NAME_MAX and name not in everybodys}
     assert names["errors.py"] == 0, "errors stand under what they are about"
-
-
-def test_the_way_from_usage_to_a_bill_is_short() -> None:
-    introduction, walk = (ROOT / "docs" / "walks.md").read_text().split("\n## ")[:2]
-    assert walk.startswith("A usage record")
-    files = set(re.findall(r"`([\w/]+\.py)`", walk))
-    assert all((ROOT / name).exists() for name in files)
-    assert 20 < len(files) <= WALKED_FILES
-    assert f"The first walk passes {len(files)} files." in introduction
 
 
 def test_how_a_family_stands_is_asked_of_one_function() -> None:

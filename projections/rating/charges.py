@@ -146,6 +146,17 @@ def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     return tuple(slice for slice in absorbed if slice.amount)
 
 
+def summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:
+    """Slices of one start as one; they come in order of start."""
+    summed: list[Slice] = []
+    for start, amount in slices:
+        if summed and summed[-1].start == start:
+            summed[-1] = Slice(start, summed[-1].amount + amount)
+        else:
+            summed.append(Slice(start, amount))
+    return summed
+
+
 def weights_of(quantities: Sequence[Fraction]) -> list[Fraction]:
     """Weights for dividing a pooled charge: each account's own quantity, 0 for a negative one beside a positive one.
 

@@ -14,7 +14,7 @@ from projections.aggregates import units
 from projections.calendar import Period
 from projections.measures import Day, State
 from projections.money import divide
-from projections.rating.charges import Slice, absorb, weights_of
+from projections.rating.charges import Slice, absorb, summed, weights_of
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
 
 ONE = Fraction(1)
@@ -121,29 +121,39 @@ class Pool:
     def _steps_by(
         self, changes: Sequence[tuple[date, State | None]], before: Sequence[Step]
     ) -> tuple[Step, ...] | None:
-        """The steps `before` with the differences of some days (by day) added to their totals; None if a difference is
-        unknown.
+        """The steps `before` with the changes of some days, by day, added to their totals; None if one is unknown.
 
         So a slice costs the same however many days it has.
         """
-        measure = self.series.measure
+        merge = self.series.measure.merge
         first = bisect_right(before, changes[0][0], key=_start) - 1
-        steps, taken = list(before[:first]), 0
-        difference, units_before, charged = None, before[first].before, sum([step.amount for step in steps])
-        for number in range(first, len(before)):
-            start, _, _, _, total = before[number]
-            while taken < len(changes) and (number + 1 == len(before) or changes[taken][0] < before[number + 1].start):
-                of_day = changes[taken][1]
-                if of_day is None:
-                    return None
-                difference = of_day if difference is None else measure.merge(difference, of_day)
-                taken += 1
-            total = measure.merge(total, difference)
+        steps, again = list(before[:first]), before[first:]
+        differences = self._differences(changes, again)
+        if differences is None:
+            return None
+        units_before, charged = again[0].before, sum([step.amount for step in steps])
+        for step, difference in zip(again, differences, strict=True):
+            total = merge(step.total, difference)
             after = self.units(total)
             worth = self.worth(after)
-            steps.append(Step(start, worth - charged, units_before, after, total))
+            steps.append(Step(step.start, worth - charged, units_before, after, total))
             units_before, charged = after, worth
         return tuple(steps)
+
+    def _differences(self, changes: Sequence[tuple[date, State | None]], steps: Sequence[Step]) -> list[State] | None:
+        """Of each of these slices, what the changes of its days and of those before add to its total; None where one
+        says too little. The first change lies in the first slice."""
+        merge = self.series.measure.merge
+        differences: list[State] = []
+        so_far = changes[0][1]
+        for day, change in changes[1:]:
+            if so_far is None or change is None:
+                return None
+            # Slices before the day's own are done: nothing more of theirs has changed.
+            done = bisect_right(steps, day, key=_start) - 1
+            differences += [so_far] * (done - len(differences))
+            so_far = merge(so_far, change)
+        return None if so_far is None else differences + [so_far] * (len(steps) - len(differences))
 
     def _steps_since(self, day: date, days: Sequence[Day], before: Sequence[Step]) -> tuple[Step, ...]:
         """The steps `before`, cut again from this day on, after states of this day or later ones changed."""
@@ -160,9 +170,8 @@ class Pool:
     def _steps(
         self, runs: Iterable[tuple[date, bool, list[State]]], running: State | None, before: Fraction, charged: int
     ) -> Iterator[Step]:
-        """The runs under the pricing as slices: `running` is the total before them, `before` its units, `charged` their
-        worth.
-        """
+        """The runs under the pricing as slices; before them `running` is the total, `before` its units, `charged` its
+        worth."""
         measure = self.series.measure
         for start, is_held, states in runs:
             added = measure.merge_all(states)
@@ -196,31 +205,33 @@ class Pool:
         price, by its own days, and the other accounts divide the rest of the charge. A credit's pool refunds nothing,
         because no more is credited than the credit is worth.
         """
-        slices = _summed([(step.start, step.amount) for step in steps])
+        slices = summed([(step.start, step.amount) for step in steps])
         if len(self.shares) == 1:
             return [absorb(slices)]
         weights = weights_of([share.quantity for share in self.shares])
         below = [self.gets_its_own_back(share) for share in self.shares]
         parts: list[list[Slice]] = [[] for _ in self.shares]
-        given, total = [0] * len(self.shares), 0
-        for index, slice in enumerate(slices):
+        before, total = [0] * len(self.shares), 0
+        for number, slice in enumerate(slices):
             total += slice.amount
-            stop = slices[index + 1].start if index + 1 < len(slices) else self.end
-            credits = [
-                self._own_back(share, stop).amount if back else 0
-                for share, back in zip(self.shares, below, strict=True)
-            ]
-            divided = divide(total - sum(credits), weights)
-            now = [part + credit for part, credit in zip(divided, credits, strict=True)]
-            for number, part in enumerate(now):
-                parts[number].append(Slice(slice.start, part - given[number]))
-            given = now
+            stop = slices[number + 1].start if number + 1 < len(slices) else self.end
+            now = self._divided_at(stop, total, weights, below)
+            for part, owed, owed_before in zip(parts, now, before, strict=True):
+                part.append(Slice(slice.start, owed - owed_before))
+            before = now
         return [absorb(part) for part in parts]
 
+    def _divided_at(self, stop: date, total: int, weights: Sequence[Fraction], below: Sequence[bool]) -> list[int]:
+        """What each share owes of the total before a day; those that are `below` zero are given their own back."""
+        own_back = [
+            self._own_back(share, stop).amount if is_below else 0
+            for share, is_below in zip(self.shares, below, strict=True)
+        ]
+        divided = divide(total - sum(own_back), weights)
+        return [part + given for part, given in zip(divided, own_back, strict=True)]
+
     def gets_its_own_back(self, share: Share) -> bool:
-        """Whether the share is refunded instead of charged: it is below zero and another account is above zero; never
-        in a credit's pool.
-        """
+        """Whether the share is refunded: it is below zero, another account above zero, and this is no credit's pool."""
         return share.quantity < 0 and not self.series.is_credit and any(other.quantity > 0 for other in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:
@@ -232,17 +243,6 @@ class Pool:
         own = self.series.measure.gain(day for day in share.days if day.day < stop)
         priced = own / self.series.quantity_per_unit
         return GivenBack(self.plan.rounding.minor(priced * self.pricing.price.unit[0] * self.weight), priced)
-
-
-def _summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:
-    """Slices of equal start joined into one; they come in order of start."""
-    summed: list[Slice] = []
-    for start, amount in slices:
-        if summed and summed[-1].start == start:
-            summed[-1] = Slice(start, summed[-1].amount + amount)
-        else:
-            summed.append(Slice(start, amount))
-    return summed
 
 
 def _start(step: Step) -> date:

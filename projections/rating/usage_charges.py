@@ -87,7 +87,7 @@ def _pool(
     series: Series,
     pricing: PricingTerms,
     period: Period,
-    runs: list[Period],
+    runs: Sequence[Period],
     weight: Fraction,
     readings: Sequence[_Reading],
 ) -> Pool | None:
@@ -98,11 +98,9 @@ def _pool(
     """
     measure = series.measure
     counted = Period(plan.start if pricing.span else period.start, period.end)
-    own = [(member, _own(plan, member, days, runs, counted if measure.runs_on else None)) for member, days in readings]
-    accounts = [(member, days) for member, days in own if any([day.held for day in days])]
-    if not accounts:
+    shares = _shares(plan, series, counted, runs, readings)
+    if not shares:
         return None
-    shares = tuple(Share(member, measure.gain(days), days) for member, days in accounts)
     base: State | None = None
     if pricing.span or measure.runs_on:
         every = _running(plan, series, counted, runs, readings)
@@ -111,10 +109,8 @@ def _pool(
         if measure.runs_on and not any(share.quantity for share in shares):
             # No source has a value alone, but together they have one; it belongs to the account of the plan.
             shares = (Share(plan.account, measure.gain(every), every),)
-    elif len(accounts) > 1:
-        moving = _merged(series, [(day.day, day.state) for _, days in accounts for day in days], runs)
     else:
-        [(_, moving)] = accounts
+        moving = _held_by_any(series, shares, runs)
     return Pool(
         plan=plan,
         series=series,
@@ -127,6 +123,23 @@ def _pool(
         days=moving,
         shares=shares,
     )
+
+
+def _shares(
+    plan: PlanTerms, series: Series, counted: Period, runs: Sequence[Period], readings: Sequence[_Reading]
+) -> tuple[Share, ...]:
+    """Of each account that has usage on days of the runs, its own quantity and days."""
+    measure = series.measure
+    counting = counted if measure.runs_on else None
+    own = [(member, _own(plan, member, states, runs, counting)) for member, states in readings]
+    return tuple([Share(member, measure.gain(days), days) for member, days in own if any([day.held for day in days])])
+
+
+def _held_by_any(series: Series, shares: Sequence[Share], runs: Sequence[Period]) -> tuple[Day, ...]:
+    """The days of all accounts together."""
+    if len(shares) == 1:
+        return tuple(shares[0].days)
+    return _merged(series, [(day.day, day.state) for share in shares for day in share.days], runs)
 
 
 def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:

@@ -1,6 +1,6 @@
 """Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8.1 to 8.4)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -10,19 +10,19 @@ from uuid import UUID, uuid5
 from events.decimals import EXACT
 from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
-from projections.line_types import READING_PLACE
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import Billed, BilledLine, LineKey, PendingBill
 from projections.settlement.drafts import (
     DraftBill,
     DraftLine,
     frequency_of,
-    given_back_wording,
     memo_lines,
     wording_of,
 )
 from projections.settlement.family import Family, FamilyTerms
+from projections.settlement.given_back import given_back_wording
 from projections.settlement.lines import DueLine
+from projections.settlement.reading_order import reading_order_of
 from projections.settlement.settle import settle, settled
 from projections.settlement.settled import Kept, Settlement
 
@@ -37,14 +37,15 @@ def draft_bills(
     arrived, also of billing periods that are not over (rules 8.15); pending bills then stay unchanged.
     """
     accounts = [account for account in family.terms.accounts if account_id in (None, account)]
-    settled: dict[Any, Settlement] = {}
+    #: By the day that they are for: most accounts share one.
+    settlements: dict[Any, Settlement] = {}
     drafts: list[DraftBill] = []
     for account in accounts:
         through = family.billed.bill_date(account, date)
-        if through not in settled:
-            settled[through] = _settled_for(family, through, accrued, kept)
+        if through not in settlements:
+            settlements[through] = _settled_for(family, through, accrued, kept)
         pending = None if accrued else family.billed.pending_of(account)
-        drafts.extend(_drafts(settled[through], account, family.billed, pending, ahead=accrued))
+        drafts.extend(_drafts(settlements[through], account, family.billed, pending, ahead=accrued))
     return drafts
 
 
@@ -138,23 +139,35 @@ def _drafts(
 
     Unless `ahead`, charges that are not due yet are left out; what bills already charged for them stays charged.
     """
-    due, billed = settlement.lines, earlier.by_key
-    opened = pending or {}
-    keys = {key for key in due if key.account_id == account_id}
-    keys |= {key for key in billed if key.account_id == account_id}
-    if settlement.kept.accrued and not ahead:
-        keys = {key for key in keys if key not in due or is_due_line(due[key], settlement.through)}
-    account = settlement.terms.accounts[account_id]
-    reading_order = _reading_order(settlement)
+    account, opened = settlement.terms.accounts[account_id], pending or {}
+    keys = _keys_of(settlement, account_id, earlier, ahead=ahead)
+    reading_order = reading_order_of(settlement)
     for currency in sorted({key.currency for key in keys} | opened.keys()):
         of_currency = [key for key in keys if key.currency == currency]
-        differences = (_difference(settlement.terms, key, due.get(key), billed.get(key)) for key in of_currency)
-        lines = [line for line in differences if line is not None]
-        lines.sort(key=reading_order)
-        memos = memo_lines(opened[currency], account.zone) if currency in opened else []
+        lines = sorted(_differences(settlement, of_currency, earlier), key=reading_order)
+        pending_bill = opened.get(currency)
+        memos = memo_lines(pending_bill, account.zone) if pending_bill else []
         if lines or memos:
             until = _accrued_until(settlement, of_currency) if ahead else None
-            yield _bill(settlement, account, currency, lines, memos, opened.get(currency), until)
+            yield _bill(settlement, account, currency, lines, memos, pending_bill, until)
+
+
+def _keys_of(settlement: Settlement, account_id: str, earlier: Billed, *, ahead: bool) -> set[LineKey]:
+    """The keys that the account's bill may have a line of: of what is due, and of what was billed."""
+    due = settlement.lines
+    keys = {key for keys in (due, earlier.by_key) for key in keys if key.account_id == account_id}
+    if ahead or not settlement.kept.accrued:
+        return keys
+    return {key for key in keys if key not in due or is_due_line(due[key], settlement.through)}
+
+
+def _differences(settlement: Settlement, keys: Iterable[LineKey], earlier: Billed) -> Iterator[DraftLine]:
+    """A line for each of the keys whose amount or quantity is not what was billed."""
+    due, billed = settlement.lines, earlier.by_key
+    for key in keys:
+        line = _difference(settlement.terms, key, due.get(key), billed.get(key))
+        if line is not None:
+            yield line
 
 
 def is_due_line(line: DueLine, through: date) -> bool:
@@ -166,31 +179,6 @@ def _accrued_until(settlement: Settlement, keys: Iterable[LineKey]) -> date:
     """The day on which the last of these lines is due; the settlement's day if no line is charged ahead."""
     lines = (settlement.lines.get(key) for key in keys)
     return max([settlement.through, *(line.due for line in lines if line is not None and line.due is not None)])
-
-
-def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, ...]]:
-    """Lines by account (the bill's own first), in the order in which people read: charges, draws, overage, fees.
-
-    Lines with equal words go by the creation of their commitments, then by the codes of plans and pricings; then pure
-    refunds and smaller amounts come first. Ids, which mean nothing to a reader, come last.
-    """
-    terms = settlement.terms
-    agreements = [*(fund.id for fund in terms.funds), *(minimum.id for minimum in terms.minimums)]
-    ranks = {id: rank for rank, id in enumerate(agreements)}
-    plans = {plan.of_id: plan.code for plan in terms.plans}
-
-    def order(line: DraftLine) -> tuple[Any, ...]:
-        key, due = line.key, settlement.lines.get(line.key)
-        owner = terms.accounts.get(key.owner_id)
-        of_account = key.owner_id != key.account_id, owner.code if owner else ""
-        paid = READING_PLACE[key.pays] if key.pays else -1
-        of_type = READING_PLACE[key.type], key.start, paid, line.wording["description"]
-        item = due.charge.item_code if due is not None and due.charge is not None else ""
-        codes = plans.get(key.plan_id, ""), line.wording.get("segment") or "", item
-        agreement = ranks.get(key.agreement_id, len(ranks))
-        return (*of_account, *of_type, agreement, *codes, due is not None, line.amount, *key)
-
-    return order
 
 
 def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:

@@ -7,13 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from events.facts.bills import BillingFrequency, BillLine, LineType
-from projections.calendar import Period, named_day
-from projections.line_types import DRAWN_AS, DRAWS, LINES, RIDING
-from projections.rating.recurring import rides, standing_period
-from projections.rating.terms import PlanTerms
-from projections.rating.timelines import held_days
+from projections.calendar import named_day
+from projections.line_types import DRAWS, LINES
 from projections.settlement.billed import LineKey, PendingBill
-from projections.settlement.family import FamilyTerms
 from projections.settlement.lines import DueLine
 from projections.settlement.settled import Settlement
 
@@ -167,62 +163,6 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
 def _fund_description(line_type: LineType, charge: str, usage: str, overage: str) -> str:
     called = LINES[line_type].overage
     return overage or f"{charge} {called}" if called else usage
-
-
-def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
-    """The wording of a line whose key no longer owes anything: as it was billed last, with the period as it is now."""
-    wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
-    end = _current_end(terms, key, last)
-    return wording if end is None else wording | {"period_end": end}
-
-
-def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | None:
-    """The end of the key's period under current terms; None if no such period starts on the key's day any more.
-
-    A pricing that was added later may shorten the billed period, and an amended endDate the last period of a fee.
-    """
-    one_off = next((charge for charge in terms.one_offs if charge.charge_id == key.item_id), None)
-    if one_off is not None:
-        return one_off.end if one_off.start == key.start else None
-    if not key.plan_id:
-        fees = (
-            fee for prepayment in terms.prepayments if prepayment.fund.id == key.agreement_id for fee in prepayment.fees
-        )
-        return max((fee.end for fee in fees if fee.start == key.start), default=None)
-    plans = [plan for plan in terms.plans if plan.of_id == key.plan_id and _may_stand(terms, plan, key, last)]
-    ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
-    # A line over several accounts shows the period that ends last, if a period of one of the accounts still ends there.
-    return last.period_end if last.period_end in ends else max(ends, default=None)
-
-
-def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
-    """Whether charges of this account plan may be on the line.
-
-    The line may name the plan. A line in the parent's name may have all its plans, and plans of children summed up
-    there (rules 7.2, 7.3). A child's commitment or balance pays for that child only; it may have been deleted since.
-    """
-    named = plan.id == last.account_plan_id
-    fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
-    of_one_account = key.owner_id != terms.root_id or (fund is not None and fund.account.id != terms.root_id)
-    if named or of_one_account:
-        return named
-    summary = plan.mode == "PARENT_SUMMARY"
-    if key.type == DRAWN_AS["PREPAYMENT"]:
-        summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
-    return summary or plan.account.id == terms.root_id
-
-
-def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
-    """The days of a charge of the plan, or of one of its pricings, in the billing period that holds the key's day."""
-    number = plan.grid.number(key.start)
-    period = plan.period(number)
-    if key.type in RIDING or key.pays in RIDING:
-        return [standing_period(plan, number)[0]] if rides(plan, number) else []
-    if not key.item_id:
-        return [period]
-    by_pricing = [(pricing.id, runs) for reader in plan.series for pricing, runs in held_days(reader.spans, period)]
-    by_pricing += [(pricing.id, runs) for reader in plan.counters for pricing, runs in held_days(reader.spans, period)]
-    return [Period(runs[0].start, runs[-1].end) for pricing_id, runs in by_pricing if pricing_id == key.item_id]
 
 
 def frequency_of(

@@ -4,11 +4,11 @@ Rules 4.6, 5, 7.2 to 7.4, 7.8 and 8.5.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import assert_never
+from typing import Self, assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
@@ -29,7 +29,7 @@ ONE = Fraction(1)
 _OF_COMMITMENT = DRAWN_AS["PREPAYMENT"]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class DueLine:
     """The due amount of a key up to now, in minor units; the source decides the wording of the line.
 
@@ -49,6 +49,18 @@ class DueLine:
     scheduled: bool = False
     #: The day on which the last of its charges is due; None: the line exists only once it is due.
     due: date | None = None
+
+    def with_another(self, line: Self) -> Self:
+        """Both on one line, which is there for what this one is there for."""
+        return replace(
+            self,
+            amount=self.amount + line.amount,
+            quantity=self.quantity + line.quantity,
+            units=self.units + line.units,
+            end=max(self.end, line.end),
+            scheduled=self.scheduled and line.scheduled,
+            due=max((day for day in (self.due, line.due) if day is not None), default=None),
+        )
 
     @property
     def money(self) -> Decimal:
@@ -72,16 +84,7 @@ class DueLines:
     def add(self, key: LineKey, line: DueLine) -> None:
         """Add a line to its key."""
         known = self.by_key.get(key)
-        if known is None:
-            self.by_key[key] = line
-            return
-        known.amount += line.amount
-        known.quantity += line.quantity
-        known.units += line.units
-        known.end = max(known.end, line.end)
-        known.scheduled = known.scheduled and line.scheduled
-        if line.due is not None and (known.due is None or known.due < line.due):
-            known.due = line.due
+        self.by_key[key] = line if known is None else known.with_another(line)
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
         """Add a charge's own line, or a credit's or refund's; a line of amount 0 only if it has a quantity."""
@@ -111,9 +114,7 @@ class DueLines:
         self.add(key, line)
 
     def true_ups(self, minimum: Minimum, periods: Iterable[MinimumPeriod]) -> None:
-        """Add true-ups of periods, also of 0: an earlier bill's amount is given back on a line with the period as it is
-        now.
-        """
+        """Add true-ups of periods, also of 0: what an earlier bill charged is refunded with today's period."""
         for period in periods:
             key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
             quantity = ONE if period.true_up else NOTHING
@@ -191,14 +192,12 @@ def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> 
 def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKey:
     """The key of a charge's line, or of a draw or overage line of the charge: all of them stand on the charge's bill.
 
-    On a parent's bill, the mode of a drawn commitment decides whether draws for several accounts share one line (rules
-    7.3).
+    On a parent's bill, the mode of a drawn commitment decides whether accounts share a line of draws (rules 7.3).
     """
     bill_account, owner = _landing(charge.account, charge.plan.mode)
     if fund is not None and line_type == _OF_COMMITMENT and charge.plan.mode != "CHILD":
         owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
-    # Positional arguments, because every draw makes a key: keyword arguments make all lines of a family a twentieth
-    # slower.
+    # Positional arguments, because every draw makes a key: with keywords a family's lines are a twentieth slower.
     return LineKey(
         bill_account,
         charge.plan.currency,

@@ -7,6 +7,7 @@ usage or facts arrived never matters.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
+from typing import NamedTuple
 
 from projections.line_types import CHARGES
 from projections.rating.charges import Charge
@@ -32,24 +33,11 @@ def settle(
     changed one. `moved` are the totals and days that changed since, if the caller knows them; otherwise all are
     compared. Usage that only adds to charges is then all that is looked at. Neither argument changes the result.
     """
-    terms = family.terms
-    if kept is not None and kept.terms is not terms:
+    if kept is not None and kept.terms is not family.terms:
         kept = None
     if kept is not None and moved is not None and _adds_to_charges(kept, moved, through, accrued):
         return _settle_moved(family, kept, moved)
-    rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
-    every = rated.in_order
-    due = [usage for usage in every if is_due(usage, through, accrued)]
-    debits = [usage for usage in due if not usage.is_credit]
-    others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
-    others += terms.one_offs_due(through)
-    credits = [part for usage in due if usage.is_credit for part in usage.parts]
-    credits += [charge for charge in others if CHARGES[charge.type].credit]
-    others = [charge for charge in others if not CHARGES[charge.type].credit]
-    pieces = pieces_of([*(part for usage in debits for part in usage.parts), *others])
-    credited = apply_credits(pieces, credits)
-    drawn = draw_down(terms, credited.pieces, kept.drawn if kept else None)
-    return Settlement(family, Kept(terms, through, accrued, rated, others, credits, credited.worth, drawn))
+    return _settle_all(family, through, accrued, kept)
 
 
 def settled(family: Family, day: date, *, kept: Kept | None = None, moved: Moved | None = None) -> Settlement:
@@ -66,16 +54,46 @@ def _adds_to_charges(kept: Kept, moved: Moved, through: date, accrued: bool) -> 
     return all(kept.terms.only_charges(key) for key in moved)
 
 
+def _settle_all(family: Family, through: date, accrued: bool, kept: Kept | None) -> Settlement:
+    """Usage rated where it differs from what was kept, then all charges that are due: credited, and drawn."""
+    terms = family.terms
+    rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
+    due = _all_due(terms, rated.in_order, through, accrued)
+    credited = apply_credits(pieces_of([*due.usage, *due.others]), due.credits)
+    drawn = draw_down(terms, credited.pieces, kept.drawn if kept else None)
+    return Settlement(family, Kept(terms, through, accrued, rated, due.others, due.credits, credited.worth, drawn))
+
+
+class _Due(NamedTuple):
+    """The charges that are due: those of usage, the others, and what reduces either."""
+
+    usage: list[Charge]
+    others: list[Charge]
+    credits: list[Charge]
+
+
+def _all_due(terms: FamilyTerms, rated: list[RatedUsage], through: date, accrued: bool) -> _Due:
+    """What is due by `through` of all that is rated, and of all that is no usage."""
+    usage, credits, others = list[Charge](), list[Charge](), list[Charge]()
+    for charge in rated:
+        if is_due(charge, through, accrued):
+            (credits if charge.is_credit else usage).extend(charge.parts)
+    beside = [charge for plan in terms.plans for charge in _others(terms, plan, rated, through)]
+    for charge_beside in (*beside, *terms.one_offs_due(through)):
+        (credits if CHARGES[charge_beside.type].credit else others).append(charge_beside)
+    return _Due(usage, others, credits)
+
+
 def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
     """Rate the changed usage charges again, and draw again from the first of their slices that differs."""
     terms = kept.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
-    removed, added = moved_pieces(_due(kept, kept.rated.usage, rated.again), _due(kept, rated.usage, rated.again))
+    removed, added = moved_pieces(_due_of(kept, kept.rated.usage, rated.again), _due_of(kept, rated.usage, rated.again))
     drawn = draw_again(terms, kept.drawn, removed, added) if removed or added else kept.drawn
     return Settlement(family, replace(kept, rated=rated, drawn=drawn))
 
 
-def _due(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Charge]:
+def _due_of(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Charge]:
     """Those of the usage charges that are due."""
     return [part for key in keys for rated in usage.get(key, ()) if kept.is_due(rated) for part in rated.parts]
 

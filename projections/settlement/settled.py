@@ -4,7 +4,7 @@ Results that only some callers need (lines, draws, the states of commitments) ar
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -239,7 +239,7 @@ class _Gathered(DueLines):
         self.added: list[tuple[LineKey, DueLine]] = []
 
     def add(self, key: LineKey, line: DueLine) -> None:
-        self.added.append((key, replace(line)))
+        self.added.append((key, line))
 
 
 def gathered_lines(settlement: Settlement) -> list[tuple[LineKey, DueLine]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.entities import Entity
 from services.alerts.matching import Event, Rule, Shown, event_document, holds, is_conditional, waits_for
-from services.failures import INTERRUPTIONS
+from services.interruptions import INTERRUPTIONS
 from services.store.happened import Happened, History, happened
 
 #: Alerts of one transaction. Once so many are found, no further event is looked at before they are appended.

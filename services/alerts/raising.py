@@ -16,7 +16,7 @@ from events.resources.automation import ACTS
 from projections.entities import AccountEntity
 from projections.readmodels import alerts_due
 from services.alerts.matching import alert_of, is_found_by
-from services.failures import INTERRUPTIONS
+from services.interruptions import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.side_by_side import Resting

@@ -52,11 +52,11 @@ def handling_of(
 
     Raises: UnknownArgumentError.
     """
-    numbers: dict[int, int] = {}
-    steps: list[_Step] = []
+    order = _Order(parts)
     for dependency in before:
-        _place(dependency.dependency, parts, numbers, steps)
-    _place(endpoint, parts, numbers, steps)
+        order.place(dependency.dependency)
+    order.place(endpoint)
+    steps = tuple(order.steps)
 
     async def handle(request: Request) -> Response:
         results: list[Any] = []
@@ -78,22 +78,34 @@ def dependencies_of(call: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def _place(call: Any, parts: Mapping[str, Any], numbers: dict[int, int], steps: list[_Step]) -> int:
-    """The number of the step that calls it: an existing step, or a new one after its own dependencies."""
-    if id(call) in numbers:
-        return numbers[id(call)]
-    if not (inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)):
-        raise UnknownArgumentError(f"{call!r} is no coroutine function")
-    asks, named = None, list[str]()
-    depends = dependencies_of(call)
-    for name, parameter in inspect.signature(call).parameters.items():
-        if parameter.annotation is Request:
-            asks = name
-        elif name in parts:
-            named.append(name)
-        elif name not in depends:
-            raise UnknownArgumentError(f"{call!r}: nothing gives {name}")
-    given = tuple((name, _place(dependency, parts, numbers, steps)) for name, dependency in depends.items())
-    steps.append(_Step(call, asks, tuple(named), given))
-    numbers[id(call)] = len(steps) - 1
-    return numbers[id(call)]
+class _Order:
+    """The steps of a path that has these `parts`, each behind those that it depends on."""
+
+    def __init__(self, parts: Mapping[str, Any]) -> None:
+        self.steps: list[_Step] = []
+        self._parts = parts
+        #: By the id of what is called.
+        self._numbers: dict[int, int] = {}
+
+    def place(self, call: Any) -> int:
+        """The number of the step that calls it: a new one behind those of what it depends on, unless there is one.
+        Raises: UnknownArgumentError."""
+        if id(call) not in self._numbers:
+            self.steps.append(self._step(call))
+            self._numbers[id(call)] = len(self.steps) - 1
+        return self._numbers[id(call)]
+
+    def _step(self, call: Any) -> _Step:
+        if not (inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)):
+            raise UnknownArgumentError(f"{call!r} is no coroutine function")
+        asks, named = None, list[str]()
+        depends = dependencies_of(call)
+        for name, parameter in inspect.signature(call).parameters.items():
+            if parameter.annotation is Request:
+                asks = name
+            elif name in self._parts:
+                named.append(name)
+            elif name not in depends:
+                raise UnknownArgumentError(f"{call!r}: nothing gives {name}")
+        given = tuple((name, self.place(dependency)) for name, dependency in depends.items())
+        return _Step(call, asks, tuple(named), given)

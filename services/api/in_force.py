@@ -1,5 +1,6 @@
 """By what an account is rated on a day: all of the catalog that its plans lead to, of every kind whose row says so."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -27,9 +28,10 @@ def rated_by(
     """Of each kind what the account plans lead to and is in force, oldest first: what they name, what belongs to that
     (a plan's prices, the links of a group), what these name, and so on."""
     reached: dict[Kind, dict[str, Entity[Any]]] = {kind: {} for kind in RATING_KINDS}
+    belonging = _belonging(resources)
     new: Sequence[tuple[Kind, Entity[Any]]] = [(_ACCOUNT_PLAN, plan) for plan in attached]
     while new:
-        found = [*_named_by(resources, new), *_belonging_to(resources, {entity.id for _, entity in new})]
+        found = [*_named_by(resources, new), *(each for _, owner in new for each in belonging.get(owner.id, ()))]
         new = [
             (kind, entity)
             for kind, entity in found
@@ -49,9 +51,13 @@ def _named_by(resources: Resources, entities: Iterable[tuple[Kind, Entity[Any]]]
                 yield named, named.held(resources)[id]
 
 
-def _belonging_to(resources: Resources, ids: set[str]) -> Iterator[tuple[Kind, Entity[Any]]]:
+def _belonging(resources: Resources) -> dict[str, list[tuple[Kind, Entity[Any]]]]:
+    """By the id of a plan, template or group all that belongs to it. One pass, however far the walk goes."""
+    by_owner = defaultdict[str, list[tuple[Kind, Entity[Any]]]](list)
     for kind in RATING_KINDS:
         owners = kind.model.indexed_by
         for entity in kind.held(resources).values() if owners else ():
-            if any(getattr(entity.body, owner) in ids for owner in owners):
-                yield kind, entity
+            for owner in owners:
+                if (owner_id := getattr(entity.body, owner)) is not None:
+                    by_owner[owner_id].append((kind, entity))
+    return by_owner

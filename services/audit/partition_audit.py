@@ -1,7 +1,8 @@
 """One partition of an audit: its log folded to where the live read models stand, and every bill derived on the way."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from events.sources import Origins
 from services.audit.conservation import unexplained
 from services.audit.history import History, Range
 from services.audit.issued_bills import Issued, derive_again, derive_again_from_past, issued_bills
-from services.kafka import Cluster, FetchedRecord, LogReader
+from services.kafka import Cluster, LogReader
 from services.postgres import Postgres, Role, open_postgres
 from services.projection.apart import Progress
 from services.projection.filling import fold_to, settle_due
@@ -33,8 +34,8 @@ class Schemas:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The part of a partition's log that is to be
-    folded: from where the scratch schema stands to where the live one does."""
+    """The part of a partition's log that is to be folded: from where the scratch schema stands to where the live one
+    does."""
 
     partition: int
     start: int
@@ -50,16 +51,16 @@ class Stretch:
         return self.end - self.start
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Proved:
     """What came of it. `difference` is the first one, `digests` are by range of the log."""
 
     partition: int
-    bills: int = 0
-    difference: str | None = None
-    unexplained: Decimal = Decimal(0)
-    mark: RecordMark | None = None
-    digests: dict[Range, str] = field(default_factory=dict)
+    bills: int
+    difference: str | None
+    unexplained: Decimal
+    mark: RecordMark | None
+    digests: Mapping[Range, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,9 @@ class PartitionAudit:
 
     async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
-        proved, history = Proved(stretch.partition), History(ranges)
-
-        def watch(records: Sequence[FetchedRecord]) -> None:
-            history.take(records)
-            progress(len(records))
-
+        history = History(ranges)
+        #: What differs, and of how many bills; None: nothing does.
+        told = Counter[str | None]()
         async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
             projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
             await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
@@ -106,26 +104,23 @@ class PartitionAudit:
                 if at.log < stretch.start or at.catalog < stretch.start_catalog:
                     before.append(issued)
                     continue
-                await _fold(projection, main, at.log, at.catalog, watch)
-                _note(proved, await derive_again(projection, issued))
-            await _fold(projection, main, stretch.end, stretch.end_catalog, watch)
+                await _fold(projection, main, at.log, at.catalog, history, progress)
+                told[await derive_again(projection, issued)] += 1
+            await _fold(projection, main, stretch.end, stretch.end_catalog, history, progress)
             await settle_due(projection, catalog_end=stretch.end_catalog)
             for issued in before:
-                _note(proved, await derive_again_from_past(projection, side, issued))
-            proved.mark = projection.partitions[stretch.partition].position.mark
-            proved.unexplained = await unexplained(snapshot, projection, stretch.partition, self.behind)
+                told[await derive_again_from_past(projection, side, issued)] += 1
+            mark = projection.partitions[stretch.partition].position.mark
+            left_over = await unexplained(snapshot, projection, stretch.partition, self.behind)
         history.reach(stretch.end)
-        digests = {range: history.digest(*range) for range in ranges}
-        proved.digests = only_given(digests)
-        return proved
+        digests = only_given({range: history.digest(*range) for range in ranges})
+        difference = next(filter(None, told), None)
+        return Proved(stretch.partition, told.total(), difference, left_over, mark, digests)
 
 
-def _note(proved: Proved, difference: str | None) -> None:
-    proved.bills += 1
-    proved.difference = proved.difference or difference
-
-
-async def _fold(projection: Projection, main: LogReader, end: int, catalog_end: int, watch: Any) -> None:
+async def _fold(
+    projection: Projection, main: LogReader, end: int, catalog_end: int, history: History, progress: Progress
+) -> None:
     """Fold up to these positions in memory; large ranges are written on the way.
 
     The catalog first, though the rows are the same in either order: usage then counts as it is read for every
@@ -134,4 +129,5 @@ async def _fold(projection: Projection, main: LogReader, end: int, catalog_end: 
     await projection.follow(catalog_end)
     [(partition, state)] = projection.partitions.items()
     if state.position.next_offset < end:
-        await fold_to(projection, main, {partition: end}, catalog_end=projection.catalog.offset, watch=watch)
+        catalog = projection.catalog.offset
+        await fold_to(projection, main, {partition: end}, catalog_end=catalog, progress=progress, watch=history.take)

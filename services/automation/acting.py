@@ -16,7 +16,7 @@ from projections.readmodels import alerts_due
 from services.automation.acts import Due
 from services.automation.billing_ahead import BillerAhead
 from services.automation.topping_up import TopUps
-from services.failures import INTERRUPTIONS
+from services.interruptions import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.side_by_side import Resting

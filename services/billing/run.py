@@ -16,7 +16,7 @@ from services.billing.jobs import BILL_JOBS, BillJob, Done, Failure, move_job, n
 from services.billing.selection import BillRequest, Selection, Target, count, pages, selection_of
 from services.commands.refused import UnknownResource
 from services.concurrency import Turns, one_ahead
-from services.failures import INTERRUPTIONS
+from services.interruptions import INTERRUPTIONS
 from services.postgres import Postgres
 from services.readside.waiter import Waiter
 from services.sight.tracing import TRACES

@@ -13,7 +13,8 @@ from services.billing.approving import AutoApprover
 from services.billing.jobs import BILL_JOBS, BillJob
 from services.billing.run import BillRun
 from services.concurrency import Turns
-from services.failures import INTERRUPTIONS, Passing
+from services.failures import Passing
+from services.interruptions import INTERRUPTIONS
 from services.jobs.runner import JobRunner
 from services.outage import Outage
 from services.postgres import Postgres

@@ -25,7 +25,8 @@ from services.exports.sweeping import Sweeper
 from services.exports.usage import USAGE, export_usage, usage_asked
 from services.exports.watermark import ForeignWatermarkError, Watermark, checked_range
 from services.exports.writing import open_sheet
-from services.failures import INTERRUPTIONS, Passing, Worded
+from services.failures import Passing, Worded
+from services.interruptions import INTERRUPTIONS
 from services.jobs.runner import JobRunner
 from services.outage import Outage
 from services.postgres import Postgres

@@ -8,7 +8,8 @@ from operator import attrgetter
 from typing import Generic
 
 from services.concurrency import first_of
-from services.failures import INTERRUPTIONS, Passing
+from services.failures import Passing
+from services.interruptions import INTERRUPTIONS
 from services.jobs.locks import JobLocks
 from services.jobs.table import J, JobTable
 from services.outage import Outage, Outages

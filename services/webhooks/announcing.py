@@ -15,7 +15,8 @@ from events.resources.automation import TOLD
 from events.resources.webhooks import NOTIFICATION, wants
 from services.commands.event_names import HAPPENINGS
 from services.concurrency import compute, first_of
-from services.failures import INTERRUPTIONS, Passing
+from services.failures import Passing
+from services.interruptions import INTERRUPTIONS
 from services.outage import Outage
 from services.postgres import Postgres, Role
 from services.postgres.ringing import ring_when_told

@@ -20,25 +20,27 @@ log = structlog.get_logger(__name__)
 
 #: Deliveries that are deleted, or given up for their age, in one transaction.
 FORGOTTEN = 5_000
-#: The delivery of a destination `w` that is to be tried first of those behind a moment: one look into an index for
-#: each destination, however many deliveries are open. LIMIT keeps Postgres from reading all of them for a join.
+#: The delivery that comes first behind a moment of a destination `w`, in the order of the index of destinations: one
+#: look into it for each, however many deliveries are open. It may be another destination's, which says that `w` has
+#: none: were it asked for one of `w` alone, Postgres might go through what is due of all to find it.
 _FIRST = """
-SELECT d.next_attempt FROM store.webhook_deliveries d
-WHERE d.organization = w.organization AND d.webhook_id = w.webhook_id AND d.status = 'PENDING'
-    AND d.next_attempt > {behind} ORDER BY d.next_attempt LIMIT 1
+SELECT d.organization, d.webhook_id, d.next_attempt FROM store.webhook_deliveries d
+WHERE d.status = 'PENDING' AND (d.organization, d.webhook_id, d.next_attempt) > (w.organization, w.webhook_id, {behind})
+ORDER BY d.organization, d.webhook_id, d.next_attempt LIMIT 1
 """
+_ITS_OWN = "(first.organization, first.webhook_id) = (w.organization, w.webhook_id)"
 #: Destinations that have something to be sent now.
 _DUE = f"""
 SELECT w.organization, w.webhook_id FROM store.webhook_destinations w
 CROSS JOIN LATERAL ({_FIRST.format(behind="'-infinity'")}) AS first
-WHERE w.active AND w.rests_until <= now() AND first.next_attempt <= now()
+WHERE {_ITS_OWN} AND w.active AND w.rests_until <= now() AND first.next_attempt <= now()
 """
 #: Seconds until something else is: of who rests, that may be due already.
 _NEXT = f"""
 SELECT extract(epoch FROM min(greatest(first.next_attempt, w.rests_until)) - now())::float8
 FROM store.webhook_destinations w
 CROSS JOIN LATERAL ({_FIRST.format(behind="CASE WHEN w.rests_until > now() THEN '-infinity' ELSE now() END")}) AS first
-WHERE w.active
+WHERE {_ITS_OWN} AND w.active
 """
 _CLAIM = """
 WITH taken AS MATERIALIZED (

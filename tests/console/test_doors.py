@@ -64,6 +64,7 @@ def test_the_console_asks_the_api_and_nobody_else() -> None:
     allowed |= {
         "services.concurrency",
         "services.spelling",
+        "events.absent",
         "events.dates",
         "events.decimals",
         "events.zones",

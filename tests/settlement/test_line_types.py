@@ -9,7 +9,7 @@ from events.resources.commitments import DrawableType
 from projections.explain.explain import PARTS
 from projections.line_types import CHARGES, DRAW_RANK, LINES, MEMO_TYPES, NOT_DERIVED
 from projections.settlement.compiled_agreements import OF_BALANCES
-from tests.commands.test_table import asked
+from tests.asking import asked
 from tests.modules import ROOT, parsed, sources
 
 

@@ -12,10 +12,13 @@ from tests.webhooks.told_once import tell_once
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 FOLLOWING, ANNOUNCING = "services/alerts/following.py", "services/webhooks/announcing.py"
-WINDOWS = "services/alerts/windows.py"
+WINDOWS, LOOKED = "services/alerts/windows.py", "services/store/following.py"
 #: Where it is decided what there is afterwards: what is found is written, with how far was looked.
-DECISIVE = (f"{FOLLOWING}:_append,_append_part", f"{WINDOWS}:tell_behind,_append", f"{ANNOUNCING}:announce,_add")
-EVERYWHERE = (FOLLOWING, WINDOWS, ANNOUNCING, "services/webhooks/deliveries.py")
+DECISIVE = (
+    *(f"{FOLLOWING}:_append,_append_part", f"{LOOKED}:move"),
+    *(f"{WINDOWS}:tell_behind,_append", f"{ANNOUNCING}:announce,_add"),
+)
+EVERYWHERE = (FOLLOWING, LOOKED, WINDOWS, ANNOUNCING, "services/webhooks/deliveries.py")
 NAMED, RULE = "configuration.product.created", {"name": "R", "description": "", "alwaysFireEvent": True}
 BEHIND = {"eventName": "alert.readmodels.behind", "threshold": 60, "windowMinutes": 1440}
 _DELIVERED = """
