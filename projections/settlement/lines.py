@@ -220,9 +220,7 @@ def fee_key(fund: Fund, fee: Fee) -> LineKey:
 def _agreement_key(
     account: AccountTerms, mode: ChildBillingMode, currency: str, agreement: str, start: date
 ) -> LineKey:
-    """The key of an undivided fee or true-up: on the child's bill under CHILD, else on the root's, naming the child
-    (7.4).
-    """
+    """The key of a fee or true-up, never divided: on the child's bill under CHILD, else on the root's (rules 7.4)."""
     bill_account, _ = _landing(account, mode)
     return LineKey(
         account_id=bill_account,

@@ -1,5 +1,5 @@
-"""How the product's own clients ask: signed in by a bearer token, which is asked for once and again before it ends; and
-patient: what may go well a moment later is sent again.
+"""HTTP clients of the product itself: signed in by a bearer token, which is requested once and renewed before it ends;
+and patient: requests that may succeed a moment later are sent again.
 """
 
 import asyncio
@@ -14,21 +14,22 @@ import httpx
 from services.access.local import Credentials
 from services.outage import pause_after
 
-#: Answers of an API that gives no token to this key, or not now.
+#: Statuses of an API that gives no token to this key, or not now.
 _SAYS_WHY = (401, 429, 503)
 #: How long a client waits for one request, all its waits together.
 PATIENCE_SECONDS = 60.0
-#: Seconds before the request is sent again where no answer says when.
+#: Seconds before a repeated request if no answer says when.
 PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 BUSY = frozenset({429})
-#: All after which the same request may go well. Of some nobody knows whether it was done.
+#: Statuses after which the same request may succeed. After some of them it is unknown whether the request was done.
 PASSING = BUSY | {408, 500, 502, 503, 504}
 
 
 class SignedIn(httpx.Auth):
     """Every request bears a token of this access key.
 
-    An API that gives none says why, and that is the request's answer. What is no such API answers the request itself.
+    If the API gives no token, its refusal is the request's answer. A server without tokens answers the request
+    directly.
     """
 
     requires_response_body = True
@@ -66,10 +67,10 @@ class SignedIn(httpx.Auth):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """What a client waits out, and for how many seconds, PATIENCE_SECONDS unless given.
+    """The failures that a client waits out, and for how many seconds, by default PATIENCE_SECONDS.
 
-    What was asked too often everybody sends again. Who sends what counts once, however often it comes, waits out all
-    that is PASSING, and answers that are lost.
+    Every client repeats a request that was refused for its rate. A client whose requests count once, however often they
+    are sent, also waits out all of PASSING, and lost answers.
     """
 
     seconds: float | None = None
@@ -85,14 +86,14 @@ class _Waits:
         self._until = time.monotonic() + (PATIENCE_SECONDS if patience.seconds is None else patience.seconds)
 
     def after(self, answer: httpx.Response) -> float | None:
-        """Seconds after which to send the request again; None if this is its answer."""
+        """Seconds until the request is sent again; None if this is its answer."""
         if answer.status_code not in self._patience.statuses:
             return None
         retry_after = answer.headers.get("retry-after", "") if answer.status_code in BUSY else ""
         return self._within(float(retry_after) if retry_after.isdecimal() else self._pause())
 
     def after_loss(self) -> float | None:
-        """The same where no answer came; None if that is to be raised."""
+        """Seconds until the request is sent again after a lost answer; None if the loss is raised."""
         return self._within(self._pause()) if self._patience.lost else None
 
     def _pause(self) -> float:
@@ -104,7 +105,9 @@ class _Waits:
 
 
 class Patient(httpx.Client):
-    """What its patience does not wait out is its answer, and so is the last one when patience ends."""
+    """A transport with patience: an answer that it does not wait out is returned, and so is the last answer when
+    patience ends.
+    """
 
     def __init__(self, patience: Patience = Patience(), **options: Any) -> None:
         super().__init__(**options)

@@ -1,4 +1,4 @@
-"""Who comes with a request, decided in memory: by the token's signature, and by the keys that were revoked lately."""
+"""Authenticates requests in memory: by the token's signature, and by the recently revoked keys."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ from services.outage import Outage
 from services.postgres import Role, connected
 from services.store.generations import NotMigratedError
 
-#: How often to ask which keys were revoked. Whoever has a revoked key is shut out after so long, and the time that
-#: `signing_in.py` trusts what it has seen.
+#: Interval of reading revoked keys. A revoked key is refused after this interval, plus the time for which
+#: `signing_in.py` trusts its cache.
 AGAIN_SECONDS = 20.0
 _SECRET = "SELECT secret FROM store.token_secrets"
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is needed to judge a token."""
+    """The data for judging a token."""
 
     tokens: Tokens
     revoked: frozenset[str]
 
 
 class Gate:
-    """Of one API process. `given`: what tokens are signed with, if that is not the database's business."""
+    """The gate of one API process. `given`: the secret that signs tokens, if the database does not provide it."""
 
     def __init__(self, database_url: str, given: str | None = None, again_seconds: float = AGAIN_SECONDS) -> None:
         self._database_url, self._given, self._again_seconds = database_url, given, again_seconds
         self._known: _Known | None = None
         self._why = "the database was not asked yet"
-        #: The database was asked once, in vain or not.
+        #: The database was asked once, successfully or not.
         self.looked = asyncio.Event()
 
     @property
     def tokens(self) -> Tokens:
-        """Raises: AccessUnknownError."""
+        """The token reader. Raises: AccessUnknownError."""
         return self._judging().tokens
 
     def is_revoked(self, access_key_id: str) -> bool:
@@ -52,7 +52,7 @@ class Gate:
         return access_key_id in self._judging().revoked
 
     def bearer_of(self, authorization: str) -> Identity:
-        """Whose the request is, by its header. Raises: NotSignedInError, AccessUnknownError."""
+        """The caller of the request, by its header. Raises: NotSignedInError, AccessUnknownError."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NoTokenError
@@ -62,21 +62,23 @@ class Gate:
         return identity
 
     def linked(self, token: str, address: str) -> Identity:
-        """Whose a link to this address is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
+        """The caller of a link to this address, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
         identity = self._read(token)
         if identity.path != address:
             raise WrongTokenError
         return identity
 
     def is_operators(self, authorization: str) -> bool:
-        """Whether an operator asks, by the header of a request: as far as is known, and nobody is refused for it."""
+        """Whether the caller is an operator, by the header of a request: as far as is known; nobody is refused for
+        it.
+        """
         try:
             return self.bearer_of(authorization).is_operators
         except (NotSignedInError, AccessUnknownError):
             return False
 
     async def watch(self) -> None:
-        """Until cancelled. While the database is away, what was known last goes on to hold."""
+        """Read revoked keys until cancelled. While the database is away, the last known state stays valid."""
         outage = Outage("access_keys_unread")
         while True:
             try:
@@ -90,7 +92,7 @@ class Gate:
             await asyncio.sleep(pause)
 
     async def look(self, connection: Any) -> None:
-        """Ask once. Raises: NotMigratedError, PostgresUnreachableError, TablesMovedError."""
+        """Read once. Raises: NotMigratedError, PostgresUnreachableError, TablesMovedError."""
         secret = self._given.encode() if self._given is not None else await connection.fetchval(_SECRET)
         if secret is None:
             raise NotMigratedError

@@ -1,4 +1,4 @@
-"""A key's secret is exchanged for a token. The official Python client does so before every call, so it is cheap."""
+"""Exchanges a key's secret for a token. The official Python client does so before every call, so it must be cheap."""
 
 import asyncio
 import math
@@ -15,9 +15,9 @@ from services.access.gate import Gate
 from services.access.keys import HashedKey, is_secret_of
 from services.access.tokens import TOKEN_SECONDS, Tokens
 
-#: For so long a key that was right is right, without asking the database.
+#: How long a correct secret is accepted without asking the database.
 TRUST_SECONDS = 10.0
-#: Keys that are remembered.
+#: Most keys that are cached.
 _REMEMBERED = 10_000
 
 
@@ -31,7 +31,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class _Right:
-    """A secret that was compared with this hash, and was it; with the token that was made for it last."""
+    """A secret that matched this hash, with the last token that was made for it."""
 
     hashed: HashedKey
     signed_with: Tokens
@@ -41,11 +41,11 @@ class _Right:
 
 
 class SignIn:
-    """Of one API process. `find` asks the database for a key that may be used.
+    """Sign-in of one API process. `find` reads a valid key from the database.
 
-    `failed` is told the access key id of each attempt that failed, or "" for what could be no key's and may be endless;
-    what it raises is the answer: that is where strangers who try many are slowed down. A secret that was right before
-    is not compared again, so they delay nobody.
+    `failed` receives the access key id of each failed attempt, or "" for a text that cannot be an id and may be
+    endless; its error is the answer, which slows down strangers who try many. A cached secret is not compared again, so
+    strangers do not delay its owner.
     """
 
     def __init__(
@@ -57,15 +57,15 @@ class SignIn:
     ) -> None:
         self._gate, self._find, self._failed, self._trust_seconds = gate, find, failed, trust_seconds
         self._right: dict[bytes, _Right] = {}
-        #: What is remembered is known by a digest with this key, so that no secret stays in memory.
+        #: The cache's keys are digests with this key, so that no secret stays in memory.
         self._mark = secrets.token_bytes(32)
-        #: Hashing has threads of its own: whoever tries many keys keeps nobody else's work waiting.
+        #: Hashing has its own threads, so that nobody who tries many keys delays other work.
         self._hashing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hashing")
-        # The hash that is compared for keys that are not there is made before the first one is asked for.
+        # The hash for missing keys is made before the first request.
         self._hashing.submit(is_secret_of, None, "")
 
     async def token_for(self, access_key_id: str, secret: str) -> Issued:
-        """A token. Raises: WrongCredentialsError, AccessUnknownError, PostgresUnreachableError."""
+        """A token for the key. Raises: WrongCredentialsError, AccessUnknownError, PostgresUnreachableError."""
         digest = blake2b(f"{access_key_id}\0{secret}".encode(), key=self._mark).digest()
         right, now = self._right.get(digest), time.monotonic()
         doubted = right is None or right.until <= now or right.signed_with is not self._gate.tokens
@@ -94,5 +94,5 @@ class SignIn:
         return right
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Close the threads."""
         self._hashing.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Bearer tokens: JSON Web Tokens that say whose they are, signed with a secret that every API process has."""
+"""Bearer tokens: JSON Web Tokens that name the caller, signed with a secret that every API process has."""
 
 import time
 from collections.abc import Mapping
@@ -11,43 +11,43 @@ from events.actors import caller
 from services.access.denials import ExpiredTokenError, WrongTokenError
 from services.access.scopes import Scope, scopes_of, with_implied
 
-#: How long a token lasts, as m3ter's do.
+#: A token's lifetime, like m3ter's.
 TOKEN_SECONDS = 18_000
-#: How long a link to something that is fetched without signing in lasts.
+#: The lifetime of a link that is opened without signing in.
 LINK_SECONDS = 900
-#: In place of an organization: every one.
+#: Stands for every organization.
 EVERY = "*"
 _ISSUER, _ALGORITHM = "trueup", "HS256"
-#: Another process's clock may be ahead, so no token is too young.
+#: Another process's clock may be ahead, so no token is refused as too young.
 _OPTIONS: Any = {"require": ["sub", "org", "scope", "iat", "exp", "aud", "iss"], "verify_iat": False}
-#: Tokens that are remembered with what they say: to check a signature takes a tenth of a millisecond.
+#: Most tokens that are cached with their content: checking a signature takes a tenth of a millisecond.
 _REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks: an access key, and what it is good for."""
+    """The caller: an access key, with its scopes."""
 
     access_key_id: str
     organization: str
     scopes: frozenset[Scope]
     #: When the token ends, in seconds since 1970.
     expires: float
-    #: The one path that may be read with it, for a link.
+    #: For a link, the only path that may be read with it.
     path: str | None = None
 
     @property
     def is_operators(self) -> bool:
-        """Whether it is of every organization."""
+        """Whether it is valid for every organization."""
         return self.organization == EVERY
 
     def is_of(self, organization: str) -> bool:
-        """Whether it may ask about this one."""
+        """Whether it is valid for this organization."""
         return self.is_operators or self.organization == organization
 
     @property
     def actor(self) -> str:
-        """As events name it."""
+        """The actor's name in events."""
         named = caller(self.access_key_id)
         assert named is not None, "a token is signed for names that can be kept"
         return named
@@ -83,7 +83,7 @@ class Tokens:
         return jwt.encode(claims | ({} if path is None else {"path": path}), self.secret, algorithm=_ALGORITHM)
 
     def read(self, token: str) -> Identity:
-        """What it says. Raises: WrongTokenError, ExpiredTokenError."""
+        """The content of a token. Raises: WrongTokenError, ExpiredTokenError."""
         identity = self._remembered.get(token)
         if identity is None:
             identity = self._verified(token)

@@ -1,4 +1,4 @@
-"""`dataexplorer`: what remains to be billed of prepayments, month by month, and commitments as a file."""
+"""`dataexplorer`: amounts of prepayments still to be billed, month by month, and commitments as a file."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -35,9 +35,9 @@ from services.readside.live import reading_live
 from services.store.listing import Condition, condition_of, list_page
 
 router = organization_router("dataexplorer")
-#: Most months, or commitments, of an answer, as m3ter has it.
+#: Most months, or commitments, of an answer, by m3ter.
 LIMIT_MAX = 2_000
-#: Commitments of a file that are shown at once, and how large it may get: each may have a thousand fees.
+#: Commitments of a file that are encoded at once, and the file's largest size: each may have a thousand fees.
 _AT_ONCE, FILE_BYTES_MAX = 100, 32 * 1024 * 1024
 _COMMITMENT = KINDS["commitment"]
 _FILE = "/dataexplorer/commitments/download/json/file"
@@ -46,7 +46,9 @@ _LIMIT = Whole("limit", LIMIT_MAX, 1, LIMIT_MAX)
 
 
 class Dimension(Model):
-    """Accounts, by code; none means all. Several dimensions narrow each other. m3ter's `attributes` change nothing."""
+    """A filter on accounts, by code; empty for all. Several filters must all match. m3ter's `attributes` have no
+    effect.
+    """
 
     name: Literal["account"]
     filter: Annotated[tuple[Code, ...], items(MANY)] = ()
@@ -56,7 +58,7 @@ class Dimension(Model):
 class CommitmentsQuery(Model):
     """From `startDate` until before `endDate`.
 
-    An instant names the day that it falls on in the account's zone or, for a file, in the organization's.
+    An instant stands for its day in the account's zone or, for a file, in the organization's.
     """
 
     start_date: Moment
@@ -72,7 +74,7 @@ class CommitmentsQuery(Model):
 
 
 class MonthShown(Shown):
-    """What is due in a month, `YYYY-MM`, and not billed yet: an amount by currency; below zero, to be given back."""
+    """The unbilled amounts due in a month, `YYYY-MM`, by currency; a negative amount is to be refunded."""
 
     date_month: str
     obligations: dict[str, Decimal]
@@ -86,7 +88,7 @@ class MonthsShown(RootModel[tuple[MonthShown, ...]]):
 async def list_obligations(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
-    """What remains to be billed of the fees of prepayments (rules 6.20), by month, in order, without empty months."""
+    """The unbilled fees of prepayments (rules 6.20), by month, in order, without empty months."""
     body, accounts = await _read_question(call, sent)
     await call.waiter.until_commands_projected()
     months: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
@@ -125,7 +127,7 @@ async def file(
     limit: Annotated[int, Depends(_LIMIT)],
     _link: Annotated[None, Depends(Link())],
 ) -> Response:
-    """The file, for a token, or for whoever has the link of download/json."""
+    """The file, for a token, or by the link of download/json."""
     parameters = call.request.query_params.keys()
     wanted = [
         *([] if start is None else [condition_of(OnDay("startDate", ">="), start.isoformat())]),
@@ -149,14 +151,14 @@ async def file(
 
 
 async def _read_question(call: Call, sent: Sent[CommitmentsQuery]) -> tuple[CommitmentsQuery, list[str] | None]:
-    """The question, and the accounts that it is about. Raises: what reading raises, InvalidField."""
+    """The query, and its accounts. Raises: errors of reading, InvalidField."""
     async with call.reading() as connection:
         body = sent.read().body
         return body, await _accounts_of(connection, call.organization, body)
 
 
 async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuery) -> list[str] | None:
-    """Ids of the accounts that all dimensions name; None for all there are. Raises: InvalidField."""
+    """Ids of the accounts that match all filters; None for all accounts. Raises: InvalidField."""
     chosen: set[str] | None = None
     for number, dimension in enumerate(body.dimensions):
         if not dimension.filter:
@@ -173,7 +175,7 @@ async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuer
 
 
 def _of_page(rows: PageRows, body: CommitmentsQuery, accounts: Sequence[str] | None) -> list[Obligation]:
-    """Those of some families that fall into the span."""
+    """The commitments of some families within the span."""
     return [
         obligation
         for loaded in loaded_page(rows).values()

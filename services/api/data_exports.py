@@ -1,4 +1,4 @@
-"""`dataexports`: bill lines, a journal of them, or usage, as a file that is asked for here and written by the runner in
+"""`dataexports`: bill lines, a journal of them, or usage, as a file that is requested here and written by the runner in
 this process.
 """
 
@@ -56,18 +56,18 @@ router = organization_router("dataexports", prefix="/dataexports")
 _CHUNK_BYTES = 256 * 1024
 _MEDIA = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
 _BINARY = {name.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for name in _MEDIA.values()}
-#: What a watermark that is refused is not.
+#: The message for a wrong watermark.
 _WRONG = (UnreadableWatermarkError, ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError)
 
 
 @router.post("/adhoc", response_model=AdhocAnswer)
 async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(AdhocExport))]) -> Response:
-    """Have bill lines, a journal of them, or what usage adds up to, written to a file."""
+    """Start writing bill lines, a journal of them, or sums of usage to a file."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
         await _check_named(turn, body)
-        # What this client was answered to is in it, also if the relay has not come that far: then the job waits.
+        # Everything acknowledged to this client is included, even if not relayed yet: then the job waits.
         anywhere = Watermark(call.api.generations.commands, LAST_POSITION)
         about = ABOUT_JOURNAL if body.is_journal else ABOUT_LINES
         newest = await newest_of(turn.connection, call.organization, about, anywhere)
@@ -125,13 +125,13 @@ async def list_all(
 
 @router.get("/jobs/{job}", response_model=ExportJobAnswer)
 async def get_one(call: Caller, job: str) -> Response:
-    """How far the export is."""
+    """The progress of the export."""
     return answer(_document(await _existing_job(call, job)))
 
 
 @router.get("/jobs/{job}/getdownloadurl", response_model=ExportUrl)
 async def download_url(call: Caller, job: str) -> Response:
-    """A link to the file of a job that has succeeded, for a quarter of an hour and without a token."""
+    """A link to the file of a successful job, for a quarter of an hour and without a token."""
     export = await _existing_job(call, job)
     _check_ready(export)
     expires = datetime.now(UTC) + timedelta(seconds=LINK_SECONDS)
@@ -141,7 +141,7 @@ async def download_url(call: Caller, job: str) -> Response:
 
 @router.get("/jobs/{job}/file", response_class=Response, responses={200: {"content": _BINARY}})
 async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link())]) -> Response:
-    """The file of a job that has succeeded, for a token, or for whoever has its link."""
+    """The file of a successful job, for a token, or by its link."""
     export = await _existing_job(call, job)
     _check_ready(export)
     file = await asyncio.to_thread(_opened, call.api.exports.url, path_of(export))

@@ -1,9 +1,8 @@
-"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (rules 10.2, 10.3).
+"""Settled fields of commitments and balances: spent, remaining, status, periods (rules 10.2, 10.3).
 
-They come whole from one settlement (decision 19): the projected row when the projection has passed the
-resource's last command, else a settlement now, from command-side terms and projected totals. Never a mix.
-The answer to a create shows what was made, by a settlement of it alone: what it costs does not grow with what the
-account has already.
+They all come from one settlement (decision 19): from the projected row if the projection has passed the resource's last
+command, else from a settlement now, of command-side terms and projected totals. Never a mix. The answer to a create is
+a settlement of the new resource alone, so its cost does not grow with the account.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,9 +42,9 @@ async def derived_fields(
     *,
     tolerant: bool = False,
 ) -> dict[str, dict[str, Any]]:
-    """By id, the derived fields of those entities that are commitments or balances, as of a day or of today.
+    """The derived fields of commitments and balances among the entities, by id, as of a day or of today.
 
-    `tolerant`: those of a family that cannot be settled are left out.
+    `tolerant`: families that cannot be settled are left out.
     """
     funds = [entity for entity in entities if isinstance(entity, Fund)]
     rows = await _standing_rows(postgres, organization, funds, as_of, tolerant=tolerant) if funds else {}
@@ -77,8 +76,8 @@ async def document_at(
 ) -> dict[str, Any] | None:
     """A commitment or balance with its derived fields, for the answer to the command that gave it this version.
 
-    None: it has another version by now, of whose terms the fields would be; or they cannot be had now. Nothing is
-    raised: the command is committed, and an answer that says otherwise would have it sent once more.
+    None: it already has a later version, whose terms would give other fields; or the fields are not available now.
+    Nothing is raised: the command is committed, and an error would make the client repeat it.
     """
     try:
         async with postgres.connection() as connection:
@@ -98,7 +97,7 @@ async def document_at(
 async def read_fund(
     connection: Any, live: LastLive, organization: str, kind: Kind, id: str
 ) -> tuple[Entity[Any], dict[str, Any] | None]:
-    """A commitment or balance with its derived fields of today, if they are projected and passed its last command.
+    """A commitment or balance with its derived fields of today, if they are projected and include its last command.
 
     Raises: UnknownResource.
     """
@@ -112,7 +111,7 @@ async def read_fund(
 
 
 def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
-    """The same of a commitment or balance that was made just now, before any usage is drawn on it; {} of all else."""
+    """The derived fields of a new commitment or balance, before any usage is drawn on it; {} for other kinds."""
     if not isinstance(entity, Fund):
         return {}
     account = resources.accounts[entity.body.account_id]
@@ -122,7 +121,7 @@ def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
 
 
 async def has_billed(connection: Any, organization: str, entity: Entity[Any]) -> bool:
-    """Whether a bill that stands names the commitment or balance; the event store itself is asked."""
+    """Whether a valid bill refers to the commitment or balance, by the event store itself."""
     for root_id in (await roots_of(connection, organization, [entity.id])).values():
         billed = await bills_with(connection, organization, root_id, entity.id)
         if is_used(entity.id, billed=billed, spent=Decimal(0)):
@@ -131,9 +130,9 @@ async def has_billed(connection: Any, organization: str, entity: Entity[Any]) ->
 
 
 async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) -> bool:
-    """Whether usage has drawn on it, as far as it is projected: wait for that first (decision 19).
+    """Whether projected usage has drawn on it; wait for the projection first (decision 19).
 
-    Of a MINIMUM nothing is drawn, whatever has counted.
+    A MINIMUM is never drawn, whatever has counted.
     """
     if isinstance(entity, CommitmentEntity) and entity.body.kind == "MINIMUM":
         return False

@@ -1,4 +1,4 @@
-"""Events as the wire shows them, wherever they are told: in lists, and to webhooks."""
+"""Events as the wire shows them, in lists and to webhooks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,6 +49,6 @@ def _document(organization: str, event: Happened, names: Mapping[str, Mapping[st
 
 
 def _dto(organization: str, entity: Entity[Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The resource as the wire shows it, with whose it is; an account that is gone has no code any more."""
+    """The resource as the wire shows it, with its account; a deleted account has no code."""
     code = names.get(getattr(entity.body, "account_id", None) or "", {}).get("code")
     return {"orgId": organization, **document_of(entity), **({"accountCode": code} if code else {})}

@@ -1,7 +1,7 @@
-"""Events in m3ter's shape: what happened to resources, each as it was before and after, and alerts. They are the event
-store's.
+"""Events in m3ter's shape, from the event store: changes of resources, each with the resource before and after, and
+alerts.
 
-Whoever writes conditions on events also learns here what the data of each has, field by field.
+For authors of conditions, this module also lists the fields of each event's data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,21 +34,21 @@ from services.store.listing import Condition
 
 router = organization_router("events")
 _NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
-#: Which sides an event has, by how its name ends.
+#: The sides (`new`, `old`) of an event, by the end of its name.
 _SIDES = {"created": ("new",), "updated": ("new", "old"), "deleted": ("old",)}
-#: m3ter's words for JSON's types.
+#: m3ter's names of JSON's types.
 _WORDS = {"number": "double", "integer": "int", "object": "map"}
-#: What is not a field of the body.
+#: Fields that are not in the body.
 _BESIDE = {
     **dict.fromkeys(("id", "orgId", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy"), "string"),
     "version": "int",
 }
-#: What later facts add to a body, as `services.api.funds.added_to` shows it.
+#: Fields that later facts add to a body, as in `services.api.funds.added_to`.
 _ADDED: dict[type[Resource], dict[str, str]] = {kind.model: dict(kind.told) for kind in KINDS.values()}
 
 
 class EventData(Shown):
-    """The resource after the event, and before it; without what settlement derives."""
+    """The resource after and before the event, without settled fields."""
 
     new_dto: dict[str, Any] | None = None
     old_dto: dict[str, Any] | None = None
@@ -63,10 +63,9 @@ class EventContent(Shown):
 
 
 class EventAnswer(Shown):
-    """Something that happened to a resource, or an alert. `eventType` is one of `events/types`, of alerts
-    `Notification`.
+    """A change of a resource, or an alert. `eventType` is one of `events/types`, for alerts `Notification`.
 
-    It only tells, so there is nothing to follow up: `dtActioned`, which m3ter's clients require, is its own time.
+    Events need no action, so `dtActioned`, which m3ter's clients require, is the event's own time.
     """
 
     id: str
@@ -84,13 +83,13 @@ class EventTypes(Shown):
 
 
 class EventFields(Shown):
-    """By the name of an event, what its data has: `new.amount` and its type."""
+    """The fields of an event's data, by the event's name: `new.amount` and its type."""
 
     events: dict[str, dict[str, str]]
 
 
 class Wanted(Reader[dict[str, Any]]):
-    """The filters of the list that are given."""
+    """The given filters of the list."""
 
     _TEXTS = (*_NAMED, _ACCOUNT, _RESOURCE, *OF_NOTIFICATIONS)
 
@@ -113,9 +112,9 @@ async def list_events(
     page: Annotated[Page, Depends(Paging())],
     known_at: Annotated[datetime | None, Depends(KNOWN_AT)],
 ) -> Response:
-    """What happened to resources, and alerts, newest first; with `knownAt` what was known of it at a moment.
+    """Changes of resources, and alerts, newest first; with `knownAt` only those known at a moment.
 
-    Nothing is to be followed up, so it changes nothing whether actioned ones are asked for.
+    Events need no action, so the filter for actioned ones has no effect.
     """
     conditions = [] if known_at is None else [await were_known(call, known_at)]
     async with call.reading() as connection:
@@ -135,7 +134,7 @@ async def event_types(call: Caller) -> Response:
 
 @router.get("/events/fields", response_model=EventFields)
 async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
-    """What the data of events has: of all of them, or of one."""
+    """The fields of the data of all events, or of one."""
     async with call.reading():
         names = [fact for fact in (*ALERTS, *NAMES) if name in (None, "", fact)]
     return answer({"events": {fact: alert_fields(fact) if fact in ALERTS else _fields(fact) for fact in names}})
@@ -191,7 +190,7 @@ def _fields(name: str) -> dict[str, str]:
 
 
 def fields_of(model: type[Resource], name: str) -> dict[str, str]:
-    """`new.amount` -> `double`, of an event of this name about a resource of this model; by field."""
+    """`new.amount` -> `double`, for an event of this name about a resource of this model; by field."""
     fields = _typed(model)
     return {f"{side}.{field}": fields[field] for side in _SIDES[name.rpartition(".")[2]] for field in sorted(fields)}
 
@@ -205,7 +204,7 @@ def _typed(model: type[Resource]) -> dict[str, str]:
 
 
 def _word(schema: dict[str, Any]) -> str:
-    """The type of a member; what refers to another model is one of its own members by name."""
+    """The type of a member; a reference to another model has that model's members."""
     for option in schema.get("anyOf", ()):
         if option.get("type") != "null":
             return _word(option)

@@ -1,8 +1,8 @@
-"""Examples of bodies and answers, made of their schemas: a new path has its own without a line being written.
+"""Examples of bodies and answers, generated from their schemas, so that a new path needs no written example.
 
-A member has the value that its name tells (`_TELLING`), else one that its type and bounds allow. A schema that brings
-examples of its own, as a bill's line does, keeps its first one. An example of a body is one that the body's own reader
-takes: what no schema can say, such as "exactly one of planId and planGroupId", is found by trying.
+A member has the value for its name (`_TELLING`), else one that its type and bounds allow. A schema with examples of its
+own, such as a bill's line, keeps its first one. An example of a body must be accepted by the body's own reader: rules
+outside the schema, such as "exactly one of planId and planGroupId", are met by trying.
 """
 
 import json
@@ -18,7 +18,7 @@ from services.commands.refused import CommandError
 
 Schema = Mapping[str, Any]
 
-#: What a member of this name has in every example, if its schema allows it; of one schema only, if that is named.
+#: By a member's name, its value in every example whose schema allows it; or only in examples of a named schema.
 _TELLING: dict[str, Any] = {
     **dict.fromkeys(("account", "accountCode", "code"), "acme"),
     **dict.fromkeys(("amountLapsed", "amountRolledOver", "amountUnscheduled"), 0),
@@ -89,15 +89,15 @@ _TELLING: dict[str, Any] = {
     "version": 1,
     "weekEpoch": "2026-01-05",
 }
-#: Members that an example of a body has although they may be left out; of one body only, if that is named.
+#: Optional members that an example of a body shows; for one body only, if that is named.
 _SHOWN = {"Aggregation.code", "overageSurchargePercent", "minimumSpend", "productId", "uid", "address"}
-#: Which of several choices is shown, if it is one of them.
+#: Preferred choices of an enumeration.
 _CHOSEN = {"ACTIVE", "APPROVED", "COMPLETE", "MEASURE", "MONTHLY", "NONE", "USAGE"}
 _FORMATS = {"date": "2026-01-01", "date-time": "2026-01-01T00:00:00Z", "uuid": str(uuid5(NAMESPACE, "example"))}
-#: What a map of the wire has, by the type of its values.
+#: The entry of a map, by the type of its values.
 _MAPS: dict[str, dict[str, Any]] = {"string": {"region": "eu"}, "number": {"calls": 3}, "integer": {"relay": 0}}
 _KINDS: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float)}
-#: How many members that may be left out are tried together, until a body is taken.
+#: How many optional members are tried together until a body is accepted.
 _TOGETHER = 3
 
 
@@ -113,13 +113,13 @@ class Examples:
         self._bodies: dict[str, dict[str, Any]] = {}
 
     def of_body(self, body: Body[Any]) -> dict[str, Any]:
-        """What the body's reader takes. Raises: NoExampleError."""
+        """A body that its reader accepts. Raises: NoExampleError."""
         if body.name not in self._bodies:
             self._bodies[body.name] = self._example(body)
         return self._bodies[body.name]
 
     def of_answer(self, name: str) -> Any:
-        """What an answer of this schema looks like."""
+        """An answer of this schema."""
         return self._value({"$ref": name}, "", ())
 
     def _example(self, body: Body[Any]) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Examples:
         raise NoExampleError(body.name)
 
     def _fuller(self, body: Body[Any], document: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-        """With what else is worth showing, if the reader takes that too."""
+        """The body with further members worth showing, if the reader accepts it."""
         for name, value in whole.items():
             is_shown = bool({name, f"{body.name}.{name}"} & _SHOWN)
             if is_shown and name not in document and _is_taken(body, document | {name: value}):
@@ -178,7 +178,7 @@ class Examples:
         return self._members(schema, (*above, schema_name), self._bodies.get(schema_name.removesuffix("Answer")))
 
     def _members(self, schema: Schema, above: tuple[str, ...], sent: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """An object. What was sent comes back as it was; what may be absent and was not sent is absent."""
+        """An object. Members that were sent are repeated; optional members that were not sent are absent."""
         members = dict(_map_of(schema)) if not schema.get("properties") else {}
         required = schema.get("required", ())
         unread = {} if sent is None else self._schemas[above[-1].removesuffix("Answer")]["properties"]
@@ -210,7 +210,7 @@ def _is_map(schema: Schema) -> bool:
 
 
 def _is_plain(schema: Schema) -> bool:
-    """Whether it is a single value: a list of what settlement derived would be made up."""
+    """Whether it is a single value: a list of derived values would be invented."""
     return schema.get("type") not in ("array", "object") and "$ref" not in schema
 
 
@@ -219,7 +219,7 @@ _ENDING = re.compile(r"(-Input|-Output|Update|Answer)$")
 
 
 def _scalar(schema: Schema, name: str, above: tuple[str, ...]) -> Any:
-    """A text, a number, a truth; the last one `above` is the schema that it is a member of."""
+    """A text, a number or a boolean; the last schema in `above` is the one it is a member of."""
     whole = f"{_ENDING.sub('', above[-1])}.{name}" if above else name
     telling = _TELLING.get(whole, _TELLING.get(name))
     if telling is not None and _allows(schema, telling):

@@ -1,4 +1,4 @@
-"""The family that a request asks about, as it is now, and as it would be under other terms."""
+"""The family of a request, as it is now, and as it would be under other terms."""
 
 from projections.entities import AccountEntity
 from projections.settlement import Family
@@ -21,5 +21,5 @@ async def family_of(call: Call, account_id: str) -> LoadedFamily:
 
 
 def family_supposed(loaded: LoadedFamily, supposed: Supposed) -> Family:
-    """The family under these terms, as commands of this moment would give them. Raises: what those would."""
+    """The family under these terms, as if commands gave them now. Raises: errors of such commands."""
     return supposed_family(loaded.family, loaded.resources, supposed, now_of(loaded.resources))

@@ -1,4 +1,4 @@
-"""Filters of the list paths: the conditions that a query's parameters stand for."""
+"""Filters of the list paths: the SQL conditions of a query's parameters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
@@ -30,7 +30,7 @@ _COMPARED = {"=": "is", ">=": "is not before", "<": "is before"}
 
 
 class Filters(Reader[list[Condition]]):
-    """What the filters of a list ask for."""
+    """The filters of a list."""
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self.filters = filters
@@ -43,7 +43,7 @@ class Filters(Reader[list[Condition]]):
 
 
 class Conditions(Reader[list[Condition]]):
-    """What is asked for by parameters, each of which stands for a condition in SQL."""
+    """Conditions from parameters, each of which gives an SQL condition."""
 
     def __init__(self, filters: Mapping[Reader[Any], str]) -> None:
         self.filters = filters
@@ -57,7 +57,7 @@ class Conditions(Reader[list[Condition]]):
 
 
 def list_conditions(query: Query, filters: Sequence[Filter]) -> list[Condition]:
-    """What the filters of a list request ask for. Raises: InvalidField."""
+    """The conditions of a list request. Raises: InvalidField."""
     by_name = {filter.parameter: filter for filter in filters}
     lifted = {by_name[name].lifts for name in query if name in by_name and _value(by_name[name], query) is True}
     conditions = []
@@ -82,7 +82,7 @@ def _value(filter: Filter, query: Query) -> Any:
 
 
 def in_words(filter: Filter) -> str:
-    """What a filter asks for."""
+    """A filter's meaning in words."""
     if filter.test is None:
         return f"True: all, whatever `{filter.lifts}` says."
     return f"{_description(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."

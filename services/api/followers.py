@@ -1,4 +1,4 @@
-"""What follows the store beside an API's requests; each is told by Postgres when there is something to do."""
+"""Tasks that follow the store beside an API's requests; Postgres notifies each when there is work."""
 
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -25,8 +25,9 @@ _Loop = Coroutine[Any, Any, None]
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """Loops that go on until they are cancelled. `every`: connections that see what is no organization's alone; `app`
-    says which generations hold."""
+    """Loops that run until they are cancelled. `every`: connections for all organizations; `app` has the valid
+    generations.
+    """
 
     postgres: Postgres
     every: Postgres
@@ -35,24 +36,24 @@ class Followers:
     _lateness: Lateness = field(default_factory=Lateness, init=False)
 
     def generations(self) -> Generations:
-        """Those that hold now."""
+        """The valid generations."""
         api: Api = self.app.state.api
         return api.generations
 
     async def behind(self) -> float | None:
-        """For how many seconds the read models have not shown what was there; None while Postgres does not answer."""
+        """By how many seconds the read models lag; None while Postgres does not answer."""
         report = await self.health.report()
         return None if report.seen is None else self._lateness.note(report.seen, report.ends, monotonic())
 
     def alerts(self) -> _Loop:
-        """Raises alerts, and does what automatic rules found."""
+        """Raise alerts, and run the acts of automatic rules."""
         top_up, bill = (make(self.postgres, self.generations).act_due for make in (top_ups, bills_ahead))
         return Alerts(self.postgres, self.every, self.generations, wire_document, top_up, bill, self.behind).run()
 
     def webhooks(self) -> _Loop:
-        """Makes deliveries of what webhook destinations want."""
+        """Make deliveries for webhook destinations."""
         return Announcer(self.postgres, self.every, self.generations, documents_at, encode).run()
 
     def held_usage(self, cluster: Cluster, usage: SharedWriter) -> _Loop:
-        """Settles usage that came before its account or meter."""
+        """Settle usage that was held for its account or meter."""
         return Releaser(self.postgres, self.every, cluster, usage, self.generations).run()

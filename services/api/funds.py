@@ -1,4 +1,4 @@
-"""Commitments, balances and accounts on the wire, beside their bodies: what later facts added, and how they stand."""
+"""Commitments, balances and accounts on the wire, beside their bodies: later facts, and their state."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity,
 
 
 def added_to(entity: Entity[Any]) -> dict[str, Any]:
-    """What later facts added, by the wire's names, absent when there were none; {} of all other resources."""
+    """The additions of later facts, by the wire's names, absent if there were none; {} for other resources."""
     if isinstance(entity, CommitmentEntity):
         fields: dict[str, Any] = {}
         if entity.body.unscheduled:
@@ -34,7 +34,7 @@ def _top_up(fact: CommitmentToppedUp) -> dict[str, Any]:
 
 
 def standing_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """How one stands, by the wire's names, of its row of `commitment_balances`."""
+    """The state in a row of `commitment_balances`, by the wire's names."""
     fields = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
     if row["kind"] == "MINIMUM":
         fields["periods"] = [exact_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]

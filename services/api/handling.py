@@ -1,8 +1,8 @@
-"""How a handler comes by its arguments: steps that are worked out once, when its route is made, and walked by each
-request.
+"""The arguments of a handler: steps that are prepared once, when its route is made, and run by each request.
 
-Dependencies are declared as the framework has them, in their order and each done once; it would ask of every one anew
-what it takes and what kind of callable it is, and read a body that nobody wants: a third of what a GET costs.
+Dependencies are declared in the framework's way, and each runs once, in order. The framework itself would inspect each
+dependency's signature and kind again for each request, and read bodies that no handler wants: a third of the cost of a
+GET.
 """
 
 import inspect
@@ -15,14 +15,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 Handling = Callable[[Request], Awaitable[Response]]
-#: What is done with the answer of a request before it goes out.
+#: A function on the answer of a request before it is sent.
 Closing = Callable[[Request, Response], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Something to be called, with parts of the path by their names, and with what earlier steps gave, by their
-    numbers; `asks`: by which name it wants the request itself."""
+    """A function to call, with parts of the path by name, and with results of earlier steps by number; `asks`: the name
+    of its parameter for the request itself.
+    """
 
     call: Callable[..., Awaitable[Any]]
     asks: str | None
@@ -30,7 +31,7 @@ class _Step:
     given: tuple[tuple[str, int], ...]
 
     def arguments(self, request: Request, results: list[Any]) -> dict[str, Any]:
-        """What to call it with for this request; `results` are those of the steps before it."""
+        """Its arguments for this request; `results` are those of the earlier steps."""
         arguments: dict[str, Any] = {name: results[number] for name, number in self.given}
         if self.asks is not None:
             arguments[self.asks] = request
@@ -40,14 +41,14 @@ class _Step:
 
 
 class UnknownArgumentError(TypeError):
-    """A handler or dependency takes something that no step gives, or is no coroutine."""
+    """A handler or dependency has a parameter that no step provides, or is no coroutine."""
 
 
 def handling_of(
     endpoint: Callable[..., Any], before: Iterable[Depends], parts: Mapping[str, Any], closing: Closing
 ) -> Handling:
-    """Walks what is to be done `before`, then what the endpoint depends on, then the endpoint, and then the closing;
-    `parts`: of its path.
+    """Runs the steps `before`, then the endpoint's dependencies, then the endpoint, and then the closing step; `parts`:
+    of its path.
 
     Raises: UnknownArgumentError.
     """
@@ -67,7 +68,7 @@ def handling_of(
 
 
 def dependencies_of(call: Callable[..., Any]) -> dict[str, Any]:
-    """What the parameters of a handler or dependency depend on, by their names."""
+    """The dependencies of a handler's or dependency's parameters, by name."""
     return {
         name: marker.dependency
         for name, parameter in inspect.signature(call).parameters.items()

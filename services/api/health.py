@@ -1,8 +1,8 @@
-"""What GET /health answers: whether this process can serve, and in words what stands still behind it.
+"""The answer of GET /health: whether this process can serve, and in words which other processes stand still.
 
-It answers within a second whatever else goes on: it has a connection of its own, every question is bounded in time, and
-who asks within the same second gets the same answer. Only Postgres is needed to serve; without Kafka, or with a worker
-that stands still, commands are taken and what is projected is shown, so that is told and no reason to be taken out of
+It answers within a second under all conditions: it has a connection of its own, every query has a time limit, and
+requests within one second share an answer. Serving needs only Postgres. Without Kafka, or while a worker stands still,
+commands are accepted and projected data is shown; the answer then says so, but the process need not be taken out of
 service.
 """
 
@@ -25,13 +25,13 @@ from services.readside.watching import Watcher
 from services.shared_answers import SharedAnswer
 from services.status.whole import Behind, Ends, behind
 
-#: How long Postgres and Kafka may take, side by side.
+#: Time limit of the queries to Postgres and Kafka, which run side by side.
 ASK_SECONDS = 0.8
 KEPT_SECONDS = 1.0
-#: Whoever is behind and has not moved for so many seconds stands still.
+#: A process that is behind and has not moved for this many seconds stands still.
 STILL_SECONDS = 5.0
 
-#: What the topics' ends are, or why they are not known; and how a failure is told.
+#: The topics' ends, or why they are unknown; and the text of a failure.
 _Ends = Ends | ExpectedFailure
 _Say = Callable[[BaseException], str]
 
@@ -44,9 +44,9 @@ class SilentPostgresError(AddressedFailure):
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """An answer: HTTP status, and what the document says to whom. They differ in where servers stand.
+    """An answer: HTTP status, and the document for operators and for others, who are not told the addresses of servers.
 
-    `seen` and `ends` are what it was made of, where they are known.
+    `seen` and `ends` are its inputs, where they are known.
     """
 
     status: int
@@ -58,7 +58,7 @@ class HealthReport:
 
 @dataclass(slots=True)
 class _Still:
-    """Where somebody who is behind was seen to stand, and since when."""
+    """The position at which a lagging process was seen, and since when."""
 
     standing: object
     since: float
@@ -66,14 +66,14 @@ class _Still:
 
 @dataclass(slots=True)
 class Health:
-    """What one process knows of the health of the whole."""
+    """One process's knowledge of the health of the whole."""
 
     database_url: str
     watcher: Watcher
     standing: Standing
     #: How fast records come.
     pace: Pace = field(default_factory=Pace, init=False)
-    #: What was proved last, as somebody beside the requests saw it.
+    #: The last proofs, as seen by a task beside the requests.
     passes: Sequence[Pass] = field(default=(), init=False)
     _looker: Looker = field(init=False)
     _shared: SharedAnswer[HealthReport] = field(init=False)
@@ -93,11 +93,11 @@ class Health:
         return self._report
 
     def note_passes(self, passes: Sequence[Pass]) -> None:
-        """What was proved last, for who asks for an overview."""
+        """Store the last proofs, for overviews."""
         self.passes = passes
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         await self._shared.close()
         self._looker.close()
 
@@ -156,7 +156,7 @@ class Health:
         return document | ({"problems": problems} if problems else {})
 
     def _still_for(self, who: str, behind: Behind) -> float:
-        """For how many seconds it has been seen behind at the same place."""
+        """For how many seconds the process has been seen behind at the same position."""
         now, still = asyncio.get_running_loop().time(), self._still.get(who)
         if behind.count <= 0:
             self._still.pop(who, None)

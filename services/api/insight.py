@@ -1,4 +1,4 @@
-"""Reads that look behind the numbers: explanations, conservation, balances as of and as known."""
+"""Reads that explain the numbers: explanations, conservation, balances as of and as known."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ async def explain(
     page: Annotated[Page, Depends(_EVENTS)],
     known_at: Annotated[datetime | None, Depends(_KNOWN_AT)],
 ) -> Response:
-    """Why a line of a bill, issued or pending, is what it is, down to single events.
+    """The explanation of a line of a bill, issued or pending, down to single events.
 
     `limit` of its events are named; with `nextToken` those that follow, at the cost of the first ones. With `knownAt`:
     of a bill that was pending then, why the line was what it was.
@@ -51,7 +51,7 @@ async def commitment_balance(
     as_of: Annotated[date | None, Depends(_AS_OF)],
     known_at: Annotated[datetime | None, Depends(_KNOWN_AT)],
 ) -> Response:
-    """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
+    """The spent and remaining amounts as of a service day, as known at a moment of log time; with the burn-down."""
     await _require(call)
     question = balance.BalanceAsked(call.organization, id, as_of, known_at)
     return answer(await balance.balance_document(call.postgres, call.api.cluster, call.waiter, question))
@@ -59,7 +59,7 @@ async def commitment_balance(
 
 @router.get("/conservation", response_model=ConservationAnswer)
 async def conservation(call: Caller) -> Response:
-    """Every law of every family; a failing one names its commitment, or its account and period, and its residue."""
+    """Every law of every family; a failing law names its commitment, or its account and period, and its residue."""
     await _require(call)
     laws = await check_organization(call.postgres, call.organization)
     return answer(
@@ -76,7 +76,9 @@ async def conservation(call: Caller) -> Response:
 
 
 async def _require(call: Call) -> None:
-    """What follows has connections of its own. Raises: UnknownOrganization."""
+    """Check the organization first, because the calls that follow have connections of their own. Raises:
+    UnknownOrganization.
+    """
     async with call.reading():
         pass
 

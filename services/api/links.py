@@ -1,6 +1,6 @@
-"""Links: an address that is read without a token, for a quarter of an hour, since it carries one of its own.
+"""Links: addresses that are read without a token for a quarter of an hour, because they carry one of their own.
 
-The token is good for this one address, with all that its query says, and for what the path asks of a key.
+The token is valid for this one address, including its query, and for the scopes that the path needs.
 """
 
 from typing import Any
@@ -11,18 +11,18 @@ from services.access.tokens import LINK_SECONDS
 from services.api.calls import LINK, Call, address_of
 from services.api.parameters import Query, Reader, text_schema
 
-#: A token has some 400 characters, and as many more as an organization's name and what is asked for make it.
+#: A token has some 400 characters, and more for the organization's name and the query.
 LINK_LENGTH_MAX = 12_000
 
 
 class Link(Reader[None]):
-    """The token in a link; `signed_in` has read it by now."""
+    """The token in a link; `signed_in` has already read it."""
 
     def __init__(self) -> None:
         self.schemas = {LINK: text_schema(LINK_LENGTH_MAX)}
 
     def read(self, query: Query) -> None:
-        """Nothing is left to be done."""
+        """Nothing is left to read."""
 
 
 def link_to(call: Call, below: str, scope: Scope, **query: Any) -> str:

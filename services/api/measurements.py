@@ -1,5 +1,5 @@
-"""Usage over HTTP: what a client submits goes into topic `usage`, as the records that any publisher would write, and is
-judged there.
+"""Usage over HTTP: submitted measurements go into topic `usage`, as records like any publisher's, and are judged
+there.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from services.store.skeletons import AT_ONCE, make_skeletons
 from services.store.view import partitions_of
 
 Headers = Sequence[tuple[str, bytes | None]]
-#: Who measured it, where an item does not say: a part of what a repeated uid is known by.
+#: The default source of an item: a repeated uid is recognised together with its source.
 SOURCE = "/measurements"
-#: Characters of what all ids of a request begin with; with an item's place behind it there is room for both in a uid.
+#: Characters of the common beginning of a request's ids; with an item's place after it, both fit into a uid.
 _STEM = 32
 _encode = msgspec.json.Encoder().encode
 router = organization_router("usage")
@@ -42,7 +42,7 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 
 async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
-    """The partition of each account, by code. Those that are not there are made first, if the organization wants that.
+    """The partition of each account, by code. Missing accounts are created first, if the organization wants that.
 
     Raises: UnknownOrganization, NoTurnError, PostgresUnreachableError.
     """
@@ -60,7 +60,7 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
 
 
 async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
-    """Make these accounts; what somebody made meanwhile stays as it is."""
+    """Create these accounts; accounts created meanwhile stay unchanged."""
 
     async with in_turn(call) as turn:
         generations = call.api.generations
@@ -96,14 +96,14 @@ class _Event(msgspec.Struct, gc=False):
 
 
 class Placed(NamedTuple):
-    """What goes to one partition, and which items of the request these are."""
+    """The records for one partition, and the indexes of their items in the request."""
 
     records: list[Record]
     indexes: list[int]
 
 
 def stem_of(organization: str, key: str | None) -> str:
-    """What the ids of a request's items begin with that have none: the same for the same Idempotency-Key."""
+    """The common beginning of the ids of a request's items without ids: equal for equal Idempotency-Keys."""
     return token_hex(_STEM // 2) if key is None else sha256(f"{organization}\0{key}".encode()).hexdigest()[:_STEM]
 
 
@@ -145,9 +145,10 @@ class _Payload(Body[Measurements]):
 
 @router.post("/measurements", response_model=Accepted, responses=_REFUSED)
 async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payload(Measurements))]) -> Response:
-    """Usage, answered once Kafka holds all of it. A `uid` counts once per account and source within 35 days.
+    """Submit usage; the answer comes once Kafka holds all of it. A `uid` counts once per account and source within 35
+    days.
 
-    An item without one gets an id of its own: made of the Idempotency-Key and its place, or else of nothing.
+    An item without one gets an id of its own: made from the Idempotency-Key and its place, or else random.
     """
     key, traced = key_of(call), TRACES.here()
 
@@ -163,7 +164,9 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
 
 
 async def _publish(usage: SharedWriter, parts: Mapping[int, Placed], again: bool) -> None:
-    """Raises: NotConfirmedError, which names what may not be there; `again`: sent again it counts once."""
+    """Publish the records. Raises: NotConfirmedError, which names items that may be missing; `again`: sent again they
+    count once.
+    """
     outcomes = await asyncio.gather(
         *(usage.append(USAGE, partition, part.records) for partition, part in parts.items()), return_exceptions=True
     )

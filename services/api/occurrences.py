@@ -1,5 +1,5 @@
-"""What schedules of balances give, as the wire shows it: m3ter's transactions and charges, and the days of a schedule's
-last and next one (rules 3.26, 4.8).
+"""The top-ups and fees of balance schedules as the wire shows them: m3ter's transactions and charges, and the days of a
+schedule's last and next run (rules 3.26, 4.8).
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OfBalance:
-    """A balance whose schedules are asked about; `resources` hold the configuration and the balance's account."""
+    """A balance with schedules; `resources` hold the configuration and the balance's account."""
 
     resources: Resources
     balance: BalanceEntity
@@ -34,16 +34,16 @@ class OfBalance:
         return self.resources.accounts[self.balance.body.account_id].timezone
 
     def top_ups(self, schedule: ScheduleEntity[Any]) -> list[TopUps]:
-        """What the schedule pays in."""
+        """The top-ups of the schedule."""
         return list(top_ups(schedule, self.balance.body, self.zone))
 
     def fees(self, schedule: ScheduleEntity[Any], since: date) -> Iterator[FeePeriod]:
-        """What the schedule charges after the day, and before it the last one or few."""
+        """The fees after the day, preceded by the last few."""
         return fee_periods(self.resources, schedule, self.balance.body, self.zone, since)
 
 
 def run_fields(of: OfBalance, schedule: ScheduleEntity[Any], today: date) -> Document:
-    """`previousRun` and `nextRun`; a member is absent where there is no such day."""
+    """`previousRun` and `nextRun`; a member is absent if there is no such day."""
     if isinstance(schedule.body, BalanceTransactionSchedule):
         previous, following = _around((series.days.by(today), series) for series in of.top_ups(schedule))
     else:
@@ -58,7 +58,7 @@ def run_fields(of: OfBalance, schedule: ScheduleEntity[Any], today: date) -> Doc
 
 
 def _around(counted: Iterable[tuple[int, TopUps]]) -> tuple[date | None, date | None]:
-    """The last of those that were counted, and the first that was not."""
+    """The last counted day, and the first that was not counted."""
     previous: date | None = None
     for count, series in counted:
         if count:
@@ -81,7 +81,7 @@ class ToppedUp(NamedTuple):
     body: BalanceTransactionSchedule
 
     def document(self, zone: str) -> Document:
-        """As one of the balance's transactions: made by the scheduler when its day began."""
+        """The top-up as one of the balance's transactions: made by the scheduler when its day began."""
         body, sent = self.body, body_document(self.body)
         made = datetime.combine(self.day, time(), time_zone(zone)).astimezone(UTC)
         by = shown(self.schedule.created_by)
@@ -104,14 +104,14 @@ class ToppedUp(NamedTuple):
 
 
 def topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[ToppedUp]:
-    """What a schedule has paid in by the day, newest first."""
+    """The top-ups of a schedule by the day, newest first."""
     for series in reversed(of.top_ups(schedule)):
         for index in reversed(range(series.days.by(through))):
             yield ToppedUp(series.days.at(index), schedule, series.body)
 
 
 def coming_top_ups(of: OfBalance, schedule: ScheduleEntity[Any], after: date) -> Iterator[ToppedUp]:
-    """What it pays in after the day, oldest first."""
+    """The top-ups after the day, oldest first."""
     for series in of.top_ups(schedule):
         for index in range(series.days.by(after), series.days.stop - series.days.first):
             yield ToppedUp(series.days.at(index), schedule, series.body)

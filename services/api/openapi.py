@@ -1,7 +1,7 @@
 """The OpenAPI document, and the pages of `/docs` that show it.
 
-The document is the framework's, with schemas of bodies and answers as the wire has them. All that the pages need comes
-from this process.
+The framework makes the document; the schemas of bodies and answers follow the wire. The pages load everything from this
+process.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ from services.api.routing import SCHEMAS, DeclaredRoute
 from services.api.scopes import BY_LINK, CREDENTIALS, TOKEN
 from services.api.sent import Body
 
-#: What the document says of the whole.
+#: The document's general description.
 ABOUT = """Commands and queries of Trueup, in m3ter's wire shape: JSON, camelCase, 200 for every success.
 
 Numbers are exact: send as many digits as you have. A member that is not set is absent from answers, and `null` in a
@@ -37,23 +37,23 @@ body counts as absent. A `PUT` replaces the whole resource and names the `versio
 What goes through Kafka is described in `docs/asyncapi.json`."""
 
 Mode = Literal["validation", "serialization"]
-#: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
+#: Bounds that keep pydantic's own names if our own function parses the number.
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-#: The same where a list is looked at by a function of ours.
+#: The same for lists that our own function checks.
 _BOUNDS_OF_LISTS = {"minLength": "minItems", "maxLength": "maxItems"}
 #: Swagger UI as the package `fastapi-offline` ships it.
 _ASSETS, _ASSETS_PATH = ("fastapi_offline", "static"), "/docs/assets"
-#: Nothing is asked of any other host, and resources are folded so that all of them fit on a screen.
+#: The page loads nothing from other hosts, and folds the resources so that all fit on a screen.
 _SETTINGS = {"validatorUrl": None, "docExpansion": "none", "defaultModelsExpandDepth": 0, "filter": True}
-#: A browser asks nothing of another host either, whatever the document says. The page has its script and style in it.
+#: The browser is forbidden to load from other hosts as well. The page has its script and style in it.
 NOT_ELSEWHERE = "default-src 'self' 'unsafe-inline' data:"
 
 
 class WireSchema(GenerateJsonSchema):
-    """Numbers are numbers, in bodies and in answers alike; and in an answer nothing is null."""
+    """Numbers are numbers, in bodies and in answers; and nothing in an answer is null."""
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
-        """Bounds that hold for what a client sends; what was stored before they came may go beyond them."""
+        """Bounds for client input; older stored values may exceed them."""
         made = super().generate_inner(schema)
         bounds = dict(made.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
         if MOST_ITEMS in bounds:
@@ -67,7 +67,7 @@ class WireSchema(GenerateJsonSchema):
         return number
 
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
-        """How events spell a value is not how the wire does."""
+        """The spelling of values in events does not matter on the wire."""
         return None
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
@@ -77,16 +77,16 @@ class WireSchema(GenerateJsonSchema):
         return super().nullable_schema(schema)
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """A default of None is absence, and so no default."""
+        """A default of None means absence, so it is no default in the schema."""
         made = super().default_schema(schema)
         return {name: value for name, value in made.items() if name != "default" or value is not None}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """A field's name says enough."""
+        """A field's name suffices as its title."""
         return False
 
 
-#: Headers of what is sent to a webhook, and what each says.
+#: Headers of webhook requests, with their meanings.
 _SENT = {
     "webhook-id": "Which delivery it is: what is sent twice has the same one.",
     "webhook-timestamp": "When it was sent, in seconds since 1970.",
@@ -95,7 +95,7 @@ _SENT = {
 
 
 def serve_openapi(app: FastAPI, sent: type[BaseModel]) -> None:
-    """The app's document, made when it is first asked for. `sent`: the body of what goes to webhooks."""
+    """The app's document, made on first use. `sent`: the body of webhook requests."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -132,7 +132,7 @@ def _security_schemes() -> dict[str, Any]:
 
 
 def _webhook(sent: type[BaseModel]) -> dict[str, Any]:
-    """What a webhook destination is sent."""
+    """The request to a webhook destination."""
     headers = [
         {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
         for name, told in _SENT.items()
@@ -148,7 +148,7 @@ def _webhook(sent: type[BaseModel]) -> dict[str, Any]:
 
 
 def _components(routes: Iterable[DeclaredRoute], sent: type[BaseModel]) -> dict[str, Any]:
-    """Schemas by name: of bodies by what they are called, of answers by their class."""
+    """Schemas by name: bodies by their names, answers by their classes."""
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
     alike = [route.path for route in routes if route.body and route.body.model is not bodies[route.body.name].model]
     assert not alike, f"the bodies of {alike} are called like others"
@@ -165,7 +165,7 @@ def _components(routes: Iterable[DeclaredRoute], sent: type[BaseModel]) -> dict[
 
 
 def _spelled(schema: Any) -> Any:
-    """The schema with JSON Schema's names of bounds. No member of the wire is called like one of pydantic's."""
+    """The schema with JSON Schema's names of bounds. No member of the wire has the name of a pydantic bound."""
     if isinstance(schema, dict):
         bounds = _BOUNDS | (_BOUNDS_OF_LISTS if schema.get("type") == "array" else {})
         return {bounds.get(name, name): _spelled(value) for name, value in schema.items()}
@@ -178,7 +178,7 @@ def _named(schemas: dict[str, Any], reference: JsonSchemaValue) -> dict[str, Any
 
 
 def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The model's schema with the members that may stand beside its fields."""
+    """The model's schema with further members that may stand beside its fields."""
     beside: dict[str, Any] = {name: {"readOnly": True} for name in body.unread}
     left_out = (*body.defaults, *body.in_path)
     required = [name for name in schema.get("required", []) if name not in left_out]
@@ -193,7 +193,7 @@ def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _illustrate(document: dict[str, Any], bodies: Mapping[str, Body[Any]]) -> None:
-    """An example beside every body and answer, which stands once, among the components."""
+    """Put an example beside every body and answer, once each, among the components."""
     examples = Examples(document["components"]["schemas"])
     by_name = {name: examples.of_body(body) for name, body in sorted(bodies.items())}
     for operation in (operation for methods in document["paths"].values() for operation in methods.values()):

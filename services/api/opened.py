@@ -1,4 +1,4 @@
-"""The last step of every request: personal texts in its answer are opened, for who may read it."""
+"""The last step of every request: personal texts in its answer are opened, if the caller may read them."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,11 +8,11 @@ from services.personal.opening import may_hold_sealed, opened_json
 
 
 async def opened_answer(request: Request, response: Response) -> Response:
-    """The answer with nothing sealed in it. Files are written of what was opened before.
+    """The answer without sealed texts. Files are written from opened texts already.
 
     Raises: NoPersonalKeyError, WrongPersonalKeyError, PostgresUnreachableError.
     """
-    payload = getattr(response, "body", b"")  # what is streamed has none
+    payload = getattr(response, "body", b"")  # a streamed answer has no body
     if response.media_type != "application/json" or isinstance(response, AsItStands) or not may_hold_sealed(payload):
         return response
     organization, api = request.path_params["orgId"], request.app.state.api

@@ -1,7 +1,7 @@
-"""What every operation of the OpenAPI document has beside what its handler declares: a stable name, who may call it,
-what its path and headers are, and how it is refused, each with an example.
+"""The parts of an OpenAPI operation beside its handler's declarations: a stable name, the needed scopes, parameters of
+the path, headers, and refusals, each with an example.
 
-All of it follows from method and path: whoever adds a route adds nothing here.
+All of it follows from method and path, so new routes need nothing here.
 """
 
 import re
@@ -30,7 +30,7 @@ _KEY = {
     " another body or query it is refused with 409.",
     "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
 }
-#: How a failure's message names what it is about, in an example.
+#: Example values for the names in failures' messages.
 _ABOUT = {"kind": "commitment", "id": "5aa39f0e-5b6c-541d-b5a1-ca246359e658", "organization": "acme", "limit": 1048576}
 _ABOUT |= {"current": 2, "given": 1, "what": "bill jobs"}
 _LIMITS = {429: 10}
@@ -54,7 +54,9 @@ def tag_of(path: str) -> str:
 
 
 def finish(document: dict[str, Any]) -> None:
-    """Give every operation of the document what follows from its method and path, and the document what they need."""
+    """Add to every operation of the document what follows from its method and path, and to the document the shared
+    parts.
+    """
     tags: dict[str, None] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -95,7 +97,7 @@ def _of_path(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusals(method: str, path: str, operation: Operation) -> Iterator[int]:
-    """The statuses of refusals that any operation of its sort may answer, beside those of its body."""
+    """The statuses of refusals that any operation of its kind may answer, beside those of its body."""
     yield from (400, 503)
     if operation["security"]:
         yield 401
@@ -108,7 +110,7 @@ def _refusals(method: str, path: str, operation: Operation) -> Iterator[int]:
 
 
 def _responses() -> Iterator[tuple[str, dict[str, Any]]]:
-    """How each status is answered, with all messages that it may have; and any other of the two ranges."""
+    """The response of each status, with all messages that it may have; and any other status of the two ranges."""
     by_status: dict[int, list[type[Exception]]] = {400: [], 401: [], 429: []}
     for kind, status in STATUSES:
         by_status.setdefault(status, []).append(kind)
@@ -129,7 +131,7 @@ def _answer(description: str, example: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _example(status: int, kinds: list[type[Exception]]) -> dict[str, Any]:
-    """A body that an error of this status is answered with."""
+    """The body of an error with this status, as an example."""
     if status == 400:
         return {"message": str(_INVALID)}
     worded = (_message(kind) for kind in kinds if issubclass(kind, Worded))

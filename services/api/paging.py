@@ -1,5 +1,5 @@
-"""Pages of the list paths, newest first unless asked otherwise: how much is asked for, from where on, and the token of
-what follows.
+"""Pages of the list paths, newest first unless asked otherwise: the size of a page, its beginning, and the token of the
+next page.
 
 A token names the position of a page's last entry, so entries that come or go between two pages neither repeat nor hide
 others, and the last page has no token: clients follow it until it ends.
@@ -28,7 +28,7 @@ ORDERS = ("DESC", "ASC")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Up to `size` entries, those at positions below `before`; None: the newest. Of `oldest_first`, those above it."""
+    """Up to `size` entries at positions below `before`; None: the newest. With `oldest_first`, the entries above it."""
 
     size: int
     before: int | None
@@ -36,12 +36,12 @@ class Page:
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing was listed before it."""
+        """Whether it is the first page."""
         return self.before is None
 
     @property
     def fetched(self) -> int:
-        """One more than is shown tells whether another page follows."""
+        """One entry more than is shown tells whether another page follows."""
         return self.size + 1
 
     def older(self, column: str) -> list[Condition]:
@@ -51,7 +51,9 @@ class Page:
         return [Condition(f"{column} {'>' if self.oldest_first else '<'} {{}}", self.before)]
 
     def fetched_of(self, in_order: Iterable[T], position: Callable[[T], int]) -> list[T]:
-        """What would be fetched of entries that are at hand, in the page's order; no more of them are looked at."""
+        """The entries that a query would fetch, from entries in memory in the page's order; no more of them are
+        read.
+        """
         follows = (entry for entry in in_order if self.before is None or self._follows(position(entry), self.before))
         return list(islice(follows, self.fetched))
 
@@ -59,7 +61,7 @@ class Page:
         return position > last if self.oldest_first else position < last
 
     def shown(self, entries: Sequence[T]) -> Sequence[T]:
-        """The entries that the page shows: of those fetched the last one only tells that there are more."""
+        """The entries that the page shows: the last fetched one only tells that there are more."""
         return entries[: self.size]
 
     def answer(
@@ -69,15 +71,15 @@ class Page:
         position: Callable[[T], int],
         beside: Mapping[str, Any] = MappingProxyType({}),
     ) -> Response:
-        """`data` are the documents of what is shown of `entries`; `beside` are further members of the answer."""
+        """The answer: `data` are the documents of the shown `entries`; `beside` are further members."""
         return answer(self.document(data, entries, position) | dict(beside))
 
     def document(self, data: list[Any], entries: Sequence[T], position: Callable[[T], int]) -> dict[str, Any]:
-        """The same as a document, without `beside`."""
+        """The answer as a document, without `beside`."""
         return {"data": data} | self.following(entries, position)
 
     def following(self, entries: Sequence[T], position: Callable[[T], int]) -> dict[str, str]:
-        """Where the next page begins, if there is one."""
+        """The beginning of the next page, if there is one."""
         more = len(entries) > self.size
         return {"nextToken": self._token(position(entries[self.size - 1]))} if more else {}
 
@@ -87,14 +89,14 @@ class Page:
 
 
 class AnyPage(Reader[None]):
-    """Takes `pageSize` and `nextToken` and ignores them: the list is short and always answered whole."""
+    """Takes `pageSize` and `nextToken` and ignores them: the list is short and always complete."""
 
     def __init__(self) -> None:
         taken = text_schema(description="Taken and not read: all stands on one page.")
         self.schemas = {"pageSize": taken, "nextToken": taken}
 
     def read(self, query: Query) -> None:
-        """Whatever they say."""
+        """Ignore the parameters."""
 
 
 class Paging(Reader[Page]):
@@ -127,7 +129,7 @@ class Paging(Reader[Page]):
 
 
 def _word(oldest_first: bool) -> str:
-    """What a token says before its position: one of the other order is no token here."""
+    """The prefix of a token before its position: a token of the other order is refused here."""
     return "after" if oldest_first else "before"
 
 

@@ -1,6 +1,6 @@
 """Query parameters: each is declared once, by an object that reads it for a handler and describes it in OpenAPI.
 
-Everything that is not understood is refused by name.
+Unknown parameters are refused by name.
 """
 
 from abc import ABC, abstractmethod
@@ -17,9 +17,9 @@ from services.commands.refused import InvalidField, shortened
 T = TypeVar("T")
 #: A query's parameters with all their values.
 Query = dict[str, list[str]]
-#: Values of a list, as many as the largest page has resources.
+#: Most values of a list: as many as the largest page has resources.
 VALUES_MAX = 200
-#: Values of a parameter that is a truth.
+#: Values of a boolean parameter.
 FLAG = ("true", "false")
 
 
@@ -31,14 +31,14 @@ class Reader(ABC, Generic[T]):
 
     @abstractmethod
     def read(self, query: Query) -> T:
-        """What the query says. Raises: InvalidField."""
+        """The value in the query. Raises: InvalidField."""
 
     async def __call__(self, request: Request) -> T:
         return self.read(parameters_of(request))
 
 
 class Text(Reader[str | None]):
-    """A text, given once or not at all."""
+    """A text, given at most once."""
 
     def __init__(self, name: str, **schema: Any) -> None:
         self.name = name
@@ -57,7 +57,7 @@ class Choice(Text):
 
 
 class Flag(Reader[bool]):
-    """A truth; false when it is not given."""
+    """A boolean; false by default."""
 
     def __init__(self, name: str) -> None:
         self.name, self.schemas = name, {name: {"type": "boolean"}}
@@ -146,7 +146,7 @@ def _declared(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 async def check_parameters(request: Request) -> None:
-    """For every request about an organization: what its query says is known to its route. Raises: InvalidField."""
+    """For every request about an organization: its route must know all its parameters. Raises: InvalidField."""
     extra: dict[str, Any] = request.scope["route"].openapi_extra or {}
     accepted = {parameter["name"]: _values(parameter["schema"]) for parameter in extra.get("parameters", ())}
     for name, value in request.query_params.multi_items():
@@ -159,12 +159,12 @@ async def check_parameters(request: Request) -> None:
 
 
 def _values(schema: dict[str, Any]) -> Sequence[str]:
-    """All values that a parameter may have, if they are few."""
+    """All values of a parameter, if they are few."""
     return FLAG if schema["type"] == "boolean" else schema.get("enum", ())
 
 
 def choice_rule(values: Sequence[str]) -> str:
-    """How a value that is none of these is refused."""
+    """The message for any other value."""
     return "must be true or false" if tuple(values) == FLAG else f"must be one of {', '.join(values)}"
 
 
@@ -216,5 +216,5 @@ def whole_number(query: Query, name: str, default: int, low: int, high: int) -> 
 
 
 def is_true(query: Query, name: str) -> bool:
-    """Whether a parameter that is a FLAG is given and true. Raises: InvalidField if it is given twice."""
+    """Whether a FLAG parameter is given and true. Raises: InvalidField if it is given twice."""
     return value_of(query, name) == "true"

@@ -1,7 +1,7 @@
-"""The routes of the API: what each tells OpenAPI that it takes and answers, from the objects that read and describe it;
-and how a request finds its own, by a look into a table.
+"""The routes of the API: each describes its parameters and answers in OpenAPI, from the objects that read them;
+and each request finds its route in a table.
 
-The framework would try one after the other, nearly two hundred patterns for the last of them.
+The framework would try one pattern after the other, nearly two hundred for the last route.
 """
 
 import re
@@ -25,17 +25,17 @@ from services.api.parameters import Reader, declared
 from services.api.scopes import PREFIX, needed_by, security_of
 from services.api.sent import Body, BodyReader
 
-#: Of `/organizations/{orgId}/commitments/{id}`: which part is the first below the organization.
+#: The part of `/organizations/{orgId}/commitments/{id}` that is the first below the organization.
 _FIRST = PREFIX.count("/") + 1
 SCHEMAS = "#/components/schemas/{model}"
 RESPONSES = "#/components/responses/{name}"
-#: Statuses that older versions of Python call otherwise.
+#: Statuses with other names in older versions of Python.
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
 class Shortcut(BaseRoute):
-    """Leads to the first of the routes that takes the request. What it does not find, the others answer: whatever is
-    outside organizations, a path that there is not, another method.
+    """Finds the first route that takes the request. Other routes answer what it does not find: paths outside
+    organizations, unknown paths, other methods.
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
@@ -46,7 +46,7 @@ class Shortcut(BaseRoute):
                 self._routes[_place_of(route.method, route.path)].append(route)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As every route says whether it takes a request."""
+        """Whether there is such a route, in the framework's form."""
         if scope["type"] == "http" and not scope.get("root_path"):
             for route in self._routes.get(_place_of(scope["method"], scope["path"]), ()):
                 match, match_scope = route.matches(scope)
@@ -55,7 +55,7 @@ class Shortcut(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """By the route that was found."""
+        """Handle the request by the found route."""
         await scope["route"].handle(scope, receive, send)
 
 
@@ -65,9 +65,9 @@ def _place_of(method: str, path: str) -> tuple[str, int, str]:
 
 
 class DeclaredRoute(APIRoute):
-    """A handler's query parameters and body are declared by what they depend on, its answer by `response_model`.
+    """A route whose dependencies declare its handler's query parameters and body; `response_model` is its answer.
 
-    The framework reads no body and makes no answer: handlers answer with bytes that are exact.
+    The framework reads no body and makes no answer: handlers answer with exact bytes.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -75,7 +75,7 @@ class DeclaredRoute(APIRoute):
         readers = [depend for depend in depends if isinstance(depend, Reader)]
         self.body = next((depend for depend in depends if isinstance(depend, Body)), None)
         self._bodies = [depend for depend in depends if isinstance(depend, BodyReader)]
-        #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
+        #: The only method, and the scopes, of which a key needs one. Empty if it needs none.
         [self.method] = options["methods"]
         self.needed = needed_by(self.method, path)
         self._security = security_of(self.method, path)
@@ -85,11 +85,11 @@ class DeclaredRoute(APIRoute):
         super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
 
     def get_route_handler(self) -> Any:
-        """What the framework calls: steps of ours (`handling.py`)."""
+        """The handler for the framework: our own steps (`handling.py`)."""
         return handling_of(self.endpoint, self.dependencies, self.param_convertors, opened_answer)
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
-        """The operation as OpenAPI has it, beside what the framework knows itself."""
+        """The operation in OpenAPI, beside the parts that the framework adds."""
         operation: dict[str, Any] = {}
         if readers:
             schemas = {name: schema for reader in readers for name, schema in reader.schemas.items()}
@@ -133,8 +133,8 @@ def refusal(status: int) -> dict[str, Any]:
     return {"$ref": RESPONSES.format(name=response_name(status))}
 
 
-#: Every failure has this shape, whatever its status (`statuses.py`). It is told as a schema: of a model the framework
-#: would make a validator for each route, and nothing is ever validated by it.
+#: Every failure has this shape, whatever its status (`statuses.py`). It is written as a schema: for a model the
+#: framework would build a validator for each route, although nothing is ever validated by it.
 _FAILED = {"application/json": {"schema": referred(Error.__name__)}}
 FAILURES: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request is refused; the message says why.", "content": _FAILED},
@@ -143,7 +143,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 
 
 def router_of(*tags: str, prefix: str = "", dependencies: Sequence[Depends] = ()) -> APIRouter:
-    """A router of such routes."""
+    """A router of `DeclaredRoute`s."""
     return APIRouter(
         prefix=prefix,
         tags=list(tags),

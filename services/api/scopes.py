@@ -1,4 +1,6 @@
-"""THE table of what a request below an organization needs: a GET `read`, all else `write`, unless it stands here."""
+"""THE table of scopes for requests below an organization: `read` for GET, `write` for all others, except those listed
+here.
+"""
 
 from services.access.scopes import Scope
 
@@ -6,12 +8,12 @@ PREFIX = "/organizations/{orgId}"
 Needed = frozenset[Scope]
 
 _READ, _WRITE, _USAGE, _AUDIT, _ADMIN = (frozenset({scope}) for scope in Scope)
-#: Whoever sends usage may see what becomes of it.
+#: Whoever sends usage may see what becomes of that usage.
 _REFUSED = _USAGE | _AUDIT
 
 _WEBHOOKS = "/integrationdestinations/webhooks"
 
-#: THE list of what is asked by POST and changes nothing: so there is nothing that an Idempotency-Key could do once.
+#: THE list of POSTs that change nothing, for which an Idempotency-Key is meaningless.
 TELLING = frozenset(
     {
         ("POST", "/usage/query"),
@@ -25,7 +27,7 @@ TELLING = frozenset(
     }
 )
 
-#: Method and path; a key with any of the scopes may.
+#: Method and path; a key needs one of the scopes.
 OTHERS: dict[tuple[str, str], Needed] = {
     **dict.fromkeys(TELLING, _READ),
     ("POST", "/measurements"): _USAGE,
@@ -45,16 +47,16 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("GET", "/events/types"): _AUDIT,
     ("GET", "/events/fields"): _AUDIT,
     ("GET", "/events/{id}"): _AUDIT,
-    # Where an organization's events go.
+    # They tell where an organization's events go.
     ("POST", _WEBHOOKS): _ADMIN,
     **dict.fromkeys((("PUT", f"{_WEBHOOKS}/{{id}}"), ("DELETE", f"{_WEBHOOKS}/{{id}}")), _ADMIN),
     ("PUT", f"{_WEBHOOKS}/{{id}}/active"): _ADMIN,
     ("POST", f"{_WEBHOOKS}/{{id}}/secrets"): _ADMIN,
     ("DELETE", f"{_WEBHOOKS}/{{id}}/secrets/{{secretId}}"): _ADMIN,
-    # Which have the events themselves.
+    # They contain the events themselves.
     ("GET", f"{_WEBHOOKS}/{{id}}/deliveries"): _AUDIT,
     ("GET", f"{_WEBHOOKS}/{{id}}/deliveries/{{deliveryId}}"): _AUDIT,
-    # What cannot be undone.
+    # They cannot be undone.
     ("POST", "/accounts/{id}/forget"): _ADMIN,
     ("PUT", "/organizationconfig"): _ADMIN,
     ("PUT", "/statementconfig"): _ADMIN,
@@ -67,7 +69,7 @@ def changes(method: str, path: str) -> bool:
     return method != "GET" and (method, path.removeprefix(PREFIX)) not in TELLING
 
 
-#: What a link opens, too, to whoever has it (`links.py`).
+#: Paths that a link opens as well, without a token (`links.py`).
 LINKED = frozenset(
     {
         *("/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file", "/bills/{bill}/statement"),
@@ -77,7 +79,7 @@ LINKED = frozenset(
 
 #: OpenAPI's names of the ways to sign in: with a token, by a link, and for a token.
 TOKEN, BY_LINK, CREDENTIALS = "token", "link", "accessKey"
-#: Outside organizations no scope is asked for; all else there is open.
+#: Outside organizations no scope is needed; all other paths there are public.
 _OUTSIDE = {("POST", "/oauth/token"): CREDENTIALS}
 
 
@@ -90,7 +92,7 @@ def needed_by(method: str, path: str) -> Needed:
 
 
 def security_of(method: str, path: str) -> list[dict[str, list[str]]]:
-    """The same as OpenAPI has it: alternatives."""
+    """The needed scopes in OpenAPI's form: alternatives."""
     outside = _OUTSIDE.get((method, path))
     if outside is not None:
         return [{outside: []}]

@@ -1,6 +1,6 @@
 """Bodies of requests: each is declared once, by an object that reads it for a handler and describes it in OpenAPI.
 
-It is read by the exact parser of `wire.py`, not by the framework's, which knows floats and takes a name twice.
+The exact parser of `wire.py` reads it, not the framework's, which uses floats and accepts repeated names.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Given(Generic[M]):
-    """A body that was read. `effective`: the day from which on the fees of an updated plan, template or group hold."""
+    """A body that was read. `effective`: the day from which the fees of an updated plan, template or group apply."""
 
     body: M
     document: dict[str, Any]
@@ -36,7 +36,7 @@ class Given(Generic[M]):
 class BodyReader:
     """Takes the bytes of a body."""
 
-    #: How it refuses what it cannot take, whatever stands in it: too large, or of another type or encoding.
+    #: How it refuses a body, whatever its content: too large, or of another type or encoding.
     refusals: ClassVar[tuple[int, ...]] = (413, 415)
 
 
@@ -45,20 +45,20 @@ class Body(BodyReader, Generic[M]):
     """A JSON object of this model. An instance is a dependency: `Annotated[Sent[M], Depends(body)]`."""
 
     model: type[M]
-    #: Members of answers that may be sent back, and are not read.
+    #: Members of answers that may be sent back, and are ignored.
     unread: tuple[str, ...] = ()
-    #: What becomes of a `version` beside the model's fields.
+    #: How a `version` beside the model's fields is treated.
     version: Literal["unread", "optional", "required"] = "unread"
     #: Whether an `effectiveDate` may stand beside the model's fields.
     dated: bool = False
-    #: Whether no body at all is as good as an empty object.
+    #: Whether a missing body counts as an empty object.
     may_be_absent: bool = False
-    #: Members that may be left out, and are kept all the same.
+    #: Optional members that are stored all the same.
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    #: Members that the path has: they may be left out, and must say the same otherwise.
+    #: Members that the path has, too: they may be left out, and must otherwise be equal.
     in_path: tuple[str, ...] = ()
     media: tuple[str, ...] = ("application/json",)
-    #: What OpenAPI calls it, if not as its model.
+    #: Its name in OpenAPI, if not its model's.
     title: str | None = None
 
     @property
@@ -77,17 +77,16 @@ class Body(BodyReader, Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Sent(Generic[M]):
-    """The bytes of a body. Whether the organization exists, and whether a key was used before, is asked before it is
-    read."""
+    """The bytes of a body. They are parsed only after the checks of the organization and the key."""
 
     raw: bytes
     declared: Body[M]
 
     def read(self, **beside: Any) -> Given[M]:
-        """The body; `beside` are members that the query or path gives. Raises: InvalidField, InvalidBody."""
+        """The parsed body; `beside` are members from the query or path. Raises: InvalidField, InvalidBody."""
         declared = self.declared
         document = {} if declared.may_be_absent and not self.raw else parse_object(self.raw)
-        # What is there already has them for life, and the rules of its kind say so.
+        # An existing resource has these members for life, and the rules of its kind check them.
         for name in declared.in_path if declared.version != "required" else ():
             if document.get(name, beside[name]) != beside[name]:
                 raise InvalidField(field=name, rule="must be the one of the path")
@@ -100,7 +99,7 @@ class Sent(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The bytes of a body that says nothing: for a path that takes none."""
+    """The ignored bytes of a body, for a path that takes none."""
 
     raw: bytes
 

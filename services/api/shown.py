@@ -1,4 +1,4 @@
-"""Models of answers, made of the models of bodies: what was sent, beside what Trueup adds to it.
+"""Models of answers, made from the models of bodies: the sent members, and those that Trueup adds.
 
 Handlers answer with JSON that they encode themselves (`wire.py`); these models say in OpenAPI what it looks like. A
 member that may be absent has the default None, and is absent then, never null.
@@ -21,7 +21,7 @@ from services.commands.kind import Kind
 class Shown(BaseModel):
     """A JSON object of an answer; it has no other members."""
 
-    # Built when the document is made, which alone needs them.
+    # Built with the document, which alone needs them.
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
@@ -39,7 +39,7 @@ class Stamped(Shown):
 
 
 class Period(Shown):
-    """A period of a MINIMUM and how it stands."""
+    """A period of a MINIMUM and its state."""
 
     start_date: date
     end_date: date
@@ -51,7 +51,7 @@ class Period(Shown):
 
 
 class TopUpShown(Shown):
-    """An amount that was added to a commitment; `ruleId`: by an automatic rule."""
+    """An amount that was added to a commitment; `ruleId`: by this automatic rule."""
 
     amount: Decimal
     date: date
@@ -67,7 +67,7 @@ class CancellationShown(Shown):
 
 
 class Derived(Shown):
-    """What settlement derives for a commitment or balance; absent if it cannot be had now."""
+    """Settled fields of a commitment or balance; absent if they are not available now."""
 
     amount_spent: Decimal | None = None
     amount_remaining: Decimal | None = None
@@ -77,7 +77,7 @@ class Derived(Shown):
 
 
 class DerivedOfCommitment(Derived):
-    """The same of a commitment, with what later facts added to it."""
+    """Settled fields of a commitment, and additions of later facts."""
 
     amount_unscheduled: Decimal | None = None
     periods: tuple[Period, ...] | None = None
@@ -86,13 +86,13 @@ class DerivedOfCommitment(Derived):
 
 
 class DerivedOfBalance(Derived):
-    """The same of a balance: `amount` is what is left of its transactions."""
+    """Settled fields of a balance: `amount` is the remainder of its transactions."""
 
     amount: Decimal
 
 
 class DerivedOfSchedule(Shown):
-    """The last day on which a schedule gave something, and the next one: midnight UTC, which names that day."""
+    """The last day with a top-up or fee of a schedule, and the next one: midnight UTC, which names that day."""
 
     previous_run: datetime | None = None
     next_run: datetime | None = None
@@ -119,7 +119,7 @@ def answer_of_kind(kind: Kind) -> type[BaseModel]:
 
 @cache
 def answer_of(model: type[BaseModel], *beside: type[Shown]) -> type[BaseModel]:
-    """What was sent as this model, with stamps, and with the members of `beside`."""
+    """The members of this model, with stamps, and the members of `beside`."""
     fields: dict[str, Any] = {name: (field.rebuild_annotation(), field) for name, field in model.model_fields.items()}
     return create_model(f"{model.__name__}Answer", __base__=(*beside, Stamped), __doc__=model.__doc__, **fields)
 

@@ -1,6 +1,6 @@
-"""Does the API stand on a whole store and log? While it does not, it says what is to be done, and does nothing else.
+"""Checks that store and log are complete. While they are not, the API reports the remedy and does nothing else.
 
-It goes on by itself once what was broken is mended: whoever mends it need not know of this process.
+It resumes by itself once the break is fixed, so the operator need not know of this process.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from services.postgres import Role, connected
 from services.store.fence import IDENTITY, Fence, NotComparedError
 from services.store.generations import Generations, GenerationsMovedError, load_generations
 
-#: How often to look again while something is broken or away.
+#: Interval of checks while something is broken or away.
 AGAIN_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
 class Standing:
-    """Compares store and log for as long as the process runs. `moved` is told the generations that hold from now on."""
+    """Compares store and log while the process runs. `moved` receives the generations that are valid from now on."""
 
     def __init__(self, database_url: str, cluster: Cluster, fence: Fence, moved: Callable[[Generations], None]) -> None:
         self._database_url, self._cluster, self._fence, self._moved = database_url, cluster, fence, moved
@@ -34,16 +34,16 @@ class Standing:
 
     @property
     def warnings(self) -> list[str]:
-        """What was found that nothing has to stop for, in words."""
+        """Findings that do not stop the API, in words."""
         return [] if self._guard is None else self._guard.warnings
 
     def require(self) -> None:
-        """Raises: what is broken."""
+        """Check the state. Raises: the break."""
         if self.broken is not None:
             raise self.broken.with_traceback(None)
 
     async def watch(self) -> None:
-        """Until cancelled."""
+        """Compare until cancelled."""
         while True:
             try:
                 await self._watch_one()
@@ -54,7 +54,9 @@ class Standing:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _watch_one(self) -> None:
-        """Compare, and go on comparing until a connection reaches another store. Raises: what is broken or away."""
+        """Compare, and again whenever a connection reaches another store. Raises: a break, or a failure to reach a
+        server.
+        """
         self._fence.compare_anew()
         async with connected(self._database_url, Role.WATCH) as connection:
             identity = await connection.fetchval(f"SELECT {IDENTITY}")
@@ -73,7 +75,9 @@ class Standing:
         self.looked.set()
 
     def _note(self, error: Exception) -> None:
-        """What is merely away was whole when it was last seen; its users say so, and new connections show what came."""
+        """Note the result. A store or log that is merely away was complete when last seen; its users report the
+        failure, and new connections tell whether it is the same.
+        """
         is_away = isinstance(error, Passing) and not isinstance(error, BreakError)
         if is_away and self._fence.whole is not None and self.broken is None:
             return

@@ -3,9 +3,9 @@
 A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain. So does a
 503 about usage that would count twice if it were sent again. A 429 says in `retry-after` when to come again.
 
-Of a server of ours that is away everybody is told which one it is; where it stands is for the operator, in the log.
+If a server of ours is away, everybody is told which one; its address is only in the log, for the operator.
 
-What is not in the table is nobody's failure but ours: `edges/edge.py` logs it and answers 500.
+An error that is not in the table is a bug of ours: `edges/edge.py` logs it and answers 500.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class PayloadTooLargeError(Worded):
 class ItemsError(Worded):
     """{told}"""
 
-    #: Items that a message tells of; `refused` has all.
+    #: Most items in a message; `refused` has all.
     _TOLD = 5
 
     def __init__(self, refused: Sequence[tuple[int, str]], before: str = "") -> None:
@@ -74,11 +74,11 @@ class NotConfirmedError(ItemsError, ExpectedFailure):
 
     def __init__(self, refused: Sequence[tuple[int, str]], *, again: bool) -> None:
         super().__init__(refused, "not confirmed, send again: " if again else "not confirmed, may be there or not: ")
-        #: Whether what is sent again counts once.
+        #: Whether repeated usage counts once.
         self.again = again
 
 
-#: The first class that an error is an instance of decides. A CommandError not named here is a 400.
+#: The first class of which an error is an instance decides. A CommandError that is not listed is a 400.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.UnknownOrganization, 403),
     (refused.UnknownResource, 404),
@@ -118,7 +118,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NoHeadsError, 404),
     (NoCheckpointError, 404),
     (NotSignedYetError, 409),
-    # Another process, or whoever replaces this one, understands it.
+    # Another process understands the event, or this process will be replaced.
     (NewerRecordError, 503),
     (ExpectedFailure, 503),
     (Passing, 503),
@@ -126,7 +126,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
 
 
 def status_of(error: Exception) -> int:
-    """The HTTP status that an error stands for; 500 for one that nobody expected."""
+    """The HTTP status of an error; 500 for an unexpected one."""
     for kind, status in STATUSES:
         if isinstance(error, kind):
             return status
@@ -134,7 +134,7 @@ def status_of(error: Exception) -> int:
 
 
 def response_to(error: Exception, *, operator: bool = False) -> Response:
-    """The error's answer. `operator`: who asks may know where our servers stand."""
+    """The error's answer. `operator`: the caller may know the addresses of our servers."""
     status = status_of(error)
     refused_items = {"refused": error.refused} if isinstance(error, ItemsError) else {}
     once = status == 409 or (isinstance(error, NotConfirmedError) and not error.again)
@@ -154,7 +154,7 @@ def _is_operators(request: Request) -> bool:
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Every failure of the app answers in the wire's shape."""
+    """Answer every failure of the app in the wire's shape."""
 
     away = Away()
 
@@ -183,12 +183,12 @@ def handle_errors(app: FastAPI) -> None:
 
 @dataclass(slots=True)
 class Away:
-    """Of one process: what its log has been told."""
+    """The servers that this process's log has reported as away."""
 
     _outages: dict[str, Outage] = field(default_factory=dict)
 
     def note(self, error: BaseException) -> None:
-        """Write down where the server stands, if this comes of one: once for each outage, however many ask."""
+        """Log the server's address, if the error comes from one: once for each outage, however many requests fail."""
         for failure in (error, error.__cause__):
             if isinstance(failure, AddressedFailure):
                 self._outages.setdefault(failure.outside, Outage("server_away")).met(failure)

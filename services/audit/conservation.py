@@ -1,8 +1,8 @@
-"""The laws of conservation, and money that nothing explains.
+"""The laws of conservation, and unexplained money.
 
-Of an organization, family by family, for whoever asks: memory stays flat however many there are. Each is settled from
-one snapshot of the live read models and compared with the rows that are shown, so a row that says something else than
-its log is found here, too, with the name of its commitment. And as sums over all rows, for the audit.
+An organization is checked family by family, so memory stays flat. Each family is settled from one snapshot of the live
+read models and compared with the shown rows, so a row that disagrees with its log is found here, too, with the name of
+its commitment. For the audit, the laws are also checked as sums over all rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -24,10 +24,10 @@ from services.readside.family_state import FamilyState, Root
 from services.readside.live import reading_live
 from services.readside.loading import load_families
 
-#: Failing laws that an answer names; all of them count.
+#: Failing laws that an answer names; all of them are counted.
 FAILURES_MAX = 1_000
 
-#: Roots that are looked at together.
+#: Roots that are checked together.
 PAGE = 500
 
 _ROWS = """
@@ -35,10 +35,10 @@ SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed,
     (SELECT coalesce(sum(amount), 0) FROM draws WHERE draws.commitment_id = balance.commitment_id) AS drawn
 FROM commitment_balances AS balance WHERE organization = $1 AND root_id = $2
 """
-#: Why a root waits for rows to be written: `lines`, if its balances are there already.
+#: The reason why a root waits for rows: `lines`, if its balances are already written.
 _WAITS = "SELECT reason FROM due_accounts WHERE root_id = $1"
-#: Of each of these roots ($1): what its bills that stand charge, and what its accrued lines say. Without memos ($2):
-#: nothing is ever due for what is put on a bill by hand.
+#: For each of these roots ($1): the sum of its valid bills, and of its accrued lines. Without memos ($2), because
+#: nothing is ever due for a line that was put on a bill by hand.
 _CHARGED = """
 SELECT root_id, sum(billed) AS billed, sum(unbilled) AS unbilled FROM (
     SELECT line.root_id, line.amount AS billed, 0 AS unbilled FROM bill_line_items AS line JOIN bills USING (bill_id)
@@ -46,8 +46,8 @@ SELECT root_id, sum(billed) AS billed, sum(unbilled) AS unbilled FROM (
     UNION ALL SELECT root_id, 0, amount FROM accrued_lines WHERE root_id = ANY ($1::text[])
 ) AS charged GROUP BY root_id
 """
-#: Of each commitment: what is in it must be spent, rolled over, lapsed or left; what is spent must be drawn, unless its
-#: draws are still to follow. Of a minimum what is spent must have counted.
+#: For each commitment: its amount is spent, rolled over, lapsed or left; the spent amount was drawn, unless its draws
+#: still follow. For a minimum, the spent amount has counted.
 _RESIDUES = """
 SELECT coalesce(sum(CASE kind WHEN 'MINIMUM' THEN abs(spent - coalesce(counted, 0))
     ELSE abs(amount - spent - remaining - rolled_over - lapsed)
@@ -67,7 +67,9 @@ WHERE partition = $1 AND account_id = root_id AND root_id > $2 ORDER BY root_id 
 
 @dataclass(slots=True)
 class Conservation:
-    """What was looked at, and what of it does not hold. `waiting` families still wait for their rows to be written."""
+    """The number of checked items, and the laws that fail. `waiting` families still wait for their rows to be
+    written.
+    """
 
     families: int = 0
     agreements: int = 0
@@ -77,7 +79,7 @@ class Conservation:
     failures: list[Residue] = field(default_factory=list)
 
     def note(self, residue: Residue) -> None:
-        """Count a law that does not hold."""
+        """Count a failing law."""
         with localcontext(EXACT):
             self.unexplained += abs(residue.residue)
         self.failing += 1
@@ -109,7 +111,7 @@ async def _check_family(postgres: Postgres, organization: str, root_id: str, con
 
 
 class _Charged(NamedTuple):
-    """What a root's bills that stand charge, and what its accrued lines say."""
+    """The sum of a root's valid bills, and of its accrued lines."""
 
     billed: Decimal = Decimal(0)
     unbilled: Decimal = Decimal(0)
@@ -121,14 +123,16 @@ async def _charged(connection: Any, roots: Sequence[str]) -> dict[str, _Charged]
 
 
 class _Shown(NamedTuple):
-    """The rows of balances, and what is charged; None as long as lines and draws are behind."""
+    """The rows of balances, and the charged sums; None while lines and draws lag behind."""
 
     balances: Sequence[Mapping[str, Any]]
     charged: _Charged | None
 
 
 def _residues_of(page: PageRows, shown: _Shown | None) -> tuple[int, list[Residue]]:
-    """How many commitments and balances there are, and which laws do not hold; those of what is shown, if it is."""
+    """The number of commitments and balances, and the failing laws; with those of the shown rows, if these are
+    complete.
+    """
     [loaded] = loaded_page(page).values()
     settlement = settled(loaded.family, loaded.today)
     failing = list(residues(settlement))
@@ -138,7 +142,7 @@ def _residues_of(page: PageRows, shown: _Shown | None) -> tuple[int, list[Residu
 
 
 def _shown_residues(settlement: Settlement, shown: _Shown) -> Iterator[Residue]:
-    """What the rows say against themselves, and against the settlement of what is behind them."""
+    """The differences among the shown rows, and between them and the settlement."""
     with localcontext(EXACT):
         for row in shown.balances:
             state = state_of(settlement, row["commitment_id"])
@@ -161,14 +165,15 @@ def _shown_residues(settlement: Settlement, shown: _Shown) -> Iterator[Residue]:
 
 
 async def sum_of_residues(connection: Any) -> Decimal:
-    """What all rows of balances say against themselves and their draws. The transaction reads the live schema."""
+    """The differences among all rows of balances and their draws. The transaction reads the live schema."""
     return Decimal(await connection.fetchval(_RESIDUES))
 
 
 async def unexplained(connection: Any, projection: Projection, partition: int, behind: Set[str]) -> Decimal:
-    """Sum of |due - billed - unbilled| over the roots of a partition but those whose accrued lines are `behind`.
+    """Sum of |due - billed - unbilled| over the roots of a partition, without those whose accrued lines are `behind`.
 
-    Due is settled from what the projection folded; billed and unbilled are the live rows, which the transaction reads.
+    Due amounts are settled from the folded log; billed and unbilled amounts are the live rows, which the transaction
+    reads.
     """
     total, after = Decimal(0), ""
     while page := await connection.fetch(_ROOTS, partition, after, PAGE):
@@ -185,7 +190,7 @@ async def unexplained(connection: Any, projection: Projection, partition: int, b
 
 
 def _due(projection: Projection, state: FamilyState) -> Decimal:
-    """All that is due in a family. What was billed to an account that was deleted stays due (rules 8.10)."""
+    """All that is due in a family. Amounts billed to a deleted account stay due (rules 8.10)."""
     left = state.billed.charged_beside(state.own.accounts)
     if not state.has_terms:
         return left

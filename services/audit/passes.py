@@ -1,6 +1,6 @@
-"""Table `store.passes`: what the last audit and the last pass over the laws of conservation found, and when.
+"""Table `store.passes`: the result and time of the last audit and of the last check of the laws of conservation.
 
-It is looked at wherever that is shown, so that showing it costs one row and proving it is done once for all who ask.
+Pages that show a result read one row; the check itself runs once for all callers.
 """
 
 import json
@@ -15,12 +15,12 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 
 Kind = Literal["audit", "conservation"]
-#: How old a pass over the laws of conservation may be before another begins: it reads all balances and draws.
+#: The age at which the check of conservation is repeated: it reads all balances and draws.
 EACH_SECONDS = 300.0
 _READ = """
 SELECT kind, ended, holds, unexplained, positions::text FROM store.passes WHERE ended IS NOT NULL ORDER BY kind
 """
-#: Of several processes that would begin, one does. One that was cut off begins anew after the same time.
+#: Of several processes that would start it, one does. An interrupted check starts again after the same time.
 _BEGIN = """
 INSERT INTO store.passes AS held (kind, begun) VALUES ($1, now())
 ON CONFLICT (kind) DO UPDATE SET begun = excluded.begun WHERE held.begun <= now() - make_interval(secs => $2)
@@ -36,9 +36,9 @@ ON CONFLICT (kind) DO UPDATE SET ended = excluded.ended, holds = excluded.holds,
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One that has ended: whether nothing was found, and money that nothing explains.
+    """A finished check: whether it found nothing, and the unexplained money.
 
-    `positions`: of an audit, the next offset of each partition of `billing.events` up to which it holds.
+    `positions`: of an audit, the next offset of each partition of `billing.events` up to which it is valid.
     """
 
     kind: Kind
@@ -49,7 +49,7 @@ class Pass:
 
 
 async def read_passes(connection: Any) -> list[Pass]:
-    """The last one of each kind that there was."""
+    """The last check of each kind, if there was one."""
     return [
         Pass(row["kind"], row["holds"], row["unexplained"], row["ended"], _positions(row["positions"]))
         for row in await connection.fetch(_READ)
@@ -63,12 +63,12 @@ def _positions(text: str | None) -> dict[int, int]:
 async def note_pass(
     connection: Any, kind: Kind, *, holds: bool, unexplained: Decimal, positions: Mapping[int, int] | None = None
 ) -> None:
-    """One has ended now."""
+    """Store a check that has just ended."""
     await connection.execute(_END, kind, holds, unexplained, json.dumps(positions or {}))
 
 
 async def pass_over_conservation(postgres: Postgres, seconds: float = EACH_SECONDS) -> bool:
-    """Sum up what no law of conservation explains, unless somebody did within so many seconds. Whether it was done."""
+    """Sum up the unexplained money, unless a process did so within this many seconds. Returns whether it was done."""
     async with postgres.connection() as connection:
         if await connection.fetchval(_BEGIN, "conservation", seconds) is None:
             return False

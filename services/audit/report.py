@@ -1,4 +1,4 @@
-"""What an audit found."""
+"""The result of an audit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,20 +10,21 @@ from services.audit.beginning import Refused
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found. `difference` is the first one; None when there is none."""
+    """The result of an audit. `difference` is the first one; None when there is none."""
 
     events: int = 0
     accounts: int = 0
     bills: int = 0
     unexplained: Decimal = Decimal(0)
     difference: str | None = None
-    #: Families whose draws and accrued lines were behind their balances, and so were not compared.
+    #: Families whose draws and accrued lines lagged behind their balances, and so were not compared.
     behind: int = 0
-    #: Up to where it holds: the next offset of each partition of `billing.events`.
+    #: The next offset of each partition of `billing.events` up to which the result is valid.
     positions: Mapping[int, int] = field(default_factory=dict)
-    #: Records in our topics that are none of ours and that nobody has acknowledged: where, and why.
+    #: Unacknowledged records of strangers in our topics: where, and why.
     foreign: tuple[str, ...] = ()
-    #: The checkpoint that it went on from; None: it began at the beginning, and if it was not to, `refused` says why.
+    #: The checkpoint from which it continued; None: it began at the beginning, and `refused` says why a checkpoint was
+    #: not used.
     since: int | None = None
     refused: Refused | None = None
     #: The checkpoint that was kept of it.
@@ -31,13 +32,14 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether everything is as the log says, the log holds nothing but what is known, and nobody has been at a
-        checkpoint."""
+        """Whether all rows agree with the log, the log holds only known records, and no checkpoint was tampered
+        with.
+        """
         suspicious = self.refused is not None and self.refused.suspicious
         return self.difference is None and not self.unexplained and not self.foreign and not suspicious
 
     def first_lines(self) -> list[str]:
-        """What is to be said before the last line."""
+        """The lines of the report before the last one."""
         said = []
         if self.refused is not None:
             said.append(f"audit: no checkpoint was used: {self.refused}; the whole log was read")

@@ -1,1 +1,1 @@
-"""What automatic rules found is done, once (decision 34)."""
+"""The acts of automatic rules, each done once (decision 34)."""

@@ -1,9 +1,9 @@
-"""Does what automatic rules found, in the API's process, beside what raises alerts.
+"""Runs the acts of automatic rules, in the API's process, beside the raising of alerts.
 
-Why an act is done once: its id follows from the rule with its terms, what it is about and the arming; its stream has
-one version, and what it does is appended in the same transaction. Whoever comes second (another process, one that was
-killed and began anew, read models that were filled anew) finds the stream, and does nothing. Why none is lost: what is
-due is a row of the read models until the act's fact has come by in the log.
+Why an act is done once: its id follows from the rule with its terms, its subject and the arming; its stream has one
+version, and the act's effects are appended in the same transaction. A second attempt (another process, one that
+restarted after a kill, refilled read models) finds the stream, and does nothing. Why none is lost: a due act stays a
+row of the read models until the act's fact comes by in the log.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,13 +25,13 @@ from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
 
-#: Acts of an organization that are done one after the other, before others have their turn: of top-ups, a transaction
-#: each; and of bills, for each of which a whole family is loaded and settled.
+#: Acts of an organization that are done in a row, before others have their turn: top-ups take a transaction each; for
+#: each bill a whole family is loaded and settled.
 TOP_UPS, BILLS = 10, 1
 
 
 class RuleActor:
-    """Does one kind of act for the rules of organizations: for those that wait for `event_name`, `page` at a time."""
+    """Runs one kind of act for the rules of organizations: rules that wait for `event_name`, `page` at a time."""
 
     def __init__(
         self,
@@ -41,21 +41,23 @@ class RuleActor:
         page: int,
     ) -> None:
         self._postgres, self._event_name, self._act, self._page = postgres, event_name, act, page
-        #: Up to which id what is due in an organization was gone through, of those whose end is not reached.
+        #: The last processed id of an organization, if its end was not reached.
         self._after = dict[str, str]()
-        #: Ids of what failed.
+        #: Ids of failed acts.
         self._resting = Resting()
 
     async def act_due(self, organization: str) -> bool:
-        """Do some of what is due now in an organization: from the first on, or where it was left. Returns whether there
-        may be more. What fails for a reason that does not pass by itself rests, and the others are done. Raises: what
-        passes."""
+        """Run some due acts of an organization, from the start or from the last stop; returns whether there may be
+        more.
+
+        After a permanent failure an act rests, and the others are run. Raises: temporary failures.
+        """
         async with reading_live(self._postgres.of(organization)) as connection:
             after, resting = self._after.pop(organization, ""), self._resting.ids()
             about = (organization, [self._event_name], after, resting, self._page)
             rows = await connection.fetch(alerts_due.AUTOMATIC, *about)
         for due in map(Due.of, rows):
-            # Whatever becomes of this one, the next one is not kept waiting by it.
+            # Whatever becomes of this act, the next one does not wait for it.
             self._after[organization] = due.id
             await self._guarded(organization, due)
         if len(rows) == self._page:
@@ -78,10 +80,10 @@ class RuleActor:
 
 
 def top_ups(postgres: Postgres, generations: Callable[[], Generations]) -> RuleActor:
-    """Who pays in what rules say."""
+    """The actor for automatic top-ups."""
     return RuleActor(postgres, TOP_UP, TopUps(postgres, generations).act, TOP_UPS)
 
 
 def bills_ahead(postgres: Postgres, generations: Callable[[], Generations]) -> RuleActor:
-    """Who bills what rules found to be too much."""
+    """The actor for threshold billing."""
     return RuleActor(postgres, BILL, BillerAhead(postgres, generations).act, BILLS)

@@ -1,4 +1,4 @@
-"""A rule's act: what the read models say is due, and the fact that it becomes."""
+"""A rule's act: the due row in the read models, and the fact that it becomes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from services.store.streams import stream_of
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A row of `alerts_due`: an automatic rule that holds and has not acted. `remaining` and `folded` are those of the
-    commitment or balance that it is about, as far as they are projected."""
+    """A row of `alerts_due`: an automatic rule that holds and has not acted. `remaining` and `folded` are those of its
+    commitment or balance, as far as they are projected.
+    """
 
     id: str
     root_id: str
@@ -34,16 +35,16 @@ class Due:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """The row as the query has it."""
+        """The due act in a row of the query."""
         return cls(**{name: row[name] for name in cls.__slots__})
 
     def is_found_by(self, rule: Rule | None) -> bool:
-        """Whether the rule as commands have it last is the one that found this."""
+        """Whether the rule, in the command side's latest version, is the one behind this row."""
         return rule is not None and alert_id(rule, self.subject_id, self.arming) == self.id
 
 
 def acted(due: Due, rule: Entity[Any], found: Decimal, **more: Any) -> AutomaticRuleActed:
-    """The fact: done, with what was done; or, with a `reason`, refused."""
+    """The act's fact: done, with its effect; or, with a `reason`, refused."""
     body: AutomaticRule = rule.body
     return AutomaticRuleActed(
         id=due.id,

@@ -1,4 +1,4 @@
-"""Threshold billing: what is unbilled of an account is billed as soon as it is too much (rules 8.15)."""
+"""Threshold billing: the unbilled amount of an account is billed as soon as it passes the threshold (rules 8.15)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,13 +26,13 @@ from services.store.view import get
 
 
 class BillerAhead:
-    """Bills what rules found to be too much."""
+    """Issues the bills of threshold rules."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
         self._postgres, self._generations = postgres, generations
 
     async def act(self, organization: str, due: Due) -> AutomaticRuleActed | None:
-        """Bill, or note why not; None: there is nothing to do (any more, or yet). Raises: what passes."""
+        """Bill, or note the refusal; None: there is nothing to do (any more, or yet). Raises: temporary failures."""
         postgres = self._postgres.of(organization)
         async with postgres.connection() as connection:
             rule = await self._rule(connection, organization, due)
@@ -59,14 +59,14 @@ class BillerAhead:
                 request = BillRequest(organization, draft.bill_date, actor=rule_actor(rule.body.code))
                 settled = Settled.of(loaded, [issued_bill(request, loaded, draft)], draft.account_id)
                 [*bills], moved = await append_page(connection, [settled], now, due.id, request.actor)
-                if moved:  # somebody has billed the family meanwhile: what is unbilled now is found anew
+                if moved:  # somebody has billed the family meanwhile: the rule is evaluated again
                     return None
                 fact = acted(due, rule, draft.total, amount=draft.total, bill_id=bills[0].bill_id)
             await append(connection, [placed(organization, fact, account, now)], self._generations())
         return fact
 
     async def _rule(self, connection: Any, organization: str, due: Due) -> Entity[ThresholdBilling] | None:
-        """The rule, if it is still the one that found this."""
+        """The rule, if it is still the one behind the due row."""
         rule = await get(connection, organization, "thresholdBilling", due.rule_id)
         if rule is None or not rule.body.is_active or not due.is_found_by(billing_rule(rule)):
             return None
@@ -74,7 +74,7 @@ class BillerAhead:
 
 
 def draft_ahead(family: Family, today: date, body: ThresholdBilling) -> DraftBill | None:
-    """All that is unbilled of the rule's account, as a bill of the day; None: it is not more than the threshold."""
+    """Everything unbilled of the rule's account, as a bill of the day; None if it does not exceed the threshold."""
     day = family.billed.through(today)
     for draft in draft_bills(family, date=day, account_id=body.account_id, accrued=True):
         if draft.currency == body.currency and draft.total > body.threshold:
@@ -83,7 +83,7 @@ def draft_ahead(family: Family, today: date, body: ThresholdBilling) -> DraftBil
 
 
 def why_not(family: Family, draft: DraftBill) -> str | None:
-    """Why the draft is not issued; None: nothing is against it."""
+    """The reason against issuing the draft; None if there is none."""
     pending = family.billed.pending_of(draft.account_id).get(draft.currency)
     if pending is None:
         return None

@@ -1,4 +1,4 @@
-"""Automatic top-ups: the commands that a top-up by hand is, by the rule."""
+"""Automatic top-ups: the same commands as a manual top-up, given by the rule."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,13 +21,13 @@ from services.store.view import get
 
 
 class TopUps:
-    """Pays in what rules say."""
+    """Runs the top-ups of rules."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:
         self._postgres, self._generations = postgres, generations
 
     async def act(self, organization: str, due: Due) -> AutomaticRuleActed | None:
-        """Pay in, or note why not; None: there is nothing to do (any more, or yet). Raises: what passes."""
+        """Pay in, or note the refusal; None: there is nothing to do (any more, or yet). Raises: temporary failures."""
         async with self._postgres.of(organization).transaction() as connection:
             # Under the organization's lock: nobody else pays in, or changes the rule, until this is decided.
             resources = await load_locked(connection, organization)
@@ -50,7 +50,7 @@ class TopUps:
     async def _decided(
         self, connection: Any, resources: Resources, rule: Entity[AutomaticTopUp], fund: Fund, due: Due
     ) -> AutomaticRuleActed:
-        """Do all of it or, if something is refused, nothing."""
+        """Do all of it; if any part is refused, nothing."""
         assert due.remaining is not None
         try:
             commands = top_up_commands(rule, fund, due.day, due.id, now_of(resources))
@@ -65,5 +65,7 @@ class TopUps:
 
 
 def _is_behind(due: Due, fund: Fund) -> bool:
-    """Whether something has happened to it that was not projected when this was found: it is found anew, or not."""
+    """Whether it has a fact that was not projected when the rule was evaluated: the rule will then be evaluated
+    again.
+    """
     return due.folded is None or due.folded < fund.folded

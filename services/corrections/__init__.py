@@ -1,1 +1,1 @@
-"""Usage corrected by its id: an event is found in the log, and a fact behind it takes it out or changes it."""
+"""Usage corrected by its id: an event is found in the log, and a later fact voids or amends it."""

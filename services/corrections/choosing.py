@@ -1,4 +1,4 @@
-"""Events of an account that fulfil some conditions, as many as one request voids, and what that does to its bills."""
+"""Chooses an account's usage events by conditions, for one request to void, and computes the effect on its bills."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -29,13 +29,13 @@ from services.readside.past.logged_usage import usage_between
 from services.readside.usage_sums import read_range
 from services.store.generations import load_generations
 
-#: Events that one request voids, and names.
+#: Most events that one request voids and names.
 CHOSEN_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What chosen events fulfil, as far as it is given; their time lies in `[start, end)`."""
+    """The conditions on events that are given; their time lies in `[start, end)`."""
 
     meter_id: str | None = None
     source: str | None = None
@@ -44,7 +44,7 @@ class Conditions:
     ids: frozenset[str] | None = None
 
     def hold(self, rated: UsageRated) -> bool:
-        """Whether the event fulfils all of them."""
+        """Whether the event fulfils all conditions."""
         return (
             self.meter_id in (None, rated.meter_id)
             and self.source in (None, rated.usage_source)
@@ -55,7 +55,7 @@ class Conditions:
 
 
 class Chosen(NamedTuple):
-    """Events that still count for something, in the order of the log. `more`: there are others like them."""
+    """Matching events that still count, in the order of the log. `more`: whether there are others."""
 
     events: Sequence[LoggedUsage]
     more: bool
@@ -69,8 +69,7 @@ async def choose(
     conditions: Conditions,
     most: int = CHOSEN_MAX,
 ) -> Chosen:
-    """The first of the account's events that fulfil the conditions and are not voided, `most` of them; the family as it
-    is `now`.
+    """The account's first matching events that are not voided, at most `most`; the family is as of `now`.
 
     Raises: InvalidField if more of the log would have to be read than one request may.
     """
@@ -90,7 +89,7 @@ async def choose(
     async with LogReader(cluster) as reader:
         past = await load_past(postgres, reader, now.organization, now.root_id, now.positions)
         fulfilling = _fulfilling(reader, account, now, (start, end), conditions, origins)
-        # Closed before the reader is: a range is read to its end, or not at all any more.
+        # Closed before its reader, which reads one range at a time.
         async with aclosing(fulfilling) as events_in_range:
             async for event in events_in_range:
                 corrected = past.state.corrections.get(event.offset)
@@ -122,14 +121,14 @@ async def _fulfilling(
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An event, and what it would say; None: it would count for nothing."""
+    """An event, and its supposed fields; None: it would be voided."""
 
     event: LoggedUsage
     fields: UsageFields | None
 
 
 class Moved(NamedTuple):
-    """The bills of an account in one currency."""
+    """The bills of an account in one currency, before and after."""
 
     account_id: str
     bill: ComparedBill
@@ -138,7 +137,7 @@ class Moved(NamedTuple):
 async def compared(
     postgres: Postgres, cluster: Cluster, now: LoadedFamily, changes: Sequence[Change], through: date
 ) -> list[Moved]:
-    """What a run for the date would bill, as things are and with these changes of an account's events."""
+    """The bills of a run for the date, as things are and with these changes of an account's events."""
     async with LogReader(cluster) as reader:
         where = now.organization, now.root_id, now.positions
         today = await load_past(postgres, reader, *where)
@@ -148,8 +147,8 @@ async def compared(
 
 
 def moved_bills(today: Family, supposed: Family, account_id: str, through: date) -> list[Moved]:
-    """The bills of the account whose events are changed, and whichever others of its family move with them: its charges
-    may stand on its parent's bill, and what a pool is charged is divided among all.
+    """The bills of the changed account, and others of its family that change with them: its charges may be on its
+    parent's bill, and a pool's charge is divided among all its accounts.
     """
     before, after = (draft_bills(family, date=through) for family in (today, supposed))
     others = sorted({draft.account_id for draft in (*before, *after)} - {account_id})
@@ -170,7 +169,7 @@ def _of(account_id: str, drafts: Sequence[DraftBill]) -> list[DraftBill]:
 
 
 def _supposed(past: PastFamily, changes: Sequence[Change]) -> Mapping[int, Corrected]:
-    """The events as if they were so changed."""
+    """The supposed corrections of the events."""
     supposed = {}
     for change in changes:
         event, rated = change.event, change.event.rated

@@ -1,5 +1,6 @@
-"""Corrections of an event, in a stream of its own: read, and appended to behind what was read; and what was
-corrected of an organization's usage, newest first."""
+"""The corrections of an event, in a stream of its own: read, and appended to. Also the list of an organization's
+corrections, newest first.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _OF_TYPE = f"SELECT {COLUMNS} FROM store.events e WHERE e.organization = $1 AND 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """When, by whom and in which request something is corrected."""
+    """The time, actor and request of a correction."""
 
     now: datetime
     actor: str | None
@@ -37,8 +38,8 @@ async def correct(
     author: Author,
     generations: Generations,
 ) -> Envelope | None:
-    """Append what was decided over the `earlier` corrections, and return the event's last one: this, or where nothing
-    was left to do (`fact` is None) the one that had done it before; None of an event that came as it is to be.
+    """Append the decided correction after the `earlier` ones, and return the event's last correction: this one, or the
+    earlier one with the same effect if there was nothing to do (`fact` is None); None if the event was never corrected.
 
     In a transaction under the organization's lock. Raises: StreamMovedError, RecordTooLargeError.
     """
@@ -83,9 +84,9 @@ async def corrections(
     size: int,
     generation: str,
 ) -> list[Listed]:
-    """Up to `size` corrections that gave one of these statuses and fulfil the conditions on events `e`.
+    """Up to `size` corrections with one of these statuses that fulfil the conditions on events `e`.
 
-    A look into the index for each type: however many there are, no more are read than are shown.
+    Each type takes one look into the index, so no more corrections are read than are shown.
     """
     arguments: list[Any] = [organization]
     rest = f"{all_placed(conditions, arguments)} ORDER BY e.position DESC LIMIT {size}"

@@ -1,8 +1,8 @@
 """Finds an event of usage in the log by its account, source and id (decision 32).
 
-Ids of the window stand packed in table `seen_ids`, a row for each transaction of the projector: it says in which range
-of the partition the record is. What is older is looked for in the range that the account's totals name, of one day if
-its time is given.
+Ids within the window are packed in table `seen_ids`, a row for each transaction of the projector, which gives the range
+of the partition with the record. Older events are searched in the range of the account's totals, of one day if their
+time is given.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from services.store.conditions import has_code
 from services.store.generations import load_generations
 from services.store.view import OF_KIND, entity_of
 
-#: Most records of the log that are looked through for one event.
+#: Most records of the log that are searched for one event.
 SEARCHED_MAX = 2_000_000
 _CALLED = f"{OF_KIND} AND {has_code('e', '$2', '$3::text[]')}"
 #: $1 partition, $2 the id's hash. Newest first: an id that was used again after the window names the later event.
@@ -46,7 +46,7 @@ FROM seen_ids WHERE partition = $1 AND position($2::bytea IN digests) > 0 ORDER 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Which event. `ts`: its time, if that is known; then no other one is meant."""
+    """The names of an event. `ts`: its time, if known; only an event at this time is then meant."""
 
     account: str
     source: str
@@ -56,7 +56,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class _Ranges:
-    """Where in the account's partition it may be, the likeliest first; `older`: in the range of the totals."""
+    """The ranges of the account's partition that may hold it, likeliest first; `older`: in the range of the totals."""
 
     origins: Origins
     ranges: Sequence[tuple[int, int]]
@@ -85,7 +85,7 @@ async def _called(connection: Any, organization: str, kind: str, code: str) -> E
 async def find_usage(
     postgres: Postgres, cluster: Cluster, organization: str, account: AccountEntity, named: Named
 ) -> LoggedUsage | None:
-    """The event, if it is projected; the latest, if its id was used again after the window.
+    """The event, if it is projected; the latest one, if its id was used again after the window.
 
     Raises: InvalidField if more of the log would have to be read than one request may.
     """
@@ -128,7 +128,7 @@ def _check(older: tuple[int, int], named: Named) -> None:
 async def _matching(
     reader: LogReader, account: AccountEntity, named: Named, wanted: bytes, offsets: tuple[int, int], origins: Origins
 ) -> list[Logged]:
-    """Records under the id in a range of the account's partition, in order."""
+    """Records with the id in a range of the account's partition, in order."""
     digest, matching = wanted.hex(), list[Logged]()
     usage = usage_between(reader, account.partition, *offsets, [account.id], origins)
     async with aclosing(usage) as polls:

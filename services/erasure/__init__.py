@@ -1,1 +1,1 @@
-"""The commands of whoever operates the database: forget an account, change the key that keys are encrypted with."""
+"""Commands for the database's operator: forget an account, and change the key that encrypts the accounts' keys."""

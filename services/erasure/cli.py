@@ -1,4 +1,4 @@
-"""`trueup forget` and `trueup personal-keys`: straight in the database, as whoever operates it."""
+"""`trueup forget` and `trueup personal-keys`: they work directly on the database, as its operator."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -34,9 +34,9 @@ _NAMED = f"{OF_KIND} AND (e.id = $3 OR {has_code('e', '$2', 'ARRAY[$3]')}) ORDER
 @click.option("--reason", help="Kept in the log, with the forgetting: name nobody in it.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(account: str, organization: str, reason: str | None, yes: bool) -> None:
-    """Forget the personal data of an account, by its code or id, for ever: the key that it is kept under is destroyed.
+    """Forget the personal data of an account, by its code or id, for ever: its key is destroyed.
 
-    Codes, ids and amounts stay; log, bills and audits stay whole.
+    Codes, ids and amounts stay; log, bills and audits stay complete.
     """
     id, code = _run(lambda connection, _: _named(connection, organization, account))
     if not yes:
@@ -47,7 +47,7 @@ def forget(account: str, organization: str, reason: str | None, yes: bool) -> No
 
 
 async def _named(connection: Any, organization: str, account: str) -> tuple[str, str]:
-    """The id and code of an account; of one that is gone and still has a key, its id alone. Raises: ExpectedFailure."""
+    """The id and code of an account; only the id of a deleted account that still has a key. Raises: ExpectedFailure."""
     await load_generations(connection)
     try:
         check_exists(await load_config(connection, organization))
@@ -62,7 +62,7 @@ async def _named(connection: Any, organization: str, account: str) -> tuple[str,
 
 
 async def _forget(connection: Any, organization: str, id: str, reason: str | None, keyring: Keyring) -> None:
-    """Raises: ExpectedFailure."""
+    """Forget the account. Raises: ExpectedFailure."""
     generations = await load_generations(connection)
     try:
         async with connection.transaction():
@@ -79,18 +79,18 @@ async def _forget(connection: Any, organization: str, id: str, reason: str | Non
 
 @click.group(name="personal-keys")
 def personal_keys() -> None:
-    """The operator's keys, which accounts' keys are encrypted with."""
+    """The operator's keys, which encrypt the accounts' keys."""
 
 
 @personal_keys.command()
 def new() -> None:
-    """Print a new one: a line for the file that TRUEUP_PERSONAL_KEY_FILE names. Keep a copy where no database is."""
+    """Print a new key: a line for the file that TRUEUP_PERSONAL_KEY_FILE names. Keep a copy away from all databases."""
     click.echo(new_line())
 
 
 @personal_keys.command(name="rewrap")
 def rewrap_() -> None:
-    """Encrypt all accounts' keys with the file's first line, so that the others can be taken away."""
+    """Encrypt all accounts' keys with the file's first line, so that the other lines can be removed."""
 
     async def work(connection: Any, settings: Settings) -> int:
         return await rewrap(connection, keyring_of(settings))

@@ -1,4 +1,4 @@
-"""What is forgotten with an account, whoever asks for it."""
+"""The command that forgets an account, for all its callers."""
 
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ from services.personal.keys import keys_to_destroy
 async def forgetting(
     connection: Any, resources: Resources, account: str, reason: str | None, now: datetime
 ) -> ForgetAccount:
-    """The command that forgets an account, in the transaction that is to execute it: with the keys that it destroys,
-    none where personal data is kept under no keys, for which it is refused.
+    """The command that forgets an account, for the transaction that will execute it, with the keys to destroy. Without
+    keys of personal data it has none, and is refused.
     """
     organization = resources.organization
     keys = await keys_to_destroy(connection, organization, account) if resources.keeps_keys else ()

@@ -1,4 +1,4 @@
-"""Where a process has the operator's key from: the settings, else the home of a database that lies there itself."""
+"""The source of a process's operator's key: the settings, else the home with the database."""
 
 import os
 import secrets
@@ -17,7 +17,7 @@ class KeyFileError(Worded, ExpectedFailure):
 
 
 def keyring_of(settings: Settings) -> Keyring:
-    """The operator's key that a process has; one that has none can neither seal nor open. Raises: KeyFileError."""
+    """The operator's key of a process; without a key it can neither seal nor open. Raises: KeyFileError."""
     if settings.personal_key is not None:
         return Keyring(settings.personal_key.get_secret_value())
     file = _file_of(settings)
@@ -36,7 +36,7 @@ def _checked(file: Path, text: str) -> str:
 
 
 def ensure_home_key(settings: Settings) -> None:
-    """A database that lies in the home has its key beside it: made with the first start, and kept."""
+    """The key beside a database in the home: made at the first start, and kept."""
     file = _file_of(settings)
     if settings.database_url is None and settings.personal_key is None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Explain: a line of a bill, from the log as it was when the bill was settled, down to single events."""
+"""Explain: the derivation of a bill's line, from the log as of the bill's settlement, down to single events."""

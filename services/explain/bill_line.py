@@ -1,7 +1,8 @@
-"""Explain a line of a bill: its family folded to the bill's positions, settled again, told in full.
+"""Explain a line of a bill: its family is folded to the bill's positions, settled again, and the derivation written
+out.
 
-The line is of a bill as it was issued, or of a pending one as its approval would issue it now: that is explained as an
-issued one is, at the positions that its lines were derived at.
+The line belongs to an issued bill, or to a pending one as approval would issue it now: that is explained like an issued
+one, at the positions from which its lines were derived.
 """
 
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 
 @dataclass(frozen=True, slots=True)
 class LineAsked:
-    """A line of a bill, by its id or its number on the bill. `limit`: most events to name, behind the one at the offset
-    `after`; `cut`: of the bill as it was known then, None: as it is."""
+    """A line of a bill, by its id or its number on the bill. `limit`: most events to name, after the one at the offset
+    `after`; `cut`: the bill as known then, None: as it is.
+    """
 
     organization: str
     bill_id: str
@@ -47,7 +49,7 @@ class LineAsked:
 
 
 class FoundLine(NamedTuple):
-    """A line with its bill. A pending bill's are derived: its positions are where the live read models stood."""
+    """A line with its bill. A pending bill's line is derived: its positions are those of the live read models."""
 
     bill: BillIssued
     line: BillLine
@@ -67,7 +69,7 @@ async def find_line(postgres: Postgres, waiter: Waiter, organization: str, bill_
             bill = _as_issued(pending, named)
             return FoundLine(bill, _line(bill, named), pending=True)
         life = await _life(postgres, organization, bill_id)
-    # It was issued a moment ago: the read models do not know it yet, but they have passed the positions it names.
+    # It was issued a moment ago: the read models do not have the bill yet, but they have passed its positions.
     assert life.issued is not None
     return FoundLine(life.issued, _line(life.issued, named), pending=False)
 
@@ -85,7 +87,7 @@ async def _known_line(postgres: Postgres, cluster: Cluster, waiter: Waiter, ques
 
 
 async def _projected(postgres: Postgres, organization: str, bill_id: str) -> BillIssued | None:
-    """The bill as the read models have it; a voided one too, for what it said is still a question."""
+    """The bill in the read models, even if voided, because its lines may still be questioned."""
     async with reading_live(postgres) as connection:
         return await bill_as_issued(connection, organization, bill_id)
 
@@ -96,7 +98,7 @@ async def _life(postgres: Postgres, organization: str, bill_id: str) -> BillLife
 
 
 def _as_issued(pending: Pending, named: str) -> BillIssued:
-    """What approval would append now. Raises: UnknownResource for a line of a bill that nothing is due on."""
+    """The fact that approval would append now. Raises: UnknownResource for a line of a bill without due amounts."""
     if pending.draft is None:
         raise _unknown(named)
     return issued_bill(BillRequest(pending.life.organization, pending.draft.bill_date), pending.loaded, pending.draft)
@@ -145,7 +147,7 @@ def _explained(past: PastFamily, bill: BillIssued, line: BillLine) -> Explanatio
 async def _terms(
     postgres: Postgres, past: PastFamily, explanation: Explanation, positions: Positions
 ) -> list[dict[str, Any]]:
-    """The facts that the terms behind the line follow from, as far as the bill knew them."""
+    """The facts behind the line's terms, as far as the bill knew them."""
     ids = sorted(explanation.resources | _adjustments(past, explanation.resources))
     async with reading_live(postgres) as connection:
         rows = await facts_known(connection, past.organization, ids, offsets_of(positions))
@@ -163,6 +165,6 @@ async def _terms(
 
 
 def _adjustments(past: PastFamily, resources: frozenset[str]) -> set[str]:
-    """A counter's adjustments belong to what its charges follow from."""
+    """A counter's adjustments are among the facts behind its charges."""
     adjustments = past.resources.counter_adjustments.values()
     return {adjustment.id for adjustment in adjustments if adjustment.body.counter_id in resources}

@@ -33,7 +33,7 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the document that the API answers.")
 def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
-    """Say why LINE (its id or its number) of BILL, issued or pending, is what it is, down to single events."""
+    """Explain LINE (its id or its number) of BILL, issued or pending, down to single events."""
 
     async def body(process: Process) -> None:
         url, cluster = process.endpoints.database_url, process.endpoints.kafka

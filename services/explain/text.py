@@ -1,4 +1,4 @@
-"""An explanation as text for a terminal: one fact a line, indented under what it belongs to."""
+"""An explanation as text for a terminal: one fact a line, indented under its parent."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ STEP = "  "
 
 
 def lines_of(document: Document) -> Iterator[str]:
-    """An explanation, as GET `explain` answers it, in lines for a terminal."""
+    """The lines for a terminal from the answer of GET `explain`."""
     period = " to ".join(str(day) for day in document["servicePeriod"])
     money = f"{document['amount']} {document['currency']}"
     pays = f", pays {document['chargeType']}" if "chargeType" in document else ""
@@ -49,7 +49,7 @@ def _candidate(candidate: Document) -> str:
 
 
 def _told(value: Any, name: str) -> Iterator[str]:
-    """Leaves of nested inputs, one a line; an object without others inside on one line."""
+    """The leaves of nested inputs, one a line; an object without nested objects is one line."""
     if isinstance(value, Mapping):
         if name and all(not isinstance(member, Mapping | list) for member in value.values()):
             yield f"{name}: " + ", ".join(f"{key} {member}" for key, member in value.items())

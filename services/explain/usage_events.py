@@ -1,5 +1,4 @@
-"""The events behind an explanation, read from the range of the log that the totals' own offsets name; and those that
-were voided or amended."""
+"""The events behind an explanation, read from the range of the log in the totals' own offsets; and corrected events."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
@@ -29,11 +28,11 @@ Document = dict[str, Any]
 
 
 def count_events(past: PastFamily, refs: Sequence[UsageRef]) -> int:
-    """How many records stand behind these totals; one that several of them hold counts for each."""
+    """The number of records behind these totals; a record in several of them counts for each."""
     return sum(past.state.totals[ref[:3]][day].records for ref in refs for day in ref.days)
 
 
-#: Fewest records that are read at a time: what is behind a line may lie far apart.
+#: Fewest records that are read at a time, because the events behind a line may lie far apart.
 _POLL = 1_000
 
 
@@ -42,8 +41,8 @@ async def read_events(
 ) -> list[Document]:
     """The first events of these totals, in the order of the log; those behind the event at offset `after`.
 
-    Nothing before that one is read, so a later page costs what the first one does. The event itself is: what a writer
-    appended twice, before it and behind it, is told by its sequence to have been there (decision 5).
+    Reading starts at that event, so a later page costs as much as the first. It must be read itself: by its sequence, a
+    second copy of an earlier record is recognised (decision 5).
     """
     offsets = [past.state.offsets[*ref[:3], day] for ref in refs for day in ref.days]
     if not offsets or limit < 1:
@@ -65,7 +64,7 @@ async def read_events(
 
 
 class _Wanted:
-    """Which records belong to the totals of an explanation."""
+    """The records that belong to the totals of an explanation."""
 
     def __init__(self, past: PastFamily, refs: Sequence[UsageRef]) -> None:
         self._days: dict[tuple[str, str, str], frozenset[date]] = {ref[:3]: frozenset(ref.days) for ref in refs}
@@ -79,11 +78,11 @@ class _Wanted:
             self._meters.setdefault(body.meter_id, []).append(meter_aggregation(id, body))
 
     def documents(self, usage: Sequence[Logged]) -> list[Document]:
-        """The events of these that are in one of the totals."""
+        """The documents of those events that are in one of the totals."""
         return [document for usage_record in usage for document in self.document(usage_record)]
 
     def document(self, logged: Logged) -> Iterator[Document]:
-        """The event, if it is in one of the totals, with what it adds to them."""
+        """The document of the event with its additions, if it is in one of the totals."""
         record, aggregations = logged.record, self._meters.get(logged.record.data.meter_id)
         if aggregations is None:
             return
@@ -121,9 +120,9 @@ class _Wanted:
 
 
 def corrected_usage(past: PastFamily, line: BillLine, refs: Sequence[UsageRef]) -> Iterator[Document]:
-    """The events in the order of the log: of the line's accounts and meters, on the days of its period.
+    """The corrected events in the order of the log: of the line's accounts and meters, on the days of its period.
 
-    An event of which nothing stands is behind no total any more, so what they name is not enough to find it.
+    A voided event is in no total any more, so the totals' offsets do not suffice to find it.
     """
     accounts = {line.account_id, *(ref.account_id for ref in refs)}
     aggregations = past.resources.aggregations

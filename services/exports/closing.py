@@ -1,8 +1,8 @@
-"""What is left of prepayments that can be drawn no more, as entries of the journal (rules 13.9).
+"""The remainders of prepayments that can no longer be drawn, as entries of the journal (rules 13.9).
 
-A journal that goes on from another one closes what came since: what there would be to close at its end, less what
-there was to close at its beginning. So it needs no memory but its watermark, and late draws or fees are made up for.
-Looked at are the families of what ended in between, and those that had bills since.
+A journal that continues another one closes the difference: the amount to close at its end, less the amount to close at
+its beginning. So it needs no memory but its watermark, and late draws or fees are corrected. It reads the families of
+prepayments that ended in between, and those that had bills since.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ from services.store.conditions import code_at
 from services.store.rows import COLUMNS, envelope_of
 from services.store.streams import bills_of, stream_of_resource
 
-#: What tells of commitments and balances, and when they end.
+#: Facts about commitments and balances that tell when they end.
 _FACTS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND position <= $2 AND type = ANY ($3::text[]) ORDER BY position
@@ -39,9 +39,9 @@ _ABOUT_FUNDS = tuple(
     for fact in kind.facts
     if issubclass(fact, ResourceCreated | ResourceUpdated | ResourceDeleted | CommitmentCancelled)
 )
-#: What a journal is about.
+#: Facts that a journal is about.
 ABOUT_JOURNAL = (*ABOUT_LINES, *_ABOUT_FUNDS)
-#: Of accounts $2 what was decided for life, and the code as of position $3.
+#: For accounts $2, the values fixed for life, and the code as of position $3.
 _ACCOUNTS = f"""
 SELECT asked.id, made.data->>'rootId' AS root, made.data->>'timezone' AS zone, {code_at("made.stream", "$3")} AS code
 FROM unnest($2::text[]) AS asked (id)
@@ -55,7 +55,7 @@ WHERE organization = $1 AND type IN {ABOUT_LINES} AND position > $2 AND position
 
 
 class Fund(NamedTuple):
-    """A commitment or balance that is paid ahead. `deleted`: when it was."""
+    """A prepaid commitment or balance. `deleted`: when it was deleted."""
 
     entity: CommitmentEntity | BalanceEntity
     deleted: datetime | None = None
@@ -82,13 +82,13 @@ class Account(NamedTuple):
 
 @dataclass(slots=True)
 class Sums:
-    """What was billed for a fund less what was drawn of it: by the beginning of the range, and by its end."""
+    """The amount billed for a fund less the amount drawn: by the beginning of the range, and by its end."""
 
     before: Decimal = field(default_factory=Decimal)
     by_the_end: Decimal = field(default_factory=Decimal)
 
     def moved(self, amount: Decimal, issued: Issued, asked: Range) -> None:
-        """A line of such an amount was issued, or taken back."""
+        """Add a line of this amount that was issued, or taken back."""
         signed = -amount if issued.voided else amount
         self.by_the_end += signed
         if issued.position <= asked.since.position:
@@ -103,7 +103,7 @@ class Known(NamedTuple):
     accounts: Mapping[str, Account]
 
     def is_over(self, id: str, funds: Mapping[str, Fund], mark: Watermark) -> bool:
-        """Whether it had ended by the watermark's day, as far as was known at its position."""
+        """Whether it had ended by the watermark's day, as known at the watermark's position."""
         fund = funds.get(id)
         if fund is None or mark.closed is None:
             return False
@@ -115,7 +115,7 @@ class Known(NamedTuple):
 
 
 async def closing_rows(connect: Connect, organization: str, asked: Range, chart: Chart) -> AsyncIterator[list[Row]]:
-    """The rows that close what is over at the end of the range; none where its watermark names no day."""
+    """The rows that close ended funds at the end of the range; none if its watermark has no day."""
     if asked.until.closed is None:
         return
     known = await _known(connect, organization, asked)
@@ -131,8 +131,9 @@ async def closing_rows(connect: Connect, organization: str, asked: Range, chart:
 
 
 def rows_of_fund(known: Known, id: str, sums: Sums, asked: Range, chart: Chart) -> Iterator[Row]:
-    """The rows that close a fund, if it is over. What ended before the last closing is made up for on the day of this
-    one."""
+    """The rows that close a fund, if it has ended. Funds that ended before the last closing are corrected on the day of
+    this one.
+    """
     was_over, is_over = known.over(id, asked)
     left, closed = sums.by_the_end if is_over else Decimal(0), sums.before if was_over else Decimal(0)
     fund, until = known.now[id], asked.until
@@ -159,7 +160,7 @@ def rows_of_fund(known: Known, id: str, sums: Sums, asked: Range, chart: Chart) 
 async def _sums(
     connect: Connect, organization: str, asked: Range, ids: set[str], streams: Sequence[str]
 ) -> Mapping[str, Sums]:
-    """What moved these funds, from their families' first bill on."""
+    """The sums of these funds, from their families' first bill on."""
     sums: defaultdict[str, Sums] = defaultdict(Sums)
     whole = asked._replace(since=asked.since._replace(position=0))
     for stream in streams:
@@ -169,7 +170,7 @@ async def _sums(
 
 
 def add_up(sums: Mapping[str, Sums], issued: Issued, asked: Range, ids: Container[str]) -> None:
-    """To the sums of these funds what lines bill ahead for them, and draw of them."""
+    """Add the lines that bill ahead for these funds, and those that draw them, to the funds' sums."""
     for line in issued.lines:
         id = line.commitment_id or line.balance_id
         if id is not None and id in ids and recognition_of(line) != "REVENUE":
@@ -177,7 +178,7 @@ def add_up(sums: Mapping[str, Sums], issued: Issued, asked: Range, ids: Containe
 
 
 async def _known(connect: Connect, organization: str, asked: Range) -> Known:
-    """In one pass over what tells of funds."""
+    """The known funds, from one pass over the facts about funds."""
     resources, deleted, then = Resources(organization), dict[str, Fund](), None
     async with connect() as connection:
         async with connection.transaction():
@@ -199,7 +200,7 @@ async def _known(connect: Connect, organization: str, asked: Range) -> Known:
 
 
 def funds_of(resources: Resources, deleted: Iterable[Fund]) -> Iterator[tuple[str, Fund]]:
-    """By id all that is paid ahead, or was; a minimum is not."""
+    """All present and former prepaid funds by id, without minimums."""
     for fund in deleted:
         yield fund.entity.id, fund
     for commitment in resources.commitments.values():

@@ -1,12 +1,12 @@
 """Issued lines in the order in which they were committed, from the event store.
 
 Why nothing is missed: the store gives positions under a lock that its holder keeps until it commits, so a position that
-can be seen has none before it that will be seen later (`services/store/events.py`). Read models would not do: each
-partition of the log is projected by itself, and what is behind would be passed over. And nothing that was exported is
-ever lost with Postgres: what Kafka has not acknowledged yet is not read, so `trueup rebuild-store` finds it again, at
-its position.
+can be seen has none before it that will be seen later (`services/store/events.py`). Read models are unsuitable: each
+partition of the log is projected separately, and lines of a lagging partition would be missed. Exported lines are never
+lost with Postgres, because events that Kafka has not acknowledged are not read; so `trueup rebuild-store` finds them
+again, at their positions.
 
-Facts never change, so pages of one range are read one by one, without a snapshot that would have to be held meanwhile.
+Facts never change, so pages of one range are read one by one, without holding a snapshot.
 """
 
 from collections import defaultdict
@@ -25,9 +25,9 @@ from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 from services.store.streams import stream_of_resource
 
-#: What is told of issued lines.
+#: Facts about issued lines.
 ABOUT_LINES = ("BillIssued", "BillVoided")
-#: Facts that are looked for at once, and what of them is read at once, in bytes as they are stored, compressed.
+#: Facts that are looked up at once, and how much of them is read at once, in bytes as stored, compressed.
 _PAGE, _AT_ONCE_BYTES = 200, 1 << 20
 _COLUMNS = "position, pg_column_size(data) AS bytes"
 _IN_RANGE = "position > $2 AND position <= $3"
@@ -60,9 +60,9 @@ Codes = Mapping[str, str | None]
 
 
 class Issued(NamedTuple):
-    """Some lines of one bill, as they were issued, or as they are taken back by the voiding of the bill.
+    """Some lines of one bill, as they were issued, or as the voiding of the bill takes them back.
 
-    `fact` is what tells of it: its position and time. `bill` is without lines.
+    `fact` is the issuing or voiding fact: its position and time. `bill` is without lines.
     """
 
     position: int
@@ -70,12 +70,12 @@ class Issued(NamedTuple):
     voided: bool
     bill: BillIssued
     lines: Sequence[BillLine]
-    #: As they were when the bill was issued.
+    #: Codes as they were when the bill was issued.
     codes: Codes
 
 
 async def end_of_log(store: Connection) -> Watermark:
-    """Up to where all is in the log for ever; the connection may read how far the relay is.
+    """The position up to which everything is in the log for ever; the connection may read the relay's progress.
 
     Raises: NotMigratedError.
     """
@@ -84,8 +84,8 @@ async def end_of_log(store: Connection) -> Watermark:
 
 
 async def newest_of(connection: Connection, organization: str, types: Sequence[str], log: Watermark) -> Watermark:
-    """The organization's newest fact of these types, up to the end of the log: an export that goes on from there has
-    something to tell.
+    """The organization's newest fact of these types, up to the end of the log: the next export has something new if it
+    is newer.
     """
     return log._replace(position=await connection.fetchval(_NEWEST, organization, list(types), log.position) or 0)
 
@@ -93,9 +93,9 @@ async def newest_of(connection: Connection, organization: str, types: Sequence[s
 async def read_issued(
     connect: Connect, organization: str, asked: Range, stream: str | None = None
 ) -> AsyncIterator[Issued]:
-    """Every line that was issued or voided in the range, in order, a bounded number at a time: what a record may hold.
+    """Every line that was issued or voided in the range, in order, in batches no larger than a record.
 
-    `stream`: of which family's bills; of all unless it is said. A connection is held for a few short statements.
+    `stream`: only bills of this family. A connection is held only for a few short statements.
     """
     async for positions in _positions(connect, organization, asked, stream):
         async with connect() as connection:
@@ -121,7 +121,7 @@ def _head(bill: BillIssued) -> BillIssued:
 
 
 async def _positions(connect: Connect, organization: str, asked: Range, stream: str | None) -> AsyncIterator[list[int]]:
-    """Where the facts of the range stand, as many together as are read at once."""
+    """Positions of the range's facts, in groups that are read at once."""
     after, until, found = asked.since.position, asked.until.position, _PAGE
     query, whose = (_OF_ALL, list(ABOUT_LINES)) if stream is None else (_OF_FAMILY, stream)
     while found == _PAGE:
@@ -155,12 +155,12 @@ async def _divided(
 
 
 async def _issuing(connection: Connection, organization: str, bill_id: str, until: int) -> list[int]:
-    """Where the bill's lines stand: the parts before its `BillIssued`, if it is divided, and that one."""
+    """The positions of the bill's lines: the parts of a divided bill, and its `BillIssued`."""
     parts, places = list[int](), list[int]()
     for row in await connection.fetch(_ISSUING, organization, bill_id, until):
         if row["type"] == "BillIssued":
             places, parts = [*parts, row["position"]], []
-        else:  # a part 1 begins anew: what stands before it was never followed by its bill
+        else:  # a part 1 begins again: the parts before it never got their bill
             parts = [row["position"]] if row["part"] == 1 else [*parts, row["position"]]
     return places
 
@@ -173,7 +173,7 @@ async def _fact_at(connection: Connection, organization: str, position: int) -> 
 async def _codes(
     connection: Connection, organization: str, bills: Sequence[tuple[int, BillIssued, Sequence[BillLine]]]
 ) -> dict[int, Codes]:
-    """By the position at which each bill was issued, the codes of its accounts and products as they were then."""
+    """By the position at which each bill was issued, the codes of its accounts and products at that time."""
     named = ((kind, id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines)))
     asked = [(stream_of_resource(kind, id), id, at) for kind, id, at in named]
     codes: defaultdict[int, dict[str, str | None]] = defaultdict(dict)
@@ -186,7 +186,7 @@ async def _codes(
 
 
 def _named(bill: BillIssued, lines: Iterable[BillLine]) -> set[tuple[str, str]]:
-    """Kind and id of what the lines are about."""
+    """Kind and id of the resources in the lines."""
     accounts = {bill.account_id, *(line.account_id for line in lines)}
     products = {id for line in lines for id in (line.product_id, line.accounting_product_id) if id}
     return {("account", id) for id in accounts} | {("product", id) for id in products}

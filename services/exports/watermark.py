@@ -1,4 +1,4 @@
-"""Up to where something was exported: a place in the order in which facts were committed, never a time."""
+"""A watermark: the position, in the order of commits, up to which something was exported; it is never a time."""
 
 import re
 from datetime import date
@@ -26,8 +26,8 @@ class BackwardWatermarksError(Worded, ExpectedFailure):
 
 
 class Watermark(NamedTuple):
-    """All up to `position` of the store that was made under this name. Of a journal also the day up to which
-    prepayments that are over were closed; None before the first.
+    """Everything up to `position` of the store with this name. For a journal also the day up to which ended prepayments
+    were closed; None before the first journal.
     """
 
     generation: str
@@ -36,12 +36,12 @@ class Watermark(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As it is printed, and read again."""
+        """The printed form, which `read` accepts."""
         return f"{self.generation}-{self.position}" + (f"@{self.closed}" if self.closed else "")
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Raises: UnreadableWatermarkError."""
+        """The watermark in a text. Raises: UnreadableWatermarkError."""
         match = _TEXT.fullmatch(text)
         try:
             if match is None:
@@ -59,17 +59,17 @@ class Range(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing can be in it."""
+        """Whether it can hold no fact."""
         return self.since == self.until
 
 
 def checked_range(
     since: Watermark | None, until: Watermark | None, newest: Watermark, log: Watermark | None = None
 ) -> Range:
-    """The range that is asked for: from the beginning, and up to the newest fact that it is about, unless something
-    else is said. `log`: where the log ends, if that is known to be further on.
+    """The requested range; by default from the beginning, and up to the newest fact of the wanted types.
 
-    Raises: ForeignWatermarkError, FutureWatermarkError, BackwardWatermarksError.
+    `log`: the end of the log, if the caller knows a later one. Raises: ForeignWatermarkError, FutureWatermarkError,
+    BackwardWatermarksError.
     """
     end = log or newest
     first = since or Watermark(newest.generation, 0)

@@ -1,4 +1,4 @@
-"""A lock for each job that is carried out, so that no two processes do the same one."""
+"""A lock for each running job, so that no two processes run the same one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -13,9 +13,9 @@ _UNLOCK = "SELECT pg_advisory_unlock($1, $2)"
 class JobLocks:
     """The locks of a process, all in one session: a job may wait for long, and holds no connection of the pool.
 
-    They go with the session, so a killed process never leaves a job locked. Should the session be lost under a running
-    job, another process may take the job up as well: what a job does is done once all the same, the lock only spares
-    the work. The second key of each is its job's sequence.
+    They end with the session, so a killed process never leaves a job locked. If the session is lost under a running
+    job, another process may take up the job as well: a job's work happens once in any case, and the lock only avoids
+    double effort. The second key of each lock is its job's sequence.
     """
 
     def __init__(self, database_url: str, which: Lock) -> None:
@@ -23,17 +23,17 @@ class JobLocks:
 
     @asynccontextmanager
     async def holding(self, sequence: int) -> AsyncIterator[bool]:
-        """Whether the job is ours for the length of the block. Raises: PostgresUnreachableError."""
+        """Whether the job is locked by us for the length of the block. Raises: PostgresUnreachableError."""
         async with self._session.use() as connection:
             is_ours = bool(await connection.fetchval(_TRY_LOCK, self._which, sequence))
         try:
             yield is_ours
         finally:
             if is_ours:
-                with suppress(PostgresUnreachableError):  # then the lock went with the session
+                with suppress(PostgresUnreachableError):  # then the session took the lock with it
                     async with self._session.use() as connection:
                         await connection.execute(_UNLOCK, self._which, sequence)
 
     def close(self) -> None:
-        """Let the session go, and every lock with it."""
+        """Close the session, and every lock with it."""
         self._session.close()

@@ -1,4 +1,4 @@
-"""The loop that carries jobs out in the API's process, and goes on with what a killed process left."""
+"""The loop that runs jobs in the API's process, and resumes those of a killed process."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from services.jobs.table import J, JobTable
 from services.outage import Outage, Outages
 from services.postgres import Postgres
 
-#: How often to look for jobs that another process left, when nobody wakes the runner.
+#: Interval of looks for another process's unfinished jobs, when nobody wakes the runner.
 LOOK_SECONDS = 5.0
 
 
@@ -23,13 +23,13 @@ class JobRunner(Generic[J]):
     """Runs the open jobs: organizations side by side, those of one organization one after the other. A lock per job
     keeps several processes apart.
 
-    Organizations queue for `at_once` places, who waits for the longest time first. One whose jobs are all another
-    process's, or were interrupted, gives its place back at once and queues anew, from a little later on: it comes
-    behind whoever waited by then, so however many of those there are, nobody waits for ever.
+    Organizations queue for `at_once` places, longest waiting first. An organization whose jobs all belong to another
+    process, or were interrupted, gives its place back at once and queues again a little later, behind all that waited
+    by then; so no organization waits for ever.
 
-    `every`: connections on which it is asked whose jobs there are; `carry_out` does one of them to its end. It may
-    raise INTERRUPTIONS, and is called again; whatever else it raises ends the runner. `event`: what the log
-    calls a job; `at_once`: of how many organizations the process takes jobs up.
+    `every`: connections for finding jobs; `carry_out` runs one job to its end. It may raise INTERRUPTIONS, and is
+    called again; any other error ends the runner. `event`: the log's name for a job; `at_once`: for how many
+    organizations the process runs jobs.
     """
 
     def __init__(
@@ -38,20 +38,22 @@ class JobRunner(Generic[J]):
         self._table, self._every, self._carry_out, self._at_once = table, every, carry_out, at_once
         self._locks = JobLocks(every.url, table.lock)
         self._woken = asyncio.Event()
-        #: Organizations whose jobs are being carried out, and what they wait for; what looking for jobs waits for.
+        #: Organizations whose jobs are running, with the resource they wait for; and the resource that looking for jobs
+        #: waits for.
         self._busy, self._outages = set[str](), Outages(f"{event}_interrupted")
         self._looking = Outage(f"{event}s_interrupted")
-        #: Since when an organization that has no place waits for one, by the monotonic clock; or from when on it will.
+        #: Since when an organization without a place has waited for one, by the monotonic clock; or from when on it
+        #: will wait.
         self._since = dict[str, float]()
-        #: Jobs that another process has, by sequence, and until when they are not asked for.
+        #: Jobs of another process, by sequence, and until when they are not tried again.
         self._foreign = dict[int, float]()
 
     def wake(self) -> None:
-        """There is a new job."""
+        """Wake the runner for a new job."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled. What fails for a passing reason is tried again at the next look."""
+        """Run until cancelled. Temporary failures are tried again at the next look."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -75,29 +77,29 @@ class JobRunner(Generic[J]):
         theirs = {organization: list(some) for organization, some in groupby(wanted, attrgetter("organization"))}
         for organization in self._queue(theirs, now):
             if len(self._busy) >= self._at_once:
-                return  # whoever gives a place back has it looked once more
+                return  # a place that is given back causes another look
             self._busy.add(organization)
             tried = asyncio.Event()
             group.create_task(self._carry_out_all(organization, theirs[organization], tried))
             await tried.wait()
 
     def _queue(self, organizations: Iterable[str], now: float) -> list[str]:
-        """Of those that have jobs and no place the ones that want one now, who waits for the longest time first."""
+        """Organizations with jobs and without a place that want one now, longest waiting first."""
         waiting = [organization for organization in organizations if organization not in self._busy]
         self._since = {organization: self._since.get(organization, now) for organization in waiting}
         return sorted((one for one in waiting if self._since[one] <= now), key=self._since.__getitem__)
 
     def _pause(self) -> float:
-        """Seconds until the next look, unless something is told before."""
+        """Seconds until the next look, unless a notification comes before."""
         now = time.monotonic()
         return min(
             (at - now for at in (*self._since.values(), *self._foreign.values()) if at > now), default=LOOK_SECONDS
         )
 
     async def _carry_out_all(self, organization: str, jobs: Iterable[J], tried: asyncio.Event) -> None:
-        """The jobs of one organization, in order; what comes meanwhile, or is interrupted, at a later look.
+        """Run the jobs of one organization, in order; new or interrupted jobs wait for a later look.
 
-        `tried` is set once a job is ours, or none is. Another look follows at once, unless none was.
+        `tried` is set once a job is locked by us, or none is. Another look follows at once, unless none was.
         """
         is_soon, rest = False, 0.0
         try:

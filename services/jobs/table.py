@@ -1,4 +1,4 @@
-"""Tables of jobs: what was asked for, and how far it is. Which jobs there are is asked of all of them alike."""
+"""Tables of jobs: their requests and progress, with the same queries for all kinds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 from services.failures import Worded
 from services.postgres.locks import Lock
 
-#: Jobs of one organization in one table that may be unfinished at once.
+#: Most unfinished jobs of one organization in one table.
 OPEN_MAX = 10
 
 
@@ -19,7 +19,7 @@ class TooManyJobsError(Worded):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of a table of jobs; its class's fields are the columns. `sequence`: the order in which they were made."""
+    """A row of a table of jobs; its class's fields are the columns. `sequence`: the order of creation."""
 
     organization: str
     id: str
@@ -29,12 +29,12 @@ class Job:
     request: dict[str, Any]
     created: datetime
     modified: datetime
-    #: Who asked for it.
+    #: The actor of the request.
     created_by: str | None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """As Postgres gives it."""
+        """The job in a row of Postgres."""
         return cls(**{**row, "request": json.loads(row["request"])})
 
 
@@ -42,8 +42,8 @@ J = TypeVar("J", bound=Job)
 
 
 class JobTable(Generic[J]):
-    """One of jobs of this class. `what`: how messages call them; `open`: what the status of an unfinished one may be,
-    just as the index of those has it; `lock`: whoever carries one out has this one, whose second key is its sequence.
+    """The table for jobs of this class. `what`: their name in messages; `open`: the statuses of unfinished ones, as in
+    their index; `lock`: the lock of a running job, with the job's sequence as second key.
     """
 
     def __init__(self, name: str, what: str, kind: type[J], open: Sequence[str], lock: Lock) -> None:
@@ -80,16 +80,16 @@ ORDER BY sequence DESC LIMIT $7
         return [self._job_of(row) for row in rows]
 
     async def open(self, connection: Any) -> list[J]:
-        """Jobs that are not finished, of all organizations, each one's together: what a killed process left goes on.
-        Oldest first.
+        """Unfinished jobs of all organizations, grouped by organization, oldest first; they include those of a killed
+        process.
         """
         return [self._job_of(row) for row in await connection.fetch(self._open)]
 
     async def count_open(self, connection: Any) -> int:
-        """How many jobs are not finished."""
+        """The number of unfinished jobs."""
         return int(await connection.fetchval(self._count_open))
 
     async def check_room(self, connection: Any, organization: str) -> None:
-        """Raises: TooManyJobsError if OPEN_MAX of the organization's jobs are not finished."""
+        """Check the limit. Raises: TooManyJobsError if OPEN_MAX of the organization's jobs are not finished."""
         if await connection.fetchval(f"{self._count_open} AND organization = $1", organization) >= OPEN_MAX:
             raise TooManyJobsError(limit=OPEN_MAX, what=self._what)

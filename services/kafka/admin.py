@@ -1,7 +1,7 @@
-"""Questions about the cluster that no consumer answers: which topics there are, and what a group has noted.
+"""Queries about the cluster that no consumer answers: the existing topics, and the note of a group.
 
-A note is what Kafka keeps as the offset of a consumer group that has no members: a durable place outside of Postgres,
-for what must be known when Postgres was restored.
+A note is stored as the committed offset of a consumer group without members: a durable place outside of Postgres, for
+values that must survive a restore of Postgres.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
 
 
 class Note(NamedTuple):
-    """A number, in the place of an offset, and what it is of."""
+    """A number, stored as an offset, and its subject."""
 
     number: int
     text: str
@@ -57,10 +57,10 @@ class KafkaAdmin:
         return self._client
 
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
-        """How many partitions each of the topics has; one that does not exist is missing."""
+        """The partition count of each topic, without missing topics."""
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                # A topic that is asked for by name might be made by that, where the cluster does so.
+                # A query for a topic by name might create it, if the cluster is set so.
                 by_name = {self.cluster.topic(topic): topic for topic in topics}
                 wanted = sorted(by_name.keys() & set(await self._open.list_topics()))
                 described = await self._open.describe_topics(wanted) if wanted else []
@@ -71,7 +71,7 @@ class KafkaAdmin:
         }
 
     async def read_note(self, group: str, topic: str) -> Note | None:
-        """What the group has noted at partition 0 of the topic; None if there is nothing, or no longer."""
+        """The group's note at partition 0 of the topic; None if there is none, or no longer."""
         topic_partition = TopicPartition(self.cluster.topic(topic), 0)
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
@@ -80,7 +80,7 @@ class KafkaAdmin:
         return None if note is None or note.offset < 0 else Note(note.offset, note.metadata)
 
     async def _noted(self, group: str, topic_partition: TopicPartition) -> dict[TopicPartition, OffsetAndMetadata]:
-        """A new cluster makes its table of groups when it is first asked for one, and a moved one takes a moment."""
+        """A new cluster creates its table of groups on the first query, and a moved table takes a moment."""
         while True:
             try:
                 return dict(await self._open.list_consumer_group_offsets(group, partitions=[topic_partition]))
@@ -117,7 +117,7 @@ class NoteWriter:
             self._consumer = None
 
     async def write(self, note: Note) -> None:
-        """Keep the note, in place of the last one."""
+        """Store the note, replacing the last one."""
         assert self._consumer is not None, "use NoteWriter as an async context manager"
         with kafka_errors(self._cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""A cluster asked who its brokers are, what whoever we are may do, and what topics are set to. It changes nothing."""
+"""Queries to a cluster about its brokers, our rights, and the settings of topics. They change nothing."""
 
 import asyncio
 import ssl
@@ -26,14 +26,14 @@ from services.kafka.authorized import AskGroups, AskMetadata
 from services.kafka.clients import new_admin
 from services.kafka.cluster import Cluster
 
-#: A broker that was not asked for rights, or knows of none, answers the least number.
+#: The value for rights that a broker was not asked for, or does not know.
 _NOT_TOLD = -(2**31)
 #: The request whose version 7 came with Kafka 3.0 (KIP-734).
 _LIST_OFFSETS, _OF_3_0 = 2, 7
 
 
 class Operation(IntEnum):
-    """What ACLs allow, by Kafka's numbers."""
+    """Operations of ACLs, by Kafka's numbers."""
 
     READ = 3
     WRITE = 4
@@ -45,20 +45,20 @@ class Operation(IntEnum):
 
 
 def certificate_ends(connection: AIOKafkaConnection) -> datetime | None:
-    """Until when the certificate holds that the broker has shown; None without TLS."""
+    """The expiry of the certificate that the broker has shown; None without TLS."""
     shown = connection._writer.get_extra_info("peercert") or {}
     ends = shown.get("notAfter")
     return None if ends is None else datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
 
 
 def is_of_least_version(connection: AIOKafkaConnection) -> bool:
-    """Whether the broker is of Kafka 3.0 or newer: before, idempotent writing needs a right on the cluster itself."""
+    """Whether the broker is Kafka 3.0 or newer: older brokers require a right on the cluster for idempotent writing."""
     _, newest = connection._versions.get(_LIST_OFFSETS, (0, 0))
     return bool(newest >= _OF_3_0)
 
 
 class Broker(NamedTuple):
-    """One of the cluster, and where it says that it is reached."""
+    """A broker of the cluster, and the address that it gives for itself."""
 
     node: int
     host: str
@@ -66,14 +66,16 @@ class Broker(NamedTuple):
 
 
 async def brokers_of(connection: AIOKafkaConnection) -> list[Broker]:
-    """The brokers of the cluster, as this one says."""
+    """The brokers of the cluster, according to this one."""
     answer = await connection.send(AskMetadata([]))
     return [Broker(node, host, port) for node, host, port, _ in answer.brokers]
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSeen:
-    """A topic as it is: replicas are those of the partition that has fewest. `may` None: the cluster does not tell."""
+    """An existing topic: replicas are those of the partition with the fewest. `may` None: the cluster does not tell our
+    rights.
+    """
 
     partitions: int
     replicas: int
@@ -82,14 +84,14 @@ class TopicSeen:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The topics that are there, and those that we may not even see, by the names that we call them."""
+    """The existing topics, and those that we may not see, by our names for them."""
 
     topics: dict[str, TopicSeen] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
 
 
 class Asking:
-    """A client that only asks, for the length of a block. Raises: whatever aiokafka does."""
+    """A client for queries, for the length of a block. Raises: all errors of aiokafka."""
 
     def __init__(self, cluster: Cluster, seconds: float) -> None:
         self._cluster, self._seconds = cluster, seconds
@@ -117,12 +119,12 @@ class Asking:
         return self._admin
 
     async def metadata(self, topics: Iterable[str]) -> Metadata:
-        """Of these topics those that are there. Kafka is asked for no topic that it might make by that."""
+        """The existing ones of these topics. The query creates none."""
         ours = {self._cluster.topic(topic): topic for topic in topics}
         return _metadata(ours, await self._open._send_request(AskMetadata(sorted(ours))))
 
     async def settings(self, topic: str) -> Mapping[str, str | None] | None:
-        """The topic's settings as they hold, set or not; None if we may not see them."""
+        """The topic's effective settings; None if we may not see them."""
         resource = ConfigResource(ConfigResourceType.TOPIC, self._cluster.topic(topic))
         settings: dict[str, str | None] = {}
         for answer in await self._open.describe_configs([resource]):
@@ -135,14 +137,14 @@ class Asking:
         return settings
 
     async def allowed_of_group(self, group: str) -> frozenset[Operation] | None:
-        """What we may do with the group, which need not exist; None if the cluster does not tell."""
+        """Our rights on the group, which need not exist; None if the cluster does not tell."""
         try:
             async with asyncio.timeout(self._seconds):
                 while True:
                     try:
                         return await self._ask_group(self._cluster.group(group))
                     except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError):
-                        await asyncio.sleep(0.1)  # its table of groups was just made, or moves
+                        await asyncio.sleep(0.1)  # its table of groups was just created, or is moving
         except GroupAuthorizationFailedError:
             return frozenset()
 

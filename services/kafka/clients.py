@@ -1,4 +1,4 @@
-"""Clients of a cluster, one function for each kind: all that a client must be told of its cluster is told here.
+"""Clients of a cluster, one function for each kind: all connection options are set here.
 
 Raises, all of them: TlsFileError, ExtraMissingError, NoRegionError.
 """
@@ -32,7 +32,7 @@ def new_admin(cluster: Cluster, **options: Any) -> AIOKafkaAdminClient:
 
 
 def new_client(cluster: Cluster, **options: Any) -> AIOKafkaClient:
-    """A bare client, not yet connected: it only asks who the brokers are."""
+    """A bare client, not yet connected, for queries about the brokers."""
     return AIOKafkaClient(**connection_options(cluster), **options)
 
 
@@ -54,13 +54,13 @@ def new_broker(cluster: Cluster, **options: Any) -> "KafkaBroker":
         case login:
             options["security"] = SASLOAuthBearer(**way)
             options["sasl_oauth_token_provider"] = tokens_of(login)
-    # FastStream takes a text for one address, commas and all; the clients beside it divide it themselves.
+    # FastStream takes a text as one address, commas included; the clients beside it split the text.
     addresses = [address.strip() for address in cluster.bootstrap.split(",")]
     return KafkaBroker(addresses, client_id=cluster.client_id, **options)
 
 
 def connection_options(cluster: Cluster) -> dict[str, Any]:
-    """What every client of aiokafka is told."""
+    """The options of every client of aiokafka."""
     told: dict[str, Any] = {
         "bootstrap_servers": cluster.bootstrap,
         "client_id": cluster.client_id,

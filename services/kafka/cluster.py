@@ -1,28 +1,28 @@
-"""Which Kafka it is and how it is entered, in one value: whoever speaks to it is given this, not an address alone."""
+"""A Kafka cluster and the way into it, as one value that all its users get, instead of an address alone."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: What brokers' logs and quotas know us by.
+#: Our name in brokers' logs and quotas.
 CLIENT_ID = "trueup"
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How brokers prove who they are, and we: files in PEM form, of which none is read before a client is made."""
+    """How brokers prove their identity, and we ours: PEM files, which are read only when a client is made."""
 
-    #: Who signs brokers' certificates; None is whom this machine trusts.
+    #: The CA of brokers' certificates; None: those that this machine trusts.
     ca_file: str | None = None
-    #: Our own certificate, with those between it and its CA; None is no proof of ours.
+    #: Our own certificate, with its chain; None: we show none.
     certificate_file: str | None = None
-    #: Its key; None is that it stands in the file of the certificate.
+    #: The certificate's key; None: it is in the certificate's file.
     key_file: str | None = None
     key_password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Password:
-    """A name and a password. PLAIN shows the broker the password, SCRAM only that we know it."""
+    """A name and a password. PLAIN sends the broker the password, SCRAM only a proof of knowing it."""
 
     mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
     username: str
@@ -43,7 +43,7 @@ class ClientCredentials:
 class MskIam:
     """Amazon MSK's IAM: OAUTHBEARER with tokens that we sign by whatever AWS credentials this process finds."""
 
-    #: None is what AWS_REGION or the AWS configuration says.
+    #: None: the region in AWS_REGION or the AWS configuration.
     region: str | None = None
 
 
@@ -52,7 +52,7 @@ Login = Password | ClientCredentials | MskIam
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A Kafka and the way into it; `str` of it are its addresses, and no form of it shows a secret.
+    """A Kafka and the way into it; `str` gives its addresses, and no form of it shows a secret.
 
     A broker on this machine is `Cluster("127.0.0.1:9092")`.
     """
@@ -62,29 +62,29 @@ class Cluster:
     tls: Tls | None = None
     login: Login | None = None
     client_id: str = CLIENT_ID
-    #: What the names of our topics and groups begin with in this cluster, so that several of us may share it. Everybody
-    #: speaks of topics without it; it is put on where a client is asked, and where a person is told of a topic.
+    #: The prefix of our topics' and groups' names in this cluster, so that several installations may share it. The code
+    #: uses names without the prefix; it is added in requests to clients and in messages to people.
     prefix: str = ""
 
     def __str__(self) -> str:
         return self.bootstrap
 
     def topic(self, name: str) -> str:
-        """What a topic of ours is called in this cluster."""
+        """The name of one of our topics in this cluster."""
         return self.prefix + name
 
     def group(self, name: str) -> str:
-        """What a consumer group of ours is called in this cluster."""
+        """The name of one of our consumer groups in this cluster."""
         return self.prefix + name
 
     @property
     def protocol(self) -> str:
-        """What Kafka calls the way in, as SASL_SSL."""
+        """Kafka's name for the way in, such as SASL_SSL."""
         return ("SASL_" if self.login else "") + ("SSL" if self.tls else "PLAINTEXT")
 
     @property
     def user(self) -> str:
-        """As whom we come, in words."""
+        """The user that we connect as, in words."""
         match self.login:
             case Password(username=name):
                 return f"user {name!r}"

@@ -1,11 +1,11 @@
-"""Raw records by the batch: what aiokafka's `getmany` does for each record, done once for many.
+"""Raw records by the batch: the work that aiokafka's `getmany` does per record, done once for many.
 
-aiokafka hands every record through three Python frames and into a dataclass of eleven fields, which costs as much as
-reading its JSON does. A consumer that reads raw gets the records of aiokafka's own parser as they are: same bytes, same
-checks, same positions (a test holds the two equal).
+aiokafka passes every record through three Python frames and into a dataclass of eleven fields, which costs as much as
+parsing its JSON. A raw consumer gets the records of aiokafka's own parser unchanged: same bytes, same checks, same
+positions (a test holds the two equal).
 
-aiokafka has no option for it, so a consumer that is started gets a fetcher of ours (`read_raw`). It is aiokafka's but
-for what it makes of an answer.
+aiokafka has no option for this, so a started consumer gets our own fetcher (`read_raw`). It is aiokafka's except for
+the handling of answers.
 """
 
 import asyncio
@@ -33,22 +33,23 @@ from services.kafka.failures import LogHoleError
 from services.kafka.lenient import ExactRecords, LenientRecords
 
 log = structlog.get_logger(__name__)
-#: As the library logs it: tried many times a second, it is printed once a minute (`services/run/logs.py`).
+#: As the library logs it: repeated many times a second, it is printed once a minute (`services/run/logs.py`).
 _fetching = logging.getLogger("aiokafka.consumer.fetcher")
-#: An option of a consumer: it looks this often whether there is something to fetch, beside all that wakes it for that.
+#: A consumer's option: the interval of checks for something to fetch, beside all events that wake it.
 LOOK_MS = 10_000
 
 
 class Polled(NamedTuple):
-    """What a poll brought of a partition: records in order, and the offset to go on from, which may lie further on
-    than the last record: the end of a transaction takes an offset, too."""
+    """The result of a poll for a partition: records in order, and the offset to continue from. That may lie beyond the
+    last record, because the end of a transaction takes an offset, too.
+    """
 
     records: Sequence["FetchedRecord"]
     next_offset: int
 
 
 class FetchedRecord(Protocol):
-    """A record as the workers need it; its topic and partition are known to whoever asked for it."""
+    """A record as the workers need it; the caller knows its topic and partition."""
 
     @property
     def offset(self) -> int: ...
@@ -65,10 +66,10 @@ class FetchedRecord(Protocol):
 
 
 class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """What one fetch brought of a partition, as the parser's records.
+    """The records of one fetch of a partition, from the parser.
 
-    Offsets without a record are only those of control records and, for a consumer that reads committed, of what was
-    aborted: anything else that is missing is a hole. Raises: LogHoleError.
+    Only control records have an offset without a record, and, for a consumer that reads committed, records of aborted
+    transactions: any other missing record is a hole. Raises: LogHoleError.
     """
 
     next_fetch_offset: int
@@ -88,13 +89,13 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             if not self._is_aborted(batch) and not batch.is_control_batch:
                 for record in batch:
                     offset = record.offset
-                    if offset >= start:  # a batch comes whole, also when it was asked for from its middle on
+                    if offset >= start:  # a batch comes whole, even if it was requested from its middle on
                         self.next_fetch_offset = offset + 1
                         yield record
             self.next_fetch_offset = batch.next_offset
 
     def _is_aborted(self, batch: Any) -> bool:
-        """Whether the batch is of a transaction that was aborted, for a consumer that reads committed."""
+        """Whether the batch belongs to an aborted transaction, for a consumer that reads committed."""
         if self._isolation_level != fetcher.READ_COMMITTED or batch.producer_id is None:
             return False
         self._consume_aborted_up_to(batch.base_offset)
@@ -104,9 +105,9 @@ class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
 
 class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """aiokafka's fetcher; what it fetches becomes raw records. It is told no rack: all is fetched from leaders."""
+    """aiokafka's fetcher, giving raw records. It has no rack: it always fetches from leaders."""
 
-    #: What divides an answer's bytes into batches.
+    #: Splits an answer's bytes into batches.
     _parser: type = MemoryRecords
 
     @property
@@ -115,31 +116,31 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
         return self._parser is not MemoryRecords
 
     def read_leniently(self, *, exact: bool = False) -> None:
-        """Go on with a slower parser, which takes any name of a header (`services/kafka/lenient.py`).
+        """Continue with a slower parser, which accepts any name of a header (`services/kafka/lenient.py`).
 
-        What was fetched before must be fetched again. `exact`: `bytes_of_name` has the bytes of names.
+        Everything fetched before must be fetched again. `exact`: `bytes_of_name` has the bytes of names.
         """
         self._parser = ExactRecords if exact else LenientRecords
         log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")
 
     def hold_for(self, ms: int) -> None:
-        """Have brokers hold each fetch from now on for so long, until something comes."""
+        """Let brokers hold each fetch for this long from now on, until records come."""
         self._fetch_max_wait_ms = ms
 
     def wait_for_some(self) -> "asyncio.Future[None]":
-        """Done once something was fetched. Raises, when it is awaited: an error of the group."""
+        """Done once something was fetched. Awaiting it raises errors of the group."""
         waiter: asyncio.Future[None] = self._create_fetch_waiter()
         return waiter
 
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
-        """Ask a broker, and keep what it answers. Returns: whether to wake those who wait for records."""
+        """Send a fetch to a broker, and store its answer. Returns whether to wake those who wait for records."""
         try:
             response = await self._client.send(node_id, request)
         except KafkaError as error:
             _fetching.error("Failed fetch messages from %s: %s", node_id, error)
             await asyncio.sleep(self._retry_backoff)
             return False
-        except asyncio.CancelledError:  # by `close`, or since the assignment is over: nobody wants the answer
+        except asyncio.CancelledError:  # by `close`, or the assignment is over: nobody needs the answer
             return False
         if not assignment.active:
             return False
@@ -154,7 +155,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
                 key = TopicPartition(topic, partition)
                 state = assignment.state_value(key)
                 if not state.has_valid_position or state.position != offsets[key]:
-                    continue  # it was sought anew meanwhile
+                    continue  # the partition was sought again meanwhile
                 if code:
                     has_come |= self._refuse(key, state.position, for_code(code))
                 else:
@@ -162,10 +163,10 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
         return has_come
 
     def _keep(self, key: TopicPartition, assignment: Any, end: int, *told: Any) -> bool:
-        """What was fetched of a partition, whose next offset is `end`.
+        """Store the fetched data of a partition with next offset `end`.
 
-        `told`: the last stable offset, where the log starts (since version 5 of the answer), the transactions that were
-        aborted, the replica to read from (since 11), and the bytes.
+        `told`: the last stable offset, the log's start (since version 5 of the answer), the aborted transactions, the
+        replica to read from (since 11), and the bytes.
         """
         state = assignment.state_value(key)
         stable, aborted = told[0], told[1 if len(told) == 3 else 2]
@@ -189,7 +190,7 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
         return True
 
     def _refuse(self, key: TopicPartition, position: int, error: type[KafkaError]) -> bool:
-        """What a broker says of a partition instead of records."""
+        """Handle a broker's error for a partition."""
         if error in (OffsetOutOfRangeError, TopicAuthorizationFailedError):
             self._set_error(key, error(f"{key.topic}/{key.partition} at offset {position}"))
             return True
@@ -201,9 +202,9 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
 
 
 async def read_raw(consumer: AIOKafkaConsumer) -> RawFetcher:
-    """Have the consumer hand on raw records. It is started and has fetched nothing yet.
+    """Let the consumer return raw records. It is started and has fetched nothing yet.
 
-    It has no deserializers, and an offset that is not there (`auto_offset_reset`) is an error. Returns: its fetcher.
+    It has no deserializers, and a missing offset (`auto_offset_reset`) is an error. Returns its fetcher.
     """
     await asyncio.sleep(0)  # aiokafka awaits a task that it cancels: one that never began to run would cancel us
     await consumer._fetcher.close()

@@ -1,4 +1,4 @@
-"""Does a cluster let us in? aiokafka's clients say why it does not to their log only, and connect again for ever."""
+"""Checks whether a cluster lets us in: aiokafka's clients only log a refusal, and reconnect for ever."""
 
 import ssl
 from typing import Literal
@@ -19,7 +19,7 @@ from services.kafka.credentials import NoTokenError
 
 _MECHANISM = "TRUEUP_KAFKA_SASL_MECHANISM"
 _PROTOCOL = "TRUEUP_KAFKA_SECURITY_PROTOCOL"
-#: At which of the two somebody is turned away: the handshake of TLS, or what comes behind it.
+#: The step that refused us: the TLS handshake, or the steps after it.
 Door = Literal["tls", "login"]
 
 
@@ -41,15 +41,15 @@ class ClosedError(Worded, Passing):
 
 
 async def enter(cluster: Cluster, seconds: float) -> None:
-    """Connect to one of the addresses and be let in, within so many seconds.
+    """Connect to one of the addresses and log in, within this many seconds.
 
-    Raises: NotLetInError, which no waiting mends; what making a client raises; ClosedError, and whatever else may pass.
+    Raises: NotLetInError, which waiting does not fix; errors of making a client; ClosedError and temporary failures.
     """
     last: Exception = ValueError("no address is given")
     hosts = addresses_of(cluster)
     for host, port in hosts:
         try:
-            # One that swallows what it is sent hides no other.
+            # A broker that never answers must not hide the others.
             connection = await let_in(cluster, host, port, seconds / len(hosts))
             connection.close()
             return
@@ -61,7 +61,7 @@ async def enter(cluster: Cluster, seconds: float) -> None:
 
 
 def addresses_of(cluster: Cluster) -> list[tuple[str, int]]:
-    """The addresses that are given, in no order: host and port."""
+    """The given addresses, in random order: host and port."""
     return [(host, port) for host, port, _ in collect_hosts(cluster.bootstrap)]
 
 
@@ -74,7 +74,7 @@ async def let_in(cluster: Cluster, host: str, port: int, seconds: float) -> AIOK
     try:
         connection = await create_conn(host, port, **options)
         try:
-            await connection.send(MetadataRequest([]))  # a client that has not logged in is not told earlier
+            await connection.send(MetadataRequest([]))  # a client that has not logged in is refused only now
         except BaseException:
             connection.close()
             raise
@@ -93,7 +93,7 @@ def _is_closed(error: Exception) -> bool:
 
 
 def _refusal(cluster: Cluster, address: str, error: Exception) -> NotLetInError | None:
-    """What it says if it is a definite no, in words and with the settings to look at; None if it may pass."""
+    """A definite refusal in words, with the settings to check; None if the failure may be temporary."""
     text = str(error)
     no: tuple[Door, str, str] | None = None
     match error:
@@ -107,7 +107,7 @@ def _refusal(cluster: Cluster, address: str, error: Exception) -> NotLetInError 
         case ssl.SSLCertVerificationError():
             no = "tls", f"shows a certificate that is not trusted: {error.verify_message}", _trust_of(cluster)
         case Exception(__cause__=ssl.SSLError(reason=alert)) if cluster.tls is not None:
-            # Of a client's certificate a broker says what it thinks only after the handshake, in an alert.
+            # A broker reports problems with a client's certificate only after the handshake, in an alert.
             what = "refuses our certificate" if cluster.tls.certificate_file else "wants a certificate of ours"
             no = "tls", f"{what} ({alert})", "check TRUEUP_KAFKA_CERTIFICATE_FILE and TRUEUP_KAFKA_KEY_FILE"
     return None if no is None else NotLetInError(address, *no)

@@ -1,4 +1,4 @@
-"""What goes wrong with Kafka that is nobody's bug, and how long anything may take."""
+"""Kafka failures that are not bugs, and the time limits of all calls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
 REQUEST_TIMEOUT_S = 30.0
-#: How aiokafka says that the cluster's ACLs do not allow it.
+#: aiokafka's errors for missing rights in the cluster's ACLs.
 _FORBIDS = {"TopicAuthorizationFailedError", "GroupAuthorizationFailedError", "ClusterAuthorizationFailedError"}
 
 
@@ -21,8 +21,9 @@ class KafkaUnreachableError(AddressedFailure, Passing):
         super().__init__(cluster=cluster, what=what.removesuffix(": "))
 
 
-# It passes: rights are given and taken while we run, and brokers learn of them one after the other. A worker that ended
-# over one would be started again, to meet the same; so it waits, says so once, and goes on when it may.
+# It counts as temporary: rights are granted and revoked while we run, and brokers learn of them one after the other. A
+# worker that ended would be restarted into the same failure; so it waits, reports the failure once, and goes on when it
+# may.
 class KafkaForbidsError(AddressedFailure, Passing):
     """Kafka at {cluster} does not let {user} do this: {what}; docs/servers.md lists what must be allowed to whom"""
 
@@ -43,10 +44,10 @@ class LogHoleError(Worded, ExpectedFailure):
 
 @contextmanager
 def kafka_errors(cluster: Cluster) -> Iterator[None]:
-    """Around every call of the client: whatever it raises says that the connection is lost.
+    """Put around every call of the client: any error it raises means that the connection is lost.
 
-    But for names of headers that are not UTF-8: they are a record's, and read on with the lenient parser.
-    Raises: KafkaUnreachableError, KafkaForbidsError, UnicodeDecodeError.
+    The exception are names of headers that are not UTF-8, which are a record's fault, and are read by the lenient
+    parser. Raises: KafkaUnreachableError, KafkaForbidsError, UnicodeDecodeError.
     """
     try:
         yield

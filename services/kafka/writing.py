@@ -17,9 +17,9 @@ from services.kafka.clients import new_producer
 from services.kafka.cluster import Cluster
 from services.kafka.failures import REQUEST_TIMEOUT_S, KafkaUnreachableError, kafka_errors
 
-#: One produce request carries at most this much, so that every topic takes it; a larger record gets a batch of its own.
+#: Most bytes of one produce request, so that every topic accepts it; a larger record gets a batch of its own.
 BATCH_BYTES = RECORD_BYTES_LEAST - 64 * 1024
-#: What a record takes in a batch besides key, value and headers, at most, and what each header does.
+#: Most bytes of a record in a batch besides key, value and headers, and of each header.
 _ENVELOPE_BYTES, _HEADER_BYTES = 64, 10
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
@@ -27,7 +27,7 @@ _NO_HEADERS: list[tuple[str, bytes | None]] = []
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A record to append: headers are (name, bytes or nothing) pairs. A struct, because there is one for each event.
 
-    `ms` is the time that it is to bear, where the topic lets its writers say; None is now.
+    `ms` is its time, if the topic lets its writers set it; None is now.
     """
 
     key: bytes | None
@@ -47,8 +47,8 @@ class Appended(NamedTuple):
 class BatchWriter:
     """Appends whole batches to named partitions, idempotently, with acks from all replicas.
 
-    How large a record may be is judged by whoever accepts what becomes one: here nothing is refused that a topic might
-    take, for what was accepted under another limit is still to be written.
+    The size of a record is checked where its content is accepted. Nothing that a topic might take is refused here,
+    because content accepted under an earlier limit must still be written.
 
     After any exception the producer may repeat or skip sequence numbers for ever: call `reset` before the
     next append, and find out from the log what was written.
@@ -67,15 +67,15 @@ class BatchWriter:
         await self.reset()
 
     async def start(self) -> None:
-        """Start the producer, which the first append does otherwise. Raises: KafkaUnreachableError."""
+        """Start the producer; otherwise the first append does. Raises: KafkaUnreachableError."""
         await self._started()
 
     async def reset(self) -> None:
         """Drop the producer; the next append starts a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            # A producer whose broker is away would wait for its unsent batches; they are given up on purpose. Whatever
-            # else it says at its end, it is thrown away.
+            # A producer whose broker is away would wait for its unsent batches; they are dropped on purpose. Its errors
+            # at the end are ignored, because it is discarded.
             try:
                 async with asyncio.timeout(5):
                     await producer.stop()
@@ -101,9 +101,9 @@ class BatchWriter:
         return self._producer
 
     async def append(self, topic: str, partition: int, records: Sequence[Record]) -> list[Appended]:
-        """Append in order and wait for the acknowledgement of each batch before the next is sent.
+        """Append in order, each batch after the acknowledgement of the one before.
 
-        Returns: each batch, in order. Raises: KafkaUnreachableError; then call `reset`.
+        Returns each batch, in order. Raises: KafkaUnreachableError; then call `reset`.
         """
         acknowledged = []
         for start, stop in _cuts(records):
@@ -120,7 +120,7 @@ class BatchWriter:
 
 
 def _fill(batch: Any, records: Sequence[Record]) -> None:
-    """`batch.append` of every record, without what that does for each: ask for serializers and look at the clock."""
+    """Like `batch.append` for every record, but without its per-record checks of serializers and the clock."""
     append, now = batch._builder.append, int(time.time() * 1000)
     for index, record in enumerate(records):
         headers = list(record.headers) if record.headers else _NO_HEADERS
@@ -131,7 +131,7 @@ def _fill(batch: Any, records: Sequence[Record]) -> None:
 
 
 def header_bytes(headers: Sequence[tuple[str, bytes | None]]) -> int:
-    """What these headers take in a record, at most; a header may have a name and no value."""
+    """Most bytes of these headers in a record; a header may have a name and no value."""
     return sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in headers)
 
 
@@ -150,11 +150,11 @@ def _cuts(records: Sequence[Record]) -> list[tuple[int, int]]:
 
 
 class SharedWriter:
-    """One producer for all requests of a process: it begins with the first append and outlives restarts of brokers.
+    """One producer for all requests of a process: it starts with the first append and outlives restarts of brokers.
 
-    While brokers are away its batches wait, and go out when they are back, each once. Who has waited long enough is
-    told that nothing was confirmed. Any other failure takes the producer from those who come later; who is on the way
-    through it hears what became of its own.
+    While brokers are away its batches wait, and are sent once they are back, each once. A caller that has waited long
+    enough is told that nothing was confirmed. After any other failure, later callers get a new producer; callers still
+    using the old one learn the fate of their own batches.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -180,7 +180,7 @@ class SharedWriter:
                 try:
                     return await writer.append(topic, partition, records)
                 except KafkaUnreachableError as error:
-                    # A batch that waits has lost nothing of its place: its producer is sound.
+                    # A waiting batch has kept its place, so its producer is sound.
                     if not isinstance(error.__cause__, TimeoutError):
                         self._leave(writer)
                     raise
@@ -196,7 +196,7 @@ class SharedWriter:
             return self._writer
 
     def _leave(self, writer: BatchWriter | None) -> None:
-        """Let go of a producer, in the background: to stop takes as long as what is on its way."""
+        """Release a producer in the background, because stopping takes as long as its pending batches."""
         if writer is not None and self._writer is writer:
             self._writer = None
             leaving = asyncio.create_task(writer.reset())

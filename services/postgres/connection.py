@@ -1,6 +1,6 @@
-"""A connection to Postgres, and the one place that knows what a lost one raises.
+"""A connection to Postgres, and the one place that knows the errors of a lost connection.
 
-Some stand beside the pool: for what belongs to a session, and for what must not wait until the pool has room.
+Some connections stand beside the pool: for state of a session, and for work that must not wait for the pool.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from services.postgres.reaching import reach
 from services.postgres.roles import Role, take
 from services.postgres_url import redacted
 
-#: Classes of SQLSTATE by which the server says that a statement is wrong: cardinality, data, integrity, schemas,
-#: syntax or rights, a view's check. By all others it says that it, or this session, cannot go on now: a conflict, no
-#: resources, an operator's timeout, a server that only reads since a failover, a plan that its schema has outlived.
+#: Classes of SQLSTATE for faults of a statement: cardinality, data, integrity, schemas, syntax or rights, a view's
+#: check. All other classes mean that the server, or this session, cannot go on now: a conflict, no resources, an
+#: operator's timeout, a read-only server after a failover, a plan that its schema has outlived.
 _STATEMENT = ("21", "22", "23", "3F", "42", "44")
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 60.0
@@ -43,11 +43,11 @@ class TablesMovedError(AddressedFailure, Passing):
 
 
 class Fence(Protocol):
-    """Says which store may be used (services/store/fence.py)."""
+    """Decides which store may be used (services/store/fence.py)."""
 
     @property
     def asks(self) -> str:
-        """What a statement asks Postgres for, to be told to `check`."""
+        """The SQL expression whose result `check` needs."""
         ...
 
     async def admit(self, connection: Any) -> None:
@@ -60,10 +60,10 @@ class Fence(Protocol):
 
 
 def _is_statements_fault(error: Exception) -> bool:
-    """Whether the error is about what was asked. A client's error that is a ValueError too is about an argument.
+    """Whether the error is a fault of the statement. A client's error that is also a ValueError is about an argument.
 
-    Everything else that a connection raises, whatever it may be, says that the connection is lost: a server that dies
-    in the middle of an operation makes asyncpg say nearly anything.
+    Any other error of a connection means that it is lost: a server that dies during an operation makes asyncpg raise
+    nearly anything.
     """
     if isinstance(error, asyncpg.PostgresError):
         return (error.sqlstate or "").startswith(_STATEMENT)
@@ -72,15 +72,15 @@ def _is_statements_fault(error: Exception) -> bool:
 
 def throw_away(raw: Any) -> None:
     """Close asyncpg's connection at once, in whatever state it is."""
-    # A pool takes back by itself what was closed, and then its proxy refuses everything.
+    # The pool notices a closed connection by itself, and then its proxy refuses every call.
     with suppress(asyncpg.InterfaceError):
         raw.terminate()
 
 
 class Connection:
-    """A connection whose errors are two: what the server says of a statement, as asyncpg has it, or that it is lost.
+    """A connection with two kinds of errors: faults of a statement, as asyncpg raises them, and its loss.
 
-    Methods are asyncpg's. Once it is lost it is closed, so that nobody goes on with it. `fence` is its pool's, if that
+    Methods are asyncpg's. A lost connection is closed, so that nobody continues with it. `fence` is its pool's, if that
     has one. Raises: PostgresUnreachableError, TablesMovedError, asyncpg.PostgresError.
     """
 
@@ -90,16 +90,16 @@ class Connection:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether the server has not answered yet what was asked of it."""
+        """Whether a statement is still running on the server."""
         return self._asked > 0
 
     async def serve(self, organization: str) -> None:
-        """From now on it shows this organization's rows and no others; only of a pool of role API."""
+        """Show only this organization's rows from now on; only for a pool of role API."""
         with self._guarded():
             await self._raw.serve(organization)
 
     async def execute(self, query: str, *arguments: Any, seconds: float | None = None) -> str:
-        """`seconds`: how long it may take, if that is not what every statement may."""
+        """Execute the statement. `seconds`: its time limit, if not the usual one."""
         with self._guarded():
             return str(await self._raw.execute(query, *arguments, timeout=seconds))
 
@@ -118,7 +118,7 @@ class Connection:
     async def cursor(
         self, query: str, *arguments: Any, prefetch: int, seconds: float | None = None
     ) -> AsyncIterator[Any]:
-        """The rows, `prefetch` at a time, inside a transaction. `seconds`: how long each time may take."""
+        """The rows, `prefetch` at a time, inside a transaction. `seconds`: the time limit of each fetch."""
         with self._guarded():
             rows = self._raw.cursor(query, *arguments, prefetch=prefetch, timeout=seconds).__aiter__()
         while True:
@@ -144,7 +144,7 @@ class Connection:
             await transaction.commit()
 
     async def _roll_back(self, transaction: Any) -> None:
-        """What ended the block is what counts: without its connection the server rolls back by itself."""
+        """The block's own error counts: without its connection the server rolls back by itself."""
         try:
             await transaction.rollback()
         except Exception:
@@ -159,7 +159,7 @@ class Connection:
             await self._raw.add_listener(channel, callback)
 
     def tell_when_closed(self, closed: asyncio.Event) -> None:
-        """Set the event once the connection is closed, by whomever."""
+        """Set the event once the connection is closed by either side."""
         with self._guarded():
             self._raw.add_termination_listener(lambda _: closed.set())
             if self._raw.is_closed():
@@ -183,7 +183,7 @@ class Connection:
 
 @asynccontextmanager
 async def connected(url: str, role: Role | None = None) -> AsyncIterator[Connection]:
-    """One connection of its own, for what belongs to a session, in this role, or as the database's user.
+    """One separate connection, for state of a session, in this role, or as the database's user.
 
     Raises: PostgresUnreachableError, RoleNotGrantedError.
     """
@@ -210,9 +210,9 @@ async def _connect(url: str, role: Role | None) -> Any:
 
 
 class OwnConnection:
-    """One connection beside the pool, used by one at a time, kept in between and made anew after any error.
+    """One connection beside the pool, used by one caller at a time, kept between uses and replaced after any error.
 
-    For what must not wait until the pool has room: it costs a session of the server, so there are few.
+    For work that must not wait for the pool: it costs a session of the server, so there are few.
     """
 
     def __init__(self, url: str, role: Role | None = None) -> None:
@@ -235,7 +235,7 @@ class OwnConnection:
                     raw.terminate()
 
     def close(self) -> None:
-        """End it; what uses it now fails."""
+        """Close it; a running use fails."""
         if self._held is not None:
             self._held.terminate()
             self._held = None

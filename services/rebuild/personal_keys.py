@@ -1,5 +1,5 @@
-"""Keys of personal data after Postgres has lost something: a backup brings back what was destroyed, and what is lost
-nobody can open any more.
+"""Keys of personal data after a loss in Postgres: a backup brings destroyed keys back, and texts of lost keys stay
+unreadable.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from services.personal.fields import marked_by
 from services.personal.keys import destroy, key_ids, known_ids
 from services.personal.sealed import keys_in
 
-#: Of accounts that are not there any more.
+#: Keys of accounts that no longer exist.
 _DESTROY_OF_NOBODY = """
 UPDATE store.personal_keys held SET key = NULL WHERE organization = $1 AND key IS NOT NULL AND NOT EXISTS (
     SELECT FROM store.entities e WHERE e.organization = $1 AND e.kind = 'account' AND e.id = held.account
@@ -22,7 +22,7 @@ UPDATE store.personal_keys held SET key = NULL WHERE organization = $1 AND key I
 
 @dataclass(frozen=True, slots=True)
 class KeysFound:
-    """Accounts whose key had come back, and that are forgotten again; and those whose key is lost."""
+    """Accounts whose key had come back and was destroyed again, and accounts whose key is lost."""
 
     came_back: int = 0
     lost: int = 0
@@ -32,8 +32,9 @@ class KeysFound:
 
 
 async def mend_keys(connection: Any, resources: Resources, forgotten: Iterable[AccountForgotten]) -> KeysFound:
-    """Destroy what an organization has ever forgotten, and keys of accounts that are gone, and count what is wrong with
-    its accounts' keys. Its accounts are in the command side's view already."""
+    """Destroy all keys that an organization has ever forgotten, and keys of missing accounts, and count the faults of
+    its accounts' keys. Its accounts must be in the command side's view already.
+    """
     organization = resources.organization
     came_back = {fact.id for fact in forgotten if await _forget_again(connection, organization, fact)}
     await connection.execute(_DESTROY_OF_NOBODY, organization)
@@ -45,7 +46,7 @@ async def mend_keys(connection: Any, resources: Resources, forgotten: Iterable[A
 
 
 async def _forget_again(connection: Any, organization: str, fact: AccountForgotten) -> bool:
-    """Destroy the keys that the fact names; whether one of them was there."""
+    """Destroy the keys in the fact; returns whether one of them existed."""
     good = await key_ids(connection, organization, fact.id)
     await destroy(connection, organization, fact.id, fact.key_ids)
     return not set(good).isdisjoint(fact.key_ids)

@@ -1,8 +1,9 @@
 """Makes the event store and the log agree again, while nothing else writes to either.
 
-Whatever the log holds of the store and the store has lost is inserted at its position. Whatever the store holds and the
-log has lost at its end is written again by the relay, which is put back to before it. What neither holds is gone: what
-was accepted and not relayed when Postgres was lost. Keys of idempotent requests and bill jobs are not in the log.
+Events that the log holds and the store has lost are inserted at their positions. Events that the store holds and the
+log has lost at its end are written again by the relay, which is put back to before them. Events that neither holds are
+gone: those accepted and not relayed when Postgres was lost. Keys of idempotent requests and bill jobs are not in the
+log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,29 +50,29 @@ class RelayRunsError(Worded, ExpectedFailure):
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What it took until the store held all that the log holds."""
+    """The result of making the store hold everything that the log holds."""
 
     generations: Generations
-    #: Up to where the log has the store's events: from there the relay goes on.
+    #: The position up to which the log has the store's events: the relay resumes from there.
     position: int
     #: Events that the log held and the store did not.
     added: int
     #: Events that the relay will write to the log again.
     again: int
-    #: How accounts' keys of personal data were found.
+    #: The state of accounts' keys of personal data.
     keys: KeysFound
-    #: Bills in parts that the log holds the beginning of, and nothing the end.
+    #: Divided bills of which the log holds the beginning but not the end.
     unfinished: Sequence[Unfinished]
     #: Events that contradicted the log, as JSON.
     discarded: Sequence[str]
-    #: The newest event, and the newest that the relay had been about to write: those between were never seen again.
+    #: The newest event, and the newest that the relay had been about to write: events between them were lost.
     head: int
     noted: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was done."""
+    """The results of a rebuild."""
 
     #: Records of the log that were read.
     records: int
@@ -85,7 +86,7 @@ class Rebuilt:
 async def rebuild_store(
     postgres: Postgres, cluster: Cluster, *, record_bytes: int, drop_strays: bool = False
 ) -> Rebuilt:
-    """Rebuild, and say what was done. `drop_strays`: events that contradict the log are removed.
+    """Rebuild, and return the results. `drop_strays`: events that contradict the log are removed.
 
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
     """
@@ -103,7 +104,7 @@ async def rebuild_store(
 
 
 async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -> int:
-    """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
+    """Record the existing topics, make those that can be made anew; returns the partition count for life."""
     counts_made = await known_topics(connection)
     async with KafkaAdmin(cluster) as admin:
         there = await admin.partition_counts(topic.name for topic in TOPICS)
@@ -121,7 +122,7 @@ async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -
 
 
 class _Rebuild:
-    """One rebuild; nothing else writes meanwhile."""
+    """One rebuild; no other process writes meanwhile."""
 
     def __init__(
         self,
@@ -144,7 +145,7 @@ class _Rebuild:
         async with self._connection.transaction():
             await self._connection.execute(_LOCK_APPENDS, Lock.APPEND)
             agreed = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
-        # What read models of another version hold need not be known here, and they are filled anew in any case.
+        # Read models of another version cannot be read here, and they are filled again in any case.
         if not (await make_read_models(self._connection)).is_current:
             await begin_read_models_anew(self._connection)
         lines = await self._write_lines(agreed, intact)
@@ -154,7 +155,7 @@ class _Rebuild:
         return Rebuilt(seen.records, agreed, lines, not await self._stand(agreed.generations))
 
     async def _intact(self, positions: list[Known]) -> dict[Place, Mark]:
-        """The marks whose records stand where they stood."""
+        """The marks whose records are unchanged."""
         marks = {}
         for position in positions:
             try:
@@ -194,7 +195,7 @@ class _Rebuild:
         return Agreed(generations, position, sum(added.values()), again, keys, unfinished, discarded, newest, noted)
 
     async def _write_lines(self, agreed: Agreed, intact: Mapping[Place, Mark]) -> int:
-        """Write the lines again that the log has lost; returns how many."""
+        """Write the lines that the log has lost; returns their number."""
         lines = 0
         async with BatchWriter(self._cluster) as writer:
             for partition in range(self._partitions):
@@ -210,7 +211,7 @@ class _Rebuild:
         return lines
 
     async def _stand(self, generations: Generations) -> bool:
-        """Whether the read models stand on the log, and are not empty; those that do not are begun anew."""
+        """Whether the read models agree with the log, and are not empty; otherwise they are begun anew."""
         positions = [position for position in await read(self._connection, generations) if position.topic == EVENTS]
         try:
             await check_ends(self._reader, positions)

@@ -1,5 +1,5 @@
-"""What is derived from the events of the store, made again: the command side's resources and invoice numbers, and the
-lines of bills that `billing.bill-line-items` has lost.
+"""Data derived from the events of the store, made again: the command side's resources and invoice numbers, and lost
+lines of bills in `billing.bill-line-items`.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ _BILLS_AT_ONCE = 100
 
 
 async def rebuild_view(connection: Any, organization: str, generation: str) -> KeysFound:
-    """Write an organization's rows anew, from all of its events; returns how its accounts' keys were found."""
+    """Write an organization's rows again, from all of its events; returns the state of its accounts' keys."""
     resources, numbers, forgotten = Resources(organization), InvoiceNumbers(), list[AccountForgotten]()
     async for row in connection.cursor(_EVENTS, organization, prefetch=_EVENTS_AT_ONCE):
         envelope = envelope_of(row, generation)
@@ -50,11 +50,11 @@ async def rebuild_view(connection: Any, organization: str, generation: str) -> K
 
 
 class InvoiceNumbers:
-    """The highest number that a bill of an organization has had. A number is its prefix at the time, then digits."""
+    """The highest invoice number of an organization. A number is its prefix at the time, then digits."""
 
     def __init__(self) -> None:
         self.last = 0
-        #: Every prefix that there was, the newest first: a prefix may end in digits, too.
+        #: Every prefix that was ever used, newest first, because a prefix may also end in digits.
         self._prefixes: list[str] = []
 
     def evolve(self, envelope: Envelope) -> None:
@@ -67,7 +67,7 @@ class InvoiceNumbers:
 
 
 def _numbers(written: str, prefixes: Iterable[str]) -> list[int]:
-    """The number by the newest prefix that fits."""
+    """The number after the newest prefix that matches."""
     for prefix in prefixes:
         rest = written.removeprefix(prefix)
         if written.startswith(prefix) and rest.isdigit():
@@ -89,9 +89,9 @@ async def last_lines(reader: LogReader, partition: int) -> int:
 async def write_lines(
     connection: Any, writer: BatchWriter, partition: int, start: int, end: int, generation: str
 ) -> tuple[int, Mark | None]:
-    """Write the lines of the bills at positions `[start, end]` of the store; consumers drop what they have.
+    """Write the lines of the bills at positions `[start, end]` of the store; consumers drop repeats.
 
-    Returns: how many, and the last one.
+    Returns their number, and the last one.
     """
     count, mark = 0, None
     async for row in connection.cursor(_BILLS, partition, start, end, prefetch=_BILLS_AT_ONCE):

@@ -1,4 +1,6 @@
-"""Events that the log holds and Postgres has lost are inserted at their positions; what contradicts is named."""
+"""Inserts events that the log holds and Postgres has lost at their positions, and names events that contradict the
+log.
+"""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -21,7 +23,7 @@ SELECT sequence, (array_agg(record))[1] AS record, min(partition) FILTER (WHERE 
 FROM found GROUP BY sequence ORDER BY sequence
 """
 _HELD = f"SELECT {COLUMNS} FROM store.events WHERE position = $1"
-#: $1 topic, $2 partition, $3 and $4 the positions after the one and up to the other.
+#: $1 topic, $2 partition, $3 and $4 positions, exclusive and inclusive.
 _MISSING = """
 SELECT position FROM store.events
 WHERE position > $3 AND position <= $4
@@ -40,7 +42,7 @@ OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1
 _NEXT_VERSION = """
 SELECT coalesce(max(version), 0) + 1 FROM store.events WHERE organization = $1 AND stream = $2 AND position < $3
 """
-#: What Kafka never acknowledged, from position $1 on, and the log does not hold.
+#: Events that Kafka never acknowledged, from position $1 on, and that the log does not hold.
 _BEHIND = """
 SELECT position FROM store.events
 WHERE position >= $1 AND position > $2 AND NOT EXISTS (SELECT FROM found WHERE sequence = position)
@@ -78,14 +80,14 @@ class LogLostError(Worded, ExpectedFailure):
 
 
 class Held(NamedTuple):
-    """What is known of a place: its last event, and after which event all that it holds was found."""
+    """The state of a topic partition: its last event, and the event after which all its content was found."""
 
     last: int
     since: int
 
 
 class Unfinished(NamedTuple):
-    """A bill in parts whose end was never relayed before the store was lost: it is not issued."""
+    """A divided bill whose end was never relayed before the store was lost: it is not issued."""
 
     organization: str
     bill_id: str
@@ -93,7 +95,7 @@ class Unfinished(NamedTuple):
 
 
 class _Raw(msgspec.Struct):
-    """The fact as it was written, byte by byte."""
+    """The fact in its original bytes."""
 
     schema: int
     data: msgspec.Raw
@@ -103,7 +105,9 @@ _RAW = msgspec.json.Decoder(_Raw)
 
 
 async def check_log(connection: Any, cluster: Cluster, places: Mapping[Place, Held], acknowledged: int) -> None:
-    """Every place holds the acknowledged events from the first on, and lacks at most its end. Raises: LogLostError."""
+    """Check that every partition holds all acknowledged events from the first on, and lacks at most its end. Raises:
+    LogLostError.
+    """
     for partition, bounds in places.items():
         upper = min(bounds.last, acknowledged) if bounds.last else acknowledged
         missing = await _missing(connection, partition, bounds.since, upper)
@@ -114,8 +118,8 @@ async def check_log(connection: Any, cluster: Cluster, places: Mapping[Place, He
 async def strays(connection: Any, generation: str, places: Mapping[Place, Held], acknowledged: int) -> list[int]:
     """Positions of events that Kafka never acknowledged and that contradict the log, which is ahead of the store.
 
-    So does whatever the store took after the first event that the log has otherwise: it was decided without that one,
-    its version in its stream may be taken, and of a bill in parts it may be the end without the beginning.
+    All later events of the store contradict it, too: they were decided without the log's event, their versions in their
+    streams may be taken, and one may be the end of a divided bill without its beginning.
     """
     lacking = {
         position
@@ -136,14 +140,14 @@ async def strays(connection: Any, generation: str, places: Mapping[Place, Held],
 
 
 async def discard(connection: Any, generation: str, positions: list[int]) -> tuple[set[str], list[str]]:
-    """Remove these events; returns their organizations, and each as JSON, as the log would have carried it."""
+    """Remove these events; returns their organizations, and each event as JSON in the log's form."""
     rows = await connection.fetch(_DELETE, positions)
     events = sorted((envelope_of(row, generation) for row in rows), key=lambda event: event.sequence)
     return {event.organization for event in events}, [encode(event).decode() for event in events]
 
 
 async def refill(connection: Any) -> dict[str, int]:
-    """Insert what was found and is not held; returns how many events of each organization were."""
+    """Insert the found events that are missing; returns their number per organization."""
     added: dict[str, int] = {}
     async for position, partition, record in _logged_events(connection):
         if await connection.fetchrow(_HELD, position) is None:
@@ -154,13 +158,13 @@ async def refill(connection: Any) -> dict[str, int]:
 
 
 async def unfinished_bills(connection: Any, position: int) -> list[Unfinished]:
-    """Bills of which parts came behind this position, and no end."""
+    """Divided bills with parts behind this position, and no end."""
     rows = await connection.fetch(_UNFINISHED, position)
     return [Unfinished(row["organization"], row["bill_id"], row["parts"]) for row in rows]
 
 
 async def complete_up_to(connection: Any, places: Mapping[Place, Held], head: int) -> int:
-    """The last event up to which every place holds all that it should: from there on the relay goes on."""
+    """The last event up to which every partition is complete: the relay resumes from there."""
     firsts = [
         missing[0]
         for partition, bounds in places.items()
@@ -170,12 +174,12 @@ async def complete_up_to(connection: Any, places: Mapping[Place, Held], head: in
 
 
 async def count_after(connection: Any, position: int) -> int:
-    """How many events the relay has before it."""
+    """The number of events that the relay still has to write."""
     return int(await connection.fetchval(_COUNT, position))
 
 
 async def number_on_from(connection: Any, position: int) -> None:
-    """The next event gets a position behind this one."""
+    """Let the next event get a position behind this one."""
     await connection.execute(_SEQUENCE, position)
 
 
@@ -193,7 +197,7 @@ async def _logged_events(connection: Any) -> AsyncIterator[tuple[int, int | None
 
 async def _insert(connection: Any, envelope: Envelope, partition: int | None, record: bytes) -> None:
     fact, raw, stream = envelope.data, _RAW.decode(record), stream_of(envelope.data)
-    # The version of a memo is its own; all facts about a family's bills are numbered together.
+    # A memo has its own version; all facts about a family's bills are numbered together.
     version = None if isinstance(fact, BillFact) else getattr(fact, "version", None)
     if version is None:
         version = await connection.fetchval(_NEXT_VERSION, envelope.organization, stream, envelope.sequence)

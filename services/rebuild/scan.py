@@ -1,7 +1,7 @@
-"""What the log holds of the event store, of ticks and of `usage`: read once, and kept in a temporary table.
+"""The log's content from the event store, ticks and `usage`: read once, and kept in a temporary table.
 
-Ours is what bears an id that follows from its source and sequence, whatever the generation: a lost Postgres took their
-names with it. The sources of the log tell them again.
+A record is ours if its id follows from its source and sequence, in any generation: a lost Postgres took the names of
+generations with it, and the sources in the log give them back.
 """
 
 import secrets
@@ -57,7 +57,7 @@ _NAMED = msgspec.json.Decoder(_Named)
 
 
 class Generation(NamedTuple):
-    """A name that stands in sources of the log."""
+    """A generation name in sources of the log."""
 
     kind: str
     name: str
@@ -65,7 +65,7 @@ class Generation(NamedTuple):
 
 @dataclass(slots=True)
 class Scan:
-    """What was seen; facts of the event store stand in the table `found`."""
+    """The results of a scan; facts of the event store stand in the table `found`."""
 
     #: LogAppendTime in ms of the newest record of each generation.
     newest: dict[Generation, int] = field(default_factory=dict)
@@ -75,13 +75,13 @@ class Scan:
     last: dict[Place, int] = field(default_factory=dict)
     #: Highest sequence of a tick.
     tick: int = 0
-    #: How far `usage` was read, by the source that says so.
+    #: How far `usage` was read, by the source that reported it.
     usage: dict[str, Known] = field(default_factory=dict)
     records: int = 0
     strangers: int = 0
-    #: Sources of usage whose ids were looked at: there are too many records to look at each.
+    #: Sources of usage whose ids were checked: there are too many records to check each.
     _known: set[str] = field(default_factory=set)
-    #: Of `UsageRead`, whose sequence is its next offset.
+    #: For `UsageRead`, whose sequence is its next offset.
     _read: LastSequences = field(default_factory=LastSequences)
 
     def take(self, partition: Place, records: Sequence[FetchedRecord]) -> list[tuple[int, str, int, bytes]]:
@@ -130,7 +130,7 @@ class Scan:
 
 
 async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapping[Place, int]) -> Scan:
-    """Read the log from these offsets on; where none is given, from its beginning.
+    """Read the log from these offsets on, by default from its beginning.
 
     Raises: KafkaUnreachableError, LogHoleError, UndecodableRecordError.
     """
@@ -157,7 +157,7 @@ class AnotherLogError(Worded, ExpectedFailure):
 
 
 async def adopt_names(connection: Any, seen: Scan, *, is_new: bool) -> None:
-    """Record what the log knows and the database does not. `is_new`: it has no events of its own.
+    """Record generations that the log has and the database lacks. `is_new`: the database has no events of its own.
 
     Raises: AnotherLogError.
     """

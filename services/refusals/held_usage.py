@@ -1,8 +1,8 @@
-"""The rows of `store.refused_usage` that are held: their SQL.
+"""SQL for the held rows of `store.refused_usage`.
 
-A held record is a refused one with a time until which it is held. It waits for one thing: the account, or the meter,
-that its reason says is not there. What is waited for is few compared with the records that wait, so it is walked from
-one code to the next along the index, however many records name each.
+A held record is a refused one with a time until which it is held. It waits for one missing resource: the account or the
+meter in its reason. Missing codes are few compared with the records that wait for them, so queries walk from one code
+to the next along the index, however many records wait for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from services.refusals.refused_usage import HELD
 from services.refusals.rejected_record import Row
 from services.store.conditions import has_code
 
-#: Rows that one transaction lets go.
+#: Rows that one transaction releases.
 AT_ONCE = 5_000
 _ORGANIZATIONS = f"""
 WITH RECURSIVE walked (organization) AS (
@@ -27,7 +27,8 @@ WITH RECURSIVE walked (organization) AS (
     ) FROM walked WHERE walked.organization IS NOT NULL
 ) SELECT organization FROM walked WHERE organization IS NOT NULL
 """
-#: `hold-expired` keeps what was said before, and says since when it holds. It is refused now, and was not before.
+#: `hold-expired` keeps the former rule's text, and adds since when the record was held. It counts as refused now, and
+#: was not before.
 _EXPIRE = f"""
 UPDATE store.refused_usage SET reason = '{Reason.HOLD_EXPIRED}', held_until = NULL, refused = now(),
     rule = rule || '; it was held until ' || to_char(held_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
@@ -47,7 +48,9 @@ _COLUMNS = ", ".join(f"held.{name}" for name in Row._fields)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why usage is held: the reason that ingest refused it for, the column with the code of what it lacks, its kind."""
+    """The cause of a hold: the reason of ingest's refusal, the column with the missing code, and the kind of the
+    resource.
+    """
 
     reason: Reason
     column: str
@@ -59,7 +62,7 @@ class Cause:
 
     @property
     def codes_sql(self) -> str:
-        """Each code that is waited for, once."""
+        """Each missing code, once."""
         column = self.column
         waiting = f"SELECT {column} AS code FROM store.refused_usage WHERE {self._waiting}"
         return f"""
@@ -73,7 +76,7 @@ class Cause:
 
     @property
     def rows_sql(self) -> str:
-        """Of each code of $2 the rows that were refused first, $3 at most."""
+        """For each code of $2, its earliest refused rows, at most $3."""
         return f"""
             SELECT found.* FROM unnest($2::text[]) AS wanted (code) CROSS JOIN LATERAL (
                 SELECT {_COLUMNS} FROM store.refused_usage held WHERE {self._waiting} AND {self.column} = wanted.code
@@ -88,37 +91,37 @@ CAUSES = (OF_ACCOUNT, OF_METER)
 
 
 async def organizations(connection: Any) -> list[str]:
-    """Whose usage is held."""
+    """The organizations with held usage."""
     return [row["organization"] for row in await connection.fetch(_ORGANIZATIONS)]
 
 
 async def count(connection: Any) -> int:
-    """How many records are held, of all organizations."""
+    """The number of held records of all organizations."""
     return int(await connection.fetchval(_COUNT))
 
 
 async def expire(connection: Any, organization: str, now: datetime) -> int:
-    """Let go what was held for as long as it may be, AT_ONCE at most; returns how many that were."""
+    """Release records whose hold is over, at most AT_ONCE; returns their number."""
     return int((await connection.execute(_EXPIRE, organization, now)).removeprefix("UPDATE "))
 
 
 async def let_go(connection: Any, organization: str, ids: Sequence[str]) -> None:
-    """These are held no more, and are refused for the reason that they have."""
+    """End the hold of these records; they are refused for their original reason."""
     await connection.execute(_LET_GO, organization, list(ids))
 
 
 async def codes_waited_for(connection: Any, organization: str, cause: Cause) -> list[str]:
-    """The codes of what is not there, or was not when it was asked for."""
+    """The missing codes, as of the last look."""
     return [row["code"] for row in await connection.fetch(cause.codes_sql, organization)]
 
 
 async def there(connection: Any, organization: str, cause: Cause, codes: Sequence[str]) -> Mapping[str, str]:
-    """The ids of what is there by now, by code."""
+    """The ids of resources that exist by now, by code."""
     rows = await connection.fetch(_THERE, organization, cause.kind, list(codes))
     return {row["code"]: row["id"] for row in rows}
 
 
 async def waiting_for(connection: Any, organization: str, cause: Cause, codes: Sequence[str], each: int) -> list[Row]:
-    """Of each of these codes the rows that wait for it, `each` at most, those first that were refused first."""
+    """For each of these codes its waiting rows, at most `each`, earliest refused first."""
     rows = await connection.fetch(cause.rows_sql, organization, list(codes), each)
     return [Row(*(row[name] for name in Row._fields)) for row in rows]

@@ -1,4 +1,6 @@
-"""Why a usage record is refused: a reason that programs count by, and a rule in words for whoever mends it."""
+"""The reason for refusing a usage record: a name that programs count by, and a rule in words for whoever fixes the
+cause.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,13 +34,13 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How long a refused record is held; `clock` is its organization's test clock, None where the real one counts."""
+    """How long a refused record is held; `clock` is its organization's test clock, None if the real one counts."""
 
     duration: timedelta
     clock: datetime | None
 
     def until(self, arrival: int) -> int:
-        """When the hold of what arrived at that time ends, all in ms."""
+        """The end of the hold for this arrival, all in ms."""
         since = arrival if self.clock is None else in_ms(self.clock)
         return since + self.duration // timedelta(milliseconds=1)
 
@@ -46,7 +48,7 @@ class Hold:
 class Refused(Exception):
     """The record cannot become usage. It goes to `usage.rejected` with this reason and rule; the partition goes on.
 
-    `hold`: it is usage as soon as there is what it names, and waits for that.
+    `hold`: the record waits, because it becomes usage as soon as the missing resource exists.
     """
 
     def __init__(self, reason: Reason, rule: str, hold: Hold | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`store.refused_usage` and `store.refused_positions`: their SQL."""
+"""SQL for `store.refused_usage` and `store.refused_positions`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ ON CONFLICT (organization, id) DO UPDATE SET
     refused = EXCLUDED.refused, partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset,
     held_until = EXCLUDED.held_until, replayed = NULL
 """
-#: What is held is not refused yet. $2 when windows begin, $3 their length; of each $4 at most.
+#: Held records are not refused yet. $2 the starts of windows, $3 their length; at most $4 of each are counted.
 _COUNT = """
 SELECT since, (
     SELECT count(*) FROM (
@@ -31,10 +31,10 @@ SELECT since, (
     ) AS counted
 ) AS refused FROM unnest($2::timestamptz[]) AS windows (since)
 """
-#: Conditions on rows, of the list and of what is sent again.
+#: Conditions on rows, for the list and for replays.
 IS_ONE_OF, IS_CUT, HAS_REASON = "id = ANY({})", "cut = {}", "reason = {}"
 IS_OF_ACCOUNT, IS_OF_METER = "account = {}", "meter = {}"
-#: When they were last refused.
+#: The time of the last refusal.
 REFUSED_FROM, REFUSED_UNTIL = "refused >= {}", "refused < {}"
 _FORGET = "DELETE FROM store.refused_usage WHERE refused < now() - make_interval(days => $1)"
 _DROP = "DELETE FROM store.refused_usage WHERE organization = $1 AND id = ANY($2)"
@@ -46,9 +46,9 @@ WHERE store.refused_positions.next_offset = $2
 """
 _SHOWN = f"{_COLUMNS}, position, replayed"
 _GET = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND id = $2"
-#: What is still to be mended, and what is held, as the indexes have it.
+#: Open records, and held ones, in the form of the indexes.
 _OPEN, HELD = "replayed IS NULL AND held_until IS NULL", "replayed IS NULL AND held_until IS NOT NULL"
-#: Only what was not refused again meanwhile.
+#: Only records that were not refused again meanwhile.
 _REPLAYED = """
 UPDATE store.refused_usage r SET replayed = now()
 FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS sent (id, partition, log_offset)
@@ -74,12 +74,12 @@ def _listed(row: Any) -> Listed:
 
 
 async def positions(connection: Any) -> dict[int, int]:
-    """How far each partition is listed; without those of which nothing is."""
+    """How far each partition is listed, without partitions that were never listed."""
     return {row["partition"]: row["next_offset"] for row in await connection.fetch(_POSITIONS)}
 
 
 async def put(connection: Any, rows: Sequence[Row], partition: int, listed_to: int | None, reached: int) -> None:
-    """List these rows of a partition, which was listed up to `listed_to` and is now up to `reached`, in a transaction.
+    """List these rows of a partition, and move its position from `listed_to` to `reached`, in one transaction.
 
     Raises: ListedElsewhereError.
     """
@@ -110,9 +110,8 @@ async def page(
     newest_first: bool,
     held: bool = False,
 ) -> list[Listed]:
-    """Up to `size` rows that are still to be mended, or are held, and fulfil all conditions: those that came onto the
-    list last, or those that were not refused for the longest time, so that what is refused again and again comes after
-    all others.
+    """Up to `size` open or held rows that fulfil all conditions: the latest on the list, or those that were not refused
+    for the longest time, so that records refused again and again come last.
     """
     arguments: list[Any] = [organization]
     query = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND {HELD if held else _OPEN}"
@@ -124,7 +123,7 @@ async def page(
 async def counts(
     connection: Any, organization: str, conditions: Sequence[Condition], *, held: bool = False
 ) -> dict[str, int]:
-    """How many rows are still to be mended, or are held, and fulfil all conditions, by reason, the most first."""
+    """The number of open or held rows that fulfil all conditions, by reason, largest first."""
     arguments: list[Any] = [organization]
     query = "SELECT reason, count(*) AS rows FROM store.refused_usage"
     query += f" WHERE organization = $1 AND {HELD if held else _OPEN}" + all_placed(conditions, arguments)
@@ -133,12 +132,12 @@ async def counts(
 
 
 async def forget(connection: Any, organization: str, ids: Sequence[str]) -> None:
-    """These have no bytes any more."""
+    """Delete these rows, whose bytes are gone."""
     await connection.execute(_DROP, organization, ids)
 
 
 async def note_replayed(connection: Any, organization: str, rows: Sequence[Row]) -> None:
-    """These were sent again."""
+    """Note that these records were sent again."""
     places = ([row.id for row in rows], [row.partition for row in rows], [row.log_offset for row in rows])
     await connection.execute(_REPLAYED, organization, *places)
 
@@ -146,7 +145,8 @@ async def note_replayed(connection: Any, organization: str, rows: Sequence[Row])
 async def count_refused(
     connection: Any, organization: str, windows: Sequence[datetime], length: timedelta, most: int
 ) -> dict[datetime, int]:
-    """How many records were refused last, sent again or not, in windows of this length by when each begins; no more
-    than `most` are counted of any."""
+    """The number of records last refused in each window of this length, by its start, sent again or not; at most `most`
+    are counted per window.
+    """
     rows = await connection.fetch(_COUNT, organization, list(windows), length, most)
     return {row["since"]: row["refused"] for row in rows}

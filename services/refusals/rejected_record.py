@@ -1,4 +1,4 @@
-"""A record of `usage.rejected` as a row of the list: whose it is, what it names, why it was refused."""
+"""A record of `usage.rejected` as a row of the list: its organization, the codes in it, and the reason."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,15 +14,17 @@ from services.kafka import FetchedRecord
 
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _ID_BYTES = 16
-#: As long as an organization's id, an account's code and an id of usage may be, and a little more for wrong ones.
+#: The longest id of an organization, code of an account and id of usage, and a little more for invalid ones.
 _ORGANIZATION_MAX, _USAGE_ID_MAX = 80, 256
-#: One more than an account's code may have, so that what was cut is the code of none.
+#: One more than an account's code may have, so that a shortened text is never a valid code.
 _ACCOUNT_MAX = CODE_MAX + 1
 Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Row(NamedTuple):
-    """A row of `store.refused_usage`, in the order of its insertion; `arrived` is when what was refused last did."""
+    """A row of `store.refused_usage`, in the order of its insertion; `arrived` is the arrival of the last refused
+    copy.
+    """
 
     organization: str
     id: str
@@ -40,7 +42,7 @@ class Row(NamedTuple):
 
 
 class _Said(msgspec.Struct):
-    """The parts of an event that tell whose it is; their types are not checked, for something in it is wrong."""
+    """The parts of an event that name its owner; their types are not checked, because the event is invalid anyway."""
 
     organization: object = None
     subject: object = None
@@ -48,7 +50,7 @@ class _Said(msgspec.Struct):
 
 
 class _Data(msgspec.Struct):
-    """Of `data`, which is all of the value of an event whose attributes are headers."""
+    """The parts of `data`, which is the whole value of an event with its attributes in headers."""
 
     meter: object = None
 
@@ -62,12 +64,12 @@ _decode_data, _decode_whole = msgspec.json.Decoder(_Data).decode, msgspec.json.D
 
 
 def as_it_came(headers: Headers) -> Headers:
-    """The headers without ours."""
+    """The original headers, without those that Trueup added."""
     return [(name, value) for name, value in headers if not name.startswith(HEADER_PREFIX)]
 
 
 def id_of(record: FetchedRecord) -> str:
-    """The same for the same key, value and headers, whenever they come."""
+    """An id that is the same for equal key, value and headers."""
     content = blake2b(digest_size=_ID_BYTES)
     for part in (record.key, record.value, *(part for pair in as_it_came(record.headers) for part in pair)):
         octets = part.encode() if isinstance(part, str) else part
@@ -76,7 +78,7 @@ def id_of(record: FetchedRecord) -> str:
 
 
 def row_of(record: FetchedRecord, partition: int) -> Row | None:
-    """The row of a record; None for a stranger's, and for one that does not tell which organization's it is."""
+    """The row of a record; None for a stranger's, and for one without a recognisable organization."""
     headers = {name: value or b"" for name, value in record.headers}
     if REASON_HEADER not in headers:
         return None
@@ -119,7 +121,7 @@ def _organization(said: _Said, key: bytes | None) -> str | None:
     if not isinstance(named, str):
         of_key, slash, _ = _parts_of_key(key)
         named = of_key if slash else ""
-    # Never the beginning of one: that could be another organization's.
+    # Never a shortened id, which could be another organization's.
     return named if 0 < len(named) <= _ORGANIZATION_MAX and named.isprintable() else None
 
 
@@ -145,7 +147,7 @@ def _meter(value: bytes, headers: Mapping[str, bytes]) -> object:
 
 
 def _name(said: object, most: int = _ACCOUNT_MAX) -> str | None:
-    """The beginning of what should be a text."""
+    """The beginning of a value that should be a text."""
     return said[:most].replace("\0", "\ufffd") if isinstance(said, str) and said else None
 
 

@@ -1,10 +1,10 @@
-"""Settles held usage: once what it waits for is there, it is sent into `usage` again, where it counts once however
-often it comes. What is held for too long is refused. Accounts that nothing but usage names are made, where that is
-wished for.
+"""Settles held usage: once the missing resource exists, the usage is sent into `usage` again, where it counts once
+however often it is sent. When the hold is over, it is refused. Missing accounts are created, if the organization wants
+that.
 
-Such usage is refused first, by ingest, for a worker that waits or gives commands would do so in the middle of a poll
-(decision 13). It is in `usage.rejected` before the poll counts as read, and here it is found again: nothing is kept in
-memory that matters, and any process may be killed at any point.
+Ingest refuses such usage first, because waiting or commands have no place in the middle of a poll (decision 13). The
+record is in `usage.rejected` before the poll counts as read, and is found there again: no important state is in memory,
+and any process may be killed at any point.
 """
 
 import asyncio
@@ -31,20 +31,21 @@ from services.store.view import load_config
 
 _log = structlog.get_logger(__name__)
 
-#: Seconds between two looks, and how many codes of one organization are looked for in a second: who names very much
-#: that is not there is looked at less often. By number, not by time: on a slow host a small look takes long, too.
+#: Seconds between two looks, and how many codes of one organization are looked up per second: an organization with very
+#: many missing codes is looked at less often. The limit is a number, not a time, because on a slow host even a small
+#: look takes long.
 LOOK_SECONDS, CODES_A_SECOND = 1.0, 5_000
-#: Records that were sent again are known again by this process, the newest so many.
+#: Most sent records that this process remembers, the newest ones.
 _SENT_MAX = 100_000
-#: Held records of an organization that are sent before the next look, and organizations that are seen to at once.
+#: Held records of an organization that are sent per look, and organizations that are processed at once.
 _ROUND, _ORGANIZATIONS_AT_ONCE = 500, 10
 
 
 class Releaser:
-    """`run` beside an API's requests. Several processes may: an account is made once, under the organization's lock,
-    and what two of them send counts once.
+    """`run` beside an API's requests. Several processes may: an account is created once, under the organization's lock,
+    and a record sent by two of them counts once.
 
-    `every`: connections on which it is asked whose turn it is; what is done for an organization is done on its own.
+    `every`: connections for finding the next organization; the work for an organization uses the organization's own.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Releaser:
     ) -> None:
         self._postgres, self._every, self._cluster, self._usage = postgres, every, cluster, usage
         self._generations = generations
-        #: Ids of records that were sent again: for the sake of which resource, and when Kafka had them, in ms.
+        #: Ids of sent records, with the resource they waited for, and when Kafka had them, in ms.
         self._sent: dict[str, tuple[str, int]] = {}
         #: When organizations are to be looked at again, by the loop's clock.
         self._rested: dict[str, float] = {}
@@ -65,7 +66,7 @@ class Releaser:
         self._at_once = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
 
     async def run(self) -> None:
-        """Until cancelled; what passes by itself is waited out."""
+        """Run until cancelled; temporary failures are waited out."""
         outage = Outage("held_usage_waits")
         while True:
             try:
@@ -77,7 +78,9 @@ class Releaser:
                 await asyncio.sleep(0 if more else LOOK_SECONDS)
 
     async def look(self) -> bool:
-        """See to what is held now, of each organization; whether there may be more. Raises: what passes."""
+        """Process the held usage of each organization; returns whether there may be more. Raises: temporary
+        failures.
+        """
         async with self._every.connection() as connection:
             organizations = await held_usage.organizations(connection)
         now = asyncio.get_running_loop().time()
@@ -88,7 +91,7 @@ class Releaser:
         return any(await asyncio.gather(*(self._passes(organization) for organization in rested)))
 
     async def _passes(self, organization: str) -> bool:
-        """The same of one; what stands in its way is in no other's."""
+        """Process one organization; its failures do not affect others."""
         async with self._at_once:
             walked, more = 0, False
             try:
@@ -101,7 +104,7 @@ class Releaser:
             return more
 
     async def _see_to(self, organization: str) -> tuple[int, bool]:
-        """How many codes were looked for, and whether there may be more to do at once."""
+        """Returns how many codes were looked up, and whether there may be more to do at once."""
         postgres = self._postgres.of(organization)
         async with postgres.connection() as connection:
             resources = await load_config(connection, organization)
@@ -120,7 +123,7 @@ class Releaser:
         return walked, more
 
     async def _make(self, postgres: Postgres, organization: str, codes: Sequence[str]) -> None:
-        """Make those that are not there yet. Usage of those that cannot be is held no more."""
+        """Create the missing accounts. Usage whose account cannot be created is no longer held."""
         generations, impossible = self._generations(), list[str]()
         async with postgres.transaction() as connection:
             resources = await load_locked(connection, organization)
@@ -136,7 +139,7 @@ class Releaser:
                 await held_usage.let_go(connection, organization, [row.id for row in rows])
 
     async def _release(self, postgres: Postgres, organization: str, cause: Cause, there: dict[str, str]) -> bool:
-        """Send what waits for what is there by now, of each a fair share; whether there may be more."""
+        """Send records whose missing resource now exists, a fair share of each; returns whether there may be more."""
         if not there:
             return False
         codes = list(there)[:_ROUND]
@@ -153,10 +156,11 @@ class Releaser:
         return bool(rows)
 
     def _came_back(self, row: Row, target: str) -> bool:
-        """Whether it was refused after it was sent again for the sake of this very resource, so not for want of it.
+        """Whether the record was refused again after it was sent for this very resource, so that the resource was not
+        the cause.
 
-        What arrived before that says nothing: a publisher's other copy of the record, or the refusal of a worker that
-        was lost and writes it twice, may have been listed only now.
+        Arrivals before that do not count: another copy of the record, or a repeated refusal of a lost worker, may have
+        been listed only now.
         """
         sent_for, sent = self._sent.get(row.id, ("", 0))
         return sent_for == target and in_ms(row.arrived) >= sent

@@ -1,5 +1,5 @@
-"""Refused records: read at their places in `usage.rejected`, and sent into `usage` again, as they came. Their rows are
-off the list once Kafka holds them.
+"""Refused records: read at their places in `usage.rejected`, and sent into `usage` again unchanged. Their rows leave
+the list once Kafka holds them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _GONE = "its bytes are not in usage.rejected any more"
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """By id: when Kafka has those that were sent again, in ms (its LogAppendTime), and why others could not be."""
+    """By id: when Kafka had the sent records, in ms (LogAppendTime), and why others could not be sent."""
 
     sent: dict[str, int]
     left: dict[str, str]
@@ -27,7 +27,9 @@ class Replayed:
 async def replay_refused(
     postgres: Postgres, usage: SharedWriter, cluster: Cluster, organization: str, partitions: int, rows: Sequence[Row]
 ) -> Replayed:
-    """Send these again. Raises: KafkaUnreachableError; what was sent until then is noted, and all may be sent again."""
+    """Send these records again. Raises: KafkaUnreachableError; records sent until then are noted, and all may be sent
+    again.
+    """
     left = {row.id: _CUT for row in rows if row.cut}
     records = await read_records(cluster, [row for row in rows if not row.cut])
     gone = [row.id for row in rows if row.id not in records and not row.cut]
@@ -52,9 +54,9 @@ async def replay_refused(
     return Replayed(sent, left)
 
 
-#: What lies between two records and is read with them rather than asked for apart.
+#: Largest gap between two records that is read along instead of starting another read.
 _GAP = 500
-#: Of a partition at a time: what is asked for lies together, and behind it there may be very much that is not.
+#: One partition at a time: requested records lie close together, and very much else may lie behind them.
 _FETCH_BYTES = 256 * 1024
 
 
@@ -83,7 +85,7 @@ async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, Fetch
 
 
 def _ranges(offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ranges that hold all these offsets, which are in order."""
+    """Ranges that hold all these ascending offsets."""
     start = previous = None
     for offset in offsets:
         if start is None or previous is None:

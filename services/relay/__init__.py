@@ -1,1 +1,1 @@
-"""Carries facts from the event store to Kafka, in commit order, and tells every partition the time."""
+"""Carries facts from the event store to Kafka, in commit order, and writes ticks of the clock into every partition."""

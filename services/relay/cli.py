@@ -24,9 +24,9 @@ from services.sight.pulse import PULSE
 from services.store.events import CHANNEL
 from services.store.generations import load_generations
 
-#: A notification may be lost with its connection; looking this often bounds what that costs.
+#: A notification may be lost with its connection; looking this often bounds the delay.
 LOOK_SECONDS = 5.0
-#: Until it is remembered again how far the log goes: so much of it the next relay reads before it leads.
+#: Interval of noting the end of the log, which bounds how much the next relay reads before it leads.
 REACH_SECONDS = 10.0
 STANDBY_SECONDS = 0.3
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ async def run_relay(
 ) -> None:
     """Lead whenever no other relay does, until `stop` is set. `ready` is called once it leads or stands by.
 
-    Raises: BreakError, NotMigratedError; what passes by itself is waited out.
+    Raises: BreakError, NotMigratedError; temporary failures are waited out.
     """
 
     async def lead() -> None:

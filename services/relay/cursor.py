@@ -1,4 +1,4 @@
-"""The relay's progress in Postgres: what Kafka has acknowledged, moved by compare-and-set only."""
+"""The relay's progress in Postgres: the position that Kafka has acknowledged, moved by compare-and-set only."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -65,23 +65,25 @@ class Cursor(NamedTuple):
 
 
 async def read_cursor(connection: Any) -> Cursor:
-    """Where the last relay's acknowledgements ended."""
+    """The position up to which the last relay's records were acknowledged."""
     row = await connection.fetchrow(_READ)
     return Cursor(row["position"], row["tick"], row["quarter"])
 
 
 async def next_events(connection: Any, position: int) -> list[Mapping[str, Any]]:
-    """The events after a position, in order: one step's worth."""
+    """The events after a position, in order, for one step."""
     return list(await connection.fetch(_NEXT, position))
 
 
 async def move(connection: Any, old: int, new: int, marks: Mapping[TopicPartition, Mark]) -> None:
-    """Everything up to `new` is acknowledged; `marks` are the last records written. Raises: CursorMovedError."""
+    """Note that everything up to `new` is acknowledged; `marks` are the last records written. Raises:
+    CursorMovedError.
+    """
     await _set(connection, _MOVE, (old, new), marks)
 
 
 async def move_tick(connection: Any, old: int, new: int, quarter: int, marks: Mapping[TopicPartition, Mark]) -> None:
-    """Every partition has been told the quarter hour by tick `new`. Raises: CursorMovedError."""
+    """Note that every partition has the tick `new` of the quarter hour. Raises: CursorMovedError."""
     await _set(connection, _TICK, (old, new, quarter), marks)
 
 
@@ -96,18 +98,18 @@ async def _set(
 
 
 async def put_back(connection: Any, position: int, tick: int) -> None:
-    """The relay goes on after this event, and numbers its ticks on from this one; what it remembered is forgotten."""
+    """Put the relay back: it resumes after this event, and numbers its ticks after this one; its marks are deleted."""
     await connection.execute(_PUT_BACK, position, tick)
     await connection.execute(_FORGET_MARKS)
 
 
 async def put_marks(connection: Any, marks: Mapping[TopicPartition, Mark]) -> None:
-    """Remember the last record that was written to each partition."""
+    """Note the last record that was written to each partition."""
     rows = [(*topic_partition, *mark) for topic_partition, mark in marks.items()]
     await connection.execute(_MARKS, *columns(rows, 5))
 
 
 async def put_reached(connection: Any, ends: Mapping[TopicPartition, int]) -> None:
-    """Remember that all that relays have written stands before these offsets; the last records written stay known."""
+    """Note that all records of relays stand before these offsets; the marks of the last records stay."""
     rows = [(*topic_partition, end) for topic_partition, end in ends.items()]
     await connection.execute(_REACHED, *columns(rows, 3))

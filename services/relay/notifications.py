@@ -1,4 +1,4 @@
-"""Alerts as whoever is to be told reads them: CloudEvents, in topic `billing.notifications`."""
+"""Alerts for outside consumers: CloudEvents in topic `billing.notifications`."""
 
 import json
 from typing import Any, TypedDict
@@ -12,8 +12,8 @@ TYPE = "trueup.alert.raised"
 
 
 class Notification(TypedDict):
-    """A CloudEvent of version 1.0. `id` is the alert's, so what is written twice is the same alert. `subject` is what
-    it is about; `data` has the members of the fact, an `Alert`.
+    """A CloudEvent of version 1.0. `id` is the alert's, so repeated records are recognised. `subject` is the alert's
+    subject; `data` has the members of the fact, an `Alert`.
     """
 
     specversion: str

@@ -1,12 +1,12 @@
 """The relay: follows `store.events` by position and appends to Kafka, never past an unacknowledged record.
 
-Why nothing is lost: the cursor moves only after every record up to it is acknowledged, so whatever kills the relay, the
-next one begins at or before the first record that is missing. Why nothing counts twice: what a relay finds in a
-partition's tail is not appended again, and what still is (a record whose acknowledgement was lost and that lands later)
-has a sequence that readers have passed. Why there is no gap: partitions are written one after the other, each batch is
-acknowledged before the next, and after any error all memory is dropped and the tails are read again.
+Why nothing is lost: the cursor moves only after every record up to it is acknowledged, so after a kill the next relay
+begins at or before the first missing record. Why nothing counts twice: a relay does not append records that it finds in
+a partition's tail. A record whose acknowledgement was lost and that lands later has a sequence that readers have
+passed. Why there is no gap: partitions are written one after the other, each batch is acknowledged before the next, and
+after any error all memory is dropped and the tails are read again.
 
-Ticks are numbered one after the other, not by the time that they tell: a clock may be set back.
+Ticks are numbered consecutively, not by their time, because a clock may be set back.
 """
 
 import json
@@ -46,7 +46,7 @@ _NOW = "SELECT clock_timestamp()"
 
 
 class OfBill(TypedDict):
-    """What every line of a bill says of the bill, where invoicing reads it."""
+    """The members of every invoicing record that describe its bill."""
 
     organization: str
     billId: str
@@ -57,7 +57,7 @@ class OfBill(TypedDict):
 
 @dataclass(slots=True)
 class Outgoing:
-    """Records by topic and partition, in the order in which these are written.
+    """Records by topic and partition, in the order of writing.
 
     `billing.events` comes before `billing.catalog`: ingest learns of an account from the catalog, so usage can never
     precede its account in the log. Each record stands with its sequence.
@@ -65,27 +65,27 @@ class Outgoing:
 
     log: dict[TopicPartition, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
     catalog: dict[TopicPartition, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
-    #: What is derived of facts for those outside: lines of bills, and alerts.
+    #: Records derived from facts for outside consumers: lines of bills, and alerts.
     derived: dict[TopicPartition, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, envelope: Envelope, partition: int | None, partitions: int) -> None:
-        """Put the fact's record where its route says; `partition` is its account's."""
+        """Add the fact's record to the topics of its route; `partition` is its account's."""
         record = Record((envelope.account or envelope.organization).encode() or None, encode(envelope))
         for topic_partition in topic_partitions(envelope.data.route, partition, partitions):
             target = self.catalog if topic_partition[0] == CATALOG else self.log
             target[topic_partition].append((envelope.sequence, record))
 
     def add_lines(self, envelope: Envelope, bill: BillIssued, partition: int) -> None:
-        """Put the lines of a bill, which is whole, where invoicing reads them."""
+        """Add the lines of a whole bill for invoicing."""
         records = line_records(envelope, bill)
         self.derived[BILL_LINES, partition] += [(envelope.sequence, record) for record in records]
 
     def add_alert(self, envelope: Envelope, alert: Alert, partition: int) -> None:
-        """Put an alert where those read it whom it is for."""
+        """Add an alert for its consumers."""
         self.derived[NOTIFICATIONS, partition].append((envelope.sequence, notification_of(envelope, alert)))
 
     def in_order(self) -> Iterable[tuple[TopicPartition, list[tuple[int, Record]]]]:
-        """By partition, in the order in which they are written."""
+        """The records by partition, in the order of writing."""
         for group in (self.log, self.catalog, self.derived):
             yield from sorted(group.items())
 
@@ -108,7 +108,7 @@ def topic_partitions(route: Route, partition: int | None, partitions: int) -> li
 def line_records(envelope: Envelope, bill: BillIssued) -> list[Record]:
     """The lines of a whole bill for invoicing consumers, keyed by billing account, as of the event that issued it.
 
-    A consumer that keeps the last (position, line number) per partition drops what is written twice after a crash.
+    A consumer that keeps the last (position, line number) per partition drops records repeated after a crash.
     """
     shared = OfBill(
         organization=envelope.organization,
@@ -133,7 +133,7 @@ def _compact(document: dict[str, Any]) -> bytes:
 
 
 class Relay:
-    """One leadership: made after the lock is held, thrown away at the first error."""
+    """One term of leadership: made after the lock is held, discarded at the first error."""
 
     def __init__(
         self,
@@ -175,9 +175,9 @@ class Relay:
         return True
 
     async def tick(self, host_seconds: float) -> None:
-        """Tell every partition and the catalog which quarter hour it is, unless it was told before.
+        """Write the present quarter hour to every partition and the catalog, unless it was written before.
 
-        It is the earlier one of what this host's clock and Postgres's say: no clock is trusted alone.
+        It is the earlier of this host's and Postgres's clock, because no clock is trusted alone.
         """
         if host_seconds // QUARTER_S == self._at.quarter:
             return
@@ -191,7 +191,7 @@ class Relay:
         envelope = seal(ticked, source=source, sequence=sequence, organization="", time=now, actor=RELAY)
         outgoing = Outgoing()
         outgoing.add(envelope, None, self._generations.partitions)
-        # Kafka forgets a note that is not repeated for a week.
+        # Kafka forgets a committed offset that is not repeated for a week.
         await note(self._notes, self._generations, self._at.position)
         marks = await self._append(outgoing, source)
         await cursor.move_tick(self._connection, self._at.tick, sequence, quarter, marks)
@@ -201,10 +201,10 @@ class Relay:
         self._clocks.compare({"this host": host, "Postgres": postgres, "Kafka": kafka})
 
     async def reach(self) -> None:
-        """Remember how far the log goes now, for the next relay to look for what this one wrote from there on only.
+        """Note the present end of the log, so that the next relay searches for this relay's records only behind it.
 
-        Others write into the same partitions, millions of records between two of ours. Nothing of ours is on its way
-        between two steps, so all of it stands before the ends; what an earlier relay left on its way lands behind them.
+        Others write into the same partitions, millions of records between two of ours. Between two steps no record of
+        this relay is on its way, so all stand before the ends; late records of an earlier relay land behind them.
         """
         of_log = await self._reader.end_offsets(EVENTS, range(self._generations.partitions))
         of_catalog = await self._reader.end_offsets(CATALOG, [0])
@@ -215,20 +215,22 @@ class Relay:
             self._ends = ends
 
     async def _append(self, outgoing: Outgoing, source: str) -> dict[TopicPartition, Mark]:
-        """Write what the tails do not hold yet, one partition after the other. Returns: each one's last record."""
+        """Write the records that the tails lack, one partition after the other. Returns each partition's last
+        record.
+        """
         marks = {}
         for topic_partition, numbered in outgoing.in_order():
             records = self._missing(topic_partition, numbered, source)
             if records:
                 base, count, ms = (await self._writer.append(*topic_partition, records))[-1]
-                if topic_partition[0] != NOTIFICATIONS:  # what it lost is lost: nothing is told a second time for it
+                if topic_partition[0] != NOTIFICATIONS:  # lost notifications stay lost: none is sent a second time
                     marks[topic_partition] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
         return marks
 
     def _missing(
         self, topic_partition: TopicPartition, numbered: Sequence[tuple[int, Record]], source: str
     ) -> list[Record]:
-        # These carry no source; their consumers drop repeats by (position, line number), and by an alert's id.
+        # These records have no source; their consumers drop repeats by (position, line number), and by an alert's id.
         is_derived = topic_partition[0] in (BILL_LINES, NOTIFICATIONS)
         there = LastSequences() if is_derived else self._tails.get(topic_partition, LastSequences())
         return there.missing(source, numbered)

@@ -1,1 +1,1 @@
-"""What a process lets be seen of itself: its numbers, and whether it gets on with its work."""
+"""The observability of a process: its metrics, and whether it makes progress."""

@@ -1,5 +1,5 @@
-"""Two gauges that Prometheus's library has not: how far a worker is behind, which grows while the worker does nothing,
-and a time that is not shown before it was.
+"""Two gauges that Prometheus's library lacks: the lag of a worker, which grows while the worker does nothing, and a
+time that has no sample before its first event.
 """
 
 import time
@@ -15,18 +15,18 @@ LAG_LABELS = ("topic", "partition")
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Records that are there and not read, and since when (seconds since 1970) the oldest of them may have waited."""
+    """The number of unread records, and since when (seconds since 1970) the oldest of them may have waited."""
 
     records: int
     since: float
 
 
 class Lags(Collector):
-    """By topic and partition. Seconds go on by themselves while a worker does not: they are counted when it is asked.
+    """By topic and partition. Seconds also grow while a worker stands still: they are computed on reading.
 
-    What waits came behind the last record that was read, and behind the moment at which nothing waited: the later of
-    both is told, so seconds are at most a round too many. A partition that must not go on, or whose broker is away, has
-    the lag at which it was seen last.
+    Waiting records came after the last record that was read, and after the last moment without waiting records: the
+    later of the two counts, so the seconds are at most a round too many. A partition that must not go on, or whose
+    broker is away, has the lag at which it was seen last.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -36,8 +36,8 @@ class Lags(Collector):
     def note(
         self, topic: str, partitions: Collection[int], records: Mapping[int, int], read: Mapping[int, float]
     ) -> None:
-        """After a round with these partitions of the topic, and no others: how many records wait in each of which that
-        is known, and the time of the last one read (seconds since 1970), where one was.
+        """Note a round with exactly these partitions of the topic: the number of waiting records, where known, and the
+        time of the last one read (seconds since 1970), if there was one.
         """
         now = self._clock()
         lags = {key: lag for key, lag in self._lags.items() if key[0] != topic or key[1] in partitions}
@@ -46,7 +46,7 @@ class Lags(Collector):
             before = lags.get((topic, partition))
             if before is not None:
                 times.append(before.since)
-            # Of one that was just loaded it is not known since when: it counts from now, until its first record.
+            # For a newly loaded partition the wait is unknown: it counts from now, until its first record.
             lags[topic, partition] = Lag(count, max(times, default=now) if count else now)
         self._lags = lags
 
@@ -78,7 +78,9 @@ class Lags(Collector):
 
 
 class Moment(Collector):
-    """When something happened last, in seconds since 1970. Until it has there is no sample: 0 would be read as 1970."""
+    """The time of an event's last occurrence, in seconds since 1970. Before the first there is no sample, because 0
+    would mean 1970.
+    """
 
     def __init__(self, name: str, documentation: str, *, registry: CollectorRegistry) -> None:
         self._name, self._documentation = name, documentation

@@ -1,4 +1,4 @@
-"""The consumer of a worker: FastStream builds, starts and stops it; `Arrivals` reads it."""
+"""The consumer of a worker: FastStream creates, starts and stops it; `Arrivals` reads it."""
 
 import asyncio
 import time
@@ -15,15 +15,15 @@ from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
 from services.kafka import FETCH_BYTES, LOOK_MS, Cluster, Polled, RawFetcher, kafka_errors, new_broker, read_raw
 
-#: How soon it is noticed that somebody has added partitions to the topic.
+#: The delay until partitions added to the topic are noticed.
 METADATA_MS = 10_000
 #: How long the broker holds a fetch while records come, in milliseconds; the consumer is made with it.
 BUSY_WAIT_MS = 50
-#: The same once nothing has come for QUIET_S. A partition that is assigned anew waits for at most this long.
+#: The same once nothing has come for QUIET_S. A newly assigned partition waits at most this long.
 QUIET_WAIT_MS = 2_500
 QUIET_S = 1.0
-#: What comes within this long of the records before is taken together: a batch has a price of its own, in every process
-#: that it passes. Nobody waits for it after a pause, nor while batches are full.
+#: Records that come within this time of the ones before are taken together, because every batch has a fixed cost in
+#: every process it passes. There is no such wait after a pause, nor while batches are full.
 GATHER_S = 0.02
 
 
@@ -32,7 +32,7 @@ class ConsumerLostError(BeginAnewError):
 
 
 class Listener(Protocol):
-    """A `ConsumerRebalanceListener` that can ask for its consumer when it is told of an assignment."""
+    """A `ConsumerRebalanceListener` that can get its consumer when it is told of an assignment."""
 
     consumer: Callable[[], AIOKafkaConsumer | None]
 
@@ -42,19 +42,19 @@ async def consuming(
     cluster: Cluster, topic: str, group: str, listener: Listener, session_ms: int, max_records: int
 ) -> AsyncIterator["Fetching"]:
     """The consumer for the length of a block. Raises: KafkaUnreachableError."""
-    # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
+    # Its logger is silenced without loss: there is no handler whose exceptions it could report.
     broker = new_broker(
         cluster, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS
     )
     subscriber = _subscriber(broker, cluster, topic, group, listener, session_ms)
-    # FastStream's start() returns with the first assignment; it has made the consumer before.
+    # FastStream's start() returns with the first assignment; the consumer exists before.
     listener.consumer = lambda: subscriber.consumer
     try:
         with kafka_errors(cluster):
             await broker.start()
         consumer = subscriber.consumer
         assert consumer is not None
-        # What is assigned was paused, so nothing has been fetched.
+        # Assigned partitions were paused, so nothing has been fetched.
         fetcher = await read_raw(consumer)
         arrivals = Arrivals(consumer, fetcher, max_records)
         yield Fetching(cluster, cluster.topic(topic), consumer, fetcher, arrivals)
@@ -65,8 +65,8 @@ async def consuming(
 def _subscriber(
     broker: KafkaBroker, cluster: Cluster, topic: str, group: str, listener: Listener, session_ms: int
 ) -> Any:
-    # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: otherwise an
-    # open transaction of a stranger would hide what comes behind it.
+    # Publishers may write `usage` in transactions. The log is only ours, and is read uncommitted: otherwise an open
+    # transaction of a stranger would hide the records behind it.
     isolation: Literal["read_committed", "read_uncommitted"]
     isolation = "read_committed" if topic == USAGE else "read_uncommitted"
     return broker.subscriber(
@@ -90,8 +90,9 @@ def _subscriber(
 class Arrivals:
     """The records of a started consumer, waited for together with events, at no cost while nothing comes.
 
-    aiokafka's `getmany` waits for records or a time, not for an event, and must not be cut off: aiokafka would take it
-    for running, for ever. So what it waits for is awaited here, and it is asked only for what is there.
+    aiokafka's `getmany` waits for records or a time, not for an event, and must not be cancelled: aiokafka would
+    consider it running for ever. So the waiting is done here, and `getmany` is called only for records that have
+    arrived.
 
     On a busy topic the broker holds a fetch for a moment only, because a second one, for partitions whose records were
     taken late, has to wait for the first. On a quiet one it holds it for long: it answers at once when a record comes,
@@ -110,10 +111,10 @@ class Arrivals:
     async def next(
         self, seconds: float, *events: asyncio.Event, ends: "Sequence[asyncio.Future[Any]]" = ()
     ) -> Mapping[TopicPartition, Sequence[Any]]:
-        """The next records; nothing if an event is set, one of `ends` is done or the time is over before any come.
+        """The next records; nothing if an event is set, one of `ends` is done or the time is over first.
 
-        Nothing, too, where only ends of transactions came: the consumer's position tells.
-        Raises: KafkaError; UnicodeDecodeError for a header's name, see `services.kafka.consuming`.
+        Also nothing if only ends of transactions came: the consumer's position shows them. Raises: KafkaError;
+        UnicodeDecodeError for a header's name, see `services.kafka.consuming`.
         """
         until = time.monotonic() + seconds
         gathering = min(self._next_at, until) - time.monotonic()
@@ -149,19 +150,19 @@ class Arrivals:
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """A consumer of one topic, whose every error is Kafka's."""
+    """A consumer of one topic whose errors are all Kafka's."""
 
     cluster: Cluster
-    #: As the cluster has it.
+    #: The topic's name in the cluster.
     topic: str
     consumer: AIOKafkaConsumer
     fetcher: RawFetcher
     arrivals: Arrivals
 
     async def fetch(self, seconds: float, ready: Mapping[int, int], *events: asyncio.Event) -> dict[int, Polled]:
-        """What comes next of the partitions that moved; nothing if an event is set or the time is over before.
+        """The next records of partitions that moved; nothing if an event is set or the time is over first.
 
-        Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
+        Raises: ConsumerLostError, also when the client's own tasks have ended, which it does not report itself.
         """
         try:
             with kafka_errors(self.cluster):
@@ -180,27 +181,27 @@ class Fetching:
 
     @property
     def partitions(self) -> frozenset[int]:
-        """Those that are ours now."""
+        """The partitions that are assigned to us now."""
         return frozenset(partition.partition for partition in self.consumer.assignment())
 
     def lags(self, ready: Mapping[int, int]) -> dict[int, int]:
-        """How many records there are to be read of partitions that go on at these offsets, as the last fetch told."""
+        """The number of records still to be read of partitions at these offsets, by the last fetch."""
         lags = {}
         for partition in ready.keys() & self.partitions:
             topic_partition = TopicPartition(self.topic, partition)
             stable, end = self.consumer.last_stable_offset(topic_partition), self.consumer.highwater(topic_partition)
             if end is not None:
-                end = end if stable in (None, -1) else stable  # -1: it reads what is not committed, too
+                end = end if stable in (None, -1) else stable  # -1: it reads uncommitted
                 lags[partition] = max(0, end - ready[partition])
         return lags
 
     @property
     def _tasks(self) -> "Sequence[asyncio.Task[None]]":
-        """The client's own, which run as long as it does."""
+        """The client's own tasks, which run as long as it does."""
         return self.fetcher.error_future, self.consumer._coordinator._coordination_task
 
     def _holds(self, topic_partition: TopicPartition) -> bool:
-        """Whether the partition is still ours: a rebalance may take it away while we wait."""
+        """Whether the partition is still ours: a rebalance may take it away during a wait."""
         return topic_partition in self.consumer.assignment()
 
     def seek(self, starts: Mapping[int, int]) -> None:

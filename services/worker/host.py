@@ -1,6 +1,7 @@
-"""The loop that hosts a partition worker: a consumer's raw batches into a handler, so that none is lost or skipped.
+"""The loop that hosts a partition worker: it passes a consumer's raw batches to a handler, so that no record is lost or
+skipped.
 
-Offsets are the handler's: it says where each assigned partition starts, and stores them with its effects.
+Offsets belong to the handler: it says where each assigned partition starts, and stores them with its effects.
 """
 
 import asyncio
@@ -32,10 +33,10 @@ class ResyncError(Exception):
 
 
 class PartitionHandler(Protocol):
-    """What a worker does with the partitions it is given. Calls never overlap."""
+    """A worker's handling of its partitions. Calls never overlap."""
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """Load what is needed and say at which offset each partition starts. Repeated until it succeeds.
+        """Load the partitions, and return the offset at which each starts. Repeated until it succeeds.
 
         A partition that is left out cannot go on; `stopped` says why.
         """
@@ -46,35 +47,35 @@ class PartitionHandler(Protocol):
         ...
 
     async def poll(self, polled: Mapping[int, Polled]) -> float:
-        """Take what came of some partitions, or nothing (an empty mapping) after a quiet wait.
+        """Take the new records of some partitions, or nothing (an empty mapping) after a quiet wait.
 
-        Returns: for how many seconds it may be left alone if nothing comes and nobody wakes it.
+        Returns the seconds until the next call if nothing comes and nobody wakes it.
         """
         ...
 
     @property
     def stopped(self) -> Mapping[int, str]:
-        """Partitions that must not go on, and why; the others do."""
+        """Partitions that must not go on, with the reason; the others do."""
         ...
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Which partitions are ours, and which of them wait to be loaded.
+    """The assigned partitions, and those of them that wait to be loaded.
 
-    `pause` comes first because aiokafka may fetch before an async listener ends; the real positions are sought by the
-    loop, where an error is an error, not by the listener, whose exceptions aiokafka logs and ignores.
+    Partitions are paused at once, because aiokafka may fetch before an async listener ends. The loop seeks the real
+    positions, where an error is raised; aiokafka logs and ignores a listener's exceptions.
     """
 
     def __init__(self, handler: PartitionHandler, woken: asyncio.Event) -> None:
         self.handler = handler
         self.woken = woken
-        #: What the last poll returned; 0 after every change.
+        #: The result of the last poll; 0 after every change.
         self.quiet_s = 0.0
         self.busy = asyncio.Lock()
         #: Tells the consumer, which is made before the first assignment; `consuming` sets it.
         self.consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self.waiting: set[int] = set()
-        #: Where each partition that is loaded goes on.
+        #: The offset at which each loaded partition continues.
         self.ready: dict[int, int] = {}
         self.epoch = 0
 
@@ -111,13 +112,13 @@ async def host(
     session_ms: int = 15_000,
     woken: asyncio.Event | None = None,
 ) -> None:
-    """Run the handler until `stop` is set, on whatever partitions of the topic the group gives this process.
+    """Run the handler until `stop` is set, on the partitions of the topic that the group assigns to this process.
 
-    Whoever sets `woken` has the handler polled now, with what there is.
-    `ready` is called once, when the first assignment is loaded (or there is nothing to load). After a kill -9 the group
-    hands the partitions on when `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
+    Setting `woken` polls the handler at once, with whatever records there are. `ready` is called once, when the first
+    assignment is loaded (or there is nothing to load). After a kill -9 the group reassigns the partitions when
+    `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
 
-    Raises: BeginAnewError; what the handler raises, other than ResyncError and what passes by itself.
+    Raises: BeginAnewError; errors of the handler, other than ResyncError and temporary failures.
     """
     assignment = _Assignment(handler, woken or asyncio.Event())
     async with consuming(cluster, topic, group, assignment, session_ms, max_records) as fetching:
@@ -197,7 +198,7 @@ async def _load_waiting(fetching: Fetching, assignment: _Assignment) -> None:
 
 
 def _stop_some(fetching: Fetching, assignment: _Assignment) -> None:
-    """Fetch no more of partitions that must not go on."""
+    """Stop fetching partitions that must not go on."""
     stopped = {partition: why for partition, why in assignment.handler.stopped.items() if partition in assignment.ready}
     if stopped:
         fetching.pause(list(stopped))
@@ -207,7 +208,7 @@ def _stop_some(fetching: Fetching, assignment: _Assignment) -> None:
 
 
 def _send_back(fetching: Fetching, assignment: _Assignment, partitions: Sequence[int]) -> None:
-    """Let the partitions wait to be loaded again, without a record being fetched meanwhile."""
+    """Mark the partitions to be loaded again, without fetching records meanwhile."""
     ours = [partition for partition in partitions if partition in assignment.ready]
     fetching.pause(ours)
     for partition in ours:
@@ -216,7 +217,7 @@ def _send_back(fetching: Fetching, assignment: _Assignment, partitions: Sequence
 
 
 def show_poll(polled: Mapping[int, Polled], seconds: float) -> None:
-    """What a poll brought, and how long the handler was at it."""
+    """Log the result of a poll, and how long the handler took."""
     if polled:
         POLL_RECORDS.observe(sum(len(records.records) for records in polled.values()))
         POLL.observe(seconds)
@@ -225,7 +226,9 @@ def show_poll(polled: Mapping[int, Polled], seconds: float) -> None:
 def show_round(
     fetching: Fetching, ready: Mapping[int, int], stopped: Mapping[int, str], polled: Mapping[int, Polled]
 ) -> None:
-    """A round went well. `ready`: where each partition goes on; `stopped`: those that must not, and why."""
+    """Note a successful round. `ready`: where each partition continues; `stopped`: partitions that must not, and
+    why.
+    """
     assigned = fetching.partitions
     still = {partition: why for partition, why in stopped.items() if partition in assigned}
     last = {partition: records.records[-1].timestamp / 1000 for partition, records in polled.items() if records.records}
