@@ -50,7 +50,8 @@ def test_nobody_else_asks_of_which_type_a_charge_or_line_is() -> None:
     for path in sources("projections"):
         for expression in asked(parsed(path)):
             parts = expression.elts if isinstance(expression, ast.Tuple | ast.List | ast.Set) else (expression,)
-            names = {part.value for part in parts if isinstance(part, ast.Constant)} & LINES.keys()
+            names = {part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+            names &= LINES.keys()
             if names:
                 asking.setdefault(str(path.relative_to(ROOT)), set()).update(names)
     assert asking.keys() == ASKS.keys(), asking
