@@ -200,7 +200,7 @@ async def test_so_many_connections_does_a_process_hold_beside_its_pools(
     async with served(app) as base, http_client(base) as client, asyncio.timeout(60):
         await healthy(client)
         await app.state.health.watcher.now()
-        for jobs in (app.state.bill_jobs, app.state.exports):
+        for jobs in (app.state.api.bill_jobs, app.state.api.exports):
             async with jobs._jobs._locks.holding(-1):
                 pass
         while most <= THAT_STAY or sum(not one.is_closed() for one in held) != THAT_STAY:

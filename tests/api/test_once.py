@@ -1,14 +1,15 @@
 """A command is answered once: whoever sends it again gets the same bytes, whatever happened after the commit."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
 from services.api.calls import Call
-from services.api.derived import derived_fields
+from services.api.derived import _standing_rows
 from services.api.wire import encode
 from services.postgres import PostgresUnreachableError
 from services.store.view import load_config
@@ -98,15 +99,15 @@ async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
     path = f"/commitments/{await store.commitment(await store.account())}/topups"
     answered_with, second_done = list[int](), asyncio.Event()
 
-    async def derived(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
+    async def standing(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
         answered_with.append(1)
         number = len(answered_with)
         if number == 1:
             await second_done.wait()
-        derived = await derived_fields(*arguments, **more)
-        return {id: fields | {"amountSpent": number} for id, fields in derived.items()}
+        rows = await _standing_rows(*arguments, **more)
+        return {id: {**row, "spent": Decimal(number)} for id, row in rows.items()}
 
-    monkeypatch.setattr("services.api.derived.derived_fields", derived)
+    monkeypatch.setattr("services.api.derived._standing_rows", standing)
     first = asyncio.create_task(http.post(path, json=TOP_UP, headers=KEY))
     while not answered_with:
         await asyncio.sleep(0.01)
@@ -123,12 +124,12 @@ async def test_what_another_command_changes_meanwhile_is_not_mixed_in(
     commitment = await store.commitment(await store.account())
     path = f"/commitments/{commitment}/topups"
 
-    async def later(*arguments: Any, **more: Any) -> dict[str, dict[str, Any]]:
+    async def later(*arguments: Any, **more: Any) -> Mapping[str, Mapping[str, Any]]:
         monkeypatch.undo()
         assert (await http.post(path, json=TOP_UP | {"version": 2})).json()["amountRemaining"] == 110
-        return await derived_fields(*arguments, **more)
+        return await _standing_rows(*arguments, **more)
 
-    monkeypatch.setattr("services.api.derived.derived_fields", later)
+    monkeypatch.setattr("services.api.derived._standing_rows", later)
     first, again = [await http.post(path, json=TOP_UP, headers=KEY) for _ in range(2)]
     assert (first.json()["version"], len(first.json()["topUps"])) == (2, 1)
     assert "amountRemaining" not in first.json()
