@@ -4,11 +4,11 @@ Rules 4.6, 5, 7.2 to 7.4, 7.8 and 8.5.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Self, assert_never
+from typing import assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
@@ -29,7 +29,7 @@ ONE = Fraction(1)
 _OF_COMMITMENT = DRAWN_AS["PREPAYMENT"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # a value; frozen, it would cost twice as much to make
 class DueLine:
     """The due amount of a key up to now, in minor units; the source decides the wording of the line.
 
@@ -50,17 +50,13 @@ class DueLine:
     #: The day on which the last of its charges is due; None: the line exists only once it is due.
     due: date | None = None
 
-    def with_another(self, line: Self) -> Self:
+    def with_another(self, line: "DueLine") -> "DueLine":
         """Both on one line, which is there for what this one is there for."""
-        return replace(
-            self,
-            amount=self.amount + line.amount,
-            quantity=self.quantity + line.quantity,
-            units=self.units + line.units,
-            end=max(self.end, line.end),
-            scheduled=self.scheduled and line.scheduled,
-            due=max((day for day in (self.due, line.due) if day is not None), default=None),
-        )
+        amount, quantity, units = self.amount + line.amount, self.quantity + line.quantity, self.units + line.units
+        terms = (self.rounding, self.charge, self.fund, self.fee, self.minimum)
+        due = max((day for day in (self.due, line.due) if day is not None), default=None)
+        scheduled = self.scheduled and line.scheduled
+        return DueLine(amount, quantity, units, max(self.end, line.end), *terms, scheduled, due)
 
     @property
     def money(self) -> Decimal:
