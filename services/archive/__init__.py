@@ -1,5 +1,5 @@
-"""`trueup archive` and `trueup restore`: the log and `usage` as files that outlive every server.
+"""`trueup archive` and `trueup restore`: the log and `usage` as files that survive the loss of every server.
 
-Postgres holds nothing that the log does not, but access keys; what Kafka holds is kept here. Read `manifest` (what is
-kept), `pieces` (how records are files), `archiver`, `verifying`, then `restoring`.
+Only Kafka's records are kept: except for access keys, Postgres holds nothing that does not follow from the log. Read
+`manifest` (what is kept), `pieces` (how records become files), `archiver`, `verifying`, then `restoring`.
 """

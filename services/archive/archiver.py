@@ -1,12 +1,12 @@
-"""One pass of the archiver: what came since the last one is written into files, each partition by itself.
+"""One pass of the archiver: records that arrived since the last pass are written into files, partition by partition.
 
-A piece is written before the manifest names it, and one that a larger one replaces is removed when the next one is
-written. So a kill at any moment leaves a manifest that is true, and perhaps a file that it does not name; that is
-removed once what is kept has come past its end.
+A file of records is called a piece. It is written before the manifest names it. When a larger piece replaces a smaller
+one, the smaller is removed only when the next piece is written. So a kill at any moment leaves a correct manifest, and
+perhaps a file that it does not name. Such a file is removed once the manifest reaches past the file's last offset.
 
-Two at once lose nothing. None removes what the other may be about to name; each looks whether the manifest is the one
-that it knows right before it writes its own, and again behind it: the one that finds another one ends.
-What is on its way when the pass begins is left to the next one: ends are asked for once, first of all.
+Two archivers at once lose nothing. Neither removes a file that the other may be about to name. Each compares the stored
+manifest with the one it knows, right before and right after it writes its own; whoever finds a different one stops.
+A pass asks Kafka for all end offsets once, at its start; records that arrive later are left to the next pass.
 """
 
 import asyncio
@@ -25,24 +25,27 @@ from services.archive.read_back import load
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import Cluster, KafkaAdmin, LogReader, mark_of
 
-#: A piece is ended when its records take so many bytes in memory; smaller ones at the end grow together.
+#: A piece is complete when its records take this many bytes in memory; smaller pieces at the end are merged.
 PIECE_BYTES = 64 * 1024 * 1024
 _log = structlog.get_logger(__name__)
 
 
 class Archiver:
-    """Keeps the topics of a cluster at one place; of another one that writes there it is told, and ends."""
+    """Archives the topics of a cluster at one place. It stops with an error if it notices another archiver there.
+
+    `piece_bytes`: size of a piece in memory from which on it is complete.
+    """
 
     def __init__(self, cluster: Cluster, place: FilePlace, piece_bytes: int = PIECE_BYTES) -> None:
         self._cluster, self._place, self._piece_bytes = cluster, place, piece_bytes
-        #: What stands in the manifests, as this archiver has found or written them.
+        #: The manifests by topic and partition, as this archiver last read or wrote them.
         self._known: dict[tuple[str, int], Manifest] = {}
 
     async def keep(self) -> dict[str, int]:
-        """Keep all that is there now. Returns: how many records are new, by topic.
+        """Archive all records that are there now. Returns: the number of newly kept records, by topic.
 
         Raises: AnotherTopicError, AnotherArchiverError, BrokenArchiveError, LogCutError, LogHoleError;
-        TopicMissingError, PlaceAwayError, KafkaUnreachableError and what else passes.
+        TopicMissingError, PlaceAwayError, KafkaUnreachableError and other temporary failures.
         """
         async with (
             KafkaAdmin(self._cluster) as admin,
@@ -60,7 +63,7 @@ class Archiver:
             for topic, of_topic in ends.items():
                 begins = await readers[topic].beginning_offsets(topic, of_topic)
                 for partition, end in sorted(of_topic.items()):
-                    if partition == kept[topic]:  # somebody added it, to the topic whose other ones are kept
+                    if partition == kept[topic]:  # a partition was added to the topic; those before it are kept
                         kept[topic] = len(of_topic)
                         await asyncio.to_thread(put_counts, self._place, kept)
                     done[topic] += await self._keep(readers[topic], topic, partition, begins[partition], end)
@@ -68,7 +71,7 @@ class Archiver:
         return done
 
     async def _keep(self, reader: LogReader, topic: str, partition: int, begin: int, end: int) -> int:
-        """Keep a partition up to `end`; returns how many records came."""
+        """Archive a partition up to offset `end`, exclusive; returns the number of newly kept records."""
         is_first = (topic, partition) not in self._known
         manifest = await self._manifest_of(topic, partition)
         if topic != USAGE and begin:
@@ -92,7 +95,7 @@ class Archiver:
         return manifest.records - before
 
     async def _manifest_of(self, topic: str, partition: int) -> Manifest:
-        """What is kept of a partition; at the first time what nobody needs is removed."""
+        """The manifest of a partition; when it is first loaded, files that nobody needs are removed."""
         if (topic, partition) not in self._known:
             self._known[topic, partition] = await asyncio.to_thread(_cleaned, self._place, topic, partition)
         return self._known[topic, partition]
@@ -105,7 +108,10 @@ class Archiver:
         return made
 
     async def _check_same(self, reader: LogReader, manifest: Manifest, begin: int, end: int) -> None:
-        """The last record that is kept stands where it stood, unless it was deleted by its age."""
+        """Check that the last archived record is still at its offset in Kafka, unless retention has deleted it.
+
+        Raises: AnotherTopicError if another record is there, or the partition ends before it: the topic was made anew.
+        """
         topic, partition, shown = manifest.topic, manifest.partition, self._cluster.topic(manifest.topic)
         if end < manifest.next:
             raise AnotherTopicError(shown, partition, f"it ends at offset {end}, and {manifest.next} are kept")
@@ -121,14 +127,14 @@ class Archiver:
 def _cleaned(place: FilePlace, topic: str, partition: int) -> Manifest:
     folder = folder_of(topic, partition)
     if not any(name == NAME or name.endswith(".parquet") for name in place.names(folder)):
-        _write(place, Manifest(topic, partition))  # before any piece: none is without
+        _write(place, Manifest(topic, partition))  # before any piece, so that no piece is ever without a manifest
     manifest = load(place, topic, partition)
     _clean(place, manifest)
     return manifest
 
 
 def _clean(place: FilePlace, manifest: Manifest) -> None:
-    """Remove pieces that larger ones have replaced, and what a kill has left, as far as nobody may name it."""
+    """Remove replaced pieces and files left by a kill, except those that another archiver may be about to name."""
     named = {piece.name for piece in manifest.pieces}
     for name in place.names(manifest.folder):
         if name not in named and is_passed(name, manifest):
@@ -136,11 +142,11 @@ def _clean(place: FilePlace, manifest: Manifest) -> None:
 
 
 def _put(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
-    """Write a piece, then the manifest that names it.
+    """Write the records of offsets `[first, end)` as a piece, then the manifest that names it.
 
-    Pieces at the end that are no larger are taken in: so there are few, and a record is written again only as often as
-    its piece doubles. They are there until the next time: another one may name them that has compared, and not yet
-    written, when this one writes.
+    Pieces at the end that are no larger than the new one are merged into it. So there are few pieces, and a record is
+    rewritten only each time its piece about doubles in size. The merged pieces stay in place until the next piece is
+    written: an archiver that has compared manifests, but not yet written its own, may still name them.
     """
     _check_known(place, manifest)
     _clean(place, manifest)
@@ -160,7 +166,7 @@ def _put(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end:
 
 
 def _check_known(place: FilePlace, manifest: Manifest) -> None:
-    """The manifest is the one that this archiver knows. Raises: AnotherArchiverError."""
+    """Compare the stored manifest with the one this archiver knows. Raises: AnotherArchiverError if they differ."""
     if load(place, manifest.topic, manifest.partition) != manifest:
         raise AnotherArchiverError(path=place.shown(f"{manifest.folder}/{NAME}"))
 

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from services.archive.verifying import Verified
 
 EVERY_SECONDS = 60.0
-#: How often a pass that is waited for is said to be waited for.
+#: Seconds between signs of life while waiting for the next pass.
 ALIVE_SECONDS = 20.0
-#: So long may what was asked to end take; whoever asked waits 5 s.
+#: Seconds that a stopped process may take to end. Less than the 5 s for which whoever stopped it waits.
 END_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
 class _Archive(click.Group):
-    """`trueup archive PLACE` is `trueup archive keep PLACE`."""
+    """Makes `trueup archive PLACE` short for `trueup archive keep PLACE`."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -86,7 +86,7 @@ async def _follow(settings: Settings, url: str, seconds: float) -> None:
                 PULSE.begun()
                 await _rest(seconds, stop)
 
-        # A pass may be cut off anywhere.
+        # A pass may be cancelled at any point: a kill leaves the archive correct, too.
         following = asyncio.create_task(until_stopped(stop, "waits", attempt))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -100,14 +100,14 @@ async def _follow(settings: Settings, url: str, seconds: float) -> None:
 
 
 def _cut_off() -> None:
-    """End this process, whatever a store does: a thread that waits for its answer cannot be told to stop."""
+    """End this process after END_SECONDS, for a thread that waits for an object store's answer cannot be cancelled."""
     time.sleep(END_SECONDS)
     _log.warning("cut_off", what="a pass that waits for the place of the archive; the next one does it again")
     os._exit(0)
 
 
 async def _rest(seconds: float, stop: asyncio.Event) -> None:
-    """Until the next pass; who waits for it is alive."""
+    """Wait for the next pass or for `stop`, giving signs of life so that the process is not taken for stuck."""
     ends = time.monotonic() + seconds
     while (left := ends - time.monotonic()) > 0 and not stop.is_set():
         await first_of(min(left, ALIVE_SECONDS), stop)

@@ -1,11 +1,11 @@
-"""What may be wrong with an archive, in words."""
+"""The errors of archiving and restoring. The docstring of each `Worded` class is the message that people read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.failures import ExpectedFailure, Passing, Worded
 
-#: What the extra `archive` brings.
+#: The packages that `pip install 'trueup[archive]'` adds.
 _PACKAGES = {"fsspec", "pyarrow"}
 
 
@@ -75,7 +75,7 @@ class StampedError(Worded, ExpectedFailure):
 
 @contextmanager
 def with_extra() -> Iterator[None]:
-    """Around what imports the packages of the extra. Raises: ExtraMissingError."""
+    """A block that imports packages of the extra `archive`. Raises: ExtraMissingError if one is not installed."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,10 +1,10 @@
-"""What an archive holds of one partition: a list of pieces, sealed by its hash.
+"""What an archive holds of one partition: a list of pieces, stored together with a hash of the list.
 
     billing.events/3/manifest.json
     billing.events/3/00000000000000000000-00000000000000004711-5d41402abc4b2a76.parquet     offsets 0 to 4710
 
-The manifest is the truth: a file that it does not name is what a kill has left, or what another archiver is about to
-name. A file is named by its content, too: so two archivers never write different ones under one name.
+Only files that the manifest names count: any other one was left by a kill, or another archiver is about to name it.
+A file's name includes part of its content's hash, so two archivers never write different content under one name.
 """
 
 import hashlib
@@ -18,19 +18,20 @@ from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive.defects import BrokenArchiveError
 from services.kafka import Mark
 
-#: What is kept, in the order in which ends are asked for. What was signed speaks of records of the log, and these of
-#: what stood before in the catalog and in `usage`: so what is kept of one has in the others what it speaks of.
+#: The archived topics, in the order in which their end offsets are read. Signatures refer to records of the log, and
+#: these to earlier records of the catalog and of `usage`. In this order, whatever a kept record refers to is kept too.
 TOPICS = (TREE_HEADS, EVENTS, CATALOG, USAGE)
 FORMAT = 1
 NAME = "manifest.json"
-#: Where a piece, a part of one, or a part of a manifest says up to which offset it goes.
+#: Matches the name of a piece, or of an unfinished piece or manifest; its group is the offset up to which that goes.
 _REACHES = re.compile(rf"\d{{20}}-(\d{{20}})-[0-9a-f]{{16}}\.parquet|{re.escape(NAME)}\.(\d{{20}})\.")
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A file of records at offsets `[first, next)`. Offsets without a record are ends of transactions, or aborted.
+    """A file of records at offsets `[first, next)`.
 
-    `size` is what its records take in memory, in bytes; `last_*` is its last record's mark.
+    An offset without a record held the end of a transaction, or an aborted record. `size`: bytes that the records take
+    in memory. `sha256`: of the file. `last_*`: the last record's offset, time in ms and digest (its mark).
     """
 
     first: int
@@ -44,17 +45,17 @@ class Piece(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """How its file is called."""
+        """The file's name."""
         return f"{self.first:020}-{self.next:020}-{self.sha256[:16]}.parquet"
 
     @property
     def mark(self) -> Mark:
-        """What is remembered of its last record."""
+        """The mark of the last record: offset, time and digest."""
         return Mark(self.last_offset, self.last_ms, bytes.fromhex(self.last_digest))
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in a file together with its hash."""
+    """Content of a file that also stores the content's hash."""
 
     format: int = FORMAT
 
@@ -68,7 +69,7 @@ class Manifest(Sealed, frozen=True):
 
     @property
     def folder(self) -> str:
-        """Where its files are."""
+        """The folder of its files, below the archive's root."""
         return folder_of(self.topic, self.partition)
 
     @property
@@ -78,12 +79,12 @@ class Manifest(Sealed, frozen=True):
 
     @property
     def records(self) -> int:
-        """How many records it has."""
+        """The number of archived records."""
         return sum(piece.records for piece in self.pieces)
 
     @property
     def gaps(self) -> Iterator[tuple[int, int]]:
-        """Ranges `[start, end)` that Kafka had deleted before they were kept: of `usage` alone, where it forgets."""
+        """Offsets `[start, end)` that Kafka deleted before they were archived; only `usage` has a retention."""
         for piece, following in zip(self.pieces, self.pieces[1:], strict=False):
             if piece.next < following.first:
                 yield piece.next, following.first
@@ -99,33 +100,36 @@ _SEALED = msgspec.json.Decoder(_Sealed)
 
 
 def folder_of(topic: str, partition: int) -> str:
-    """The folder of a partition."""
+    """The folder of a partition's files, below the archive's root."""
     return f"{topic}/{partition}"
 
 
 def part_of(manifest: Manifest) -> str:
-    """What a part of its file is named by, so that one that a kill has left is known again."""
+    """A part of the unfinished manifest file's name, so that `is_passed` recognizes one that was left by a kill."""
     return f".{manifest.next:020}"
 
 
 def is_passed(name: str, manifest: Manifest) -> bool:
-    """Whether a file that is not named is no use to anybody, for what is kept has come to its end.
+    """Whether a file that the manifest does not name may be removed: the manifest reaches at least as far as the file.
 
-    It may be of an archiver that is at work, but of one that is behind: that one finds this manifest, and not the one
-    that it knew, before it writes its own.
+    The file may belong to another archiver that is still working, but only to one that is behind. Before that one
+    writes a manifest that names the file, it finds this manifest instead of the one it knew, and stops.
     """
     reaches = _REACHES.match(name)
     return reaches is not None and int(reaches[1] or reaches[2]) <= manifest.next
 
 
 def seal(content: msgspec.Struct) -> bytes:
-    """What a file has: the content, and its hash."""
+    """The bytes of a file: the content as JSON, and its SHA-256."""
     raw = msgspec.json.encode(content)
     return msgspec.json.encode(_Sealed(msgspec.Raw(raw), hashlib.sha256(raw).hexdigest())) + b"\n"
 
 
 def unseal(file: bytes, wanted: type[S], path: str) -> S:
-    """The content of a file, which is whole and of this format. Raises: BrokenArchiveError."""
+    """The content of a file that `seal` made, as a `wanted`. `path` is for messages.
+
+    Raises: BrokenArchiveError if it cannot be read, its hash is wrong, or its format is another one.
+    """
     try:
         outer = _SEALED.decode(file)
         is_whole = hashlib.sha256(bytes(outer.manifest)).hexdigest() == outer.sha256
@@ -140,7 +144,10 @@ def unseal(file: bytes, wanted: type[S], path: str) -> S:
 
 
 def manifest_of(content: bytes, topic: str, partition: int, path: str) -> Manifest:
-    """The manifest of a file, which is whole and of this partition. Raises: BrokenArchiveError."""
+    """The manifest in a file. `path` is for messages.
+
+    Raises: BrokenArchiveError if the file is damaged, is of another partition, or its pieces do not follow each other.
+    """
     manifest = unseal(content, Manifest, path)
     if (manifest.topic, manifest.partition) != (topic, partition):
         raise BrokenArchiveError(path, f"is of {manifest.topic}/{manifest.partition}")

@@ -1,7 +1,7 @@
-"""How many partitions an archive has of each topic: `topics.json`, which is there before the first of them.
+"""How many partitions an archive has of each topic: `topics.json`, written before the first partition.
 
-Without it nobody could tell a partition whose folder is lost, or to which a first pass that was killed has not come,
-from one that there never was; and topics that are restored have their partitions for life.
+Without it, a partition whose folder was lost, or that a killed first pass did not reach, would look like one that never
+existed. That matters because a restored topic keeps its number of partitions for life.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,11 @@ class _Topics(Sealed, frozen=True):
 
 
 def counts_of(place: FilePlace) -> dict[str, int]:
-    """How many partitions of each topic are kept. Raises: NoArchiveError, BrokenArchiveError, PlaceAwayError."""
+    """The number of archived partitions, by topic.
+
+    Raises: NoArchiveError if the place is empty; BrokenArchiveError if `topics.json` is missing or damaged;
+    PlaceAwayError.
+    """
     content, path = place.read(NAME), place.shown(NAME)
     if content is None:
         if not any(folders(place).values()):
@@ -32,15 +36,15 @@ def counts_of(place: FilePlace) -> dict[str, int]:
 
 
 def put_counts(place: FilePlace, counts: Mapping[str, int]) -> None:
-    """Say from now on that so many are kept."""
+    """Write `topics.json`: the number of partitions, by topic."""
     place.write(NAME, seal(_Topics(dict(counts))))
 
 
 def begun(place: FilePlace, counts: Mapping[str, int]) -> dict[str, int]:
-    """How many partitions are kept, before a pass over topics that have so many; in a new place these are put there.
+    """The number of archived partitions by topic, at the start of a pass. `counts`: those of the topics in Kafka.
 
-    Where the file is gone it is as many as there are folders of. Raises: AnotherTopicError, BrokenArchiveError,
-    PlaceAwayError.
+    In an empty place, `counts` are written and returned. If `topics.json` is lost, the folders are counted instead.
+    Raises: AnotherTopicError if a topic has fewer partitions than are archived; BrokenArchiveError, PlaceAwayError.
     """
     if place.read(NAME) is not None:
         kept = counts_of(place)
@@ -56,19 +60,19 @@ def begun(place: FilePlace, counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def ended(place: FilePlace, counts: Mapping[str, int]) -> None:
-    """After a pass that found all partitions as they were kept: the file is there again, where it was lost."""
+    """Write a lost `topics.json` again, at the end of a pass that found every partition as it was archived."""
     if place.read(NAME) is None:
         put_counts(place, counts)
 
 
 def folders(place: FilePlace) -> dict[str, int]:
-    """By topic, one more than the highest number of a folder of a partition."""
+    """By topic, one more than the highest partition that has a folder; 0 if none has."""
     numbers = {topic: [int(name) for name in place.names(topic) if name.isdecimal()] for topic in TOPICS}
     return {topic: max(of_topic, default=-1) + 1 for topic, of_topic in numbers.items()}
 
 
 def partitions(place: FilePlace, topic: str, count: int) -> range:
-    """The partitions of a topic. Raises: BrokenArchiveError if the place has one that it does not know of."""
+    """The numbers of a topic's `count` partitions. Raises: BrokenArchiveError if there is a folder of a further one."""
     if folders(place)[topic] > count:
         path = place.shown(folder_of(topic, folders(place)[topic] - 1))
         raise BrokenArchiveError(path, f"is none of the {count} partitions that {NAME} says there are")

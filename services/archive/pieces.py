@@ -1,4 +1,4 @@
-"""Records as Parquet: every byte of them, so that what is read back is what stood in Kafka."""
+"""Records as Parquet files, byte for byte, so that what is read back is exactly what was in Kafka."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ SCHEMA = pa.schema(
     [
         pa.field("partition", pa.int32(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
-        # In ms since 1970; the type as Kafka has it: 0 is what the writer said, 1 when the broker appended it.
+        # In ms since 1970. Its type, as in Kafka: 0 is the time that the writer gave, 1 when the broker appended it.
         pa.field("timestamp", pa.int64(), nullable=False),
         pa.field("timestamp_type", pa.int8(), nullable=False),
         pa.field("key", pa.binary()),
@@ -29,12 +29,12 @@ SCHEMA = pa.schema(
         ),
     ]
 )
-#: Columns that few values fill, and those by which somebody may look for a record.
+#: Columns with few different values, written with a dictionary; and columns to search by, written with statistics.
 _FEW, _SORTED = ["partition", "timestamp_type"], ["offset", "timestamp"]
 
 
 class Kept(NamedTuple):
-    """A record as the archive has it. `timestamp_type` as in SCHEMA; names of headers are bytes."""
+    """An archived record. `timestamp` in ms; `timestamp_type` as in SCHEMA; names of headers are bytes."""
 
     offset: int
     timestamp: int
@@ -45,17 +45,17 @@ class Kept(NamedTuple):
 
     @property
     def mark(self) -> Mark:
-        """What is remembered of it."""
+        """Its offset, time and digest, by which it is recognized again."""
         return Mark(self.offset, self.timestamp, digest_of(self.key, self.value))
 
     @property
     def fills_a_gap(self) -> bool:
-        """Whether a restore has put it where Kafka had no record."""
+        """Whether it is a filler that an earlier restore wrote at an offset where Kafka had no record."""
         return not self.value and any(name == GAP_HEADER.encode() for name, _ in self.headers)
 
 
 def table_of(partition: int, records: Sequence[FetchedRecord]) -> pa.Table:
-    """Records of a reader that reads exactly, in order."""
+    """A table with SCHEMA of these records, in order. They must come from a LogReader with `exact=True`."""
     headers = [[{"name": bytes_of_name(name), "value": value} for name, value in record.headers] for record in records]
     columns: list[Sequence[object]] = [
         [partition] * len(records),
@@ -79,7 +79,10 @@ def records_of(table: pa.Table) -> Iterator[Kept]:
 
 
 def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:
-    """Write the records of offsets `[first, end)`, one at least; the manifest does not name them yet."""
+    """Write a table of at least one record, for offsets `[first, end)`, as a file in the manifest's folder.
+
+    The returned piece is not in the manifest yet. Raises: PlaceAwayError.
+    """
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", use_dictionary=_FEW, write_statistics=_SORTED)
     content = sink.getvalue().to_pybytes()
@@ -99,7 +102,10 @@ def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: in
 
 
 def read_piece(place: FilePlace, manifest: Manifest, piece: Piece) -> pa.Table:
-    """The piece's records, as they were written. Raises: BrokenArchiveError, PieceGoneError."""
+    """The records of a piece, in a table with SCHEMA.
+
+    Raises: PieceGoneError if there is no such file; BrokenArchiveError if it is not as it was written; PlaceAwayError.
+    """
     path = f"{manifest.folder}/{piece.name}"
     shown, content = place.shown(path), place.read(path)
     if content is None:

@@ -1,4 +1,4 @@
-"""A folder, or a place in an object store, whose files appear whole or not at all."""
+"""A folder, or a place in an object store, in which a file appears whole or not at all."""
 
 import os
 import secrets
@@ -16,28 +16,29 @@ _PART = ".part"
 
 
 class FilePlace:
-    """Files by their path below a URL. All calls block. Raises, all of them: PlaceAwayError.
+    """Files by their path below a URL: a folder, or an fsspec URL such as `s3://...`.
 
-    Several may write there, each by a FilePlace of its own.
+    Every call blocks, and raises PlaceAwayError if the place cannot be reached. Several processes may write there at
+    once, each with a FilePlace of its own.
     """
 
     def __init__(self, url: str) -> None:
-        """Raises: PlaceError."""
+        """Raises: PlaceError if the URL is of no kind that the installed packages can open."""
         self.url = url.rstrip("/")
         try:
             self._fs, self._root = url_to_fs(self.url)
         except (ImportError, ValueError) as error:
             raise PlaceError(url=url, cause=error) from error
         self._is_local = isinstance(self._fs, LocalFileSystem)
-        #: Two that write the same file write no part together.
+        #: In the name of each unfinished file, so that two writers of the same file never share one.
         self._writer = secrets.token_hex(8)
 
     def shown(self, path: str) -> str:
-        """The path as a person may look for it."""
+        """The full path, for messages."""
         return f"{self.url}/{path}"
 
     def read(self, path: str) -> bytes | None:
-        """The whole file; None if there is none."""
+        """The content of a file; None if there is no such file."""
         with self._errors(path, "read"):
             try:
                 return bytes(self._fs.cat_file(self._full(path)))
@@ -45,16 +46,16 @@ class FilePlace:
                 return None
 
     def write(self, path: str, content: bytes, part: str = "") -> None:
-        """Put a file there, whole, or in the place of another one. A kill leaves at most a part under another name:
-        the file's name, what is given as `part`, and who wrote it.
+        """Write a file whole, replacing one of that name. A kill leaves at most an unfinished file under another name:
+        the path, `part`, and an id of the writer.
         """
         with self.draft(path, part) as file:
             file.write(content)
 
     @contextmanager
     def draft(self, path: str, part: str = "") -> Iterator["Draft"]:
-        """A file that is written piece by piece, and is there, whole, at the end of the block; as `write` has it. What
-        is left by an error never is.
+        """A file to be written bit by bit in the block; like `write`, it appears whole, at the end of the block. If the
+        block raises, it never appears.
         """
         full = self._full(path)
         begun = f"{full}{part}.{self._writer}{_PART}"
@@ -65,21 +66,21 @@ class FilePlace:
         try:
             yield Draft(file, lambda: self._errors(path, "written"))
         except BaseException:
-            with suppress(Exception):  # what went wrong first is what is told
+            with suppress(Exception):  # the first error is the one to report
                 file.close()
                 self._fs.rm_file(begun)
             raise
         with self._errors(path, "written"):
-            if self._is_local:  # a power cut must not leave a name with nothing behind it
+            if self._is_local:  # a power cut must not leave the new name with empty content
                 file.flush()
                 os.fsync(file.fileno())
             file.close()
             self._fs.mv(begun, full)
-            if self._is_local:  # nor the old name, when what stood there is removed next
+            if self._is_local:  # nor bring the old file back once files that only it names are removed
                 _sync_folder(os.path.dirname(full))
 
     def reading(self, path: str) -> IO[bytes] | None:
-        """The file, to be read piece by piece and closed; None if there is none."""
+        """The open file, for the caller to read and close; None if there is no such file."""
         with self._errors(path, "read"):
             try:
                 opened: IO[bytes] = self._fs.open(self._full(path), "rb")
@@ -88,7 +89,7 @@ class FilePlace:
                 return None
 
     def remove(self, path: str) -> None:
-        """Let go of a file, if it is there."""
+        """Remove a file, if it is there."""
         with self._errors(path, "removed"):
             try:
                 self._fs.rm_file(self._full(path))
@@ -96,7 +97,7 @@ class FilePlace:
                 return
 
     def names(self, path: str) -> list[str]:
-        """Names of the files and folders in a folder, sorted; none if it is not there."""
+        """Names of the files and folders in a folder, sorted; empty if the folder is not there."""
         with self._errors(path, "listed"):
             self._fs.invalidate_cache()
             try:
@@ -110,7 +111,7 @@ class FilePlace:
 
     @contextmanager
     def _errors(self, path: str, done: str) -> Iterator[None]:
-        """Drivers raise of their own what they like: whatever it is, the file could not be had."""
+        """Drivers of object stores raise errors of many kinds: all of them become PlaceAwayError."""
         try:
             yield
         except Exception as error:
@@ -118,7 +119,7 @@ class FilePlace:
 
 
 class Draft(RawIOBase):
-    """What stands in a file that is being written, for whoever writes to a file of Python's. Raises: PlaceAwayError."""
+    """An unfinished file, as a Python file object to write to. `write` raises: PlaceAwayError."""
 
     def __init__(self, file: IO[bytes], errors: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class Draft(RawIOBase):
 
 
 def _make_folder(folder: str) -> None:
-    """A folder that a power cut does not take away, nor those that it stands in."""
+    """Make a folder, and those above it, such that a power cut does not lose them."""
     above = os.path.dirname(folder)
     if folder == above or os.path.isdir(folder):
         return
@@ -146,7 +147,7 @@ def _make_folder(folder: str) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """The names in a folder outlive a power cut."""
+    """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The manifests of an archive, read back."""
+"""Reads the manifests of an archive."""
 
 from services.archive.defects import BrokenArchiveError
 from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, manifest_of
@@ -7,7 +7,7 @@ from services.archive.place import FilePlace
 
 
 def load(place: FilePlace, topic: str, partition: int) -> Manifest:
-    """What is kept of a partition. Raises: BrokenArchiveError, PlaceAwayError."""
+    """The manifest of a partition. Raises: BrokenArchiveError if it is missing or damaged; PlaceAwayError."""
     path = f"{folder_of(topic, partition)}/{NAME}"
     content = place.read(path)
     if content is None:
@@ -16,9 +16,10 @@ def load(place: FilePlace, topic: str, partition: int) -> Manifest:
 
 
 def load_all(place: FilePlace) -> dict[str, list[Manifest]]:
-    """The manifests of every partition by topic, of which none is missing.
+    """The manifests of all partitions, by topic.
 
-    Raises: NoArchiveError, BrokenArchiveError, PlaceAwayError.
+    Raises: NoArchiveError if the place is empty; BrokenArchiveError if any manifest is missing or damaged;
+    PlaceAwayError.
     """
     counts = counts_of(place)
     return {

@@ -1,11 +1,11 @@
-"""An archive back into Kafka: into topics that are missing or empty, and partitions that have lost all they had.
+"""Writes an archive back into Kafka: into topics that are missing or empty, and partitions that lost all their records.
 
-The log gets the offsets back that it had, for its facts name them: a bill says up to where it was settled. Where
-a stranger's transaction had ended, an empty record takes the offset. The records of `usage` move together: it has
-forgotten its beginning, and nobody but the log says how far it was read, by source, sequence and the last record's
-mark, which is looked for in it (`services/migrate/new_usage.py`).
+Records of the log get their old offsets, because facts refer to them: a bill says up to which offsets it was settled.
+Where a foreign transaction had ended, an empty record takes the offset. Records of `usage` get new offsets without
+gaps, because its oldest records are gone. That is safe: only the log says how far `usage` was read, and it also keeps
+the mark of the last record read, which is looked for in the new topic (`services/migrate/new_usage.py`).
 
-Every record bears the time that it bore. What is there already, of a run that was killed, is compared and gone on from.
+Every record keeps its time. Records that an earlier, killed run has written are compared, and the run goes on there.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _USAGE_MS = int(next(topic.config["retention.ms"] for topic in TOPICS if topic.n
 
 
 class Restored(NamedTuple):
-    """What was done about a partition: records that were written, and offsets of ends of transactions among them."""
+    """What was done for a partition: how many records were written, and how many of them (`gaps`) are fillers."""
 
     topic: str
     partition: int
@@ -34,7 +34,7 @@ class Restored(NamedTuple):
 
 
 class _Stretch(NamedTuple):
-    """A piece, and the offsets `[start, end)` that its records get."""
+    """A piece, and the offsets `[start, end)` that its records get in the restored topic."""
 
     piece: Piece
     start: int
@@ -42,10 +42,11 @@ class _Stretch(NamedTuple):
 
 
 async def restore(cluster: Cluster, place: FilePlace, record_bytes: int) -> list[Restored]:
-    """Bring back what the topics lack. Nobody else may write to them meanwhile. A second run changes nothing.
+    """Write the records that the topics lack; returns what was done, by partition. A second run changes nothing.
 
+    Nobody else may write to the topics meanwhile. `record_bytes`: the largest record that the topics are to take.
     Raises: NoArchiveError, BrokenArchiveError, PartitionsDifferError, NotEmptyError, StampedError, TopicRefusedError;
-    PlaceAwayError, KafkaUnreachableError, after which it can be run again.
+    PlaceAwayError or KafkaUnreachableError, after which it can be run again.
     """
     manifests = await asyncio.to_thread(load_all, place)
     wanted = {topic: len(of_topic) for topic, of_topic in manifests.items()}
@@ -68,13 +69,13 @@ async def restore(cluster: Cluster, place: FilePlace, record_bytes: int) -> list
 
 
 def _oldest_usage(manifests: Sequence[Manifest]) -> int:
-    """Older usage than this, in ms, is not restored: `usage` would forget it, and the log has what became of it."""
+    """The time in ms before which usage is not restored: retention would delete it, and the log has what followed."""
     newest = max((manifest.pieces[-1].last_ms for manifest in manifests if manifest.pieces), default=0)
     return newest - _USAGE_MS
 
 
 class _Partition:
-    """A partition of the archive, and the offsets that its records get."""
+    """An archived partition, and the offsets that its records get in the restored topic."""
 
     def __init__(self, cluster: Cluster, place: FilePlace, manifest: Manifest, oldest_usage: int) -> None:
         self._cluster, self._place, self._manifest = cluster, place, manifest
@@ -83,24 +84,31 @@ class _Partition:
 
     @property
     def end(self) -> int:
-        """The offset behind the last record."""
+        """One more than the last record's offset."""
         return self._stretches[-1].end if self._stretches else 0
 
     async def goes_on_at(self, reader: LogReader) -> int:
-        """The offset from which on the partition lacks what is kept. Raises: NotEmptyError."""
+        """The offset from which on records are to be written.
+
+        Raises: NotEmptyError if the partition holds other records than the archive.
+        """
         end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
         if not end or not self.end:
             return min(end, self.end)
         last = self._manifest.pieces[-1].mark
         if await self._stands(reader, last.offset, last.ms, last.digest):
-            return self.end  # it has lost nothing
+            return self.end  # the last archived record is still there: nothing was lost
         reached = min(end, self.end)
         if not await self._is_ours(reader, reached - 1):
             raise NotEmptyError(self._cluster.topic(self.topic), self._partition, reached - 1)
         return reached
 
     async def restore(self, reader: LogReader, writer: BatchWriter, start: int) -> Restored:
-        """Write what is lacking from this offset on. Raises: NotEmptyError, StampedError, BrokenArchiveError."""
+        """Write the records from offset `start` on.
+
+        Raises: NotEmptyError if somebody else wrote meanwhile; StampedError if records did not keep their time;
+        BrokenArchiveError.
+        """
         position, gaps = start, 0
         for stretch in (stretch for stretch in self._stretches if stretch.end > start):
             records = (await self._records(stretch))[position - stretch.start :]
@@ -114,14 +122,14 @@ class _Partition:
         return Restored(self.topic, self._partition, position - start, gaps)
 
     async def _is_ours(self, reader: LogReader, offset: int) -> bool:
-        """Whether at this offset stands what is restored there."""
+        """Whether the record at this offset is the one that a restore puts there."""
         [stretch] = (stretch for stretch in self._stretches if stretch.start <= offset < stretch.end)
         record = (await self._records(stretch))[offset - stretch.start]
         assert record.ms is not None
         return await self._stands(reader, offset, record.ms, digest_of(record.key, record.value))
 
     async def _stands(self, reader: LogReader, offset: int, ms: int, digest: bytes) -> bool:
-        """Whether a record of this time and content stands at this offset."""
+        """Whether there is a record of this time and digest at this offset."""
         begin = (await reader.beginning_offsets(self.topic, [self._partition]))[self._partition]
         end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
         there: FetchedRecord | None = None
@@ -131,7 +139,7 @@ class _Partition:
         return there is not None and (there.timestamp, digest_of(there.key, there.value)) == (ms, digest)
 
     async def _records(self, stretch: _Stretch) -> list[Record]:
-        """What is written for a piece: a record for each offset."""
+        """The records to write for a piece. For topics of the log, fillers take the offsets that had no record."""
         table = await asyncio.to_thread(read_piece, self._place, self._manifest, stretch.piece)
         if self.topic == USAGE:
             return [_record(kept) for kept in records_of(table)]
@@ -144,7 +152,7 @@ class _Partition:
 
 
 def _stretches(manifest: Manifest, oldest_usage: int) -> Iterator[_Stretch]:
-    """The log's records stand where they stood; those of `usage` move together, without the oldest."""
+    """The pieces to restore. The log keeps its offsets; `usage` is numbered anew from 0, without its oldest pieces."""
     position = 0
     for piece in manifest.pieces:
         if manifest.topic != USAGE:
@@ -162,6 +170,6 @@ def _is_gap(record: Record) -> bool:
 
 
 def _record(kept: Kept) -> Record:
-    """A name of a header that is no UTF-8 is written as it is shown: our client writes no other ones."""
+    """The record to write. A header's name that is not UTF-8 is changed: our client can write only UTF-8 names."""
     headers = [(name.decode("utf-8", "replace"), value) for name, value in kept.headers]
     return Record(kept.key, kept.value, headers, kept.timestamp)

@@ -1,8 +1,8 @@
-"""Is an archive as it was written? Every file is read whole and compared with its hash; all that is wrong is told.
+"""Checks whether an archive is as it was written: every file is read whole and compared with its hash.
 
-Whoever may change a file may change its manifest, too. So the records of the log are compared with what the notary has
-signed of them, where one runs: that stands in the archive as well, and nobody makes it without the operator's key. But
-whoever may remove the newest of it, too, makes the signature reach less far: so how far it does is told.
+Whoever can change a file can change its manifest, too. So where a notary runs, the records of the log are also compared
+with what it signed: signatures are in the archive as well, and nobody can make them without the operator's key. But
+whoever can remove the newest signatures makes them reach less far, so how far they reach is always reported.
 """
 
 from collections import defaultdict
@@ -24,14 +24,15 @@ from services.proof.checking import Check
 from services.proof.head import read_head
 from services.proof.heads_topic import Published, series_of
 
-#: The ticks of the log are so far apart, and what stands before one is signed within seconds.
+#: Ms between two ticks of the log. What precedes a tick is signed within seconds after it.
 _QUARTER_MS = QUARTER // timedelta(milliseconds=1)
 
 
 class Reach(NamedTuple):
-    """A partition of the log is what was signed with this key up to offset `signed`, of `end`; neither one's record is.
+    """How far a partition of the log is as it was signed with `key`: up to offset `signed` of `end`, both exclusive.
 
-    `is_late`: behind it stands a quarter hour that is over, and has been for another one.
+    `is_late`: the unsigned records behind `signed` include a tick that is at least a quarter hour older than the
+    newest, so the notary had time to sign it and did not, or its signature was removed.
     """
 
     partition: int
@@ -43,23 +44,23 @@ class Reach(NamedTuple):
 
 @dataclass(slots=True)
 class Verified:
-    """What an archive holds of a topic, and what is wrong with it, a sentence each."""
+    """What an archive holds of a topic. `wrong`: what is wrong with it, one sentence each."""
 
     topic: str
     partitions: int = 0
     records: int = 0
     files: int = 0
-    #: What Kafka had deleted before it was kept, which nothing mends.
+    #: Offsets that Kafka deleted before they were archived, one sentence each; they are lost.
     gaps: list[str] = field(default_factory=list)
-    #: How far partitions are what was signed; of one of which nothing is, or that is wrong, there is none.
+    #: How far partitions are as they were signed; without those that are wrong or of which nothing is signed.
     signed: list[Reach] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
 def verify(place: FilePlace, key: str | None = None) -> Iterator[Verified]:
-    """Look at every topic, one after the other. `key` is the thumbprint of the one that is to have signed the log.
+    """Check every topic, one after the other. `key`: the thumbprint of the key that must have signed the log, if given.
 
-    Raises: PlaceAwayError.
+    Raises: PlaceAwayError. Any damage is reported in the results instead.
     """
     heads: dict[int, list[str]] = defaultdict(list)
     there, missing = folders(place), ""
@@ -70,7 +71,7 @@ def verify(place: FilePlace, key: str | None = None) -> Iterator[Verified]:
     for topic in TOPICS:
         verified = Verified(topic, partitions=counts[topic])
         if missing:
-            verified.wrong, missing = [missing], ""  # once: and then whatever is there is looked at
+            verified.wrong, missing = [missing], ""  # said once; then whatever folders there are get checked
         try:
             partitions(place, topic, counts[topic])
         except BrokenArchiveError as error:
@@ -86,14 +87,14 @@ def verify(place: FilePlace, key: str | None = None) -> Iterator[Verified]:
 
 
 def _compare(place: FilePlace, verified: Verified, partition: int, signed: list[Published], key: str | None) -> None:
-    """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
+    """Read a partition of the log, and compare it with its signed heads, as far as they reach."""
     check, wrong = Check([published.head for published in signed]), len(verified.wrong)
     behind = _Behind(signed[-1].head.segment.end if signed else 0)
     for records in records_kept(place, verified, partition):
         check.take((record.offset, record.value) for record in records if not record.fills_a_gap)
         behind.take(records)
     if len(verified.wrong) > wrong:
-        return  # what is left of it is not what was signed
+        return  # with records missing it cannot match what was signed, and the damage is already reported
     check.end()
     if check.difference is not None:
         verified.wrong.append(f"{place.shown(verified.topic)}/{partition} is not what was signed: {check.difference}")
@@ -108,18 +109,19 @@ def _compare(place: FilePlace, verified: Verified, partition: int, signed: list[
 
 
 class _Behind:
-    """What stands behind the records of a partition that were signed, from offset `start` to `end`.
+    """The records of a partition behind those that were signed: offsets `[start, end)`.
 
-    One tick there is nothing: what was signed was kept right before. `is_late`: the notary had time for it.
+    `is_late`: the notary had time to sign some of them. A single tick there does not show that: the archive may have
+    been made right after that tick, before it was signed.
     """
 
     def __init__(self, start: int) -> None:
         self.start, self.end, self.is_late = start, 0, False
-        #: The first tick there, and when it was appended, in ms.
+        #: The first unsigned tick, and when it was appended, in ms.
         self._first: tuple[datetime, int] | None = None
 
     def take(self, records: list[Kept]) -> None:
-        """The next records of the partition."""
+        """Take the next records of the partition, in order."""
         for record in records:
             self.end = record.offset + 1
             if record.offset < self.start or self.is_late:
@@ -133,9 +135,9 @@ class _Behind:
 
 
 def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterator[list[Kept]]:
-    """The records of a partition, in order, a list a piece; a piece that is broken is told and passed over.
+    """The records of a partition in order, one list per piece. Damaged pieces are noted in `verified` and skipped.
 
-    Pieces may be replaced by a larger one meanwhile: then it goes on in that one, behind what it has told.
+    An archiver may replace pieces by a larger one meanwhile; then reading goes on in that one, without repeats.
     """
     position = 0
     try:
@@ -148,7 +150,7 @@ def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterat
                 yield records
             except PieceGoneError as error:
                 newer = load(place, verified.topic, partition)
-                if newer != manifest:  # an archiver is at work, and has put a larger one in its place
+                if newer != manifest:  # an archiver has replaced the piece by a larger one
                     manifest = newer
                     continue
                 verified.wrong.append(str(error))
