@@ -1,5 +1,5 @@
-"""Is what was known still there? Topics with their partitions, the last records, and the newest event of the store; and
-what stands at the end of each partition of the log: the last sequence of every source of ours there (`Tails`).
+"""Checks whether what is known is still there: topics and their partitions, their last records, the store's newest
+event. It also reads the end of each partition of the log for the last sequence of every source of ours (`Tails`).
 """
 
 from collections import defaultdict
@@ -26,9 +26,9 @@ from services.store.generations import Generations
 
 
 async def check_topics(admin: KafkaAdmin, partitions: int) -> dict[str, int]:
-    """Every topic is there with at least the partitions that it was made with.
+    """Check that every topic exists and has at least the partitions it was made with (`partitions`, where not fixed).
 
-    Returns: topics with partitions that were added, and how many there are now. Raises: TopicMissingError,
+    Returns: for each topic to which partitions were added, its number of partitions now. Raises: TopicMissingError,
     LogShrunkError.
     """
     wanted = {topic.name: topic.count(partitions) for topic in TOPICS}
@@ -45,7 +45,7 @@ async def check_topics(admin: KafkaAdmin, partitions: int) -> dict[str, int]:
 
 
 async def check_beginnings(reader: LogReader, partitions: int) -> None:
-    """The log of record holds its first records: nobody's retention has deleted any. Raises: LogCutError."""
+    """Check that every partition of the log still begins at offset 0. Raises: LogCutError if records were deleted."""
     for topic, count in ((EVENTS, partitions), (CATALOG, 1)):
         for partition, offset in (await reader.beginning_offsets(topic, range(count))).items():
             if offset:
@@ -53,7 +53,7 @@ async def check_beginnings(reader: LogReader, partitions: int) -> None:
 
 
 async def check_ends(reader: LogReader, positions: Iterable[Known]) -> None:
-    """Every partition reaches at least as far as it was known to. Raises: LogWentBackError."""
+    """Check that every partition is at least as long as it was known to be. Raises: LogWentBackError."""
     for topic, offsets in _by_topic(positions).items():
         ends = await reader.end_offsets(topic, offsets)
         for partition, offset in offsets.items():
@@ -62,7 +62,7 @@ async def check_ends(reader: LogReader, positions: Iterable[Known]) -> None:
 
 
 async def check_unread(reader: LogReader, positions: Iterable[Known]) -> None:
-    """Of `usage` nothing was deleted that nobody has read. Raises: UsageLostError."""
+    """Check that retention has deleted no usage that was not read yet. Raises: UsageLostError."""
     read = {position.partition: position.next_offset for position in positions if position.topic == USAGE}
     for partition, beginning in (await reader.beginning_offsets(USAGE, read)).items():
         if beginning > read[partition]:
@@ -70,9 +70,9 @@ async def check_unread(reader: LogReader, positions: Iterable[Known]) -> None:
 
 
 async def check_records(reader: LogReader, positions: Iterable[Known]) -> None:
-    """At each mark stands the record that was there, unless it was deleted by its age. Raises: LogChangedError.
+    """Check that the record at each known mark is still the same one, unless retention has deleted it.
 
-    `check_ends` is to be asked first.
+    Call `check_ends` before: this needs every mark's offset to exist. Raises: LogChangedError.
     """
     marked = {
         (position.topic, position.partition, position.mark.offset): position.mark
@@ -94,7 +94,7 @@ async def check_records(reader: LogReader, positions: Iterable[Known]) -> None:
 
 
 def _by_topic(positions: Iterable[Known]) -> Mapping[str, dict[int, int]]:
-    """The furthest next offset of each partition, by topic."""
+    """Topic -> partition -> the highest next offset that is known."""
     by_topic: dict[str, dict[int, int]] = defaultdict(dict)
     for position in positions:
         furthest = by_topic[position.topic]
@@ -102,8 +102,8 @@ def _by_topic(positions: Iterable[Known]) -> Mapping[str, dict[int, int]]:
     return by_topic
 
 
-#: Of each partition at most this much of the tail is read; the relay's ticks, each quarter hour, lie in it on all but
-#: the busiest systems, and the relay's note says the rest.
+#: Most records that are read from the end of a partition. Except on the busiest systems these include a tick of the
+#: relay's, which writes one each quarter hour; where they do not, the relay's note in Kafka suffices.
 TAIL_RECORDS_MAX = 200_000
 
 #: (topic, partition) of the log -> source -> last sequence.
@@ -119,7 +119,7 @@ _NUMBERED = msgspec.json.Decoder(_Numbered)
 
 
 def numbered(record: FetchedRecord, origins: Origins) -> tuple[str, int] | None:
-    """Source and sequence of a record of ours; None for a stranger's."""
+    """Source and sequence of a record, if its source is one of ours; None for foreign records."""
     try:
         sourced = _NUMBERED.decode(record.value or b"")
     except msgspec.MsgspecError:
@@ -128,7 +128,9 @@ def numbered(record: FetchedRecord, origins: Origins) -> tuple[str, int] | None:
 
 
 async def last_sequences(reader: LogReader, topic: str, partition: int, start: int, origins: Origins) -> LastSequences:
-    """The highest sequence of each source in the partition from offset `start` on (or in its last TAIL_RECORDS_MAX)."""
+    """The highest sequence of each of our sources, in the partition's records from offset `start` on, and in no more
+    than its last TAIL_RECORDS_MAX offsets.
+    """
     end = (await reader.end_offsets(topic, [partition]))[partition]
     sequences = LastSequences()
     async for records in reader.read(topic, partition, max(start, end - TAIL_RECORDS_MAX), end):
@@ -140,9 +142,10 @@ async def last_sequences(reader: LogReader, topic: str, partition: int, start: i
 
 
 async def read_tails(connection: Any, reader: LogReader, generations: Generations, positions: list[Known]) -> Tails:
-    """The tails from where the relay last wrote on: what is in them is not to be written again.
+    """The last sequences in each partition of the log, read from where the relay last wrote. The relay needs them to
+    write nothing twice.
 
-    `positions` is what the relay wrote. Raises: StoreWentBackError, if they hold an event that the store has not.
+    `positions`: those of the relay. Raises: StoreWentBackError if the log holds an event that the store does not have.
     """
     source, newest = commands_source(generations.commands), await head(connection)
     starts = {(position.topic, position.partition): position.next_offset for position in positions}
@@ -157,5 +160,5 @@ async def read_tails(connection: Any, reader: LogReader, generations: Generation
 
 
 def log_partitions(partitions: int) -> list[tuple[str, int]]:
-    """Every partition of the log of record, `billing.events` before `billing.catalog`."""
+    """Every (topic, partition) of the log: those of `billing.events`, then `billing.catalog`."""
     return [*((EVENTS, partition) for partition in range(partitions)), (CATALOG, 0)]

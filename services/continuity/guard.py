@@ -1,7 +1,8 @@
-"""Compares what is known with what is there: at a process's start, and every few seconds while it works.
+"""Compares what is known of log and store with what is there: at a process's start, and at intervals while it works.
 
-No clock is trusted alone: this host's and Postgres' are compared, too, and it is said when they differ (decision 27).
-Who makes topics anew or refills the store says so (`mending`): what others find broken meanwhile is being seen to.
+The clocks of this host and of Postgres are compared, too, and a difference is logged (decision 27). Whoever makes
+topics anew or refills the store holds a lock meanwhile (`mending`), so that other processes wait for the end of that
+work instead of reporting the breaks they see.
 """
 
 import asyncio
@@ -26,18 +27,18 @@ from services.sight.pulse import PULSE
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
 
-#: Seconds between two comparisons of ends, topics and the store's head, and with how many of these the records at their
-#: marks are compared once.
+#: Seconds between two comparisons of end offsets, topics and the store's head; and at each how many of them the records
+#: at known marks are compared, too.
 CHECK_SECONDS = 15.0
 RECORDS_EACH = 4
-#: Seconds until a server that is away is asked again.
+#: Seconds until a server that could not be reached is asked again.
 AGAIN_SECONDS = 2.0
-#: Bytes that are fetched of a marked record's batch; Kafka hands out a larger one whole.
+#: Bytes to fetch for a marked record; Kafka returns a larger batch whole.
 MARK_BYTES = 64 * 1024
-#: Clocks that differ by less count as equal: a slow answer or a young installation may show as much.
+#: Clocks that differ by no more count as equal, because a slow answer may look like such a difference.
 TOLERANCE = timedelta(minutes=1)
 _NOW = "SELECT clock_timestamp()"
-#: How a worker's pulse calls the servers that are compared: whichever is away names itself.
+#: The name under which a process's pulse reports that the servers compared here are away; the error says which one.
 _WHOM = "log and store"
 _log = structlog.get_logger(__name__)
 
@@ -46,7 +47,10 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 def differing(times: Mapping[str, datetime]) -> list[str]:
-    """Which of these clocks, read at about the same moment, differ by more than TOLERANCE, in words."""
+    """Pairs of clocks that differ by more than TOLERANCE, a sentence each.
+
+    `times`: what each clock showed, by its name, read at about the same moment.
+    """
     differences = []
     for (name, here), (other_name, there) in combinations(times.items(), 2):
         apart = here - there
@@ -57,13 +61,13 @@ def differing(times: Mapping[str, datetime]) -> list[str]:
 
 
 class ClockWatch:
-    """Says that clocks differ, and that they no longer do: once for each change."""
+    """Logs when clocks begin to differ and when they agree again. `differences`: a sentence each, now."""
 
     def __init__(self) -> None:
         self.differences: list[str] = []
 
     def compare(self, times: Mapping[str, datetime]) -> None:
-        """Compare clocks that were read at about the same moment."""
+        """Compare clocks: what each showed, by its name, read at about the same moment."""
         apart = differing(times)
         if apart and not self.differences:
             _log.warning("clocks_differ", found=apart)
@@ -74,20 +78,23 @@ class ClockWatch:
 
 @asynccontextmanager
 async def mending(connection: Any) -> AsyncIterator[None]:
-    """A block in which log or store are changed, over this connection; it waits while somebody else is in one."""
+    """A block in which topics or store are repaired. It first waits for any other such block, in whatever process.
+
+    `connection` holds the lock for the length of the block.
+    """
     async with locked(connection, Lock.MEND):
         yield
 
 
 async def check_nobody_mends(connection: Any) -> None:
-    """Raises: BeingMendedError."""
-    # Shared, so that those who ask do not see each other; it is given back as the statement ends.
+    """Raises: BeingMendedError if somebody is in a `mending` block."""
+    # A shared lock, so that two who ask do not hinder each other; it is released when the statement ends.
     if not await connection.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", Lock.MEND):
         raise BeingMendedError
 
 
 class Guard:
-    """One process's watch over log and store. `warnings` are what it found that nothing has to stop for."""
+    """One process's watch over log and store. `warnings`: findings that do not stop the process."""
 
     def __init__(self, cluster: Cluster, connect: Connect, generations: Generations) -> None:
         self._cluster, self._connect, self._generations = cluster, connect, generations
@@ -97,24 +104,24 @@ class Guard:
 
     @property
     def warnings(self) -> list[str]:
-        """Partitions that somebody added and clocks that differ, a sentence each."""
+        """Topics to which partitions were added, and clocks that differ, a sentence each."""
         added = [f"{topic} has {count} partitions, more than it was made with" for topic, count in self._added.items()]
         return [*added, *self._clocks.differences]
 
     async def check(self, *, records: bool = True) -> None:
-        """Compare everything; without `records` all but the records at their marks.
+        """Compare everything once. `records`: also compare the records at known marks.
 
-        Raises: BreakError; GenerationsMovedError; KafkaUnreachableError, PostgresUnreachableError.
+        Raises: BreakError if something is broken; BeingMendedError if somebody is repairing it; GenerationsMovedError
+        if topics or store were made anew since the process began; KafkaUnreachableError, PostgresUnreachableError.
         """
         async with AsyncExitStack() as stack:
             admin, reader = await self._open(stack)
             await self._compare(admin, reader, records)
 
     async def watch(self, tell: Callable[[str | None], None] = lambda why: None) -> None:
-        """Check again and again. While a server is away nothing can be known, and whoever needs it says so.
+        """Compare at intervals, for ever. While a server is away, only that is reported, and it is asked again.
 
-        `tell` is told why, and None once all was compared again.
-
+        `tell`: called with the reason when a comparison could not be made, and with None after each one that was.
         Raises: BreakError, GenerationsMovedError.
         """
         checks, pause = 0, CHECK_SECONDS
@@ -123,7 +130,7 @@ class Guard:
                 try:
                     admin, reader = await self._open(stack)
                     while True:
-                        heed_cancellation()  # a client that opens, closes or asks may have lost it
+                        heed_cancellation()  # a Kafka client may have swallowed the cancellation of this task
                         await asyncio.sleep(pause)
                         pause = CHECK_SECONDS
                         checks += 1
@@ -132,7 +139,7 @@ class Guard:
                 except (GenerationsMovedError, BreakError):
                     raise
                 except Passing as error:
-                    # What comes back may be another server: then its records are looked at first.
+                    # The server that comes back may be another one, so its records are compared at once.
                     _log.debug("not_checked", why=str(error))
                     tell(str(error))
                     heed_cancellation()
@@ -140,7 +147,10 @@ class Guard:
                     await asyncio.sleep(AGAIN_SECONDS)
 
     def saw(self, newest: int) -> None:
-        """The store's newest event is this one. Raises: StoreWentBackError, if a newer one was seen before."""
+        """Remember the position of the store's newest event.
+
+        Raises: StoreWentBackError if a newer one was seen before.
+        """
         if newest < self._known:
             raise StoreWentBackError(self._known, newest, "this process")
         self._known = newest
@@ -150,9 +160,9 @@ class Guard:
         return admin, await stack.enter_async_context(LogReader(self._cluster, fetch_bytes=MARK_BYTES))
 
     async def unattended(self, lost: BreakError) -> BreakError:
-        """What was found broken, if nobody is at work on it, or was meanwhile.
+        """Return `lost`, unless somebody is repairing it or has repaired it meanwhile.
 
-        Raises: BeingMendedError, GenerationsMovedError; PostgresUnreachableError.
+        Raises: BeingMendedError if somebody is; GenerationsMovedError if somebody has; PostgresUnreachableError.
         """
         async with self._connect() as connection:
             await check_nobody_mends(connection)
@@ -168,7 +178,7 @@ class Guard:
 
     async def _compare_all(self, admin: KafkaAdmin, reader: LogReader, records: bool) -> None:
         async with self._connect() as connection:
-            # What is known comes first: what is there can only be further on.
+            # Read what is known before looking at what is there: so what is there can only be further on.
             generations = await load_generations(connection)
             positions = [*await written(connection), *await _read(connection, generations)]
             newest = await head(connection)
@@ -187,7 +197,7 @@ class Guard:
     async def _check_store(self, admin: KafkaAdmin, newest: int) -> None:
         noted = await newest_noted(admin, self._generations)
         if newest < noted:
-            # What was noted after the store was asked is newer than what it said.
+            # The note may have been written after the store was read, so read the store again.
             async with self._connect() as connection:
                 newest = await head(connection)
         if newest < noted:
@@ -202,7 +212,7 @@ class Guard:
 
 
 async def _read(connection: Any, generations: Generations) -> list[Known]:
-    """What the read models hold; nothing, while those of another version live that did not keep it."""
+    """What the live read models know of topics; nothing if they are of another version, which may not keep it."""
     try:
         return await read(connection, generations)
     except OutdatedReadModelsError as error:
@@ -211,11 +221,11 @@ async def _read(connection: Any, generations: Generations) -> list[Known]:
 
 
 async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:
-    """Do the work as long as nothing is broken, and something beside it that has no end of its own.
+    """Run `work`, the guard's watch and the coroutines `beside`, until the first of them ends; then cancel the others.
 
-    While a server is away, the process is not ready, also if its work has nothing to ask of it.
+    While a server is away the process counts as not ready, even if its work does not need that server just then.
 
-    Raises: what one of them raises; BreakError, GenerationsMovedError.
+    Raises: what any of them raises; BreakError, GenerationsMovedError.
     """
     tell = partial(PULSE.away, _WHOM)
     tell(None)
@@ -223,8 +233,8 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        # Cancelled once, not again and again: to leave a group takes as long as its topic is gone, and a consumer that
-        # is cut off while it leaves stays a member that never joins again.
+        # Cancel each task once only. While its topic is missing, a consumer cannot leave its group at once; one that is
+        # cancelled again while leaving stays in the group as a member that never joins again.
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

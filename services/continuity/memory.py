@@ -1,8 +1,8 @@
-"""What this system knows of the topics: which record it read or wrote last in each partition (decision 26), and the
-relay's note in Kafka, up to which event of the store the log may go.
+"""What this system knows of the topics: the last record that was read or written in each partition (decision 26), and
+the relay's note, kept in Kafka, that says up to which event of the store the log may reach.
 
-The note is made before the event is appended, so whatever the log may hold, the note says so: a Postgres that was
-restored from an older backup is found by comparing two numbers, whatever else has been written to the log since.
+The note is written before the event is appended to the log, so it is never behind the log. A Postgres that was restored
+from an older backup is therefore found by comparing the note with the store's newest event, however long the log is.
 """
 
 import json
@@ -25,7 +25,7 @@ GROUP = "trueup-relay"
 
 
 class Known(NamedTuple):
-    """A partition went at least to `next_offset`; `mark` is the last record before, where that is known."""
+    """A partition is known to reach `next_offset`, exclusive. `mark`: of the last record before it, if known."""
 
     topic: str
     partition: int
@@ -34,7 +34,7 @@ class Known(NamedTuple):
 
 
 async def written(connection: Any) -> list[Known]:
-    """What the relay wrote last, as Kafka acknowledged it."""
+    """The last position in each partition that the relay wrote and Kafka acknowledged."""
     positions = []
     for row in await connection.fetch(_WRITTEN):
         mark = None
@@ -45,10 +45,10 @@ async def written(connection: Any) -> list[Known]:
 
 
 async def read(connection: Any, generations: Generations) -> list[Known]:
-    """What the live read models hold: of the log itself, and of `usage` as the log tells of it.
+    """The positions in the live read models: how far `billing.events` was folded, and `usage` read according to it.
 
-    Of an earlier generation of `usage` nothing is known any more: its topic is another one.
-    Raises: OutdatedReadModelsError, if they are of another version that did not keep it.
+    Positions of an earlier generation of `usage` are left out, because they are about another topic.
+    Raises: OutdatedReadModelsError if the live read models are of another version, which may not keep positions.
     """
     live = await find_live(connection)
     if live is None:
@@ -65,27 +65,29 @@ async def read(connection: Any, generations: Generations) -> list[Known]:
 
 
 def mark_of_json(text: str | None) -> Mark | None:
-    """The mark that a position has as JSON."""
+    """The mark that a position of the read models has as JSON; None for None."""
     return mark_of_fact(None if text is None else RecordMark.model_validate_json(text))
 
 
 def mark_of_fact(mark: RecordMark | None) -> Mark | None:
-    """The mark that `UsageRead` tells."""
+    """The mark that a fact `UsageRead` has; None for None."""
     return None if mark is None else Mark(mark.offset, mark.ms, bytes.fromhex(mark.digest))
 
 
 def note_writer(cluster: Cluster) -> NoteWriter:
-    """What `note` writes with."""
+    """The writer to pass to `note`."""
     return NoteWriter(cluster, GROUP, CATALOG)
 
 
 async def note(writer: NoteWriter, generations: Generations, position: int) -> None:
-    """From now on the log may hold events of the store up to this position."""
+    """Write into Kafka that from now on the log may hold events of the store up to this position."""
     await writer.write(Note(position, commands_source(generations.commands)))
 
 
 async def newest_noted(admin: KafkaAdmin, generations: Generations) -> int:
-    """The newest event that the log may hold; 0 if nothing was noted of this store, or the note has expired."""
+    """The position of the newest event that the log may hold, by the relay's note; 0 if there is no note for this
+    store, or it has expired.
+    """
     noted = await admin.read_note(GROUP, CATALOG)
     if noted is None or noted.text != commands_source(generations.commands):
         return 0

@@ -1,1 +1,1 @@
-"""Contracts for machines: what is spoken over HTTP and through Kafka, as documents that are made from the code."""
+"""Descriptions of what is spoken over HTTP and Kafka, of settings and of metrics, all made from the code."""

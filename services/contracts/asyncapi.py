@@ -1,4 +1,4 @@
-"""The AsyncAPI document: what each topic carries, which way, by which keys and headers, and how it is kept."""
+"""The AsyncAPI document: for each topic its messages, direction, keys, headers, partitions and retention."""
 
 from importlib.metadata import version
 from inspect import getdoc
@@ -39,7 +39,7 @@ _SIGNED = {
     _CHECKPOINT: "how far the log is audited, and the digests of what it says.",
     _TREE_HEAD: "the root of a partition's Merkle tree (RFC 6962) so far.",
 }
-#: What is in the topics that hold no facts.
+#: The messages of the topics that hold something else than facts.
 _OTHERS = {
     USAGE: [USAGE_EVENT, _BINARY_USAGE],
     USAGE_REJECTED: [_REFUSED],
@@ -48,7 +48,7 @@ _OTHERS = {
     CHECKPOINTS: [_CHECKPOINT],
     TREE_HEADS: [_TREE_HEAD],
 }
-#: Of each topic: what it is for, and whether Trueup takes from it, or puts into it, for others.
+#: For each topic: whether Trueup receives from or sends to others by it, and what it is for.
 _ABOUT = {
     USAGE: ("receive", "Usage, as anybody publishes it. What is refused goes to `usage.rejected`; the rest goes on."),
     EVENTS: ("send", "The log: every fact about an account, its usage and its bills, in one order per account."),
@@ -71,7 +71,7 @@ takes and answers is described in `docs/openapi.json`."""
 
 
 def asyncapi() -> dict[str, Any]:
-    """The document, for AsyncAPI 3.0."""
+    """The whole document, as JSON values, in AsyncAPI 3.0."""
     messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item(), NOTIFICATION: _notification()}
     messages |= {name: _signed(name, what) for name, what in _SIGNED.items()}
     return {
@@ -86,7 +86,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def messages_of(topic: str) -> list[str]:
-    """The messages that a topic carries: facts by where the relay puts them."""
+    """Names of the messages that a topic carries. For facts, this follows from where the relay publishes them."""
     if topic in _OTHERS:
         return _OTHERS[topic]
     return [name for name, fact in FACTS.items() if topic in {name for name, _ in topic_partitions(fact.route, 0, 1)}]

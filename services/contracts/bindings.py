@@ -1,4 +1,4 @@
-"""How a topic is partitioned, keyed and kept, as AsyncAPI's bindings for Kafka have it, and in words."""
+"""The partitions, keys and retention of a topic, in the form of AsyncAPI's Kafka bindings, and in words."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from events.topics import Topic
 from services.run.settings import Settings
 
 _VERSION = "0.5.0"
-#: Settings of a topic that the bindings have numbers for.
+#: Settings of a topic that are numbers in the bindings.
 _NUMBERS = ("retention.ms", "retention.bytes")
 
 
 def channel_binding(topic: Topic) -> dict[str, Any]:
-    """Partitions where they are fixed, and how long records stay; -1 is for ever."""
+    """The channel's binding: the number of partitions if it is fixed, retention (-1 is for ever), largest record."""
     config = topic.config
     settings: dict[str, Any] = {name: int(config[name]) for name in _NUMBERS}
     settings |= {
@@ -23,12 +23,12 @@ def channel_binding(topic: Topic) -> dict[str, Any]:
 
 
 def message_binding(key: str) -> dict[str, Any]:
-    """`key`: what a record's key is, in words."""
+    """The message's binding. `key`: what a record's key is, in words."""
     return {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": _VERSION}}
 
 
 def partitions_in_words(topic: Topic) -> str:
-    """How many partitions there are, for the channel's description."""
+    """A sentence on the number of partitions, for the channel's description."""
     if topic.partitions:
         return f"{topic.partitions} partition."
     usual = Settings.model_fields["partitions"].default
@@ -36,7 +36,7 @@ def partitions_in_words(topic: Topic) -> str:
 
 
 def retention_in_words(topic: Topic) -> str:
-    """How long records stay, and whose clock stamps them."""
+    """A sentence on how long records stay and whose clock stamps them, for the channel's description."""
     ms = int(topic.config["retention.ms"])
     how_long = "for ever" if ms < 0 else f"for {ms // (24 * 60 * 60 * 1000)} days"
     return f"Records stay {how_long}, and bear the time at which the broker took them."

@@ -1,4 +1,4 @@
-"""`trueup contracts`: the files of the contracts, and what is in each."""
+"""`trueup contracts`: writes the files that follow from the code, and says what is in each."""
 
 import json
 from collections.abc import Iterator
@@ -39,12 +39,15 @@ SETTINGS, METRICS = Path("docs/settings.md"), Path("docs/metrics.md")
 
 
 def openapi() -> dict[str, Any]:
-    """What the API serves at `/openapi.json`; no server is reached."""
+    """The document that the API serves at `/openapi.json`. No server is contacted."""
     return create_app("", Cluster("")).openapi()
 
 
 def documents(root: Path) -> Iterator[tuple[Path, str]]:
-    """Each file below the root of the repository, and its text. Raises: FileNotFoundError without a README.md."""
+    """Each file to write: its path below `root`, the repository's folder, and its text.
+
+    Raises: FileNotFoundError if there is no README.md; ValueError if that has no place for the table of paths.
+    """
     http = openapi()
     yield OPENAPI, written(http)
     yield ASYNCAPI, written(asyncapi())
@@ -54,5 +57,5 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def written(document: dict[str, Any]) -> str:
-    """The document as JSON that differs only where the document does."""
+    """The document as JSON text, laid out such that small changes of the document are small changes of the text."""
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

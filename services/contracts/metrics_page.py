@@ -1,4 +1,4 @@
-"""docs/metrics.md: every number that a process shows, from what declares them."""
+"""docs/metrics.md: every metric of every process, made from the declarations in `services/sight/metrics.py`."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ GROUPS = (
 
 
 def metrics_page() -> str:
-    """The whole file."""
+    """The text of docs/metrics.md."""
     return "\n".join([_HEAD, *(line for title, registry in GROUPS for line in _group(title, registry))])
 
 
@@ -46,8 +46,8 @@ def _group(title: str, registry: CollectorRegistry) -> Iterator[str]:
 
 
 def described(registry: CollectorRegistry) -> Iterator[tuple[Metric, tuple[str, ...]]]:
-    """Each metric of ours and its labels, whether or not it has a value yet."""
-    # The library tells of labels only once there is a value under some.
+    """Each metric in a registry and the names of its labels, whether or not it has a value yet."""
+    # Private attributes are read because the library shows labels only once there is a value for some.
     for collector in registry._collector_to_names:
         if isinstance(collector, Lags):
             yield from ((metric, LAG_LABELS) for metric in collector.describe())

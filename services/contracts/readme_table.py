@@ -1,4 +1,4 @@
-"""README's table of paths, from the OpenAPI document: a line for each path, by resource."""
+"""The table of paths in the main README, made from the OpenAPI document: a line for each path, sorted by resource."""
 
 from typing import Any
 
@@ -6,12 +6,15 @@ from services.api.scopes import PREFIX
 
 BEGIN, END = "<!-- paths: made by `make contracts` -->", "<!-- end of paths -->"
 _HEAD = ("| path | methods | what |", "|---|---|---|")
-#: In the order of what a resource goes through.
+#: In the order in which a resource lives through them.
 _METHODS = ("post", "get", "put", "delete")
 
 
 def table(document: dict[str, Any]) -> str:
-    """Markdown: a table of the paths below an organization, without their beginning, and one of the others."""
+    """Two tables in Markdown: the paths below an organization, without their common beginning, and all other paths.
+
+    `document`: the OpenAPI document.
+    """
     rows = sorted(_row(path, methods) for path, methods in document["paths"].items())
     below = [line for is_below, _, line in rows if is_below]
     others = [line for is_below, _, line in rows if not is_below]
@@ -19,7 +22,7 @@ def table(document: dict[str, Any]) -> str:
 
 
 def replaced(text: str, document: dict[str, Any]) -> str:
-    """A README with the table between its two marks. Raises: ValueError if it has not both marks."""
+    """The README `text` with the table between BEGIN and END replaced. Raises: ValueError if a mark is missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -28,7 +31,7 @@ def replaced(text: str, document: dict[str, Any]) -> str:
 
 
 def _row(path: str, methods: dict[str, Any]) -> tuple[bool, tuple[str, str], str]:
-    """Whether it is below an organization, its resource and path, and its line."""
+    """Of a path: whether it is below an organization; its resource and path, for sorting; and its line in the table."""
     [tag, *_] = next(iter(methods.values()))["tags"]
     shown_methods = [method for method in _METHODS if method in methods]
     what = "; ".join(_lower(methods[method]["summary"]) for method in shown_methods)
@@ -38,5 +41,5 @@ def _row(path: str, methods: dict[str, Any]) -> tuple[bool, tuple[str, str], str
 
 
 def _lower(sentence: str) -> str:
-    """The sentence as a part of another one."""
+    """The sentence with a small first letter, to follow a semicolon."""
     return sentence[:1].lower() + sentence[1:]

@@ -1,7 +1,8 @@
-"""JSON Schemas of what the topics hold, from the very types that write and read it.
+"""JSON Schemas of what the topics hold, made from the types that write and read it.
 
-Facts are pydantic models; a usage event is a struct of ingest, whose numbers and bounds ingest judges itself, so they
-are added here from its constants; a bill line item is a line of a `BillIssued` beside what its bill says.
+Facts are pydantic models. A usage event is a msgspec struct of ingest; ingest checks numbers and bounds by code of its
+own, so they are added here from ingest's constants. A bill line item is a line of a `BillIssued`, together with
+fields of its bill.
 """
 
 from inspect import getdoc
@@ -24,16 +25,18 @@ from services.relay.notifications import TYPE, Notification
 from services.relay.relay import OfBill
 
 SCHEMAS = "#/components/schemas/{model}"
-#: A number of the log is a text in plain notation, exact.
+#: A number in the log is a text in plain notation, exact.
 _NUMBER = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 USAGE_EVENT, LINE_ITEM, NOTIFICATION = "UsageEvent", "BillLineItem", "Notification"
 
 
 class RecordSchema(GenerateJsonSchema):
-    """What is written: a number is a text. Words of pydantic's own, and a title that repeats a name, are left out."""
+    """Makes schemas of what is written to the log: a number is a text; pydantic's own discriminators, and titles that
+    only repeat a name, are left out.
+    """
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
-        """What holds for a client's body alone is no word about the log."""
+        """Leave out what holds for clients' request bodies only: the log does not promise it."""
         schema_made = super().generate_inner(schema)
         return {name: value for name, value in schema_made.items() if name != TOLD_CLIENTS}
 
@@ -41,11 +44,11 @@ class RecordSchema(GenerateJsonSchema):
         return dict(_NUMBER)
 
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
-        """A number by how it is written; all else that is written by a function of ours looks like what it is."""
+        """A decimal that is written by `plain` is a text; other serializers write what the type says anyway."""
         return dict(_NUMBER) if schema.get("function") is plain else None
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        """What only a client must give (`events.resources.bounds`), the log may lack."""
+        """Fields that only clients have to give (`events.resources.bounds`) may be absent in the log."""
         schema_made = super().model_schema(schema)
         required = [field.alias or name for name, field in schema["cls"].model_fields.items() if field.is_required()]
         return {name: value for name, value in schema_made.items() if name != "required"} | (
@@ -53,7 +56,7 @@ class RecordSchema(GenerateJsonSchema):
         )
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """A default is what is absent, and says nothing about what is there."""
+        """Leave defaults out: they stand for absent fields, and say nothing about a value that is present."""
         return self.generate_inner(schema["schema"])
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
@@ -65,14 +68,14 @@ class RecordSchema(GenerateJsonSchema):
 
 
 class PresentSchema(RecordSchema):
-    """The same where nothing that is written is null."""
+    """RecordSchema for types that never write null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
 
 
 def schemas() -> dict[str, Any]:
-    """All of them by name: facts and what is inside them, the envelope, a usage event, a bill line item."""
+    """All schemas by name: facts and the types in them, the envelope, usage event, bill line item, notification."""
     facts = [(fact, "serialization") for fact in FACTS.values()]
     _, made = models_json_schema(facts, ref_template=SCHEMAS, schema_generator=RecordSchema)  # type: ignore[arg-type]
     by_name: dict[str, Any] = made["$defs"]
@@ -88,14 +91,14 @@ def schemas() -> dict[str, Any]:
 
 
 def record_of(name: str) -> dict[str, Any]:
-    """The schema of a record of the log that tells this fact."""
+    """The schema of a record of the log whose fact has this name: an envelope with that type, versions and data."""
     version = {"type": "integer", "minimum": 1, "maximum": FACTS[name].schema_version}
     members = {"type": {"const": name}, "schema": version, "data": {"$ref": SCHEMAS.format(model=name)}}
     return {"allOf": [{"$ref": SCHEMAS.format(model="Envelope")}, {"type": "object", "properties": members}]}
 
 
 def _usage() -> dict[str, Any]:
-    """The struct that ingest decodes, in one piece, with what ingest asks of its texts and numbers."""
+    """The struct that ingest decodes, in one schema, with the bounds that ingest checks by code."""
     _, made = msgspec.json.schema_components([CloudEvent])
     event, data = made["CloudEvent"], made["UsageData"]
     text, instant = {"type": "string", "maxLength": USAGE_TEXT_MAX}, {"type": "string", "format": "date-time"}
@@ -142,7 +145,7 @@ def _notification() -> dict[str, Any]:
     return dict(event)
 
 
-#: Bounds of numbers that are texts: no word of JSON Schema says them.
+#: Numeric bounds that pydantic adds to numbers. Our numbers are texts, for which JSON Schema has no such keywords.
 _UNSAYABLE = {"gt", "ge", "lt", "le"}
 
 

@@ -1,4 +1,4 @@
-"""docs/settings.md: a line for every setting that the environment can give, from the class that reads them."""
+"""docs/settings.md: a line for every setting that the environment can give, made from the class that reads them."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ _COLUMNS = ("| setting | value | unless set | what it means |", "|---|---|---|--
 
 
 def settings_page() -> str:
-    """The whole file."""
+    """The text of docs/settings.md."""
     servers = (KafkaSettings.model_fields, PostgresSettings.model_fields)
     rest = [name for name in Settings.model_fields if not any(name in fields for fields in servers)]
     groups = (("Kafka", servers[0]), ("Postgres", servers[1]), ("All else", rest))
@@ -43,7 +43,7 @@ def _group(title: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _value(schema: dict[str, Any]) -> str:
-    """What may be given, in words."""
+    """The values that a setting may have, in words."""
     plain = next((form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"), schema)
     if "enum" in plain:
         return ", ".join(f"`{value}`" for value in plain["enum"])
