@@ -1,4 +1,4 @@
-"""`trueup demo`: the main job on real input, in under a minute, on a stack of its own."""
+"""`trueup demo`: bills a month of real requests on Kafka and Postgres servers of its own, in under a minute."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ def demo(trace: Path) -> None:
     requests = stretched(read_trace(trace), month.start, month.end)
     keep = os.environ.get("KEEP", "") not in ("", "0")
     if "TRUEUP_LOG_LEVEL" not in os.environ:
-        configure_logs("WARNING")  # the demo tells what it does in its own words
+        configure_logs("WARNING")  # the demo itself says what it does
     raise SystemExit(uvloop.run(_demo(requests, month, keep, make_console())))
 
 
@@ -59,7 +59,7 @@ async def _demo(requests: list[Request], month: Month, keep: bool, console: Cons
     try:
         client = Client(system.addresses.api_url, organization, operators(system.keys, system.settings))
         try:
-            # Whatever ends by itself ends the demo, by name: it shows what a minute's undisturbed work comes to.
+            # If any process ends by itself the demo fails and names it, so nothing is restarted behind its back.
             await system.while_all_run(_main_job(client, system, requests, month, console))
         finally:
             await client.close()
@@ -74,7 +74,7 @@ async def _demo(requests: list[Request], month: Month, keep: bool, console: Cons
 
 @contextlib.contextmanager
 def _telling(console: Console, text: str) -> Iterator[None]:
-    """While the block runs: as a status on a terminal, as a line in a log."""
+    """Show what is being done while the block runs: as a status on a terminal, as a line elsewhere."""
     if console.is_terminal:
         with console.status(text):
             yield
@@ -99,7 +99,7 @@ async def _main_job(client: Client, system: System, requests: list[Request], mon
 
 
 async def _billed(client: Client, month: Month, customers: dict[str, tuple[str, str | None]]) -> list[dict[str, Any]]:
-    """Have the month billed; all bills, by account code. Raises: DemoError."""
+    """Have the month billed by a bill job. Returns: all bills, sorted by account code. Raises: DemoError."""
     job = await client.call("POST", "billjobs", {"lastDateInBillingPeriod": month.last.isoformat()})
     for _ in range(JOB_LOOKS):
         if job["status"] in ("COMPLETE", "CANCELLED"):
@@ -123,7 +123,10 @@ async def _publish_and_watch(
     customers: dict[str, tuple[str, str | None]],
     console: Console,
 ) -> dict[str, Decimal]:
-    """Publish part by part while the balances burn down. Returns: what each prepayment has paid in the end."""
+    """Publish the requests part by part, showing the balances after each. `customers`: as `set_up` returns them.
+
+    Returns: the amount that each prepayment has paid in the end, by account code. Raises: DemoError.
+    """
     hand = list(dealt(requests))
     size = -(-len(hand) // PARTS)
     producer = new_producer(system.endpoints.kafka, enable_idempotence=True)
@@ -142,7 +145,7 @@ async def _publish_and_watch(
 
 
 async def _audit(system: System) -> int:
-    """The audit as its own process, as an auditor would run it."""
+    """Run `trueup audit` as a process, as an auditor would; returns its exit status."""
     environment = environment_of(system.settings, system.endpoints)
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", "audit", env=environment)
     return await process.wait()

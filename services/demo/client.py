@@ -1,4 +1,4 @@
-"""The demo's client: HTTP and Kafka as any customer of the product would speak them."""
+"""The demo's client: uses HTTP and Kafka as any customer of the product would."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -21,14 +21,14 @@ class DemoError(ExpectedFailure):
 
 
 class Client:
-    """Calls under one organization; an answer that is no success ends the demo with the call and the message."""
+    """Calls the API for one organization. An unsuccessful answer ends the demo with a DemoError."""
 
     def __init__(self, url: str, organization: str, key: Credentials) -> None:
         self.organization, self._url = organization, url
         self._http = AsyncPatient(base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn(key))
 
     async def console_link(self) -> str:
-        """An address that signs a browser in to the console, once, for a quarter of an hour. Raises: DemoError."""
+        """An address that signs a browser in to the console: once, within a quarter of an hour. Raises: DemoError."""
         address = f"{self._url}/console/links"
         answer = await self._http.post(address, data={"organization": self.organization})
         if answer.status_code != 200:
@@ -36,23 +36,29 @@ class Client:
         return self._url + str(answer.json()["path"])
 
     async def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-        """The answer's JSON, its numbers exact. Raises: DemoError."""
+        """Send a request; returns the answer's JSON, with fractions as Decimal. Raises: DemoError.
+
+        `path`: below the organization's; `query`: parameters of the URL.
+        """
         answer = await self._http.request(method, path, json=body, params=query)
         if answer.status_code != 200:
             raise DemoError(f"{method} {path} answered {answer.status_code}: {answer.text}")
         return json.loads(answer.text, parse_float=Decimal)
 
     async def create(self, path: str, **body: Any) -> str:
-        """Create a resource; returns its id."""
+        """Create a resource with these fields; returns its id. Raises: DemoError."""
         return str((await self.call("POST", path, body))["id"])
 
 
 async def set_up(client: Client, month: Month) -> dict[str, tuple[str, str | None]]:
-    """Catalog, accounts and commitments. Returns: customer code -> (account id, commitment id or None)."""
+    """Create the catalog, accounts and commitments. Raises: DemoError.
+
+    Returns: customer code -> (account id, commitment id or None).
+    """
     await client.call("PUT", "organizationconfig", ORGANIZATION)
     plan = await _catalog(client, month)
     customers = {}
@@ -102,7 +108,7 @@ async def _commitment(client: Client, customer: Customer, account: str, plan: st
 
 
 def cloud_event(organization: str, customer: Customer, request: Request) -> bytes:
-    """A request as a CloudEvent of usage (decision 2)."""
+    """A request as usage, in the form of a CloudEvent in JSON (decision 2)."""
     return json.dumps(
         {
             "specversion": "1.0",
@@ -121,14 +127,14 @@ def cloud_event(organization: str, customer: Customer, request: Request) -> byte
 
 
 def dealt(requests: Sequence[Request]) -> Iterable[tuple[Customer, Request]]:
-    """The requests dealt to the customers in turn, like cards."""
+    """Each request with the customer it counts for: customers take turns, as when cards are dealt."""
     return ((CUSTOMERS[index % len(CUSTOMERS)], request) for index, request in enumerate(requests))
 
 
 async def publish(
     producer: AIOKafkaProducer, topic: str, organization: str, hand: Iterable[tuple[Customer, Request]]
 ) -> None:
-    """Send each request by itself, keyed by organization and account as design decision 1 says, and wait for all."""
+    """Send each request as a record of its own, keyed by organization and account (decision 1), and wait for all."""
     sent = [
         await producer.send(
             topic, key=usage_key(organization, customer.code), value=cloud_event(organization, customer, request)

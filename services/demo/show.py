@@ -1,4 +1,4 @@
-"""What the demo prints: balances that burn down, bills as tables, and the sums to check by hand."""
+"""What the demo prints: a live table of balances, bills as tables, and the sums that can be checked by hand."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ ARRIVAL_LOOKS = 200
 
 
 class Board:
-    """The commitments' balances as they were last answered."""
+    """The commitments as the API last showed them. `live`: the table on the terminal to keep up to date, if any."""
 
     def __init__(self, console: Console, live: Live | None) -> None:
         self._console, self._live = console, live
@@ -33,17 +33,17 @@ class Board:
         self._published = 0
 
     def update(self, customer: Customer, commitment: dict[str, Any]) -> None:
-        """Take the answer of GET commitments/{id}."""
+        """Take a customer's commitment, as GET commitments/{id} answers it."""
         self._commitments[customer.code] = commitment
         if self._live is not None:
             self._live.update(self.table())
 
     def at(self, moment: datetime, published: int) -> None:
-        """The service time that publishing has reached, and how many requests were published."""
+        """Take note of the service time that publishing has reached, and of how many requests were published."""
         self._moment, self._published = moment, published
 
     def spent(self) -> dict[str, Decimal]:
-        """What each prepayment has paid, by the account's code."""
+        """The amount that each prepayment has paid, by account code; minimums are left out."""
         commitments = self._commitments.items()
         return {
             code: Decimal(commitment["amountSpent"])
@@ -52,16 +52,19 @@ class Board:
         }
 
     async def look(self, client: Client, customers: Mapping[str, tuple[str, str | None]]) -> None:
-        """Ask for all commitments."""
+        """Get all commitments from the API. `customers`: code -> (account id, commitment id or None)."""
         for customer in CUSTOMERS:
             if commitment := customers[customer.code][1]:
                 self.update(customer, await client.call("GET", f"commitments/{commitment}"))
 
     async def until_all_arrived(self, client: Client, customers: Mapping[str, tuple[str, str | None]]) -> None:
-        """Look until every request that was published is in the accounts' unbilled usage. Raises: DemoError."""
+        """Look until all published requests are in the accounts' unbilled usage. Raises: DemoError if that takes long.
+
+        `customers`: code -> (account id, commitment id or None).
+        """
         for _ in range(ARRIVAL_LOOKS):
             bills = [await client.call("GET", f"accounts/{account}/unbilled") for account, _ in customers.values()]
-            # After the usage, so that the last look at them has seen all of it.
+            # Commitments come after the usage, so that those of the last round include all of it.
             await self.look(client, customers)
             if (arrived := billed_quantity(bills, "Requests")) == self._published:
                 return
@@ -69,7 +72,7 @@ class Board:
         raise DemoError(f"{self._published:,} requests were published and {arrived:,} have arrived in time")
 
     def table(self) -> Table:
-        """A row per commitment, with a bar of what is spent."""
+        """A table with a row for each commitment and a bar of what is spent."""
         moment = f", service time {self._moment:%d %B %Y %H:%M}" if self._moment else ""
         table = grid(self._console, f"{self._published:,} requests published{moment}")
         table.add_column("account", no_wrap=True)
@@ -91,7 +94,7 @@ class Board:
 
 
 def _bar(spent: Decimal, amount: Decimal) -> Text:
-    """Full where it is spent, in a log as well as in colours."""
+    """A bar of what is spent. Signs differ as well as colours, so that it can be read in a log, too."""
     full = min(BAR, int(BAR * spent / amount))
     bar = Text("█" * full, style="red").append("░" * (BAR - full), style="green")
     return bar.append(f" {100 * spent / amount:4.0f} %", style="default")
@@ -99,7 +102,7 @@ def _bar(spent: Decimal, amount: Decimal) -> Text:
 
 @contextlib.contextmanager
 def burn_down(console: Console) -> Iterator[Board]:
-    """A live table while the block runs; in a log only its last state is printed, once."""
+    """A table that is kept up to date on a terminal during the block; elsewhere it is printed once, at the end."""
     if console.is_terminal:
         with Live(console=console, refresh_per_second=8) as live:
             yield Board(console, live)
@@ -110,7 +113,7 @@ def burn_down(console: Console) -> Iterator[Board]:
 
 
 def printed_bill(console: Console, bill: Mapping[str, Any]) -> Table:
-    """A bill as GET bills answers it. A draw says which charge it pays."""
+    """A table of a bill, which is as GET bills answers it. Lines that draw on a commitment name the charge they pay."""
     items = bill["lineItems"]
     charges = charges_by_pricing((item["lineItemType"], item.get("pricingId"), item["description"]) for item in items)
     lines = [_line(item, charges) for item in items]
@@ -134,7 +137,7 @@ def _line(item: Mapping[str, Any], charges: Mapping[str, str]) -> Line:
 
 
 def check_sums(requests: Sequence[Request], bills: Sequence[dict[str, Any]], console: Console) -> None:
-    """The trace's own sums must stand on the bills to the last token. Raises: DemoError."""
+    """Print the sums of requests and tokens in the trace and on the bills. Raises: DemoError if any two differ."""
     wanted = {
         "Requests": len(requests),
         "Context tokens": sum(request.context_tokens for request in requests),
@@ -148,7 +151,10 @@ def check_sums(requests: Sequence[Request], bills: Sequence[dict[str, Any]], con
 
 
 def check_spent(spent: Mapping[str, Decimal], bills: Sequence[dict[str, Any]]) -> None:
-    """What a commitment showed as spent is what it pays on the bill that follows. Raises: DemoError."""
+    """Check that each prepayment pays on the bill what it showed as spent before. Raises: DemoError.
+
+    `spent`: amounts by account code, as `Board.spent` gives them.
+    """
     for bill in bills:
         drawn = [Decimal(line["subtotal"]) for line in bill["lineItems"] if line["lineItemType"] in DRAWS]
         shown = spent.get(bill["accountCode"], Decimal(0))
@@ -157,7 +163,7 @@ def check_spent(spent: Mapping[str, Decimal], bills: Sequence[dict[str, Any]]) -
 
 
 def billed_quantity(bills: Sequence[dict[str, Any]], name: str) -> Decimal:
-    """The quantity of all usage lines of this name."""
+    """The total quantity of all usage lines with this description."""
     quantities = (
         Decimal(line["quantity"])
         for bill in bills

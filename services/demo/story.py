@@ -1,4 +1,4 @@
-"""What the demo sells, to whom, under which commitments: the request bodies it sends through HTTP."""
+"""What the demo sells, to whom, and under which commitments, as bodies of HTTP requests."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,22 +31,22 @@ class Month:
 
     @property
     def start(self) -> datetime:
-        """Its first instant."""
+        """The month's first instant, in UTC."""
         return datetime.combine(self.first, time.min, UTC)
 
     @property
     def end(self) -> datetime:
-        """The first instant after it."""
+        """The first instant after the month, in UTC."""
         return datetime.combine((self.first + timedelta(days=32)).replace(day=1), time.min, UTC)
 
     @property
     def last(self) -> date:
-        """Its last day."""
+        """The month's last day."""
         return self.end.date() - timedelta(days=1)
 
     @property
     def term(self) -> dict[str, str]:
-        """Dates of a commitment."""
+        """The dates of a commitment's body: a year from the month's first day."""
         return {
             "startDate": self.first.isoformat(),
             "endDate": self.first.replace(year=self.first.year + 1).isoformat(),
@@ -54,13 +54,13 @@ class Month:
 
 
 def month_before(today: date) -> Month:
-    """The last month that is over: all of it may be billed, and its commitments still run."""
+    """The last month that is over. All of it can be billed, and commitments of a year from its start still run."""
     return Month((today.replace(day=1) - timedelta(days=1)).replace(day=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price in dollars per `per` of a meter's field."""
+    """A price: `dollars` for each `per` units of a meter's field."""
 
     field: str
     name: str
@@ -77,14 +77,17 @@ PRICES = (
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An account and, if it has one, its commitment's body (without ids and dates, which the demo fills in)."""
+    """An account and, if it has one, the body of its commitment.
+
+    The demo fills in ids and dates; `billing` stands for the plan on whose bills the commitment is billed.
+    """
 
     code: str
     name: str
     commitment: dict[str, Any] | None = None
 
 
-#: The requests are dealt to these like cards, so each gets about a quarter: some 24 dollars.
+#: The customers. Each gets every fourth request, which is about 24 dollars of usage.
 CUSTOMERS = (
     Customer(
         "acorn",

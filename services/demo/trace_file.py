@@ -1,4 +1,4 @@
-"""A trace of LLM requests as CSV, and the month it is stretched over."""
+"""Reads a trace of LLM requests from CSV, and stretches it over a month."""
 
 import csv
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ SHIPPED = Path(__file__).with_name("trace") / "azure-llm-trace-2023-conv.csv"
 
 
 class TraceError(ExpectedFailure):
-    """A trace file cannot be used: the message names file, line and rule."""
+    """A trace file cannot be used; the message names file, line and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of the trace: when, and how many tokens went in and came out."""
+    """One request of the trace: its number from 1, its time, and how many tokens went in and came out."""
 
     number: int
     moment: datetime
@@ -26,7 +26,7 @@ class Request:
 
 
 def read_trace(path: Path) -> list[Request]:
-    """The requests in file order, numbered from 1. Raises: TraceError."""
+    """The requests in the file's order, numbered from 1. Raises: TraceError."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
@@ -56,7 +56,10 @@ def _request(path: Path, line: int, number: int, row: dict[str, str]) -> Request
 
 
 def stretched(requests: list[Request], start: datetime, end: datetime) -> list[Request]:
-    """The same requests with the trace's span drawn out over `[start, end)`, order and proportions kept."""
+    """The requests with their times moved so that they fill `[start, end)`, in the same order and proportions.
+
+    `requests` must not be empty.
+    """
     first = min(request.moment for request in requests)
     span = max(request.moment for request in requests) - first
     room = end - start - timedelta(seconds=1)

@@ -1,1 +1,1 @@
-"""`trueup import`: a file of usage, sent over HTTP like everybody's, and gone on with where it was interrupted."""
+"""`trueup import`: sends a file of usage over HTTP, and goes on where an earlier run was interrupted."""

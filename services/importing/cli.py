@@ -1,4 +1,4 @@
-"""`trueup import`: what it is told, and how it tells how far it is."""
+"""`trueup import`: the command, its options and its progress bar."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,13 +16,13 @@ from services.importing.layout import Layout, RowError, UnmappedColumnError, che
 from services.importing.sending import PATIENCE, Request, Sender, Wrong, requests_of
 from services.run.settings import load_settings
 
-#: Characters of a file's digest in a uid: with a line behind it there is room for both.
+#: Characters of a file's digest that go into a uid: few enough to leave room for the line.
 _DIGEST = 32
 TIMEOUT_S = 60.0
 
 
 def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """`name=value` options by name."""
+    """The values of an option that is given as NAME=VALUE, several times, by name. Raises: click.BadParameter."""
     pairs = {}
     for text in given:
         name, mark, value = text.partition("=")
@@ -33,7 +33,7 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 
 
 def _measured(path: Path, layout: Layout, digest: str, after: int) -> Iterator[tuple[int, dict[str, Any] | Wrong]]:
-    """The rows behind a line, as measurements or as what is wrong with them."""
+    """The rows after line `after`, with their lines, as measurements or as what is wrong with them."""
     for line, row in rows_of(path, layout):
         if line <= after:
             continue
@@ -42,12 +42,12 @@ def _measured(path: Path, layout: Layout, digest: str, after: int) -> Iterator[t
             continue
         try:
             yield line, measurement_of(row, layout, f"{digest[:_DIGEST]}-{line}")
-        except (RowError, UnmappedColumnError) as error:  # the columns of a CSV were looked at before
+        except (RowError, UnmappedColumnError) as error:  # UnmappedColumnError: JSON only, a CSV's header is checked
             yield line, Wrong(line, str(error))
 
 
 class Importing:
-    """One run: what was sent, what was wrong, and the bar."""
+    """One run of the command. `sent`, `wrong`: how many rows so far; `lines`: how many the file has, for the bar."""
 
     def __init__(self, sender: Sender, position: Position, progress: Progress, lines: int) -> None:
         self._sender, self._position, self._progress = sender, position, progress
@@ -55,7 +55,7 @@ class Importing:
         self.sent = self.wrong = 0
 
     def run(self, parts: Iterable[Request | Wrong]) -> None:
-        """Send all of it. Raises: ImportStoppedError, ImportRefusedError."""
+        """Send all requests in turn, printing wrong rows. Raises: ImportStoppedError, ImportRefusedError."""
         for part in parts:
             if isinstance(part, Wrong):
                 self._tell(part)

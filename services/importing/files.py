@@ -1,5 +1,6 @@
-"""A file of usage: its digest, its rows with the lines that they end on, and how far it is sent to an organization,
-which is kept beside the file, so that who begins again goes on.
+"""A file of usage: its digest, its rows with the lines on which they end, and how far it was sent to an organization.
+
+That position is kept in a second file beside the first, so that a run that is begun again goes on.
 """
 
 import csv
@@ -30,14 +31,14 @@ class BrokenHeaderError(Worded, ExpectedFailure):
 
 
 class Size(NamedTuple):
-    """What tells a file from another, and how long it is."""
+    """A file's SHA-256, in hex, and its number of line ends."""
 
     digest: str
     lines: int
 
 
 def size_of(path: Path) -> Size:
-    """Read once, whole."""
+    """The digest and size of a file, which is read whole."""
     digest, lines = sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -47,8 +48,10 @@ def size_of(path: Path) -> Size:
 
 
 def rows_of(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
-    """Each row with its line, or the error that says why it is no
-    row. Raises: UnmappedColumnError and others that concern the whole file."""
+    """Each row with the line on which it ends: columns or JSON members by name, or an error if it cannot be read.
+
+    Raises, for the whole file: UnknownFormatError, NoHeaderError, BrokenHeaderError, UnmappedColumnError.
+    """
     match path.suffix.lower():
         case ".csv":
             return _csv_rows(path, layout)
@@ -108,7 +111,10 @@ class FileChangedError(Worded, ExpectedFailure):
 
 
 class Position:
-    """The line up to which all rows of a file with this digest have been answered."""
+    """How far a file was sent to an organization. `line`: all rows up to this one have been answered; 0 at first.
+
+    `digest`: the file's SHA-256, by which a change of the file is noticed.
+    """
 
     def __init__(self, path: Path, digest: str, organization: str) -> None:
         self._path, self._beside = path, path.with_name(path.name + SUFFIX)
@@ -116,21 +122,21 @@ class Position:
         self.line = 0
 
     def go_on(self) -> None:
-        """From where the file was left. Raises: FileChangedError."""
+        """Set `line` to where an earlier run stopped. Raises: FileChangedError if the file is another one by now."""
         before = self._kept().get(self._organization)
         if before is not None and before["digest"] != self._digest:
             raise FileChangedError(path=self._path, line=before["line"])
         self.line = 0 if before is None else before["line"]
 
     def reach(self, line: int) -> None:
-        """Keep it, whole or not at all."""
+        """Set `line`, and write it to disk by a rename, so that a kill leaves the old or the new position."""
         draft = self._beside.with_name(self._beside.name + ".draft")
         draft.write_text(json.dumps(self._kept() | {self._organization: {"digest": self._digest, "line": line}}))
         draft.rename(self._beside)
         self.line = line
 
     def _kept(self) -> dict[str, Any]:
-        """What stands beside the file: digest and line of each organization that it was sent to."""
+        """The content of the file of positions: digest and line for each organization."""
         try:
             positions: dict[str, Any] = json.loads(self._beside.read_text())
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A row of a file as a measurement: which column is which field, and what a cell means there."""
+"""Turns a row of a file into a measurement: which column is which field, and what a cell means."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ NUMBERS = ("measure", "cost", "income")
 MAPS = (*NUMBERS, "who", "what", "where", "other", "metadata")
 PLAIN = tuple(name for name in Measurement.model_fields if name not in MAPS)
 _TIMES = ("ts", "ets")
-#: Where a date and a time of day are written with a space between them, as spreadsheets and databases do.
+#: Index of the sign between date and time of day. Spreadsheets and databases write a space there, ISO 8601 a T.
 _BETWEEN = len("2026-01-01")
 
 
@@ -32,11 +32,14 @@ class UnmappedColumnError(Worded, ExpectedFailure):
 
 
 class RowError(ValueError):
-    """The row is no measurement; the message says what is wrong, and not where."""
+    """A row is not a measurement. The message says what is wrong; the caller adds the line."""
 
 
 def check_field(name: str) -> str:
-    """The name of a field: `account`, or one in a map, `measure.calls`. Raises: UnknownFieldError."""
+    """Return `name` if it is a field, such as `account`, or one in a map, such as `measure.calls`.
+
+    Raises: UnknownFieldError.
+    """
     category, point, code = name.partition(".")
     if name not in PLAIN and not (category in MAPS and point and code):
         raise UnknownFieldError(name)
@@ -45,14 +48,14 @@ def check_field(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`columns`: the field of a column that is not called like it, "" for one that is left out. `fixed`: fields that
-    every row has that does not give them itself."""
+    """How columns map to fields. `columns`: the field of each column whose name is not the field's, or "" to leave the
+    column out. `fixed`: values of fields for rows that do not give them."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
 
     def field_of(self, column: str) -> str:
-        """The field of a column, "" for none. Raises: UnmappedColumnError."""
+        """The field of a column; "" if it is left out. Raises: UnmappedColumnError if it has none."""
         field = self.columns.get(column)
         if field is not None:
             return field
@@ -63,7 +66,10 @@ class Layout:
 
 
 def measurement_of(row: Mapping[str, Any], layout: Layout, uid: str) -> dict[str, Any]:
-    """The measurement of a row; `uid` for one that has none. Raises: RowError, UnmappedColumnError."""
+    """The measurement of a row, as a body for the API. `uid`: used if the row has none.
+
+    Raises: RowError, UnmappedColumnError.
+    """
     measurement: dict[str, Any] = {}
     for column, value in row.items():
         if column in MAPS and column not in layout.columns and isinstance(value, dict):
@@ -79,7 +85,7 @@ def measurement_of(row: Mapping[str, Any], layout: Layout, uid: str) -> dict[str
 
 
 def _put(measurement: dict[str, Any], name: str, value: Any) -> None:
-    """An empty cell says nothing."""
+    """Set a field of a measurement in the making; empty cells are left out. Raises: RowError."""
     if value is None or value == "":
         return
     category, point, code = name.partition(".")
@@ -98,7 +104,7 @@ def _time(value: Any) -> Any:
 
 
 def _number(name: str, value: Any) -> Decimal:
-    """The number that a cell spells. Raises: RowError."""
+    """The number in a cell. Raises: RowError."""
     try:
         return parse_decimal(value.strip() if isinstance(value, str) else value)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Rows to requests, each sent again until it is answered; what the API refuses of one is left out and told by line."""
+"""Gathers rows into requests and sends each until it is answered. Rows that the API refuses are reported."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,9 +11,9 @@ from services.access.client import PASSING, Patience
 from services.api.measurement import ITEMS_MAX, PAYLOAD_BYTES
 from services.failures import ExpectedFailure, Worded
 
-#: What a body may have, less what stands around the items.
+#: Most bytes of the items of a request: those of a body, less what stands around the items.
 _BYTES_MAX = PAYLOAD_BYTES - 100
-#: Every row has a uid, so what is sent twice counts once: all that passes by itself is waited out.
+#: Temporary failures are retried for 300 s, lost answers, too: every row has a uid, so what is sent twice counts once.
 PATIENCE = Patience(300.0, PASSING, lost=True)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -27,7 +27,7 @@ class ImportRefusedError(Worded, ExpectedFailure):
 
 
 class Request(NamedTuple):
-    """Encoded measurements with their lines; `reached`: the line up to which nothing else is to be sent."""
+    """Measurements in JSON, and the line of each. `reached`: once they are answered, all rows up to this line are."""
 
     items: list[bytes]
     lines: list[int]
@@ -35,14 +35,17 @@ class Request(NamedTuple):
 
 
 class Wrong(NamedTuple):
-    """A line that is no usage, and why."""
+    """A line that is no valid usage, and why."""
 
     line: int
     message: str
 
 
 def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[Request | Wrong]:
-    """Requests as large as they may be, and what is wrong by itself."""
+    """The rows in requests as large as the API takes, and the rows that cannot be sent. The last request may be empty.
+
+    `rows`: with their lines, in order.
+    """
     items, lines, size, reached = list[bytes](), list[int](), 0, 0
     for line, row in rows:
         if isinstance(row, Wrong):
@@ -70,17 +73,16 @@ def _encoded(row: dict[str, Any]) -> bytes | None:
 
 
 class Sender:
-    """Posts requests to an organization, one after the other, by a client that has PATIENCE."""
+    """Posts requests of measurements, one after the other. `client`: for one organization, with PATIENCE."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
     def send(self, request: Request, after: int) -> list[Wrong]:
-        """Send it until it is answered; returns the rows of it that were
-        refused. `after`: the line up to which all was sent
-        before.
+        """Send a request until it is taken, without the rows that were refused. Returns: the refused rows.
 
-        Raises: ImportStoppedError, ImportRefusedError.
+        `after`: all rows up to this line were sent before, for messages. Raises: ImportStoppedError if the API did not
+        answer in time; ImportRefusedError if it refused the request for another reason than its rows.
         """
         wrong = list[Wrong]()
         items, lines = request.items, request.lines
@@ -94,7 +96,7 @@ class Sender:
         return wrong
 
     def _taken(self, items: list[bytes], after: int) -> dict[int, str]:
-        """Nothing once they are taken; else which are wrong, by index."""
+        """Post the items. Returns: what is wrong with each refused item, by index; empty if all were taken."""
         body = b'{"measurements":[' + b",".join(items) + b"]}"
         started = time.monotonic()
         try:
@@ -116,5 +118,5 @@ class Sender:
                 return {item["index"]: item["message"] for item in document["refused"]}
             why = document["message"]
         except (ValueError, KeyError, AttributeError, TypeError):
-            pass  # what answered so is not our API; its own words tell most
+            pass  # not an answer of our API: show its text as it is
         raise ImportRefusedError(url=answer.url, status=answer.status_code, why=why)

@@ -1,1 +1,3 @@
-"""`trueup migrate`: schema, topics and first read models, made once and checked; `usage` begun anew on request."""
+"""`trueup migrate`: makes schema, roles, topics and first read models once, and checks them; begins `usage` anew on
+request.
+"""

@@ -1,8 +1,7 @@
-"""`trueup migrate`: the database's schema, the topics, the generations and the first read models, each made once.
+"""`trueup migrate`: makes the database's schema and roles, the topics, the generations and the first read models.
 
-Read models of another version are left as they are: what is wanted is noted, and projectors fill it.
-
-May run at any time, in several processes at once: a lock lets one through after the other; what is there is checked.
+Each is made once, and checked if it is there. Read models of another version are left as they are: the wanted version
+is noted, and projectors fill it. It may run at any time, and in several processes at once, which a lock puts in turn.
 """
 
 import secrets
@@ -63,10 +62,10 @@ def _log_it(line: str) -> None:
 async def migrate(
     settings: Settings, endpoints: Endpoints, *, new_usage: bool = False, tell: Callable[[str], None] = _log_it
 ) -> Generations:
-    """Make what is missing, check what is there. Raises: ExpectedFailure naming what does not fit.
+    """Make what is missing, and check what is there. Raises: ExpectedFailure, which names what does not fit.
 
-    `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew. `tell` is told a line,
-    if read models are of another version, and one if roles cannot be made.
+    `new_usage`: topic `usage` was made anew, or lost records, or is missing and is to be made anew. `tell`: called with
+    a line if read models are of another version, and with one if this user may not make the roles.
     """
     async with connected(endpoints.database_url) as connection, locked(connection, Lock.MIGRATE):
         await migrate_store(connection)
@@ -88,7 +87,7 @@ def _outdated(live: Live) -> str:
 
 
 async def migrate_store(connection: Any) -> None:
-    """Bring schema `store` to its newest version."""
+    """Apply to schema `store` the migrations that it lacks, and give the store its generation if it has none."""
     await connection.execute(_PREPARE)
     applied = {row["name"] for row in await connection.fetch(_APPLIED)}
     for file in sorted(MIGRATIONS.glob("*.sql")):
@@ -117,18 +116,18 @@ async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoi
 
 
 async def known_topics(connection: Any) -> dict[str, int]:
-    """The topics that are this database's, with their partition counts for life."""
+    """The topics that this database has recorded as its own, with their numbers of partitions, which never change."""
     return {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
 
 
 async def record_topic(connection: Any, cluster: Cluster, name: str, partitions: int) -> None:
-    """Remember the topic as this database's, with its partition count for life."""
+    """Record a topic as this database's own, with its number of partitions."""
     await connection.execute(_RECORD_TOPIC, name, partitions)
     _log.info("topic_recorded", name=cluster.topic(name), partitions=partitions)
 
 
 async def record_limit(connection: Any, record_bytes: int) -> None:
-    """Remember what all topics take, for every process to hold to."""
+    """Record the largest record, in bytes, that all topics take; every process reads it from here."""
     await connection.execute(_RECORD_LIMIT, record_bytes)
 
 
@@ -145,7 +144,8 @@ async def _command(new_usage: bool) -> Generations:
     return await migrate(settings, await known_endpoints(settings), new_usage=new_usage, tell=click.echo)
 
 
-#: What is missing, as statements: roles, the right of this user to act as them, and the projector's to make schemas.
+#: The statements that make what is missing: roles, this user's right to act as them, and the projector's right to make
+#: schemas.
 _MISSING = f"""
 SELECT statement FROM (
     SELECT 1 AS step, format('CREATE ROLE %I NOLOGIN', name) AS statement
@@ -160,7 +160,8 @@ SELECT statement FROM (
     WHERE pg_roles.oid IS NULL OR NOT has_database_privilege(pg_roles.oid, current_database(), 'CREATE')
 ) AS missing ORDER BY step, statement
 """
-#: Another database's migration may make the same of a cluster at the same moment: then it is made.
+#: Roles belong to the whole Postgres cluster, so the migration of another database may make the same one at the same
+#: moment: then the statement fails, and the role is there.
 _RUN = """
 DO $do$ BEGIN {statement}; EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL; END $do$
 """
@@ -170,7 +171,11 @@ SELECT nspname, obj_description(oid, 'pg_namespace') AS version FROM pg_namespac
 
 
 async def make_roles(connection: Any, tell: Callable[[str], None]) -> None:
-    """Roles, and their rights in all schemas. `tell` is told a line, if they cannot be made: then nothing else is."""
+    """Make the roles, and give them their rights in all schemas.
+
+    If this user may not make them, `tell` is called with a line that says what an administrator has to run, and no
+    rights are changed.
+    """
     if left := await _missing_in_the_end(connection):
         tell(
             "processes keep the rights of the database's user, and organizations are kept apart by the API alone: to"
@@ -184,11 +189,11 @@ async def make_roles(connection: Any, tell: Callable[[str], None]) -> None:
 
 
 async def _missing_in_the_end(connection: Any) -> list[str]:
-    """What this user could not make."""
+    """Run the missing statements; returns those that this user may not run, in order."""
     tried = set[str]()
     while fresh := [statement for statement in await _missing(connection) if statement not in tried]:
         tried.add(fresh[0])
-        # What may not be made is missing still, and so is what needs it: both are told.
+        # A statement that fails stays missing, and so do those that need its role: all of them are returned.
         with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedObjectError):
             await connection.execute(_RUN.format(statement=fresh[0]))
     return await _missing(connection)

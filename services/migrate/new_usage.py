@@ -1,11 +1,12 @@
-"""Topic `usage` was made anew, restored, or has lost its end: it goes on under another name.
+"""Goes on after topic `usage` was made anew or restored, or lost its last records: `usage` gets a new generation.
 
-Offsets of a topic made anew start at 0 again, so under the old name its records would be taken for old ones. What was
-rated under the old name still counts, and a record of the same id that is read again is a duplicate.
+The generation is part of the source of usage records in the log. In a topic that was made anew, offsets start at 0
+again, so under the old generation its records would be taken for ones already read. What was rated under the old
+generation still counts, and a record with a known id that is read again is a duplicate.
 
-A topic that was restored, or copied from another cluster, holds the same records at other offsets. How far it was read
-says the log, by the source that read it, its sequence, and the time and hash of the last record: behind that record it
-goes on. Where it is not found, what may not have been read is read again.
+A topic that was restored, or copied from another cluster, holds the same records at other offsets. The log says how far
+it was read: it has the time and hash of the last record that was read. Reading goes on behind that record. Where that
+record is not found, all records that may not have been read are read again.
 """
 
 import json
@@ -25,7 +26,8 @@ from services.continuity.memory import Known, read
 from services.kafka import Cluster, LogReader, mark_of
 from services.store.generations import load_generations
 
-#: Of a topic that has only lost its end no record is read a second time whose id may be forgotten by then.
+#: How far before the last record read reading begins again, by arrival. It is less than the time for which ids are
+#: remembered, so records that are read a second time are recognized as duplicates.
 READ_AGAIN = timedelta(days=WINDOW_DAYS - 1)
 _PAST = """
 INSERT INTO store.past_generations (part, generation)
@@ -36,21 +38,22 @@ _log = structlog.get_logger(__name__)
 
 
 async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Known] = ()) -> None:
-    """Give `usage` a new name and the offsets from which it is read, unless it is as it was read.
+    """Give `usage` a new generation, and the offsets at which its reading begins, unless the topic is as it was read.
 
-    `more` is what is known of it besides what the read models say.
-    Raises: KafkaUnreachableError.
+    `more`: positions in `usage` that are known besides those in the read models; of several for one partition, the last
+    counts. Raises: KafkaUnreachableError.
     """
     generations = await load_generations(connection)
     positions = await read(connection, generations)
-    of_log = list({position.partition: position for position in more}.values())  # of several names the last one's
+    of_log = list({position.partition: position for position in more}.values())  # of several generations, the last
     furthest = _furthest([*of_log, *(position for position in positions if position.topic == USAGE)])
     async with LogReader(cluster) as reader:
         lost = await _lost(reader, furthest)
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)
             return
-        # Read models that are ahead of a log that was restored tell of usage that it does not hold any more.
+        # Read models may be ahead of a log that was restored. Then usage that they have may be missing in the log, and
+        # they must not say how far reading has come.
         fits = await _lost(reader, [position for position in positions if position.topic == EVENTS]) is None
         begins = await _begins(reader, furthest, generations.partitions)
         begins |= await _behind(reader, furthest if fits else of_log)
@@ -66,7 +69,7 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
 
 
 def _furthest(positions: Iterable[Known]) -> list[Known]:
-    """Of each partition what reaches furthest."""
+    """For each partition, the position that reaches furthest."""
     return list(
         {
             position.partition: position for position in sorted(positions, key=lambda position: position.next_offset)
@@ -75,7 +78,7 @@ def _furthest(positions: Iterable[Known]) -> list[Known]:
 
 
 async def _lost(reader: LogReader, positions: Sequence[Known]) -> str | None:
-    """What is wrong with the topics; None if they go on from what was read."""
+    """What is wrong with the topics, in words; None if everything is where it was when these positions were noted."""
     try:
         await check_unread(reader, positions)
         await check_ends(reader, positions)
@@ -86,7 +89,10 @@ async def _lost(reader: LogReader, positions: Sequence[Known]) -> str | None:
 
 
 async def _begins(reader: LogReader, positions: Sequence[Known], partitions: int) -> dict[int, int]:
-    """The first record of each partition that may not have been read, by when the last one read was appended."""
+    """The offset in each partition before which all records were surely read: READ_AGAIN before the last one read.
+
+    Partitions without a position begin at their first record.
+    """
     begins = await reader.beginning_offsets(USAGE, range(partitions))
     for last in positions:
         if last.mark is not None:
@@ -96,7 +102,7 @@ async def _begins(reader: LogReader, positions: Sequence[Known], partitions: int
 
 
 async def _behind(reader: LogReader, positions: Sequence[Known]) -> dict[int, int]:
-    """The offset behind the last record that was read, of each partition in which it stands at another offset now."""
+    """The offset behind the last record that was read, in each partition where that record is found, at any offset."""
     behind: dict[int, int] = {}
     for last in positions:
         if last.mark is None:

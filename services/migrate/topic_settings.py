@@ -1,4 +1,4 @@
-"""What a topic is made with, what one that is there must have, and why it could not be made or taken, in words."""
+"""The settings that a topic is made with, those that an existing one must have, and the errors if it does not."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -9,9 +9,10 @@ from events.topics import CATALOG, EVENTS, USAGE, Topic
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
 
-#: The log of record: what it holds is this database's, or the database is another one's.
+#: The log of record. If it holds records, the database must be the one that knows of them.
 LOG = (EVENTS, CATALOG)
-#: What is acknowledged here stands nowhere else, so it must stand on two brokers before it is, where there are three.
+#: Topics whose records are kept nowhere else. Where there are three brokers, a record must be on two of them before it
+#: is acknowledged.
 KEPT = (*LOG, USAGE)
 REPLICAS_MAX, IN_SYNC = 3, 2
 LIMIT, MIN_IN_SYNC, STAMPS = "max.message.bytes", "min.insync.replicas", "message.timestamp.type"
@@ -54,14 +55,17 @@ class TopicMismatchError(Worded, ExpectedFailure):
 
 
 class ExistingTopic(NamedTuple):
-    """A topic that is there: how many partitions it has, and how many replicas each has at least."""
+    """An existing topic: its number of partitions, and the smallest number of replicas of any of them."""
 
     partitions: int
     replicas: int
 
 
 def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
-    """What the topic is made with, and no more: a managed cluster refuses what it lets nobody set."""
+    """The settings to make a topic with, by name. There are as few as possible: managed clusters refuse many others.
+
+    `record_bytes`: the largest record it is to take.
+    """
     in_sync = IN_SYNC if replicas >= REPLICAS_MAX else 1
     return {**topic.config, LIMIT: str(record_bytes), MIN_IN_SYNC: str(in_sync)}
 
@@ -77,7 +81,7 @@ def check_partitions(cluster: Cluster, topic: Topic, there: ExistingTopic, wante
 def check_settings(
     cluster: Cluster, topic: Topic, there: ExistingTopic, settings: Mapping[str, Any], record_bytes: int
 ) -> None:
-    """Raises: TopicMismatchError, the first one."""
+    """Check an existing topic. Raises: TopicMismatchError, the first of its `mismatches`."""
     for mismatch in mismatches(cluster, topic, there, settings, record_bytes):
         raise mismatch
 
@@ -85,8 +89,10 @@ def check_settings(
 def mismatches(
     cluster: Cluster, topic: Topic, there: ExistingTopic, settings: Mapping[str, Any], record_bytes: int
 ) -> Iterator[TopicMismatchError]:
-    """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
-    large they may be, and on how many brokers they stand.
+    """The settings of an existing topic that do not fit, as errors that say how to set them.
+
+    Settings of the topic's `config` must be equal: how long records stay, which clock stamps them. Two must be large
+    enough: the size of a record, and the number of brokers that must have it. `settings`: the topic's, by name.
     """
     shown = cluster.topic(topic.name)
     for name, wanted in topic.config.items():
@@ -113,7 +119,7 @@ def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: object) -> 
 
 
 def note_few_replicas(cluster: Cluster, topic: Topic, there: ExistingTopic, brokers: int) -> None:
-    """A topic that somebody made on one broker of many is lost with it, whatever its settings say."""
+    """Log a warning if a topic has fewer replicas than it could have: it may be lost with a broker, whatever its settings."""
     wanted = min(brokers, REPLICAS_MAX)
     if topic.name in KEPT and there.replicas < wanted:
         note = "what is acknowledged is lost with the brokers that hold it: have its partitions reassigned to more"

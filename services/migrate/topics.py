@@ -1,4 +1,4 @@
-"""Makes the topics with explicit settings and checks those that are there: no auto-creation, no silent change."""
+"""Makes the topics with explicit settings, and checks existing ones without changing their settings silently."""
 
 import asyncio
 import time
@@ -39,17 +39,17 @@ from services.migrate.topic_settings import (
 )
 
 SHOWN_SECONDS = 30.0
-#: What is lost with these, nothing else follows from.
+#: Topics that are made anew if they are missing: nothing else follows from what they held.
 MADE_ANEW = (USAGE_REJECTED, NOTIFICATIONS, CHECKPOINTS, TREE_HEADS)
-#: What a topic has while an archive is restored into it.
+#: Settings of a topic while an archive is restored into it: records keep the time that the writer gives, and stay.
 BY_WRITERS = {STAMPS: "CreateTime", "retention.ms": "-1"}
-#: How a broker says that a setting may not be as it was asked for.
+#: Errors by which a broker says that it does not allow a setting.
 _NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
 _log = structlog.get_logger(__name__)
 
 
 class Answer(NamedTuple):
-    """Why a broker refused something."""
+    """Why a broker refused a request: its error code, and its message if it gave one."""
 
     code: int
     message: str | None = None
@@ -61,13 +61,13 @@ class Answer(NamedTuple):
 async def make_topics(
     cluster: Cluster, partitions: int, record_bytes: int, counts_made: Mapping[str, int], remake: str | None = None
 ) -> tuple[dict[str, int], set[str]]:
-    """All topics of TOPICS, made or checked; `record_bytes` is what each takes at least.
+    """Make or check all topics of TOPICS. `record_bytes`: the largest record that each must take, in bytes.
 
-    `counts_made` are the counts of those that this database has recorded as made: they hold for life, whatever
-    `partitions` says, and also if somebody has added some. One that is known and gone is made anew if it is
-    `remake`, or of MADE_ANEW.
+    `counts_made`: the numbers of partitions of the topics that this database has recorded as made. They never change,
+    whatever `partitions` says, and even if partitions were added. A recorded topic that is missing is an error, unless
+    it is `remake` or in MADE_ANEW: then it is made anew.
 
-    Returns: partition count by name, and the names of those that were made or are new to this database.
+    Returns: numbers of partitions by topic, and the topics that were made or are not recorded yet.
     Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
     KafkaUnreachableError.
     """
@@ -97,10 +97,11 @@ async def make_topics(
 
 
 async def let_writers_stamp(cluster: Cluster, topics: Mapping[str, int], record_bytes: int, *, may: bool) -> None:
-    """Topics with so many partitions, whose records bear the time that their writer says, and do not age, if it `may`.
+    """Prepare topics for a restore (`may`), or give them back their ordinary settings (not `may`).
 
-    Those that are missing are made; of those that are there only those are touched that stamp otherwise. Raises:
-    TopicNotMadeError, TopicRefusedError, KafkaUnreachableError.
+    During a restore, records keep the time that their writer gives, and do not expire. `topics`: their numbers of
+    partitions. Missing topics are made; existing ones are changed only if their way of stamping is the wrong one.
+    Raises: TopicNotMadeError, TopicRefusedError, KafkaUnreachableError.
     """
     async with _admin(cluster) as admin:
         there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
@@ -115,7 +116,7 @@ async def let_writers_stamp(cluster: Cluster, topics: Mapping[str, int], record_
 
 @asynccontextmanager
 async def _admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Raises: KafkaUnreachableError."""
+    """A started admin client for the length of the block. Raises: KafkaUnreachableError."""
     admin = new_admin(cluster, request_timeout_ms=30_000)
     try:
         try:
@@ -130,9 +131,10 @@ async def _admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
 async def _set_up(
     admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, there: ExistingTopic, wanted: int, record_bytes: int
 ) -> ExistingTopic:
-    """Give a topic that came back by itself, as by a broker that makes what it is asked for, what it is to have.
+    """Give an existing topic the settings and at least the number of partitions that it must have.
 
-    Returns: what it is then. Raises: TopicNotMadeError, TopicRefusedError.
+    A broker that creates topics on demand may have made it anew with its own defaults. Returns: the topic as it is
+    then. Raises: TopicNotMadeError, TopicRefusedError.
     """
 
     name = cluster.topic(topic.name)
@@ -167,7 +169,7 @@ async def _there(admin: AIOKafkaAdminClient, cluster: Cluster) -> dict[str, Exis
 async def _make(
     admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, partitions: int, replicas: int, record_bytes: int
 ) -> None:
-    """Raises: TopicNotMadeError, TopicRefusedError."""
+    """Make a topic; nothing happens if it exists by now. Raises: TopicNotMadeError, TopicRefusedError."""
 
     name = cluster.topic(topic.name)
 
@@ -186,9 +188,9 @@ async def _make(
 
 
 async def _until_shown(admin: AIOKafkaAdminClient, made: set[str]) -> None:
-    """A broker answers before it tells of a topic: whoever looks next, as another `trueup migrate`, is to see it.
+    """Wait until the broker lists the topics, which it may do only after it answered that they were made.
 
-    Raises: TopicNotMadeError.
+    Otherwise, whoever looks next, such as another `trueup migrate`, might not see them. Raises: TopicNotMadeError.
     """
     deadline = time.monotonic() + SHOWN_SECONDS
     while missing := made - set(await admin.list_topics()):
@@ -198,7 +200,7 @@ async def _until_shown(admin: AIOKafkaAdminClient, made: set[str]) -> None:
 
 
 async def _until_set(admin: AIOKafkaAdminClient, name: str, wanted: Mapping[str, str]) -> None:
-    """A broker answers before it tells of what was set, too. Should it never tell, the check that follows says so."""
+    """Wait until the broker shows these settings, but not for ever: the check that follows finds wrong settings."""
     deadline = time.monotonic() + SHOWN_SECONDS
     while time.monotonic() < deadline and not wanted.items() <= (await _settings(admin, name)).items():
         await asyncio.sleep(0.05)
@@ -207,8 +209,9 @@ async def _until_set(admin: AIOKafkaAdminClient, name: str, wanted: Mapping[str,
 async def _allowed(
     name: str, config: dict[str, str], ask: Callable[[dict[str, str]], Awaitable[Answer | None]]
 ) -> None:
-    """Ask for these settings; of a cluster that lets nobody set on how many brokers a record stands, for the others.
+    """Request these settings by `ask`, which returns None or why they were refused.
 
+    Some managed clusters let nobody set `min.insync.replicas`: then the others are requested without it.
     Raises: TopicRefusedError.
     """
     refused = await ask(config)
@@ -223,7 +226,7 @@ async def _allowed(
 
 
 async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
-    """The topic's settings as they hold, set or not."""
+    """All settings of a topic that are in effect, by name, including the broker's defaults."""
     settings: dict[str, Any] = {}
     for answer in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)]):
         for resource in answer.resources:

@@ -1,1 +1,1 @@
-"""Signs the log, quarter hour by quarter hour: what auditors rest on."""
+"""Signs the log at the end of each quarter hour, so that auditors can prove what was in it."""

@@ -1,7 +1,7 @@
-"""`trueup notary`: signs the log, quarter hour by quarter hour, until Ctrl-C.
+"""`trueup notary`: signs the log at the end of each quarter hour, until it is stopped.
 
-It asks nothing of Postgres and belongs to no group, so nothing waits for it and it holds up nobody. A second one does
-no harm and no good: both append the same bytes.
+It does not use Postgres and is in no consumer group, so no other process waits for it. A second notary does no harm and
+no good: both append the same bytes.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from services.sight.metrics import SIGNED_TICK
 from services.sight.pulse import PULSE
 from services.signatures import NoSecretError, Signer
 
-#: Its work comes with the ticks; looking this often spreads what lies between them.
+#: Seconds between looks for new records. Heads are due at ticks only, but reading in between spreads the work.
 LOOK_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
@@ -33,10 +33,11 @@ _log = structlog.get_logger(__name__)
 async def sign_log(
     cluster: Cluster, signer: Signer, stop: asyncio.Event, *, ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Sign what there is and what comes, until `stop` is set. `ready` is called once it knows where to go on.
+    """Sign all records that are there and that come, until `stop` is set. `ready`: called once all partitions have
+    been compared with their last signed heads.
 
-    Raises: OtherLogError, SignedBeyondError, LogWentBackError, LogCutError, and what passes by itself: then it is to be
-    begun anew.
+    Raises: OtherLogError, SignedBeyondError, LogWentBackError, LogCutError; TopicMissingError and other temporary
+    failures, after which it is to be called again.
     """
     async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
         notary, wanted = Notary(signer, reader, writer), await _partitions(cluster)

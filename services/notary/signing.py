@@ -1,8 +1,9 @@
-"""Signs the log as it grows: each partition's records in order, a head for every segment that they complete.
+"""Signs the log as it grows: reads each partition in order, and appends a signed head for every completed segment.
 
-Nothing is remembered but what stands in the two topics, and nothing depends on when or how often this runs: segments
-follow from the records alone, and one head has one text. So a kill at any line neither loses a head nor makes a second
-one that says something else; what is appended twice is passed over by readers.
+A segment is a run of records, usually up to a tick; a head is the root of the Merkle tree over all segments so far. All
+state is in the log and in the topic of heads, and nothing depends on when or how often this runs: segments follow
+from the records alone, and the same head always has the same text. So a kill at any point neither loses a head nor
+causes one that says something else; readers skip a head that was appended twice.
 """
 
 from dataclasses import dataclass
@@ -16,34 +17,35 @@ from services.proof.head import Head, TopicPartition, head_of, sign_head
 from services.proof.heads_topic import OtherLogError, SignedBeyondError, newest_head, numbered
 from services.signatures import Signer
 
-#: Offsets that are read of a partition before it is another one's turn: about a second's work.
+#: Offsets to read of a partition before the next one's turn: about a second's work.
 _AT_ONCE = 200_000
 
 
 @dataclass(slots=True)
 class _Growing:
-    """A partition: its tree as far as it is signed, and the cutter of what follows."""
+    """The state of a partition: its tree as far as it is signed, and the cutter that finds the next segments."""
 
     tree: Tree
     cutter: Cutter
     #: The next offset to read.
     position: int
-    #: The last quarter hour that is signed.
+    #: The last tick that is signed.
     tick: datetime | None
 
 
 class Notary:
-    """One run; thrown away at the first error."""
+    """Signs partitions. It is good for one run: after an error, make a new one."""
 
     def __init__(self, signer: Signer, reader: LogReader, writer: BatchWriter) -> None:
         self._signer, self._reader, self._writer = signer, reader, writer
         self._growing: dict[TopicPartition, _Growing] = {}
 
     async def begin(self, topic_partition: TopicPartition) -> None:
-        """Go on from the newest head of a partition, else from its beginning.
+        """Prepare to go on after the newest head that our key has signed of a partition, else from its beginning.
 
-        The last segment is read again: a key that was changed signs from the beginning, and a log that was changed is
-        found where it matters. Raises: OtherLogError, LogCutError, SignedBeyondError.
+        So a new key signs the partition from its beginning. The segment of the newest head is read again and compared.
+        Raises: OtherLogError if it is not as it was signed; LogCutError if the partition's first records are gone;
+        SignedBeyondError if the partition is shorter than what was signed.
         """
         head = await newest_head(self._reader, topic_partition, self._signer.key)
         tree = head.tree if head else Tree(*topic_partition)
@@ -66,7 +68,10 @@ class Notary:
             raise OtherLogError(self._reader.cluster, head)
 
     async def step(self, topic_partition: TopicPartition) -> bool:
-        """Sign what has come to a partition, or some of it; returns whether there is more."""
+        """Read and sign what came to a partition since the last step, up to a limit; returns whether there is more.
+
+        Raises: LogWentBackError.
+        """
         growing = self._growing[topic_partition]
         [end] = (await self._reader.end_offsets(topic_partition[0], [topic_partition[1]])).values()
         if end < growing.position:
@@ -89,6 +94,6 @@ class Notary:
             )
 
     def oldest_tick(self) -> float | None:
-        """Up to when all partitions are signed, in seconds since 1970; None: one has no quarter hour yet."""
+        """The oldest of all partitions' last signed ticks, in seconds since 1970; None if a partition has none yet."""
         ticks = [growing.tick.timestamp() for growing in self._growing.values() if growing.tick is not None]
         return min(ticks) if ticks and len(ticks) == len(self._growing) else None

@@ -1,1 +1,1 @@
-"""How the whole system stands: how far everybody is, who waits, what was proved last."""
+"""The state of the whole system: how far each process is, what waits, and what was proved last."""

@@ -1,4 +1,4 @@
-"""`trueup status`: how the whole system stands, in a terminal."""
+"""`trueup status`: prints the state of the whole system."""
 
 import json
 import sys

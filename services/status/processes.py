@@ -1,5 +1,5 @@
-"""The processes of this machine that `trueup up` keeps running, what each says of itself at its port, and what all of
-them show at /metrics together."""
+"""The processes of this machine that `trueup up` keeps running: what each answers at its port for probes and metrics,
+and totals of their metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     import httpx
 
-#: Name in the document -> sample, and the labels that it must have. Since each process began.
+#: Counters to add up: name in the document -> name of the sample, and the labels that it must have. Each counts from
+#: its process's start.
 SUMMED: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "usageRefused": ("trueup_usage_refused_total", {}),
     "usageDuplicate": ("trueup_usage_total", {"disposition": "duplicate"}),
@@ -25,19 +26,22 @@ SUMMED: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "poolWaits": ("trueup_pool_wait_seconds_count", {}),
     "poolWaitSeconds": ("trueup_pool_wait_seconds_sum", {}),
 }
-#: How samples end whose family is called without it.
+#: Endings of a sample's name that its metric family's name lacks.
 _ENDS = ("_total", "_count", "_sum")
-#: Moments, in seconds since 1970, of which the newest counts.
+#: Moments, in seconds since 1970, of which the newest is shown: name in the document -> name of the sample.
 NEWEST = {"signedUpTo": "trueup_signed_tick_timestamp_seconds", "archivedAt": "trueup_archive_timestamp_seconds"}
 
 
 def shown_in(text: str) -> dict[str, float]:
-    """What one process shows of these, in Prometheus's text format. Raises: ValueError."""
+    """The values of SUMMED and NEWEST in one process's metrics, by name in the document.
+
+    `text`: Prometheus's text format. Raises: ValueError.
+    """
     values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for name, (wanted, _) in SUMMED.items():
             if wanted in {family.name + end for end in _ENDS}:
-                values.setdefault(name, 0.0)  # with labels there is no sample until something was counted under them
+                values.setdefault(name, 0.0)  # a metric with labels has no sample before something was counted
         for sample in family.samples:
             for name, (wanted, labels) in SUMMED.items():
                 if sample.name == wanted and labels.items() <= sample.labels.items():
@@ -49,7 +53,10 @@ def shown_in(text: str) -> dict[str, float]:
 
 
 def together(each: Iterable[Mapping[str, float]]) -> dict[str, Any]:
-    """Of all processes; what none of them shows is None, a moment is text in ISO 8601."""
+    """The values of all processes combined: counters added up, of moments the newest, as text in ISO 8601.
+
+    `each`: as `shown_in` gives them. A name that no process shows is None.
+    """
     lists: dict[str, list[float]] = {}
     for values in each:
         for name, value in values.items():
@@ -67,7 +74,7 @@ def _moment(seconds: float) -> str:
 
 
 def lines(shown: Mapping[str, Any]) -> dict[str, str]:
-    """For a terminal; what nobody shows has no line."""
+    """What `together` gives, as names and values for a terminal; without those that no process shows."""
     told = {
         "signed up to": shown["signedUpTo"],
         "archived at": shown["archivedAt"],
@@ -81,21 +88,21 @@ def lines(shown: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value is not None}
 
 
-#: In the home, while `trueup up` runs.
+#: A file in the home folder, there while `trueup up` runs: the URL of each process, by name.
 FILE = "processes.json"
 ASK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a process said; `why` says why not, or that nobody answered."""
+    """What a process answered. `why`: why it is not live or not ready, or that no process answered."""
 
     process: str
     url: str
     is_live: bool
     is_ready: bool
     why: tuple[str, ...]
-    #: Of its metrics, those that are told (`shown.py`).
+    #: Those of its metrics that the status shows, as `shown_in` gives them.
     shown: Mapping[str, float] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
@@ -106,7 +113,7 @@ class Said:
 
 @contextmanager
 def told_in(home: Path, urls: Mapping[str, str]) -> Iterator[None]:
-    """Let tools on this machine find these processes for the length of a block."""
+    """Let tools on this machine find these processes for the length of a block. `urls`: by name of the process."""
     file = home.expanduser() / FILE
     file.write_text(json.dumps(dict(urls)))
     try:
@@ -116,7 +123,7 @@ def told_in(home: Path, urls: Mapping[str, str]) -> Iterator[None]:
 
 
 def known_in(home: Path) -> dict[str, str]:
-    """Where the processes answer that run because of a `trueup up` in this home, by name."""
+    """The URLs of the processes that a `trueup up` with this home runs, by name; empty if none does."""
     try:
         urls: dict[str, str] = json.loads((home.expanduser() / FILE).read_text())
     except FileNotFoundError:
@@ -125,7 +132,7 @@ def known_in(home: Path) -> dict[str, str]:
 
 
 async def ask(urls: Sequence[tuple[str, str]]) -> list[Said]:
-    """What each of these (name, URL) says now."""
+    """What each of these processes, given by name and URL, answers now."""
     import httpx  # `trueup up` asks nobody
 
     async with httpx.AsyncClient(timeout=ASK_SECONDS, trust_env=False) as client:

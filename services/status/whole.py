@@ -1,7 +1,7 @@
-"""The state of the whole system: how far everybody is behind, since when the oldest usage waits, who waits to be
-settled; all of it in one document, with what processes say of themselves.
+"""The state of the whole system in one document: how far each process is behind, since when the oldest usage waits,
+which families wait to be settled, and what the processes say of themselves.
 
-It is told as Kafka and Postgres have it, whether or not the processes answer.
+All but the last is read from Kafka and Postgres, so it is right whether or not the processes answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,28 +24,28 @@ from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
 from services.status.processes import Said, together
 
-#: By topic and partition, where it ends.
+#: Topic -> partition -> end offset, exclusive.
 Ends = Mapping[str, Mapping[int, int]]
 RELAY, INGEST, PROJECTOR = "relay", "ingest worker", "projector"
-#: Of the first record that waits no more is fetched than this; Kafka gives a larger one whole.
+#: Bytes to fetch for the first waiting record; Kafka returns a larger one whole.
 _FETCH_BYTES = 64 * 1024
 Document = dict[str, Any]
-#: A family whose settlement failed waits by this reason until it is mended.
+#: The reason in `due_accounts` of a family whose settlement failed; it waits until the cause is repaired.
 FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """How far somebody is behind, and where it stands."""
+    """How many events or records a process is behind, and the position at which it is."""
 
     count: int
     standing: object
 
 
 def behind(seen: Seen, ends: Ends) -> dict[str, Behind]:
-    """By who: events that the relay has to publish, usage to be read, records of the log to be folded.
+    """By process: events that the relay has not published, usage not read yet, records of the log not folded yet.
 
-    Without `ends` only what Postgres tells.
+    If `ends` is empty, only the relay's, which Postgres alone tells.
     """
     behind_by = {RELAY: Behind(seen.head - seen.relayed, seen.relayed)}
     if ends:
@@ -56,7 +56,7 @@ def behind(seen: Seen, ends: Ends) -> dict[str, Behind]:
 
 
 def folded_of(seen: Seen, ends: Ends) -> dict[int, int]:
-    """Up to which offset each partition of `billing.events` is folded."""
+    """The offset up to which each partition of `billing.events` is folded into the live read models, exclusive."""
     return {partition: seen.projected.next_offsets.get(partition, 0) for partition in ends[EVENTS]}
 
 
@@ -65,7 +65,7 @@ def _missing(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:
 
 
 async def oldest_unprojected(cluster: Cluster, seen: Seen, ends: Ends) -> datetime | None:
-    """When the oldest usage arrived that the read models do not have, as Kafka stamped it; None if they have all.
+    """The arrival, as stamped by Kafka, of the oldest usage that is not in the read models; None if all is.
 
     Raises: KafkaUnreachableError.
     """
@@ -75,7 +75,7 @@ async def oldest_unprojected(cluster: Cluster, seen: Seen, ends: Ends) -> dateti
         return None
     arrivals: list[datetime] = []
     async with LogReader(cluster, committed=True, fetch_bytes=_FETCH_BYTES) as reader:
-        # What retention has deleted cannot wait any more; the guard of every process says that it is lost.
+        # Usage that retention has deleted does not wait any more; each process's guard reports that it is lost.
         beginnings = await reader.beginning_offsets(USAGE, waiting)
         for partition, offset in waiting.items():
             start = max(offset, beginnings[partition])
@@ -87,11 +87,14 @@ async def oldest_unprojected(cluster: Cluster, seen: Seen, ends: Ends) -> dateti
 
 
 async def look(endpoints: Endpoints) -> Document:
-    """What Kafka and Postgres tell. Raises: KafkaUnreachableError, PostgresUnreachableError, NotMigratedError."""
+    """The document, from Kafka and Postgres alone.
+
+    Raises: KafkaUnreachableError, PostgresUnreachableError, NotMigratedError.
+    """
     url, cluster = endpoints.database_url, endpoints.kafka
     async with open_watcher(url, cluster) as watcher, open_postgres(url, most=1) as postgres:
         ends = {topic: await watcher.ends(topic) for topic in (USAGE, EVENTS, CATALOG)}
-        seen = await watcher.now()  # after the ends: what is projected of them cannot be less
+        seen = await watcher.now()  # after the ends, so that no lag is shown too large
         oldest = await oldest_unprojected(cluster, seen, ends)
         async with postgres.connection() as connection:
             passes, jobs = await read_passes(connection), await BILL_JOBS.count_open(connection)
@@ -114,7 +117,7 @@ async def look(endpoints: Endpoints) -> Document:
 
 
 def with_processes(document: Document, said: Sequence[Said]) -> Document:
-    """The document of the whole system, with what processes say and what they show together."""
+    """The document with what the processes said and the totals of their metrics added."""
     not_ready = [
         f"{process.process} at {process.url}: {'; '.join(process.why)}"
         for process in said
@@ -141,7 +144,7 @@ def _pass(last: Pass, now: datetime) -> Document:
 
 
 def _problems(seen: Seen, ends: Ends, due: Mapping[str, int], passes: Sequence[Pass]) -> list[str]:
-    """What somebody should look at; to be behind for a moment is no problem."""
+    """What an operator should look at, a sentence each. Being behind for a moment is not a problem."""
     problems = [] if seen.outdated is None else [str(OutdatedReadModelsError(seen.outdated))]
     if due.get(FAILED):
         problems.append(f"{due[FAILED]} families could not be settled: the projector's log has family_not_settled")
