@@ -119,7 +119,7 @@ def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: object) -> 
 
 
 def note_few_replicas(cluster: Cluster, topic: Topic, there: ExistingTopic, brokers: int) -> None:
-    """Log a warning if a topic has fewer replicas than it could have: it may be lost with a broker, whatever its settings."""
+    """Log a warning if a topic has fewer replicas than it could have: its records may be lost with a broker."""
     wanted = min(brokers, REPLICAS_MAX)
     if topic.name in KEPT and there.replicas < wanted:
         note = "what is acknowledged is lost with the brokers that hold it: have its partitions reassigned to more"

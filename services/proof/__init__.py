@@ -1,1 +1,1 @@
-"""Proof that the log was not changed, and of single records and bills in it, for whoever has nothing but a file."""
+"""Proofs that the log was not changed, and that records and bills are part of it; a file is enough to check them."""

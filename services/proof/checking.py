@@ -1,4 +1,4 @@
-"""The records of a partition, compared with what was signed of it; wherever they come from."""
+"""Compares the records of a partition with its signed heads, wherever the records come from."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,14 +6,14 @@ from projections.proof.merkle import Hash, levels_of, node_hash, root_of
 from projections.proof.segments import record_leaf
 from services.proof.head import Head, SegmentSaid
 
-#: An offset, and a value.
+#: A record's offset and value.
 Numbered = tuple[int, bytes | None]
 
 
 class Check:
-    """Takes all records of a partition, in order, a few at a time; `heads` are all that was signed of it.
+    """Compares a partition with its heads: call `take` with all of its records in order, a few at a time, then `end`.
 
-    `difference` is the first one, in words; None: so far there is none.
+    `heads`: all that were signed, in order. `difference`: the first difference, in words; None while there is none.
     """
 
     def __init__(self, heads: Sequence[Head]) -> None:
@@ -22,14 +22,14 @@ class Check:
         self.difference: str | None = None
 
     def take(self, records: Iterable[Numbered]) -> None:
-        """The next records."""
+        """Take the next records."""
         self._left += records
-        # One more than a segment has: if one was put in, it takes that to find out which.
+        # Wait for one record more than the segment has: if one was inserted, it takes that to find out which.
         while self._is_open and len(self._left) > self._heads[self._compared].segment.records:
             self._compare()
 
     def end(self) -> None:
-        """There are no more records."""
+        """Compare what is left. Call it once there are no more records."""
         while self._is_open:
             self._compare()
 
@@ -55,7 +55,7 @@ def _is(said: SegmentSaid, records: Sequence[Numbered]) -> bool:
 
 
 def _told(said: SegmentSaid, records: Sequence[Numbered]) -> str:
-    """What became of a segment: these are its records now, and the one that follows them."""
+    """How a segment was changed, in words. `records`: its records now, and the one that follows them."""
     if len(records) < said.records:
         return f"{said.records} records were signed, and there are {len(records)}"
     inserted = _inserted(said, records)
@@ -65,7 +65,9 @@ def _told(said: SegmentSaid, records: Sequence[Numbered]) -> str:
 
 
 def _inserted(said: SegmentSaid, records: Sequence[Numbered]) -> int | None:
-    """The index of the one record without which these are what was signed; all behind it stood one offset earlier."""
+    """The index of the one record that was inserted: without it, and with all later ones an offset earlier, the records
+    are what was signed. None if there is no such record.
+    """
     if len(records) != said.records + 1:
         return None
     before = levels_of([record_leaf(offset, value) for offset, value in records[:-1]])
@@ -79,7 +81,11 @@ def _inserted(said: SegmentSaid, records: Sequence[Numbered]) -> int | None:
 def _joined(
     before: Sequence[Sequence[Hash]], behind: Sequence[Sequence[Hash]], level: int, index: int, inserted: int
 ) -> Hash:
-    """A node of the tree that has the leaves of one tree before the inserted record, else those of the other."""
+    """The hash of a node of the tree without the inserted record.
+
+    Its leaves are those of tree `before` up to the inserted record's index, then those of tree `behind`; `level` and
+    `index` say which node. Subtrees that have leaves of one tree alone are taken from that, so few hashes are computed.
+    """
     start, end = index << level, min((index + 1) << level, len(before[0]))
     if inserted >= end:
         return before[level][index]

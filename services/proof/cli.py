@@ -1,4 +1,4 @@
-"""`trueup proof`, `trueup export bill`, `trueup verify`: what operators give to auditors, and what these do with it."""
+"""`trueup proof`, `trueup export bill`, `trueup verify`: operators make proofs, and auditors check them."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,7 +23,7 @@ from services.run.settings import load_settings
 from services.signatures import NoSecretError
 from services.words import printable
 
-#: Statuses of `verify`; click's own is 2.
+#: Exit statuses of `verify`. Status 2 is click's own, for wrong use.
 _DIFFERS, _WHOSE_KEY = 1, 3
 _of_catalog = click.option("--catalog", is_flag=True, help="Of billing.catalog, which has partition 0 alone.")
 
@@ -83,7 +83,11 @@ def log(key: str | None) -> None:
 
 
 async def check_partition(reader: LogReader, topic_partition: TopicPartition, key: str | None = None) -> None:
-    """Raises: NoHeadsError, LogDiffersError."""
+    """Read a whole partition, compare it with its heads, and print how far it is as it was signed.
+
+    `key`: the thumbprint of the key that must have signed; None: the key that signed last.
+    Raises: NoHeadsError, LogDiffersError.
+    """
     heads = await all_heads(reader, topic_partition, key)
     [end] = (await reader.end_offsets(topic_partition[0], [topic_partition[1]])).values()
     check = Check([checkpoint.head for checkpoint in heads])
@@ -148,7 +152,7 @@ def _topic_partition(partition: int, catalog: bool) -> TopicPartition:
 
 
 def _print(prove: Callable[[LogReader, str | None], Awaitable[Document]]) -> None:
-    """With the proofs of the operator's key, where the secret is given."""
+    """Make a proof and print it; of the operator's key, if its secret is among the settings."""
 
     async def body(process: KafkaProcess) -> None:
         async with LogReader(process.kafka) as reader:

@@ -1,4 +1,4 @@
-"""A bill derived again from nothing but its records, through the functions that it was issued by."""
+"""Derives a bill again from nothing but its records, by the same functions that issued it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,14 +18,14 @@ from services.readside.family_state import FamilyState, new_family
 
 
 class Logged(NamedTuple):
-    """A record where it stands."""
+    """A record's offset and value."""
 
     offset: int
     value: bytes
 
 
 class Issued(NamedTuple):
-    """A bill as the log has it, with all of its lines; whose it is; and whether it still stands."""
+    """An issued bill with all of its lines, its organization, and whether it is still valid (`stands`: not voided)."""
 
     bill: BillIssued
     organization: str
@@ -33,7 +33,7 @@ class Issued(NamedTuple):
 
 
 def issued_in(log: Iterable[Logged], bill_id: str) -> Issued | None:
-    """A bill in these records. Raises: UndecodableRecordError, BrokenBillError."""
+    """The bill with this id, if these records have it. Raises: UndecodableRecordError, BrokenBillError."""
     billed, issued, organization = Billed(), None, ""
     for logged in log:
         if not logged.value.startswith(PREFIX):
@@ -46,9 +46,9 @@ def issued_in(log: Iterable[Logged], bill_id: str) -> Issued | None:
 
 
 def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log: Sequence[Logged]) -> BillIssued | None:
-    """The bill as its records give it, at its positions; None: nothing was due.
+    """The bill as it follows from records of catalog and log, up to the positions in `bill`; None if nothing was due.
 
-    Raises: UndecodableRecordError, BrokenBillError, and LookupError if there is no record of what another one names.
+    Raises: UndecodableRecordError, BrokenBillError; LookupError if a record refers to something that no record has.
     """
     family = family_at(organization, bill.root_id, bill.positions, catalog, log)
     draft = draft_again(family, bill)
@@ -58,7 +58,7 @@ def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log:
 def family_at(
     organization: str, root_id: str, positions: Positions, catalog: Sequence[Logged], log: Sequence[Logged]
 ) -> Family:
-    """A family as its records tell it at these positions. Raises: as `derived`."""
+    """An account family as it follows from these records, up to these positions. Raises: as `derived`."""
     shared = Resources(organization)
     for logged in _before(catalog, positions.catalog):
         shared.evolve(decode(logged.value))
@@ -94,7 +94,7 @@ def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]
 
 
 def _rated(usage: Sequence[Logged]) -> list[RatedRecord]:
-    """In their order. Raises: UndecodableRecordError."""
+    """Usage records decoded, in order. Raises: UndecodableRecordError."""
     usual = [logged for logged in usage if logged.value.startswith(PREFIX)]
     records, strange = decode_rated([logged.value for logged in usual]) if usual else ([], [])
     if strange:

@@ -1,6 +1,6 @@
-"""What is given to an auditor: documents that `trueup verify` reads, each with all that its proof needs.
+"""The documents that auditors get and `trueup verify` reads, each with all that its proof needs.
 
-Records are the texts that stand in the log, byte for byte: JSON, which is UTF-8. Places and indexes count from 0.
+Records are texts exactly as in the log: JSON in UTF-8. Places and indexes count from 0.
 """
 
 import json
@@ -17,9 +17,10 @@ from services.proof.head import Count, Document, Hex, SegmentSaid
 
 
 class Inclusion(Document):
-    """Proof that a record stands in the log: it is in its segment, and its segment in the tree of a checkpoint.
+    """Proof that a record is in the log: the record is in a segment, and the segment in the tree of a checkpoint.
 
-    Both paths are RFC 6962's audit paths. `place` is the record's in its segment, `index` the segment's in the tree.
+    Both paths are audit paths of RFC 6962. `place` is the record's place in its segment, `index` the segment's in the
+    tree.
     """
 
     kind: Literal["inclusion"] = "inclusion"
@@ -36,7 +37,7 @@ class Inclusion(Document):
 
 
 class Consistency(Document):
-    """Proof that all that an earlier checkpoint stands for is what a later one begins with (RFC 6962, 2.1.2)."""
+    """Proof that a later checkpoint begins with all that an earlier one covers, unchanged (RFC 6962, 2.1.2)."""
 
     kind: Literal["consistency"] = "consistency"
     first: str
@@ -45,7 +46,7 @@ class Consistency(Document):
 
 
 class RecordSaid(Document):
-    """A record of a segment. `leaf` says which one it has to be."""
+    """A record of a segment. `leaf`: the hash that its offset and value must have."""
 
     offset: Count = Field(ge=0)
     place: Count = Field(ge=0)
@@ -54,17 +55,17 @@ class RecordSaid(Document):
 
     @property
     def raw(self) -> bytes:
-        """The bytes of the record's value."""
+        """The record's value as bytes."""
         return self.value.encode(errors="surrogatepass")
 
     @property
     def is_as_said(self) -> bool:
-        """Whether its bytes have this leaf."""
+        """Whether its offset and value have the hash `leaf`."""
         return record_leaf(self.offset, self.raw) == self.leaf
 
 
 class SegmentProof(Document):
-    """Some records of a segment, and the roots of all subtrees between them, from the left."""
+    """Some records of a segment, and the hashes of all subtrees between them, from the left."""
 
     index: Count = Field(ge=0)
     segment: SegmentSaid
@@ -73,7 +74,7 @@ class SegmentProof(Document):
 
 
 class PartitionProof(Document):
-    """Some segments of a partition, and the roots of all subtrees between them, under a checkpoint."""
+    """Some segments of a partition, and the hashes of all subtrees between them, under a checkpoint."""
 
     topic: str
     partition: Count = Field(ge=0)
@@ -83,9 +84,9 @@ class PartitionProof(Document):
 
 
 class BillExport(Document):
-    """An issued bill as it is shown, and all records of log and catalog that it follows from, proved.
+    """An issued bill as the API shows it, and all records of log and catalog that it follows from, with their proofs.
 
-    `generations`: the names that this system's store and `usage` ever had, which its sources of records bear.
+    `generations`: all names that this system's store and `usage` ever had; the source of a record contains one.
     """
 
     kind: Literal["bill"] = "bill"
@@ -107,10 +108,10 @@ class UnreadableError(Worded, ExpectedFailure):
 
 
 def read_document(text: bytes, file: object) -> Provable:
-    """A document, which has to be spelled as it was written: a person who reads the file then reads what is verified.
+    """The document in a text. `file`: its name, for messages. Raises: UnreadableError.
 
-    So a member that stands twice is refused, one that nobody knows, and a number in another notation than ours.
-    Raises: UnreadableError, with the name of the file.
+    The text must be just as `written` makes it, so that a person who reads the file reads what is verified. So members
+    that are unknown or given twice are refused, and so are numbers in another notation.
     """
     try:
         said = json.loads(text, object_pairs_hook=_once)
@@ -125,7 +126,7 @@ def read_document(text: bytes, file: object) -> Provable:
 
 
 def written(document: Document) -> str:
-    """The text of a document."""
+    """The JSON text of a document."""
     return document.model_dump_json(by_alias=True, exclude_none=True)
 
 
@@ -137,7 +138,7 @@ def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _otherwise(said: Any, ours: Any, where: str = "") -> str | None:
-    """Where two values of JSON differ first; None: nowhere. `1`, `1.0` and `true` are not alike."""
+    """The path to the first difference of two JSON values; None if they are equal. `1`, `1.0` and `true` differ."""
     if type(said) is not type(ours):
         return where
     if isinstance(ours, dict):

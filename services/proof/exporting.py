@@ -1,4 +1,4 @@
-"""Documents for auditors, made of the log and of the topic of heads; of Postgres only what it shows of a bill."""
+"""Makes the documents for auditors from the log and the topic of heads. Postgres gives only a bill as it is shown."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -51,9 +51,10 @@ class NoCheckpointError(Worded, ExpectedFailure):
 async def prove_inclusion(
     reader: LogReader, topic_partition: TopicPartition, offset: int, key: str | None = None, whose: str = ""
 ) -> Inclusion:
-    """Proof of one record under the newest checkpoint; its segment is read for it. `key`, `whose`: as of `all_heads`.
+    """The proof that the record at `offset` is covered by the newest checkpoint. The record's segment is read for it.
 
-    Raises: NoHeadsError, NotSignedYetError, NoRecordError, OtherLogError.
+    `key`, `whose`: as for `all_heads`. Raises: NoHeadsError, NotSignedYetError; NoRecordError if no record of ours is
+    at that offset; OtherLogError if the segment is not as it was signed.
     """
     heads = await all_heads(reader, topic_partition, key, whose)
     index = bisect_right(heads, offset, key=lambda published: published.head.segment.end)
@@ -68,7 +69,10 @@ async def prove_inclusion(
 def _included(
     cluster: Cluster, heads: Sequence[Published], index: int, records: Sequence[Numbered], offset: int
 ) -> Inclusion:
-    """The proof of one of the records of the segment at `index`. Raises: NoRecordError, OtherLogError."""
+    """The proof of a record. `index`: its segment's, in `heads`; `records`: that segment's.
+
+    Raises: NoRecordError, OtherLogError.
+    """
     head = heads[index].head
     topic_partition = head.topic, head.partition
     leaves = [record_leaf(*record) for record in records]
@@ -92,7 +96,7 @@ def _included(
 
 
 def _text(topic_partition: TopicPartition, offset: int, value: bytes | None) -> str:
-    """A record of ours is JSON; what a stranger put there may be anything. Raises: NoRecordError."""
+    """The record's value as text. Raises: NoRecordError if it is not UTF-8, and so not a record of ours."""
     try:
         return (value or b"").decode()
     except UnicodeDecodeError as error:
@@ -111,9 +115,9 @@ async def prove_consistency(
     key: str | None = None,
     whose: str = "",
 ) -> Consistency:
-    """Proof that checkpoint `second`, or the newest, goes on from `first`; no record is read for it.
+    """The proof that checkpoint `second`, or the newest, contains checkpoint `first` unchanged; no record is read.
 
-    `key`, `whose`: as of `all_heads`. Raises: NoHeadsError, NoCheckpointError.
+    Checkpoints count from 1. `key`, `whose`: as for `all_heads`. Raises: NoHeadsError, NoCheckpointError.
     """
     heads = await all_heads(reader, topic_partition, key, whose)
     second = second or len(heads)
@@ -132,11 +136,11 @@ def _consistent(topic_partition: TopicPartition, heads: Sequence[Published], fir
 async def export_bill(
     postgres: Postgres, cluster: Cluster, organization: str, bill_id: str, key: str | None = None
 ) -> BillExport:
-    """An issued bill as the live read models show it, with its records, read from the log's beginning.
+    """An issued bill as the live read models show it, with its records, for which log and catalog are read whole.
 
-    `key`: the thumbprint of the one that is to have signed; None: the one that signed last.
-
-    Raises: UnknownResource, NoHeadsError, NotSignedYetError, OtherLogError.
+    `key`: the thumbprint of the key that must have signed; None: the key that signed last.
+    Raises: UnknownResource if there is no such issued bill; NoHeadsError, NotSignedYetError; OtherLogError if the log
+    is not as it was signed.
     """
     async with postgres.connection() as connection:
         origins: Origins = (await load_generations(connection)).origins
@@ -165,7 +169,10 @@ async def export_bill(
 async def _proved(
     reader: LogReader, topic_partition: TopicPartition, last: int, wants: Wants, key: str | None
 ) -> PartitionProof:
-    """What is wanted, under the newest checkpoint, which has to reach beyond the offset `last`."""
+    """The wanted records of a partition, proved under the newest checkpoint.
+
+    Raises: NoHeadsError; NotSignedYetError if that does not reach beyond offset `last`; OtherLogError.
+    """
     heads = await all_heads(reader, topic_partition, key)
     newest = heads[-1]
     if newest.head.segment.end <= last:
@@ -178,7 +185,7 @@ async def _proved(
 
 
 def check_log(cluster: Cluster, heads: Sequence[Published], segments: Sequence[Segment]) -> None:
-    """The log has the segments that were signed. Raises: OtherLogError, which names the first that it has not."""
+    """Check that the log has the segments that were signed. Raises: OtherLogError, naming the first that differs."""
     for number, published in enumerate(heads):
         if number >= len(segments) or segments[number] != published.head.segment.segment:
             raise OtherLogError(cluster, published.head)

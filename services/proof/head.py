@@ -1,6 +1,6 @@
-"""A signed tree head: what the operator's key says of a partition of the log, up to the end of a segment.
+"""A signed tree head: the root of a partition's Merkle tree up to the end of a segment, signed by the operator's key.
 
-It is RFC 6962's in all but its text, which is a JSON Web Signature as all checkpoints here are.
+It is a signed tree head of RFC 6962 except for its text, which is a JSON Web Signature, as for all checkpoints here.
 """
 
 from datetime import UTC, datetime
@@ -57,19 +57,19 @@ def _fits(value: int) -> int:
     return value
 
 
-#: An offset, a place, an index or a count. The bounds stand in no schema: they are beyond what a double holds exactly,
-#: and some readers of JSON have no other numbers.
+#: An offset, a place, an index or a count. The upper bound is in no schema: it is more than a double holds exactly, and
+#: some readers of JSON have no other numbers.
 Count = Annotated[int, AfterValidator(_fits)]
 
 
 class Document(BaseModel):
-    """A part of what is signed, or of a file that is verified."""
+    """Base of what is signed, and of the documents for auditors. Unknown members are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class SegmentSaid(Document):
-    """A segment as it is written down. `tick`: the quarter hour that ended it; none where it was full."""
+    """A segment of a partition's records. `tick`: the quarter hour whose end completed it; absent if it was full."""
 
     start: Count = Field(ge=0)
     end: Count = Field(ge=1)
@@ -79,19 +79,20 @@ class SegmentSaid(Document):
 
     @property
     def segment(self) -> Segment:
-        """The segment as trees are made of it."""
+        """The segment in the form that trees are made from."""
         return Segment(self.start, self.end, self.records, self.root, self.tick)
 
 
 def segment_said(segment: Segment) -> SegmentSaid:
-    """How a segment is written down."""
+    """A segment in the form for JSON."""
     return SegmentSaid(**segment._asdict())
 
 
 class Head(Document):
-    """Segments 1 to `size` of this partition have this root; `segment` is the last of them.
+    """Says that the tree of segments 1 to `size` of a partition has this root. `segment`: the last of them.
 
-    `peaks` are what the tree grows on from, so that whoever has the newest head needs no earlier one.
+    `peaks`: the roots of the tree's complete subtrees. With them the tree can be grown, so that whoever has the newest
+    head needs no earlier one.
     """
 
     topic: str
@@ -103,24 +104,24 @@ class Head(Document):
 
     @property
     def tree(self) -> Tree:
-        """The tree whose root is signed, which the next segment grows."""
+        """The tree whose root is signed, to be grown by the next segment."""
         return Tree(self.topic, self.partition, self.size, self.segment.end, self.peaks)
 
     @property
     def named(self) -> str:
-        """Which one it is, in words."""
+        """The head's name for people: number, topic and partition."""
         return f"checkpoint {self.size} of {self.topic}/{self.partition}"
 
     @property
     def as_of(self) -> str:
-        """When it stands, in words: the quarter hour that ended its last segment, else the offset that it reaches."""
+        """How far the head reaches, for people: the quarter hour that ended its last segment, else its end offset."""
         tick = self.segment.tick
         moment = f"{tick.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if tick else f"offset {self.segment.end}"
         return f"as of {moment}"
 
 
 def head_of(tree: Tree, last: Segment) -> Head:
-    """The head of a tree whose last segment this is."""
+    """The head, not signed yet, of a tree. `last`: the tree's last segment."""
     return Head(
         topic=tree.topic,
         partition=tree.partition,
@@ -132,24 +133,25 @@ def head_of(tree: Tree, last: Segment) -> Head:
 
 
 def notary(secret: bytes) -> Signer:
-    """Who signs heads with the operator's secret."""
+    """The signer of heads whose key follows from the operator's secret."""
     return Signer(secret, _AUDIENCE)
 
 
 def key_by(secret: SecretStr | None) -> str | None:
-    """The thumbprint of the key that the operator's secret gives; None: there is none here."""
+    """The thumbprint of the key that follows from the operator's secret; None for None."""
     return notary(secret.get_secret_value().encode()).key if secret else None
 
 
 def sign_head(signer: Signer, head: Head) -> str:
-    """The head as a token: the same one whenever it is signed."""
+    """The signed head, as a token. Signing the same head again gives the same token."""
     return signer.sign({_MEMBER: head.model_dump(mode="json", by_alias=True, exclude_none=True)})
 
 
 def read_head(token: str, key: str | None = None) -> tuple[Head, str]:
-    """A head that was signed with the key of this thumbprint, or with any, and which key it was.
+    """The head in a token, and the thumbprint of the key that signed it.
 
-    Raises: OtherKeyError, ForgedError, StrangeHeadError.
+    Raises: OtherKeyError if `key` is given and another key signed; ForgedError if the signature is wrong;
+    StrangeHeadError if the content is no head, or contradicts itself.
     """
     signed: Signed = read_signed(token, _AUDIENCE, key)
     return _head(signed.content), signed.key

@@ -1,9 +1,9 @@
-"""The topic of signed heads. It is all that the notary remembers: whoever has the newest head of a partition goes on.
+"""Reads the topic of signed heads. It is all of the notary's state: whoever has the newest head can go on signing.
 
-The heads of a partition stand in the partition of the same number. Those of one key are a series: each grows the tree
-of the one before by one segment. What does not (one that was appended twice, or that somebody else put there) is passed
-over, and so is a token that its key has not signed, whatever it says. Whoever knows the operator's key asks for the
-heads of that one; without, the key that signed last is as good as any, and a stranger's may be the last.
+The heads of a partition are in the partition of the same number. Those of one key are a series: each grows the tree of
+the one before it by one segment. A head that does not is skipped: it was appended twice, or somebody else put it there.
+So is a token with a wrong signature. Whoever knows the operator's key should ask for that key's heads. Otherwise the
+key that signed last is used, and that may be anybody's who can write to the topic.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from services.proof.checking import Numbered
 from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
 
-#: So many records are looked at first to find the newest head: there is one for each quarter hour.
+#: How many of the last records are searched first for the newest head; the notary appends one each quarter hour.
 _FIRST_LOOK = 50
 
 
@@ -66,26 +66,28 @@ def _mend(cluster: Cluster) -> str:
 
 
 class Published(NamedTuple):
-    """A head, and the token that says it."""
+    """A head, and the token that it was read from."""
 
     token: str
     head: Head
 
 
 async def signed_partitions(admin: KafkaAdmin) -> list[TopicPartition]:
-    """All partitions whose records are signed."""
+    """All partitions whose records get signed: those of `billing.events` and `billing.catalog`."""
     counts = await admin.partition_counts([EVENTS, CATALOG])
     return [(topic, partition) for topic in sorted(counts) for partition in range(counts[topic])]
 
 
 async def newest_head(reader: LogReader, topic_partition: TopicPartition, key: str) -> Head | None:
-    """The newest head that was signed with this key, looked for backwards; None without any."""
+    """The newest head of a partition that this key has signed; None if there is none. `key`: its thumbprint."""
     _, head = await _newest(reader, topic_partition, key)
     return head
 
 
 async def _newest(reader: LogReader, topic_partition: TopicPartition, key: str) -> tuple[int, Head | None]:
-    """The offset and the newest head of the key in `billing.tree-heads`; where that begins, and None, without any."""
+    """The newest head of the key, and its offset in `billing.tree-heads`, searched backwards. If there is none: the
+    offset at which that partition begins, and None.
+    """
     start, stop = await _ends(reader, topic_partition)
     length = _FIRST_LOOK
     while stop > start:
@@ -99,9 +101,9 @@ async def _newest(reader: LogReader, topic_partition: TopicPartition, key: str) 
 async def heads_before(
     reader: LogReader, topic_partition: TopicPartition, key: str, size: int | None, most: int, whose: str
 ) -> list[Published]:
-    """The newest heads of this key, of fewer segments than `size`, up to `most`, newest first; none without any.
+    """Up to `most` heads of this key, newest first, beginning with the one before `size`, or with the newest.
 
-    They are read backwards: a page costs what it shows, however long the log was signed. `whose`: as of `all_heads`.
+    They are read backwards, so a page costs the same however long the log has been signed. `whose`: as for `all_heads`.
     """
     start, _ = await _ends(reader, topic_partition)
     offset, newest = await _newest(reader, topic_partition, key)
@@ -110,7 +112,7 @@ async def heads_before(
         return heads
     first = newest.size if size is None else min(size - 1, newest.size)
     wanted = range(first, max(first - most, 0), -1)
-    # Between that one and the newest stands at least one record for each that comes between them.
+    # Each size between the first wanted head and the newest has at least one record, so the first one is before these.
     stop = offset + 1 - (newest.size - first)
     while stop > start and len(heads) < len(wanted):
         begin = max(start, stop - most)
@@ -123,7 +125,10 @@ async def heads_before(
 def _go_back(
     heads: list[Published], tokens: Sequence[str], topic_partition: TopicPartition, key: str, wanted: Sequence[int]
 ) -> None:
-    """Add of the tokens that stand before these heads those of the sizes that are wanted, which it goes on from."""
+    """Append to `heads` those of the tokens that have the next wanted sizes, and whose tree grows into the head before.
+
+    `tokens`: those just before the last of `heads` in the topic, in order.
+    """
     for token in reversed(tokens):
         if len(heads) == len(wanted):
             return
@@ -135,7 +140,7 @@ def _go_back(
 
 
 def _read(token: str, topic_partition: TopicPartition, key: str) -> Head | None:
-    """The head of a partition that a key has signed; None: it is another token."""
+    """The head in a token, if this key signed it for this partition; else None."""
     try:
         head, _ = read_head(token, key)
     except (OtherKeyError, ForgedError, StrangeHeadError):
@@ -146,10 +151,11 @@ def _read(token: str, topic_partition: TopicPartition, key: str) -> Head | None:
 async def all_heads(
     reader: LogReader, topic_partition: TopicPartition, key: str | None = None, whose: str = ""
 ) -> list[Published]:
-    """The heads that were signed with a key, else those of the key that signed last, by their size: 1, 2, ...
+    """All heads of a partition that a key has signed, by size: 1, 2, ... `key`: its thumbprint; None: the key that
+    signed last.
 
-    To verify a year's signatures takes many seconds: that is done in a thread, in the turn of the organization `whose`.
-    Raises: NoHeadsError, NoTurnError.
+    Verifying the signatures of a year takes many seconds, so it is done in a thread, when it is the turn of the
+    organization `whose`. Raises: NoHeadsError; NoTurnError.
     """
     tokens = [token for _, token in await _tokens(reader, topic_partition, *await _ends(reader, topic_partition))]
     heads = await compute(whose, series_of, tokens, topic_partition, key)
@@ -159,7 +165,9 @@ async def all_heads(
 
 
 def series_of(tokens: Iterable[str], topic_partition: TopicPartition, key: str | None = None) -> list[Published]:
-    """The heads among these tokens that grow one tree, of a key, else of the key that signed last, by their size."""
+    """The heads in these tokens that form the series of a key, by size. `key`: its thumbprint; None: the key that
+    signed last. All other tokens are skipped.
+    """
     series: dict[str, list[Published]] = {}
     trees: dict[str, Tree] = {}
     last = key
@@ -177,7 +185,7 @@ def series_of(tokens: Iterable[str], topic_partition: TopicPartition, key: str |
 
 
 async def _ends(reader: LogReader, topic_partition: TopicPartition) -> tuple[int, int]:
-    """Where the partition of `billing.tree-heads` with these heads begins and ends."""
+    """The beginning and end offsets of the partition of `billing.tree-heads` that has the heads of this partition."""
     [start] = (await reader.beginning_offsets(TREE_HEADS, [topic_partition[1]])).values()
     [stop] = (await reader.end_offsets(TREE_HEADS, [topic_partition[1]])).values()
     return start, stop
@@ -191,9 +199,10 @@ async def _tokens(reader: LogReader, topic_partition: TopicPartition, start: int
 
 
 def numbered(records: Iterable[FetchedRecord]) -> list[Numbered]:
-    """Records as a cutter takes them.
+    """Offsets and values of records, for a Cutter.
 
-    What `trueup restore` puts where the log had no record is none: with it, what was signed would not be found again.
+    Fillers that `trueup restore` writes where the log had no record are left out: they were not there when the log was
+    signed.
     """
     return [(record.offset, record.value) for record in records if record.value or not _fills_a_gap(record)]
 

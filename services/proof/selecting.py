@@ -1,7 +1,7 @@
-"""Which records of the log and the catalog a bill follows from, and the proof of all of them at once.
+"""Selects the records of log and catalog that a bill follows from, and makes one proof of all of them.
 
-The records are given a few at a time, in order; where they come from is nothing to this module. Whoever verifies a file
-asks the same of each record in it, so nothing counts there that the exporter would have left out.
+The records are given a few at a time, in order, from wherever they come. Whoever verifies a file asks the same of each
+record in it, so a record that the exporter would have left out does not count there either.
 """
 
 from bisect import bisect_left
@@ -23,7 +23,7 @@ from services.proof.head import TopicPartition, segment_said
 
 
 class _Said(msgspec.Struct, frozen=True, gc=False):
-    """What every envelope says."""
+    """The members of an envelope that selecting needs."""
 
     type: str
     source: str
@@ -39,17 +39,17 @@ _OTHERS, _ASIDE = "is another organization's", "is none that the bill follows fr
 
 
 class _Reading:
-    """Records that count in one partition: this system's, each once, of one organization.
+    """Decides which records of a partition count: those of this system and of one organization, each once.
 
-    What it makes of a record is what every reader of the log makes of it (`decode_own`, `LastSequences`), also where it
-    gets only some of them: what counts among all counts among fewer.
+    It treats a record as every reader of the log does (`decode_own`, `LastSequences`). It may also be given only some
+    of the records: a record that counts among all of them counts among some, too.
     """
 
     def __init__(self, origins: Origins, organization: str) -> None:
         self._origins, self._organization, self._sequences = origins, organization, LastSequences()
 
     def read(self, value: bytes) -> "_Said | str":
-        """What the next record says; a text: why it does not count."""
+        """The members of the next record or, if it does not count, why not, as a text."""
         try:
             said = _SAID.decode(value)
         except msgspec.MsgspecError:
@@ -62,19 +62,21 @@ class _Reading:
 
 
 def _has_its_id(said: _Said) -> bool:
-    """As `decode_own` asks it of all but usage in its usual form."""
+    """Whether the id follows from source and sequence, as `decode_own` requires except for usage in its usual form."""
     return said.id == str(event_id(said.source, said.sequence))
 
 
 class Wants(Protocol):
-    """Which records of a partition are wanted; it is asked of them in their order."""
+    """Says which records of a partition are wanted. It must be asked about all given records in their order."""
 
     def why_not(self, offset: int, value: bytes) -> str | None:
-        """Why the next record is not wanted, in words that follow its offset; None: it is."""
+        """Why the next record is not wanted, in words to put after its offset in a sentence; None if it is wanted."""
 
 
 class OfBill:
-    """The records of the log that a bill follows from: all of its family up to its positions, and what tells of it."""
+    """Wants the records of the log that a bill follows from: those of its account family and ticks, up to the bill's
+    position, and later ones only if they are about the bill itself.
+    """
 
     def __init__(self, origins: Origins, organization: str, bill: BillIssued) -> None:
         self._origins, self._reading, self._bill = origins, _Reading(origins, organization), bill
@@ -113,7 +115,9 @@ class OfBill:
 
 
 class OfCatalog:
-    """The records of the catalog that it follows from: those of the whole organization, and no other customer's."""
+    """Wants the records of the catalog that a bill follows from: those of the whole organization, up to the bill's
+    position. Records about an account are left out, so that no other customer's data are shown.
+    """
 
     def __init__(self, origins: Origins, organization: str, bill: BillIssued) -> None:
         self._reading, self._end = _Reading(origins, organization), bill.positions.catalog
@@ -127,18 +131,18 @@ class OfCatalog:
 
 
 class Collector:
-    """Takes all records of a partition, and keeps those that are wanted with what proves them."""
+    """Takes all records of a partition, and keeps the wanted ones with what is needed to prove them."""
 
     def __init__(self, topic_partition: TopicPartition, wants: Wants) -> None:
         self._topic_partition, self._wants, self._cutter = topic_partition, wants, Cutter(0)
         self._wanted: dict[int, bytes] = {}
         self._leaves: list[Hash] = []
         self._proved: list[SegmentProof] = []
-        #: All that are complete.
+        #: All segments of the partition that are complete.
         self.segments: list[Segment] = []
 
     def take(self, records: Sequence[tuple[int, bytes | None]]) -> None:
-        """The next records, in order."""
+        """Take the next records, in order."""
         self._wanted |= {
             offset: value for offset, value in records if value and self._wants.why_not(offset, value) is None
         }
@@ -161,7 +165,7 @@ class Collector:
         return RecordSaid(offset=offset, place=index, value=value, leaf=cut.leaves[index])
 
     def proof(self, checkpoint: str, size: int) -> PartitionProof:
-        """What was wanted, under a checkpoint whose tree has so many segments: all that were complete."""
+        """The proof of all wanted records. `checkpoint`: the token of the head of the `size` complete segments."""
         hashes = tuple(pruned(self._leaves[:size], [leaf.index for leaf in self._proved]))
         topic, partition = self._topic_partition
         return PartitionProof(

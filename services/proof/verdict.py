@@ -1,4 +1,4 @@
-"""What is found of a document, in words, and which records of a partition it proves."""
+"""The findings about a document, in words; which records of a partition it proves; and the comparison of its bill."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,27 +17,32 @@ from services.signatures import ForgedError, OtherKeyError
 
 @dataclass(slots=True)
 class Verdict:
-    """What was found, in words, one line each; `wrong` are those that say that something is not as it should be."""
+    """What was found, one line each. `wrong`: the findings that say what is not as it should be; `keys`: thumbprints of
+    the keys that signed.
+    """
 
     lines: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
 
     def holds(self, text: str) -> None:
-        """Something is as it should be."""
+        """Add a finding that something is as it should be."""
         self.lines.append(f"OK       {text}")
 
     def fails(self, text: str) -> None:
-        """Something is not."""
+        """Add a finding that something is not as it should be."""
         self.lines.append(f"DIFFERS  {text}")
         self.wrong.append(text)
 
     def notes(self, text: str) -> None:
-        """What whoever reads it has to know beside."""
+        """Add something else that the reader has to know."""
         self.lines.append(f"NOTE     {text}")
 
     def head(self, token: str, what: str, key: str | None) -> Head | None:
-        """A checkpoint, if it is what the key signed."""
+        """The head in a checkpoint's token. If it cannot be relied on, None, and a finding says why.
+
+        `what`: the checkpoint's subject, for the finding; `key`: the thumbprint of the key that must have signed.
+        """
         try:
             head, signed_by = read_head(token, key)
         except (OtherKeyError, ForgedError, StrangeHeadError) as error:
@@ -48,7 +53,7 @@ class Verdict:
 
 
 class Proved(NamedTuple):
-    """Records of a partition, in order, and the checkpoint under which they stand in the log."""
+    """Records of a partition, in order, and the head that proves that they are in the log."""
 
     head: Head
     records: list[Logged]
@@ -57,7 +62,10 @@ class Proved(NamedTuple):
 def proved_records(
     verdict: Verdict, proof: PartitionProof, topic_partition: TopicPartition, key: str | None
 ) -> Proved | None:
-    """What a file has of a partition; None if anything about it is not as it was signed."""
+    """The records in a file's proof of a partition. If any of it is not as it was signed, None, and findings say what.
+
+    `topic_partition`: which partition it must be; `key`: the thumbprint of the key that must have signed, if known.
+    """
     what = f"{proof.topic}/{proof.partition}"
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
@@ -74,7 +82,7 @@ def proved_records(
 
 
 def _why_not(proof: PartitionProof, head: Head, topic_partition: TopicPartition) -> str | None:
-    """Why these are not the segments that the checkpoint was signed over; None: they are."""
+    """Why the proof's segments are not those that the checkpoint was signed over; None if they are."""
     if (head.topic, head.partition) != topic_partition or (proof.topic, proof.partition) != topic_partition:
         return f"{head.named} is another partition's"
     segments = [(part.index, part.segment.segment.leaf(*topic_partition)) for part in proof.segments]
@@ -86,7 +94,7 @@ def _why_not(proof: PartitionProof, head: Head, topic_partition: TopicPartition)
 
 
 def _wrong_in(proof: PartitionProof) -> Iterator[str]:
-    """What is wrong with the records, whose segments are what was signed."""
+    """What is wrong with the proof's records, given that its segments are as they were signed."""
     for part in proof.segments:
         yield from _wrong_in_segment(part)
     if any(second.segment.start < first.segment.end for first, second in pairwise(proof.segments)):
@@ -112,7 +120,10 @@ def _wrong_in_segment(proof: SegmentProof) -> Iterator[str]:
 
 
 def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
-    """What is shown, what was issued and what follows, line by line."""
+    """Compare line by line the bill as it is shown in the document, as it was issued, and as it was derived again.
+
+    `again`: None if nothing was due. The findings go to `verdict`.
+    """
     bill, lines = issued.bill, again.lines if again else ()
     left = Counter(map(content_of, lines))
     numbers = [line.number for line in document.lines]
@@ -155,7 +166,7 @@ def _totals(verdict: Verdict, document: BillExport, issued: Issued, again: BillI
 
 
 def _not_shown(issued: BillLine, shown: BillLine | None) -> Iterator[str]:
-    """Where a line is shown otherwise than it was issued."""
+    """How a line is shown otherwise than it was issued, one text for each difference."""
     if shown is None:
         yield "it is not shown"
     else:
@@ -166,5 +177,5 @@ def _not_shown(issued: BillLine, shown: BillLine | None) -> Iterator[str]:
 
 
 def _alike(line: BillLine, lines: Sequence[BillLine]) -> str:
-    """What is derived in the place of a line."""
+    """The derived line with the same key as `line`, in words; "nothing" if there is none."""
     return next((in_words(other) for other in lines if key_of("", "", other) == key_of("", "", line)), "nothing")

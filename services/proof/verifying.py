@@ -1,7 +1,7 @@
-"""Verifies a document with nothing but itself and the operator's key: proofs first, then what follows from the records.
+"""Verifies a document from itself and the operator's key alone: first its proofs, then what follows from its records.
 
-It says in words what holds and what does not, and names what was changed: the record, the segment, the checkpoint or
-the line.
+The findings are in words: what holds and what does not, and what was changed: a record, a segment, a checkpoint or a
+line.
 """
 
 from events.bill_parts import BrokenBillError
@@ -17,7 +17,7 @@ from services.proof.verdict import Proved, Verdict, compare, proved_records
 
 
 def verify(document: Provable, key: str | None = None) -> Verdict:
-    """What holds of a document. `key`: the thumbprint of the operator's key; None: whichever key it names."""
+    """Verify a document. `key`: the thumbprint of the operator's key; None: accept the key that the document names."""
     verdict = Verdict()
     match document:
         case Inclusion():
@@ -90,7 +90,10 @@ def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
 
 
 def _only_what_counts(verdict: Verdict, document: BillExport, issued: Issued, catalog: Proved, log: Proved) -> None:
-    """Every record in the file is one that an exporter puts there, so no stranger's, none twice, and nobody else's."""
+    """Check that an exporter would have put every record into the file: none is foreign, repeated, or of others.
+
+    Also checks that the checkpoints reach the positions at which the bill was derived. Findings go to `verdict`.
+    """
     bill, origins = issued.bill, Origins(frozenset(document.generations))
     if issued.organization != document.organization:
         said, issuer = document.organization, issued.organization

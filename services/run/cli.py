@@ -1,4 +1,4 @@
-"""The `trueup` command: it only puts the commands of the rooms together and words their expected failures.
+"""The `trueup` command: puts the commands of the rooms together, and prints expected failures without a traceback.
 
 A command's module is imported when it is called, so `trueup --help` answers at once.
 """
@@ -13,7 +13,7 @@ from services.failures import ExpectedFailure
 from services.run.logs import configure_logs
 from services.run.settings import load_settings
 
-#: Says itself what is wrong with the settings, among all else.
+#: The command that reports wrong settings itself, beside all else that is wrong.
 _READS_SETTINGS = "doctor"
 #: Command name -> (module:attribute, help line).
 COMMANDS = {
@@ -52,7 +52,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are used."""
+    """A click group that imports a command's module only when that command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,8 +61,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        # All that an import makes stays: to look through it for garbage meanwhile is a tenth of a worker's start, and
-        # would be part of every full collection afterwards.
+        # Objects made by an import stay for ever. To search them for garbage during the import takes a tenth of a
+        # worker's start, and would be part of every full collection afterwards.
         gc.disable()
         try:
             command = getattr(importlib.import_module(module), attribute)
@@ -86,7 +86,7 @@ def trueup(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Entry point: settings and logs first, then the command; expected failures end in one line, not a traceback."""
+    """Entry point of the program. An expected failure ends it with exit status 1 and its message, not a traceback."""
     try:
         trueup(standalone_mode=True)
     except ExpectedFailure as error:

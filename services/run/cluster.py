@@ -1,4 +1,4 @@
-"""The Kafka that the settings speak of, as everybody below is given it."""
+"""Makes a Cluster, which is all that Kafka clients need to connect, from the settings."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from services.run.settings import Settings
 
 
 def given_cluster(settings: Settings) -> Cluster | None:
-    """The one whose addresses are given."""
+    """The cluster that the settings name; None if they name none."""
     return None if settings.kafka_bootstrap is None else cluster_at(settings.kafka_bootstrap, settings)
 
 
 def cluster_at(bootstrap: str, settings: Settings) -> Cluster:
-    """The one that answers there, entered as the settings say."""
+    """The cluster at these addresses (`host:port,...`), with the TLS and login that the settings give."""
     tls = None
     if settings.kafka_has_tls:
         tls = Tls(

@@ -1,8 +1,8 @@
-"""Log lines of every command: structlog to stderr, as text on a terminal and as JSON elsewhere, a line each.
+"""Log lines of every command: structlog to stderr, as text on a terminal and as JSON elsewhere, one line per event.
 
-Fields have one name everywhere: `organization`, `topic`, `partition`, `offset`, and `correlation` of a request. No line
-has a secret, a body, or anything of a person: not who asked, from where, nor what a record says.
-The libraries' own loggers are kept to warnings; they repeat what the workers say themselves.
+Fields have the same names everywhere: `organization`, `topic`, `partition`, `offset`, and `correlation` of a request.
+No line has a secret, a body, or personal data: not who asked, from where, nor the content of a record.
+Of libraries only warnings are logged, because the workers log what matters themselves.
 """
 
 import logging
@@ -17,14 +17,14 @@ _COMMON: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 )
-#: The same line of a library is printed once in so many seconds.
+#: The same line of a library is printed at most once in this many seconds.
 REPEAT_SECONDS = 60.0
 
 
 class RepeatFilter(logging.Filter):
-    """Lets a line of a library pass once in a while: a client that cannot connect says so several times a second.
+    """Lets the same line of a library pass only once in `seconds`: a client that cannot connect logs several a second.
 
-    Lines are told apart by logger and wording, not by their numbers. What a worker makes of it, it says itself.
+    Two lines are the same if logger and message template are, whatever values are in them.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS) -> None:
@@ -41,7 +41,7 @@ class RepeatFilter(logging.Filter):
 
 
 def configure_logs(level: str) -> None:
-    """Set up structlog and the standard library's logging for this process. `level` is a name such as INFO."""
+    """Set up structlog and the standard library's logging for this process. `level`: a name such as INFO."""
     number = logging.getLevelNamesMapping()[level]
     is_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
@@ -54,7 +54,7 @@ def configure_logs(level: str) -> None:
             handler.setFormatter(_of_libraries(renderer))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
-    # While a broker restarts aiokafka prints an error a second; the worker says it once, with what it does about it.
+    # While a broker restarts, aiokafka logs an error each second; the worker logs it once, with what it does about it.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(max(number, logging.CRITICAL))
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *_COMMON, renderer],
@@ -65,7 +65,7 @@ def configure_logs(level: str) -> None:
 
 
 def _of_libraries(renderer: structlog.typing.Processor) -> logging.Formatter:
-    """Makes what a library says a line like ours, under the name of its logger."""
+    """A formatter that makes a library's log records lines like ours, with the name of the logger."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *_COMMON],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],

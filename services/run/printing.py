@@ -1,6 +1,6 @@
-"""Bills as tables for people: the same on a terminal and in a log file, only that a log has neither colours nor frames.
+"""Bills as tables for people. They are the same on a terminal and in a log file, except for colours and frames.
 
-What a line is and what it amounts to is never cut; where there is little room, what it is about goes over several rows.
+A line's type and amount are never cut; where there is little room, its description goes over several rows.
 """
 
 import os
@@ -18,19 +18,19 @@ from rich.text import Text
 from projections.line_types import LINES
 from services.words import printable
 
-#: How wide a table is at least, so that nothing of it is cut, and at most.
+#: Least and greatest width of a table, in characters; in less, something would be cut.
 NARROWEST, WIDEST = 64, 100
-#: What a log's lines have, unless COLUMNS says otherwise.
+#: Width of a log's lines, unless COLUMNS says otherwise.
 LOG_WIDTH = 80
-#: Types of lines whose quantity is shown.
+#: Types of bill lines whose quantity is shown.
 COUNTED = frozenset(row.type for row in LINES.values() if row.counted)
-#: One grid for all bills of a run, whatever stands in them.
+#: Widths of columns, the same for all bills of a run, whatever is in them.
 LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line as it is printed. `period` is [start, end) as two ISO days."""
+    """A bill line as it is printed. `about`: its description; `period`: `[start, end)` as two ISO days."""
 
     type: str
     about: str
@@ -41,7 +41,9 @@ class Line:
 
 
 def make_console(file: IO[str] | None = None) -> Console:
-    """On a terminal as it is; elsewhere without colours and frames, and as wide as COLUMNS says, or as LOG_WIDTH."""
+    """A console for `file`, else for stdout. If that is no terminal, the console has no colours, and its width is what
+    COLUMNS says, else LOG_WIDTH.
+    """
     out = sys.stdout if file is None else file
     if out.isatty() and os.environ.get("TERM") != "dumb":
         return Console(file=out, highlight=False)
@@ -51,9 +53,9 @@ def make_console(file: IO[str] | None = None) -> Console:
 
 
 def show(console: Console, shown: ConsoleRenderable | str, *, wrap: bool = True) -> None:
-    """Print it without the blanks that fill its lines up to the right; text as it is, whatever brackets it has.
+    """Print `shown` without trailing blanks. Text is printed as it is: brackets in it are no markup.
 
-    What names a place is not to be wrapped: a path that is broken in two can be neither copied nor searched for.
+    Without `wrap`, long lines stay whole. Use that for paths: one that is broken in two cannot be copied or searched.
     """
     with console.capture() as captured:
         console.print(Text(shown) if isinstance(shown, str) else shown, crop=False, soft_wrap=not wrap)
@@ -62,7 +64,7 @@ def show(console: Console, shown: ConsoleRenderable | str, *, wrap: bool = True)
 
 
 def grid(console: Console, title: str, *, footer: bool = False) -> Table:
-    """An empty table in the house's style, its title above its left edge."""
+    """An empty table in our style, with its title at the left."""
     return Table(
         title=Text(title, "bold"),
         title_justify="left",
@@ -76,12 +78,12 @@ def grid(console: Console, title: str, *, footer: bool = False) -> Table:
 
 
 def grouped(number: Decimal) -> str:
-    """In plain notation, its thousands apart; never "-0"."""
+    """A number in plain notation, with commas between thousands; never "-0"."""
     return format(number if number else abs(number), ",f")
 
 
 def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line], total: Decimal) -> Table:
-    """A bill as a table. Its period stands in the title; if its lines have several, each stands above its lines."""
+    """A bill as a table. If all lines have the same period it is in the title, else each is above its lines."""
     periods = sorted({line.period for line in lines})
     if len(periods) == 1:
         title += f", for {' to '.join(periods[0])}"
@@ -102,7 +104,10 @@ def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line
 
 
 def charges_by_pricing(lines: Iterable[tuple[str, str | None, str]]) -> Mapping[str, str]:
-    """What a pricing's charge is called, from a bill's own lines: (type, pricing id, description) of each."""
+    """Pricing id -> description of that pricing's charge, found in a bill's lines.
+
+    `lines`: type, pricing id and description of each.
+    """
     descriptions: dict[str, str] = {}
     for kind, pricing, description in lines:
         if pricing and kind in COUNTED and kind != "OVERAGE_USAGE":

@@ -1,5 +1,6 @@
-"""How every long-running command runs: uvloop, the stack's addresses, SIGTERM and Ctrl-C, a file that says "ready"; and
-what a process that is started here is told of settings and servers.
+"""How every long-running command runs: event loop, waiting for servers, SIGTERM and Ctrl-C, a file that says "ready".
+
+Also makes the environment of a process that is started here, which tells it settings and addresses of servers.
 """
 
 import asyncio
@@ -30,20 +31,20 @@ from services.sight.tracing import TRACES
 from services.store.generations import NotMigratedError
 
 _log = structlog.get_logger(__name__)
-#: More files and sockets than a process of ours has any use for.
+#: More open files and sockets than any process of ours needs.
 _FILES_MAX = 65_536
 
 
-#: The servers that a command needs, by where they answer; and such a command.
+#: The addresses of the servers that a command needs; and a command.
 _Servers = TypeVar("_Servers")
 _C = TypeVar("_C", bound="_Command[Any]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Command(ABC, Generic[_Servers]):
-    """What a command gets: settings, the servers that answered, and when to stop; it tells that it is ready.
+    """What the body of a command gets: settings, the servers that answered, and an event that tells it to stop.
 
-    `ready_file`: where it tells that, if anybody wants to know; `port`: what it tells of the process' port.
+    `ready_file`: the file to write once it is ready, if any; `port`: what that file says of the process's port.
     """
 
     settings: Settings
@@ -55,10 +56,10 @@ class _Command(ABC, Generic[_Servers]):
     @staticmethod
     @abstractmethod
     async def find(settings: Settings) -> _Servers:
-        """The servers that it needs, once they answer. Raises: ExpectedFailure."""
+        """Find the servers that the command needs. Raises: ExpectedFailure if one does not answer."""
 
     def ready(self, **facts: object) -> None:
-        """It is ready; the facts are told beside those of its port."""
+        """Say that the command is ready. `facts`: what the ready file is to say besides the address of its port."""
         PULSE.begun()
         tell_ready(self.ready_file, {**facts, **self.port})
 
@@ -68,7 +69,7 @@ class Process(_Command[Endpoints]):
 
     @staticmethod
     async def find(settings: Settings) -> Endpoints:
-        """Both, once they answer. Raises: ExpectedFailure."""
+        """Kafka and Postgres, once both answer. Raises: ExpectedFailure."""
         return await known_endpoints(settings)
 
     @property
@@ -78,7 +79,7 @@ class Process(_Command[Endpoints]):
 
 
 class KafkaProcess(_Command[Cluster]):
-    """A command that does without Postgres: it neither waits for one nor has to know of any."""
+    """A command that does not need Postgres: it does not wait for it, and no address of it needs to be given."""
 
     @staticmethod
     async def find(settings: Settings) -> Cluster:
@@ -87,21 +88,21 @@ class KafkaProcess(_Command[Cluster]):
 
     @property
     def kafka(self) -> Cluster:
-        """The Kafka that answered, and how it is entered."""
+        """The Kafka that answered, with what is needed to connect."""
         return self.servers
 
 
 class PostgresProcess(_Command[str]):
-    """A command that does without Kafka."""
+    """A command that does not need Kafka."""
 
     @staticmethod
     async def find(settings: Settings) -> str:
-        """Postgres, once it answers. Raises: ExpectedFailure."""
+        """The URL of Postgres, once it answers. Raises: ExpectedFailure."""
         return await known_postgres(settings)
 
     @property
     def database_url(self) -> str:
-        """Where Postgres answered."""
+        """The URL of the Postgres that answered."""
         return self.servers
 
 
@@ -112,11 +113,11 @@ class NotYetMigratedError(Worded, Passing):
 def run_process(
     body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
 ) -> None:
-    """Run the command until it ends or is asked to stop.
+    """Run a command until it ends or is asked to stop. Raises: ExpectedFailure.
 
-    `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. `seen_as` is of those that stay: it
-    is how the process' port calls it, and it waits for servers that do not answer yet and for `trueup migrate`, so that
-    nothing has to be started in any order. Raises: ExpectedFailure.
+    When `body` calls `ready(**facts)`, the facts are written as JSON to `ready_file`, whole or not at all. `seen_as` is
+    for commands that stay: the name of the process at its port for probes and metrics. With it, the command waits for
+    servers that do not answer yet and for `trueup migrate`, so that processes may be started in any order.
     """
     _begin(Process, body, ready_file, seen_as)
 
@@ -139,15 +140,14 @@ def _begin(
     command: type[_C], body: Callable[[_C], Awaitable[None]], ready_file: Path | None, seen_as: str | None
 ) -> None:
     if ready_file is not None:
-        ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
+        ready_file.unlink(missing_ok=True)  # left by an earlier run, it would make this one look ready
     raise_file_limit()
     uvloop.run(_run(command, body, ready_file, seen_as))
 
 
 def raise_file_limit(wanted: int = _FILES_MAX) -> int | None:
-    """Let this process open so many files, or as many as the host lets it; returns how many, None: without a limit.
-
-    Each client that waits is one, and 1,024 is few.
+    """Let this process open at least `wanted` files, or as many as the host allows: each waiting client needs one, and
+    the usual limit of 1,024 is too low. Returns: the limit now; None if there is none.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
@@ -180,7 +180,10 @@ async def _run(
 
 @contextmanager
 def _port(settings: Settings, seen_as: str | None) -> Iterator[dict[str, str]]:
-    """The port of a process that has one, and what its ready file says of it; its traces, too, if they are wanted."""
+    """Open the port for probes and metrics for the length of the block, and begin traces, if the process has a name.
+
+    Yields what its ready file says of the port.
+    """
     if seen_as is None:
         yield {}
         return
@@ -194,7 +197,7 @@ def _port(settings: Settings, seen_as: str | None) -> Iterator[dict[str, str]]:
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:
-    """Write the facts by rename, so that a reader who sees the file sees all of it."""
+    """Write the facts as JSON to `ready_file`, if any. It appears by a rename, so nobody sees a part of it."""
     if ready_file is None:
         return
     ready_file.parent.mkdir(parents=True, exist_ok=True)
@@ -203,15 +206,16 @@ def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:
     draft.rename(ready_file)
 
 
-#: What is larger than this (bytes) is given back to the system at once. Left alone, glibc raises the limit by itself to
-#: 32 MB, and keeps what ids took while they were sorted: 46 bytes an id instead of 18. Only glibc reads it.
+#: A setting of glibc, which other C libraries ignore: freed blocks larger than this (bytes) go back to the system at
+#: once. By default glibc raises the limit up to 32 MB, and keeps the memory in which ids were sorted: 46 bytes per id
+#: instead of 18.
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
 
 
 def environment_of(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
-    """The whole environment of the process.
+    """The environment for a process of ours: this process's, with all settings and the addresses of the servers.
 
-    A secret that a file holds is told by its file, so a process that is started again reads it again.
+    A secret from a file is given as the file's name, so a process that is started again reads the file again.
     """
     given = _told(settings)
     if settings.kafka_bootstrap is None:
@@ -224,7 +228,7 @@ def environment_of(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
 
 
 def _told(settings: Settings) -> dict[str, str]:
-    """Those that are given, by field."""
+    """The settings that were given, as texts, by field; without secrets that a file gives."""
     given = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)

@@ -1,4 +1,4 @@
-"""The settings by which Kafka and Postgres are reached, and which of them go together."""
+"""The settings by which Kafka and Postgres are reached, with checks of which of them go together."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from services.failures import Worded
 from services.postgres_url import PostgresUrl
 
 PREFIX = "TRUEUP_"
-#: Settings whose values no message shows; each may stand in a file, which `<name>_file` names.
+#: Settings whose values no message shows. Each may be in a file instead, which setting `<name>_file` names.
 SECRETS = (
     *("kafka_password", "kafka_key_password", "kafka_oauth_client_secret", "database_url", "database_password"),
     *("database_pooler_url", "token_secret", "checkpoint_secret", "api_secret", "webhook_key", "personal_key"),
@@ -30,19 +30,19 @@ class WrongSettingError(Worded):
 
 
 class ServerSettings(BaseSettings):
-    """How all settings are read: from `TRUEUP_<NAME>`, where what is empty is not given."""
+    """Base of all settings: they are read from `TRUEUP_<NAME>`, and an empty variable counts as not given."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore", use_attribute_docstrings=True
     )
 
     def _given(self, *names: str) -> list[str]:
-        """Those of the settings that have a value."""
+        """Those of these settings that have a value."""
         return [name for name in names if getattr(self, name) is not None]
 
 
 class KafkaSettings(ServerSettings):
-    """Your Kafka, and the way into it; none of it where Kafka is embedded, but for its names of things."""
+    """Address of your Kafka, and how to connect to it. For an embedded Kafka, only client id and topic prefix apply."""
 
     kafka_bootstrap: str | None = None
     """Addresses of your Kafka, `host:port[,host:port...]`; without it Kafka is embedded."""
@@ -107,7 +107,7 @@ class KafkaSettings(ServerSettings):
 
     @model_validator(mode="after")
     def _kafka_fits(self) -> Self:
-        """Raises: WrongSettingError naming one that is missing, or that nobody asks for."""
+        """Raises: WrongSettingError, naming a setting that is missing, or that has no use beside the others."""
         anywhere = ("kafka_bootstrap", "kafka_client_id", "kafka_topic_prefix")
         ways = [name for name in KafkaSettings.model_fields if name not in anywhere]
         for name in self._given(*ways) if self.kafka_bootstrap is None else []:
@@ -134,7 +134,9 @@ class KafkaSettings(ServerSettings):
     def _go_with(
         self, mechanism: str | None, of: tuple[str, ...], required: tuple[str, ...] = (), more: tuple[str, ...] = ()
     ) -> None:
-        """These are asked for with the mechanisms `of`, and with no other."""
+        """Check the settings of some SASL mechanisms: with the mechanisms `of`, all `required` ones must be given; with
+        any other, neither these nor `more` may be given. Raises: WrongSettingError.
+        """
         if mechanism in of:
             for name in required:
                 if not self._given(name):
@@ -158,7 +160,7 @@ class KafkaSettings(ServerSettings):
 
 
 class PostgresSettings(ServerSettings):
-    """Your Postgres."""
+    """Address of your Postgres, and how to connect to it."""
 
     database_url: str | None = Field(default=None, repr=False)
     """Your Postgres as libpq writes it, `postgresql://user@host[,host...]/database?sslmode=verify-full`; without it
@@ -203,7 +205,7 @@ class PostgresSettings(ServerSettings):
 
     @property
     def postgres(self) -> str | None:
-        """The URL with its password, for whoever connects."""
+        """The URL with its password; None if Postgres is embedded."""
         return None if self.database_url is None else self._with_password(self.database_url)
 
     @property
@@ -219,6 +221,6 @@ class PostgresSettings(ServerSettings):
 
 
 def text_of(value: Any) -> str:
-    """A setting's value as the environment gives it."""
+    """A setting's value as a text for an environment variable."""
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     return str(plain).lower() if isinstance(plain, bool) else str(plain)

@@ -1,9 +1,9 @@
 """Every setting that the environment can give, in one class: `TRUEUP_<NAME>`.
 
-A wrong value stops the start with one line that names the variable, the rule and the value. It opens no connection:
-whether an address answers is found out by `services.run.stack`. Of files it reads those that hold a secret.
+A wrong value stops the start with one line that names the variable, the rule and the value. No connection is opened
+here: `services.run.stack` finds out whether an address answers. The only files read are those that hold a secret.
 
-The text under each setting is what docs/settings.md says of it.
+The text under each setting is its description in docs/settings.md.
 """
 
 import os
@@ -27,17 +27,17 @@ from services.words import rule_of
 
 SECRET_BYTES_LEAST = 32
 Network = IPv4Network | IPv6Network
-#: Settings of once. Passed over, they would change what becomes of usage.
+#: Former settings. They are refused, because whoever still sets one expects another treatment of usage.
 _GONE = tuple(f"{PREFIX}SKELETON_ACCOUNTS_{way}" for way in ("HTTP", "KAFKA"))
 _INSTEAD = "is no setting any more: each organization's configuration has usageBeforeAccount"
 
 
 class SettingsError(ExpectedFailure):
-    """A setting is wrong. The message names variable, rule and value; print it without a traceback."""
+    """A setting is wrong. The message names variable, rule and value, and is to be printed without a traceback."""
 
 
 class Settings(KafkaSettings, PostgresSettings):
-    """Where this process finds its parts, and how it runs. Read it with `load_settings`, which words the errors."""
+    """All settings of a process. Make it by `load_settings`, which puts errors into words."""
 
     home: Path = Path(".trueup")
     """Folder of the embedded stack's data, and of the keys that `trueup up` makes. Two homes are two stacks."""
@@ -146,13 +146,15 @@ class Settings(KafkaSettings, PostgresSettings):
 
     @property
     def webhook_networks(self) -> tuple[Network, ...]:
-        """The networks of `webhook_allow_networks`."""
+        """The networks in `webhook_allow_networks`."""
         return _networks_of(self.webhook_allow_networks)
 
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """A secret comes from its file where one is named; then nothing else may give it."""
+        """Read each secret whose file is named. Raises: WrongSettingError if the secret is also given directly, or the
+        file cannot be read or is empty.
+        """
         values = dict(given)
         for name in SECRETS:
             file = values.get(f"{name}_file")
@@ -171,7 +173,7 @@ class Settings(KafkaSettings, PostgresSettings):
 
 
 def _networks_of(text: str) -> tuple[Network, ...]:
-    """Raises: ValueError."""
+    """The networks in a text such as `10.1.0.0/16,192.168.7.0/24`. Raises: ValueError."""
     named = [part.strip() for part in text.split(",") if part.strip()]
     try:
         return tuple(ip_network(network) for network in named)
@@ -180,9 +182,9 @@ def _networks_of(text: str) -> tuple[Network, ...]:
 
 
 def load_settings(**given: object) -> Settings:
-    """Settings from the environment; `given` (field names) wins over it.
+    """The settings from the environment. `given`: values by field, which win over the environment.
 
-    Raises: SettingsError, one line per wrong value.
+    Raises: SettingsError, with one line for each wrong value.
     """
     if gone := [name for name in _GONE if os.environ.get(name)]:
         raise SettingsError("\n".join(f"{name} {_INSTEAD}" for name in gone))

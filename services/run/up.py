@@ -1,4 +1,4 @@
-"""`trueup up`: the stack and the product's processes, started in order, kept running together, stopped together."""
+"""`trueup up`: starts Kafka, Postgres and the product's processes in order, keeps them running, stops them together."""
 
 import asyncio
 import contextlib
@@ -26,17 +26,17 @@ from services.status.processes import told_in
 T = TypeVar("T")
 
 SERVICES = ("relay", "ingest", "projector", "api", "webhooks")
-#: Runs besides where there is a key to sign with.
+#: Runs, too, if there is a secret to sign with.
 NOTARY = ("notary",)
 START_SECONDS = 90.0
 LOOK_SECONDS = 0.05
-#: Setting of a port -> the part of a ready file that has the URL.
+#: Setting of a port -> member of the ready file that has the URL with that port.
 _PORTS = {"TRUEUP_API_PORT": "url", "TRUEUP_SIGHT_PORT": "sight"}
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the running system answers: the ready file's JSON. `sight`: metrics and probes of each process."""
+    """Addresses of the running system, as the ready file has them. `sight`: URL for metrics and probes, by process."""
 
     api_url: str
     kafka_bootstrap: str
@@ -45,7 +45,7 @@ class Addresses:
 
 
 class Service:
-    """Start it, wait until it is ready or has ended. `log`: where its output goes; None shares this process's."""
+    """One process of the product. `quiet`: its output goes to a file in `folder`, else to this process's output."""
 
     def __init__(
         self, name: str, settings: Settings, endpoints: Endpoints, supervisor: Supervisor, folder: Path, *, quiet: bool
@@ -54,16 +54,16 @@ class Service:
         self._settings, self._endpoints, self._supervisor = settings, endpoints, supervisor
         self._ready_file = folder / f"{name}.ready.json"
         self._log = folder / f"{name}.log" if quiet else None
-        #: Of what the process said of its ports when it was ready last.
+        #: The ports on which the process listened when it was last ready, by setting.
         self._ports: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Start its process."""
+        """Start the process, without waiting until it is ready."""
         self._ready_file.unlink(missing_ok=True)
         self._supervisor.start(self._command())
 
     async def ready(self) -> dict[str, Any]:
-        """Wait until it is ready; returns what it says then. Raises: StackError if it ends or takes too long."""
+        """Wait until it is ready; returns its ready file. Raises: StackError if it ends or takes too long."""
         ending = asyncio.ensure_future(self._supervisor.wait(self.name))
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -76,12 +76,12 @@ class Service:
         finally:
             ending.cancel()
         said: dict[str, Any] = json.loads(self._ready_file.read_text())
-        # Whoever was told its addresses finds it at them again after a restart.
+        # After a restart it listens on the same ports, so addresses that were given to others stay right.
         self._ports = {name: str(urlsplit(said[key]).port) for name, key in _PORTS.items() if key in said}
         return said
 
     async def start(self) -> None:
-        """`begin` and `ready`, or nothing of it runs."""
+        """Start the process and wait until it is ready; if that fails it is killed. Raises: StackError."""
         self.begin()
         try:
             await self.ready()
@@ -90,18 +90,18 @@ class Service:
             raise
 
     async def ended(self) -> str:
-        """Wait until it ends by itself; returns how."""
+        """Wait until it ends by itself; returns a sentence that names it and its status."""
         status = await self._supervisor.wait(self.name)
         return f"{self.name} ended by itself with status {status}{self._tail()}"
 
     @property
     def said(self) -> dict[str, Any]:
-        """What it said when it was ready last."""
+        """The content of its ready file, from when it was last ready."""
         said: dict[str, Any] = json.loads(self._ready_file.read_text())
         return said
 
     def _command(self) -> Command:
-        """Told settings and the stack's addresses by its environment."""
+        """The command to run; settings and addresses of servers are in its environment."""
         environment = environment_of(self._settings, self._endpoints) | {"TRUEUP_SIGHT_PORT": "0"} | self._ports
         argv = [sys.executable, "-m", "services.run.cli", self.name, "--ready-file", str(self._ready_file)]
         return Command(self.name, argv, environment, log=self._log)
@@ -111,9 +111,9 @@ class Service:
 
 
 class System:
-    """The product's processes on a stack that runs. Tests kill and restart single ones through `supervisor`.
+    """The product's processes, on a Kafka and Postgres that run. Tests kill and restart single ones by `supervisor`.
 
-    `stack_processes` are those parts of the stack that are ours: they are watched and kept running, too.
+    `stack_processes`: Kafka and Postgres, if they are child processes: they are watched and kept running, too.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class System:
         self.settings, self.endpoints = settings, endpoints
         self.supervisor = supervisor or Supervisor()
         self._stack_processes = stack_processes
-        #: What this machine's tools sign in with; known once it is migrated.
+        #: The access keys of this machine's tools; set by `migrate`.
         self.keys: LocalKeys | None = None
         names = (*SERVICES, *NOTARY) if settings.checkpoint_secret else SERVICES
         self._services = {
@@ -137,14 +137,14 @@ class System:
         }
 
     async def migrate(self) -> None:
-        """Topics, schemas and read models are there and as they should be, and somebody can sign in."""
+        """Do what `trueup migrate` does, and make access keys for this machine if the API listens on loopback only."""
         from services.migrate.migrate import migrate
 
         await migrate(self.settings, self.endpoints)
         self.keys = await prepare_access(self.settings, self.endpoints.database_url)
 
     async def start(self, names: Iterable[str] | None = None) -> None:
-        """Start these services, or all, and wait until each is ready. Raises: StackError naming one that is not."""
+        """Start these services, or all, and wait until all are ready. Raises: StackError, naming one that is not."""
         starting = [self._services[name] for name in (self._services if names is None else names)]
         for service in starting:
             service.begin()
@@ -152,14 +152,13 @@ class System:
             await asyncio.gather(*ready)
 
     async def keep_running(self) -> NoReturn:
-        """Start again whatever ends, until cancelled. Raises: CannotStart."""
+        """Until cancelled, start again whatever ends. Raises: CannotStart if something fails at several starts."""
         parts = [Keeper(part) for part in self._stack_processes]
         await keep_all([*parts, *(Keeper(service, needs=parts) for service in self._services.values())])
 
     async def while_all_run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work; if a service or a part of the stack ends by itself meanwhile, the work is cancelled.
-
-        Raises: StackError naming what ended.
+        """Do the work, and return its result. If a service, Kafka or Postgres ends by itself meanwhile, the work is
+        cancelled. Raises: StackError, naming what ended.
         """
         started = self.supervisor.names
         running = [*self._stack_processes, *(service for name, service in self._services.items() if name in started)]
@@ -176,7 +175,7 @@ class System:
 
     @property
     def addresses(self) -> Addresses:
-        """Where everything answers; the API's port is known once it is ready."""
+        """The addresses of everything that was started. The API must be ready: its port is known only then."""
         url, started = self._services["api"].said["url"], self.supervisor.names
         sight = {name: service.said["sight"] for name, service in self._services.items() if name in started}
         return Addresses(url, self.endpoints.kafka.bootstrap, self.endpoints.database_url, sight)
@@ -184,7 +183,7 @@ class System:
 
 @contextlib.asynccontextmanager
 async def _all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIterator[list[asyncio.Task[T]]]:
-    """As tasks for the length of the block; those that have not ended by then are cancelled."""
+    """Run the coroutines as tasks during the block; those that have not ended at its end are cancelled."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         yield tasks
@@ -194,7 +193,7 @@ async def _all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIte
 
 @contextlib.asynccontextmanager
 async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIterator[System]:
-    """Stack, schema and all services for the length of a block. `quiet` sends the services' logs to files."""
+    """Kafka, Postgres and all services, running and migrated, for the length of a block. `quiet`: as for Service."""
     stack = Stack(settings)
     with TemporaryDirectory(prefix="trueup-") as folder:
         try:
@@ -212,12 +211,12 @@ async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIte
 
 
 async def run_system(settings: Settings, *, ready_file: Path | None) -> None:
-    """Run until a signal; what ends by itself is started again. Raises: CannotStart; all others are ended first."""
+    """Run everything until a signal, restarting what ends by itself. Raises: CannotStart, once all else is stopped."""
     await until_asked_to_stop(_serve(settings, ready_file))
 
 
 async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it ends or a signal comes; that cancels it wherever it is, and its blocks clean up."""
+    """Do the work until it ends, or until SIGTERM or SIGINT cancels it."""
     with stop_on_signals(asyncio.Event()) as signalled:
         async with _all_or_none([signalled.wait()]) as stopping:
             working = asyncio.ensure_future(work)

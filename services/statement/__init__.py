@@ -1,1 +1,1 @@
-"""Statements: a bill as a file, for people, for spreadsheets and for accounting."""
+"""Statements: a bill as a file, for people, spreadsheets and accounting systems."""

@@ -1,4 +1,4 @@
-"""What a statement needs beside its bill: accounts, products and configuration, as they were when it was issued."""
+"""Reads what a statement needs besides its bill: accounts, products and configuration, as of the bill's issue."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ from services.store.streams import stream_of_resource
 from services.store.view import CONFIG
 
 _ISSUED_AT = f"SELECT position FROM store.events WHERE organization = $1 AND {OF_BILL} AND type = 'BillIssued'"
-#: Of streams $2: what happened up to position $3 and, in the stream $4, at least what came first.
+#: The events of streams $2 up to position $3; of stream $4 the first one in any case.
 _HISTORY = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND stream = ANY($2) AND (position <= $3 OR stream = $4 AND version = 1) ORDER BY position
@@ -28,10 +28,11 @@ _KIND, _NAMED = KINDS["statementConfig"], ("account", "product")
 
 
 async def read_statement(connection: Any, bill: BillIssued, life: BillLife, keyring: Keyring) -> Statement:
-    """The statement of a bill, `bill` being what it bills or would bill now.
+    """The statement of a bill. `bill`: what was issued or, for a pending bill, what would be issued now.
 
-    What it says of accounts, products and the seller is what was so when it was issued, so that it never changes; of a
-    bill that was issued before the first configuration, as that has it. What was forgotten since, it has no more.
+    Accounts, products and seller are shown as they were when the bill was issued, so that the statement never changes.
+    A bill that was issued before the first statement configuration uses that first one. Personal data that was
+    forgotten since is left out.
     """
     organization, pending = life.organization, life.pending is not None
     issued_at = LAST_POSITION if pending else await connection.fetchval(_ISSUED_AT, organization, life.bill_id)

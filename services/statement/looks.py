@@ -1,11 +1,11 @@
-"""Templates of statements, and what they spell."""
+"""The templates of statements."""
 
 import re
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-#: What XML 1.0, and so an invoice for machines, cannot have in any spelling.
+#: Characters that XML 1.0, and so an electronic invoice, cannot have, not even escaped.
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -15,7 +15,7 @@ def _writable(value: object) -> object:
 
 @cache
 def templates() -> Environment:
-    """All of them, read once. What they name must be there, and every text is escaped."""
+    """The environment of all templates. Undefined names are errors, and every text is escaped."""
     return Environment(
         loader=PackageLoader("services.statement"),
         autoescape=True,

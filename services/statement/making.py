@@ -1,4 +1,4 @@
-"""Makes the statement of a bill."""
+"""Makes the statement of a bill from the bill and from accounts, products and configuration. Pure."""
 
 from collections.abc import Sequence
 from decimal import Context, Decimal, localcontext
@@ -14,9 +14,9 @@ from projections.resources import Resources
 from services.spelling import locale_of
 from services.statement.statement import Group, Line, Party, Statement, Tax
 
-#: The custom field of an account that says what the tax office knows it by.
+#: The custom field of an account that has its tax number.
 TAX_NUMBER_FIELD = "taxNumber"
-#: Digits of a price; one that needs more is told as the amount of one piece.
+#: The smallest step of a price. If a price would need more digits, the line shows one piece of the whole amount.
 _FINEST = Decimal("0.000001")
 _WIDE = Context(prec=EXACT.prec)
 _ONE = Decimal(1)
@@ -24,7 +24,9 @@ _NOTHING = Address()
 
 
 def statement_of(bill: BillIssued, resources: Resources, config: StatementConfig | None, *, pending: bool) -> Statement:
-    """The statement of a bill, with accounts, products and configuration as `resources` and `config` have them."""
+    """The statement of a bill. `resources`: accounts, products and configuration to show; `config`: seller and tax, if
+    configured; `pending`: whether the bill is not issued yet.
+    """
     account, configured = resources.accounts[bill.account_id].body, resources.configured
     lines = [_line(bill, line, resources) for line in bill.lines]
     net = sum((line.amount for line in lines), Decimal(0))
@@ -66,7 +68,7 @@ def _buyer(account: Account) -> Party:
 
 
 def _tax(config: StatementConfig, rate: Decimal, net: Decimal, currency: str) -> Tax:
-    """Of the sum of all lines, rounded once; a half goes away from zero, as tax offices have it."""
+    """The tax on the sum of all lines, rounded once to the minor unit, half away from zero, as tax offices ask for."""
     rounding = Rounding(minor_digits(currency), half_up=True)
     with localcontext(EXACT):
         amount = rounding.decimal(rounding.minor(net * rate / 100))
@@ -98,13 +100,15 @@ def _line(bill: BillIssued, line: BillLine, resources: Resources) -> Line:
 
 
 def _code(resources: Resources, account_id: str) -> str:
-    """Of a child account; the log has it for as long as the bill."""
+    """The code of a child account; its id if the account is not known."""
     account = resources.accounts.get(account_id)
     return account_id if account is None else account.body.code
 
 
 def _priced(line: BillLine) -> tuple[Decimal, Decimal]:
-    """Units and their price, where that is exact and not below zero; else one piece, or minus one, of the amount."""
+    """Pieces and price of a line, whose product is its amount. These are its units and their price, if that price is
+    exact and not negative, else one piece, or minus one, of the whole amount.
+    """
     if line.units and (line.amount < 0) == (line.units < 0):
         price = _WIDE.divide(line.amount, line.units)
         if price == price.quantize(_FINEST) and price * line.units == line.amount:
@@ -113,8 +117,8 @@ def _priced(line: BillLine) -> tuple[Decimal, Decimal]:
 
 
 def _grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
-    """As an invoice is read: by whose charge it is and for which product, then commitments, then what was put on by
-    hand. Each group's lines keep their order, which has draws behind what they pay."""
+    """The lines in groups, in the order of an invoice: charges by account and product, then commitments, then lines
+    added by hand. Lines keep their order in a group, so that draws follow the charges that they pay."""
     groups: dict[tuple[int, str, str], list[Line]] = {}
     for line in lines:
         section = _section(line)
@@ -125,7 +129,7 @@ def _grouped(lines: Sequence[Line]) -> tuple[Group, ...]:
     )
 
 
-#: Of the sections of an invoice; that of charges is called after the product.
+#: Titles of the sections of an invoice. A group of charges has the name of its product instead.
 _TITLES = ("", "Commitments", "Added by hand")
 
 

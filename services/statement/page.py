@@ -1,4 +1,4 @@
-"""A statement as a page of HTML that needs nothing beside itself, to be shown and to be printed."""
+"""A statement as a page of HTML to read and to print, which loads no other files."""
 
 from services.statement.looks import templates
 from services.statement.spelled import spelled
@@ -6,5 +6,5 @@ from services.statement.statement import Statement
 
 
 def page_of(statement: Statement) -> bytes:
-    """The document, in UTF-8."""
+    """The HTML page of a statement, in UTF-8."""
     return templates().get_template("statement.html").render(statement=spelled(statement)).encode()

@@ -1,4 +1,4 @@
-"""A statement as a PDF, set by Typst: the same bytes for the same statement."""
+"""A statement as a PDF, set by Typst. The same statement gives the same bytes."""
 
 import base64
 import json
@@ -20,14 +20,14 @@ class UnreadableLogo(CommandError):
 
 
 def paper_of(statement: Statement) -> bytes:
-    """The document. Raises: NoTypesetterError, UnreadableLogo."""
+    """The PDF of a statement. Raises: NoTypesetterError if Typst is not installed; UnreadableLogo."""
     try:
         import typst
     except ImportError as error:
         raise NoTypesetterError from error
     words = spelled(statement)
     template = (files("services.statement") / "templates" / "statement.typ").read_bytes()
-    # An image is an array of its bytes to the template: it has no files beside itself.
+    # The template has no files besides itself, so it gets the logo as an array of bytes.
     said = asdict(words) | {"logo": list(base64.b64decode(words.logo))}
     try:
         paper = typst.compile(template, sys_inputs={"statement": json.dumps(said)}, timestamp=0)

@@ -1,4 +1,4 @@
-"""What the page and the paper of a statement say, spelt in its locale: all that their templates do is to place it."""
+"""The texts of a statement's HTML and PDF, in its locale. Their templates only lay these out."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,13 +7,13 @@ from decimal import Decimal
 from services import spelling
 from services.statement.statement import Line, Party, Statement
 
-#: The unit of what is counted in nothing.
+#: The unit of a quantity that is a mere number.
 NO_UNIT = "1"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line: what it is for and when, how much of it at which price, and its amount."""
+    """A line: what it is for, its days, units, price and amount; units and price may be empty."""
 
     text: str
     days: str
@@ -24,7 +24,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A group of lines under its title; `account` is a child's code."""
+    """A group of lines under a title. `account`: the code of the child account whose charges they are, or empty."""
 
     title: str
     account: str
@@ -33,7 +33,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """The whole of it. `facts` and `sums` are names with values, in order."""
+    """All texts of a statement. `facts`, `sums`: names with values, in order; `logo`: a PNG in base64, or empty."""
 
     title: str
     language: str
@@ -47,7 +47,7 @@ class Spelled:
 
 
 def spelled(statement: Statement) -> Spelled:
-    """The statement's words and numbers."""
+    """The texts of a statement."""
     writer = _Writer(statement)
     return Spelled(
         title=_title(statement),
@@ -80,7 +80,7 @@ class _Writer:
     statement: Statement
 
     def facts(self) -> list[tuple[str, str]]:
-        """What stands on top beside the parties."""
+        """What is shown at the top besides seller and buyer; facts without a value are left out."""
         statement, day = self.statement, self._day
         named = [
             ("Number", statement.number),
@@ -94,7 +94,7 @@ class _Writer:
         return [(name, value) for name, value in named if value]
 
     def row(self, line: Line) -> Row:
-        """A line's cells; a price that is not exact is not told."""
+        """The cells of a line. The price is empty where it is not exact."""
         unit = "" if line.unit == NO_UNIT else line.unit
         units = f"{spelling.number(line.units, self.statement.locale)} {unit}".strip() if line.units else ""
         is_exact = line.units and line.pieces == line.units
@@ -102,7 +102,7 @@ class _Writer:
         return Row(line.text, self._days(line.first, line.last), units, price, self._money(line.amount))
 
     def sums(self) -> list[tuple[str, str]]:
-        """What stands below: the sum, the tax on it, and what is to be paid."""
+        """What is shown at the bottom: sum, tax and total; without tax only the total."""
         statement, tax = self.statement, self.statement.tax
         if tax is None:
             return [("Total", self._money(statement.total))]

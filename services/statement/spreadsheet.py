@@ -1,4 +1,4 @@
-"""A statement as a table for spreadsheets: a row a line, numbers as machines read them, no text that is a formula."""
+"""A statement as CSV for spreadsheets: a row for each line, numbers in plain notation, no text that acts as a formula."""
 
 import csv
 from collections.abc import Iterator
@@ -7,18 +7,18 @@ from io import StringIO
 from events.decimals import plain
 from services.statement.statement import Line, Statement
 
-#: What a spreadsheet would take for a formula.
+#: Beginnings of a cell that a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _HEADINGS = (
     *("line", "type", "description", "product", "child account", "from", "to", "quantity", "units", "unit"),
     *("amount", "currency", "line id", "commitment id", "balance id"),
 )
-#: Without it spreadsheets would not know that it is UTF-8.
+#: The byte order mark, by which spreadsheets see that the file is UTF-8.
 _MARK = "\ufeff"
 
 
 def table_of(statement: Statement) -> bytes:
-    """The file, in UTF-8."""
+    """The CSV of a statement, in UTF-8."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_HEADINGS)
@@ -27,7 +27,7 @@ def table_of(statement: Statement) -> bytes:
 
 
 def _row(line: Line, currency: str) -> Iterator[str]:
-    """Of `to`, the day is the last one of the service."""
+    """The cells of a line. The column `to` has the last day of the service period, inclusive."""
     yield str(line.number)
     yield from map(harmless, (line.type, line.text, line.product_code, line.account))
     yield from (line.first.isoformat(), line.last.isoformat(), plain(line.quantity), plain(line.units))
@@ -37,5 +37,5 @@ def _row(line: Line, currency: str) -> Iterator[str]:
 
 
 def harmless(text: str) -> str:
-    """A cell that no spreadsheet calculates: one that would begin a formula has an apostrophe before it."""
+    """The text, with an apostrophe before it if a spreadsheet would take it for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text

@@ -1,4 +1,4 @@
-"""A bill as an invoice says it: who sells to whom, lines in groups, their sum, the tax on it and what is to be paid."""
+"""The content of a statement: seller, buyer, lines in groups, their sum, the tax on it, and the total to be paid."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,18 +11,18 @@ from projections.money import minor_digits
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """Who sells, or who buys."""
+    """A seller or buyer."""
 
     name: str
     address: Address
-    #: What the tax office, and the register of companies, know it by.
+    #: The number that the tax office knows it by, and that of the register of companies.
     tax_number: str | None = None
     registration_number: str | None = None
     email_address: str | None = None
 
     @property
     def streets(self) -> list[str]:
-        """Lines of the address above its town."""
+        """The lines of the address above the town."""
         address = self.address
         return [
             line
@@ -32,7 +32,7 @@ class Party:
 
     @property
     def written(self) -> list[str]:
-        """The address as it is written on an envelope."""
+        """The lines of the address as on an envelope."""
         address = self.address
         town = " ".join(part for part in (address.post_code, address.locality) if part)
         return [*self.streets, *(part for part in (town, address.region, address.country) if part)]
@@ -40,13 +40,17 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the bill. `pieces` x `price` is its amount, exactly: what was priced, or one piece of it all."""
+    """A line of the bill. `first`, `last`: days of its service period, inclusive.
+
+    `pieces` x `price` is `amount`, exactly: these are the units and their price or, where that is not exact, one piece
+    (minus one for a negative amount) of the whole amount.
+    """
 
     number: int
     id: str
     type: LineType
     text: str
-    #: Code of the account whose charge it is, if it is not the bill's.
+    #: Code of the account whose charge it is; empty if that is the bill's account.
     account: str
     product: str
     product_code: str
@@ -64,7 +68,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Lines that are read together."""
+    """Lines that are shown together under a title. `account`: as of Line."""
 
     title: str
     account: str
@@ -73,7 +77,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """What is charged on the whole sum: percent, and the amount that it makes."""
+    """The tax on the sum of all lines. `rate`: percent; `amount`: in the bill's currency, rounded to its minor unit."""
 
     name: str
     rate: Decimal
@@ -82,7 +86,9 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The whole of it. `number` is the invoice's or, where none is given, the bill's id."""
+    """The content of a statement. `number`: the invoice's or, if there is none, the bill's id. `first`, `last`: days of
+    the bill's period, inclusive. `net` + the tax's amount is `total`. `logo`: a PNG in base64.
+    """
 
     bill_id: str
     number: str
@@ -107,10 +113,10 @@ class Statement:
 
     @property
     def digits(self) -> int:
-        """Digits after the point of an amount."""
+        """How many digits an amount in this currency has after the point."""
         return minor_digits(self.currency)
 
     @property
     def lines(self) -> list[Line]:
-        """All lines by their numbers."""
+        """All lines, sorted by number."""
         return sorted((line for group in self.groups for line in group.lines), key=lambda line: line.number)

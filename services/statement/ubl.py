@@ -1,7 +1,7 @@
-"""A statement as an electronic invoice: UBL 2.1, within the semantic model of EN 16931.
+"""A statement as an electronic invoice: UBL 2.1, conforming to the semantic model of EN 16931.
 
-What that model asks for and nobody has configured is named before anything is written. `templates/invoice.xml` has the
-elements, in the order that UBL wants.
+If something is missing that this model requires, an error names it. `templates/invoice.xml` has the elements, in the
+order that UBL requires.
 """
 
 import re
@@ -13,10 +13,10 @@ from services.commands.refused import CommandError
 from services.statement.looks import templates
 from services.statement.statement import Statement, Tax
 
-#: Categories of tax: charged, charged at zero, and outside of its scope.
+#: Codes of tax categories: taxed, taxed at a rate of zero, outside the scope of tax.
 _STANDARD, _ZERO, _OUTSIDE = "S", "Z", "O"
 _COUNTRY = re.compile(r"[A-Z]{2}")
-#: Digits after the point that an amount may have.
+#: Most digits that an amount may have after the point.
 _DIGITS_MAX = 2
 
 
@@ -25,7 +25,7 @@ class NotForUbl(CommandError):
 
 
 def ubl_of(statement: Statement) -> bytes:
-    """The document. Raises: NotForUbl, naming all that is missing for it."""
+    """The XML of a statement, in UTF-8. Raises: NotForUbl, which names everything that is missing."""
     missing = list(_missing(statement))
     if missing:
         raise NotForUbl(id=statement.bill_id, missing="; ".join(missing))
@@ -34,7 +34,7 @@ def ubl_of(statement: Statement) -> bytes:
 
 
 def _missing(statement: Statement) -> Iterator[str]:
-    """What the model asks for beside what every bill has."""
+    """Why this statement cannot be an electronic invoice, one text for each reason."""
     if statement.pending:
         yield "it is pending"
     if statement.digits > _DIGITS_MAX:

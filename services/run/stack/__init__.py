@@ -2,8 +2,8 @@
 
     async with running_stack(load_settings()) as endpoints: ...
 
-Embedded is the default: no Docker, no root, no system service; data under TRUEUP_HOME; nothing left running, whatever
-ends the parent. Creates no topic and no table: that is `trueup migrate`.
+Embedded is the default. It needs no Docker, no root and no system service, keeps its data under TRUEUP_HOME, and leaves
+nothing running, whatever ends the parent. No topic or table is made here: `trueup migrate` does that.
 """
 
 from services.run.stack.faults import HomeInUse, NoAnswer, NotOurs, StackError

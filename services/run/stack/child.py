@@ -1,7 +1,7 @@
-"""A child process that can be started, asked to stop, killed and waited for, and never becomes an orphan.
+"""A child process that can be started, asked to stop, killed and waited for, and never outlives its parent.
 
-Each runs under `watch.py`, in a session of its own: Ctrl-C in the terminal reaches only the parent, which then stops
-its children in order. Knows nothing of what the command is.
+Each runs under `watch.py`, in a session of its own: so Ctrl-C in the terminal reaches only the parent, which then stops
+its children in order.
 """
 
 import asyncio
@@ -29,7 +29,9 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run. `name` is for messages; `env` is the whole environment, None means the parent's."""
+    """What to run. `name`: for messages; `env`: the whole environment, None for the parent's; `stop_signal`: asks the
+    process to end; `grace_seconds`: after that time it is killed.
+    """
 
     name: str
     argv: Sequence[str]
@@ -38,16 +40,16 @@ class Command:
     log: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     grace_seconds: float = 10.0
-    #: None is the parent's user.
+    #: None: the parent's user.
     owner: Owner | None = None
 
 
 class Child:
-    """One running command. `keep_open` are descriptors (such as a held lock) that stay open while it may run."""
+    """One running command. `keep_open`: descriptors, such as a lock's, that stay open until the command has ended."""
 
     def __init__(self, command: Command, keep_open: Sequence[int] = ()) -> None:
         self.command = command
-        # Closed at the other end when the watch is gone, and at this one when we are: see watch.py.
+        # The other end closes when the watch has ended, and this one when this process has: see watch.py.
         self._line, watchs = socket.socketpair()
         with watchs:
             self._process = _spawn(command, watchs.fileno(), keep_open)
@@ -60,7 +62,7 @@ class Child:
         return None if status is None else as_shells_say(status)
 
     async def wait(self) -> int:
-        """Waits until it has ended; needs no child watcher, and suits any event loop. Returns: its exit status."""
+        """Wait until it has ended. Works on any event loop, without a child watcher. Returns: its exit status."""
         if self._gone is None:
             loop = asyncio.get_running_loop()
             self._gone = loop.create_future()
@@ -70,25 +72,25 @@ class Child:
     def _end(self, loop: asyncio.AbstractEventLoop, gone: "asyncio.Future[int]") -> None:
         loop.remove_reader(self._line)
         self._line.close()
-        gone.set_result(as_shells_say(self._process.wait()))  # closes its files and ends: there is nothing to wait for
+        gone.set_result(as_shells_say(self._process.wait()))  # does not block: the process has ended
 
     async def stop(self) -> int:
-        """Asks it to end, kills it after its grace, returns its exit status. Does nothing if it has ended."""
+        """Ask it to end, and kill it after its grace period. Returns: its exit status. Fine if it has ended before."""
         if self._process.poll() is None:
             self._process.terminate()
         return await self.wait()
 
     async def kill(self) -> int:
-        """SIGKILL to the command itself, as a crash: nothing of it runs any more when this returns."""
+        """End the command by SIGKILL, as in a crash. It has ended when this returns. Returns: its exit status."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
         return await self.wait()
 
 
 async def run_to_end(command: Command, timeout_seconds: float) -> None:
-    """Runs a command that is expected to end by itself.
+    """Run a command that is expected to end by itself.
 
-    Raises: StackError naming the command with the tail of its log, if it fails or takes longer than `timeout_seconds`.
+    Raises: StackError, with the end of the command's log, if it fails or takes longer than `timeout_seconds`.
     """
     child = Child(command)
     try:
@@ -103,7 +105,7 @@ async def run_to_end(command: Command, timeout_seconds: float) -> None:
 
 
 def log_tail(log: Path | None, lines: int = 15) -> str:
-    """The last lines of a log, ready to be put behind an error message; empty if there is no log."""
+    """The last lines of a log, in a form to append to an error message; empty if there is no log."""
     if log is None or not log.exists():
         return ""
     tail = log.read_text(errors="replace").splitlines()[-lines:]

@@ -1,6 +1,7 @@
-"""Kafka and Postgres in containers, through testcontainers: where a Docker engine answers and TRUEUP_TEST_STACK=docker.
+"""Kafka and Postgres in Docker containers, through testcontainers; used with TRUEUP_TEST_STACK=docker.
 
-Kafka's host port is fixed, because a broker advertises its port and must keep it over a restart; so is Postgres'.
+Each port on the host is chosen once and kept over restarts: a broker advertises its own port to clients, and Postgres
+has to be found again at the same address.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ START_SECONDS = 120.0
 
 
 class DockerPart:
-    """See `Part`. The container is made at the first start and keeps its data until this process ends."""
+    """A `Part` in a container, which is made at the first start and keeps its data until this process ends."""
 
     def __init__(
         self, image: str, port: int, env: dict[str, str], address: str, answers: Callable[[str, float], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""What can go wrong with the stack. Each message is whole: print it without a traceback."""
+"""The errors of starting and reaching Kafka and Postgres. Each message is to be printed without a traceback."""
 
 from pathlib import Path
 
@@ -6,15 +6,15 @@ from services.failures import ExpectedFailure, Passing, Worded
 
 
 class StackError(ExpectedFailure):
-    """A part of the stack could not be started, reached or restarted; the message says which and what was tried."""
+    """Kafka or Postgres could not be started, reached or restarted; the message says which, and what was tried."""
 
 
 class NoAnswer(StackError, Passing):
-    """A server does not answer, and nothing says that it never will."""
+    """A server does not answer now, but may answer later."""
 
 
 class NotLetIn(StackError):
-    """A server answers, and does not let us in or is not to be trusted: to ask again mends nothing."""
+    """A server refuses our login, or its certificate is not trusted. Trying again does not help."""
 
 
 class HomeInUse(Worded, StackError):

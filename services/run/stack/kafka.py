@@ -1,6 +1,6 @@
-"""Apache Kafka as a child process: one KRaft node, broker and controller in one, on loopback ports found free.
+"""Apache Kafka as a child process: one KRaft node, which is broker and controller, on free ports of loopback.
 
-The data outlive the process: the cluster id stays, while the ports may be others at the next start (not at a restart).
+Its data stay when the process ends. Ports stay the same over restarts by one object; another object may choose others.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from services.run.stack.probe import free_ports, kafka_answers
 START_SECONDS = 60.0
 GRACE_SECONDS = 20.0
 PORT_ATTEMPTS = 5
-#: Only the first compiler: an embedded broker runs for minutes on a machine that it shares with all else, and what the
-#: optimizing one takes in them, half of the broker's CPU, never comes back.
+#: Options of the JVM. Only the first compiler is used: an embedded broker mostly runs for minutes, on a machine that it
+#: shares with everything else. The optimizing compiler would take half of the broker's CPU, and never earn it back.
 JVM = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
@@ -37,10 +37,10 @@ _log = structlog.get_logger(__name__)
 
 
 class EmbeddedKafka(EmbeddedPart):
-    """See `Part`."""
+    """Kafka as a child process; see `Part`."""
 
     name = "Kafka"
-    #: The first is the clients', the second the controller's.
+    #: How many ports it needs: the first for clients, the second for the controller.
     port_count = 2
     #: Further options for the tool that makes the data's folder.
     format_options: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class EmbeddedKafka(EmbeddedPart):
             try:
                 await self._start_at(java, ports)
             except StackError as error:
-                # Somebody took a port between our look and the broker's bind.
+                # Another process may have taken the port after it was found free.
                 taken = "BindException" in str(error) or "Address already in use" in str(error)
                 if not taken or attempt == PORT_ATTEMPTS:
                     raise
@@ -91,7 +91,7 @@ class EmbeddedKafka(EmbeddedPart):
         _log.debug("kafka_started", port=ports[0], folder=str(self._folder))
 
     async def _format(self, java: list[str], config: Path) -> None:
-        """By Kafka's tool, or as it did for another broker that was told nothing more."""
+        """Make the data's folder: a copy of one that Kafka's tool has formatted before, else by that tool."""
         assert self._archive is not None, "it is known once it starts"
         formatted = None if self.format_options else self._archive.file.with_name("formatted")
         if formatted and formatted.exists():
@@ -105,16 +105,16 @@ class EmbeddedKafka(EmbeddedPart):
 
 
 def properties_text(settings: Mapping[str, object]) -> str:
-    """These settings as the lines of a Java properties file."""
+    """The text of a Java properties file with these settings."""
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def server_properties(data: Path, broker_port: int, controller_port: int) -> dict[str, object]:
-    """The broker's whole configuration. Topics are made by `trueup migrate` only, with their own retention."""
+    """The broker's whole configuration, by name. Topics are made by `trueup migrate` only, with their own retention."""
     return {
         "node.id": 1,
         "process.roles": "broker,controller",
-        # Voters by configuration, not by the metadata log: the port may be another one at the next start.
+        # Voters are configured here, not in the metadata log, because the port may be another one at the next start.
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
         "controller.listener.names": "CONTROLLER",
         "listeners": f"BROKER://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}",
@@ -134,11 +134,11 @@ def server_properties(data: Path, broker_port: int, controller_port: int) -> dic
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 1,
-        # After a crash the new broker is let in when the old one's session ends: sooner than the default 9 s.
+        # After a crash, the new broker may join when the old one's session ends: sooner here than the default 9 s.
         "broker.session.timeout.ms": 5000,
         "broker.heartbeat.interval.ms": 2000,
-        # Idle, a broker is what its many threads cost that look several times a second whether there is work, and the
-        # record that it writes by default each half second to say that it lives: to followers that it does not have.
+        # An idle broker's cost is that of its many threads, which look for work several times a second, and of a record
+        # that it writes each half second to show followers that it lives: here are few threads, and no followers.
         "metadata.max.idle.interval.ms": 10_000,
         "num.io.threads": 2,
         "num.network.threads": 1,
@@ -146,6 +146,6 @@ def server_properties(data: Path, broker_port: int, controller_port: int) -> dic
         "share.coordinator.threads": 1,
         "auto.leader.rebalance.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
-        # The default takes 128 MB of a heap of 512 MB at the start.
+        # The default would take 128 MB of the heap's 512 MB at the start.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
     }

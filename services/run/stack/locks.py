@@ -1,7 +1,7 @@
-"""Locks between processes, by file, and the one that guards a TRUEUP_HOME.
+"""Locks between processes, by file, and the lock of a TRUEUP_HOME.
 
-`flock` belongs to the open file: it goes when the last process that has it open ends, however it ends. The home's lock
-is passed on to the watch of each child, so the home stays held until the last child of a killed parent has ended too.
+`flock` belongs to the open file: it is released when the last process that has the file open ends, however that ends.
+The home's lock is passed on to the watch of each child, so it stays held until the children of a killed parent ended.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from pathlib import Path
 from services.run.stack.faults import HomeInUse, StackError
 
 LOOK_SECONDS = 0.1
-#: How long a start waits for the children of a holder that has died: more than their grace.
+#: How long a start waits for the children of a holder that has died; longer than their grace periods.
 ENDING_SECONDS = 30.0
 
 
 class FileLock:
-    """An exclusive lock on a file, which holds the pid of its holder as text."""
+    """An exclusive lock on a file. Whoever takes the lock writes its pid into the file, as text."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,16 +40,16 @@ class FileLock:
         return int(text) if text.isdigit() else None
 
     def close(self) -> None:
-        """Lets go of it in this process."""
+        """Release the lock in this process."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
 
 
 async def hold_home(home: Path) -> FileLock:
-    """Takes the lock of a home for as long as the caller lives or until `close`.
+    """Take the lock of a home; it is held until `close`, or until this process and its children have ended.
 
-    Raises: HomeInUse at once if its holder lives; after a wait if the holder has died and its children do not end.
+    Raises: HomeInUse: at once if the holder lives, after a while if the holder has died and its children do not end;
     StackError if the folder cannot be used.
     """
     try:
@@ -73,7 +73,7 @@ async def hold_home(home: Path) -> FileLock:
 
 @contextlib.asynccontextmanager
 async def exclusive(path: Path, timeout_seconds: float) -> AsyncIterator[None]:
-    """Holds the lock at `path` while the block runs; others wait their turn. Raises: StackError after the timeout."""
+    """Hold the lock at `path` during the block; others wait their turn. Raises: StackError after the timeout."""
     lock = FileLock(path)
     try:
         try:

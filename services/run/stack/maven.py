@@ -1,9 +1,10 @@
-"""Fetches jars by their paths in a Maven repository: a program of its own, which can be ended, and has an environment.
+"""A program that fetches jars by their paths in a Maven repository.
 
     python maven.py FOLDER PATH...
 
-A path names a jar wholly (group, artifact, version, file), so nothing is resolved: to walk through Kafka's dependencies
-takes a hundred requests, one after the other, and with them most of the minute before a first broker starts.
+It is a process of its own so that it can be killed after a timeout, and given an environment. A path names a jar fully
+(group, artifact, version, file), so no dependencies are resolved: to walk through Kafka's takes a hundred requests one
+after the other, which is most of the minute before a first broker starts.
 """
 
 import sys
@@ -19,7 +20,7 @@ AT_ONCE = 8
 
 
 def fetch(folder: Path, paths: Sequence[str]) -> None:
-    """Copies of the jars into the folder: from the user's Maven repository, where what is not there is put first."""
+    """Copy the jars into the folder, from the user's Maven repository, into which missing ones are downloaded first."""
     maven = MavenContext(repo_cache=GlobalSettings.load().repo_cache)
 
     def copy(path: str) -> None:
@@ -28,7 +29,7 @@ def fetch(folder: Path, paths: Sequence[str]) -> None:
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for _ in threads.map(copy, paths):
-            pass  # raises what the copy has raised
+            pass  # raises what a copy has raised
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""What a part of the stack is: given by its address, or a child process that is ended when asked and named when it ends
-unasked."""
+"""A part of the stack, which is Kafka or Postgres, either given by its address or run as a child process."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -11,13 +10,13 @@ from services.kafka import Cluster
 from services.run.stack.child import Child, Command, log_tail
 from services.run.stack.faults import NotOurs, StackError
 
-#: A given address that does not answer is an error within this time; yours may be just starting too.
+#: How long to wait for an answer at a given address, since that server may be just starting.
 GIVEN_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the two parts answer."""
+    """The addresses of Kafka and Postgres."""
 
     kafka: Cluster
     #: A URL for asyncpg or libpq; embedded, it names a unix socket: `postgresql://trueup@/trueup?host=/folder`.
@@ -28,20 +27,20 @@ class Part(Protocol):
     """Kafka or Postgres. After `stop` or `kill`, `start` brings back the same data at the same address."""
 
     async def start(self) -> str:
-        """Starts it if it is ours, returns its address once it really answers. Raises: StackError."""
+        """Start it if it is ours. Returns: its address, once it answers requests. Raises: StackError."""
 
     async def stop(self) -> None:
-        """Ends it cleanly if it is ours."""
+        """End it cleanly if it is ours."""
 
     async def kill(self) -> None:
-        """Ends it as a crash would. Raises: NotOurs."""
+        """End it as a crash would. Raises: NotOurs."""
 
 
 class Given:
-    """A part that runs elsewhere: only asked whether it answers."""
+    """A part that runs elsewhere and was given by its address. It is only checked that it answers."""
 
     def __init__(self, name: str, address: str, answers: Callable[[float], Awaitable[None]]) -> None:
-        """`answers` returns once it does, and raises a StackError if it does not within so many seconds."""
+        """`answers`: returns once the part answers, and raises StackError if it does not within the given seconds."""
         self._name, self._address, self._answers = name, address, answers
 
     async def start(self) -> str:
@@ -49,16 +48,16 @@ class Given:
         return self._address
 
     async def stop(self) -> None:
-        """Nothing to do: whoever started it ends it."""
+        """Do nothing: whoever started it ends it."""
 
     async def kill(self) -> None:
         raise NotOurs(self._name)
 
 
 class EmbeddedPart(ABC):
-    """A part that is one child process, with a folder. Subclasses start it, and say its name.
+    """A part that is a child process, with a folder for its data. Subclasses start it and give it a name.
 
-    `keep_open` are descriptors that stay open as long as it may run (the home's lock).
+    `keep_open`: descriptors, such as that of the home's lock, that stay open until it has ended.
     """
 
     name: str
@@ -70,18 +69,18 @@ class EmbeddedPart(ABC):
 
     @abstractmethod
     async def start(self) -> str:
-        """Starts it, returns its address once it answers. Raises: StackError; then nothing of it runs."""
+        """Start it. Returns: its address, once it answers. Raises: StackError; then nothing of it is left running."""
 
     def _begin_output(self) -> None:
-        """The folder is there, and what the last run wrote stands aside."""
+        """Make the folder, and move the output of the last run aside."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if self._output.exists():
             self._output.rename(self._output.with_suffix(".log.1"))
 
     async def _run(self, command: Command, answers: Callable[[Callable[[], bool]], Awaitable[None]]) -> None:
-        """Runs the server. `answers` returns once it does; it is given what tells whether the server still runs.
+        """Run the server. `answers`: returns once it answers; it is passed a function that says whether it still runs.
 
-        Raises: StackError with the end of its log; then nothing of it runs.
+        Raises: StackError with the end of its log; then nothing of it is left running.
         """
         self._child = child = Child(command, self._keep_open)
         try:
@@ -93,19 +92,19 @@ class EmbeddedPart(ABC):
             raise
 
     async def stop(self) -> None:
-        """Ends it cleanly."""
+        """End it cleanly, if it runs."""
         child, self._child = self._child, None
         if child:
             await child.stop()
 
     async def kill(self) -> None:
-        """Ends it as a crash would."""
+        """End it as a crash would, if it runs."""
         child, self._child = self._child, None
         if child:
             await child.kill()
 
     async def ended(self) -> str:
-        """Waits until it ends by itself; returns how. Only while it runs and nobody is asked to end it."""
+        """Wait until it ends by itself; returns a sentence on how. Call it only while it runs and nobody stops it."""
         assert self._child is not None, "ask once it has been started"
         status = await self._child.wait()
         return f"{self.name} ended by itself with status {status}{log_tail(self._child.command.log)}"

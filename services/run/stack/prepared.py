@@ -1,8 +1,8 @@
-"""What is prepared once, so that a broker starts sooner: Kafka's classes as Java maps them into memory, by Java and set
-of jars, and its empty folder as Kafka's own tool formats it, which each further broker gets a copy of.
+"""Two things that are prepared once so that later brokers start sooner: an archive of Kafka's classes, which Java maps
+into memory, one for each Java and set of jars; and an empty folder that Kafka's tool has formatted, to be copied.
 
-To read, check and link thousands of classes anew is two fifths of what a broker's start takes; the tool, a Java of its
-own, is a third.
+Reading, checking and linking thousands of classes takes two fifths of a broker's start; the tool, which is another Java
+process, takes a third.
 """
 
 import base64
@@ -23,21 +23,21 @@ from services.run.stack.faults import StackError
 from services.run.stack.jars import said_of_itself
 from services.run.stack.locks import FileLock
 
-#: Of a formatted folder: which cluster it is part of and which folder it is. Whoever finds it takes it for formatted.
+#: File in a formatted folder with the ids of cluster and folder. Kafka takes a folder with this file as formatted.
 META = "meta.properties"
 MAKE_SECONDS = 120.0
-#: Archives (63 MB each) that are kept beside the jars: nobody starts brokers with more Javas than these in turns.
+#: How many archives (63 MB each) are kept beside the jars: one for each Java that is used in turns.
 KEPT = 2
 _log = structlog.get_logger(__name__)
 
 
 def new_id() -> str:
-    """A random id as Kafka writes it: 16 bytes in 22 letters. No `-`, which its tool would take for an option."""
+    """A random id as Kafka writes it: 16 bytes in 22 letters, without `-`, which its tool would take for an option."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
 
 
 def keep_formatted(data: Path, formatted: Path) -> None:
-    """What the tool has just made; the first one stays."""
+    """Keep a copy of a folder that was just formatted, unless one is kept already. A failure is only logged."""
     try:
         draft = Path(tempfile.mkdtemp(prefix=f"{formatted.name}-", dir=formatted.parent))
         try:
@@ -51,7 +51,9 @@ def keep_formatted(data: Path, formatted: Path) -> None:
 
 
 def copy_formatted(formatted: Path, data: Path) -> None:
-    """Makes the folder one that is formatted, with ids of its own; `META` comes last, and whole."""
+    """Make `data` a copy of a formatted folder, with new ids. `META` is written last, by a rename, so that a kill never
+    leaves a folder that only looks formatted.
+    """
     data.mkdir(parents=True, exist_ok=True)
     for file in formatted.iterdir():
         if file.name != META:
@@ -69,7 +71,9 @@ def _another(line: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ClassArchive:
-    """What one Java maps of some jars, whether it is there or not. Java tells jars apart by path, size and time."""
+    """The archive of the classes in some jars, for one Java; `file` may not exist yet. Java uses an archive only if
+    path, size and time of every jar are those it was made with.
+    """
 
     java: Path
     jars: tuple[Path, ...]
@@ -88,15 +92,15 @@ class ClassArchive:
 
     @property
     def listing(self) -> Path:
-        """The classes that a broker has loaded."""
+        """The file that lists the classes that a broker has loaded."""
         return self.file.with_suffix(".classes")
 
     def options(self, listing: Path) -> list[str]:
-        """For a Java that uses the archive or, if there is none, lists what it would hold."""
+        """Options for a Java: to use the archive or, if there is none, to write into `listing` what it should hold."""
         return [f"-XX:SharedArchiveFile={self.file}" if self.file.exists() else f"-XX:DumpLoadedClassList={listing}"]
 
     def learn(self, listing: Path) -> None:
-        """What a broker listed that has ended."""
+        """Keep the list of classes of a broker that has ended, for `make`."""
         if listing.exists() and not self.file.exists():
             with self._unless_impossible():
                 draft = self.listing.with_suffix(".draft")
@@ -104,7 +108,10 @@ class ClassArchive:
                 draft.rename(self.listing)
 
     async def make(self, log: Path) -> None:
-        """If it is not there, a listing is, and nobody else is about it."""
+        """Make the archive if there is none, a list of classes is there, and no other process is making it.
+
+        `log`: where the output of Java goes. A failure is only logged.
+        """
         if self.file.exists() or not self.listing.exists():
             return
         with self._unless_impossible(), contextlib.closing(FileLock(self.file.with_name("classes.lock"))) as lock:
@@ -119,14 +126,14 @@ class ClassArchive:
         try:
             await run_to_end(Command("the archive of Kafka's classes", argv, None, log), MAKE_SECONDS)
         finally:
-            self.listing.unlink()  # one of which no archive comes is not tried at each start
+            self.listing.unlink()  # so that a list from which no archive can be made is not tried at each start
         draft.rename(self.file)
         for old in sorted(self.file.parent.glob("*.jsa"), key=lambda archive: archive.stat().st_mtime)[:-KEPT]:
-            old.unlink(missing_ok=True)  # whoever has mapped it keeps it
+            old.unlink(missing_ok=True)  # a process that has mapped it goes on using it
 
     @contextlib.contextmanager
     def _unless_impossible(self) -> Iterator[None]:
-        """A cache that cannot be written, a full disk, a Java that makes none: brokers run without."""
+        """Only log failures, such as a full disk or a Java that makes no archives: brokers run without an archive."""
         try:
             yield
         except (OSError, StackError) as error:

@@ -1,7 +1,7 @@
-"""Free ports on loopback, and what answers there. One metadata request for Kafka, one query for Postgres, each tried
-until a deadline.
+"""Finds free ports on loopback, and whether Kafka and Postgres answer: a metadata request or a query is tried until a
+deadline.
 
-An open port is not an answer: a broker listens before it is in its cluster, and a stuck one listens for ever.
+An open port is not enough: a broker listens before it has joined its cluster, and a stuck server listens for ever.
 """
 
 import asyncio
@@ -25,9 +25,10 @@ PAUSE_SECONDS = 0.1
 
 
 async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
-    """Returns once Kafka tells its topics and has a broker. Gives up early when `alive` says that it has ended.
+    """Return once Kafka answers a metadata request and has a broker. `alive`: says whether it still runs, if known.
 
-    Raises: NoAnswer naming the address, what was tried and the last failure; StackError if no waiting mends it.
+    Raises: NoAnswer, with the address, what was tried and the last failure, if it does not answer in time; StackError
+    if waiting does not help: Kafka has ended, or does not let us in.
     """
 
     async def attempt() -> None:
@@ -46,9 +47,9 @@ async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callabl
 
 
 async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
-    """Returns once Postgres runs a query. Gives up early when `alive` says that it has ended.
+    """Return once Postgres runs a query. `alive`: says whether it still runs, if known.
 
-    Raises: NoAnswer naming the address (without password), what was tried and the last failure; StackError.
+    Raises: as `kafka_answers`. No message has a password.
     """
 
     async def attempt() -> None:
@@ -77,11 +78,11 @@ async def _until(
                 await attempt()
             heed_cancellation()
             return
-        except Exception as error:  # a library may raise anything for "not there yet"; the last one is reported
+        except Exception as error:  # a library may raise anything while the server starts; the last error is reported
             if isinstance(error, NotLetIn):
                 raise
             if isinstance(error, ExpectedFailure) and not isinstance(error, Passing | StackError):
-                raise NotLetIn(str(error)) from error  # to wait, and to be refused again, mends nothing
+                raise NotLetIn(str(error)) from error  # waiting does not help
             last = f"{type(error).__name__} {error}".strip()
         if not alive():
             raise StackError(f"{what} has ended before it answered")
@@ -91,7 +92,7 @@ async def _until(
 
 
 class _quiet:
-    """Silences a library's log while failures are expected; the failure itself is raised, not lost."""
+    """Silences a library's log in a block where failures are expected. The last failure is raised, so none is lost."""
 
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)
@@ -104,14 +105,14 @@ class _quiet:
         self._logger.setLevel(self._level)
 
 
-#: Below the range from which Linux and macOS draw the ports of outgoing connections. A broker's port inside that range
-#: can be lost during a restart: a client that keeps dialling it may be given that very port, and connect to itself.
+#: A range of ports below the one that Linux and macOS use for outgoing connections. A broker's port in that range could
+#: be lost during a restart: a client that keeps dialling it may be given that very port, and connect to itself.
 LOW, HIGH = 15000, 32000
 _random = random.SystemRandom()
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on now. Another process may take one before you do: be ready to retry."""
+    """Different ports on which nobody listens now. Another process may take one before you do, so be ready to retry."""
     ports: list[int] = []
     while len(ports) < count:
         port = _random.randrange(LOW, HIGH)

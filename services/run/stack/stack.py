@@ -1,4 +1,4 @@
-"""Kafka and Postgres, each given, in Docker or embedded. This module chooses; nothing else in the code knows which."""
+"""Chooses for Kafka and Postgres whether each is given, in Docker or embedded. No other module knows which it is."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ TOGETHER_SECONDS = 1.0
 
 
 class Stack:
-    """The two parts of one TRUEUP_HOME. `start` before anything else; `stop` always, it may be called twice."""
+    """Kafka and Postgres of one TRUEUP_HOME. Call `start` first, and `stop` in any case; `stop` may be called twice."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -37,13 +37,13 @@ class Stack:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where the parts answer; the same for the life of this object, restarts included."""
+        """The addresses of both; they stay the same for the life of this object, over restarts, too."""
         if self._endpoints is None:
             raise StackError("the stack has not been started")
         return self._endpoints
 
     async def start(self) -> Endpoints:
-        """Starts both parts at once. On any failure, or when cancelled, nothing is left running.
+        """Start both parts side by side. On any failure, or when cancelled, nothing is left running.
 
         Raises: HomeInUse, StackError.
         """
@@ -61,14 +61,14 @@ class Stack:
         return self._endpoints
 
     async def stop(self) -> None:
-        """Ends what is ours, cleanly, and lets go of the home. The data stay."""
+        """End what is ours, cleanly, and release the home's lock. The data stay."""
         try:
             await asyncio.gather(*(part.stop() for part in (self._kafka, self._postgres) if part))
         finally:
             self._let_go()
 
     async def kill(self) -> None:
-        """Ends both parts as a power cut would end their processes. Raises: NotOurs."""
+        """End both parts as a power cut would end their processes. Raises: NotOurs."""
         try:
             await asyncio.gather(*(part.kill() for part in (self._kafka, self._postgres) if part))
         finally:
@@ -76,21 +76,21 @@ class Stack:
 
     @property
     def processes(self) -> list[Kept]:
-        """The parts that run as children of this process, and so are ours to start again."""
+        """The parts that run as child processes, and so are ours to restart."""
         return [part for part in (self._kafka, self._postgres) if isinstance(part, EmbeddedPart)]
 
     async def restart_kafka(self, *, crash: bool = False) -> None:
-        """Ends Kafka (by SIGKILL if `crash`) and starts it again: same address, same data. Raises: NotOurs."""
+        """End Kafka (by SIGKILL if `crash`) and start it again: same address, same data. Raises: NotOurs."""
         async with _away(self._kafka, "Kafka", crash):
             pass
 
     async def restart_postgres(self, *, crash: bool = False) -> None:
-        """Ends Postgres (by SIGKILL if `crash`) and starts it again: same address, same data. Raises: NotOurs."""
+        """End Postgres (by SIGKILL if `crash`) and start it again: same address, same data. Raises: NotOurs."""
         async with self.without_postgres(crash=crash):
             pass
 
     def without_postgres(self, *, crash: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
-        """The same, and it is away for the length of the block."""
+        """End Postgres as `restart_postgres` does; it is away during the block, and started at its end."""
         return _away(self._postgres, "Postgres", crash)
 
     def _needs_home(self) -> bool:
@@ -124,7 +124,10 @@ class Stack:
 
 @contextlib.asynccontextmanager
 async def running_stack(settings: Settings) -> AsyncIterator[Endpoints]:
-    """The stack for the length of a block: `async with running_stack(settings) as endpoints`."""
+    """Kafka and Postgres, started for the length of a block: `async with running_stack(settings) as endpoints`.
+
+    Raises: HomeInUse, StackError.
+    """
     stack = Stack(settings)
     endpoints = await stack.start()
     try:
@@ -134,9 +137,9 @@ async def running_stack(settings: Settings) -> AsyncIterator[Endpoints]:
 
 
 async def known_endpoints(settings: Settings) -> Endpoints:
-    """The addresses for a command that starts no stack: the given ones, else those of the stack that runs in this home.
+    """The addresses for a command that starts no servers: the given ones, else those of a stack running in this home.
 
-    Raises: StackError if one is missing, or does not let us in; NoAnswer if one does not answer; each says which.
+    Raises: StackError if an address is missing or a server does not let us in; NoAnswer if one does not answer.
     """
     servers = told_endpoints(settings)
     await _both(_given_kafka(servers.kafka).start(), _given_postgres(servers.database_url).start())
@@ -144,14 +147,14 @@ async def known_endpoints(settings: Settings) -> Endpoints:
 
 
 async def known_kafka(settings: Settings) -> Cluster:
-    """Kafka alone, for a command that does without Postgres. Raises: StackError."""
+    """Kafka alone, once it answers, for a command that does not need Postgres. Raises: as `known_endpoints`."""
     cluster = told_kafka(settings)
     await _given_kafka(cluster).start()
     return cluster
 
 
 async def known_postgres(settings: Settings) -> str:
-    """The URL of Postgres alone, for a command that does without Kafka. Raises: StackError."""
+    """The URL of Postgres, once it answers, for a command that does not need Kafka. Raises: as `known_endpoints`."""
     url = settings.postgres or _running(settings).get("database_url")
     if not url:
         raise _missing(settings, "DATABASE_URL")
@@ -160,7 +163,10 @@ async def known_postgres(settings: Settings) -> str:
 
 
 def told_kafka(settings: Settings) -> Cluster:
-    """Kafka as settings or a stack that runs here name it, whether it answers or not. Raises: StackError."""
+    """Kafka as the settings, or a stack running in this home, name it, whether or not it answers.
+
+    Raises: StackError if neither names it.
+    """
     bootstrap = settings.kafka_bootstrap or _running(settings).get("kafka_bootstrap")
     if not bootstrap:
         raise _missing(settings, "KAFKA_BOOTSTRAP")
@@ -168,9 +174,9 @@ def told_kafka(settings: Settings) -> Cluster:
 
 
 def told_endpoints(settings: Settings) -> Endpoints:
-    """Kafka and Postgres as settings or a stack that runs here name them, whether or not they answer.
+    """Kafka and Postgres as the settings, or a stack running in this home, name them, whether or not they answer.
 
-    Raises: StackError if one is not named.
+    Raises: StackError if neither names one of them.
     """
     there = _running(settings)
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
@@ -182,7 +188,7 @@ def told_endpoints(settings: Settings) -> Endpoints:
 
 
 def _running(settings: Settings) -> dict[str, str]:
-    """What the stack that runs in this home says of itself."""
+    """The addresses that a stack running in this home has written down; empty if none runs."""
     with contextlib.suppress(FileNotFoundError):
         return dict(json.loads(_addresses(settings.home.expanduser().absolute()).read_text()))
     return {}
@@ -202,8 +208,8 @@ def _given_postgres(url: str) -> Given:
 
 
 async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
-    """Runs both. When one fails, the other has a moment to fail too, so that both faults are told at once; then it is
-    cancelled and awaited, so nothing goes on starting behind our back. Raises: StackError with all that failed.
+    """Run both starts. When one fails, the other gets a moment to fail, too, so that both errors are reported together;
+    then it is cancelled and awaited, so that nothing goes on starting. Raises: StackError, with all that failed.
     """
     tasks = [asyncio.ensure_future(start) for start in starts]
     try:

@@ -1,8 +1,8 @@
-"""Named commands as children: `trueup up`'s API, relay, ingest and projector, started, stopped and killed one by one.
+"""Runs named commands as child processes: those of `trueup up`, which are started, stopped and killed one by one.
 
-None outlives this process, even when it is killed. What must run is kept running: what ends by itself is started again,
-after a pause that grows while it does not last. What cannot start is given up on: what has ended, or was not ready in
-time, at several starts in a row. What runs for a while begins anew with the shortest pause.
+None outlives this process, even if this one is killed. A process that ends by itself is started again after a pause,
+which grows while the process does not last, and is the shortest again once it has run for a while. If several starts in
+a row fail, because the process ended or was not ready in time, it is given up, with an error.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Children by name. `spawn` makes a child of a command."""
+    """Child processes by name. `spawn`: starts a command as a child."""
 
     def __init__(self, spawn: Callable[[Command], Child] = Child) -> None:
         self._spawn = spawn
         self._children: dict[str, Child] = {}
 
     def start(self, command: Command) -> None:
-        """Starts a command; one that ran under its name before must have ended."""
+        """Start a command. Raises: StackError if an earlier one of that name still runs."""
         before = self._children.pop(command.name, None)
         if before and before.returncode is None:
             self._children[command.name] = before
@@ -39,42 +39,42 @@ class Supervisor:
         self._children[command.name] = self._spawn(command)
 
     async def stop(self, name: str) -> int:
-        """Asks one to end, kills it after its grace, returns its exit status."""
+        """Ask one to end, and kill it after its grace period. Returns: its exit status."""
         return await self._children[name].stop()
 
     async def kill(self, name: str) -> None:
-        """SIGKILL to one, as a crash."""
+        """End one by SIGKILL, as in a crash."""
         await self._children[name].kill()
 
     async def wait(self, name: str) -> int:
-        """Waits until one has ended, returns its exit status."""
+        """Wait until one has ended. Returns: its exit status."""
         return await self._children[name].wait()
 
     def restart(self, name: str) -> None:
-        """Starts one that has ended, with the same command."""
+        """Start one that has ended again, with the same command. Raises: StackError if it still runs."""
         self.start(self._children[name].command)
 
     @property
     def names(self) -> list[str]:
-        """Names of those that were started, in order of start."""
+        """Names of all that were started, in order of start, including those that have ended."""
         return list(self._children)
 
     def running(self) -> list[str]:
-        """Names of those that run, in order of start."""
+        """Names of those that run now, in order of start."""
         return [name for name, child in self._children.items() if child.returncode is None]
 
     def ended(self) -> Child | None:
-        """One that has ended, if any."""
+        """The first one that has ended; None if all run."""
         return next((child for child in self._children.values() if child.returncode is not None), None)
 
     async def stop_all(self) -> None:
-        """Asks all to end, the last started first, and waits for them together: none depends on another for its end."""
+        """Ask all to end, the last started first, and wait for them together: none needs another to be able to end."""
         await asyncio.gather(*(child.stop() for child in reversed(self._children.values())))
 
 
 @contextlib.contextmanager
 def stop_on_signals(event: asyncio.Event) -> Iterator[asyncio.Event]:
-    """While the block runs, SIGTERM and SIGINT set the event instead of ending the process. Main thread only."""
+    """During the block, SIGTERM and SIGINT set the event instead of ending the process. For the main thread only."""
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
@@ -87,24 +87,24 @@ def stop_on_signals(event: asyncio.Event) -> Iterator[asyncio.Event]:
 
 
 class Kept(Protocol):
-    """Something that is kept running: one of our processes, or a part of the stack that is ours."""
+    """Something that is kept running: one of the product's processes, or an embedded Kafka or Postgres."""
 
     @property
     def name(self) -> str: ...
 
     async def start(self) -> object:
-        """Starts it and returns once it is ready. Raises: StackError saying why it is not; then nothing of it runs."""
+        """Start it, and return once it is ready. Raises: StackError, saying why it is not; then it does not run."""
 
     async def ended(self) -> str:
-        """Waits until it ends by itself; returns how, in words that begin with its name."""
+        """Wait until it ends by itself; returns a sentence on how, which begins with its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait before which restart, and when to give up."""
+    """The pauses, in seconds, before the first and each further restart, and when to give up."""
 
     pauses: tuple[float, ...] = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-    #: Running for this long is holding.
+    #: After running for this long, the pauses begin anew.
     healthy_seconds: float = 60.0
     failed_starts: int = 5
 
@@ -117,7 +117,7 @@ class CannotStart(Worded, StackError):
 
 
 class Keeper:
-    """Keeps one thing running that runs already. It is started again only while all that it `needs` is running."""
+    """Keeps running what runs already. It is started again only once all that it `needs` is running."""
 
     def __init__(self, kept: Kept, needs: Iterable["Keeper"] = (), patience: Patience | None = None) -> None:
         self._kept, self._needs, self._patience = kept, tuple(needs), patience or Patience()
@@ -126,7 +126,7 @@ class Keeper:
         self._restarts = 0
 
     async def keep(self) -> NoReturn:
-        """Until cancelled. Raises: CannotStart."""
+        """Restart it whenever it ends, until cancelled. Raises: CannotStart if several starts in a row fail."""
         clock = asyncio.get_running_loop().time
         while True:
             since = clock()
@@ -163,7 +163,7 @@ class Keeper:
 
 
 async def keep_all(keepers: Sequence[Keeper]) -> NoReturn:
-    """All of them, until cancelled. Raises: CannotStart of the first that gives up."""
+    """Keep all of them running, until cancelled. Raises: CannotStart, from the first that gives up."""
     tasks = [asyncio.ensure_future(keeper.keep()) for keeper in keepers]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

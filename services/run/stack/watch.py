@@ -1,13 +1,13 @@
-"""Runs one command and outlives its parent just long enough to end it: no orphan, whatever kills the parent.
+"""Runs one command, and ends it if the parent process ends, whatever ends that: so the command never runs on alone.
 
-Run by path with a bare interpreter, so it imports the standard library only and costs about 10 MB:
+It is run by path with a bare interpreter, so it imports the standard library only and takes about 10 MB:
 
     python -I -S watch.py <descriptor> <stop signal> <grace seconds> <user id or -1> <group id or -1> command...
 
-The descriptor is one end of a line to the parent, on which nothing is ever said. When the parent is gone (also by
-kill -9), its end is closed, and the command gets its stop signal, then SIGKILL after the grace. The parent learns in
-the same way that this process is gone. So neither has to look again and again, on any Unix. On Linux the kernel also
-kills the command if this very process is killed. SIGTERM and SIGINT stop the command, too; SIGQUIT kills it at once.
+The descriptor is one end of a socket to the parent, over which nothing is sent. When the parent has ended (even by
+kill -9), the other end is closed; then the command gets its stop signal, and SIGKILL after the grace period. The parent
+learns in the same way that this process has ended. So neither has to poll, on any Unix. On Linux the kernel also kills
+the command if this process is killed. SIGTERM and SIGINT stop the command, too; SIGQUIT kills it at once.
 """
 
 import ctypes
@@ -22,17 +22,17 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_watch() -> None:
-    """In the new child, before its exec: ask Linux for SIGKILL when this process's parent, the watch, dies.
+    """Ask Linux to send this process SIGKILL when its parent, the watch, dies. Called in the new child before its exec.
 
-    The kernel ties this to the *thread* that forked, so the watch forks from its only thread. Set after the change of
-    user, which would clear it.
+    The kernel ties this to the *thread* that forked, so the watch must fork from its only thread. It is called after
+    the change of user, which would clear it.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def stop(child: subprocess.Popen[bytes], stop_signal: int, grace_seconds: float) -> int:
-    """Asks the child to end, waits, then kills. Returns its exit status."""
+    """Ask the child to end, and kill it after the grace period. Returns: its exit status, negative for a signal."""
     child.send_signal(stop_signal)
     try:
         return child.wait(grace_seconds)
@@ -46,7 +46,7 @@ def watch(line: int, stop_signal: int, grace_seconds: float, user: int, group: i
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda arrived, _: received.append(arrived))
     signals = _readable_at_signals()
-    # The warning about preexec_fn is for programs with threads; this one has none.
+    # preexec_fn is unsafe only in programs with threads; this one has none.
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -69,7 +69,7 @@ def watch(line: int, stop_signal: int, grace_seconds: float, user: int, group: i
 
 
 def _readable_at_signals() -> int:
-    """A descriptor that has something to read after each signal, the one for a child's end included."""
+    """A descriptor that becomes readable at each signal, including SIGCHLD, the one for a child's end."""
     ours, pythons = os.pipe()
     os.set_blocking(pythons, False)
     signal.set_wakeup_fd(pythons, warn_on_full_buffer=False)
@@ -78,7 +78,7 @@ def _readable_at_signals() -> int:
 
 
 def as_shells_say(status: int) -> int:
-    """An exit status of 0 or more: 128 + the signal's number of what died of one."""
+    """An exit status as shells give it: 128 + the signal's number if a signal ended the process."""
     return status if status >= 0 else 128 - status
 
 
