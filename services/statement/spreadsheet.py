@@ -1,4 +1,4 @@
-"""A statement as CSV for spreadsheets: a row for each line, numbers in plain notation, no text that acts as a formula."""
+"""A statement as CSV for spreadsheets: a row for each line, numbers in plain notation, no text that acts as formula."""
 
 import csv
 from collections.abc import Iterator
