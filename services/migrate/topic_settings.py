@@ -71,6 +71,11 @@ def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
 
 
 def check_partitions(cluster: Cluster, topic: Topic, there: ExistingTopic, wanted: int, *, is_known: bool) -> None:
+    """Check an existing topic's number of partitions. `is_known`: this database has recorded the topic as its own.
+
+    Partitions that were added to a known topic only cause a warning, and are not used.
+    Raises: TopicMismatchError.
+    """
     if there.partitions > wanted and is_known:
         _log.warning("partitions_added", topic=cluster.topic(topic.name), partitions=there.partitions, made_with=wanted)
     elif there.partitions != wanted:

@@ -103,6 +103,7 @@ class KafkaSettings(ServerSettings):
 
     @property
     def kafka_has_tls(self) -> bool:
+        """Whether connections to Kafka use TLS."""
         return self.kafka_security_protocol in ("SSL", "SASL_SSL")
 
     @model_validator(mode="after")

@@ -55,6 +55,7 @@ class DockerPart:
 
 
 def docker_kafka() -> DockerPart:
+    """Kafka in a container that is not started yet: one node, on a free port."""
     (port,) = free_ports(1)
     env = {
         "KAFKA_NODE_ID": "1",
@@ -77,6 +78,7 @@ def docker_kafka() -> DockerPart:
 
 
 def docker_postgres() -> DockerPart:
+    """Postgres in a container that is not started yet, on a free port."""
     (port,) = free_ports(1)
     env = {"POSTGRES_USER": "trueup", "POSTGRES_PASSWORD": "trueup", "POSTGRES_DB": "trueup", "PGPORT": str(port)}
     return DockerPart(

@@ -81,6 +81,7 @@ class ClassArchive:
 
     @classmethod
     def of(cls, java: Path, folder: Path) -> "ClassArchive":
+        """The archive for this Java and the jars in a folder, in which it is kept."""
         jars = tuple(sorted(folder.glob("*.jar")))
         jar_states = [(str(jar), jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
         digest = hashlib.sha256(repr((str(java), said_of_itself(java), jar_states)).encode()).hexdigest()
@@ -88,6 +89,7 @@ class ClassArchive:
 
     @property
     def class_path(self) -> list[str]:
+        """The options that give Java all of the jars as its class path."""
         return ["-cp", ":".join(map(str, self.jars))]
 
     @property

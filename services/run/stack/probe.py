@@ -122,6 +122,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_free(port: int) -> bool:
+    """Whether nobody listens on this port of loopback now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -90,7 +90,8 @@ class Kept(Protocol):
     """Something that is kept running: one of the product's processes, or an embedded Kafka or Postgres."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What messages and log lines call it."""
 
     async def start(self) -> object:
         """Start it, and return once it is ready. Raises: StackError, saying why it is not; then it does not run."""

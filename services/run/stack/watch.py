@@ -42,6 +42,11 @@ def stop(child: subprocess.Popen[bytes], stop_signal: int, grace_seconds: float)
 
 
 def watch(line: int, stop_signal: int, grace_seconds: float, user: int, group: int, command: Sequence[str]) -> int:
+    """Run the command until it ends, a signal comes, or the parent ends. Returns: its exit status, negative if a signal
+    ended it.
+
+    `line`: the descriptor that becomes readable when the parent has ended; `user`, `group`: ids, or -1 to keep ours.
+    """
     received: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda arrived, _: received.append(arrived))
