@@ -1,4 +1,4 @@
--- The event store and its command-side view. Never dropped: read models stand in schemas of their own.
+-- The event store and its command-side view. This schema is never dropped: read models are in schemas of their own.
 
 CREATE TABLE store.events (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,   -- the order of commits; gaps are normal
@@ -6,11 +6,11 @@ CREATE TABLE store.events (
     stream text NOT NULL,                       -- <kind>-<id>, organizationConfig, clock, bills-<root account>
     version bigint NOT NULL,                    -- 1, 2, ... in the stream
     route text NOT NULL,                        -- events.facts.base.Route
-    partition integer,                          -- of billing.events; null for facts that lie in no account's log
+    partition integer,                          -- of billing.events; null for facts that are about no account
     account text,
     type text NOT NULL,
     schema_version integer NOT NULL,
-    time timestamptz NOT NULL,                  -- the organization's clock at decide
+    time timestamptz NOT NULL,                  -- the organization's clock when the command was decided
     correlation text,
     causation text,
     data json NOT NULL,                         -- json, not jsonb: the text that was decided is the text that is relayed
@@ -54,7 +54,8 @@ CREATE TABLE store.idempotency (
 );
 CREATE INDEX idempotency_by_age ON store.idempotency (made_at);
 
--- What was made under which random name: a topic or a store made anew numbers its records anew (decision 5).
+-- The random name (generation) of this store and of topic `usage`. It is part of the source of their records, because a
+-- store or topic that is made anew numbers its records from the beginning again (decision 5).
 CREATE TABLE store.generations (
     part text PRIMARY KEY,                      -- commands, usage
     generation text NOT NULL,
@@ -71,11 +72,11 @@ CREATE TABLE store.topics (
 CREATE TABLE store.relay (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     position bigint NOT NULL DEFAULT 0,
-    tick bigint NOT NULL DEFAULT 0              -- last quarter hour since 1970 that every partition was told
+    tick bigint NOT NULL DEFAULT 0              -- the last quarter hour since 1970 whose tick every partition has
 );
 INSERT INTO store.relay DEFAULT VALUES;
 
--- How far the topics went when the relay last wrote: an end below it means that the topic was made anew.
+-- The end of each partition after the relay last wrote to it. A topic that ends before that was made anew.
 CREATE TABLE store.relay_offsets (
     topic text NOT NULL,
     partition integer NOT NULL,

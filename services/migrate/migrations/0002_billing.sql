@@ -1,4 +1,4 @@
--- Bill jobs and invoice numbers: what the bill run needs to remember beside the events it appends.
+-- Bill jobs and invoice numbers: what the bill run needs to remember besides the events that it appends.
 
 CREATE TABLE store.bill_jobs (
     organization text NOT NULL,

@@ -1,4 +1,4 @@
--- Names that stores and topics had before: records under them are in the log for ever, and are ours.
+-- Former generations of store and `usage`. Their records stay in the log for ever, and count as ours.
 CREATE TABLE store.past_generations (
     part text NOT NULL,                         -- commands, usage
     generation text NOT NULL,
@@ -6,21 +6,23 @@ CREATE TABLE store.past_generations (
     PRIMARY KEY (part, generation)
 );
 
--- Where a generation of `usage` begins, by partition: a topic that lost its end is read again from a known record on.
+-- The offset in each partition at which reading of a generation of `usage` begins; partitions that are not named are
+-- read from their first record.
 ALTER TABLE store.generations ADD COLUMN begins jsonb NOT NULL DEFAULT '{}';
 
--- How far the relay wrote, and which record was the last: a topic made anew may have grown past the old end.
+-- How far the relay wrote, and the last record there: a topic that was made anew may have grown past the old end, so
+-- the end alone does not tell.
 ALTER TABLE store.relay_offsets RENAME TO marks;
 ALTER TABLE store.marks
     ADD COLUMN record_offset bigint,            -- null until the relay has written once more
     ADD COLUMN record_ms bigint,                -- its LogAppendTime
-    ADD COLUMN record_digest bytea;             -- services/kafka/consuming.py
+    ADD COLUMN record_digest bytea;             -- a hash of its key and value (services/kafka/log_reader.py)
 
--- Which quarter hour was told last; `tick` only numbers the ticks, because a clock may be set back.
+-- The quarter hour of the last tick. `tick` only numbers the ticks from now on, because a clock may be set back.
 ALTER TABLE store.relay ADD COLUMN quarter bigint NOT NULL DEFAULT 0;
 UPDATE store.relay SET quarter = tick;
 
--- Foreign records in our topics that somebody has looked at: the audit passes over them.
+-- Foreign records in our topics that an operator has acknowledged, so that they do not fail the audit.
 CREATE TABLE store.acknowledged (
     topic text NOT NULL,
     partition integer NOT NULL,

@@ -1,5 +1,5 @@
--- How large a record of our topics may be: TRUEUP_MAX_RECORD_BYTES as `trueup migrate` last had it, once the topics take
--- as much. Every process holds to this one number, so that nothing is accepted that another could not write.
+-- The largest record of our topics: TRUEUP_MAX_RECORD_BYTES of the last `trueup migrate`, once the topics take as much.
+-- Every process uses this one number, so that none accepts what another could not write.
 CREATE TABLE store.limits (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     record_bytes integer NOT NULL

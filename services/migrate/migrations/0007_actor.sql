@@ -1,5 +1,5 @@
--- Who did it: of an event, of what the view shows of a resource, and of a bill job. Null: nobody said so, or it was done
--- before this was kept. Columns without a default are added without a rewrite of the table, however large it is.
+-- Who caused an event, created or changed a resource, or asked for a bill job. Null: not known, or from before this was
+-- kept. The columns have no default, so that adding them does not rewrite the table, however large it is.
 ALTER TABLE store.events ADD COLUMN actor text;
 ALTER TABLE store.entities ADD COLUMN created_by text, ADD COLUMN modified_by text;
 ALTER TABLE store.bill_jobs ADD COLUMN created_by text, ADD COLUMN modified_by text;

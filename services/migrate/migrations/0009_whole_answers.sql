@@ -1,3 +1,3 @@
--- Whether a kept answer has all that its first client is told: what settlement derives is read after the command's
--- commit, and until then the key stands for the resource alone.
+-- Whether a kept answer is complete. Fields that settlement derives are added after the command's commit; until then
+-- the answer has only what the command itself knows of the resource.
 ALTER TABLE store.idempotency ADD COLUMN whole boolean NOT NULL DEFAULT true;

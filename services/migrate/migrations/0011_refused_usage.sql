@@ -1,5 +1,5 @@
--- What stands in `usage.rejected`, to be listed and replayed: a row per record, however often it was refused. The bytes
--- stay in the topic, at the coordinates of the last refusal.
+-- The records of `usage.rejected`, to be listed and replayed: one row for each, however often it was refused. The bytes
+-- stay in the topic, at the partition and offset of the last refusal.
 CREATE TABLE store.refused_usage (
     organization text NOT NULL,
     id text NOT NULL,                           -- a hash of key, value and headers as they came
@@ -20,7 +20,7 @@ CREATE INDEX refused_usage_open ON store.refused_usage (organization, position) 
 CREATE INDEX refused_usage_oldest ON store.refused_usage (organization, refused) WHERE replayed IS NULL;
 CREATE INDEX refused_usage_by_age ON store.refused_usage (refused);
 
--- How far each partition of `usage.rejected` is listed.
+-- How far each partition of `usage.rejected` has been read into refused_usage.
 CREATE TABLE store.refused_positions (
     partition integer PRIMARY KEY,
     next_offset bigint NOT NULL

@@ -1,4 +1,4 @@
--- Who may ask. A key is never deleted: events name it as their actor.
+-- The keys that clients sign in with. A key is never deleted, because events name it as their actor.
 CREATE TABLE store.access_keys (
     access_key_id text PRIMARY KEY,
     organization text NOT NULL,                 -- or '*', every one
@@ -6,14 +6,14 @@ CREATE TABLE store.access_keys (
     secret_hash text NOT NULL,                  -- argon2id, with its parameters; the secret itself is kept nowhere
     scopes text[] NOT NULL,
     created timestamptz NOT NULL DEFAULT now(),
-    revoked timestamptz,                        -- from when on it is refused; in the future while a rotated key goes on
+    revoked timestamptz,                        -- when it ends; in the future while a rotated key is still accepted
     replaced_by text
 );
 CREATE INDEX access_keys_by_organization ON store.access_keys (organization, created);
 CREATE INDEX access_keys_by_revocation ON store.access_keys (revoked) WHERE revoked IS NOT NULL;
 
--- What bearer tokens are signed with, by every API process of this database; one row. Whoever can read it can make
--- tokens. It is made here, of 366 random bits.
+-- The secret with which every API process of this database signs bearer tokens; one row. Whoever can read it can make
+-- tokens. It is made here, from 366 random bits.
 CREATE TABLE store.token_secrets (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     secret bytea NOT NULL,

@@ -1,10 +1,10 @@
--- Row security (services/postgres/rights.py) puts a condition on the organization in front of every query of the API.
--- Postgres then looks nothing up by an expression over the row, or by an array in it, before that condition has held:
--- such an expression could tell of rows that are not to be seen. Three look-ups that need their index all the same are
--- functions that act as the tables' owner, and ask for the caller's organization themselves.
+-- Row security (services/postgres/rights.py) adds a condition on the organization to every query of the API. Postgres
+-- then uses no index on an expression or array before it has checked that condition, because evaluating these could
+-- reveal rows that must not be seen. Three look-ups need such an index all the same. They are functions that run with
+-- the rights of the tables' owner, and check the caller's organization themselves.
 
--- Whether the caller may ask about this organization: the tables' owner and the relay, which has the events of all, about
--- each, everybody else about their own.
+-- Whether the caller may read this organization's rows: the tables' owner and the relay, which publishes everybody's
+-- events, may read those of all, anybody else only those of their own.
 CREATE FUNCTION store.may_ask_about(asked text) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT asked IS NOT DISTINCT FROM current_setting('trueup.organization', true)
         OR current_setting('role') = 'trueup_relay'
@@ -20,7 +20,7 @@ BEGIN
     END IF;
 END $$;
 
--- What names one of these ids.
+-- The resources that refer to one of these ids.
 CREATE FUNCTION store.referring(asked text, ids text[]) RETURNS TABLE (of_kind text, of_id text, made bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100 SET search_path = pg_catalog AS $$
 BEGIN
@@ -39,10 +39,10 @@ BEGIN
     END IF;
 END $$;
 
--- What belongs to an account is found among what belongs to its root, newest first.
+-- What belongs to an account is searched for among what belongs to its root account, newest first.
 CREATE INDEX entities_of_root ON store.entities (organization, root_id, kind, position);
 DROP INDEX store.entities_by_root, store.entities_by_account;
 
--- Keys that are over their time are forgotten by their organization's next request.
+-- Expired idempotency keys are deleted by their organization's next request.
 CREATE INDEX idempotency_over ON store.idempotency (organization, made_at);
 DROP INDEX store.idempotency_by_age;

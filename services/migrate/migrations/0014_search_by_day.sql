@@ -1,5 +1,5 @@
--- Of many commitments those that begin or end on some days are found by an index. It is one of columns, since under row
--- security nothing is looked up by a field of the body (0013 says why); days and instants compare as texts.
+-- Indexes to find commitments by the days on which they begin or end. They are on columns of their own, because under
+-- row security an index on a field of the body would not be used (see 0013). Days and instants compare as texts.
 ALTER TABLE store.entities
     ADD COLUMN start_date text COLLATE "C" GENERATED ALWAYS AS (body->>'startDate') STORED,
     ADD COLUMN end_date text COLLATE "C" GENERATED ALWAYS AS (body->>'endDate') STORED;

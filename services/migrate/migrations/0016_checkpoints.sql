@@ -1,5 +1,5 @@
--- What audits have proved, signed (services/audit/checkpoint.py). Rows are only added; the read models as the newest of
--- them proved them stand in schema `checkpoint`.
+-- Signed statements of what audits have proved (services/audit/checkpoint.py). Rows are only added. The read models as
+-- proved by the newest one are in schema `checkpoint`.
 CREATE TABLE store.checkpoints (
     number bigint PRIMARY KEY,
     token text NOT NULL,

@@ -1,4 +1,4 @@
--- Links that have signed a browser in, of those that could still be followed: each is good once, at whichever process.
+-- Links that have signed a browser in and have not expired yet. Each works only once, whichever process gets it.
 CREATE TABLE store.spent_links (
     id text PRIMARY KEY,
     until timestamptz NOT NULL

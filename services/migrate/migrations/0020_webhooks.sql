@@ -1,6 +1,6 @@
--- Webhooks (services/webhooks/, docs/webhooks.md). What a destination is called and which events it is sent is a resource,
--- as all others are; here is what the process that sends knows, which reads nothing else, and what is no fact: secrets,
--- which must be forgotten once they are replaced, and what becomes of each delivery.
+-- Webhooks (services/webhooks/, docs/webhooks.md). A destination's name and the events that it gets are a resource like
+-- all others. Here is what the sending process reads, which is nothing else, and what must be no fact in the log:
+-- secrets, which are deleted once they are replaced, and the state of each delivery.
 
 CREATE TABLE store.webhook_destinations (
     organization text NOT NULL,
@@ -12,21 +12,21 @@ CREATE TABLE store.webhook_destinations (
     PRIMARY KEY (organization, webhook_id)
 );
 
--- At most two of a destination are good at a time.
+-- At most two secrets of a destination are valid at a time.
 CREATE TABLE store.webhook_secrets (
     organization text NOT NULL,
     webhook_id text NOT NULL,
     secret_id text NOT NULL,
     secret bytea NOT NULL,                      -- as it is, or sealed with the operator's key
     sealed boolean NOT NULL,
-    digest bytea NOT NULL,                      -- SHA-256 of the secret: whether another one is the same
+    digest bytea NOT NULL,                      -- SHA-256 of the secret, to find out whether another one is the same
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     made_by text,
     ends_at timestamptz,
     PRIMARY KEY (organization, webhook_id, secret_id)
 );
 
--- How far each organization's events were looked at (services/webhooks/announcing.py).
+-- How far each organization's events were read for webhooks (services/webhooks/announcing.py).
 CREATE TABLE store.webhook_positions (
     organization text PRIMARY KEY,
     position bigint NOT NULL
@@ -39,29 +39,29 @@ CREATE TABLE store.webhook_deliveries (
     number bigint GENERATED ALWAYS AS IDENTITY,
     event_id text,                              -- null: a test
     event_type text NOT NULL,
-    subject text NOT NULL,                      -- what it is about: one behind the other
+    subject text NOT NULL,                      -- what it is about; those of one subject are sent one after the other
     body text NOT NULL,
     status text NOT NULL,                       -- WAITING, PENDING, DELIVERED or DEAD
     made_at timestamptz NOT NULL DEFAULT now(),
-    attempts integer NOT NULL DEFAULT 0,        -- since it was made, or replayed last
-    next_attempt timestamptz,                   -- of a PENDING one; while an attempt is made, when it is given up for lost
-    claim text,                                 -- whose attempt it is
+    attempts integer NOT NULL DEFAULT 0,        -- since it was made or last replayed
+    next_attempt timestamptz,                   -- of a PENDING one; during an attempt, when that attempt counts as lost
+    claim text,                                 -- which process makes the attempt
     last_attempt timestamptz,
     last_status integer,                        -- what the receiver answered
     last_error text,                            -- why it counts as not delivered
     ended_at timestamptz,
     PRIMARY KEY (organization, webhook_id, delivery_id)
 );
--- What is to be sent, and when.
+-- To find what is to be sent, and when.
 CREATE INDEX webhook_deliveries_due ON store.webhook_deliveries (next_attempt) WHERE status = 'PENDING';
 CREATE INDEX webhook_deliveries_of_destination ON store.webhook_deliveries (organization, webhook_id, next_attempt)
     WHERE status = 'PENDING';
--- What waits behind what.
+-- To find the deliveries that wait for an earlier one of their subject.
 CREATE INDEX webhook_deliveries_open ON store.webhook_deliveries (organization, webhook_id, subject, number)
     WHERE status IN ('WAITING', 'PENDING');
--- Lists, newest first.
+-- For lists, newest first.
 CREATE INDEX webhook_deliveries_listed ON store.webhook_deliveries (organization, webhook_id, number);
 CREATE INDEX webhook_deliveries_dead ON store.webhook_deliveries (organization, webhook_id, number)
     WHERE status = 'DEAD';
--- What is forgotten.
+-- To find what has been kept for long enough, and is deleted.
 CREATE INDEX webhook_deliveries_ended ON store.webhook_deliveries (ended_at) WHERE ended_at IS NOT NULL;

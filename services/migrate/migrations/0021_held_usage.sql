@@ -1,5 +1,5 @@
 -- Usage that waits for its account or its meter: a refused record with a time until which it is held
--- (services/refusals/releasing.py). What it waits for is looked for about once a second.
+-- (services/refusals/releasing.py). About once a second it is checked whether the account or meter exists by now.
 ALTER TABLE store.refused_usage
     ADD COLUMN meter text,                      -- the code that it names
     ADD COLUMN held_until timestamptz;          -- by its organization's clock; NULL: it is not held, or not any more

@@ -1,4 +1,4 @@
--- Exports that were asked for over HTTP: what range, and how far. Their files are in the place of TRUEUP_EXPORTS.
+-- Exports that were asked for over HTTP: their range and progress. Their files are where TRUEUP_EXPORTS says.
 
 CREATE TABLE store.export_jobs (
     organization text NOT NULL,

@@ -1,5 +1,5 @@
--- Keys of accounts' personal data (services/personal/, docs/erasure.md): at most one of an account is good at a time. One
--- that is destroyed leaves its id, so that what is sealed with it is known to be forgotten, and not lost.
+-- Keys of accounts' personal data (services/personal/, docs/erasure.md): an account has at most one valid key. A
+-- destroyed key leaves its id, so that data sealed with it are known to be forgotten on purpose, and not lost.
 CREATE TABLE store.personal_keys (
     organization text NOT NULL,
     key_id text NOT NULL,                       -- named in everything that is sealed with it

@@ -1,9 +1,9 @@
--- An organization may have thousands of rules that wait for a level, which the projector looks at: those that wait for
--- something else are found beside them by its name. A function does it, as 0013_row_security.sql says why.
+-- An organization may have thousands of rules about levels, which the projector checks. Rules about other things are
+-- found among them by the name of what they wait for, by a function, for the reason that 0013_row_security.sql gives.
 CREATE INDEX entities_rules ON store.entities (organization, (body->>'eventName'))
     WHERE kind = 'notificationConfiguration';
 
--- Active rules that wait for one of these names.
+-- The ids of active rules that wait for one of these names.
 CREATE FUNCTION store.rules_waiting_for(asked text, names text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog AS $$
 BEGIN
