@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """All findings, in order."""
+    """All findings, in order. Each method but the last three adds a finding with that status."""
 
     findings: list[Finding] = field(default_factory=list)
 

@@ -51,11 +51,11 @@ class Fence(Protocol):
         ...
 
     async def admit(self, connection: Any) -> None:
-        """Before a new connection is used."""
+        """Check the store that a new connection reaches, before the connection is used."""
         ...
 
     def check(self, identity: str) -> None:
-        """Before something is appended."""
+        """Check the store's identity, before anything is appended."""
         ...
 
 
