@@ -1,4 +1,4 @@
-"""Usage that was refused: listed with its reasons, read byte for byte, and sent again once the cause is mended."""
+"""Refused and held usage: listed with reasons, read byte for byte, and sent again once the cause is fixed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,11 +32,11 @@ from services.refusals.refused_usage import Listed
 from services.refusals.replaying import read_records, replay_refused
 from services.store.listing import Condition
 
-#: Records that one request sends again.
+#: Most records that one request sends again.
 REPLAY_MAX = 1_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
-#: Why records are held.
+#: The reasons for which records are held.
 _WAITING = tuple(cause.reason.value for cause in CAUSES)
 _OTHERS: dict[Reader[Any], str] = {
     TextParameter("accountCode"): refused_usage.IS_OF_ACCOUNT,
@@ -53,7 +53,9 @@ _Moment = Annotated[datetime, BeforeValidator(read_instant)]
 
 
 class ReplayBody(Model):
-    """POST usage/rejected/replay: these, or those that fulfil all that is given; an empty object means all."""
+    """POST usage/rejected/replay: the records with these ids, or those that fulfil all other conditions; an empty
+    object means all.
+    """
 
     ids: Annotated[tuple[Text, ...], items(MANY), Field(min_length=1)] | None = None
     reason: Annotated[Text, rule(_REASONS.__contains__, choice_rule(_REASONS))] | None = None
@@ -62,10 +64,10 @@ class ReplayBody(Model):
     to: _Moment | None = None
 
     def conditions(self) -> list[Condition]:
-        """What the rows of refused usage have to fulfil."""
+        """The conditions on rows of refused usage."""
         given = {
             refused_usage.IS_ONE_OF: None if self.ids is None else list(self.ids),
-            # Of these there is nothing to send; who asks for one by its id is told so.
+            # Records that were cut cannot be sent again; a request by id is told so, so they are not left out for it.
             refused_usage.IS_CUT: False if self.ids is None else None,
             refused_usage.HAS_REASON: self.reason,
             refused_usage.IS_OF_ACCOUNT: self.account_code,
@@ -160,7 +162,7 @@ async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]
 
 
 async def _listed(call: Call, id: str) -> Listed:
-    """Raises: UnknownResource."""
+    """The row of a refused record. Raises: UnknownResource."""
     async with call.reading() as connection:
         listed = await refused_usage.get(connection, call.organization, id)
     if listed is None:
@@ -169,7 +171,9 @@ async def _listed(call: Call, id: str) -> Listed:
 
 
 async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
-    """The row and the record; None if the topic has it no more. Raises: UnknownResource, KafkaUnreachableError."""
+    """The row and the record; None if the topic no longer has the record. Raises: UnknownResource,
+    KafkaUnreachableError.
+    """
     listed = await _listed(call, id)
     records = await read_records(call.api.cluster, [listed.row])
     return listed, records.get(id)

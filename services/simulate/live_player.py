@@ -219,9 +219,7 @@ class LivePlayer:
             self._clock = moment
 
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
-        """Key and CloudEvent of a record. A child's usage goes to its parent's partition, so it has the parent's
-        key.
-        """
+        """Key and CloudEvent of a record. A child's key is its parent's, because its partition is its parent's."""
         key = usage_key(self.organization.id, self._parents.get(("account", record.account), record.account))
         return key, cloud_event(self.organization.id, record)
 
