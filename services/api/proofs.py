@@ -113,7 +113,7 @@ async def consistency(
 
 async def _page_of(reader: LogReader, log_partition: TopicPartition, page: Page, call: Call) -> list[Published]:
     """The checkpoints of a page, and one more. Without the operator's key all are read, because only all of them tell
-    which key the series belongs to.
+    which key signed last.
     """
     if (key := call.api.proof_key) is not None:
         return await heads_before(reader, log_partition, key, page.before, page.fetched, call.organization)

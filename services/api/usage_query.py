@@ -139,7 +139,7 @@ class UsageAnswer(Shown):
 
 @router.post("/usage/query", response_model=UsageAnswer)
 async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(UsageQuery))]) -> Response:
-    """Sums of the projected usage."""
+    """Sums of the projected usage; the log is not read."""
     async with call.reading():
         body = sent.read().body
     await call.waiter.until_commands_projected()
