@@ -39,7 +39,7 @@ class WrongCredentialsError(NotSignedInError):
 
 
 class ForbiddenError(Worded):
-    """Whoever asks is known, and may not."""
+    """The caller is known, but may not do this."""
 
 
 class OtherOrganizationError(ForbiddenError):

@@ -73,7 +73,7 @@ router = organization_router("usage")
 
 @router.post("/usage/void", response_model=CorrectingUsage)
 async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(VoidBody))]) -> Response:
-    """Take an event of usage out of all that it counts for. Its id stays used; the difference is on the next bill."""
+    """Void a usage event: it counts for nothing any more. Its id stays used; the difference is on the next bill."""
 
     async def work() -> dict[str, Any]:
         asked = sent.read().body
@@ -90,7 +90,7 @@ async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(
 
 @router.post("/usage/amend", response_model=CorrectingUsage)
 async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Body(AmendBody))]) -> Response:
-    """Give an event of usage other fields, in its day, for all that it counts for. A voided one stays voided."""
+    """Replace the fields of a usage event; its meter and its time stay. A voided event stays voided."""
 
     async def work() -> dict[str, Any] | bytes:
         asked = sent.read().body

@@ -72,7 +72,7 @@ _FIRST, _SECOND = Whole("first", 1, 1, _OFFSET_MAX), Whole("second", 0, 0, _OFFS
 async def list_checkpoints(
     call: Caller, log_partition: Annotated[TopicPartition, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
 ) -> Response:
-    """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
+    """Signed checkpoints of a partition of the log, newest first: a digest of the partition at each quarter hour."""
     await _require(call, log_partition)
     async with LogReader(call.api.cluster) as reader:
         published = await _page_of(reader, log_partition, page, call)

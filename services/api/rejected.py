@@ -86,9 +86,10 @@ async def list_rejected(
     wanted: Annotated[list[Condition], Depends(Conditions(_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Refused records that were not sent again since, newest first; what was refused several times is there once.
+    """Refused records that were not sent again since, newest first; a record that was refused several times is listed
+    once.
 
-    The first page says how many there are, by reason.
+    The first page gives their number, by reason.
     """
     return await _page(call, wanted, page, held=False)
 
@@ -99,8 +100,8 @@ async def list_held(
     wanted: Annotated[list[Condition], Depends(Conditions(_HELD_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Records that wait for their account or their meter, newest first, until `heldUntil`. The first page says how many
-    there are, by reason. A record is read like a refused one: `usage/rejected/{id}`.
+    """Records that wait for their account or their meter, newest first, until `heldUntil`. The first page gives their
+    number, by reason. A record is read like a refused one: `usage/rejected/{id}`.
     """
     return await _page(call, wanted, page, held=True)
 
@@ -116,7 +117,7 @@ async def _page(call: Call, wanted: Sequence[Condition], page: Page, *, held: bo
 
 @router.get("/usage/rejected/{id}", response_model=RejectedRecord)
 async def get_rejected(call: Caller, id: str) -> Response:
-    """One refused record, with what was sent."""
+    """One refused record, with its content."""
     listed, record = await _read(call, id)
     shown = {} if record is None else {"payload": (record.value or b"").decode(errors="replace")}
     return answer(_document(listed) | shown)
@@ -124,7 +125,7 @@ async def get_rejected(call: Caller, id: str) -> Response:
 
 @router.get("/usage/rejected/{id}/bytes", responses={200: {"content": {"application/octet-stream": {}}}})
 async def bytes_of(call: Caller, id: str, _link: Annotated[None, Depends(Link())]) -> Response:
-    """The very bytes of a refused record, for a token, or for whoever has the link of getDownloadUrl."""
+    """The very bytes of a refused record, for a token, or by the link of getDownloadUrl."""
     _, record = await _read(call, id)
     if record is None:
         raise UnknownResource(kind=_KIND, id=id)
@@ -133,7 +134,9 @@ async def bytes_of(call: Caller, id: str, _link: Annotated[None, Depends(Link())
 
 @router.post("/usage/rejected/replay", response_model=ReplayAnswer)
 async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(ReplayBody))]) -> Response:
-    """Send refused records into `usage` again, the longest refused first; what is still wrong comes back."""
+    """Send refused records into `usage` again, the longest refused first; a record that is still wrong is refused
+    again.
+    """
 
     async def work() -> dict[str, Any]:
         wanted = sent.read().body

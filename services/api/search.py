@@ -182,6 +182,7 @@ def compared(name: str, column: str, comparator: str, value: str) -> Condition:
 
 
 def only_equal(name: str, comparator: str) -> None:
+    """Check that a field which allows no other comparator is compared with `:`. Raises: InvalidField."""
     if comparator != ":":
         raise InvalidField(field="searchQuery", rule=f"{name} can be compared with : only")
 

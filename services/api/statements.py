@@ -59,7 +59,7 @@ _OTHERS = {format.media.partition(";")[0]: _BINARY for name, format in FORMATS.i
 
 @router.get("/statementconfig", response_model=answer_of(StatementConfig))
 async def statement_config(call: Caller) -> Response:
-    """What stands on statements beside the bill; there is none before the first PUT."""
+    """The configuration of statements; there is none before the first PUT."""
     return await read_single(call, _KIND)
 
 

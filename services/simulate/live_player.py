@@ -68,7 +68,7 @@ class LiveSystem:
 
 
 class LivePlayer:
-    """Plays in one organization of a running system."""
+    """Plays in one organization of a running system; `Player` describes the methods."""
 
     def __init__(self, organization: LiveOrganization, pipe: UsagePipe) -> None:
         self.organization, self._pipe = organization, pipe
