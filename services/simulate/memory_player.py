@@ -101,7 +101,8 @@ class MemoryPlayer(MemoryViews):
         entity = self._entity(kind, code)
         drawn = isinstance(entity, Fund) and self._is_used(entity.id, entity.body.account_id)
         self._do(kind, lambda: DeleteResource(kind, entity.id, force, drawn, self._now, effective))
-        # An entity created later with the same code would be indexed anew, so the index is rebuilt without this one.
+        # An entity may be created again with the same code, so with the same id: the index must not keep the deleted
+        # one.
         self.index = index_families(self.resources)
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
