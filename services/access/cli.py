@@ -1,4 +1,6 @@
-"""`trueup keys`: access keys, straight in the database, so that the first one needs no other."""
+"""The commands `trueup keys`: they write access keys directly to the database, so that the first key needs no other
+one.
+"""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +24,7 @@ from services.words import printable
 
 T = TypeVar("T")
 
-#: How long a rotated key goes on: time for everybody to take the new one.
+#: How many hours a rotated key stays valid: time for everybody to change to the new one.
 GRACE_HOURS = 24.0
 LABEL_LENGTH_MAX = 200
 _SHOWN_ONCE = "The secret is shown this once; what is kept of it is a hash."

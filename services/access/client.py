@@ -105,8 +105,8 @@ class _Waits:
 
 
 class Patient(httpx.Client):
-    """A transport with patience: an answer that it does not wait out is returned, and so is the last answer when
-    patience ends.
+    """An HTTP client with patience: it returns an answer that it does not wait out, and the last answer when patience
+    ends.
     """
 
     def __init__(self, patience: Patience = Patience(), **options: Any) -> None:
@@ -130,7 +130,7 @@ class Patient(httpx.Client):
 
 
 class AsyncPatient(httpx.AsyncClient):
-    """For an event loop: a 429 is sent again until PATIENCE_SECONDS have passed."""
+    """The same for an event loop: a request that gets a 429 is sent again until PATIENCE_SECONDS have passed."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send the request until its answer comes. Raises: httpx.TransportError."""

@@ -1,4 +1,4 @@
-"""Why somebody is not let in. No message tells of what an organization has, or whether it is there."""
+"""The reasons for refusing a caller. No message tells what an organization has, or whether it exists."""
 
 from services.failures import ExpectedFailure, Passing, Worded
 
@@ -6,7 +6,7 @@ from services.failures import ExpectedFailure, Passing, Worded
 class NotSignedInError(Worded):
     """Authorization: {why}"""
 
-    #: What would be taken, for the header `WWW-Authenticate`.
+    #: The scheme that would be accepted, for the header `WWW-Authenticate`.
     scheme = "Bearer"
 
 
@@ -39,7 +39,7 @@ class WrongCredentialsError(NotSignedInError):
 
 
 class ForbiddenError(Worded):
-    """Whoever asks is known, and may not."""
+    """The caller is known, but may not do this."""
 
 
 class OtherOrganizationError(ForbiddenError):

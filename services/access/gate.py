@@ -69,8 +69,8 @@ class Gate:
         return identity
 
     def is_operators(self, authorization: str) -> bool:
-        """Whether the caller is an operator, by the header of a request: as far as is known; nobody is refused for
-        it.
+        """Whether the caller is an operator, by the header of a request, as far as is known. A header that is refused
+        is not an error here: the answer is False.
         """
         try:
             return self.bearer_of(authorization).is_operators

@@ -1,5 +1,5 @@
-"""Access keys: made, found, listed, replaced, revoked. Their API secrets are stored as hashes alone; each takes a
-millisecond of a core, so it is made off the event loop.
+"""Access keys: created, found, listed, rotated and revoked. Of an API secret only a hash is stored. Hashing takes a
+millisecond of CPU time, so it is done off the event loop.
 """
 
 import secrets
@@ -35,7 +35,8 @@ UPDATE store.access_keys SET revoked = least(revoked, now()) WHERE access_key_id
 """
 _REPLACE = "UPDATE store.access_keys SET revoked = now() + $2, replaced_by = $3 WHERE access_key_id = $1"
 _ANY = "SELECT EXISTS (SELECT FROM store.access_keys WHERE revoked IS NULL OR revoked > now())"
-#: Of those that were revoked before, every token has ended, even one of a host whose clock was days ahead.
+#: Every token of a key that was revoked before this interval has expired, even one from a host whose clock was days
+#: ahead.
 _REVOKED = "SELECT access_key_id FROM store.access_keys WHERE revoked <= now() AND revoked > now() - $1::interval"
 _FOR_CERTAIN = timedelta(seconds=TOKEN_SECONDS, days=35)
 
@@ -53,12 +54,12 @@ class AccessKey:
     """A key without its secret."""
 
     id: str
-    #: The one that it is of, or tokens.EVERY.
+    #: The organization that it is valid for, or tokens.EVERY.
     organization: str
     label: str | None
     scopes: frozenset[Scope]
     created: datetime
-    #: From when on it is refused.
+    #: From this time on it is refused; None: it is in use. The time of a rotated key may lie ahead.
     revoked: datetime | None
     replaced_by: str | None
 
@@ -73,14 +74,14 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class HashedKey:
-    """A key that may be used, by whoever has the secret of this hash."""
+    """A valid key, with the hash of its secret."""
 
     key: AccessKey
     secret_hash: str
 
 
 async def create_key(connection: Any, organization: str, scopes: frozenset[Scope], label: str | None = None) -> NewKey:
-    """A new key; the organization need not be there yet."""
+    """Create a key; the organization need not exist yet. Returns it with its secret."""
     secret = new_secret()
     names = [scope.value for scope in Scope if scope in scopes]
     row = await connection.fetchrow(_INSERT, str(uuid4()), organization, label, hash_of(secret), names)
@@ -88,18 +89,18 @@ async def create_key(connection: Any, organization: str, scopes: frozenset[Scope
 
 
 async def list_keys(connection: Any, organization: str | None = None) -> list[AccessKey]:
-    """All keys, or an organization's, the oldest first."""
+    """All keys, or those of an organization, oldest first."""
     return [_key(row) for row in await connection.fetch(_LIST, organization)]
 
 
 async def find_keys(connection: Any, ids: Collection[str]) -> dict[str, HashedKey]:
-    """Of the keys with these ids those that may be used, by id."""
+    """The valid keys among these ids, by id."""
     rows = await connection.fetch(_FIND, list(ids))
     return {row["access_key_id"]: HashedKey(_key(row), row["secret_hash"]) for row in rows}
 
 
 async def revoke_key(connection: Any, id: str) -> AccessKey:
-    """It is refused from now on. Raises: UnknownKeyError."""
+    """Revoke the key, from now on. Returns it. Raises: UnknownKeyError."""
     row = await connection.fetchrow(_REVOKE, id)
     if row is None:
         raise UnknownKeyError(id=id)
@@ -107,9 +108,9 @@ async def revoke_key(connection: Any, id: str) -> AccessKey:
 
 
 async def rotate_key(connection: Any, id: str, grace: timedelta) -> NewKey:
-    """Another key of the same organization and scopes; the old one is good for a while yet.
+    """Create another key of the same organization, scopes and name; the old one ends after `grace`.
 
-    Raises: UnknownKeyError, ReplacedKeyError for one that was rotated or revoked before.
+    Raises: UnknownKeyError; ReplacedKeyError if the key was rotated or revoked before.
     """
     async with connection.transaction():
         row = await connection.fetchrow(_LOCK, id)
@@ -125,12 +126,12 @@ async def rotate_key(connection: Any, id: str, grace: timedelta) -> NewKey:
 
 
 async def is_any_key(connection: Any) -> bool:
-    """Whether anybody could sign in."""
+    """Whether there is any valid key."""
     return bool(await connection.fetchval(_ANY))
 
 
 async def revoked_keys(connection: Any) -> frozenset[str]:
-    """The ids of revoked keys that may have tokens yet."""
+    """The ids of revoked keys that may still have tokens."""
     return frozenset(row["access_key_id"] for row in await connection.fetch(_REVOKED, _FOR_CERTAIN))
 
 
@@ -146,8 +147,8 @@ def _key(row: Any) -> AccessKey:
     )
 
 
-#: A secret is 32 random bytes, which nobody guesses, however fast the hash is. What makes argon2 slow and large is for
-#: passwords that people think of; here it would only let strangers keep this machine busy.
+#: A secret is 32 random bytes, which nobody can guess, however fast the hash is. The costly settings of argon2 are
+#: meant for passwords that people choose; here they would only let strangers keep this machine busy.
 _HASHER = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 SECRET_BYTES = 32
 
@@ -163,7 +164,7 @@ def hash_of(secret: str) -> str:
 
 
 def is_secret_of(hashed: str | None, secret: str) -> bool:
-    """Whether this is the secret; None is the hash of a key that is not there, and takes as long."""
+    """Whether the secret has this hash. None stands for a missing key: the answer is False, and takes as long."""
     try:
         return _HASHER.verify(hashed or _nobodys(), secret) and hashed is not None
     except VerifyMismatchError:

@@ -1,8 +1,8 @@
-"""Links that sign a browser in: any process of the API makes one, any lets somebody in by it, and all of them together
-only once.
+"""Links that sign in a browser. Any process of the API makes them, and any process accepts them, but each link only
+once.
 
-What a link says is signed with what tokens are signed with, and for another audience, so that no link is a token and no
-token is a link. That it was followed is a row in Postgres.
+The content of a link is signed with the secret of tokens, but for another audience, so no link is valid as a token and
+no token as a link. A followed link is recorded as a row in Postgres.
 """
 
 import time
@@ -23,14 +23,14 @@ from services.failures import ExpectedFailure, Passing, outside_of
 _AUDIENCE, _ALGORITHM = "trueup-console-link", "HS256"
 _OPTIONS: Any = {"require": ["sub", "org", "scope", "exp", "aud", "jti", "at", "ends"], "verify_iat": False}
 _FORGET = "DELETE FROM store.spent_links WHERE until < now()"
-#: Nothing comes back where another one was faster.
+#: Returns no row if another request was faster.
 _SPEND = "INSERT INTO store.spent_links (id, until) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"
 _IS_SPENT = "SELECT EXISTS (SELECT FROM store.spent_links WHERE id = $1)"
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """What a link leads to: who is signed in by it, and at which organization ("": he chooses)."""
+    """The content of a link: whom it signs in, and at which organization ("": the visitor chooses)."""
 
     id: str
     identity: Identity
@@ -40,7 +40,9 @@ class Entrance:
 
 
 def link_code(tokens: Tokens, identity: Identity, organization: str) -> str:
-    """A new link of somebody who has a token. Who follows it has what is left of that token's time."""
+    """A new link for the owner of a token. It ends after LINK_SECONDS, or with the token; whoever follows it is signed
+    in for the rest of the token's lifetime.
+    """
     claims: dict[str, Any] = {
         "sub": identity.access_key_id,
         "org": identity.organization,
@@ -55,7 +57,7 @@ def link_code(tokens: Tokens, identity: Identity, organization: str) -> str:
 
 
 def entrance_of(tokens: Tokens, code: str) -> Entrance:
-    """What a code says. Raises: WrongTokenError, for one that is over, too."""
+    """The content of a link's code. Raises: WrongTokenError, also for an expired link."""
     try:
         claims = jwt.decode(code, tokens.secret, algorithms=[_ALGORITHM], audience=_AUDIENCE, options=_OPTIONS)
     except (jwt.InvalidTokenError, ValueError):
@@ -67,19 +69,21 @@ def entrance_of(tokens: Tokens, code: str) -> Entrance:
 
 @dataclass(frozen=True, slots=True)
 class SpentLinks:
-    """Which links were followed. `connection`: one that may do so, of this process's own."""
+    """The links that were followed. `connection` opens a connection of this process with the right to record them."""
 
     connection: Callable[[], AbstractAsyncContextManager[Any]]
 
     async def spend(self, entrance: Entrance) -> bool:
-        """Whether it was good still: it is no more, at any process. Raises: AccessUnknownError."""
+        """Record that the link is followed. Returns whether this was the first time, at any process. Raises:
+        AccessUnknownError.
+        """
         async with self._connection() as connection:
             await connection.execute(_FORGET)
             until = datetime.fromtimestamp(entrance.until, UTC)
             return await connection.fetchval(_SPEND, entrance.id, until) is not None
 
     async def is_spent(self, entrance: Entrance) -> bool:
-        """Whether somebody has followed it. Raises: AccessUnknownError."""
+        """Whether the link was followed before. Raises: AccessUnknownError."""
         async with self._connection() as connection:
             return bool(await connection.fetchval(_IS_SPENT, entrance.id))
 

@@ -1,4 +1,6 @@
-"""The keys of one machine: `trueup up` makes them at its first start, and tools find them in the home."""
+"""The access keys of one machine: `trueup up` makes them at its first start, and tools find them in the home directory
+of the installation (TRUEUP_HOME).
+"""
 
 import json
 import os
@@ -15,7 +17,7 @@ from services.postgres import connected
 from services.run.settings import Settings
 
 FILE = "keys.json"
-#: The organization that the first key is of; it comes into being as any other does.
+#: The organization of the first key; it is created like any other.
 ORGANIZATION = "local"
 _CONFIG = (
     '{"timezone": "UTC", "currency": "USD", "yearEpoch": "2026-01-01", "monthEpoch": "2026-01-01",'
@@ -49,7 +51,9 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class LocalKeys:
-    """What the file has: a key of one organization, for people, and one of all, for tools that make their own."""
+    """The content of the file: a key of one organization, for people, and an operator's key, for tools that create
+    organizations themselves.
+    """
 
     key: Credentials
     operator: Credentials
@@ -59,12 +63,12 @@ class LocalKeys:
 
 
 def file_of(home: Path) -> Path:
-    """Where a home keeps them."""
+    """The path of the file in a home."""
     return home.expanduser().absolute() / FILE
 
 
 def credentials(settings: Settings) -> Credentials:
-    """What a tool signs in with: the key that the environment gives, else the operator's of this home.
+    """The key that a tool signs in with: the environment's, else the operator's key of this home.
 
     Raises: NoCredentialsError, KeysFileError.
     """
@@ -77,12 +81,15 @@ def credentials(settings: Settings) -> Credentials:
 
 
 def operators(keys: LocalKeys | None, settings: Settings) -> Credentials:
-    """The same for a system that runs with these keys. Raises: NoCredentialsError, KeysFileError."""
+    """The key that a tool signs in with at a system that runs with these keys; without keys as `credentials`.
+
+    Raises: NoCredentialsError, KeysFileError.
+    """
     return credentials(settings) if keys is None else keys.operator
 
 
 def read_local_keys(home: Path) -> LocalKeys | None:
-    """The keys that a home has, if it has any. Raises: KeysFileError."""
+    """The keys of a home; None if it has none. Raises: KeysFileError."""
     file = file_of(home)
     try:
         document = json.loads(file.read_text())
@@ -96,9 +103,10 @@ def read_local_keys(home: Path) -> LocalKeys | None:
 
 
 async def prepare_access(settings: Settings, database_url: str) -> LocalKeys | None:
-    """Before an API starts on this machine: on loopback the keys of this home, made if it has none that are good.
+    """Prepare access before an API starts on this machine. On loopback: the keys of this home, newly made if it has no
+    valid ones. On any other address: the keys of this home, if any.
 
-    Raises: NoKeysError for any other address, if nobody could sign in; KeysFileError.
+    Raises: NoKeysError for another address than loopback if there is no valid key at all; KeysFileError.
     """
     async with connected(database_url) as connection:
         if is_loopback(settings.api_host):
@@ -108,7 +116,7 @@ async def prepare_access(settings: Settings, database_url: str) -> LocalKeys | N
 
 
 async def ensure_local_keys(connection: Any, home: Path) -> LocalKeys:
-    """Keys of this home that the database knows. Raises: KeysFileError."""
+    """The keys of this home, newly made unless the database knows them. Raises: KeysFileError."""
     keys = read_local_keys(home)
     if keys is not None and await _are_good(connection, keys):
         return keys
@@ -130,7 +138,7 @@ async def _are_good(connection: Any, keys: LocalKeys) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it."""
+    """Whether only this machine can reach the host."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -138,13 +146,15 @@ def is_loopback(host: str) -> bool:
 
 
 async def check_host(connection: Any, host: str) -> None:
-    """Whether the API may listen there. Raises: NoKeysError."""
+    """Check that the API may listen on this host: on loopback, or if there is a valid key. Raises: NoKeysError."""
     if not is_loopback(host) and not await is_any_key(connection):
         raise NoKeysError(host=host)
 
 
 def told(keys: LocalKeys | None, url: str) -> str:
-    """What `trueup up` says of them: at the first start all that is needed to begin, later on where it stands."""
+    """The lines of `trueup up` about keys: at the first start all that is needed to begin, later the path of their
+    file.
+    """
     if keys is None:
         return ""
     if not keys.are_new:
@@ -162,7 +172,7 @@ def told(keys: LocalKeys | None, url: str) -> str:
 
 
 def _document(key: Credentials) -> dict[str, str]:
-    """By the names that `trueup keys create --json` has."""
+    """The key with the names that `trueup keys create --json` uses."""
     return {"organizationId": key.organization, "accessKeyId": key.access_key_id, "apiSecret": key.api_secret}
 
 
@@ -171,7 +181,7 @@ def _read(document: dict[str, str]) -> Credentials:
 
 
 def _write(keys: LocalKeys) -> None:
-    """Only for the eyes of whoever runs this. Raises: KeysFileError."""
+    """Write the file, readable only for the user who runs this. Raises: KeysFileError."""
     draft = keys.file.with_name(f"{keys.file.name}.draft")
     try:
         keys.file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,11 @@
-"""What an access key may be good for. Which request needs what stands in `services/api/scopes.py`."""
+"""The scopes of access keys. `services/api/scopes.py` says which request needs which scope."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """One thing that a key is good for."""
+    """A right that a key may have."""
 
     READ = "read"
     WRITE = "write"
@@ -14,7 +14,7 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
-#: For OpenAPI and for whoever makes a key.
+#: Descriptions, for OpenAPI and for people who make a key.
 MEANINGS = {
     Scope.READ: "read resources, bills and usage",
     Scope.WRITE: "create, change and delete resources, bills and bill jobs",
@@ -27,11 +27,11 @@ _IMPLIED = {Scope.AUDIT: frozenset({Scope.AUDIT, Scope.READ}), Scope.ADMIN: ALL}
 
 
 def scopes_of(names: Iterable[str]) -> frozenset[Scope]:
-    """The scopes of these names. A name that this version does not know gives nothing."""
+    """The scopes with these names. A name that this version does not know is ignored."""
     scopes = {scope.value: scope for scope in Scope}
     return frozenset(scopes[name] for name in names if name in scopes)
 
 
 def with_implied(scopes: Iterable[Scope]) -> frozenset[Scope]:
-    """These scopes, and those that come with them."""
+    """These scopes, and all that they include."""
     return frozenset[Scope]().union(*(_IMPLIED.get(scope, {scope}) for scope in scopes))

@@ -23,7 +23,7 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A token, and for how many seconds it is good."""
+    """A token, and its remaining lifetime in seconds."""
 
     token: str
     seconds: int
@@ -94,5 +94,5 @@ class SignIn:
         return right
 
     def close(self) -> None:
-        """Close the threads."""
+        """Stop the thread that hashes."""
         self._hashing.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""The FastAPI app: routers put together, parts opened and closed."""
+"""The FastAPI app: puts the routers together, and opens and closes the parts that they share."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
@@ -48,12 +48,12 @@ from services.store.generations import Generations
 from services.webhooks.rules import WebhookRules
 
 log = structlog.get_logger(__name__)
-#: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
-#: organization's.
+#: Connections of the pool for requests, how many of them one organization may hold, and connections of the pool for
+#: work that belongs to no organization.
 CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
-#: Beside them there are some that stay: the watcher's and that of /health; the two whose sessions hold the locks of
-#: bill jobs and of exports, from the first of each on; and those that are told of what alerts and webhooks follow. And
-#: some for a moment: which keys were revoked, and how store and log compare.
+#: Connections outside the pools. These stay open: the watcher's, that of /health, two whose sessions hold the locks of
+#: bill jobs and of exports (from the first job of each), and those that are notified of work for alerts and webhooks.
+#: Open for a moment only: for reading revoked keys, and for comparing store and log.
 THAT_STAY, FOR_A_MOMENT = 6, 2
 
 
@@ -90,14 +90,14 @@ def create_app(
         ):
 
             def hold(generations: Generations) -> None:
-                """From now on these generations are valid, for every request that begins."""
+                """Make these generations valid for every request that begins from now on."""
                 servers = postgres, generations, cluster, watcher, usage
                 given = public_url, proof_key, keyring or Keyring(), webhook_rules or WebhookRules()
                 parts = *servers, gate, health, bill_jobs, export_jobs, *given
                 app.state.api = Api(*parts)
 
-            # However many callers try, and however slow Postgres is, this holds one connection of two; showing holds
-            # the other.
+            # Looking up keys holds at most one of the two connections, however many callers sign in and however slow
+            # Postgres is; `showing` holds the other.
             app.state.every, keys = every, AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
@@ -159,7 +159,9 @@ def _add_console(app: FastAPI, gate: Gate) -> None:
 
 
 async def _reached(app: FastAPI) -> Mapping[int, tuple[int, int]]:
-    """How far each partition is folded, and with how much of the catalog: one look for all who ask at once."""
+    """How far each partition is folded: the next offsets of the log and the catalog. Concurrent callers share one
+    look.
+    """
     projected = (await app.state.health.watcher.now()).projected
     return {at: (offset, projected.catalog_offsets[at]) for at, offset in projected.next_offsets.items()}
 

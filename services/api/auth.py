@@ -24,7 +24,7 @@ from services.api.wire import answer, parse_object
 from services.commands.refused import InvalidField
 
 router = outer_router("authentication")
-#: Strangers send the form, and the event loop that all share reads it: a second for each megabyte.
+#: Largest request for a token. Strangers send it, and the shared event loop reads it: a megabyte takes a second.
 GRANT_BYTES = 4096
 
 

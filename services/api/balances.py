@@ -99,7 +99,9 @@ async def transactions(
 
 
 async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
-    """Of scheduled transactions only those that may be on the page, because there may be very many."""
+    """The balance's transactions, newest first. There may be very many scheduled ones, so only those are made that may
+    be on the page.
+    """
     events = [envelope for _, envelope in await stream_of(call, "balance", id)]
     posted = [event for event in events if isinstance(event.data, BalanceTransacted)]
     async with call.reading() as connection:

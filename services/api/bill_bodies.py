@@ -1,4 +1,4 @@
-"""Bodies of paths beside those of resources."""
+"""Bodies of requests about bills, jobs, the test clock and tokens."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self

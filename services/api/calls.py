@@ -159,7 +159,8 @@ def address_of(path: str, query: Sequence[tuple[str, str]]) -> str:
 
 
 async def call_of(request: Request, orgId: str, identity: Annotated[Identity, Depends(signed_in)]) -> Call:
-    """THE entry of every path below an organization: who calls, and about which; access is granted or refused here.
+    """The entry of every path below an organization: identifies the caller and the organization, and grants or refuses
+    access.
 
     Nothing is looked up, so no answer reveals which resources exist. Raises: OtherOrganizationError, MissingScopeError,
     InvalidField for an organization that cannot be a part of usage's keys.
@@ -199,7 +200,7 @@ async def check_bounds(request: Request) -> None:
     check_length(request.headers.get(CORRELATION, ""), CORRELATION, CORRELATION_MAX)
 
 
-#: Of every path.
+#: Dependencies of every path.
 EVERYWHERE = (Depends(require_whole), Depends(check_bounds))
 
 

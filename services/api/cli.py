@@ -1,4 +1,4 @@
-"""`trueup api`."""
+"""The command `trueup api`: serves HTTP."""
 
 import asyncio
 import contextlib
@@ -167,6 +167,8 @@ def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
 
 
 def room_for(connections: int) -> int:
-    """So many connections, or as many as the host allows; what it gives for the asking is asked for."""
+    """The number of connections to allow: as many as wanted, or as the host's limit of open files permits, once that
+    was raised as far as it can be.
+    """
     files = raise_file_limit(connections + OTHER_FILES)
     return connections if files is None else max(1, min(connections, files - OTHER_FILES))

@@ -1,15 +1,16 @@
-"""The one way to change something: a transaction under the organization's lock, and an answer that is made once.
+"""Changes of state by requests: a transaction under the organization's lock, and an answer that is made once.
 
-A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte. The answer is stored by:
+A repeated POST with the same Idempotency-Key gets the first answer again, byte for byte. When the answer is stored
+depends on the function that a handler uses:
 
-- `once`: the transaction that does the work. Nearly every command is of this kind.
-- `once_settled`: the transaction keeps what was done, the first who asks keeps the answer. For what is answered with
-  fields that settlement derives: of a top-up, and of a cancellation.
-- `once_by_itself`: a transaction before the work takes the key, another one after it keeps the answer. For work that
-  has transactions of its own or waits for something, and can be done again without harm.
-- `answer_at_last`: the last transaction of such work, if that does change something.
+- `once`: in the transaction that does the work. Nearly every command uses it.
+- `once_settled`: the transaction stores what was done, and the first caller stores the answer. For answers with fields
+  that settlement derives: of a top-up, and of a cancellation.
+- `once_by_itself`: a transaction before the work stores the key, another one after it stores the answer. For work that
+  has transactions of its own or waits for something, and can be repeated without harm.
+- `answer_at_last`: in the last transaction of such work, if that changes something.
 
-What takes no key, a PUT or DELETE, is done `in_turn`.
+A PUT or DELETE has no key, and runs `in_turn`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Answers about usage that was corrected by its id."""
+"""Answers about corrections of usage: by id, and of matching events."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from services.api.what_if import ComparedBillShown
 
 
 class UsageFieldsShown(Shown):
-    """What an event of usage says; numbers of all categories are in `measure`."""
+    """The fields of a usage event; `measure` holds the numbers of all categories."""
 
     measure: dict[str, Decimal] | None = None
     who: dict[str, str] | None = None
@@ -20,9 +20,10 @@ class UsageFieldsShown(Shown):
 
 
 class CorrectedUsage(Shown):
-    """An event of usage, where it is in the log (`partition`, `offset` of `billing.events`), and what holds for it.
+    """A usage event, its place in the log (`partition` and `offset` of `billing.events`), and its state.
 
-    `was` is what stood under it until the correction, `now` what an amended one has; COUNTED: it came as it is to be.
+    `was` has its fields before the correction, `now` those of an amended event. COUNTED: the event already had the
+    wanted fields, so nothing was corrected.
     """
 
     event_id: str
@@ -43,8 +44,8 @@ class CorrectedUsage(Shown):
 
 
 class CorrectingUsage(CorrectedUsage):
-    """The same. Of a dry run, which changes nothing, it is what would hold, with what that does in money; what holds
-    already has a `correctionId`, or is COUNTED.
+    """The result of a correction. For a dry run, which changes nothing, the result that it would have, and its effect
+    on bills. An event that was corrected like this before has a `correctionId`, or is COUNTED.
     """
 
     dry_run: Literal[True] | None = None
@@ -53,17 +54,17 @@ class CorrectingUsage(CorrectedUsage):
 
 
 class VoidedDay(Shown):
-    """How many of the events are of a day of the account's zone."""
+    """The number of the events on a day of the account's zone."""
 
     day: date
     count: int
 
 
 class VoidedOfAccount(Shown):
-    """How many events of an account were voided, or would be, by day.
+    """The number of an account's events that were voided, or would be, by day.
 
-    Of a dry run `bills` says what a run for `billDate` would bill, as things are and without the events: the account,
-    and others of its family whose bills move with its usage.
+    For a dry run, `bills` compares what a run for `billDate` would bill with and without these events: for the account,
+    and for others of its family whose bills change with its usage.
     """
 
     account_id: str
@@ -74,7 +75,9 @@ class VoidedOfAccount(Shown):
 
 
 class VoidedMatching(Shown):
-    """The same of one account, or in `accounts` of several. `more`: there are others like them; ask again."""
+    """The number of voided events of one account, or in `accounts` of several. `more`: there are further such events;
+    repeat the request.
+    """
 
     account_id: str | None = None
     count: int

@@ -1,4 +1,6 @@
-"""Usage corrected by its id: an event is voided or amended, before or after its bill; or what that would do is told."""
+"""Corrections of usage by its id: an event is voided or amended, before or after it was billed; or a dry run tells the
+effect.
+"""
 
 from typing import Annotated, Any, NamedTuple
 
@@ -34,11 +36,11 @@ from services.store.view import get
 
 
 class UsageName(Model):
-    """An event of usage: `account` is a code, `id` a measurement's `uid`, `source` Trueup's own unless the event named
-    one. `ts`, its time, is needed where the id is older than 35 days and the account has much usage.
+    """A usage event: `account` is a code, `id` a measurement's `uid`, `source` Trueup's own unless the event has
+    another. `ts`, the event's time, is needed if the id is older than 35 days and the account has much usage.
 
-    With `dryRun` nothing is corrected; `lastDateInBillingPeriod` is that of the bills that are compared, today without
-    it.
+    With `dryRun` nothing is corrected; `lastDateInBillingPeriod` is the date of the bills that are compared, by default
+    today.
     """
 
     account: Code
@@ -50,19 +52,19 @@ class UsageName(Model):
     last_date_in_billing_period: Day | None = None
 
     def named(self) -> Named:
-        """Which event it names."""
+        """The event's identification."""
         return Named(self.account, self.source, self.id, None if self.ts is None else parse_instant(self.ts)[0])
 
 
 class VoidBody(UsageName):
-    """POST usage/void: the event counts for nothing any more."""
+    """POST usage/void: the event does not count any more."""
 
 
 class AmendBody(UsageName, MeasuredFields):
     """POST usage/amend: the event counts with these fields and no others; its meter and its time stay."""
 
     def fields(self, meter: Meter) -> UsageFields:
-        """What it gives, as the log has it. Raises: InvalidField."""
+        """The given fields, in the form of the log. Raises: InvalidField."""
         return fields_of(meter, {name: getattr(self, name) for name in (*NUMBERS, *TEXTS)})
 
 
@@ -71,7 +73,7 @@ router = organization_router("usage")
 
 @router.post("/usage/void", response_model=CorrectingUsage)
 async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(VoidBody))]) -> Response:
-    """Take an event of usage out of all that it counts for. Its id stays used; the difference is on the next bill."""
+    """Void a usage event: it counts for nothing any more. Its id stays used; the difference is on the next bill."""
 
     async def work() -> dict[str, Any]:
         asked = sent.read().body
@@ -88,7 +90,7 @@ async def void_usage(call: Caller, sent: Annotated[Sent[VoidBody], Depends(Body(
 
 @router.post("/usage/amend", response_model=CorrectingUsage)
 async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Body(AmendBody))]) -> Response:
-    """Give an event of usage other fields, in its day, for all that it counts for. A voided one stays voided."""
+    """Replace the fields of a usage event; its meter and its time stay. A voided event stays voided."""
 
     async def work() -> dict[str, Any] | bytes:
         asked = sent.read().body
@@ -108,7 +110,9 @@ async def amend_usage(call: Caller, sent: Annotated[Sent[AmendBody], Depends(Bod
 
 
 class _Decided(NamedTuple):
-    """The corrections of an event until now, and what is decided over them; None: it is so already."""
+    """The earlier corrections of an event, oldest first, and the new one; None: the event already has the wanted
+    state.
+    """
 
     earlier: list[Envelope]
     fact: UsageCorrection | None
@@ -120,7 +124,7 @@ async def _voiding(call: Call, connection: Any, asked: VoidBody, usage: LoggedUs
 
 
 async def _amending(call: Call, connection: Any, asked: AmendBody, usage: LoggedUsage, sealers: SealersOf) -> _Decided:
-    """Raises: UnknownResource, InvalidField, UsageIsVoided, NoPersonalKeyError."""
+    """Decide an amendment. Raises: UnknownResource, InvalidField, UsageIsVoided, NoPersonalKeyError."""
     meter = await get(connection, call.organization, "meter", usage.rated.meter_id)
     if meter is None:
         raise UnknownResource(kind="meter", id=usage.rated.meter_id)
@@ -131,7 +135,10 @@ async def _amending(call: Call, connection: Any, asked: AmendBody, usage: Logged
 
 
 async def _seal_of(call: Call, connection: Any, usage: LoggedUsage, sealers: SealersOf) -> Rewrite:
-    """What becomes of a text of `who`: it is sealed, as ingest would have it. Raises: NoPersonalKeyError."""
+    """The rewriting of texts of `who`: they are sealed as ingest seals them, if the organization keeps keys.
+
+    Raises: NoPersonalKeyError.
+    """
     if not (await call.configured(connection)).keeps_keys:
         return lambda text, before: text
     of_account = await sealers(connection, call.organization, [usage.account_id], call.api.keyring)
@@ -139,7 +146,7 @@ async def _seal_of(call: Call, connection: Any, usage: LoggedUsage, sealers: Sea
 
 
 async def _found(call: Call, usage_name: UsageName) -> LoggedUsage:
-    """The event. One that is not there is looked for again once all that is in Kafka by now is projected.
+    """The named event. If it is not found, the search is repeated once everything that is now in Kafka is projected.
 
     Raises: UnknownResource, InvalidField, ProjectionStalledError, KafkaUnreachableError.
     """
@@ -157,7 +164,7 @@ async def _found(call: Call, usage_name: UsageName) -> LoggedUsage:
 
 
 async def _tried(call: Call, asked: UsageName, usage: LoggedUsage, decided: _Decided) -> dict[str, Any]:
-    """What would hold, and what that does to the account's next bill."""
+    """The answer of a dry run: the state that the event would have, and the effect on the bills of its family."""
     earlier, fact = decided
     now = await family_of(call, usage.account_id)
     through = bill_date_of(asked.last_date_in_billing_period, now.today)
@@ -179,5 +186,5 @@ async def _corrected(turn: Turn, usage: LoggedUsage, decided: _Decided) -> dict[
 
 
 def _as_it_stands(usage: LoggedUsage, last: Envelope | None) -> dict[str, Any]:
-    """The event by its last correction."""
+    """The event's document as its last correction left it; `last` None: it was never corrected."""
     return event_document(usage) if last is None else corrected_document(last) | {"partition": usage.partition}

@@ -13,10 +13,10 @@ from services.api.shown import Shown
 
 
 class AdhocExport(Model):
-    """POST dataexports/adhoc. OPERATIONAL: bill lines between watermarks `since` and `until`, all up to now if they are
-    left out; or a JOURNAL of them, in the accounts of `chart`, which closes prepayments that are over by `closedDate`
-    (today, without it). USAGE: what it adds up to on days from `startDate` until before `endDate`. JOURNAL, `chart`,
-    `closedDate`, `since`, `until`, `startDate` and `exportFileFormat` are ours.
+    """POST dataexports/adhoc. OPERATIONAL: bill lines between the watermarks `since` and `until`, by default all up to
+    now; or a JOURNAL of them, by the accounts of `chart`, which closes prepayments that are over by `closedDate` (by
+    default today). USAGE: totals of usage on days from `startDate` until before `endDate`. JOURNAL, `chart`,
+    `closedDate`, `since`, `until`, `startDate` and `exportFileFormat` are extensions.
     """
 
     model_config = ConfigDict(
@@ -58,19 +58,19 @@ class AdhocExport(Model):
 
     @property
     def is_journal(self) -> bool:
-        """Whether it is what lines move in a ledger that is asked for."""
+        """Whether a journal is requested."""
         return "JOURNAL" in (self.operational_data_types or ())
 
 
 class AdhocAnswer(Shown):
-    """Which job writes the file."""
+    """The id of the job that writes the file."""
 
     job_id: str
 
 
 class ExportJobAnswer(Shown):
     """An export. `since`, `until`, `chart`, `exportFileFormat`, `rows`, `message` (why there is no file) and
-    `fileRemovedAt` (it was kept for long enough) are ours.
+    `fileRemovedAt` (when the file was removed, having been kept long enough) are extensions.
     """
 
     id: str
@@ -95,7 +95,7 @@ class ExportJobAnswer(Shown):
 
 
 class ExportUrl(Shown):
-    """Where the file is, without a token."""
+    """The address of the file, without a token."""
 
     url: str
     expiration_time: datetime

@@ -86,13 +86,13 @@ async def create(call: Caller, sent: Annotated[Sent[AdhocExport], Depends(Body(A
 
 
 async def _check_named(turn: Turn, body: AdhocExport) -> None:
-    """Raises: UnknownReference."""
+    """Check that the named accounts and meters exist. Raises: UnknownReference."""
     for field, kind, ids in (("accountIds", "account", body.account_ids), ("meterIds", "meter", body.meter_ids)):
         await referred_to(turn.connection, turn.call.organization, field, kind, ids or ())
 
 
 def _range(body: AdhocExport, end: Watermark) -> Range:
-    """Raises: InvalidField."""
+    """The range between the body's watermarks; `end`: its default end. Raises: InvalidField."""
     marks = dict[str, Watermark | None]()
     for name, text in (("since", body.since), ("until", body.until)):
         try:
@@ -153,7 +153,7 @@ async def download(call: Caller, job: str, _link: Annotated[None, Depends(Link()
 
 
 def _opened(url: str, path: str) -> IO[bytes] | None:
-    """Raises: ExportsAwayError."""
+    """The file at this path; None if it does not exist. Raises: ExportsAwayError."""
     try:
         return place_of(url).reading(path)
     except (ExtraMissingError, PlaceError, PlaceAwayError) as error:
@@ -169,7 +169,7 @@ async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _existing_job(call: Call, id: str) -> ExportJob:
-    """Raises: UnknownOrganization, UnknownResource."""
+    """The job with this id. Raises: UnknownOrganization, UnknownResource."""
     async with call.reading() as connection:
         job = await EXPORT_JOBS.get(connection, call.organization, id)
     if job is None:
@@ -178,7 +178,7 @@ async def _existing_job(call: Call, id: str) -> ExportJob:
 
 
 def _check_ready(job: ExportJob) -> None:
-    """Raises: ExportNotReadyError, ExportRemovedError."""
+    """Check that the job's file is there. Raises: ExportNotReadyError, ExportRemovedError."""
     if job.status != "SUCCEEDED":
         raise ExportNotReadyError(id=job.id, status=job.status)
     if job.removed is not None:

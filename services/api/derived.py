@@ -54,8 +54,9 @@ async def derived_fields(
 async def _standing_rows(
     postgres: Postgres, organization: str, funds: Sequence[Fund], as_of: date | None = None, *, tolerant: bool = False
 ) -> dict[str, Mapping[str, Any]]:
-    """Rows in the columns of `commitment_balances`, by id: projected ones, and settled now where the projection is
-    behind a command."""
+    """Rows in the columns of `commitment_balances`, by id: projected ones, or settled now where the projection does not
+    yet include a command. `tolerant`: rows of a family that cannot be settled are left out.
+    """
     async with postgres.connection() as connection:
         rows = await read_balances(connection, organization, [fund.id for fund in funds]) if as_of is None else {}
         behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
@@ -86,7 +87,7 @@ async def document_at(
             return None
         assert isinstance(entity, Fund)
         row = (await _standing_rows(postgres, organization, [entity])).get(id)
-        # None, too, if a command has changed it since it was read.
+        # It is None, too, if a command has changed the resource since it was read.
         derived = None if row is None or row["folded"] != entity.folded else standing_of(row)
     except Exception:
         _log.exception("derived_fields_left_out", organization=organization, id=id)

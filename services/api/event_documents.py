@@ -20,7 +20,8 @@ async def documents_at(
     postgres: Postgres, organization: str, positions: Sequence[int], generation: str
 ) -> list[tuple[int, dict[str, Any]]]:
     """The events at these positions, newest first, each with its position. No connection is held while they are
-    folded."""
+    folded.
+    """
     async with postgres.connection() as connection:
         history = await read_history(connection, organization, positions)
         alerts = await alerts_at(connection, organization, positions, generation)

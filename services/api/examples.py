@@ -214,7 +214,7 @@ def _is_plain(schema: Schema) -> bool:
     return schema.get("type") not in ("array", "object") and "$ref" not in schema
 
 
-#: What stands behind a model's name in its schema's.
+#: Suffixes of schemas' names after the model's name.
 _ENDING = re.compile(r"(-Input|-Output|Update|Answer)$")
 
 

@@ -47,8 +47,8 @@ class UnknownArgumentError(TypeError):
 def handling_of(
     endpoint: Callable[..., Any], before: Iterable[Depends], parts: Mapping[str, Any], closing: Closing
 ) -> Handling:
-    """Runs the steps `before`, then the endpoint's dependencies, then the endpoint, and then the closing step; `parts`:
-    of its path.
+    """A function that runs the steps `before`, then the endpoint's dependencies, then the endpoint, then the closing
+    step. `parts`: the names of the path's parameters.
 
     Raises: UnknownArgumentError.
     """
@@ -79,17 +79,20 @@ def dependencies_of(call: Callable[..., Any]) -> dict[str, Any]:
 
 
 class _Order:
-    """The steps of a path that has these `parts`, each behind those that it depends on."""
+    """Orders the steps of a path with these `parts`, so that each comes after the steps that it depends on."""
 
     def __init__(self, parts: Mapping[str, Any]) -> None:
         self.steps: list[_Step] = []
         self._parts = parts
-        #: By the id of what is called.
+        #: The number of each step, by the id of the function that it calls.
         self._numbers: dict[int, int] = {}
 
     def place(self, call: Any) -> int:
-        """The number of the step that calls it: a new one behind those of what it depends on, unless there is one.
-        Raises: UnknownArgumentError."""
+        """The number of the step that calls this function; if there is none yet, it is added, after those that it
+        depends on.
+
+        Raises: UnknownArgumentError.
+        """
         if id(call) not in self._numbers:
             self.steps.append(self._step(call))
             self._numbers[id(call)] = len(self.steps) - 1

@@ -1,4 +1,6 @@
-"""By what an account is rated on a day: all of the catalog that its plans lead to, of every kind whose row says so."""
+"""The catalog that rates an account on a day: everything that its plans lead to, of the kinds whose row says
+`rates`.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +18,7 @@ _ACCOUNT_PLAN = KINDS["accountPlan"]
 
 
 def is_in_force(entity: Entity[Any], zone: str, day: date) -> bool:
-    """Whether its term has the day; what has no term always is."""
+    """Whether the entity's term contains the day; an entity without a term is always in force."""
     if not {"start_date", "end_date"} <= type(entity.body).model_fields.keys():
         return True
     return within(day, *named_days(entity.body.start_date, entity.body.end_date, zone))
@@ -25,8 +27,9 @@ def is_in_force(entity: Entity[Any], zone: str, day: date) -> bool:
 def rated_by(
     resources: Resources, attached: Iterable[Entity[Any]], zone: str, day: date
 ) -> Iterator[tuple[Kind, list[Entity[Any]]]]:
-    """Of each kind what the account plans lead to and is in force, oldest first: what they name, what belongs to that
-    (a plan's prices, the links of a group), what these name, and so on."""
+    """For each kind, the entities in force that the account plans lead to, oldest first: those that they name, those
+    that belong to these (a plan's prices, the links of a group), those that these name, and so on.
+    """
     reached: dict[Kind, dict[str, Entity[Any]]] = {kind: {} for kind in RATING_KINDS}
     belonging = _belonging(resources)
     new: Sequence[tuple[Kind, Entity[Any]]] = [(_ACCOUNT_PLAN, plan) for plan in attached]
@@ -52,7 +55,7 @@ def _named_by(resources: Resources, entities: Iterable[tuple[Kind, Entity[Any]]]
 
 
 def _belonging(resources: Resources) -> dict[str, list[tuple[Kind, Entity[Any]]]]:
-    """By the id of a plan, template or group all that belongs to it. One pass, however far the walk goes."""
+    """All entities that belong to a plan, template or group, by its id. Made in one pass, before the walk begins."""
     by_owner = defaultdict[str, list[tuple[Kind, Entity[Any]]]](list)
     for kind in RATING_KINDS:
         owners = kind.model.indexed_by

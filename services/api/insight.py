@@ -33,8 +33,8 @@ async def explain(
 ) -> Response:
     """The explanation of a line of a bill, issued or pending, down to single events.
 
-    `limit` of its events are named; with `nextToken` those that follow, at the cost of the first ones. With `knownAt`:
-    of a bill that was pending then, why the line was what it was.
+    `limit` of its usage events are listed; with `nextToken` those that follow, each page at the cost of the first. With
+    `knownAt`: for a bill that was pending at that moment, the explanation of the line as it was then.
     """
     await _require(call)
     cut = None if known_at is None else await cut_of(call, known_at)

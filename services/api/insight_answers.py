@@ -10,12 +10,12 @@ from events.facts.bills import LineType
 from projections.settlement.states import Status
 from services.api.shown import Period, Shown
 
-#: First day, and the day after the last.
+#: The first day, and the day after the last.
 Span = Annotated[tuple[date, ...], Field(min_length=2, max_length=2)]
 
 
 class PositionsShown(Shown):
-    """Up to where the log and the catalog had been folded."""
+    """The offsets up to which the log and the catalog had been folded."""
 
     partition: int
     log: int
@@ -23,7 +23,7 @@ class PositionsShown(Shown):
 
 
 class BurnDayShown(Shown):
-    """A day on which something changed; a MINIMUM tells what has counted, all others what rolled over and lapsed."""
+    """A day on which something changed. A MINIMUM tells what has counted, the others what rolled over and lapsed."""
 
     day: date
     spent: Decimal
@@ -55,7 +55,7 @@ class ChargeShown(Shown):
 
 
 class DrawnSlice(Shown):
-    """What a slice of a charge drew, and at which place of the order."""
+    """The amount that a slice of a charge drew, and its place in the draw order."""
 
     start: date
     amount: Decimal
@@ -64,14 +64,14 @@ class DrawnSlice(Shown):
 
 
 class DrawPlace(Shown):
-    """A commitment or balance at its place of the order."""
+    """A commitment or balance, and its place in the draw order."""
 
     id: str
     place: int
 
 
 class DrawsOfCharge(Shown):
-    """What a charge drew, slice by slice, and in which order it had to draw."""
+    """The draws of a charge, slice by slice, and the order in which it had to draw."""
 
     charge: ChargeShown
     amount: Decimal
@@ -80,7 +80,7 @@ class DrawsOfCharge(Shown):
 
 
 class CommitmentBalance(Shown):
-    """What was spent and left as of a day, as known at a moment, with its burn-down."""
+    """The spent and remaining amounts as of a day, as known at a moment, with the burn-down."""
 
     commitment_id: str
     account_id: str
@@ -102,14 +102,14 @@ class CommitmentBalance(Shown):
 
 
 class Summand(Shown):
-    """A summand of a part, and what it is."""
+    """A summand of a part, and its meaning."""
 
     what: str
     amount: Decimal
 
 
 class PartShown(Shown):
-    """What one charge, fee or commitment period puts on a line; `inputs` and `slices` depend on the rule."""
+    """The amount that one charge, fee or commitment period puts on a line; `inputs` and `slices` depend on the rule."""
 
     amount: Decimal
     inputs: dict[str, Any]
@@ -118,7 +118,7 @@ class PartShown(Shown):
 
 
 class EarlierShown(Shown):
-    """What an earlier bill charged for the same key."""
+    """The amount that an earlier bill charged for the same key."""
 
     bill_id: str
     bill_date: date
@@ -128,7 +128,7 @@ class EarlierShown(Shown):
 
 
 class AddedQuantity(Shown):
-    """What an event adds to a total."""
+    """The quantity that an event adds to a total."""
 
     aggregation_id: str
     segment: str
@@ -151,7 +151,7 @@ class EventBehind(Shown):
 
 
 class CorrectedBehind(Shown):
-    """A usage event of the line's meters and days that was corrected: what it said, by field, and what it says now."""
+    """A corrected usage event of the line's meters and days: its fields before the correction, and now."""
 
     status: Literal["VOIDED", "AMENDED"]
     id: str
@@ -171,7 +171,7 @@ class CorrectedBehind(Shown):
 
 
 class TermBehind(Shown):
-    """A fact that terms behind a line follow from."""
+    """A fact that gave the terms behind a line."""
 
     id: str
     type: str
@@ -182,7 +182,7 @@ class TermBehind(Shown):
 
 
 class ExplanationAnswer(Shown):
-    """Why a line is what it is: `amount` is what is due by its bill's date less what was billed before."""
+    """The explanation of a line: `amount` is the amount due by its bill's date less the amount billed before."""
 
     bill_id: str
     bill_date: date
@@ -210,7 +210,7 @@ class ExplanationAnswer(Shown):
 
 
 class FailingLaw(Shown):
-    """A law of conservation that does not hold, and what it leaves unexplained."""
+    """A law of conservation that does not hold, and the amount that it leaves unexplained."""
 
     law: str
     commitment_id: str | None = None

@@ -1,4 +1,4 @@
-"""Lines across bills: those that stand, or that stood at a moment."""
+"""Lines of all valid bills, now or as known at a moment."""
 
 from datetime import datetime
 from typing import Annotated, Any, get_args

@@ -1,6 +1,6 @@
-"""A piece of usage as m3ter's clients send it: the model that OpenAPI has, with its bounds.
+"""A measurement, the form in which m3ter's clients send usage: the model for OpenAPI, with its limits.
 
-Who reads many of them fast is `measurement_bodies`; who makes them of a file is `services/importing`.
+`measurement_bodies` reads many of them fast; `services/importing` makes them from a file.
 """
 
 from typing import Annotated
@@ -14,13 +14,13 @@ from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 
 ITEMS_MAX, UID_MAX = 1000, 50
-#: m3ter's bound of an ingest request: its body has fewer bytes.
+#: m3ter's limit of an ingest request, in bytes.
 PAYLOAD_BYTES = 512_000
 TIME_RULE = "must be an RFC 3339 date-time; one without an offset is UTC"
 
 
 def time_of(text: str) -> str:
-    """The text as ingest reads it: m3ter's clients send a time of no zone without an offset. Raises: ValueError."""
+    """The time as ingest reads it: m3ter's clients send a time without an offset for UTC. Raises: ValueError."""
     for written in (text, f"{text}Z"):
         try:
             parse_instant(written)
@@ -37,7 +37,7 @@ Texts = Annotated[dict[Text, UsageText], items(MANY)]
 
 
 class MeasuredFields(Model):
-    """A meter's fields, in a map for each of their categories."""
+    """The values of a meter's fields, in one map for each category of fields."""
 
     measure: Numbers | None = None
     cost: Numbers | None = None
@@ -52,7 +52,7 @@ class MeasuredFields(Model):
 class Measurement(MeasuredFields):
     """A piece of usage: `account` and `meter` are codes.
 
-    `source` is Trueup's own: who measured it, as a CloudEvent says it.
+    `source` is an extension: the publisher of the measurement, as in a CloudEvent.
     """
 
     account: Code
@@ -64,6 +64,8 @@ class Measurement(MeasuredFields):
 
 
 class Measurements(Model):
-    """What a client submits at once; it is taken as a whole or, with one refusal for all that is wrong, not at all."""
+    """The measurements of one request: all are accepted, or none, and then one refusal lists everything that is
+    wrong.
+    """
 
     measurements: Annotated[tuple[Measurement, ...], Field(min_length=1, max_length=ITEMS_MAX)]

@@ -1,4 +1,4 @@
-"""Answers about usage: that it was taken, why items were not, what ingest refused and what became of that."""
+"""Answers about usage: accepted measurements, refused items, usage that ingest refused or held, and its repetition."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,27 +8,27 @@ from services.api.shown import Shown
 
 
 class RefusedItem(Shown):
-    """An item of a request that was not taken: its place in the list, from 0, and why."""
+    """An item of a request that was refused: its place in the list, from 0, and the reason."""
 
     index: int
     message: str
 
 
 class ItemsRefused(Error):
-    """Why items were not taken; `refused` names each, where it is about items."""
+    """The reason for a refusal; `refused` names the items that it is about, if any."""
 
     refused: tuple[RefusedItem, ...] | None = None
 
 
 class Accepted(Shown):
-    """All of it is durable."""
+    """All items are durable."""
 
     result: Literal["accepted"]
 
 
 class RejectedUsage(Shown):
-    """A usage record that was refused, or is held: why, what it names, and when. `uid` is the id that it has,
-    `heldUntil` when it is refused unless what it lacks is there by then.
+    """A usage record that was refused, or is held: the reason, the account, meter and id (`uid`) that it names, and
+    times. `heldUntil`: when a held record is refused, unless its account or meter exists by then.
     """
 
     id: str
@@ -44,7 +44,7 @@ class RejectedUsage(Shown):
 
 
 class RejectedPage(Shown):
-    """Refused records; `counts`, on the first page: how many there are on all pages, by reason."""
+    """Refused records. `counts`, on the first page only: the number of records on all pages, by reason."""
 
     data: tuple[RejectedUsage, ...]
     counts: dict[str, int] | None = None
@@ -52,20 +52,22 @@ class RejectedPage(Shown):
 
 
 class RejectedRecord(RejectedUsage):
-    """The same with the record as it came, what is no UTF-8 as U+FFFD; without it when it is not there any more."""
+    """A refused record with its content, bytes that are not UTF-8 as U+FFFD; without content if that no longer
+    exists.
+    """
 
     payload: str | None = None
 
 
 class NotReplayed(Shown):
-    """A refused record that cannot be sent again, and why."""
+    """A refused record that cannot be sent again, and the reason."""
 
     id: str
     message: str
 
 
 class ReplayAnswer(Shown):
-    """How many refused records were sent again. `more`: there are others like them; ask again."""
+    """The number of refused records that were sent again. `more`: there are further ones; repeat the request."""
 
     replayed: int
     left: tuple[NotReplayed, ...]
@@ -73,6 +75,6 @@ class ReplayAnswer(Shown):
 
 
 class DownloadUrl(Shown):
-    """Where the bytes are."""
+    """The address of the bytes."""
 
     url: str

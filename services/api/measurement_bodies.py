@@ -1,7 +1,7 @@
-"""The body of POST measurements, read fast, and told item by item where it is wrong.
+"""Reads the body of POST measurements fast, and names every wrong item.
 
-msgspec reads a body that keeps the bounds; of one that does not, each item is read again by its model (`measurement`),
-which names every field and its rule.
+msgspec reads a body that keeps the limits. In any other body each item is read again by its model (`measurement`),
+which names every wrong field and its rule.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ _Texts = Annotated[dict[_Name, _UsageText], msgspec.Meta(max_length=MANY)]
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """`Measurement`, read fast. Numbers are ints, or the very text of a fraction."""
+    """The fast form of `Measurement`. Numbers are ints, or the exact text of a fraction."""
 
     account: _CodeText
     meter: _CodeText
@@ -55,7 +55,7 @@ class _Raws(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 def _as_written(text: str) -> msgspec.Raw:
-    """A fraction, as it is. Raises: ValueError for one that the log cannot hold."""
+    """A number with a fraction as its exact text. Raises: ValueError if the log cannot hold it."""
     if len(text) > MAX_WHOLE_DIGITS or "e" in text or "E" in text:
         parse_decimal(text)
     return msgspec.Raw(text.encode())
@@ -65,14 +65,14 @@ _decode = msgspec.json.Decoder(_Items, float_hook=_as_written).decode
 _decode_raws = msgspec.json.Decoder(_Raws).decode
 _decode_any = msgspec.json.Decoder(float_hook=read_decimal).decode
 _WHOLE_LIMIT = 10**MAX_WHOLE_DIGITS
-#: Names and texts of a body: "measurements", and of each item its three required ones with theirs.
+#: Strings in a body: "measurements"; and in each item its three required names with their values.
 _STRINGS, _ITEM_STRINGS = 1, 6
 
 
 def read_items(raw: bytes) -> list[Item]:
-    """The items of a body, times as ingest reads them.
+    """The items of a body, with times as ingest reads them.
 
-    Raises: RefusedItemsError that names every item that is wrong; InvalidField for what concerns no single item.
+    Raises: RefusedItemsError, naming every wrong item; InvalidField for a fault that is not about single items.
     """
     try:
         items = _decode(raw).measurements
@@ -93,7 +93,9 @@ def read_items(raw: bytes) -> list[Item]:
 
 
 def _checked(item: Item) -> int:
-    """How many names and texts the item has, once its times and numbers are looked at. Raises: ValueError."""
+    """Check the item's times and numbers. Returns its number of strings, names and texts together. Raises:
+    ValueError.
+    """
     if not is_plain(item.account):
         raise ValueError("account")
     item.ts, strings = time_of(item.ts), _ITEM_STRINGS
@@ -119,7 +121,7 @@ def _checked(item: Item) -> int:
 
 
 def _explained(raw: bytes, error: Exception) -> CommandError:
-    """What is wrong with a body that was not read: with its items if it has some."""
+    """The refusal of a body that could not be read, by item if it has items."""
     try:
         raws = _decode_raws(raw).measurements
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as whole:
@@ -131,7 +133,7 @@ def _explained(raw: bytes, error: Exception) -> CommandError:
 
 
 def _faults(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, str]]:
-    """The items that are wrong, by index, each with all that is."""
+    """The wrong items, by index, each with all its faults."""
     for index, raw in enumerate(raws):
         try:
             check_names(bytes(raw))

@@ -133,7 +133,7 @@ def placed(
 class _Payload(Body[Measurements]):
     """The body of a submission. Raises: PayloadTooLargeError."""
 
-    #: m3ter's ingest refuses with 403 what is too large.
+    #: m3ter's ingest refuses a body that is too large with 403.
     refusals = (403, 415)
 
     async def bytes_of(self, request: Request) -> bytes:
@@ -164,8 +164,9 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
 
 
 async def _publish(usage: SharedWriter, parts: Mapping[int, Placed], again: bool) -> None:
-    """Publish the records. Raises: NotConfirmedError, which names items that may be missing; `again`: sent again they
-    count once.
+    """Publish the records. `again`: whether repeated usage counts once.
+
+    Raises: NotConfirmedError, naming the items that may be missing.
     """
     outcomes = await asyncio.gather(
         *(usage.append(USAGE, partition, part.records) for partition, part in parts.items()), return_exceptions=True

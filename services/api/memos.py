@@ -29,14 +29,14 @@ from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
 
-#: What path they stand under -> their body.
+#: The model of each kind of line item, by its path.
 _KINDS: dict[str, type[AnyMemo]] = {"creditlineitems": CreditMemo, "debitlineitems": DebitMemo}
-#: At which version of the bill somebody decided that a line is missing.
+#: The version of the bill that the client saw when it decided to add a line.
 _SEEN = WholeIfGiven("billVersion", 1, INT32_MAX)
 
 
 def memo_router() -> APIRouter:
-    """The paths of both kinds."""
+    """A router with the paths of both kinds."""
     router = organization_router("bills", prefix="/bills/{bill}")
     for path, model in _KINDS.items():
         shown = answer_of(model)
@@ -56,7 +56,7 @@ def memo_router() -> APIRouter:
 
 
 def _body(model: type[AnyMemo], *, update: bool) -> Body[AnyMemo]:
-    """The type may be left out, and is stored all the same."""
+    """The body of a request. The line's type may be left out, and is stored all the same."""
     unread = tuple(name for name in ANSWERED if not (update and name == "version"))
     defaults = {"lineItemType": model.model_fields["line_item_type"].default}
     if update:
@@ -173,7 +173,7 @@ def _check_pending(life: BillLife) -> None:
 
 
 async def _check(changing: Changing, body: Memo) -> None:
-    """Raises: BillNotPending, TooFineAmount, InvalidField, UnknownReference."""
+    """Check the line against its bill. Raises: BillNotPending, TooFineAmount, InvalidField, UnknownReference."""
     life, connection = changing.life, changing.turn.connection
     _check_pending(life)
     assert life.pending is not None

@@ -1,4 +1,4 @@
-"""GET moved: whether anything of a family is another than it was, for who shows it."""
+"""GET moved: a mark of a family's state, by which a page can tell whether to load itself again."""
 
 from starlette.responses import Response
 
@@ -12,8 +12,9 @@ router = organization_router("moved")
 
 
 class MovedAnswer(Shown):
-    """`mark` is the same text until anything is another of the account, of its family, or of the catalog that it is
-    billed by. While it `waits` for settlement that may be so though `partition`, in which it lies, does not move."""
+    """The state of a family. `mark` stays the same until something changes about the account, its family, or the
+    catalog that bills it. If it `waits` for settlement, the mark may change although its `partition` does not move.
+    """
 
     root_account_id: str
     partition: int
@@ -23,7 +24,7 @@ class MovedAnswer(Shown):
 
 @router.get("/moved/{id}", response_model=MovedAnswer)
 async def moved(call: Caller, id: str) -> Response:
-    """How far the family of an account, commitment, balance or bill has moved, for who shows it."""
+    """How far the family of an account, commitment, balance or bill has moved, for pages that show it."""
     async with call.reading():
         pass
     moved = await read_moved(call.postgres, call.organization, id)

@@ -60,6 +60,6 @@ async def advance_clock(call: Caller, sent: Annotated[Sent[ClockBody], Depends(_
 
 @router.get("/clock", response_model=Time)
 async def clock(call: Caller) -> Response:
-    """The organization's time. It is its test clock's, else the real one."""
+    """The organization's time: that of its test clock, if it has one, else the real time."""
     async with call.reading() as connection:
         return answer({"now": now_of(await call.configured(connection))})

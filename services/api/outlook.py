@@ -16,7 +16,7 @@ from services.readside.past import outlook
 
 router = organization_router("outlook")
 
-#: Days that a burn-down lists at most.
+#: Default and largest number of days that a burn-down lists.
 DAYS_DEFAULT, DAYS_MAX = 400, 1_100
 _AS_OF, _KNOWN_AT, _DAYS = Day("asOf"), Instant("knownAt"), Whole("days", DAYS_DEFAULT, 1, DAYS_MAX)
 

@@ -1,4 +1,4 @@
-"""Answers about what is to be expected: burn-downs, the progress of minimums, forecasts (rules 11)."""
+"""Answers about the future: burn-downs, the progress of minimums, forecasts (rules 11)."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from services.api.shown import Period, Shown
 
 
 class ProductShown(Shown):
-    """A product that drew."""
+    """A product whose charges drew."""
 
     id: str
     code: str
@@ -20,14 +20,16 @@ class ProductShown(Shown):
 
 
 class ProductDrawnShown(Shown):
-    """What charges of a product drew on a day; below zero where others draw instead now."""
+    """The amount that a product's charges drew on a day; negative if other charges have drawn in their place since."""
 
     product_id: str
     amount: Decimal
 
 
 class BurnedDayShown(Shown):
-    """How it stood at the end of a day: `added` is `drawn`, `left` and `lapsed`; `ahead` was paid in for later days."""
+    """The state at the end of a day: `added` is the sum of `drawn`, `left` and `lapsed`; `ahead` was paid in for later
+    days.
+    """
 
     day: date
     added: Decimal
@@ -39,7 +41,7 @@ class BurnedDayShown(Shown):
 
 
 class MarkShown(Shown):
-    """What happened on a day; `amount` of what was paid in or, below zero, taken out."""
+    """An event on a day; `amount`: the amount that was paid in or, if negative, taken off."""
 
     day: date
     kind: MarkKind
@@ -47,7 +49,7 @@ class MarkShown(Shown):
 
 
 class LeftToBe(Shown):
-    """What will be left at the end of a day, and its band."""
+    """The amount that will be left at the end of a day, and its band."""
 
     day: date
     left: Decimal
@@ -56,7 +58,9 @@ class LeftToBe(Shown):
 
 
 class Paced(Shown):
-    """By the usage of the last `window` days, of which `days` lie in the term: the mean and deviation of a day."""
+    """A forecast by the usage of the last `window` days, of which `days` lie in the term: the mean and the deviation of
+    a day.
+    """
 
     window: int
     days: int
@@ -67,10 +71,10 @@ class Paced(Shown):
 
 
 class BurnDownForecast(Paced):
-    """When it runs out (absent: something is left in the end, or nothing is now), at the earliest and latest within the
-    band, and what is left in the end.
+    """The day on which it runs out (absent if something is left at the end, or nothing is left now), its earliest and
+    latest day within the band, and the amount that is left at the end.
 
-    `uncovered` will be used and find nothing left, `lapses` is what will be left and not roll over.
+    `uncovered`: usage to come that will find nothing left; `lapses`: the amount that will be left and not roll over.
     """
 
     runs_out: date | None = None
@@ -96,8 +100,8 @@ class _Outlook(Shown):
 class BurnDownAnswer(_Outlook):
     """A prepayment or balance day by day, as of a day, as known at a moment; `until` is the last day that draws.
 
-    `usedUpSince` is the day at whose end nothing was left of it, and is not since (absent: something is left, nothing
-    was put on it yet, or it is longer ago than the days that are listed).
+    `usedUpSince`: the day at whose end nothing was left, nor on any day since (absent if something is left, nothing was
+    ever put on it, or that day is before the listed days).
     """
 
     kind: CreditKind
@@ -117,21 +121,23 @@ class BurnDownAnswer(_Outlook):
 
 
 class CountedDayShown(Shown):
-    """What had counted toward the period at the end of a day."""
+    """The amount that had counted toward the period at the end of a day."""
 
     day: date
     counted: Decimal
 
 
 class CountedToBeShown(CountedDayShown):
-    """What will have counted at the end of a day, and its band."""
+    """The amount that will have counted at the end of a day, and its band."""
 
     low: Decimal
     high: Decimal
 
 
 class TrueUpForecastShown(Paced):
-    """When what is owed is reached (absent: it is not), what will have counted at the end, and the true-up."""
+    """The day on which the owed amount is reached (absent if it is not), the amount that will have counted at the end,
+    and the true-up.
+    """
 
     reached: date | None = None
     counted: Decimal
@@ -144,7 +150,7 @@ class TrueUpForecastShown(Paced):
 
 
 class ProgressAnswer(_Outlook):
-    """A commitment period of a MINIMUM day by day, as of a day, as known at a moment; an empty term has none."""
+    """A commitment period of a MINIMUM day by day, as of a day, as known at a moment. An empty term has no period."""
 
     kind: Literal["MINIMUM"]
     period: Period | None = None

@@ -1,4 +1,4 @@
-"""The organization at a glance, and an account's outlook: of rows alone, for an overview settles nobody."""
+"""The organization at a glance, and an account's outlook. Both read stored rows only; nothing is settled for them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from services.refusals import refused_usage
 from services.store.listing import named
 
 router = organization_router("overview")
-#: What is looked at where nothing is said; how many are named of each list.
+#: The default window in days; the default and largest number of entries in each list.
 WINDOW_DEFAULT, FIRST_DEFAULT, FIRST_MAX = 30, 20, 200
 OF_ACCOUNT_MAX = 5_000
 _WINDOW = Choice("window", [str(window) for window in WINDOWS])
@@ -80,7 +80,7 @@ def _window(given: str | None) -> Window:
 
 
 async def _names(call: Call, rows: Iterable[Row]) -> Names:
-    """The commitments, balances and accounts that the rows name, by id."""
+    """The commitments, balances and accounts of the rows, by id."""
     ids = defaultdict[str, set[str]](set)
     for row in rows:
         ids["balance" if row["kind"] == "BALANCE" else "commitment"].add(row["commitment_id"])

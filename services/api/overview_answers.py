@@ -1,4 +1,4 @@
-"""Answers about a whole organization: what is to be expected, what waits for somebody, what was proved."""
+"""Answers about a whole organization: forecasts, work that waits for somebody, and the last proofs."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,10 +11,10 @@ from services.api.shown import Shown
 
 
 class ExpectedShown(Shown):
-    """By the usage of the last days: `day` is when it runs out, or a minimum is reached (absent: not by `until`, or
-    nothing is left of it now).
+    """A forecast by the usage of the last days: `day` is when it runs out, or a minimum is reached (absent if neither
+    happens by `until`, or nothing is left of it now).
 
-    `atStake` will find nothing left, or be trued up; `lapses` will be paid for and not used.
+    `atStake`: usage that will find nothing left, or the true-up; `lapses`: what will be paid for and not used.
     """
 
     per_day: Decimal
@@ -24,14 +24,13 @@ class ExpectedShown(Shown):
 
 
 class ExpectedByWindow(ExpectedShown):
-    """The same by the usage of the last `window` days."""
+    """A forecast by the usage of the last `window` days."""
 
     window: int
 
 
 class OutlookShown(ExpectedShown):
-    """A commitment or balance in its term, and what is to be expected of it: by the window that was asked for, and by
-    each (`expected`)."""
+    """A commitment or balance in its term with its forecasts: by the requested window, and in `expected` by each."""
 
     id: str
     kind: CreditKind | Literal["MINIMUM"]
@@ -55,7 +54,7 @@ class OutlooksShown(Shown):
 
 
 class ListedOutlooks(Shown):
-    """How many there are, their sum, and the first of them, the most money first."""
+    """Their number, their sum, and the first of them, the most money first."""
 
     count: int
     amount: Decimal
@@ -63,7 +62,7 @@ class ListedOutlooks(Shown):
 
 
 class TrueUpsOfMonth(Shown):
-    """The true-ups to expect of periods that end in a month."""
+    """The expected true-ups of periods that end in a month."""
 
     month: str = Field(pattern=r"^\d{4}-\d{2}$", examples=["2026-03"])
     amount: Decimal
@@ -71,7 +70,7 @@ class TrueUpsOfMonth(Shown):
 
 
 class ExpectedOfCurrency(Shown):
-    """What is to be expected in one currency."""
+    """Forecasts in one currency."""
 
     currency: str
     as_of: date
@@ -95,7 +94,7 @@ class RefusedShown(Shown):
 
 
 class ProvedShown(Shown):
-    """What the last pass over the whole installation found; `unexplained` money is an error of ours."""
+    """The result of the last pass over the whole installation; `unexplained` money is an error of Trueup."""
 
     by: Literal["audit", "conservation"]
     ended: datetime
@@ -106,8 +105,8 @@ class ProvedShown(Shown):
 class OverviewAnswer(Shown):
     """An organization at a glance.
 
-    `familiesWaiting` are those whose rows are older than their log, by reason; `behind` is how many events and records
-    others are behind, for all organizations together (absent: it cannot be known now).
+    `familiesWaiting`: the number of families whose rows are older than their log, by reason; `behind`: how many events
+    and records other processes are behind, for all organizations together (absent if that cannot be known now).
     """
 
     window: int

@@ -110,7 +110,7 @@ class Whole(Reader[int]):
 
 
 class WholeIfGiven(Reader[int | None]):
-    """A whole number from `low` to `high`; None where the query does not have it."""
+    """A whole number from `low` to `high`; None if the query does not have it."""
 
     def __init__(self, name: str, low: int, high: int) -> None:
         self.name, self.low, self.high = name, low, high
@@ -136,7 +136,7 @@ def day_schema() -> dict[str, Any]:
 
 
 def declared(schemas: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The parameters as OpenAPI has them; the description of a schema becomes the parameter's."""
+    """The parameters in OpenAPI's form; the description of a schema becomes the parameter's."""
     return [_declared(name, dict(schema)) for name, schema in schemas.items()]
 
 
@@ -200,13 +200,13 @@ def check_length(text: str, name: str, most: int = TEXT_MAX) -> str:
 
 
 def check_no_nul(text: str, name: str) -> None:
-    """Raises: InvalidField."""
+    """Check a text. Raises: InvalidField if it contains NUL."""
     if "\0" in text:
         raise InvalidField(field=name, rule=NO_NUL)
 
 
 def whole_number(query: Query, name: str, default: int, low: int, high: int) -> int:
-    """Raises: InvalidField unless it is a whole number from `low` to `high`."""
+    """The parameter's value, or the default. Raises: InvalidField unless it is a whole number from `low` to `high`."""
     text = value_of(query, name)
     if text is None:
         return default

@@ -1,4 +1,4 @@
-"""Signed checkpoints of the log, and proofs by them, for auditors: what `trueup verify` reads."""
+"""Signed checkpoints of the log, and proofs based on them, for auditors; `trueup verify` reads them."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -20,15 +20,16 @@ from services.proof.exporting import NoRecordError, prove_consistency, prove_inc
 from services.proof.head import Document, TopicPartition
 from services.proof.heads_topic import NoHeadsError, Published, all_heads, heads_before
 
-#: As many digits as a whole number may have in a query.
+#: The largest whole number that a query may have.
 _OFFSET_MAX = 9_999_999_999
 _TOPICS = (EVENTS, CATALOG)
 
 
 class CheckpointShown(Shown):
-    """A signed checkpoint: the segments 1 to `size` of a partition have this `root`; `start` to `tick` are of the last.
+    """A signed checkpoint: segments 1 to `size` of a partition have this `root`; `start` to `tick` describe the last
+    segment.
 
-    `token` is what was signed, a JSON Web Signature; only that proves anything.
+    `token` is the signed document, a JSON Web Signature; it alone proves anything.
     """
 
     topic: str
@@ -43,13 +44,13 @@ class CheckpointShown(Shown):
 
 
 class _Organization(msgspec.Struct):
-    """All that is decoded of a record's value: which organization's it is, "" where it does not say."""
+    """The only decoded member of a record's value: its organization, "" if it names none."""
 
     organization: str = ""
 
 
 class Partition(Reader[TopicPartition]):
-    """`topic`, billing.events unless it is given, and `partition`."""
+    """The partition that a query names by `topic` (by default billing.events) and `partition`."""
 
     _PARTITIONS_MAX = 1_023
 
@@ -71,7 +72,7 @@ _FIRST, _SECOND = Whole("first", 1, 1, _OFFSET_MAX), Whole("second", 0, 0, _OFFS
 async def list_checkpoints(
     call: Caller, log_partition: Annotated[TopicPartition, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
 ) -> Response:
-    """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
+    """Signed checkpoints of a partition of the log, newest first: a digest of the partition at each quarter hour."""
     await _require(call, log_partition)
     async with LogReader(call.api.cluster) as reader:
         published = await _page_of(reader, log_partition, page, call)
@@ -111,7 +112,9 @@ async def consistency(
 
 
 async def _page_of(reader: LogReader, log_partition: TopicPartition, page: Page, call: Call) -> list[Published]:
-    """What is fetched for a page. Without the operator's key all are read: only they tell whose the series is."""
+    """The checkpoints of a page, and one more. Without the operator's key all are read, because only all of them tell
+    which key signed last.
+    """
     if (key := call.api.proof_key) is not None:
         return await heads_before(reader, log_partition, key, page.before, page.fetched, call.organization)
     try:
@@ -122,7 +125,10 @@ async def _page_of(reader: LogReader, log_partition: TopicPartition, page: Page,
 
 
 async def _require(call: Call, log_partition: TopicPartition) -> None:
-    """What follows has connections of its own. Raises: UnknownOrganization, UnknownResource."""
+    """Check that the organization and the partition exist; the calls that follow have connections of their own.
+
+    Raises: UnknownOrganization, UnknownResource.
+    """
     async with call.reading():
         pass
     topic, partition = log_partition

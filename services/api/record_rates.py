@@ -1,18 +1,18 @@
-"""How fast records come: the ends of topics as they were seen in the last minute."""
+"""The rate at which records arrive, from the ends of topics during the last minute."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-#: What was seen longer ago counts no more, as long as there is something newer to compare.
+#: Older looks are dropped, as long as two remain to compare.
 LOOK_BACK_SECONDS = 60.0
-#: Between looks that are nearer to each other nothing is said.
+#: The least time between two looks for a rate to be given.
 LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Records a second by topic, over so many seconds."""
+    """Records a second for each topic, over this many seconds."""
 
     seconds: float
     per_second: Mapping[str, float]
@@ -20,23 +20,23 @@ class Rates:
 
 @dataclass(slots=True)
 class Pace:
-    """Of one process, which looks at the ends now and then anyway."""
+    """The rates seen by one process, which looks at the ends regularly for other reasons."""
 
-    #: When, and how many records each topic had ever had.
+    #: The time of each look, and the number of records that each topic had ever had.
     _seen: deque[tuple[float, Mapping[str, int]]] = field(default_factory=deque)
 
     def note(self, now: float, ends: Mapping[str, Mapping[int, int]]) -> None:
-        """The ends by topic and partition, seen at this time."""
+        """Note the ends by topic and partition, as seen at this time."""
         self._seen.append((now, {topic: sum(of_topic.values()) for topic, of_topic in ends.items()}))
         while len(self._seen) > 2 and self._seen[1][0] <= now - LOOK_BACK_SECONDS:
             self._seen.popleft()
 
     def rates(self) -> Rates | None:
-        """None until it was looked twice."""
+        """The rates; None before two looks that are at least LEAST_SECONDS apart."""
         if len(self._seen) < 2 or (seconds := self._seen[-1][0] - self._seen[0][0]) < LEAST_SECONDS:
             return None
         first, last = self._seen[0][1], self._seen[-1][1]
-        # A topic that was made anew has fewer than before: it is not slower than standing still.
+        # A topic that was made anew has fewer records than before: its rate counts as 0.
         return Rates(
             seconds, {topic: max(0, count - first.get(topic, count)) / seconds for topic, count in last.items()}
         )

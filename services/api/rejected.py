@@ -1,4 +1,4 @@
-"""Usage that was refused: listed with its reasons, read byte for byte, and sent again once the cause is mended."""
+"""Refused and held usage: listed with reasons, read byte for byte, and sent again once the cause is fixed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,11 +32,11 @@ from services.refusals.refused_usage import Listed
 from services.refusals.replaying import read_records, replay_refused
 from services.store.listing import Condition
 
-#: Records that one request sends again.
+#: Most records that one request sends again.
 REPLAY_MAX = 1_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
-#: Why records are held.
+#: The reasons for which records are held.
 _WAITING = tuple(cause.reason.value for cause in CAUSES)
 _OTHERS: dict[Reader[Any], str] = {
     TextParameter("accountCode"): refused_usage.IS_OF_ACCOUNT,
@@ -53,7 +53,9 @@ _Moment = Annotated[datetime, BeforeValidator(read_instant)]
 
 
 class ReplayBody(Model):
-    """POST usage/rejected/replay: these, or those that fulfil all that is given; an empty object means all."""
+    """POST usage/rejected/replay: the records with these ids, or those that fulfil all other conditions; an empty
+    object means all.
+    """
 
     ids: Annotated[tuple[Text, ...], items(MANY), Field(min_length=1)] | None = None
     reason: Annotated[Text, rule(_REASONS.__contains__, choice_rule(_REASONS))] | None = None
@@ -62,10 +64,10 @@ class ReplayBody(Model):
     to: _Moment | None = None
 
     def conditions(self) -> list[Condition]:
-        """What the rows of refused usage have to fulfil."""
+        """The conditions on rows of refused usage."""
         given = {
             refused_usage.IS_ONE_OF: None if self.ids is None else list(self.ids),
-            # Of these there is nothing to send; who asks for one by its id is told so.
+            # Records that were cut cannot be sent again; a request by id is told so, so they are not left out for it.
             refused_usage.IS_CUT: False if self.ids is None else None,
             refused_usage.HAS_REASON: self.reason,
             refused_usage.IS_OF_ACCOUNT: self.account_code,
@@ -84,9 +86,10 @@ async def list_rejected(
     wanted: Annotated[list[Condition], Depends(Conditions(_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Refused records that were not sent again since, newest first; what was refused several times is there once.
+    """Refused records that were not sent again since, newest first; a record that was refused several times is listed
+    once.
 
-    The first page says how many there are, by reason.
+    The first page gives their number, by reason.
     """
     return await _page(call, wanted, page, held=False)
 
@@ -97,8 +100,8 @@ async def list_held(
     wanted: Annotated[list[Condition], Depends(Conditions(_HELD_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Records that wait for their account or their meter, newest first, until `heldUntil`. The first page says how many
-    there are, by reason. A record is read like a refused one: `usage/rejected/{id}`.
+    """Records that wait for their account or their meter, newest first, until `heldUntil`. The first page gives their
+    number, by reason. A record is read like a refused one: `usage/rejected/{id}`.
     """
     return await _page(call, wanted, page, held=True)
 
@@ -114,7 +117,7 @@ async def _page(call: Call, wanted: Sequence[Condition], page: Page, *, held: bo
 
 @router.get("/usage/rejected/{id}", response_model=RejectedRecord)
 async def get_rejected(call: Caller, id: str) -> Response:
-    """One refused record, with what was sent."""
+    """One refused record, with its content."""
     listed, record = await _read(call, id)
     shown = {} if record is None else {"payload": (record.value or b"").decode(errors="replace")}
     return answer(_document(listed) | shown)
@@ -122,7 +125,7 @@ async def get_rejected(call: Caller, id: str) -> Response:
 
 @router.get("/usage/rejected/{id}/bytes", responses={200: {"content": {"application/octet-stream": {}}}})
 async def bytes_of(call: Caller, id: str, _link: Annotated[None, Depends(Link())]) -> Response:
-    """The very bytes of a refused record, for a token, or for whoever has the link of getDownloadUrl."""
+    """The very bytes of a refused record, for a token, or by the link of getDownloadUrl."""
     _, record = await _read(call, id)
     if record is None:
         raise UnknownResource(kind=_KIND, id=id)
@@ -131,7 +134,9 @@ async def bytes_of(call: Caller, id: str, _link: Annotated[None, Depends(Link())
 
 @router.post("/usage/rejected/replay", response_model=ReplayAnswer)
 async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(ReplayBody))]) -> Response:
-    """Send refused records into `usage` again, the longest refused first; what is still wrong comes back."""
+    """Send refused records into `usage` again, the longest refused first; a record that is still wrong is refused
+    again.
+    """
 
     async def work() -> dict[str, Any]:
         wanted = sent.read().body
@@ -160,7 +165,7 @@ async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]
 
 
 async def _listed(call: Call, id: str) -> Listed:
-    """Raises: UnknownResource."""
+    """The row of a refused record. Raises: UnknownResource."""
     async with call.reading() as connection:
         listed = await refused_usage.get(connection, call.organization, id)
     if listed is None:
@@ -169,7 +174,9 @@ async def _listed(call: Call, id: str) -> Listed:
 
 
 async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
-    """The row and the record; None if the topic has it no more. Raises: UnknownResource, KafkaUnreachableError."""
+    """The row and the record; None if the topic no longer has the record. Raises: UnknownResource,
+    KafkaUnreachableError.
+    """
     listed = await _listed(call, id)
     records = await read_records(call.api.cluster, [listed.row])
     return listed, records.get(id)

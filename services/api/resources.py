@@ -1,4 +1,4 @@
-"""The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
+"""The paths of all resources, made from the table of kinds: create, get, list, search, replace, delete."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
@@ -38,7 +38,7 @@ _FORCE = Flag("force")
 
 
 def resource_router() -> APIRouter:
-    """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
+    """A router with the paths of every kind. Literal paths come before `/{id}`, which would match them, too."""
     router = organization_router()
     for kind in (kind for kind in KINDS.values() if not kind.single and kind.within is None):
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
@@ -98,7 +98,7 @@ def _update(kind: Kind) -> Handler:
             command = UpdateResource(kind.name, id, given.body, given.version, turn.now, given.effective)
             entity = kind.held((await turn.execute(command)).after)[id]
         document = None
-        if kind.is_fund:  # behind the commit, where no lock is held: see decision 3
+        if kind.is_fund:  # after the commit, when no lock is held: see decision 3
             document = await document_at(call.postgres, call.organization, kind, id, entity.version)
         return answer(document_of(entity) if document is None else document)
 
@@ -112,7 +112,7 @@ def _delete(kind: Kind) -> Handler:
 
         async with in_turn(call) as turn:
             entity = await existing(turn.connection, call.organization, kind, id)
-            # A bill may have been issued since; nothing that is decided for the organization comes in between now.
+            # A bill may have been issued since. From now on no other command of the organization is decided.
             billed = asks and not drawn and await has_billed(turn.connection, call.organization, entity)
             if kind.is_account:
                 await forget_deleted(turn, id)
@@ -123,9 +123,9 @@ def _delete(kind: Kind) -> Handler:
 
 
 async def _drawn(call: Call, kind: Kind, id: str) -> bool:
-    """Whether it has drawn or billed; what it has drawn is known once the projection has passed every command.
+    """Whether the resource has drawn or billed. Its draws are known once the projection has passed every command.
 
-    Of what is not there nothing is known: the command itself says so.
+    False for a resource that does not exist: the command itself will report that.
     """
     async with call.postgres.connection() as connection:
         entity = await get(connection, call.organization, kind.name, id)
@@ -228,9 +228,10 @@ def _search(kind: Kind) -> Handler:
 async def documents(
     call: Call, entities: Sequence[Entity[Any]], as_of: date | None = None, *, tolerant: bool = False
 ) -> list[dict[str, Any]]:
-    """The resources as the wire shows them, derived fields included.
+    """The resources as the wire shows them, with derived fields.
 
-    `tolerant`: a family that cannot be settled costs its own derived fields only, so that a list is still a list.
+    `tolerant`: for a family that cannot be settled only its derived fields are missing, so that a list is still
+    complete.
     """
     derived = await derived_fields(call.postgres, call.organization, entities, as_of, tolerant=tolerant)
     return [document_of(entity, derived.get(entity.id)) for entity in entities]

@@ -1,4 +1,4 @@
-"""What is below an organization, path by path."""
+"""The routers of all paths below an organization."""
 
 from functools import cache
 
@@ -46,9 +46,9 @@ from services.api.resources import resource_router
 
 @cache
 def organization_routers() -> tuple[APIRouter, ...]:
-    """All that is below an organization, made once: no route keeps anything of its app.
+    """The routers, made once, because no route holds anything of its app.
 
-    The table's routes come last: `/balances/{id}/transactions` is not theirs, `/bills/search` is not a bill's id.
+    The table's routes come last, so that their `/{id}` matches no literal path of the other routers.
     """
     return (
         organization.router,

@@ -1,4 +1,4 @@
-"""Models of what schedules of balances would give, as a preview shows it."""
+"""Answers with the top-ups or fees that schedules of balances would give."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from services.commands.kind import Kind
 
 
 class ScheduledCharge(Shown):
-    """A fee that a schedule gives, by m3ter's names of a charge."""
+    """A fee of a schedule, in the form of m3ter's charges."""
 
     id: str
     account_id: str

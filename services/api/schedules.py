@@ -1,5 +1,5 @@
-"""The paths of schedules, below the balance that each is for: create, get, list, replace, delete, and a preview of what
-such a schedule would give, of which nothing is kept.
+"""The paths of schedules, below the balance that each is for: create, get, list, replace, delete, and a preview of the
+schedule's top-ups or fees, which stores nothing.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -40,12 +40,14 @@ from services.store.loading import load_balance
 
 Handler = Callable[..., Awaitable[Response]]
 _FORCE, _EFFECTIVE = Flag("force"), Day("effectiveDate")
-#: Most occurrences on a page of a preview, as m3ter has it of transactions.
+#: Most occurrences on a page of a preview, like m3ter's transactions.
 _OCCURRENCES_MAX = 200
 
 
 def schedule_router() -> APIRouter:
-    """Routes of every kind of schedule. Literal paths come before `/{id}`, which would swallow them."""
+    """A router with the paths of every kind of schedule. Literal paths come before `/{id}`, which would match them,
+    too.
+    """
     router = organization_router()
     for kind in (KINDS[name] for name in SCHEDULES):
         shown = answer_of_kind(kind)
@@ -101,7 +103,7 @@ def _update(kind: Kind) -> Handler:
         id: str,
         sent: Annotated[Sent[BalanceSchedule], Depends(_body(kind, update=True))],
     ) -> Response:
-        """What it gives before `effectiveDate` keeps the terms that it has; without one, what is due today does."""
+        """Top-ups and fees before `effectiveDate` keep the present terms; by default those of today do, too."""
 
         async with in_turn(call) as turn:
             await _existing(turn.connection, call, kind, balanceId, id)
@@ -122,7 +124,7 @@ def _delete(kind: Kind) -> Handler:
         force: Annotated[bool, Depends(_FORCE)],
         effective: Annotated[date | None, Depends(_EFFECTIVE)],
     ) -> Response:
-        """What it gave before `effectiveDate` stays, by default what is due today, too; with `force` nothing does."""
+        """Top-ups and fees before `effectiveDate` stay, by default those of today, too; with `force` none stay."""
 
         async with in_turn(call) as turn:
             schedule = await _existing(turn.connection, call, kind, balanceId, id)
@@ -173,7 +175,9 @@ def _preview(kind: Kind) -> Handler:
         sent: Annotated[Sent[BalanceSchedule], Depends(_body(kind))],
         page: Annotated[Page, Depends(paging)],
     ) -> Response:
-        """The schedule as it would be, and in `data` all that it would give, by day; nothing is kept."""
+        """The schedule as it would be, and in `data` all top-ups or fees that it would give, by day; nothing is
+        stored.
+        """
         async with call.reading() as connection:
             resources = await _with_balance(call, connection, balanceId)
         body = sent.read(balanceId=balanceId).body
@@ -190,7 +194,7 @@ def _preview(kind: Kind) -> Handler:
 
 
 def _coming(of: OfBalance, schedule: ScheduleEntity[Any], page: Page) -> Iterator[tuple[date, dict[str, Any]]]:
-    """All that it would give behind the page's token, each with its day."""
+    """All top-ups or fees after the page's token, each with its day."""
     after = date.fromordinal(min(max(page.before or 1, 1), date.max.toordinal()))
     if isinstance(schedule.body, BalanceTransactionSchedule):
         for topped in coming_top_ups(of, schedule, after):
@@ -205,14 +209,14 @@ def _day(entry: tuple[date, Any]) -> int:
 
 
 def _document(resources: Resources, schedule: Entity[Any], now: datetime) -> dict[str, Any]:
-    """As the wire shows it, with the days of its last and next run."""
+    """The schedule as the wire shows it, with the days of its last and next run."""
     assert isinstance(schedule, ScheduleEntity)
     of = OfBalance(resources, resources.balances[schedule.body.balance_id])
     return document_of(schedule, run_fields(of, schedule, local_day(now, of.zone)))
 
 
 async def _existing(connection: Any, call: Call, kind: Kind, balance_id: str, id: str) -> ScheduleEntity[Any]:
-    """The schedule, if it is the balance's. Raises: UnknownResource."""
+    """The schedule, if it belongs to the balance. Raises: UnknownResource."""
     schedule = await existing(connection, call.organization, kind, id)
     assert isinstance(schedule, ScheduleEntity)
     if schedule.body.balance_id != balance_id:

@@ -1,7 +1,7 @@
-"""The search grammar: `startDate>2023-01-01$accountId:0620...`.
+"""m3ter's search grammar: `startDate>2023-01-01$accountId:0620...`.
 
-Terms are joined by `$`; a term is a parameter, a comparator and a value, which may hold further comparators (instants
-do). `:` is equal, `~` is "starts with".
+Terms are joined by `$`. A term is a parameter, a comparator and a value, which may itself contain comparators, as
+instants do. `:` means "equals", `~` "starts with".
 """
 
 import re
@@ -26,7 +26,7 @@ from services.store.conditions import has_code, is_of_account, names_one_of
 from services.store.listing import BY_POSITION, Condition, Search
 
 DEFAULT_SIZE = 10
-#: Characters of a search: several terms, of which one may list ids.
+#: Most characters of a search: it may have several terms, and one of them may list ids.
 SEARCH_MAX = 10_000
 OPERATORS = ("AND", "OR")
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -41,7 +41,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         **{"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": DEFAULT_SIZE},
         "description": "Most entries of the answer.",
     },
-    # An empty text stands for the first, the default.
+    # An empty text stands for the default, which is the first.
     "operator": {
         **{"type": "string", "pattern": "^(AND|OR)?$", "default": OPERATORS[0]},
         "description": "Whether all terms must hold, or any.",
@@ -63,10 +63,11 @@ _COLUMNS = {
     "createdBy": f"coalesce(e.created_by, '{UNNAMED}')",
     "lastModifiedBy": f"coalesce(e.modified_by, '{UNNAMED}')",
 }
-#: What is compared as a day, and what as an instant, of which a day is its midnight UTC.
+#: Fields that are compared as days, and fields that are compared as instants, where a day stands for its midnight in
+#: UTC.
 _DAYS = {"startDate", "endDate", "billDate", "dueDate", "externalInvoiceDate"}
 _INSTANTS = {"dtCreated"}
-#: An instant as its column spells it, so that the two compare as texts.
+#: The format of instants in their columns, so that both can be compared as texts.
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
 _LISTS = {"ids": "e.id = ANY({})", "codes": has_code("e", "$2", "{}")}
 
@@ -74,7 +75,7 @@ _LISTS = {"ids": "e.id = ANY({})", "codes": has_code("e", "$2", "{}")}
 class Searching(Reader[Search]):
     """Reads `searchQuery`, `operator`, `sortBy`, `sortOrder`, `fromDocument` and `pageSize`.
 
-    Each subclass says which fields a term may name, and what a term is in SQL.
+    A subclass defines the fields that a term may name, and a term's SQL.
     """
 
     schemas = _SCHEMAS
@@ -93,7 +94,7 @@ class Searching(Reader[Search]):
         )
 
     def condition(self, term: str) -> Condition:
-        """What a term asks for. Raises: InvalidField."""
+        """The condition of a term. Raises: InvalidField."""
         parts = TERM.match(term)
         if parts is None or parts[1] not in self.fields:
             rule = f"each term must be one of {', '.join(self.fields)}, then one of > >= : < <= ~, then a value;"
@@ -105,19 +106,19 @@ class Searching(Reader[Search]):
     @property
     @abstractmethod
     def fields(self) -> Sequence[str]:
-        """What a term may name."""
+        """The fields that a term may name."""
 
     @abstractmethod
     def test(self, name: str, comparator: str, value: str) -> Condition:
-        """That a field compares so with the value. Raises: InvalidField."""
+        """The condition that a field compares like this with the value. Raises: InvalidField."""
 
     @abstractmethod
     def order(self, name: str | None) -> str:
-        """An SQL expression to sort by. Raises: InvalidField."""
+        """The SQL expression to sort by. Raises: InvalidField."""
 
 
 class ResourceSearch(Searching):
-    """Finds resources in the event store, by the fields that the row of their kind in the table lists."""
+    """Finds resources in the event store, by the fields that their kind's row lists."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -146,14 +147,16 @@ class ResourceSearch(Searching):
 
 
 def check_plain(kind: Kind, search: Search, config: OrganizationConfig | None) -> None:
-    """Raises: InvalidField where the search is about what is sealed: nobody could tell how it compares."""
+    """Check that the search is not about a sealed field, because sealed texts cannot be compared. Raises:
+    InvalidField.
+    """
     if (name := sealed_of(kind.model, search.named, config)) is not None:
         rule = f"{name} is sealed, for the organization has personalData ERASABLE: search by another field"
         raise InvalidField(field="searchQuery", rule=rule)
 
 
 def _choice(query: Query, name: str, values: tuple[str, str]) -> str:
-    """The first is the default."""
+    """The parameter's value; the first one by default. Raises: InvalidField for a value that is not listed."""
     text = value_of(query, name) or values[0]
     if text not in values:
         raise InvalidField(field=name, rule=choice_rule(values))
@@ -161,7 +164,8 @@ def _choice(query: Query, name: str, values: tuple[str, str]) -> str:
 
 
 def compared(name: str, column: str, comparator: str, value: str) -> Condition:
-    """A term on a column of texts. What a text begins with may be a part of a date; else a date is one as everywhere.
+    """The condition of a term on a column of texts. With `~` the value may be a part of a date; otherwise a date must
+    be complete.
 
     Raises: InvalidField.
     """
@@ -178,12 +182,13 @@ def compared(name: str, column: str, comparator: str, value: str) -> Condition:
 
 
 def only_equal(name: str, comparator: str) -> None:
+    """Check that a field which allows no other comparator is compared with `:`. Raises: InvalidField."""
     if comparator != ":":
         raise InvalidField(field="searchQuery", rule=f"{name} can be compared with : only")
 
 
 def _order(kind: Kind, name: str | None) -> str:
-    """An SQL expression to sort by: any stored field; numbers sort as numbers."""
+    """The SQL expression to sort by: any stored field; numbers sort as numbers. Raises: InvalidField."""
     if name is None:
         return BY_POSITION
     if name in _COLUMNS:
@@ -198,7 +203,7 @@ def _order(kind: Kind, name: str | None) -> str:
 
 
 def _plain_types(annotation: Any) -> set[Any]:
-    """What a field may hold besides nothing: `str` for names of a choice; a list or map stays what it is."""
+    """The types that a field may hold besides None: `str` for a choice of names; lists and maps stay as they are."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _plain_types(get_args(annotation)[0])

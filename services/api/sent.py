@@ -34,9 +34,9 @@ class Given(Generic[M]):
 
 
 class BodyReader:
-    """Takes the bytes of a body."""
+    """Reads the bytes of a body."""
 
-    #: How it refuses a body, whatever its content: too large, or of another type or encoding.
+    #: The statuses with which it may refuse any body: too large, or of another media type or encoding.
     refusals: ClassVar[tuple[int, ...]] = (413, 415)
 
 
@@ -63,7 +63,7 @@ class Body(BodyReader, Generic[M]):
 
     @property
     def name(self) -> str:
-        """What OpenAPI calls it."""
+        """The body's name in OpenAPI."""
         return self.title or self.model.__name__
 
     async def __call__(self, request: Request) -> "Sent[M]":
@@ -71,7 +71,7 @@ class Body(BodyReader, Generic[M]):
         return Sent(await self.bytes_of(request), self)
 
     async def bytes_of(self, request: Request) -> bytes:
-        """Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
+        """The body's bytes. Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
         return await body_of(request)
 
 
@@ -105,8 +105,8 @@ class Unread:
 
 
 class Anything(BodyReader):
-    """Whatever is sent, of any type. An instance is a dependency, as of Body."""
+    """A body of any type, which is ignored. An instance is a dependency, like Body's."""
 
     async def __call__(self, request: Request) -> Unread:
-        """Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
+        """Read the bytes. Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
         return Unread(await body_of(request))

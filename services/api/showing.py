@@ -1,6 +1,7 @@
-"""What is seen of the whole system, told by each API process: looked at every few seconds, and never when it is asked.
+"""Metrics about the whole system, shown by each API process: they are read every few seconds, never during a scrape.
 
-The API's process runs wherever anybody is served, and needs no partition and no turn to know how far the others are.
+The API shows them because it runs wherever anybody is served, and needs neither a partition nor a lock to know how far
+the other processes are.
 """
 
 import asyncio
@@ -29,16 +30,18 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Showing:
-    """Looks at the whole. `every`: a pool of role WATCH."""
+    """Reads the state of the whole system. `every`: a pool of role WATCH."""
 
     health: Health
     every: Postgres
     cluster: Cluster
-    #: Reasons for which families were seen to wait: once none wait any more, 0 is shown.
+    #: The reasons for which families were seen to wait; a reason is shown as 0 once none wait for it any more.
     _reasons: set[str] = field(default_factory=set)
 
     async def watch(self) -> None:
-        """Look until cancelled. What cannot be known keeps its last number, beside the time at which that was known."""
+        """Read the state until cancelled. A value that cannot be read keeps its last number; the time of the last full
+        look is shown beside it.
+        """
         while True:
             try:
                 await self.look()
@@ -47,9 +50,9 @@ class Showing:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Once. Raises: what does not answer."""
+        """Read the state once. Raises: the failure of a server that does not answer."""
         report = await self.health.report()
-        # Without Kafka commands are taken and reads are answered: the API gets on with its work.
+        # Without Kafka commands are accepted and reads are answered, so the API still makes progress.
         PULSE.away("what the API needs", None if report.status == 200 else str(report.operators.get("message")))
         metrics.AWAY.labels("Postgres").set(report.seen is None)
         metrics.AWAY.labels("Kafka").set(not report.ends)

@@ -21,14 +21,14 @@ from services.commands.kind import Kind
 class Shown(BaseModel):
     """A JSON object of an answer; it has no other members."""
 
-    # Built with the document, which alone needs them.
+    # The validators are built with the OpenAPI document, which alone needs them.
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
     )
 
 
 class Stamped(Shown):
-    """What every resource is answered with: when it was made and changed, and by whom."""
+    """The members that every resource's answer has: when it was created and changed, and by whom."""
 
     id: str
     version: int
@@ -106,7 +106,7 @@ _DERIVED: dict[Any, type[Shown]] = {
 
 
 def derived_of(kind: Kind) -> type[Shown] | None:
-    """The members of `kind.derived`; None for a kind that has none."""
+    """The model of the members in `kind.derived`; None for a kind without any."""
     return _DERIVED.get(kind.entity)
 
 

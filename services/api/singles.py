@@ -1,4 +1,6 @@
-"""Paths of what an organization has one of: read, and put as a whole. The first PUT of one needs no version."""
+"""Paths of kinds that an organization has exactly one resource of: read, and replaced as a whole. The first PUT of one
+needs no version.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,17 +17,17 @@ from services.commands.messages import CreateResource, UpdateResource
 from services.commands.refused import UnknownResource
 from services.store.view import get
 
-#: What must hold beside the kind's own rules, asked inside the transaction.
+#: A check in addition to the kind's own rules, made inside the transaction.
 Check = Callable[[Turn, Any], Awaitable[None]]
 
 
 def single_body(kind: Kind) -> Body[Any]:
-    """The body of its PUT."""
+    """The body of the kind's PUT."""
     return Body(kind.model, tuple(name for name in unread_of(kind) if name != "version"), version="optional")
 
 
 async def read_single(call: Call, kind: Kind) -> Response:
-    """Raises: UnknownResource before the first PUT."""
+    """Answer with the resource. Raises: UnknownResource before the first PUT."""
     id = kind.single_id(call.organization)
     async with call.reading() as connection:
         entity = await get(connection, call.organization, kind.name, id)
@@ -35,7 +37,7 @@ async def read_single(call: Call, kind: Kind) -> Response:
 
 
 async def put_single(call: Call, kind: Kind, given: Given[Any], check: Check | None = None) -> Response:
-    """Raises: what the check and the kind's rules raise."""
+    """Create or replace the resource, and answer with it. Raises: errors of the check and of the kind's rules."""
 
     id = kind.single_id(call.organization)
     async with in_turn(call) as turn:

@@ -1,5 +1,5 @@
-"""An account as it was: what it had, and by which plans and prices it was rated, as of a day and as known at a moment;
-and between which days and moments there is anything to see.
+"""An account in the past: its state, and the plans and prices that rated it, as of a day and as known at a moment; and
+the range of days and moments in which there is anything to see.
 """
 
 from datetime import UTC, date, datetime
@@ -40,9 +40,10 @@ _Attached: Any = answer_of_kind(KINDS["accountPlan"])
 
 
 class TimespanAnswer(Shown):
-    """Days on which an account has anything, both inclusive, and moments at which anything was known of it.
+    """The first and last day on which an account has anything, and since when anything was known of it.
 
-    `firstDay` is the first one of its commitments, balances, plans and itself, `lastDay` the last one, or today.
+    `firstDay` is the first day of its commitments, balances, plans and the account itself, `lastDay` their last day, or
+    today.
     """
 
     account_id: str
@@ -55,8 +56,9 @@ class TimespanAnswer(Shown):
 
 
 class _Snapshot(Shown):
-    """An account as of a day, as known at a moment, all of one settlement. Account plans, and prices of what they
-    attach, are those in force that day; plans, plan groups, templates, aggregations and counters those that they name.
+    """An account as of a day, as known at a moment, all from one settlement. Account plans, and the prices of what they
+    attach, are those in force that day; plans, plan groups, templates, aggregations and counters are those that these
+    name.
 
     `unbilled` is what had been used, or had become due, by the end of that day, less what bills dated by it charged:
     neither later usage nor a later bill is in it. Without `asOf` it has all usage that had arrived.
@@ -80,7 +82,7 @@ def _list_of(kind: Kind) -> Any:
     return tuple[shown, ...]
 
 
-#: With the kinds by which an account is rated, as their rows say.
+#: The answer, with a list for each kind that rates an account, by the rows of the kinds.
 SnapshotAnswer = create_model(
     "SnapshotAnswer",
     __base__=_Snapshot,

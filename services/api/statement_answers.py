@@ -1,4 +1,4 @@
-"""What the JSON of a statement looks like."""
+"""The JSON form of a statement."""
 
 from dataclasses import asdict
 from datetime import date
@@ -12,7 +12,7 @@ from services.statement.statement import Group, Line, Party, Statement
 
 
 class PartyShown(Shown):
-    """Who sells, or who buys."""
+    """The seller or the buyer."""
 
     name: str
     address: Address | None = None
@@ -22,7 +22,7 @@ class PartyShown(Shown):
 
 
 class LineShown(Shown):
-    """A line. `pieces` x `price` is its amount, exactly: its units, or one piece of it all."""
+    """A line. `pieces` x `price` is its amount, exactly: its units, or a single piece for the whole line."""
 
     sequence_number: int
     id: str
@@ -42,7 +42,7 @@ class LineShown(Shown):
 
 
 class GroupShown(Shown):
-    """Lines that page and paper show together, by their numbers, under a title: a product, commitments, ..."""
+    """Lines that are shown together under a title (a product, commitments, ...), by their numbers."""
 
     title: str
     child_account_code: str | None = None
@@ -50,7 +50,7 @@ class GroupShown(Shown):
 
 
 class TaxShown(Shown):
-    """What is charged on the whole sum: percent, and the amount that it makes."""
+    """A tax on the whole sum: its rate in percent, and its amount."""
 
     name: str
     rate: Decimal
@@ -58,7 +58,7 @@ class TaxShown(Shown):
 
 
 class StatementShown(Shown):
-    """A bill as an invoice says it; `number` is the invoice's or, where none is given, the bill's id."""
+    """A bill in the form of an invoice; `number` is the invoice number or, without one, the bill's id."""
 
     bill_id: str
     number: str
@@ -82,7 +82,7 @@ class StatementShown(Shown):
 
 
 def statement_document(statement: Statement) -> dict[str, Any]:
-    """The statement as `StatementShown` has it."""
+    """The statement in the form of `StatementShown`."""
     document = {
         "billId": statement.bill_id,
         "number": statement.number,
@@ -149,5 +149,5 @@ def _group(group: Group) -> dict[str, Any]:
 
 
 def _given(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what is absent."""
+    """The document without absent members."""
     return only_given(document)

@@ -1,4 +1,4 @@
-"""Bills as files over HTTP, and what stands on them beside the bill: who sells, the tax, a foot and a logo."""
+"""Bills as files over HTTP, and the configuration of their statements: the seller, the tax, a foot and a logo."""
 
 import re
 from collections.abc import Callable
@@ -34,14 +34,14 @@ _KIND = KINDS["statementConfig"]
 
 
 class Format(NamedTuple):
-    """How a statement is written: its media type, the ending of its file's name, and what writes it."""
+    """A format of statements: its media type, the ending of its files, and the function that writes it."""
 
     media: str
     ending: str
     write: Callable[[Statement], bytes]
 
 
-#: By their names in the query.
+#: The formats by their names in the query.
 FORMATS = {
     "json": Format("application/json", "json", lambda statement: encode(statement_document(statement))),
     "html": Format("text/html; charset=utf-8", "html", page_of),
@@ -49,9 +49,9 @@ FORMATS = {
     "csv": Format("text/csv; charset=utf-8", "csv", table_of),
     "ubl": Format("application/xml", "xml", ubl_of),
 }
-#: It has its styles and its logo in it, and runs nothing.
+#: A page contains its styles and its logo, and runs no script.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
-#: What a file's name has not.
+#: Characters that a file's name must not have.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _OTHERS = {format.media.partition(";")[0]: _BINARY for name, format in FORMATS.items() if name != "json"}
@@ -59,7 +59,7 @@ _OTHERS = {format.media.partition(";")[0]: _BINARY for name, format in FORMATS.i
 
 @router.get("/statementconfig", response_model=answer_of(StatementConfig))
 async def statement_config(call: Caller) -> Response:
-    """What stands on statements beside the bill; there is none before the first PUT."""
+    """The configuration of statements; there is none before the first PUT."""
     return await read_single(call, _KIND)
 
 
@@ -69,7 +69,7 @@ async def configure_statements(
 ) -> Response:
     """Say who sells, and at which tax; the first PUT needs no version.
 
-    Bills that are issued from then on have it on them, and those from before the first PUT.
+    It applies to bills that are issued from then on, and to those issued before the first PUT.
     """
     async with call.reading():
         given = sent.read()
@@ -83,10 +83,10 @@ async def statement(
     format: Annotated[str | None, Depends(Choice("format", tuple(FORMATS)))],
     _link: Annotated[None, Depends(Link())],
 ) -> Response:
-    """The bill as a file: JSON unless another format is asked for; of an issued bill the same bytes for ever,
-    but for what its account has forgotten.
+    """The bill as a file, by default JSON. An issued bill always gives the same bytes, except for personal data that
+    its account has forgotten.
 
-    For a token, or for whoever has the link of statement/json or statement/csv.
+    For a token, or by the link of statement/json or statement/csv.
     """
     chosen = FORMATS[format or "json"]
     statement = await _statement_of(call, bill)
@@ -98,7 +98,7 @@ async def statement(
 
 
 async def _statement_of(call: Call, bill_id: str) -> Statement:
-    """Raises: UnknownOrganization, UnknownResource."""
+    """The statement of a bill, issued or pending. Raises: UnknownOrganization, UnknownResource."""
     async with call.reading() as connection:
         life = await load_life(connection, call.organization, bill_id)
     if life.pending is not None:
@@ -122,7 +122,7 @@ async def link_to_csv(call: Caller, bill: str) -> Response:
 
 @router.post("/bills/{bill}/statement/csv", response_model=FileUrl)
 async def make_csv(call: Caller, bill: str, _sent: Annotated[Unread, Depends(Anything())]) -> Response:
-    """The same, by m3ter's other method: nothing has to be made before it is read."""
+    """A link to the bill's statement as a table, by m3ter's other method: the file is made only when it is read."""
     return await _linked(call, bill, "csv")
 
 

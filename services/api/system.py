@@ -1,5 +1,5 @@
-"""How the system is: GET health tells everybody whether this process serves; GET system, below an organization, how far
-each partition is, how fast records come, and up to where the log was proved.
+"""The state of the system. GET health tells everybody whether this process serves. GET system, below an organization,
+tells how far each partition is, how fast records arrive, and up to where the log was proved.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away
 async def health(request: Request) -> Response:
     """Whether this process serves. 200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`.
 
-    `behind`: events or records. Where a server stands that did not answer, only an operator's token is told.
+    `behind`: events or records. The address of a server that did not answer is only told for an operator's token.
     """
     checked: Health = request.app.state.health
     gate: Gate = request.app.state.gate
@@ -39,7 +39,7 @@ async def health(request: Request) -> Response:
 
 
 class PartitionShown(Shown):
-    """A partition: where it ends, up to where it is in the read models, and how many records are between."""
+    """A partition: its end, the offset that the read models have reached, and the number of records between."""
 
     partition: int
     end: int
@@ -48,7 +48,7 @@ class PartitionShown(Shown):
 
 
 class PaceShown(Shown):
-    """Records a second that came, over the last so many seconds."""
+    """The records that arrived a second, over the last so many seconds."""
 
     seconds: Decimal
     usage: Decimal
@@ -56,7 +56,9 @@ class PaceShown(Shown):
 
 
 class PassShown(Shown):
-    """What the last pass over all of it found; of an audit, up to which offset of each partition of the log."""
+    """The result of the last pass over everything; for an audit, the offset of each partition of the log up to which it
+    holds.
+    """
 
     by: Literal["audit", "conservation"]
     ended: datetime
@@ -66,8 +68,9 @@ class PassShown(Shown):
 
 
 class SystemAnswer(Shown):
-    """The whole installation, of which an organization is a part: `usage` and `log` by partition, `pace` once it is
-    known, `passes`. While Kafka or Postgres is away there are no partitions."""
+    """The state of the whole installation: `usage` and `log` by partition, `pace` once it is known, `passes`. While
+    Kafka or Postgres is away there are no partitions.
+    """
 
     usage: tuple[PartitionShown, ...]
     log: tuple[PartitionShown, ...]

@@ -1,4 +1,4 @@
-"""What is not billed yet, now and as of a day; bills that are not there, as documents."""
+"""Unbilled amounts, now and as of a day; and documents of bills that do not exist."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -25,9 +25,10 @@ from services.readside.past.known_family import KnownFamily
 
 router = organization_router("bills")
 
-#: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
+#: A fixed bill id that is never shown: the ids of a preview's lines are derived from it, like an issued bill's from its
+#: own.
 PREVIEW = str(uuid5(NAMESPACE, "preview"))
-#: Bills that are not there, and the documents of usage that no price holds for.
+#: Bills that do not exist, and documents of usage without a price.
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 
 
@@ -58,7 +59,9 @@ def _unbilled(loaded: LoadedFamily | KnownFamily, account: str, through: date) -
 
 
 def unbilled_settled(family: KnownFamily, settlement: Settlement, account: str) -> dict[str, Any]:
-    """All that is settled and that no bill dated by the settlement's day has charged; names are those of then."""
+    """The document of everything settled that no bill dated by the settlement's day has charged, with the names of that
+    time.
+    """
     bills = previewed_bills(unbilled_by(settlement, account), family.positions)
     names = names_in(family.resources, referred_ids(bills))
     documents = [bill_document(bill, names, None) for bill in bills]
@@ -66,13 +69,14 @@ def unbilled_settled(family: KnownFamily, settlement: Settlement, account: str) 
 
 
 def previewed_bills(drafts: Sequence[DraftBill], positions: Positions) -> list[BillIssued]:
-    """The facts that drafts would be."""
+    """The bills that the drafts would become."""
     return [issue(draft, bill_id=PREVIEW, positions=positions) for draft in drafts]
 
 
 def preview_of(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str, Any]]) -> dict[str, Any]:
-    """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it,
-    as does usage that no price holds for."""
+    """One document of the bills, as the wire shows them. As an extension the bills of further currencies stand beside
+    the first one, and so does usage without a price.
+    """
     document = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
     return document | {name: listed for name, listed in others.items() if listed}

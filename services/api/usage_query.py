@@ -1,4 +1,4 @@
-"""POST usage/query: what usage adds up to, by account, span of days and dimension, from the totals that are kept."""
+"""POST usage/query: sums of usage by account, span of days and dimension, from stored totals."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -29,7 +29,7 @@ from services.readside.usage_sums import Span, SumAsked, SumKey, after, merged, 
 from services.store.listing import aggregations_of, referred_to
 
 router = organization_router("usage")
-#: Most rows of an answer, as m3ter has it.
+#: Most rows of an answer, like m3ter's.
 ROWS_MAX = 20_000
 _OF_DIMENSIONS: tuple[AggregationFunction, ...] = ("COUNT", "UNIQUE")
 
@@ -44,7 +44,7 @@ class AskedAggregation(Model):
 
 
 class DimensionFilter(Model):
-    """Values of a dimension that count."""
+    """The values of a dimension that count."""
 
     field_code: Code
     meter_id: Id
@@ -52,7 +52,7 @@ class DimensionFilter(Model):
 
 
 class Group(Model):
-    """What is told apart: accounts, spans of days (`frequency`), or the values of a dimension (`fieldCode`)."""
+    """A property to group by: the account, spans of days (`frequency`), or the values of a dimension (`fieldCode`)."""
 
     group_type: Literal["ACCOUNT", "DIMENSION", "TIME"]
     frequency: Literal["DAY", "HOUR", "WEEK", "MONTH", "QUARTER"] | None = None
@@ -93,23 +93,23 @@ class UsageQuery(Model):
 
     @property
     def span(self) -> Span | None:
-        """What days are put together to."""
+        """The span that days are grouped into; None: days are not grouped."""
         frequency = next((group.frequency for group in self.groups if group.group_type == "TIME"), None)
         return None if frequency == "HOUR" else frequency
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The dimensions that are told apart."""
+        """The dimensions to group by."""
         return tuple(group.field_code for group in self.groups if group.field_code and group.group_type == "DIMENSION")
 
     @property
     def by_account(self) -> bool:
-        """Whether accounts are told apart."""
+        """Whether to group by account."""
         return any(group.group_type == "ACCOUNT" for group in self.groups)
 
 
 class UsageValue(Shown):
-    """What an aggregation that was asked for comes to."""
+    """The value of a requested aggregation."""
 
     meter_id: str
     field_code: str
@@ -118,7 +118,7 @@ class UsageValue(Shown):
 
 
 class UsageRow(Shown):
-    """One of the groups; `startDate` until before `endDate` is its span of days."""
+    """One group; its span of days is from `startDate` until before `endDate`."""
 
     account_id: str | None = None
     account_code: str | None = None
@@ -129,7 +129,9 @@ class UsageRow(Shown):
 
 
 class UsageAnswer(Shown):
-    """Newest first, then by account and dimension. What has no usage has no value, and no row."""
+    """The groups, newest first, then by account and dimension. A group without usage has no row, and an aggregation
+    without usage no value.
+    """
 
     data: tuple[UsageRow, ...]
     has_more_data: bool
@@ -137,7 +139,7 @@ class UsageAnswer(Shown):
 
 @router.post("/usage/query", response_model=UsageAnswer)
 async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(UsageQuery))]) -> Response:
-    """Sums of what usage has been projected; nothing of the log is read."""
+    """Sums of the projected usage; the log is not read."""
     async with call.reading():
         body = sent.read().body
     await call.waiter.until_commands_projected()
@@ -152,7 +154,7 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
 
 
 async def _questions(connection: Any, call: Call, body: UsageQuery) -> list[SumAsked]:
-    """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
+    """The sum to compute for each aggregation. Raises: UnknownReference, InvalidField."""
     where, asked = (connection, call.organization), sorted({aggregation.meter_id for aggregation in body.aggregations})
     await referred_to(*where, "accountIds", "account", body.account_ids or ())
     await referred_to(*where, "meterIds", "meter", body.meter_ids or ())
@@ -166,8 +168,11 @@ async def _questions(connection: Any, call: Call, body: UsageQuery) -> list[SumA
 
 
 def _check_dimensions(body: UsageQuery) -> None:
-    """To group or filter by a dimension holds for every aggregation that is asked for, so all have to be of its
-    meter."""
+    """Check that all aggregations are of the meter that groups and filters name, because these apply to every
+    aggregation.
+
+    Raises: InvalidField.
+    """
     of_groups = [(f"groups[{number}]", group.meter_id) for number, group in enumerate(body.groups) if group.field_code]
     of_filters = [
         (f"dimensionFilters[{number}]", filter.meter_id) for number, filter in enumerate(body.dimension_filters)
@@ -178,7 +183,7 @@ def _check_dimensions(body: UsageQuery) -> None:
 
 
 def _sum_of(body: UsageQuery, number: int, meter: Meter, aggregations: Sequence[Entity[Any]]) -> SumAsked:
-    """The sum over the totals of an aggregation that tells what is asked. Raises: InvalidField."""
+    """The sum over the totals of an aggregation that provides the requested values. Raises: InvalidField."""
     wanted, field = body.aggregations[number], f"aggregations[{number}]"
     if body.meter_ids is not None and wanted.meter_id not in body.meter_ids:
         raise InvalidField(field=f"{field}.meterId", rule="must be one of meterIds")

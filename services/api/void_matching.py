@@ -37,11 +37,11 @@ _UsageId = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 class MatchingBody(Model):
-    """POST usage/void/matching: events of an account, or of several, that fulfil all that is given, one condition at
-    least.
+    """POST usage/void/matching: events of one or several accounts that fulfil all given conditions, of which there must
+    be at least one.
 
     `account`, `accounts` and `meter` are codes; an event's time lies in [`from`, `to`). With `dryRun` nothing is
-    voided; `lastDateInBillingPeriod` is that of the bills that are compared, today without it.
+    voided; `lastDateInBillingPeriod` is the date of the bills that are compared, by default today.
     """
 
     account: Code | None = None

@@ -21,8 +21,9 @@ SIGNED: Literal["M3TER_SIGNED_REQUEST"] = "M3TER_SIGNED_REQUEST"
 
 
 class Credentials(Model):
-    """What signs what is sent. `secret`: `whsec_` and 24 to 64 bytes in base64, made here unless it is given. `type`,
-    `apiKey`, `empty` and `version` are m3ter's, and are taken and not kept."""
+    """The key that signs requests to the destination. `secret`: `whsec_` and 24 to 64 bytes in base64; by default it is
+    made here. `type`, `apiKey`, `empty` and `version` are m3ter's; they are accepted and not stored.
+    """
 
     type: Literal["M3TER_SIGNED_REQUEST"] | None = None
     api_key: Text | None = None
@@ -32,35 +33,37 @@ class Credentials(Model):
 
 
 class SecretBody(Model):
-    """A secret in the place of the one that holds: this, or one that is made here. The one before it signs, too, for
-    so many hours yet, a day unless said."""
+    """A secret that replaces the present one; by default it is made here. The previous one signs as well for so many
+    more hours, by default 24.
+    """
 
     secret: Secret | None = None
     overlap_hours: Annotated[int, between(0, OVERLAP_MAX_HOURS)] | None = None
 
 
 class DeliveriesReplay(Model):
-    """All that were given up, as many as `most` (1 to 1000, 1000 unless said)."""
+    """A number of deliveries that were given up, at most `most` (1 to 1000, by default 1000)."""
 
     most: Annotated[int, between(1, 1_000)] | None = None
 
 
 class CredentialsShown(Shown):
-    """What signs, without the secret; `secret` stands in the answer that made it, once and never again."""
+    """The kind of key that signs; `secret` is only in the answer that made it, once and never again."""
 
     type: Literal["M3TER_SIGNED_REQUEST"]
     secret: str | None = None
 
 
 class WebhookCredentials(Shown):
-    """What signs what is sent there."""
+    """The key that signs requests to the destination."""
 
     credentials: CredentialsShown | None = None
 
 
 class SecretShown(Shown):
-    """A secret that signs; `ends` says until when, if it was replaced. Its value stands in the answer that made it,
-    once and never again."""
+    """A secret that signs; if it was replaced, `ends` says until when. Its value is only in the answer that made it,
+    once and never again.
+    """
 
     id: str
     dt_created: datetime
@@ -70,14 +73,15 @@ class SecretShown(Shown):
 
 
 class SecretsShown(Shown):
-    """The secrets that sign, the newest first: one, or two while the one before the last is good yet."""
+    """The secrets that sign, newest first: one, or two while the previous one is still valid."""
 
     data: tuple[SecretShown, ...]
 
 
 class DeliveryShown(Shown):
-    """A delivery. `id` is what the receiver knows it by, `webhook-id`. One that is WAITING stands behind another one
-    about the same subject; a PENDING one has its `nextAttempt`; a DEAD one was given up. `body` is what is sent."""
+    """A delivery. The receiver knows its `id` as `webhook-id`. A WAITING delivery comes after another one about the
+    same subject; a PENDING one has its `nextAttempt`; a DEAD one was given up. `body` is its content.
+    """
 
     id: str
     event_id: str | None = None
@@ -95,15 +99,16 @@ class DeliveryShown(Shown):
 
 
 class Tried(Shown):
-    """Of a delivery that only tries."""
+    """The content of a test delivery."""
 
     organization: str
     webhook_id: str
 
 
 class WebhookSent(Shown):
-    """What a webhook destination is sent. `type` is what its filter knows the event by; `data` is the event as
-    GET `events/{id}` answers it."""
+    """The request to a webhook destination. `type` is the event's name in its filter; `data` is the event as GET
+    `events/{id}` answers it.
+    """
 
     type: str
     timestamp: datetime
@@ -111,7 +116,7 @@ class WebhookSent(Shown):
 
 
 class ReplayedShown(Shown):
-    """How many deliveries are to be sent once more; `more`: whether others were given up, too."""
+    """The number of deliveries that will be sent again; `more`: whether there are further ones that were given up."""
 
     replayed: int
     more: bool
@@ -123,7 +128,7 @@ def _webhook_body() -> type[BaseModel]:
     return create_model(Webhook.__name__, __base__=Model, __doc__=Webhook.__doc__, **fields)
 
 
-#: What is sent to make a webhook or to change it: its body, and what signs.
+#: The body for creating or changing a webhook: the resource's members, and the key that signs.
 WebhookBody: Any = _webhook_body()
 WebhookShown = create_model(
     "WebhookWritten", __base__=(WebhookCredentials, answer_of(Webhook)), __doc__=Webhook.__doc__

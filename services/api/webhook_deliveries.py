@@ -1,4 +1,4 @@
-"""Deliveries to webhook destinations: listed with how they stand, sent once more, and one that only tries."""
+"""Deliveries to webhook destinations: listed with their states, sent again, and test deliveries."""
 
 from typing import Annotated, Any, get_args
 from uuid import uuid4
@@ -37,13 +37,13 @@ from services.webhooks.destinations import end_rest
 router = organization_router(KIND.path)
 _DELIVERIES = f"{PATH}/{{id}}/deliveries"
 _FILTERS = Conditions({Choice("status", get_args(Status)): HAS_STATUS})
-#: Deliveries that one request sends again.
+#: Most deliveries that one request sends again.
 REPLAY_MAX = 1_000
 
 
 @router.post(f"{PATH}/{{id}}/test", response_model=DeliveryShown)
 async def test(call: Caller, id: str, sent: Annotated[Unread, Depends(Anything())]) -> Response:
-    """Send a webhook destination something that only tries; its delivery says what came of it."""
+    """Send a test delivery to a webhook destination; its state tells the result."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         entity = await existing(turn.connection, call.organization, KIND, id)
@@ -84,7 +84,7 @@ async def list_deliveries(
 async def replay_dead(
     call: Caller, id: str, sent: Annotated[Sent[DeliveriesReplay], Depends(Body(DeliveriesReplay, may_be_absent=True))]
 ) -> Response:
-    """Send once more what was given up, the oldest first."""
+    """Send again deliveries that were given up, the oldest first."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         await existing(turn.connection, call.organization, KIND, id)
@@ -98,7 +98,7 @@ async def replay_dead(
 
 @router.get(f"{_DELIVERIES}/{{deliveryId}}", response_model=DeliveryShown)
 async def get_one(call: Caller, id: str, deliveryId: str) -> Response:
-    """A delivery, with what is sent."""
+    """A delivery, with its content."""
     async with call.looking() as connection:
         await existing(connection, call.organization, KIND, id)
         return answer(
@@ -108,7 +108,7 @@ async def get_one(call: Caller, id: str, deliveryId: str) -> Response:
 
 @router.post(f"{_DELIVERIES}/{{deliveryId}}/replay", response_model=DeliveryShown)
 async def replay_one(call: Caller, id: str, deliveryId: str, sent: Annotated[Unread, Depends(Anything())]) -> Response:
-    """Send a delivery once more that was delivered, or given up; the receiver knows it by the same id."""
+    """Send again a delivery that was delivered or given up; the receiver sees the same id."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         await existing(turn.connection, call.organization, KIND, id)

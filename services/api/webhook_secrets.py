@@ -36,15 +36,16 @@ async def list_all(call: Caller, id: str) -> Response:
 async def rotate(
     call: Caller, id: str, sent: Annotated[Sent[SecretBody], Depends(Body(SecretBody, may_be_absent=True))]
 ) -> Response:
-    """Replace the secret of a webhook destination. Both sign until the one before ends; the answer has the new one,
-    once."""
+    """Replace the secret of a webhook destination. Both sign until the previous one ends; the answer has the new one,
+    once.
+    """
 
     async def work(turn: Turn) -> dict[str, Any]:
         entity = await existing(turn.connection, call.organization, KIND, id)
         given = sent.read().body
         overlap = OVERLAP if given.overlap_hours is None else timedelta(hours=given.overlap_hours)
         secret = given.secret or secret_of(secrets.token_bytes(BYTES))
-        # A store that was filled again from the log knows nothing of it any more.
+        # A store that was refilled from the log has lost the destination's row.
         await put_destination(turn.connection, call.organization, id, entity.body)
         sealer = call.api.webhooks.sealer
         kept = await replace_secret(turn.connection, call.organization, id, secret, sealer, call.actor, overlap)

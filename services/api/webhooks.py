@@ -1,7 +1,8 @@
-"""Webhook destinations on m3ter's wire: made, changed, switched, deleted, each with its row and secret beside the fact.
+"""Webhook destinations in m3ter's wire shape: created, changed, switched and deleted, each with its row and secret in
+the transaction of the fact.
 
-Lists and GET are the table's, as of any kind (`resources.py`). A secret stands in the answer that made it, and in none
-that is kept for an Idempotency-Key: who has lost it rotates it.
+Lists and GET are made from the table, like those of other kinds (`resources.py`). A secret is in the answer that made
+it, and in no answer that is stored for an Idempotency-Key: if it is lost, it must be rotated.
 """
 
 import secrets
@@ -42,9 +43,9 @@ _UPDATED = Body(
 
 @router.post(PATH, response_model=WebhookShown, name="create webhook")
 async def create(call: Caller, sent: Annotated[Sent[WebhookBody], Depends(_CREATED)]) -> Response:
-    """Make a webhook destination: from now on events that its filter lets pass are sent there.
+    """Create a webhook destination: from now on events that its filter lets pass are sent there.
 
-    The answer has the secret by which the receiver knows what is ours, once: it cannot be read again.
+    The answer has the secret that signs requests, once: it cannot be read again.
     """
 
     async def work(turn: Turn) -> dict[str, Any]:
@@ -64,8 +65,9 @@ async def create(call: Caller, sent: Annotated[Sent[WebhookBody], Depends(_CREAT
 
 @router.put(f"{PATH}/{{id}}", response_model=WebhookShown, name="update webhook")
 async def update(call: Caller, id: str, sent: Annotated[Sent[WebhookBody], Depends(_UPDATED)]) -> Response:
-    """Change a webhook destination. A secret that is given and is another one takes the place of the one before, which
-    is good for a day yet."""
+    """Change a webhook destination. A given secret that is new replaces the present one, which stays valid for another
+    day.
+    """
 
     async with in_turn(call) as turn:
         await existing(turn.connection, call.organization, KIND, id)
@@ -79,9 +81,9 @@ async def update(call: Caller, id: str, sent: Annotated[Sent[WebhookBody], Depen
 
 @router.put(f"{PATH}/{{id}}/active", response_model=WebhookShown, name="switch webhook")
 async def switch(call: Caller, id: str, active: Annotated[bool, Depends(Flag("active"))]) -> Response:
-    """Have a webhook destination sent events, or none: `active` says which, false unless given.
+    """Switch a webhook destination on or off: `active` says which, by default false.
 
-    What waits for it goes on waiting meanwhile; what happens then is not sent.
+    Deliveries that wait for it go on waiting while it is off; events that happen then are not sent.
     """
 
     async with in_turn(call) as turn:
@@ -103,7 +105,7 @@ async def delete(call: Caller, id: str) -> Response:
 
 
 def _read(document: Mapping[str, Any]) -> tuple[Webhook, Credentials]:
-    """The body, and what signs, which is no part of it. Raises: InvalidBody."""
+    """The webhook's body, and the credentials beside it. Raises: InvalidBody."""
     rest = {name: value for name, value in document.items() if name != "credentials"}
     credentials = parse_model(Credentials, dict(document.get("credentials") or {}))
     return parse_model(Webhook, rest, unread_of(KIND)), credentials
@@ -122,7 +124,7 @@ async def _replace(turn: Turn, id: str, secret: str) -> None:
 
 
 def _check_address(call: Call, url: str) -> None:
-    """What can be said before a name is looked up. Raises: InvalidField."""
+    """Check the address as far as possible before its name is looked up. Raises: InvalidField."""
     try:
         call.api.webhooks.reach.check(url)
     except NotHttpsError:

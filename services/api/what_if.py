@@ -76,7 +76,7 @@ async def what_if(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_BODY
 
 
 def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
-    """Both from the very same family, so that they differ by the terms alone."""
+    """Both sets of bills, from the very same family, so that they differ only by the terms."""
     through = bill_date_of(body.last_date_in_billing_period, loaded.today)
     family = family_supposed(loaded, body.supposed)
     today, supposed = (draft_bills(which, date=through, account_id=body.account) for which in (loaded.family, family))
@@ -85,7 +85,7 @@ def _compared(loaded: LoadedFamily, body: PreviewBody) -> dict[str, Any]:
 
 
 def compared_document(compared: ComparedBill) -> dict[str, Any]:
-    """`ComparedBillShown`."""
+    """The comparison in the form of `ComparedBillShown`."""
     return {
         "currency": compared.currency,
         **_amounts(compared.amounts),

@@ -1,1 +1,3 @@
-"""Replay and audit: the same projection over the same log into other tables, to replace the live ones or prove them."""
+"""The audit: folds the log again into other tables, by the code of the projector, and compares them with the live
+tables.
+"""

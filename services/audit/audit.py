@@ -1,11 +1,12 @@
-"""`trueup audit`: proof that the live read models and every issued bill are what the log says.
+"""The audit: a proof that the live read models and every issued bill follow from the log.
 
-In one snapshot of the live schema: its positions are noted, the log is folded up to exactly these into a scratch
-schema, every row is compared by hash, every bill is derived again at its own positions, and every cent is accounted
-for. It reads the live tables only to compare them.
+All in one snapshot of the live schema: its positions are read, the log is folded up to exactly these into a scratch
+schema, every row is compared by hash, every bill is derived again at its own positions, and all money is accounted for.
+The live tables are read only to compare them.
 
-It folds from the beginning, or from a checkpoint: then the scratch schema begins with what an earlier audit has
-proved, and the bills are those that were issued since. What passes is kept as a checkpoint, if there is a key for it.
+The fold begins at the beginning of the log, or at a checkpoint: then the scratch schema starts with the rows that an
+earlier audit has proved, and only bills issued since are derived. An audit that passes is kept as a checkpoint, if
+there is a key to sign it.
 """
 
 import asyncio
@@ -35,13 +36,13 @@ from services.readside.loading import read_positions
 from services.signatures import NoSecretError
 from services.store.generations import Generations, load_generations
 
-#: How long the projector may take to settle whoever is due.
+#: How long to wait, in seconds, until the projector has settled all accounts that are due.
 QUIET_SECONDS = 60.0
-#: How long draws and accrued lines are waited for, whose balances are there already.
+#: How long to wait, in seconds, for draws and accrued lines that are older than their balances.
 BEHIND_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 
-#: Other connections may read what this transaction does, as long as it lasts.
+#: Exports the snapshot of this transaction: other connections may read in it while the transaction lasts.
 _SHARE = "SELECT pg_export_snapshot()"
 _ACCOUNTS = "SELECT count(*) FROM {schema}.account_directory"
 
@@ -63,13 +64,15 @@ async def audit(
     begin: Progress = lambda records: None,
     progress: Progress = lambda _: None,
 ) -> Report:
-    """Audit the live read models, with at most so many processes; 1 is this one alone. `begin` is told how many records
-    there are, `progress` how many more are folded.
+    """Audit the live read models in at most `processes` processes; 1 is this one alone. `begin` is called with the
+    number of records to fold, `progress` with the number of records that were folded since its last call.
 
-    `from_checkpoint`: from the last one on, if it holds. With a `seal`, what passes is kept as a checkpoint.
-    Raises: OutdatedReadModelsError: those of another version are not what this program would fill; NoSecretError;
-    AlreadyRunningError, BreakError, StillDueError, FoldFailedError, ProcessDiedError; KafkaUnreachableError,
-    PostgresUnreachableError.
+    `from_checkpoint`: begin at the newest checkpoint, if it is valid. With a `seal`, an audit that passes is kept as a
+    checkpoint.
+
+    Raises: OutdatedReadModelsError if the read models are of another version than this program; NoSecretError for
+    `from_checkpoint` without a `seal`; AlreadyRunningError, BreakError, StillDueError, FoldFailedError,
+    ProcessDiedError; KafkaUnreachableError, PostgresUnreachableError.
     """
     if from_checkpoint and seal is None:
         raise NoSecretError
@@ -106,8 +109,11 @@ async def _current_schema(connection: Any) -> str:
 
 
 async def _quiet(postgres: Postgres, partitions: range) -> None:
-    """Wait until nobody is due in the live schema; for draws and accrued lines that follow their balances, not so long:
-    while usage keeps coming there are always some."""
+    """Wait until no account is due in the live schema. For draws and accrued lines, which follow their balances, wait
+    only BEHIND_SECONDS: while usage keeps coming some are always older.
+
+    Raises: StillDueError after QUIET_SECONDS.
+    """
     started = time.monotonic()
     while True:
         async with postgres.transaction() as connection:
@@ -137,7 +143,7 @@ class _Run:
     async def audit(
         self, from_checkpoint: bool, begin: Progress, progress: Progress
     ) -> tuple[Report, Checkpoint | None]:
-        """What was found; and, if it passed and can be signed, what was proved."""
+        """The result, and the checkpoint to keep; None if the audit failed or there is no seal."""
         live, scratch = self.schemas.live, self.schemas.scratch
         partitions = range(self.generations.partitions)
         plan = await self._plan(from_checkpoint)
@@ -176,14 +182,14 @@ class _Run:
         )
 
     async def _prove(self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress) -> list[Proved]:
-        """What came of each partition, folded in as many processes as that is worth."""
+        """The result of each partition; they are folded in as many processes as their records are worth."""
         shared = await self.snapshot.fetchval(_SHARE)
         postgres, origins = self.postgres, self.generations.origins
         work = PartitionAudit(postgres.url, postgres.role, self.cluster, origins, self.schemas, behind, shared)
         return await run_apart(work, stretches, processes_for(stretches, self.processes), progress)
 
     async def _plan(self, from_checkpoint: bool) -> Plan:
-        """What is to be folded: from a checkpoint on, if one holds, else everything."""
+        """The stretches to fold: from a valid checkpoint if that is wanted, else from the beginning."""
         positions = await read_positions(self.snapshot, range(self.generations.partitions))
         if self.seal is None:
             return plan_of(positions)

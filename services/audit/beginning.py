@@ -1,4 +1,4 @@
-"""Where an audit begins: at a checkpoint that holds, or, where none does, at the beginning, and why."""
+"""Where an audit begins: at the newest checkpoint if it is valid; else at the beginning, with the reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,18 +28,18 @@ from services.signatures import ForgedError, OtherKeyError
 from services.store.generations import Generations
 
 
-# Why a checkpoint is not gone on from.
+# The reason why an audit does not begin at a checkpoint.
 class Refused(Worded):
     """{why}"""
 
-    #: Whether somebody has to look at it: all else is what a new release or a new key brings.
+    #: Whether somebody must look into it. The other reasons are expected after a new release or with a new key.
     suspicious = False
 
     def __init__(self, why: object) -> None:
         super().__init__(why=why)
 
 
-# Somebody may have been at the checkpoint, or at what it was made over.
+# A reason to suspect that the checkpoint, or the data that it covers, was changed.
 class Suspicious(Refused):
     """{why}"""
 
@@ -54,11 +54,11 @@ async def begin_at_checkpoint(
     positions: Mapping[int, Position],
     schema: str,
 ) -> Checkpoint | Refused:
-    """Fill an empty schema with the rows of the newest checkpoint, if it holds. `positions` are those of the live read
-    models, which the audit goes on to. If it does not hold, the schema is empty still.
+    """Fill an empty schema with the rows of the newest checkpoint, if it is valid; else the schema stays empty.
 
-    Nothing in Postgres is believed: what is not signed is compared with what is, row by row.
-    Returns: the checkpoint whose rows stand in the schema now, or why there is none.
+    `positions` are those of the live read models, up to which the audit will fold. Nothing in Postgres is trusted: data
+    that is not signed is compared with signed digests. Returns the checkpoint whose rows the schema now holds, or the
+    reason why there is none.
     """
     async with LogReader(cluster) as reader:
         try:
@@ -70,7 +70,7 @@ async def begin_at_checkpoint(
             if token not in await published_tokens(reader):
                 raise Suspicious("the topic does not hold it")
             await _check_log(reader, checkpoint)
-            # One transaction: rows that turn out to be others are gone with it.
+            # One transaction, so that wrong rows are rolled back.
             async with postgres.transaction(isolation="repeatable_read") as connection:
                 await _fill(connection, checkpoint, schema)
         except Refused as refused:
@@ -79,7 +79,7 @@ async def begin_at_checkpoint(
 
 
 def _read(seal: Seal, token: str | None) -> Checkpoint:
-    """Raises: Refused."""
+    """The checkpoint in a token. Raises: Refused."""
     if token is None:
         raise Refused("there is none yet")
     try:
@@ -91,7 +91,7 @@ def _read(seal: Seal, token: str | None) -> Checkpoint:
 
 
 def _check_whose(checkpoint: Checkpoint, generations: Generations) -> None:
-    """Raises: Refused."""
+    """Check that the checkpoint is of this program, this store and these partitions. Raises: Refused."""
     if checkpoint.program != program_version():
         raise Refused("another version of the program made it")
     if (checkpoint.store, checkpoint.usage) != (generations.commands, generations.usage):
@@ -101,7 +101,7 @@ def _check_whose(checkpoint: Checkpoint, generations: Generations) -> None:
 
 
 def _check_reached(checkpoint: Checkpoint, positions: Mapping[int, Position]) -> None:
-    """Raises: Refused."""
+    """Check that the live read models have come as far as the checkpoint. Raises: Refused."""
     for partition, segment in checkpoint.by_partition().items():
         live = positions.get(partition, Position(partition))
         if live.next_offset < segment.next_offset or live.catalog_offset < segment.catalog_offset:
@@ -109,7 +109,10 @@ def _check_reached(checkpoint: Checkpoint, positions: Mapping[int, Position]) ->
 
 
 async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
-    """The log reaches as far, has the same record there, and the same catalog. Raises: Suspicious."""
+    """Check that the log reaches the checkpoint's positions, and has the same record there and the same catalog.
+
+    Raises: Suspicious.
+    """
     positions = [
         Known(EVENTS, segment.partition, segment.next_offset, mark_of_fact(segment.mark))
         for segment in checkpoint.segments
@@ -125,7 +128,7 @@ async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
 
 
 async def _fill(connection: Any, checkpoint: Checkpoint, schema: str) -> None:
-    """Raises: Refused."""
+    """Copy the checkpoint's rows into the schema, and check their digest. Raises: Refused."""
     try:
         there = await copy_state(connection, schema)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, TablesMovedError) as error:

@@ -1,6 +1,7 @@
-"""A checkpoint: what an audit that passed has proved, and up to where, signed with a key that only the operator has.
+"""A checkpoint: what a passed audit has proved, and up to which positions, signed with a key that only the operator
+has.
 
-docs/how-to-audit.md says what it proves and what would have to be done to deceive it.
+docs/how-to-audit.md says what it proves, and what an attacker would have to do to forge it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ from services.signatures import ForgedError, OtherKeyError, Signer
 
 _AUDIENCE = "trueup-checkpoint"
 _ROOT = Path(__file__).parents[2]
-#: What a row or an issued bill follows from, and what proves it.
+#: The folders with the code that rows and issued bills follow from, and the code that proves them.
 _ROOMS = ("events", "projections", "services/projection", "services/readside", "services/audit")
 
 
@@ -36,10 +37,10 @@ class _Content(BaseModel):
 
 
 class Segment(_Content):
-    """How far one partition of `billing.events` is proved.
+    """The proved part of one partition of `billing.events`.
 
-    `digest` is over the bytes of the log from `start`, where the checkpoint before it ended, or 0, to `next_offset`;
-    `mark` is the last record before that.
+    `digest` covers the bytes of the log from `start`, where the previous checkpoint ended (or 0), to `next_offset`;
+    `mark` is the last record before `next_offset`.
     """
 
     partition: int
@@ -51,15 +52,16 @@ class Segment(_Content):
 
     @property
     def range(self) -> tuple[int, int]:
-        """From `start` to `next_offset`."""
+        """The offsets `[start, next_offset)`."""
         return self.start, self.next_offset
 
 
 class Checkpoint(_Content):
-    """What an audit has proved: that these read models are what the log up to these positions says.
+    """The proof of an audit: these read models follow from the log up to these positions.
 
-    `state` is over every row of them, `catalog_digest` over the bytes of `billing.catalog` up to `catalog_offset`, the
-    furthest that any partition holds. `program` and the names of store and `usage` say by whom, and of what.
+    `state` is a digest of every row of the read models, `catalog_digest` one of the bytes of `billing.catalog` up to
+    `catalog_offset`, the furthest that any partition holds. `program` is the version of the code that made it; `store`
+    and `usage` name the event store and the topic that it is about.
     """
 
     number: int
@@ -75,33 +77,35 @@ class Checkpoint(_Content):
     state: str
 
     def segment(self, partition: int) -> Segment:
-        """How far this partition is proved."""
+        """The proved part of this partition."""
         return self.by_partition()[partition]
 
     def by_partition(self) -> Mapping[int, Segment]:
-        """The segments, each by its partition."""
+        """The segments by partition."""
         return {segment.partition: segment for segment in self.segments}
 
 
 class Seal:
-    """Signs checkpoints, and reads those that it signed."""
+    """Signs checkpoints, and reads checkpoints that were signed with the same secret."""
 
     def __init__(self, secret: bytes) -> None:
         self._signer = Signer(secret, _AUDIENCE)
 
     def sign(self, checkpoint: Checkpoint) -> str:
-        """The checkpoint as a signed token, which `read` takes."""
+        """The checkpoint as a signed token, for `read`."""
         return self._signer.sign({"checkpoint": checkpoint.model_dump(mode="json")})
 
     def read(self, token: str) -> Checkpoint:
-        """What was signed. Raises: OtherKeyError, ForgedError, OtherVersionError."""
+        """The checkpoint in a signed token. Raises: OtherKeyError, ForgedError, OtherVersionError."""
         try:
             return Checkpoint.model_validate(self._signer.read(token).get("checkpoint"))
         except ValidationError as error:
             raise OtherVersionError from error
 
     def readable(self, tokens: Iterable[str]) -> list[Checkpoint]:
-        """Those of these that it signed and understands; others are of other keys, other versions, or nobody's."""
+        """The checkpoints among these tokens that this seal signed and can read. Others, which were signed with another
+        key or by another version, or are no tokens, are left out.
+        """
         readable = []
         for token in tokens:
             try:
@@ -113,10 +117,10 @@ class Seal:
 
 @cache
 def program_version() -> str:
-    """A digest of every source file that what is folded depends on, and of the read models' definition.
+    """A digest of every source file that the result of a fold depends on, and of the read models' definition.
 
-    It is taken of the text itself: nobody has to remember to count a version up. A release that changes nothing but a
-    comment costs one audit from the beginning.
+    It covers the text itself, so that nobody has to remember to raise a version number. A release that changes nothing
+    but a comment costs one audit from the beginning.
     """
     digest = blake2b(registry.VERSION.encode(), digest_size=16)
     for path in sorted(path for room in _ROOMS for path in (_ROOT / room).rglob("*.py")):
@@ -135,13 +139,15 @@ _IS_THERE = "SELECT to_regnamespace($1) IS NOT NULL"
 
 
 async def newest_token(connection: Any) -> str | None:
-    """The newest checkpoint as the table has it; None if there is none."""
+    """The token of the newest checkpoint in the table; None if there is none."""
     schema: str | None = await connection.fetchval(_NEWEST)
     return schema
 
 
 async def published_tokens(reader: LogReader) -> list[str]:
-    """Every checkpoint that the topic holds, oldest first; what is no text is none."""
+    """The tokens of all checkpoints in the topic, oldest first. Bytes that are not UTF-8 are replaced; such a token is
+    none that a seal can read.
+    """
     [start] = (await reader.beginning_offsets(CHECKPOINTS, [0])).values()
     [end] = (await reader.end_offsets(CHECKPOINTS, [0])).values()
     tokens = []
@@ -151,14 +157,15 @@ async def published_tokens(reader: LogReader) -> list[str]:
 
 
 async def next_number(connection: Any, seal: Seal, reader: LogReader) -> int:
-    """One more than any that was given, also by an audit that was killed before it had written its row."""
+    """A new number, above all that were given, also by an audit that was killed before it had written its row."""
     last: int = await connection.fetchval(_LAST)
     return 1 + max([last, *(checkpoint.number for checkpoint in seal.readable(await published_tokens(reader)))])
 
 
 async def copy_state(connection: Any, schema: str) -> bool:
-    """The read models of the newest checkpoint into an empty schema, inside the caller's transaction; False: they are
-    not there."""
+    """Copy the read models of the newest checkpoint into an empty schema, inside the caller's transaction. Returns
+    False if they do not exist.
+    """
     if not await connection.fetchval(_IS_THERE, SCHEMA):
         return False
     for table in ALL:
@@ -168,11 +175,11 @@ async def copy_state(connection: Any, schema: str) -> bool:
 
 
 async def keep(connection: Any, cluster: Cluster, seal: Seal, checkpoint: Checkpoint, schema: str) -> None:
-    """Publish a checkpoint, and keep this schema as what it proved, in place of the one before it."""
+    """Publish a checkpoint, and keep this schema as its proved rows, in place of the previous checkpoint's."""
     token = seal.sign(checkpoint)
     async with BatchWriter(cluster) as writer:
         await writer.append(CHECKPOINTS, 0, [Record(None, token.encode())])
-    # Published first: a checkpoint that the topic does not hold is trusted by nobody.
+    # It is published first: a checkpoint that the topic does not hold is not trusted.
     async with connection.transaction():
         await connection.execute(f'DROP SCHEMA IF EXISTS "{SCHEMA}" CASCADE')
         await connection.execute(f'ALTER SCHEMA "{schema}" RENAME TO "{SCHEMA}"')

@@ -1,4 +1,4 @@
-"""`trueup replay` and `trueup audit`."""
+"""The commands `trueup replay` and `trueup audit`."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -83,7 +83,7 @@ async def _audit(from_checkpoint: bool, processes: int) -> Report:
 
 
 async def _audit_and_note(postgres: Postgres, cluster: Cluster, **options: Any) -> Report:
-    """What was found stands in the database, where processes that run show it. `options`: as `audit` takes it."""
+    """Audit, and store the result in the database, where running processes show it. `options`: as of `audit`."""
     report = await run_audit(postgres, cluster, **options)
     async with postgres.connection() as connection:
         await note_pass(
@@ -97,9 +97,9 @@ async def _audit_and_note(postgres: Postgres, cluster: Cluster, **options: Any) 
 
 
 async def _with_bar(name: str, settings: Settings, run: Callable[..., Awaitable[T]]) -> T:
-    """Run a fold of the log on this home's stack, its progress on stderr."""
+    """Run a fold of the log on the stack of this home, with a progress bar on stderr."""
     endpoints = await known_endpoints(settings)
-    tune_garbage_collection()  # what little there is to fold is folded here
+    tune_garbage_collection()  # for the records that are folded in this process
     with _bar() as bar:
         task = bar.add_task(name, total=None)
         async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
@@ -112,7 +112,7 @@ async def _with_bar(name: str, settings: Settings, run: Callable[..., Awaitable[
 
 
 def _bar() -> Progress:
-    """A progress bar with its rate, on stderr: stdout is for the result."""
+    """A progress bar with its rate, on stderr, because stdout is for the result."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

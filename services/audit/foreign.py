@@ -1,5 +1,6 @@
-"""`trueup foreign`: records in our topics that are none of ours, listed, and acknowledged once somebody has looked
-(decision 28)."""
+"""The command `trueup foreign`: lists records in our topics that others wrote, and acknowledges them once somebody has
+looked at them (decision 28).
+"""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ INSERT INTO store.acknowledged (topic, partition, log_offset) VALUES ($1, $2, $3
 
 
 class ForeignRecord(NamedTuple):
-    """Where it stands and why it is none of ours."""
+    """The place of a record that is not ours, and why it is not."""
 
     topic: str
     partition: int
@@ -32,22 +33,22 @@ class ForeignRecord(NamedTuple):
     why: str
 
     def where(self, cluster: Cluster) -> str:
-        """Where, as the cluster has it."""
+        """Its place, by the topic's name in the cluster: TOPIC/PARTITION/OFFSET."""
         return f"{cluster.topic(self.topic)}/{self.partition}/{self.offset}"
 
     def told(self, cluster: Cluster) -> str:
-        """Where, and why."""
+        """Its place, and why it is not ours."""
         return f"{self.where(cluster)}: {self.why}"
 
 
 async def foreign_records(connection: Any, live: str) -> list[ForeignRecord]:
-    """Those that nobody has acknowledged, by place. `live` is the schema of the read models."""
+    """The foreign records that nobody has acknowledged, by place. `live` is the schema of the read models."""
     rows = await connection.fetch(_OPEN.format(schema=live))
     return [ForeignRecord(row["topic"], row["partition"], row["log_offset"], row["why"]) for row in rows]
 
 
 async def acknowledge(connection: Any, record: ForeignRecord) -> None:
-    """From now on the audit passes over it."""
+    """Acknowledge the record: the audit ignores it from now on."""
     await connection.execute(_ACKNOWLEDGE, record.topic, record.partition, record.offset)
 
 
@@ -71,7 +72,10 @@ def foreign(acknowledged: tuple[str, ...]) -> None:
 
 
 async def _run(acknowledged: tuple[str, ...]) -> list[str]:
-    """Those that are left, after these were acknowledged. Raises: NoSuchRecordError, before anything is."""
+    """Acknowledge the named records, and return the text of those that are left.
+
+    Raises: NoSuchRecordError, before any is acknowledged.
+    """
     endpoints = await known_endpoints(load_settings())
     async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
         live = await read_live(connection)

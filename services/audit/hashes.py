@@ -1,7 +1,7 @@
-"""Compares two schemas of read models: a hash of every row, per table and account; names the first difference.
+"""Compares two schemas of read models by a hash of every row, for each table and key; names the first difference.
 
-Left out are wall-clock columns (`*_at_wall`), the lease, and how ids were packed into rows: none of them is a function
-of the log. Numbers are compared by value, not by how many zeros they are written with.
+Not compared are wall-clock columns (`*_at_wall`), the lease, and how ids were packed into rows, because they are not a
+function of the log. Numbers are compared by value, so trailing zeros do not matter.
 """
 
 from collections.abc import AsyncIterator
@@ -12,11 +12,11 @@ from typing import Any
 from projections.readmodels.registry import ALL
 
 LEFT_OUT = {"epoch"}
-#: Tables whose rows are not compared as long as they are behind the balances ($1): they hold an earlier part of the
-#: log. Outlooks follow last of all.
+#: Tables whose rows are left out while they are older than the balances, by root ($1): they reflect an earlier part of
+#: the log. Outlooks, and the tables that follow from them, are written last of all.
 LINES, OUTLOOKS = ("draws", "accrued_lines"), ("outlooks", "alerts_due", "due_accounts")
 
-#: A whole table is hashed and sorted before the first row comes.
+#: The time limit of a statement: a whole table is hashed and sorted before its first row comes.
 TABLE_SECONDS = 3_600.0
 _COLUMNS = """
 SELECT column_name, data_type FROM information_schema.columns
@@ -31,7 +31,7 @@ FROM (
 ) AS hashed GROUP BY key ORDER BY key COLLATE "C"
 """
 _ROWS = "SELECT {columns} FROM {schema}.{table} WHERE ({key})::text = $1"
-#: How a value is written must not depend on whose session it is.
+#: Makes the text of a value independent of the session's settings.
 _WRITTEN_ALIKE = """
 SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),
     set_config('IntervalStyle', 'postgres', true), set_config('bytea_output', 'hex', true)
@@ -40,13 +40,15 @@ SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Roots whose draws and accrued lines are older than their balances, and those whose outlooks are, lines or not."""
+    """`lines`: roots whose draws and accrued lines are older than their balances. `outlooks`: roots whose outlooks are
+    older, with those of `lines`.
+    """
 
     lines: frozenset[str] = frozenset()
     outlooks: frozenset[str] = frozenset()
 
     def of(self, table: str) -> list[str] | None:
-        """Whose rows of a table are not compared."""
+        """The roots whose rows of this table are not compared; None if all of its rows are."""
         if table in LINES:
             return sorted(self.lines)
         return sorted(self.outlooks) if table in OUTLOOKS else None
@@ -68,9 +70,10 @@ class Difference:
 async def first_difference(
     connection: Any, other: Any, live: str, replay: str, partitions: range, behind: Behind = Behind()
 ) -> Difference | None:
-    """The first difference between two schemas, None when they are equal. `behind`: in the live one.
+    """The first difference between two schemas; None if they are equal. `behind`: roots of the live schema whose rows
+    lag.
 
-    `connection` is in the snapshot of the live schema; `other` sees the replay's, which was written after it.
+    `connection` reads in the snapshot of the live schema; `other` sees the replay's schema, which was written after it.
     """
     for either in (connection, other):
         await either.execute(_WRITTEN_ALIKE)
@@ -88,7 +91,9 @@ async def first_difference(
 
 
 async def digest_of(connection: Any, schema: str) -> str:
-    """What all rows of a schema are known by, inside the caller's transaction: equal for equal rows, whoever asks."""
+    """A digest of all rows of a schema, inside the caller's transaction: equal rows have equal digests, in every
+    session.
+    """
     await connection.execute(_WRITTEN_ALIKE)
     digest = blake2b(digest_size=32)
     for table in ALL:
@@ -100,7 +105,7 @@ async def digest_of(connection: Any, schema: str) -> str:
 
 
 async def _columns(connection: Any, schema: str, table: str) -> dict[str, str]:
-    """Column -> expression of its normal text."""
+    """For each compared column the expression of its normal text."""
     texts = {}
     for row in await connection.fetch(_COLUMNS, schema, table):
         name = row["column_name"]
@@ -120,7 +125,7 @@ async def _hashes(
 
 
 async def _compare(live: AsyncIterator[tuple[str, str]], replay: AsyncIterator[tuple[str, str]]) -> str | None:
-    """The first key whose hashes differ, or that only one side has."""
+    """The first key whose hashes differ, or that exists on one side only; None if both sides are equal."""
     while True:
         ours = await anext(live, None)
         theirs = await anext(replay, None)
@@ -146,7 +151,9 @@ def _first_row(rows: set[tuple[tuple[str, Any], ...]]) -> dict[str, Any] | None:
 
 
 def _words(row: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
-    """What a row says differently from the other one; where there is no other, all of it, shortened."""
+    """The values of a row that differ from the other row's; without another row all of them, shortened to 400
+    characters.
+    """
     if row is None:
         return "no such row"
     said = row if other is None else {name: value for name, value in row.items() if value != other[name]}
@@ -155,7 +162,9 @@ def _words(row: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
 
 
 async def _same_ids(sides: dict[str, Any], partition: int) -> bool:
-    """Whether both hold the same ids in the same order; what is older than the window may be gone on either side."""
+    """Whether both schemas hold the same ids in the same order. Ids older than the window may be missing on either
+    side, so only the newest are compared.
+    """
     digests = []
     for schema, connection in sides.items():
         rows = await connection.fetch(_SEEN.format(schema=schema), partition)

@@ -1,7 +1,7 @@
-"""Digests of ranges of the log, taken in the one pass that folds it, however that is cut into polls.
+"""Digests of ranges of the log, computed in the same pass that folds it, independent of how polls divide the records.
 
-A digest is over what a record is: its offset, the time of its append, its key and its value. It says nothing of a
-record's headers, of which the log has none.
+A digest covers each record's offset, append time, key and value. Records of the log have no headers, so headers are not
+covered.
 """
 
 import sys
@@ -15,27 +15,27 @@ from operator import attrgetter
 from services.kafka import FetchedRecord, LogReader
 
 DIGEST_BYTES = 32
-#: How a digest is made: another way has another number, and is not compared with this one.
+#: The version of the method. Digests of different schemes cannot be compared.
 SCHEME = 1
-#: Four numbers of eight bytes each.
+#: Four numbers of eight bytes each: offset, time, and the lengths of key and value.
 _PLACE_BYTES = 32
-#: The length of what is not there.
+#: The length that stands for a missing key or value.
 _NONE = -1
-#: From an offset to a next offset.
+#: Offsets `[start, end)`.
 Range = tuple[int, int]
 _OFFSET, _TIMESTAMP, _KEY, _VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
 
 
 class LogDigest:
-    """The digest of records that follow each other, a few at a time."""
+    """The digest of consecutive records, which are added in groups of any size."""
 
     def __init__(self) -> None:
-        # Apart from each other, or it would matter how many came at a time: places, which have a fixed width, keys and
-        # values, whose lengths stand among the places.
+        # Three separate hashes, so that the sizes of the groups do not matter: places, which have a fixed width and
+        # include the lengths of keys and values, then keys, then values.
         self._places, self._keys, self._values = (blake2b(digest_size=DIGEST_BYTES) for _ in range(3))
 
     def add(self, records: Sequence[FetchedRecord]) -> None:
-        """The next records."""
+        """Add the next records."""
         if not records:
             return
         keys, values = list(map(_KEY, records)), list(map(_VALUE, records))
@@ -50,13 +50,13 @@ class LogDigest:
         self._values.update(b"".join(filter(None, values)))
 
     def hexdigest(self) -> str:
-        """What all of them together are known by."""
+        """The digest of all records so far."""
         parts = b"".join(digest.digest() for digest in (self._places, self._keys, self._values))
         return blake2b(parts, digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _lengths(parts: Sequence[bytes | None]) -> list[int]:
-    """Nearly always all of them are there, or none: that is seen without a loop."""
+    """The lengths of the parts, or _NONE. Nearly always all parts are there, or none: then no loop is needed."""
     missing = parts.count(None)
     if missing == len(parts):
         return [_NONE] * missing
@@ -64,7 +64,7 @@ def _lengths(parts: Sequence[bytes | None]) -> list[int]:
 
 
 class History:
-    """Digests of some ranges of one partition. The ranges may overlap; the records come once, in order."""
+    """Digests of several ranges of one partition. The ranges may overlap; records are taken once, in order."""
 
     def __init__(self, ranges: Iterable[Range]) -> None:
         self._ends: dict[int, set[int]] = {}
@@ -72,12 +72,12 @@ class History:
             self._ends.setdefault(start, set()).add(end)
         cuts = {*self._ends, *(end for ends in self._ends.values() for end in ends)}
         self._cuts = deque(sorted(cuts))
-        #: By the start of their ranges.
+        #: The running digests, by the start of their ranges.
         self._open: dict[int, LogDigest] = {}
         self._digests: dict[Range, str] = {}
 
     def take(self, records: Sequence[FetchedRecord]) -> None:
-        """The records that follow those before."""
+        """Take the next records."""
         while records and self._cuts and self._cuts[0] <= records[-1].offset:
             cut = bisect_left(records, self._cuts[0], key=_OFFSET)
             self._add(records[:cut])
@@ -86,12 +86,12 @@ class History:
         self._add(records)
 
     def reach(self, next_offset: int) -> None:
-        """Everything before this offset was taken, though no record may stand at its end."""
+        """Note that everything before this offset was taken, even if no record stands just before it."""
         while self._cuts and self._cuts[0] <= next_offset:
             self._cut(self._cuts.popleft())
 
     def digest(self, start: int, end: int) -> str | None:
-        """The digest of a range that was asked for; None: it was not read to its end."""
+        """The digest of a requested range; None if it was not read to its end."""
         return LogDigest().hexdigest() if start == end else self._digests.get((start, end))
 
     def _add(self, records: Sequence[FetchedRecord]) -> None:
@@ -109,7 +109,7 @@ class History:
 
 
 async def digest_between(reader: LogReader, topic: str, partition: int, start: int, end: int) -> str:
-    """The digest of a range of a topic."""
+    """The digest of the records at offsets `[start, end)`."""
     digest = LogDigest()
     async for records in reader.read(topic, partition, start, end):
         digest.add(records)

@@ -1,4 +1,6 @@
-"""Derives issued bills again at the positions that they recorded: same log prefix, same catalog prefix, same lines."""
+"""Derives issued bills again at the positions that they recorded: the same part of log and catalog gives the same
+lines.
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -33,10 +35,10 @@ class Issued:
 
 
 async def issued_bills(connection: Any, schema: str, partition: int, start: int = 0) -> AsyncIterator[Issued]:
-    """Bills of a partition in the order of the positions that they were settled at; a log is folded one way only.
-    Only those that were issued at offset `start` or later.
+    """The bills of a partition that were issued at offset `start` or later, ordered by the positions that they were
+    settled at, because a log is folded in one direction only.
 
-    They are taken from the live facts only to know where to stop; those facts are compared with the log's, too. The
+    They come from the live facts, only to know where to stop; those facts are themselves compared with the log. The
     connection's transaction reads the schema.
     """
     async for row in connection.cursor(_ISSUED.format(schema=schema), partition, start, prefetch=200):
@@ -48,14 +50,18 @@ async def issued_bills(connection: Any, schema: str, partition: int, start: int 
 
 
 async def derive_again(projection: Projection, issued: Issued) -> str | None:
-    """What differs between the bill and its derivation from what the projection has folded; None if nothing does."""
+    """The difference between the bill and what follows from the folded log; None if there is none. The projection has
+    folded exactly up to the bill's positions.
+    """
     bill = issued.bill
     state = await projection.family(bill.root_id, issued.organization, bill.positions.partition)
     return _differs(bill, family_of(projection, state))
 
 
 async def derive_again_from_past(projection: Projection, reader: LogReader, issued: Issued) -> str | None:
-    """What differs of a bill whose positions the projection has passed already; all that it folded must be written."""
+    """The same for a bill whose positions the projection has already passed. Everything folded must be written
+    before.
+    """
     bill = issued.bill
     async with projection.target.reading() as connection:
         past = await past_of(connection, reader, issued.organization, bill.root_id, bill.positions)
@@ -70,18 +76,20 @@ def _differs(bill: BillIssued, family: Family) -> str | None:
 
 
 def resources_of(projection: Projection, state: FamilyState) -> Resources:
-    """The catalog as far as the projection has folded it, and the family's own resources."""
+    """The catalog as far as the projection has folded it, with the family's own resources."""
     clock = projection.partitions[state.partition].clocks.get(state.organization)
     return together(projection.catalog.resources(state.organization), state.own, clock)
 
 
 def family_of(projection: Projection, state: FamilyState) -> Family:
-    """A family to settle, under the catalog as far as the projection has folded it."""
+    """A family to settle, with the catalog as far as the projection has folded it."""
     return state.family(resources_of(projection, state), projection.catalog.index(state.organization))
 
 
 def difference(bill: BillIssued, draft: DraftBill) -> str | None:
-    """What the draft derives otherwise; None: nothing. An issued bill keeps the order that its lines were issued in."""
+    """The first difference of a draft from an issued bill, in words; None if they are equal. The order of lines is not
+    compared, because an issued bill keeps the one it was issued in.
+    """
     again = issue(draft, bill_id=bill.bill_id, positions=bill.positions)
     if again.lines == bill.lines and again.total == bill.total:
         return None

@@ -1,4 +1,6 @@
-"""One partition of an audit: its log folded to where the live read models stand, and every bill derived on the way."""
+"""The audit of one partition: its log is folded up to the live read models' position, and its bills are derived
+again.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,13 +22,13 @@ from services.projection.projection import Projection
 from services.projection.schemas import FixedTarget
 from services.readside.live import use_schema
 
-#: One reads the live schema, the others write the scratch one and read it.
+#: One connection reads the live schema; the others write and read the scratch schema.
 CONNECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Schemas:
-    """The live read models, which are only read, and those that the audit fills."""
+    """The schema of the live read models, which is only read, and the schema that the audit fills."""
 
     live: str
     scratch: str
@@ -34,26 +36,29 @@ class Schemas:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The part of a partition's log that is to be folded: from where the scratch schema stands to where the live one
-    does."""
+    """The part of a partition's log to fold: from the position of the scratch schema to that of the live one. `start`,
+    `end`: offsets of the log; `start_catalog`, `end_catalog`: of the catalog.
+    """
 
     partition: int
     start: int
     start_catalog: int
     end: int
     end_catalog: int
-    #: Ranges that digests are wanted of, beside the whole stretch.
+    #: Ranges of the log that digests are wanted for, in addition to the whole stretch.
     ranges: Sequence[Range] = ()
 
     @property
     def records(self) -> int:
-        """How many offsets it has."""
+        """The number of offsets in it."""
         return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """What came of it. `difference` is the first one, `digests` are by range of the log."""
+    """The result for one partition: the number of derived bills, the first difference, the unexplained money, the mark
+    of the last record, and digests by range of the log.
+    """
 
     partition: int
     bills: int
@@ -65,10 +70,10 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class PartitionAudit:
-    """Folds a stretch of one partition into the scratch schema, from connections of its own, wherever it runs.
+    """Folds a stretch of one partition into the scratch schema, with its own connections, in whichever process it runs.
 
-    It reads the live schema as the audit does, which has exported its snapshot under this name. `behind` are the roots
-    whose draws and lines are older than their balances.
+    It reads the live schema in the audit's snapshot, which was exported under the name `snapshot`. `behind` are the
+    roots whose draws and lines are older than their balances.
     """
 
     database_url: str
@@ -80,8 +85,9 @@ class PartitionAudit:
     snapshot: str
 
     async def run(self, stretch: Stretch, progress: Progress) -> Proved:
-        """Fold it, deriving each bill on the way. Each partition stopped at another offset of the catalog, so it is
-        folded for each."""
+        """Fold the stretch, and derive each bill on the way. The catalog is folded once for each partition, because
+        each partition stopped at another offset of it.
+        """
         async with (
             open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
             postgres.transaction(isolation="repeatable_read") as snapshot,
@@ -93,7 +99,7 @@ class PartitionAudit:
     async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
         history = History(ranges)
-        #: What differs, and of how many bills; None: nothing does.
+        #: Counts bills by their difference; None counts those without any.
         told = Counter[str | None]()
         async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
             projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
@@ -123,8 +129,8 @@ async def _fold(
 ) -> None:
     """Fold up to these positions in memory; large ranges are written on the way.
 
-    The catalog first, though the rows are the same in either order: usage then counts as it is read for every
-    aggregation that there is, and the log is not read a second time for those that came behind it.
+    The catalog comes first, though the rows would be the same in either order: usage then counts for every aggregation
+    when it is read, and the log need not be read a second time for aggregations that come later in the catalog.
     """
     await projection.follow(catalog_end)
     [(partition, state)] = projection.partitions.items()

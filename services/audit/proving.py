@@ -1,4 +1,4 @@
-"""From positions to a checkpoint: which stretches of the log an audit folds, and what it has proved by them."""
+"""From positions to a checkpoint: the stretches of the log that an audit folds, and the checkpoint that proves them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,8 @@ from services.store.generations import Generations
 
 
 async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generations) -> list[Checkpoint]:
-    """All that were made of this log, as the topic has them; the store's name changes when a log is written anew.
-
-    Only those whose digests are made as they are here: with others there is nothing to compare.
+    """The checkpoints in the topic that were made of this log and these partitions. The store's name changes when a log
+    is written anew, so checkpoints of an older log are left out; so are those whose digests are made by another method.
     """
     async with LogReader(cluster) as reader:
         published = seal.readable(await published_tokens(reader))
@@ -32,9 +31,10 @@ async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generat
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The stretches that an audit folds, from the checkpoint `begun`, or from the beginning, and why, if it was not to.
+    """The stretches that an audit folds, from the checkpoint `begun`, or from the beginning. `refused`: why a wanted
+    checkpoint was not used.
 
-    Of `earlier` checkpoints the bytes of the log are read again that they were made over.
+    For each of the `earlier` checkpoints, the bytes of the log that it covers are read and compared again.
     """
 
     stretches: Sequence[Stretch]
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def events(self) -> int:
-        """How many offsets of the log and the catalog they cover."""
+        """The number of offsets of the log and the catalog that the stretches cover."""
         catalog = max((stretch.end_catalog for stretch in self.stretches), default=0)
         return (
             sum(stretch.records for stretch in self.stretches)
@@ -60,7 +60,7 @@ def plan_of(
     earlier: Sequence[Checkpoint] = (),
     refused: Refused | None = None,
 ) -> Plan:
-    """What is to be folded of each partition up to these positions."""
+    """The plan for folding each partition up to these positions."""
     stretches = []
     for partition, position in sorted(positions.items()):
         segment = begun and begun.segment(partition)
@@ -74,7 +74,9 @@ def plan_of(
 
 
 def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Sequence[Proved]) -> str | None:
-    """Where the log is not what an earlier checkpoint was made over; None: it is, as far as it was read."""
+    """The first place where the log differs from what an earlier checkpoint covers; None if it is the same as far as it
+    was read.
+    """
     digests = {(part.partition, range): digest for part in proved for range, digest in part.digests.items()}
     for checkpoint in earlier:
         for segment in checkpoint.segments:
@@ -96,7 +98,7 @@ async def checkpoint_of(
     proved: Sequence[Proved],
     state: str,
 ) -> Checkpoint:
-    """What an audit that passed has proved; `state` is the digest of the rows that it filled."""
+    """The checkpoint of an audit that passed; `state` is the digest of the rows that it filled."""
     catalog_offset = max((stretch.end_catalog for stretch in stretches), default=0)
     async with LogReader(cluster) as reader:
         number = await next_number(connection, seal, reader)

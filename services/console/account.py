@@ -1,4 +1,4 @@
-"""The page of an account: what it has left, what it is priced by, what is not billed yet, and its bills."""
+"""The page of an account: its funds and what is left of them, its prices, its unbilled lines, and its bills."""
 
 import asyncio
 from typing import Any
@@ -12,19 +12,20 @@ from services.console.prices import plans_of, plans_then
 from services.console.visits import Visit
 
 _BILLS = 12
-#: Commitments, and balances, of an account as it was; as many as a page of the API's lists has.
+#: Most commitments, and most balances, of an account as it was in the past: the size of a page of the API's lists.
 _LISTED = 100
-#: Commitments and balances that are drawn on the page, the most money at stake first; of the others their own pages
-#: have the chart. Where very many run, each is long in the making, so one is drawn.
+#: Number of commitments and balances with a chart on the page, those with the most money at stake first; the others
+#: have their chart on their own pages. If very many are running, one chart is drawn, because each then takes long to
+#: make.
 _DRAWN, _DRAWN_OF_MANY, _MANY = 4, 1, 20
-#: Lines that are not billed yet: a year of many commitments has thousands.
+#: Most unbilled lines that are shown: a year of many commitments has thousands.
 _LINES = 100
 
 
 async def page(visit: Visit) -> Response:
-    """The account as of now, or as of the day, and as known at the moment, that the address says."""
+    """The account as of now, or as of the day and as known at the moment that the address names."""
     asking, id, moment = visit.asking, visit.request.path_params["account"], visit.to.moment
-    # The account alone decides whether there is a page; of all else a part may be missing.
+    # Only the account itself is required; any other part of the page may be missing.
     answers = await together(
         stands=_then(visit, id) if moment else _now(visit, id),
         config=asking.get("organizationconfig"),
@@ -40,7 +41,7 @@ async def page(visit: Visit) -> Response:
 
 
 async def _now(visit: Visit, id: str) -> dict[str, Any]:
-    """What the account has."""
+    """The account's parts as they are now."""
     asking = visit.asking
     answers = await together(
         account=asking.get("accounts", id),
@@ -56,7 +57,9 @@ async def _now(visit: Visit, id: str) -> dict[str, Any]:
 
 
 async def _then(visit: Visit, id: str) -> dict[str, Any]:
-    """What it had, all of one settlement: so one answer has all of it, and a page some of them."""
+    """The account's parts as they were. One settlement gives all of them, so one answer has all, and a page shows a
+    part.
+    """
     snapshot: dict[str, Any] = await visit.asking.get("accounts", id, "snapshot", **visit.to.moment)
     funds = {name: _part(snapshot[name], visit.query.get(f"{name}From")) for name in ("commitments", "balances")}
     plans, children = plans_then(snapshot), {"data": snapshot["children"]}
@@ -64,14 +67,14 @@ async def _then(visit: Visit, id: str) -> dict[str, Any]:
 
 
 def _part(listed: list[Any], first: str | None) -> dict[str, Any]:
-    """Some of a list, as a page of the API's lists is written: its token is a place."""
+    """A part of a list in the form of a page of the API's lists: its token is the place of the next part."""
     start = int(first) if first is not None and first.isascii() and first.isdecimal() and len(first) < 9 else 0
     following = {"nextToken": str(start + _LISTED)} if start + _LISTED < len(listed) else {}
     return {"data": listed[start : start + _LISTED]} | following
 
 
 async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> list[dict[str, Any]]:
-    """Charts of those that run, with whose they are: first those that the outlook names, then in the list's order."""
+    """Charts of the running funds, each with its fund: first those that the outlook names, then in the list's order."""
     every = [
         (fund, draw)
         for page, draw in ((commitments, drawings.of_commitment), (balances, drawings.of_balance))
@@ -88,7 +91,7 @@ async def _drawn(visit: Visit, commitments: Any, balances: Any, stakes: Any) -> 
 
 
 async def _bills(visit: Visit, account: str) -> Any:
-    """The newest ones; as of a day, those for a date up to it."""
+    """The account's newest bills; as of a day, those dated up to it."""
     return await visit.asking.get(
         "bills",
         accountId=account,

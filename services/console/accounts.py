@@ -1,4 +1,4 @@
-"""The list of accounts, and the search for whatever is called so."""
+"""The list of accounts, and the search by name or code."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _FOUND = 40
 
 
 async def listing(visit: Visit) -> Response:
-    """The accounts, newest first; those that were known at a moment."""
+    """The accounts, newest first; as of a moment, those that were known then."""
     page = await visit.asking.get(
         "accounts", pageSize=_PAGE, nextToken=visit.query.get("nextToken"), knownAt=visit.known_at
     )
@@ -21,7 +21,7 @@ async def listing(visit: Visit) -> Response:
 
 
 async def search(visit: Visit) -> Response:
-    """What is called so: accounts, commitments, balances, bills. What is found alone is shown at once."""
+    """Accounts, commitments, balances and bills that match the text. A single match is shown at once."""
     text = visit.query.get("q", "")
     if not text:
         return await visit.page("search.html", text="", matches={}, codes={})
@@ -36,7 +36,7 @@ async def search(visit: Visit) -> Response:
 
 
 async def _codes(visit: Visit, ids: list[str]) -> dict[str, str]:
-    """By id, the codes of these accounts."""
+    """The codes of these accounts, by id."""
     if not ids:
         return {}
     page = await visit.asking.get("accounts", ids=",".join(ids[:_PAGE]))

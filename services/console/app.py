@@ -33,7 +33,7 @@ from services.console.signing_in import SigningIn
 from services.console.visits import Action, Console, Needed, Page, done, outside_error, shown
 
 PATH = "/console"
-#: Below an organization: what is looked at, ...
+#: The pages below an organization: plain ones, ...
 PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
@@ -60,7 +60,7 @@ PAGES: tuple[tuple[str, Page], ...] = (
     ("/operations/refused/{record}", operations.refused_record),
     ("/operations/refused/{record}/bytes", operations.refused_bytes),
 )
-#: ... what tells when it has moved, ...
+#: ... those that report when their content has changed, ...
 FOLLOWED: tuple[tuple[str, Page], ...] = (
     ("", overview.page),
     ("/accounts/{account}", account.page),
@@ -69,7 +69,7 @@ FOLLOWED: tuple[tuple[str, Page], ...] = (
     ("/bills/{bill}", bill_pages.page),
     ("/operations", operations.page),
 )
-#: ... and what changes something.
+#: ... and the actions of forms, which change something.
 _ACTIONS: tuple[tuple[str, Action], ...] = (
     ("/accounts/{account}/forget", forgetting.forget),
     ("/accounts/{account}/automatic", automatic.make),
@@ -90,9 +90,11 @@ _ACTIONS: tuple[tuple[str, Action], ...] = (
 def console_routes(
     api: ASGIApp, gate: Gate, needed: Needed, streams: Streams, spent_links: SpentLinks
 ) -> list[BaseRoute]:
-    """All of it, below /console. `api`: the app that has the API's routes; `needed`: which scopes one of them needs,
-    by method and path below an organization; `streams`: what tells pages that they have moved; `spent_links`: which
-    links somebody has signed in by.
+    """All routes of the console, below /console.
+
+    `api`: the app with the API's routes; `needed`: the scopes that one of these routes needs, by method and path below
+    an organization; `streams`: report to open pages that they have changed; `spent_links`: the sign-in links that were
+    used.
     """
     console = Console(calls_of(api), gate, needed)
     signing = SigningIn(console, spent_links)

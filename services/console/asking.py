@@ -1,7 +1,7 @@
-"""How pages ask: the API's own routes, called inside the process with the visitor's token.
+"""Calls of pages to the API's own routes, made inside the process with the visitor's token.
 
-A call goes through the same gate, scopes, rates and row security as one from outside, so no page can show what its
-reader could not have asked for, and every number on it is the API's.
+A call passes the same gate, scopes, rates and row security as a call from outside. So no page shows anything that its
+reader could not have requested, and every number on it is the API's.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from events.absent import only_given
 from services.failures import Worded
 
-#: A call that takes longer is given up, as a client's would be. Waits of the API itself are shorter.
+#: Time limit of a call, as a client outside would have one. Waits inside the API are shorter.
 SECONDS = 60.0
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -45,7 +45,7 @@ def calls_of(app: ASGIApp) -> httpx.AsyncClient:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Calls about one organization, as whoever has the token. `correlation`: the page's own name in logs."""
+    """Calls about one organization, with the visitor's token. `correlation`: the id of the page's request in logs."""
 
     calls: httpx.AsyncClient
     token: str
@@ -53,26 +53,28 @@ class Asking:
     correlation: str
 
     async def get(self, *parts: str, **query: Any) -> Any:
-        """What a GET answers, numbers exact; parameters that are None are left out. Raises: Refused."""
+        """The answer of a GET, with exact numbers; parameters that are None are left out. Raises: Refused."""
         given = only_given(query)
         return document_of(await self._called("GET", parts, params=given))
 
     async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
-        """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: Refused."""
+        """The answer of a command, or of a query with a body. `once`: an idempotency key, so that a repeated request is
+        carried out once. Raises: Refused.
+        """
         headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
         return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 
     async def bytes_of(self, *parts: str) -> bytes:
-        """What is no JSON. Raises: Refused."""
+        """An answer that is not JSON. Raises: Refused."""
         return (await self.file_of(*parts)).content
 
     async def file_of(self, *parts: str, **query: str) -> httpx.Response:
-        """The same, with its headers. Raises: Refused."""
+        """An answer that is not JSON, with its headers. Raises: Refused."""
         return await self._called("GET", parts, params=query)
 
     async def health(self) -> Any:
-        """GET /health, whatever its status: it is about the whole system, and no organization's."""
+        """The answer of GET /health, whatever its status. It is about the whole system, not about an organization."""
         answer = await self.calls.get("/health", headers=self._headers())
         return document_of(answer)
 
@@ -102,14 +104,17 @@ def _message_of(answer: httpx.Response) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A part of a page that the API would not give now: the page says why, and shows all else."""
+    """A part of a page that the API refused: the page shows the reason in its place, and all other parts."""
 
     status: int
     why: str
 
 
 async def or_missing(request: Awaitable[Any]) -> Any:
-    """The answer, or why there is none. That nobody is signed in any more is no part's affair. Raises: Refused."""
+    """The answer, or why it is missing. If the visitor is no longer signed in (401), the whole page is refused.
+
+    Raises: Refused.
+    """
     try:
         return await request
     except Refused as error:
@@ -119,6 +124,8 @@ async def or_missing(request: Awaitable[Any]) -> Any:
 
 
 async def together(**requests: Awaitable[Any]) -> dict[str, Any]:
-    """All answers by name, asked for at once. Raises: Refused, of the first that is."""
+    """The answers of all requests by name; the requests run at the same time. Raises: Refused, the first that
+    occurs.
+    """
     answers = await asyncio.gather(*requests.values())
     return dict(zip(requests, answers, strict=True))

@@ -1,7 +1,7 @@
-"""Automatic rules of an account: what they are and what they did; made, switched off and on.
+"""Automatic rules of an account: shown with their acts, created, and switched off and on.
 
-A form bears the version that its page showed: of a rule that is another by then nothing is changed, and it is asked
-anew.
+A form carries the version of the rule that its page showed. If the rule has changed since, nothing is done, and the
+visitor is asked again.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -13,17 +13,17 @@ from starlette.responses import Response
 from services.console.asking import Asking, Refused, together
 from services.console.visits import Form, Visit
 
-#: The API's path by what a rule does, as addresses have it.
+#: The API's path for each kind of rule, by the kind's name in addresses.
 KINDS = {"top-up": "automatictopups", "bill": "thresholdbillings"}
-#: Acts that are shown: of an account, and of one rule.
+#: Number of acts that are shown: of an account, and of one rule.
 _NEWEST, _OF_RULE = 10, 50
-#: What a new rule is asked for; those that are amounts or counts are numbers in the body.
+#: The fields of the form for a new rule; those that are amounts or counts are numbers in the API's body.
 _ASKED = ("kind", "code", "of", "threshold", "amount", "maxTimes", "maxAmount", "chargeDescription")
 _NUMBERS = ("threshold", "amount", "maxTimes", "maxAmount")
 
 
 async def of_account(asking: Asking, id: str) -> dict[str, Any]:
-    """The account's rules, each with what it does, and what they did last."""
+    """The account's rules, each with its kind, and their newest acts."""
     answers = await together(
         top_ups=asking.get(KINDS["top-up"], accountId=id),
         billings=asking.get(KINDS["bill"], accountId=id),
@@ -35,7 +35,7 @@ async def of_account(asking: Asking, id: str) -> dict[str, Any]:
 
 
 async def page(visit: Visit) -> Response:
-    """A rule, with all that it did of late."""
+    """A rule, with its newest acts."""
     return await _page(visit)
 
 
@@ -50,7 +50,7 @@ async def _page(visit: Visit, status: int = 200, refused: str = "") -> Response:
 
 
 def _named(visit: Visit) -> tuple[str, str, str]:
-    """Account, kind and id of the rule that the address names. Raises: Refused."""
+    """The account, the kind and the id of the rule that the address names. Raises: Refused."""
     params = visit.request.path_params
     if params["kind"] not in KINDS:
         raise Refused(404, "there is no such kind of rule")
@@ -58,7 +58,7 @@ def _named(visit: Visit) -> tuple[str, str, str]:
 
 
 async def switch(visit: Visit, form: Form) -> Response:
-    """Put the rule to sleep, or wake it, if it is still what was seen."""
+    """Switch the rule off or on, if it is still the version that was shown."""
     account_id, kind, id = _named(visit)
     rule = await visit.asking.get(KINDS[kind], id)
     try:
@@ -74,7 +74,7 @@ async def switch(visit: Visit, form: Form) -> Response:
 
 
 async def new(visit: Visit) -> Response:
-    """The form for a rule, and with all of it given the question whether it is meant."""
+    """The form for a new rule; once it is filled in, the question whether to create it."""
     given = {name: visit.query.get(name, "") for name in _ASKED}
     return await _new(visit, given, asks=bool(given["code"]) and "edit" not in visit.query)
 
@@ -111,7 +111,7 @@ async def _new(visit: Visit, given: dict[str, str], *, asks: bool, status: int =
 
 
 def _numbers(given: dict[str, str]) -> tuple[dict[str, Decimal], str]:
-    """The amounts and counts that were given, and what is wrong with them."""
+    """The amounts and counts that were given, and the first fault among them in words."""
     numbers = {}
     for name in _NUMBERS:
         if given[name]:
@@ -125,7 +125,7 @@ def _numbers(given: dict[str, str]) -> tuple[dict[str, Decimal], str]:
 
 
 async def make(visit: Visit, form: Form) -> Response:
-    """Make the rule; what the API would not take is said on the form."""
+    """Create the rule; what the API refuses is shown on the form."""
     id = visit.request.path_params["account"]
     given = {name: form.get(name, "").strip() for name in _ASKED}
     numbers, wrong = _numbers(given)

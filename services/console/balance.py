@@ -1,4 +1,4 @@
-"""The page of a balance: what was put on it, what it paid, and what is left."""
+"""The page of a balance: what was put on it, what it paid for, and what is left."""
 
 from starlette.responses import Response
 
@@ -8,12 +8,12 @@ from services.console.visits import Visit
 
 
 async def page(visit: Visit) -> Response:
-    """The balance as of now, or as of the day, and as known at the moment, that the address says."""
+    """The balance as of now, or as of the day and as known at the moment that the address names."""
     asking, id = visit.asking, visit.request.path_params["balance"]
     moment = visit.to.moment
     balance = await asking.get("balances", id, knownAt=visit.known_at)
     if "asOf" in moment:
-        # As the account's page and the chart have it: of one settlement as of that very day.
+        # Taken from the snapshot, so that it agrees with the account's page and the chart: settled as of that very day.
         then = await asking.get("accounts", balance["accountId"], "snapshot", **moment)
         balance = next(balance for balance in then["balances"] if balance["id"] == id)
     answers = await together(

@@ -1,4 +1,4 @@
-"""The list of bills, a bill as an invoice is read, and the same as a file."""
+"""The list of bills, a bill in the form of an invoice, and a bill as a file."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from services.console.looks import HEADERS
 from services.console.visits import Visit
 
 _PAGE = 50
-#: Lines on one page; a bill may have many thousand, and all of them are one link away.
+#: Most lines on one page; a bill may have many thousands, and a link shows all of them.
 LINES = 500
 _STATUSES = ("PENDING", "APPROVED")
-#: Sections of an invoice, in order, with the types of lines that stand there; all else are charges.
+#: Sections of an invoice, in order, with their types of lines; all other types are charges.
 _SECTIONS = {
     "fees": ("COMMITMENT_FEE", "BALANCE_FEE"),
     "by hand": ("CREDIT_MEMO", "DEBIT_MEMO", "MANUAL_ADJUSTMENT", "CREDIT_DEDUCTION"),
@@ -20,7 +20,7 @@ _SECTIONS = {
 
 
 async def listing(visit: Visit) -> Response:
-    """The bills, newest first; of one status if that is asked for, or those that were there at a moment."""
+    """The bills, newest first: of one status if one is requested, or as of a day and a moment."""
     status = None if visit.to.moment else visit.query.get("status")
     bills = await visit.asking.get(
         "bills",
@@ -35,7 +35,7 @@ async def listing(visit: Visit) -> Response:
 
 
 async def page(visit: Visit) -> Response:
-    """A bill with its lines, as known at the moment that the address says."""
+    """A bill with its lines, as known at the moment that the address names."""
     bill = await visit.asking.get("bills", visit.request.path_params["bill"], knownAt=visit.known_at)
     answers = await together(
         account=or_missing(visit.asking.get("accounts", bill["accountId"], knownAt=visit.known_at)),
@@ -56,8 +56,9 @@ def _number_of(text: str | None) -> int:
 
 
 def grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The lines as an invoice is read: by whom and for what, fees and what was put on by hand last; each group's lines
-    keep their order, which has draws behind what they pay."""
+    """The lines in the groups of an invoice: by account and product, then fees, then lines added by hand. The order of
+    lines within a group is kept: a draw follows the line that it pays for.
+    """
     groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for line in lines:
         section = next(
@@ -74,7 +75,7 @@ def grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 async def statement(visit: Visit) -> Response:
-    """The bill as a file, as the API writes it."""
+    """The bill as a file, exactly as the API writes it."""
     bill, format = visit.request.path_params["bill"], visit.request.path_params["format"]
     file = await visit.asking.file_of("bills", bill, "statement", format=format)
     kept = {name: file.headers[name] for name in ("content-type", "content-disposition", "content-security-policy")}

@@ -1,8 +1,9 @@
-"""What is done to a pending bill: approved, calculated again, given a credit or debit. Each names its amount first.
+"""Changes of a pending bill: approving it, calculating it again, adding a credit or debit. Each form names the amount
+first.
 
-A form bears what its page showed: the bill's total and lines, and at which version it was. If the bill is another by
-then, nothing is done, and it is asked anew. That holds to the last moment, for the API compares once more; and a form
-that is sent twice does once what it says.
+A form carries what its page showed: the bill's total and lines, and the bill's version. If the bill has changed since,
+nothing is done, and the visitor is asked again. This holds to the last moment, because the API compares once more. A
+form that is sent twice takes effect once.
 """
 
 from dataclasses import dataclass
@@ -19,13 +20,13 @@ from services.console.wording import exact, read_day
 
 KINDS = {"credit": "creditlineitems", "debit": "debitlineitems"}
 _MEMO = ("kind", "amount", "description", "lineId")
-#: The fields of a line that a page shows: where one of them differs, it is not the bill that somebody saw.
+#: The fields of a line that a page shows: if one of them differs, it is not the bill that the visitor saw.
 _SHOWN = ("lineItemType", "description", "servicePeriodStartDate", "servicePeriodEndDate", "units", "subtotal")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What somebody saw of a bill, as fields of a form."""
+    """A bill as a visitor saw it, as fields of a form."""
 
     total: Decimal | None
     lines: str
@@ -33,35 +34,35 @@ class Seen:
 
     @classmethod
     def of(cls, bill: dict[str, Any]) -> "Seen":
-        """What a page shows of the bill as the API tells it now; lines as a digest."""
+        """What a page shows of the bill as the API gives it now; the lines as a digest."""
         lines = [[str(line.get(name)) for name in _SHOWN] for line in bill["lineItems"]]
         return cls(bill["billTotal"], blake2b(repr(lines).encode(), digest_size=16).hexdigest(), str(bill["version"]))
 
     @classmethod
     def sent(cls, form: Form) -> "Seen":
-        """What was shown when the form was written, as its fields say."""
+        """The bill as it was shown when the form was written, from the form's fields."""
         return cls(_number(form.get("seen")), form.get("lines", ""), form.get("version", ""))
 
     @property
     def fields(self) -> dict[str, str]:
-        """What a form bears of it."""
+        """The hidden fields of a form."""
         total = "" if self.total is None else exact(self.total)
         return {"seen": total, "lines": self.lines, "version": self.version}
 
     def shows(self, bill: dict[str, Any]) -> bool:
-        """Whether the bill is still what was seen."""
+        """Whether the bill is still as it was seen."""
         return (self.total, self.lines) == (bill["billTotal"], Seen.of(bill).lines)
 
 
 async def confirm_approval(visit: Visit) -> Response:
-    """Asks once more, and names the amount."""
+    """The question whether to approve, with the amount."""
     return await _asked_again(visit, "approve.html", await _bill(visit), None)
 
 
 async def approve(visit: Visit, form: Form) -> Response:
-    """Approve the bill, if it is still what was seen; else it is asked anew."""
+    """Approve the bill, if it is still as it was seen; else ask again."""
     bill, seen = await _bill(visit), Seen.sent(form)
-    if bill["status"] != "PENDING" and seen.total == bill["billTotal"]:  # sent twice
+    if bill["status"] != "PENDING" and seen.total == bill["billTotal"]:  # the form was sent twice
         return visit.go("bills", bill["id"])
     if bill["status"] != "PENDING" or not seen.shows(bill):
         return await _asked_again(visit, "approve.html", bill, seen)
@@ -76,12 +77,12 @@ async def approve(visit: Visit, form: Form) -> Response:
 
 
 async def confirm_recalculation(visit: Visit) -> Response:
-    """Says what the bill comes to, and what another calculation does."""
+    """The question whether to calculate again, with the bill's present amount and the effect."""
     return await _asked_again(visit, "recalculate.html", await _bill(visit), None)
 
 
 async def recalculate(visit: Visit, form: Form) -> Response:
-    """Have the bill calculated again, by a job, if it is still what was seen; else it is asked anew."""
+    """Have a job calculate the bill again, if it is still as it was seen; else ask again."""
     bill, seen = await _bill(visit), Seen.sent(form)
     if bill["status"] != "PENDING" or not seen.shows(bill):
         return await _asked_again(visit, "recalculate.html", bill, seen)
@@ -97,8 +98,9 @@ async def _bill(visit: Visit) -> dict[str, Any]:
 async def _asked_again(
     visit: Visit, template: str, bill: dict[str, Any], seen: Seen | None, refused: str = ""
 ) -> Response:
-    """The question with what the bill comes to now. `seen`: what it was when the question was asked before; `refused`:
-    why the API did not do it, where the bill itself does not tell."""
+    """Ask with the bill's present amount. `seen`: the bill as of the previous question, if there was one; `refused`:
+    why the API did not do it, shown only if the bill itself has not changed.
+    """
     moved = seen is not None and (bill["status"] != "PENDING" or not seen.shows(bill))
     return await visit.page(
         template,
@@ -111,7 +113,7 @@ async def _asked_again(
 
 
 async def memo(visit: Visit) -> Response:
-    """The form for a credit or debit line, and with all of it given the question whether it is meant."""
+    """The form for a credit or debit line; once it is filled in, the question whether to add it."""
     given = {name: visit.query.get(name, "") for name in _MEMO}
     return await _memo(visit, await _bill(visit), given, None, edits="edit" in visit.query)
 
@@ -119,7 +121,7 @@ async def memo(visit: Visit) -> Response:
 async def _memo(
     visit: Visit, bill: dict[str, Any], given: dict[str, str], seen: Seen | None, *, edits: bool = False
 ) -> Response:
-    """`seen`: what the bill was when the question was asked before."""
+    """Show the form. `seen`: the bill as of the previous question, if there was one."""
     amount, line = _number(given["amount"]), _line(bill, given["lineId"])
     problem = _problem(given, amount, line)
     whole = bool(given["description"]) and amount is not None and line is not None and not problem
@@ -139,9 +141,10 @@ async def _memo(
 
 
 async def add_memo(visit: Visit, form: Form) -> Response:
-    """Put the line on the bill, if it is still what was seen; else it is asked anew.
+    """Add the line to the bill, if that is still as it was seen; else ask again.
 
-    Another version is the API's to judge: it may be this very line that was put on it, by a form sent twice.
+    Another version alone is left to the API to judge: the change may be this very line, added by a form that is sent
+    twice.
     """
     bill, seen = await _bill(visit), Seen.sent(form)
     given = {name: form.get(name, "").strip() for name in _MEMO}
@@ -163,7 +166,7 @@ async def add_memo(visit: Visit, form: Form) -> Response:
 
 
 def _body(bill: dict[str, Any], line: dict[str, Any], amount: Decimal, description: str) -> dict[str, Any]:
-    """The line as the API takes it: about what the one is about that it names."""
+    """The line as the API takes it, with the product and service period of the line that it refers to."""
     product = line["productId"]
     return {
         "amount": amount,
@@ -186,7 +189,7 @@ def _number(text: str | None) -> Decimal | None:
 
 
 def _line(bill: dict[str, Any], id: str) -> dict[str, Any] | None:
-    """The line that is about a product: only those are offered."""
+    """The line with this id, if it is about a product: only such lines are offered."""
     return next((line for line in bill["lineItems"] if line["id"] == id and "productId" in line), None)
 
 

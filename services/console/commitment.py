@@ -1,4 +1,4 @@
-"""The page of a commitment: its terms in words, who changed them, what it paid for and what it is still owed for."""
+"""The page of a commitment: its terms in words, who changed them, what it paid for, and which fees are still due."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,11 +10,11 @@ from services.console.asking import Missing, or_missing, together
 from services.console.visits import Visit
 
 _FEE = "COMMITMENT_FEE"
-#: Of so many bills the numbers are asked for: as many as a page of the API's has.
+#: Most bills whose invoice numbers are requested: the size of a page of the API.
 _NUMBERED = 100
-#: Which terms name a plan.
+#: Terms that name a plan.
 _PLANS = ("billingPlanId",)
-#: What an answer says of a resource beside its terms.
+#: Members of an answer that are no terms.
 _BESIDE = frozenset(
     (
         *("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy", "amountSpent", "status"),
@@ -24,7 +24,7 @@ _BESIDE = frozenset(
 
 
 async def page(visit: Visit) -> Response:
-    """The commitment as of now, or as of the day, and as known at the moment, that the address says."""
+    """The commitment as of now, or as of the day and as known at the moment that the address names."""
     asking, id = visit.asking, visit.request.path_params["commitment"]
     commitment = await asking.get("commitments", id, knownAt=visit.known_at)
     end = commitment["endDate"]
@@ -58,7 +58,7 @@ async def _happened(visit: Visit, id: str) -> Any:
 
 
 async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:
-    """By id, the names of what the terms name."""
+    """The names of the resources with these ids, by id."""
     if not ids:
         return {}
     page = await visit.asking.get(path, ids=",".join(ids))
@@ -66,8 +66,9 @@ async def _named(visit: Visit, path: str, ids: Any) -> dict[str, str]:
 
 
 async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
-    """By id, the invoice numbers, which never change, of the bills that these lines are on. Of a bill without one, of
-    one that was voided since, and where they could not be had, there is none."""
+    """The invoice numbers of the bills of these lines, by the bill's id. Missing are those of bills without a number,
+    of bills voided since, and all if the API refused. Invoice numbers never change, so they need no moment.
+    """
     of_lines = (line["billId"] for page in pages if not isinstance(page, Missing) for line in page["data"])
     ids = list(dict.fromkeys(of_lines))[:_NUMBERED]
     if not ids:
@@ -79,7 +80,7 @@ async def _numbers(visit: Visit, pages: Iterable[Any]) -> dict[str, str]:
 
 
 def _fees_of(unbilled: dict[str, Any], id: str) -> list[dict[str, Any]]:
-    """The fees and true-ups of the commitment that would be billed by its end, of all that would be."""
+    """The fees and true-ups of this commitment, out of everything that would be billed by its end."""
     bills = [unbilled, *unbilled.get("otherCurrencies", ())]
     return [
         line
@@ -90,7 +91,7 @@ def _fees_of(unbilled: dict[str, Any], id: str) -> list[dict[str, Any]]:
 
 
 def _told(event: dict[str, Any]) -> dict[str, Any]:
-    """What an event changed: each field with what it was and what it became."""
+    """The changes of an event: each field with its value before and after."""
     data = event["m3terEvent"]["eventData"]
     new, old = data.get("newDto", {}), data.get("oldDto", {})
     names = [name for name in {**old, **new} if name not in _BESIDE and new.get(name) != old.get(name)]

@@ -1,7 +1,8 @@
-"""Usage that was wrong: one event taken out or changed, or many taken out at once, and what was corrected before.
+"""Corrections of wrong usage: one event voided or amended, many events voided at once, and the list of corrections.
 
-Each question is a dry run of the API: what holds then, and what the next bills come to. The form bears what it showed.
-If that is another by the time it is sent nothing is done, and it is asked anew; sent twice, it does once what it says.
+Each question is a dry run of the API: what holds after the correction, and how it changes the next bills. The form
+carries what its page showed. If that has changed when the form is sent, nothing is done, and the visitor is asked
+again. A form that is sent twice takes effect once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +19,16 @@ from services.console.wording import exact
 
 _LISTED = 25
 _EVENT, _MATCHING = ("account", "id", "source", "ts"), ("meter", "source", "from", "to")
-#: The category of a meter's field -> the map of a measurement, and whether numbers are in it.
+#: Categories of a meter's fields that hold numbers, and those that hold texts. Each is the name of a map in a
+#: measurement.
 _NUMBERS = ("measure", "cost", "income")
 _TEXTS = ("who", "what", "where", "other", "metadata")
-#: What the form's own names begin with for a field of the meter.
+#: The beginning of the form's names for fields of the meter.
 _FIELD = "field."
 
 
 class Said(NamedTuple):
-    """A field of the event: its map and code, and what stands in it, blank if nothing does."""
+    """A field of the event: its map and code, and its content as text, blank if there is none."""
 
     category: str
     code: str
@@ -34,22 +36,22 @@ class Said(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What the form calls it."""
+        """The field's name in the form."""
         return f"{_FIELD}{self.category}.{self.code}"
 
     @property
     def label(self) -> str:
-        """What the page calls it."""
+        """The field's name on the page."""
         return f"{self.code} ({self.category})"
 
     @property
     def is_number(self) -> bool:
-        """Whether an event has a number in this field; else it has a text."""
+        """Whether the field holds a number; else it holds a text."""
         return self.category in _NUMBERS
 
 
 def fields(said: Mapping[str, Mapping[str, Any]]) -> str:
-    """What an event says, on one line: `calls 5, user x`."""
+    """The content of an event on one line: `calls 5, user x`."""
     pairs = [
         f"{code} {exact(value) if isinstance(value, int | Decimal) else value}"
         for texts in said.values()
@@ -59,7 +61,7 @@ def fields(said: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 async def page(visit: Visit) -> Response:
-    """What was corrected, newest first, and the forms that ask for more."""
+    """The corrections, newest first, and the forms for more."""
     query = visit.query
     corrections = await or_missing(
         visit.asking.get(
@@ -80,15 +82,15 @@ def _done(count: str) -> str:
 
 
 async def event(visit: Visit) -> Response:
-    """One event: what taking it out does, or, asked so, what changing it does."""
+    """One event: the effect of voiding it, or of amending it if that is requested."""
     return await _event(visit, visit.query, moved=False)
 
 
 async def correct(visit: Visit, form: Form) -> Response:
-    """Void or amend the event, if that still does what was seen; else it is asked anew."""
+    """Void or amend the event, if the effect is still as it was shown; else ask again."""
     tried, amended, _ = await _tried(visit, form)
     preview = tried if amended is None else amended
-    if _holds(preview):  # sent twice
+    if _holds(preview):  # the form was sent twice
         return visit.go("corrections")
     if form.get("seen") != _seen(preview):
         return await _event(visit, form, moved=True)
@@ -129,7 +131,7 @@ async def _event(visit: Visit, given: Mapping[str, str], *, moved: bool) -> Resp
 
 
 async def _tried(visit: Visit, given: Mapping[str, str]) -> tuple[Any, Any, str]:
-    """What voiding does; what amending does, if that is asked for; and what is wrong with what it is to say."""
+    """The effect of voiding; that of amending, if it is requested; and what is wrong with the amended values."""
     named = _named(given)
     tried = await visit.asking.send("POST", "usage", "void", body=named | {"dryRun": True})
     if given.get("do") != "amend" or _holds(tried):
@@ -145,12 +147,12 @@ async def _tried(visit: Visit, given: Mapping[str, str]) -> tuple[Any, Any, str]
 
 
 def _holds(tried: Mapping[str, Any]) -> bool:
-    """Whether the event is already what a dry run would make of it."""
+    """Whether the event already is as a dry run would leave it."""
     return "correctionId" in tried or tried["status"] == "COUNTED"
 
 
 def _named(given: Mapping[str, str]) -> dict[str, Any]:
-    """Which event, as the API takes it."""
+    """The event's identification, as the API takes it."""
     return {name: text for name in _EVENT if (text := given.get(name, "").strip())}
 
 
@@ -159,7 +161,7 @@ def _reason(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]) -> list[Said]:
-    """Each field that the meter has, with what the form says of it, or else what stands in the event.
+    """Each field of the meter, with the form's value when it amends, else with the event's.
 
     The API shows numbers of all categories in one map.
     """
@@ -174,7 +176,7 @@ def _said(meter: dict[str, Any], tried: dict[str, Any], given: Mapping[str, str]
 
 
 def _maps(said: Sequence[Said]) -> dict[str, dict[str, Any]]:
-    """The maps of a measurement. Raises: Refused, for what is no number."""
+    """The maps of a measurement. Raises: Refused for a text that is not a number."""
     maps: dict[str, dict[str, Any]] = {}
     for said_of in said:
         if said_of.text:
@@ -195,7 +197,7 @@ def _number(said: Said) -> Decimal:
 
 
 def _seen(answer: Mapping[str, Any]) -> str:
-    """What somebody saw of a dry run, so that another outcome is another question to him."""
+    """A digest of a dry run's result as it was shown, so that another result makes the page ask again."""
     of = [
         (
             account.get("count"),
@@ -208,12 +210,12 @@ def _seen(answer: Mapping[str, Any]) -> str:
 
 
 async def matching(visit: Visit) -> Response:
-    """Events that have something in common: how many, and what taking them out does."""
+    """Events that have something in common: their number, and the effect of voiding them."""
     return await _matching(visit, visit.query, moved=False)
 
 
 async def void_matching(visit: Visit, form: Form) -> Response:
-    """Void them, if that still does what was seen; else it is asked anew."""
+    """Void the events, if the effect is still as it was shown; else ask again."""
     body = _matched(form)
     tried = await visit.asking.send("POST", "usage", "void", "matching", body=body | {"dryRun": True})
     if form.get("seen") != _seen(tried):
@@ -241,6 +243,6 @@ async def _matching(visit: Visit, given: Mapping[str, str], *, moved: bool) -> R
 
 
 def _matched(given: Mapping[str, str]) -> dict[str, Any]:
-    """The conditions, as the API takes them: each account once, in the order in which it is answered."""
+    """The conditions as the API takes them: each account once, in the order of the answer."""
     codes = dict.fromkeys(code for part in given.get("accounts", "").split(",") if (code := part.strip()))
     return {"accounts": list(codes)} | {name: text for name in _MATCHING if (text := given.get(name, "").strip())}

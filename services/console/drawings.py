@@ -1,4 +1,4 @@
-"""Charts of a commitment or balance on a page: drawn from what the API says of it, each with its tables."""
+"""The charts of a commitment or balance on a page, with their tables, made from answers of the API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,36 +13,36 @@ from services.console.asking import Asking, Missing, or_missing
 from services.console.charts import Chart, burn_down, drawn_by_product, progress, true_ups_by_month
 from services.console.wording import day_text, money, month, number
 
-#: The forecast whose band is drawn; the table beside it has all of them.
+#: The window of the forecast whose band is drawn; the table beside it has all forecasts.
 WINDOW = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """How charts write: as pages do."""
+    """The format of values on charts: the same as on pages."""
 
     currency: str
 
     def money(self, amount: Decimal) -> str:
-        """In the currency's own decimals."""
+        """The amount with the currency's own decimals."""
         return money(amount, self.currency)
 
     def number(self, amount: Decimal) -> str:
-        """With all its digits."""
+        """The number with all its digits."""
         return number(amount)
 
     def day(self, day: date) -> str:
-        """`1 Jan 2026`."""
+        """A day, such as `1 Jan 2026`."""
         return day_text(day)
 
     def month(self, day: date) -> str:
-        """`Jan 2026`."""
+        """A month, such as `Jan 2026`."""
         return month(day)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart with what a page says of it."""
+    """A chart for a page. It is drawn only when the page is rendered, in the page's locale."""
 
     id: str
     title: str
@@ -51,22 +51,24 @@ class Drawing:
 
     @cached_property
     def chart(self) -> Chart:
-        """Drawn when the page is made: its words have the page's form."""
+        """The chart, drawn once on first use."""
         return self.draw()
 
     @property
     def wide(self) -> Markup:
-        """The whole element; its texts are escaped where it is made."""
+        """The wide `<svg>` element; its texts are already escaped."""
         return Markup(self.chart.wide)
 
     @property
     def narrow(self) -> Markup:
-        """The element as a phone has room for it."""
+        """The narrow `<svg>` element, for a phone."""
         return Markup(self.chart.narrow)
 
 
 async def of_commitment(asking: Asking, commitment: dict[str, Any], **moment: str) -> list[Drawing] | Missing:
-    """Its burn-down and who drew; of a minimum its progress. None where nothing can be drawn, as before its term."""
+    """The burn-down and the draws of a commitment, or the progress of a minimum. Empty if there is nothing to draw, as
+    before its term; Missing if the API refused.
+    """
     if commitment.get("commitmentType") == "MINIMUM":
         answer = await or_missing(asking.get("commitments", commitment["id"], "progress", **moment))
         return answer if isinstance(answer, Missing) else _progress(answer)
@@ -75,13 +77,13 @@ async def of_commitment(asking: Asking, commitment: dict[str, Any], **moment: st
 
 
 async def of_balance(asking: Asking, balance: dict[str, Any], **moment: str) -> list[Drawing] | Missing:
-    """Its burn-down, and who drew."""
+    """The burn-down and the draws of a balance; as `of_commitment`."""
     answer = await or_missing(asking.get("balances", balance["id"], "burndown", **moment))
     return answer if isinstance(answer, Missing) else _burn_down(answer)
 
 
 def of_true_ups(months: list[dict[str, Any]], currency: str) -> list[Drawing]:
-    """The true-ups to expect in one currency, by month; none where none are."""
+    """The expected true-ups in one currency by month; empty if there are none."""
     if not months:
         return []
     id, title = f"true-ups-{currency}", "True-ups to expect, by the month in which their period ends"

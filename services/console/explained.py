@@ -1,4 +1,4 @@
-"""Why a line of a bill is what it is, down to usage events."""
+"""The explanation of a bill's line, down to usage events."""
 
 import re
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from starlette.responses import Response
 from services.console.asking import together
 from services.console.visits import Visit
 
-#: Usage events on a page, unless its address says another number, and most of them.
+#: Usage events on a page, unless its address names another number; and the largest such number.
 EVENTS, _MOST = 50, 1_000
-#: So many pages back an address remembers where each began; from there the first one is left to go to.
+#: Number of pages whose beginnings an address keeps, to go back to; beyond them only the first page can be reached.
 _BACK = 30
 _PAGES = 10_000_000
 _RULE = re.compile(r"docs/rules\.md ([\d., to and]*\d)")
 
 
 class Steps(NamedTuple):
-    """Pages of events around this one: what the address of each says; None: there is no such page."""
+    """The pages of events around this one, each by the parameters of its address; None if there is no such page."""
 
-    #: Which page this is, counted from 1.
+    #: The number of this page, counted from 1.
     page: int
     first: dict[str, Any] | None
     previous: dict[str, Any] | None
@@ -29,7 +29,7 @@ class Steps(NamedTuple):
 
 
 async def page(visit: Visit) -> Response:
-    """The explanation of a line, with a page of its usage events."""
+    """The explanation of a line, with one page of its usage events."""
     bill, line = visit.request.path_params["bill"], visit.request.path_params["line"]
     size = _whole(visit.query.get("size"), EVENTS, 1, _MOST)
     answers = await together(
@@ -52,8 +52,8 @@ async def page(visit: Visit) -> Response:
 
 
 def steps_of(query: Mapping[str, str], next_token: str | None) -> Steps:
-    """The pages around the one that an address asks for. `events` is the API's token of the page, which knows only
-    where to go on: the ways back stand in `back`, so that neither script nor session need remember them.
+    """The pages around the one that an address names. `events` is the API's token of a page, which only leads forward.
+    The tokens of earlier pages are in `back`, so that neither a script nor a session must remember them.
     """
     here, kept = query.get("events"), {"size": query.get("size")}
     number = _whole(query.get("page"), 2, 2, _PAGES) if here else 1
@@ -71,13 +71,13 @@ def steps_of(query: Mapping[str, str], next_token: str | None) -> Steps:
 
 
 def _whole(text: str | None, default: int, least: int, most: int) -> int:
-    """A whole number of an address; whoever wrote it by hand may have left it out."""
+    """A whole number in an address, within limits; the default if it is missing or no number."""
     if text is None or not (text.isascii() and text.isdecimal() and len(text) < 9):
         return default
     return max(least, min(int(text), most))
 
 
 def marked_rule(rule: str) -> Markup:
-    """The rule in words, with the numbers that it has in the law book made visible."""
+    """The rule in words, with its numbers in docs/rules.md marked."""
     escaped = str(escape(rule))
     return Markup(_RULE.sub(r"<cite>docs/rules.md \1</cite>", escaped))

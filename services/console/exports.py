@@ -1,4 +1,4 @@
-"""Files for a warehouse and for accounting: which were asked for, how far they are, and more of them."""
+"""Files for a warehouse and for accounting: the list of requested files with their states, and the form for more."""
 
 from collections.abc import Mapping
 from secrets import token_urlsafe
@@ -12,23 +12,25 @@ from services.console.looks import HEADERS
 from services.console.visits import Form, Visit
 
 _SHOWN = 25
-#: What a file may have, as the form and the body of a job say it.
+#: The contents of a file, by their names in the form, as the body of a job expresses them.
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "lines": {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS"]},
     "journal": {"sourceType": "OPERATIONAL", "operationalDataTypes": ["JOURNAL"]},
     "usage": {"sourceType": "USAGE"},
 }
-#: What else the form says, by the names of the body.
+#: The other fields of the form, by their names in the body.
 _ASKED = ("exportFileFormat", "since", "until", "closedDate", "startDate", "endDate")
 
 
 def kind_of(job: Mapping[str, Any]) -> str:
-    """By which of KINDS a job was asked for."""
+    """The name in KINDS of the content that a job has."""
     return next(name for name, body in KINDS.items() if all(job.get(field) == said for field, said in body.items()))
 
 
 async def page(visit: Visit) -> Response:
-    """The files, newest first; the newest of lines, and of a journal, says from where on the next one may go."""
+    """The files, newest first; the newest of lines, and of a journal, gives the watermark from which the next may
+    start.
+    """
     return await _page(visit)
 
 
@@ -42,7 +44,7 @@ async def _page(visit: Visit, status: int = 200, problem: str = "", given: Mappi
 
 
 async def start(visit: Visit, form: Form) -> Response:
-    """Have a file written; what the API would not take is said on the form."""
+    """Request a file; what the API refuses is shown on the form."""
     given = {name: form.get(name, "").strip() for name in ("kind", *_ASKED)}
     body = {**KINDS.get(given["kind"], KINDS["lines"]), **{name: given[name] for name in _ASKED if given[name]}}
     try:
@@ -55,7 +57,9 @@ async def start(visit: Visit, form: Form) -> Response:
 
 
 async def file(visit: Visit) -> Response:
-    """Lead to the file by a link of the API's, on this very host: however large it is, no page holds it."""
+    """Redirect to the file by a link of the API on this very host, so that the process of the page never holds its
+    bytes.
+    """
     link = await visit.asking.get("dataexports", "jobs", visit.request.path_params["job"], "getdownloadurl")
     address = urlsplit(link["url"])
     return RedirectResponse(f"{address.path}?{address.query}", 303, HEADERS)

@@ -1,5 +1,6 @@
-"""Forgets the personal data of an account: says what there is to forget, and asks for the account's code, for nobody
-brings it back."""
+"""Forgets the personal data of an account. It shows the data first, and asks for the account's code, because nobody can
+bring the data back.
+"""
 
 from secrets import token_urlsafe
 from typing import Any
@@ -9,17 +10,17 @@ from starlette.responses import Response
 from services.console.asking import Refused, together
 from services.console.visits import Form, Visit
 
-#: What is personal of an account by itself, and how pages call it.
+#: The personal fields of an account, with their names on pages.
 _CALLED = {"name": "Name", "emailAddress": "E-mail address", "address": "Address"}
 
 
 async def page(visit: Visit) -> Response:
-    """What will be forgotten, and the question whether it is meant."""
+    """The data that would be forgotten, and the question whether to forget it."""
     return await _confirmation(visit)
 
 
 async def forget(visit: Visit, form: Form) -> Response:
-    """Forget it, if the code of the account was given; else it is asked anew."""
+    """Forget it, if the account's code was given; else ask again."""
     id = visit.request.path_params["account"]
     account = await visit.asking.get("accounts", id)
     if form.get("code", "").strip() != account["code"]:
@@ -51,7 +52,9 @@ async def _confirmation(visit: Visit, status: int = 200, problem: str = "") -> R
 
 
 def _personal(account: dict[str, Any], marked: list[str]) -> list[tuple[str, str]]:
-    """What is personal of the account, each with what it is called."""
+    """The personal data of the account, each item with its name. `marked`: custom fields that the organization marked
+    as personal.
+    """
     told = [(called, account[name]) for name, called in _CALLED.items() if name in account and name != "address"]
     if "address" in account:
         lines = [line for name, line in account["address"].items() if name != "country"]

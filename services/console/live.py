@@ -1,12 +1,12 @@
 """Reports changes to open pages: server-sent events, on which a page's script reloads the page's parts.
 
-A page says what it was rendered at, its mark, and its stream begins from there: what happens between the two is told,
-too. An event's id is the mark that it leads to, so a stream that the browser opens again, because it has ended or the
-process has been replaced, goes on from what was told last.
+A page states its mark, which stands for the content it was rendered from, and its stream starts from that mark; so a
+change between rendering and streaming is reported, too. An event's id is the mark that it leads to. So a stream that
+the browser opens again, because it ended or the process was replaced, continues from the last reported mark.
 
-What has moved is found by asking the API, every few seconds and only while somebody looks; of a family not even that
-while its partition of the log stands still, which one look at the read models tells for all streams of the process; nor
-of an organization's bills, while no partition moves.
+Changes are found by queries to the API, every few seconds and only while somebody looks. About a family there is no
+query while its partition of the log stands still, which one look at the read models tells for all streams of the
+process; and none about an organization's bills while no partition moves.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class Streams:
                         if error.status not in _PASSING:
                             return  # the token has ended, or what is looked at is gone: the next page says so
                         reached = before
-                # A comment otherwise: whoever has left is noticed by what cannot be sent.
+                # Otherwise a comment is sent, because only a failing send shows that the visitor has left.
                 yield _event(standing) if standing.mark != told else ":\n\n"
 
     @contextmanager
@@ -124,7 +124,7 @@ class Streams:
                 del self._open[visitor]
 
     async def _reached(self) -> Reached | None:
-        """None: it cannot be told now."""
+        """The progress of the read models; None if it cannot be read now."""
         try:
             return await self.reached()
         except ExpectedFailure:
@@ -132,29 +132,29 @@ class Streams:
 
 
 def _may_have_moved(standing: Standing, before: Reached | None, now: Reached | None) -> bool:
-    """Whether it is worth asking. Of an organization it is always: its jobs stand in no partition."""
+    """Whether a query is worthwhile. About an organization it always is: its jobs are in no partition."""
     if standing.partition is None or standing.waits or before is None or now is None:
         return True
     return before.get(standing.partition) != now.get(standing.partition)
 
 
 def _is_still(before: Reached | None, now: Reached | None) -> bool:
-    """Whether nothing at all has been folded."""
+    """Whether no partition has moved."""
     return before is not None and before == now
 
 
 def _about(given: Mapping[str, str]) -> About:
-    """The path and the id of what is followed."""
+    """The API's path and the id of the subject; None: the whole organization."""
     return next(((path, given[name]) for name, path in _ABOUT.items() if given.get(name)), None)
 
 
 def _event(standing: Standing, *, changed: bool = True) -> str:
-    """That it moved, or only from which mark on it is told."""
+    """The event that the page changed, or only the mark that the stream starts from."""
     return f"id: {standing.mark}\n" + ("event: changed\ndata: \n\n" if changed else "\n")
 
 
 async def _mark_of(asking: Asking, about: About) -> str:
-    """What a page is rendered at; blank if that cannot be told, and the page shows why by itself."""
+    """The mark of a page's content; blank if it cannot be read, and then the page shows the reason by itself."""
     try:
         return (await _standing(asking, about)).mark
     except Refused:
@@ -162,8 +162,9 @@ async def _mark_of(asking: Asking, about: About) -> str:
 
 
 async def _standing(asking: Asking, about: About, bills: str | None = None) -> Standing:
-    """Of the family of an account, commitment or bill; of the organization, if it is about none, whose bills have the
-    mark `bills` if that is known. Raises: Refused."""
+    """The state of the family of an account, commitment or bill; or that of the whole organization. `bills`: the mark
+    of its bills, if it is known. Raises: Refused.
+    """
     if about is None:
         return await _of_organization(asking, bills)
     try:
@@ -171,20 +172,22 @@ async def _standing(asking: Asking, about: About, bills: str | None = None) -> S
     except Refused as error:
         if error.status != 404:
             raise
-        await asking.get(*about)  # if that is there, the read models do not know it yet
+        await asking.get(*about)  # if the resource exists, the read models do not know it yet
         return Standing("new")
     return Standing(moved["mark"], moved["partition"], moved["waits"])
 
 
 async def _of_organization(asking: Asking, bills: str | None) -> Standing:
-    """Of its newest jobs and bills."""
+    """A mark of the organization's newest jobs and bills."""
     jobs = _digest((await asking.get("billjobs", pageSize=5))["data"])
     bills = bills or await _mark_of_bills(asking)
     return Standing(f"{jobs}.{bills}", bills=bills)
 
 
 async def _mark_of_bills(asking: Asking) -> str:
-    """Without the moment at which a pending one was calculated: that is each time another one."""
+    """A mark of the newest bills. The time at which a pending bill was calculated is left out, because it always
+    changes.
+    """
     page = await asking.get("bills", excludeLineItems="true", pageSize=5)
     return _digest([{name: bill[name] for name in bill if name != "lastCalculatedDate"} for bill in page["data"]])
 

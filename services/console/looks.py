@@ -1,4 +1,6 @@
-"""How pages look: templates, their filters, the two files that browsers fetch beside them, and the headers of all."""
+"""The look of pages: templates, their filters, the files that browsers fetch beside them, and the headers of all
+answers.
+"""
 
 import asyncio
 import time
@@ -18,19 +20,19 @@ from services.console.asking import Missing, path_of
 from services.console.sessions import Base
 from services.spelling import PLAIN
 
-#: A page asks nothing of any other host, and runs no script and no style that stands in it.
+#: A page requests nothing from any other host, and runs no inline script or style.
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    # With none at all browsers would not say of a form where it comes from.
+    # Without a referrer browsers would not tell the origin of a form.
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-#: The files, with what they are.
+#: The files, with their media types.
 _ASSETS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
-#: They are fetched by a name that changes with them.
+#: The cache control of these files: their addresses change with their content.
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -43,19 +45,19 @@ class Asset:
 
     @property
     def mark(self) -> str:
-        """Another one for other contents."""
+        """A mark that differs for different content."""
         return sha256(self.content).hexdigest()[:12]
 
 
 @cache
 def assets() -> dict[str, Asset]:
-    """All of them by name."""
+    """All files by name."""
     folder = files("services.console") / "static"
     return {name: Asset((folder / name).read_bytes(), media) for name, media in _ASSETS.items()}
 
 
 async def serve_asset(request: Request) -> Response:
-    """One of the files."""
+    """The file that the path names, or 404."""
     asset = assets().get(request.path_params["name"])
     if asset is None:
         return Response(status_code=404)
@@ -63,7 +65,7 @@ async def serve_asset(request: Request) -> Response:
 
 
 class Templates(Environment):
-    """The templates. What they name must be there, and every text is escaped."""
+    """The templates. A variable that is missing is an error, and every text is escaped."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -79,7 +81,7 @@ class Templates(Environment):
 
 @cache
 def templates() -> Environment:
-    """All of them, read once."""
+    """The templates, loaded once."""
     return Templates()
 
 
@@ -90,7 +92,7 @@ class Addresses:
     base: Base
 
     def asset(self, name: str) -> str:
-        """The address of a file of the console; another content has another address, so browsers may keep it."""
+        """The address of a file of the console. It changes with the file's content, so browsers may cache it."""
         return f"{self.base.path}/static/{name}?{assets()[name].mark}"
 
     def outside(self, *parts: str) -> str:
@@ -100,8 +102,9 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Inside(Addresses):
-    """Addresses of pages about an organization. `moment`: what the whole visit is asked as of, kept in every address of
-    a page that can be seen so."""
+    """Addresses of pages about an organization. `moment`: the day and the moment of the whole visit, kept in the
+    address of every page that can be seen as of them.
+    """
 
     organization: str
     moment: dict[str, str]
@@ -129,9 +132,10 @@ async def rendered(
     *,
     began: float | None = None,
 ) -> HTMLResponse:
-    """A page, its numbers in this form. It is made in a thread: one of 5,000 lines would hold up everybody's requests.
+    """A rendered page, with numbers in the format of locale `form`. Rendering runs in a thread, because a page of 5,000
+    lines would hold up all requests.
 
-    `began`: when the API began to be asked for it, by `time.perf_counter`; a header says how long that took.
+    `began`: when the page's first call to the API began, by `time.perf_counter`; a header tells the duration.
     """
     answered = time.perf_counter()
     page = await asyncio.to_thread(_made, template, values, form)

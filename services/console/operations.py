@@ -1,4 +1,4 @@
-"""How the system does: who is behind, what was refused, which bill jobs run; and what can be done about it."""
+"""The state of the system: who lags behind, which usage was refused, which bill jobs run; and actions on these."""
 
 from secrets import token_urlsafe
 from typing import Any
@@ -13,7 +13,7 @@ _REFUSED, _JOBS = 25, 10
 
 
 async def page(visit: Visit) -> Response:
-    """What the API tells of the whole, and of this organization."""
+    """The state of the whole system, and of this organization."""
     asking, reason = visit.asking, visit.query.get("reason")
     answers = await together(
         health=asking.health(),
@@ -29,12 +29,12 @@ async def page(visit: Visit) -> Response:
 
 
 async def conservation(visit: Visit) -> Response:
-    """Every law of every family, looked at now."""
+    """Every law of conservation, checked for every family now."""
     return await visit.page("conservation.html", laws=await visit.asking.get("conservation"))
 
 
 async def held(visit: Visit) -> Response:
-    """Usage that waits for its account or its meter."""
+    """Usage that is held because its account or its meter is not there."""
     given = {name: visit.query.get(name) for name in ("reason", "accountCode", "meterCode")}
     parameters = {"pageSize": _REFUSED, "nextToken": visit.query.get("from"), **given}
     answers = await together(
@@ -45,20 +45,20 @@ async def held(visit: Visit) -> Response:
 
 
 async def refused_record(visit: Visit) -> Response:
-    """One refused record with what was sent."""
+    """One refused record, with its content."""
     record = await visit.asking.get("usage", "rejected", visit.request.path_params["record"])
     return await visit.page("refused_record.html", record=record, once=token_urlsafe(16))
 
 
 async def refused_bytes(visit: Visit) -> Response:
-    """The very bytes of it, as a file: whatever they are, no browser shows them as a page."""
+    """The very bytes of a refused record, as a download, so that no browser shows them as a page."""
     content = await visit.asking.bytes_of("usage", "rejected", visit.request.path_params["record"], "bytes")
     headers = HEADERS | {"content-disposition": 'attachment; filename="refused-usage.bin"'}
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 async def replay(visit: Visit, form: Form) -> Response:
-    """Send refused usage again: one record, those of one reason, or all."""
+    """Process refused usage again: one record, those of one reason, or all."""
     body: dict[str, Any] = {"ids": [form["record"]]} if form.get("record") else {}
     if form.get("reason"):
         body["reason"] = form["reason"]
@@ -67,6 +67,6 @@ async def replay(visit: Visit, form: Form) -> Response:
 
 
 async def cancel_job(visit: Visit, form: Form) -> Response:
-    """End a bill job after the families it is at."""
+    """End a bill job after the families that it is working on."""
     await visit.asking.send("POST", "billjobs", visit.request.path_params["job"], "cancel", once=form.get("once"))
     return visit.go("operations")

@@ -1,4 +1,4 @@
-"""Where a visit of an organization begins: what runs out, falls short or lapses, and what waits for somebody."""
+"""The start page of an organization: what runs out, falls short or lapses, and what waits for somebody."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from starlette.responses import Response
 from services.console import drawings
 from services.console.visits import Visit
 
-#: Days of usage that forecasts may rest on.
+#: The windows of forecasts, in days of usage.
 WINDOWS = ("7", "30", "90")
 
 
 async def page(visit: Visit) -> Response:
-    """The organization at a glance; `window` says how many days of usage the forecasts rest on."""
+    """The organization at a glance; `window` in the address chooses the forecasts."""
     requested = visit.query.get("window")
     window = requested if requested in WINDOWS else "30"
     overview: dict[str, Any] = await visit.asking.get("overview", window=window)

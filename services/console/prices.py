@@ -1,4 +1,4 @@
-"""The plans of an account with their prices, put together of what the API has of each."""
+"""The plans of an account with their prices, put together from several answers of the API."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,8 +8,10 @@ from services.console.asking import Asking, together
 
 
 async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -> list[dict[str, Any]]:
-    """The account's plans in force, each with its template, its prices in force (or all that it has) and what they are
-    for. Raises: Refused.
+    """The account's plans in force, each with its template and its prices in force (or all prices) with their
+    aggregations.
+
+    Raises: Refused.
     """
     today = (await asking.get("clock"))["now"][:10]
     attached = (await asking.get("accountplans", account=account, date=today))["data"]
@@ -32,7 +34,7 @@ async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -
 
 
 def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
-    """The plans of an account as it was, from a snapshot of then, with what they cost."""
+    """The plans of an account as it was, with their prices, from its snapshot."""
     plans, templates = ({entity["id"]: entity for entity in snapshot[name]} for name in ("plans", "planTemplates"))
     by_id = {aggregation["id"]: aggregation for aggregation in snapshot["aggregations"]}
     prices = [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in snapshot["pricings"]]
@@ -41,7 +43,7 @@ def plans_then(snapshot: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _attaching(attached: list[dict[str, Any]], links: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
-    """The account plans with each plan that they attach, by itself or in a group; "" of an empty group."""
+    """Each account plan with each plan that it attaches, directly or by a group; "" for an empty group."""
     for account_plan in attached:
         group = account_plan.get("planGroupId")
         grouped = [link["planId"] for link in links if link["planGroupId"] == group]
@@ -55,7 +57,7 @@ async def _prices(asking: Asking, by: str, ids: list[str], on: str | None) -> li
 
 
 async def _priced(asking: Asking, prices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The prices, each with what it is for."""
+    """The prices, each with its aggregation."""
     ids = sorted({price["aggregationId"] for price in prices if "aggregationId" in price})
     aggregations = (await asking.get("aggregations", ids=",".join(ids)))["data"] if ids else []
     by_id = {aggregation["id"]: aggregation for aggregation in aggregations}

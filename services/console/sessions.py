@@ -1,7 +1,7 @@
-"""Who visits: the cookie that holds a token, forms that only its own pages send, and ways back that lead nowhere else.
+"""Sessions of visitors: the cookie with a token, forms that only the console's own pages can send, and safe redirects.
 
-There is no store of sessions. The cookie has the very token that the API gives for an access key, which ends by itself
-and with its key; every process reads it.
+There is no store of sessions. The cookie holds the token that the API gives for an access key; it ends by itself, or
+with its key, and every process can read it.
 """
 
 import hmac
@@ -18,7 +18,7 @@ from services.failures import Worded
 COOKIE = "trueup_console"
 #: The field of every form that changes something.
 FORM_TOKEN = "form_token"
-#: Bytes of a form: none of ours has more than a few short fields.
+#: Most bytes of a form: ours have only a few short fields.
 FORM_BYTES = 64 * 1024
 _NO_FIELDS: dict[str, str] = {}
 
@@ -33,17 +33,17 @@ class FormTooLargeError(Worded):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where the console stands: `/console`, with whatever a proxy puts before it."""
+    """The path of the console: `/console`, after any prefix of a proxy."""
 
     path: str
 
     @classmethod
     def of(cls, request: Request) -> "Base":
-        """The one that this request was sent to."""
+        """The path that this request was sent to."""
         return cls(str(request.scope.get("root_path", "")))
 
     def is_own(self, target: str) -> bool:
-        """Whether it is a page of the console, and of no other site, however it is spelled."""
+        """Whether the target is a page of the console, and not of another site, however it is written."""
         if not target.startswith(f"{self.path}/") or any(ord(letter) < 33 or letter == "\\" for letter in target):
             return False
         parts = urlsplit(target)
@@ -51,12 +51,12 @@ class Base:
 
 
 def token_of(request: Request) -> str | None:
-    """The token that the visitor's cookie has."""
+    """The token in the visitor's cookie."""
     return request.cookies.get(COOKIE)
 
 
 def keep(response: Response, request: Request, token: str, seconds: int) -> None:
-    """Have the browser keep the token for as long as it lasts, out of any script's reach."""
+    """Store the token in the browser's cookie for its lifetime, where no script can read it."""
     response.set_cookie(
         COOKIE,
         token,
@@ -69,13 +69,13 @@ def keep(response: Response, request: Request, token: str, seconds: int) -> None
 
 
 def forget(response: Response, request: Request) -> None:
-    """Have the browser drop it."""
+    """Delete the cookie in the browser."""
     secure = not is_plain_loopback(request)
     response.delete_cookie(COOKIE, path=Base.of(request).path, secure=secure, httponly=True, samesite="strict")
 
 
 def is_plain_loopback(request: Request) -> bool:
-    """Whether the browser came without TLS, to this very machine: only there may a cookie travel so."""
+    """Whether the browser came without TLS to this very machine: only then may the cookie travel unencrypted."""
     if request.url.scheme != "http":
         return False
     host = request.url.hostname or ""
@@ -86,12 +86,12 @@ def is_plain_loopback(request: Request) -> bool:
 
 
 def form_token(token: str) -> str:
-    """What the forms of this session bear. Nobody makes it without the cookie, which no other site can read."""
+    """The secret field of this session's forms. It cannot be made without the cookie, which no other site can read."""
     return hmac.new(token.encode(), b"a form of the console", sha256).hexdigest()
 
 
 def check_same_site(request: Request) -> None:
-    """A form comes from a page of this very origin, as the browser says. Raises: ForeignFormError."""
+    """Check that the form comes from a page of this origin, by the browser's headers. Raises: ForeignFormError."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise ForeignFormError
     origin = request.headers.get("origin")
@@ -100,7 +100,7 @@ def check_same_site(request: Request) -> None:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, the last one of each name. Raises: FormTooLargeError."""
+    """The fields of a form; of several with one name the last one. Raises: FormTooLargeError."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -113,6 +113,6 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def check_form(form: dict[str, str], token: str) -> None:
-    """The form is one of this session's. Raises: ForeignFormError."""
+    """Check that the form belongs to this session. Raises: ForeignFormError."""
     if not hmac.compare_digest(form.get(FORM_TOKEN, "").encode(), form_token(token).encode()):
         raise ForeignFormError

@@ -1,4 +1,4 @@
-"""Signing in with an access key, by a link that is good once, and signing out."""
+"""Signing in with an access key or by a link that works once, and signing out."""
 
 import time
 from base64 import b64encode
@@ -33,13 +33,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class SigningIn:
-    """The pages that nobody has to be signed in for."""
+    """The pages that need no sign-in."""
 
     console: Console
     spent_links: SpentLinks
 
     async def front(self, request: Request) -> Response:
-        """Where somebody who is signed in belongs; else the page for signing in."""
+        """Redirect a signed-in visitor to the organization's page; an operator chooses one; others get the sign-in
+        page.
+        """
         base, identity = Base.of(request), self._identity(request)
         if identity is None:
             return RedirectResponse(f"{base.path}/sign-in", 303, HEADERS)
@@ -48,18 +50,18 @@ class SigningIn:
         return RedirectResponse(_home(base, identity.organization), 303, HEADERS)
 
     async def choose(self, request: Request) -> Response:
-        """Which organization an operator wants to see."""
+        """Redirect an operator to the chosen organization."""
         organization = request.query_params.get("organization", "").strip()
         if not organization:
             return await self.front(request)
         return RedirectResponse(_home(Base.of(request), organization), 303, HEADERS)
 
     async def page(self, request: Request) -> Response:
-        """The page for signing in."""
+        """The sign-in page."""
         return await self._page(request, next=request.query_params.get("next", ""))
 
     async def sign_in(self, request: Request) -> Response:
-        """An access key is exchanged for a token, by the API's own path for that."""
+        """Sign in: exchange an access key for a token, by the API's own path for that."""
         try:
             check_same_site(request)
             form = await read_form(request)
@@ -79,7 +81,7 @@ class SigningIn:
         return await self._entered(request, token["access_token"], form.get("next", ""), token["expires_in"])
 
     async def sign_out(self, request: Request) -> Response:
-        """Have the browser forget the token."""
+        """Sign out: the browser deletes the token."""
         token = token_of(request)
         try:
             check_same_site(request)
@@ -92,9 +94,9 @@ class SigningIn:
         return response
 
     async def make_link(self, request: Request) -> Response:
-        """POST links: for whoever has a token, an address that signs a browser in with it, once.
+        """POST links: gives a caller with a token an address that signs a browser in with it, once.
 
-        The token comes in a header, which no other site's page can send.
+        The token comes in a header, which no page of another site can send.
         """
         authorization = request.headers.get("authorization", "")
         try:
@@ -107,8 +109,9 @@ class SigningIn:
         return JSONResponse({"path": f"{Base.of(request).path}/enter/{code}"})
 
     async def doorstep(self, request: Request) -> Response:
-        """What a link shows: as whom it signs in. To look at it uses nothing up: programs follow links, too, and
-        nobody is to be signed in as somebody else unawares."""
+        """The page of a link: it names the key that it signs in with. Opening it does not use up the link, because
+        programs open links, too, and nobody should be signed in as somebody else unawares.
+        """
         try:
             entrance = self._entrance(request)
             if entrance is not None and await self.spent_links.is_spent(entrance):
@@ -119,7 +122,7 @@ class SigningIn:
         return await rendered("enter.html", values, 200 if entrance else 404)
 
     async def enter(self, request: Request) -> Response:
-        """Sign in by the link."""
+        """Sign in by the link, and use it up."""
         try:
             check_same_site(request)
             entrance = self._entrance(request)
@@ -135,8 +138,9 @@ class SigningIn:
         return await self._entered(request, token, target, seconds)
 
     def _entrance(self, request: Request) -> Entrance | None:
-        """What the link of the address says; None of one that is over, and of a key that is revoked. Raises:
-        AccessUnknownError."""
+        """The content of the address's link; None if it has expired, or its key is revoked. Raises:
+        AccessUnknownError.
+        """
         gate = self.console.gate
         try:
             entrance = entrance_of(gate.tokens, request.path_params["code"])

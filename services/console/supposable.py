@@ -1,4 +1,4 @@
-"""What may be supposed to be another: terms of commitments, balances, plans and prices, as a form asks for them."""
+"""The terms that a "what if" question may change: of commitments, balances, plans and prices, as fields of a form."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -7,7 +7,7 @@ Sort = Literal["number", "date", "flag"]
 
 
 class Term(NamedTuple):
-    """A term that may be supposed. `hint`: what its name does not say."""
+    """A term that may be changed. `hint`: what its name does not tell."""
 
     name: str
     sort: Sort = "number"
@@ -16,7 +16,9 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What terms may be changed of: its path in the API, and its list in the question to it."""
+    """A kind of resource whose terms may be changed: its path in the API, its list in the question's body, and the
+    terms.
+    """
 
     name: str
     path: str
@@ -32,7 +34,7 @@ _FEES = (
     Term("minimumSpend"),
     Term("minimumSpendBillInAdvance", "flag"),
 )
-#: Of a PUT only: it is no term that is there already.
+#: In requests only: it is not a term of a stored resource.
 _EFFECTIVE = Term("effectiveDate", "date", "charges change for billing periods that begin from this day on, else today")
 KINDS = {
     kind.name: kind
@@ -73,16 +75,16 @@ KINDS = {
         Kind("pricing", "pricings", "pricings", (*_DATES, Term("minimumSpend"))),
     )
 }
-#: Terms of a commitment that only one type has: the other one refuses them.
+#: Terms that only a minimum has, and terms that it shares with prepayments.
 _OF_MINIMUM = ("commitmentPeriodInterval", "prorate")
 _OF_BOTH = ("amount", "startDate", "endDate")
-#: Bands of a price, by what a field of theirs begins with; and what each is made of.
+#: The bands of a price, by the beginning of their fields' names; and the members of a band.
 BANDS = {"band": "pricingBands", "overageBand": "overagePricingBands"}
 BAND = ("lowerLimit", "fixedPrice", "unitPrice")
 
 
 def is_of(name: str, commitment: dict[str, Any]) -> bool:
-    """Whether a commitment of its type has such a term."""
+    """Whether a commitment of this type has such a term."""
     if commitment.get("commitmentType") == "MINIMUM":
         return name in _OF_BOTH + _OF_MINIMUM
     return name not in _OF_MINIMUM

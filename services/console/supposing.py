@@ -1,8 +1,8 @@
-"""The question of "what if" as an address and a form have it: which terms of what are to be others.
+"""A "what if" question as an address and a form express it: which terms of which resources differ.
 
-An address names what is changed, `commitment=<id>`, at most one of each kind, and the terms that are others,
-`commitment.amount=1000`; a blank one holds no more. What it does not name stays as it is, so a question that somebody
-kept is still the same one when other terms have been amended since. Nothing here asks or computes.
+An address names the changed resources, `commitment=<id>`, at most one of each kind, and their changed terms,
+`commitment.amount=1000`; a blank term is to be removed. Terms that it does not name stay as they are. So a stored
+question still means the same after other terms were amended. This module calls nothing and computes nothing.
 """
 
 import re
@@ -18,14 +18,14 @@ from services.console.supposable import BAND, BANDS, Kind, Sort, is_of
 from services.console.wording import words
 
 NUMBER_RULE = "must be a number, with a point before the decimals"
-#: A refusal of the API: of which document, of which of its fields, and the rule.
+#: The form of the API's refusals: the document, its field, and the rule.
 _DOCUMENT = re.compile(r"^([A-Za-z]+)\[0\]: (.*)$", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z]+)(?:\[(\d+)\](?:\.([A-Za-z]+))?)?: (.*)$", re.DOTALL)
 
 
 @dataclass(slots=True)
 class Field:
-    """A field of the form: what holds, and what was typed, as texts; blank: there is none."""
+    """A field of the form: the stored value and the typed one, as texts; blank: no value."""
 
     key: str
     label: str
@@ -37,7 +37,7 @@ class Field:
 
     @property
     def is_changed(self) -> bool:
-        """Whether it is to be another than it is."""
+        """Whether the typed value differs from the stored one."""
         if self.sort == "number" and self.stored:
             number = number_of(self.text)
             return number is None or number != Decimal(self.stored)
@@ -45,7 +45,7 @@ class Field:
 
     @property
     def value(self) -> Any:
-        """As the API takes it; None: there is to be none. A text that is no number notes so."""
+        """The typed value as the API takes it; None: none. A text that is not a number is noted in `problem`."""
         if not self.text:
             return None
         if self.sort == "flag":
@@ -59,7 +59,7 @@ class Field:
 
 
 def number_of(text: str) -> Decimal | None:
-    """The number that somebody typed."""
+    """The number in a typed text; None if it is no finite number."""
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -69,21 +69,21 @@ def number_of(text: str) -> Decimal | None:
 
 @dataclass(slots=True)
 class Subject:
-    """Something with the terms that it has, and those that it is to have."""
+    """A resource with its stored terms, and the terms of the question."""
 
     kind: Kind
     stored: dict[str, Any]
     fields: dict[str, Field]
-    #: Of each group of bands, which of the form's rows are asked about.
+    #: For each group of bands, the form's rows that are in the question.
     rows: dict[str, list[int]]
 
     @property
     def changed(self) -> list[Field]:
-        """What is to be another than it is."""
+        """The fields that differ from the stored terms."""
         return [field for field in self.fields.values() if field.is_changed]
 
     def document(self) -> dict[str, Any]:
-        """What the API is to suppose: what holds, with the changes."""
+        """The document that the API is asked to suppose: the stored one with the changes."""
         document = dict(self.stored)
         for term in self.kind.terms:
             field = self.fields.get(f"{self.kind.name}.{term.name}")
@@ -95,7 +95,7 @@ class Subject:
         return only_given(document)
 
     def _bands(self, group: str, name: str) -> list[dict[str, Any]] | None:
-        """The bands of all rows in which something stands."""
+        """The bands of all rows that are not blank."""
         bands_now, bands = self.stored.get(name) or [], []
         self.rows[group] = []
         for index in range(len(bands_now) + 1):
@@ -108,7 +108,7 @@ class Subject:
         return bands or None
 
     def note(self, told: str) -> str:
-        """Put what the API says is wrong beside its fields; what belongs to none is returned."""
+        """Put each error of the API beside its field; returns the errors that belong to no field."""
         rest: list[str] = []
         field: Field | None = None
         for piece in told.split("; "):
@@ -117,7 +117,7 @@ class Subject:
             if named is not None and called is not None:
                 field = called
                 field.problem = named[4]
-            elif named is None and field is not None:  # a rule that has a semicolon itself
+            elif named is None and field is not None:  # the rest of a rule that contains a semicolon itself
                 field.problem += f"; {piece}"
             else:
                 rest.append(piece)
@@ -133,7 +133,9 @@ class Subject:
 
 
 def subject_of(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
-    """A subject as an address asks about it; `document` is the API's document of it, days are of the zone."""
+    """The subject of a question in an address; `document` is the API's document of the resource, days are days of the
+    zone.
+    """
     made = (*_terms(kind, document, query, zone), *_band_fields(kind, document, query))
     return Subject(kind, document, {field.key: field for field in made}, {})
 
@@ -146,7 +148,7 @@ def _terms(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone:
 
 
 def _band_fields(kind: Kind, document: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
-    """The bands that there are, and a row for one more; overage has bands where it has some already."""
+    """The existing bands, and a row for one more. Overage bands only if there are some already."""
     if kind.name != "pricing":
         return
     for group, name in BANDS.items():
@@ -177,7 +179,7 @@ def _day(value: Any, zone: str) -> str:
 
 
 def refusal(subjects: list[Subject], message: str) -> str:
-    """Put what the API refuses beside the fields that it names; returns what is left to be said."""
+    """Put the API's refusal beside the fields that it names; returns the rest of the message."""
     match = _DOCUMENT.match(message)
     subject = next((subject for subject in subjects if match and subject.kind.listed == match[1]), None)
     return message if match is None or subject is None else subject.note(match[2])

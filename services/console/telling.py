@@ -1,4 +1,4 @@
-"""What people and programs are told: rules of alerts and what they found, webhook destinations and their deliveries."""
+"""Alerts and webhooks: rules of alerts with their newest alerts, webhook destinations, and deliveries."""
 
 from secrets import token_urlsafe
 from typing import Any
@@ -14,7 +14,7 @@ STATUSES = ("WAITING", "PENDING", "DELIVERED", "DEAD")
 
 
 async def page(visit: Visit) -> Response:
-    """Rules, the newest alerts, and where events are sent."""
+    """The rules, the newest alerts, and the webhook destinations."""
     asking, query = visit.asking, visit.query
     answers = await together(
         rules=or_missing(asking.get("notifications", "configurations", nextToken=query.get("rulesFrom"))),
@@ -46,7 +46,7 @@ async def destination(visit: Visit) -> Response:
 
 
 async def delivery(visit: Visit) -> Response:
-    """One delivery with what is sent."""
+    """One delivery with its content."""
     parts = visit.request.path_params
     hook = await visit.asking.get(*_HOOKS, parts["webhook"])
     delivery = await visit.asking.get(*_HOOKS, parts["webhook"], "deliveries", parts["delivery"])
@@ -54,7 +54,7 @@ async def delivery(visit: Visit) -> Response:
 
 
 async def replay(visit: Visit, form: Form) -> Response:
-    """Send once more: one delivery that has ended, or all that were given up."""
+    """Deliver again: one delivery that has ended, or all that were given up."""
     webhook, delivery = visit.request.path_params["webhook"], form.get("delivery")
     path = (*_HOOKS, webhook, "deliveries")
     if delivery:
@@ -65,7 +65,7 @@ async def replay(visit: Visit, form: Form) -> Response:
 
 
 async def test(visit: Visit, form: Form) -> Response:
-    """Send something that only tries, and show what comes of it."""
+    """Send a test delivery, and show it."""
     webhook = visit.request.path_params["webhook"]
     made = await visit.asking.send("POST", *_HOOKS, webhook, "test", once=form.get("once"))
     return visit.go("alerts", "webhooks", webhook, "deliveries", made["id"])

@@ -1,8 +1,8 @@
-"""As of which service day, and as known at which moment, a page is looked at: two sliders, each with a field beside it.
+"""The service day and the moment as of which a page is shown: two sliders, each with a field beside it.
 
-Without script a form sends all of it: the sliders, the fields, and what both said when the page was made. Who has moved
-is who differs from that; the answer leads to the page's address, which says the day and the moment and nothing else.
-A slider counts days, or seconds, since 1970.
+Without a script a form sends everything: the sliders, the fields, and the values of both when the page was made. What
+differs from those was moved by the visitor. The answer redirects to the page's address, which holds the day and the
+moment, and nothing else. A slider counts days, or seconds, since 1970.
 """
 
 from collections.abc import Mapping
@@ -13,21 +13,22 @@ from typing import Any
 from events.dates import EPOCH
 from services.console.asking import Missing
 
-#: The slider of each, and what both said before.
+#: The name of each axis's slider; and the suffix of the names for values at the page's making.
 SLIDERS = {"asOf": "asOfSlider", "knownAt": "knownAtSlider"}
 _BEFORE = "Before"
-#: A button of this name leads back to now, on the axis that is its value.
+#: The name of the buttons that lead back to now; a button's value is its axis.
 NOW = "now"
-#: What a page may be asked as of, as its address and the API have it.
+#: The parameters for the day and the moment, in addresses and in the API.
 MOMENT = tuple(SLIDERS)
 _EPOCH_DAY = EPOCH.date()
-#: Steps of the slider of moments, in seconds, and how many of them it may have: the shortest that suffice.
+#: Possible steps of the slider of moments, in seconds, and the most steps it may have: the shortest possible step is
+#: used.
 _STEPS, _MOST = (1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 86_400, 7 * 86_400), 1_500
 
 
 @dataclass(frozen=True, slots=True)
 class Slider:
-    """From `low` to `high`, at `value`, and at `now` for now; `exact` is what the field beside it says, "" for now."""
+    """A slider from `low` to `high`, at `value`; `now` is its place for now. `exact`: the field's text, "" for now."""
 
     name: str
     low: int
@@ -36,18 +37,18 @@ class Slider:
     value: int
     now: int
     exact: str
-    #: What the address says, "" for now.
+    #: The parameter in the address, "" for now.
     in_address: str
 
     @property
     def slider(self) -> str:
-        """Its name in the form."""
+        """The slider's name in the form."""
         return SLIDERS[self.name]
 
 
 @dataclass(frozen=True, slots=True)
 class TimeBar:
-    """Both sliders. Days are days of the zone, moments are told in UTC."""
+    """Both sliders. Days are days of the zone; moments are shown in UTC."""
 
     zone: str
     today: date
@@ -56,7 +57,7 @@ class TimeBar:
 
 
 def time_bar(span: Any, moment: Mapping[str, str]) -> TimeBar | None:
-    """The sliders of a page about an account with this `timespan`; None where that could not be had."""
+    """The sliders of a page about an account with this `timespan`; None if that is missing."""
     if isinstance(span, Missing):
         return None
     today, first, last = (date.fromisoformat(span[name]) for name in ("today", "firstDay", "lastDay"))
@@ -84,7 +85,7 @@ def _within(value: int, low: int, high: int) -> int:
 
 
 def read_day(text: str | None) -> date | None:
-    """The day of an address; None for none, and for what is none: the API says so."""
+    """The day in an address; None if there is none, or it is not a day: then the API reports it."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
@@ -92,7 +93,7 @@ def read_day(text: str | None) -> date | None:
 
 
 def read_moment(text: str | None) -> datetime | None:
-    """The moment of an address, or of a browser's field, which knows no zone and is labelled as UTC."""
+    """The moment in an address, or in a browser's field, which has no zone and is labelled as UTC."""
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
     except ValueError:
@@ -101,12 +102,12 @@ def read_moment(text: str | None) -> datetime | None:
 
 
 def field_of(at: datetime | None) -> str:
-    """What a browser's field for date and time holds of a moment: whole seconds, in UTC."""
+    """The text of a browser's field for date and time: whole seconds, in UTC."""
     return "" if at is None else at.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()
 
 
 def moment_of(query: Mapping[str, str]) -> dict[str, str]:
-    """As of which day, and as known when, an address or a form asks for a page."""
+    """The day and the moment that an address or a form asks for, by parameter."""
     given = {name: _moment_said(query, name) for name in MOMENT}
     known_at = given["knownAt"]
     if known_at and (at := read_moment(known_at)) is not None and not _has_zone(known_at):
@@ -115,7 +116,7 @@ def moment_of(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_form(query: Mapping[str, str]) -> bool:
-    """Whether it was the form that asked, so that the page has another address."""
+    """Whether the form was sent, so that the visitor must be redirected to the page's address."""
     return NOW in query or any(slider in query for slider in SLIDERS.values())
 
 
@@ -125,7 +126,7 @@ def _has_zone(text: str) -> bool:
 
 
 def _moment_said(query: Mapping[str, str], name: str) -> str:
-    """What one axis asks for: now, what its field says if that was changed, or else its slider."""
+    """The value of one axis: empty for now; the field's, if that was changed; else the slider's."""
     field, slider = query.get(name, "").strip(), SLIDERS[name]
     if query.get(NOW) == name:
         return ""
@@ -139,12 +140,12 @@ def _moment_said(query: Mapping[str, str], name: str) -> str:
 
 
 def _same(name: str, field: str, shown: str) -> bool:
-    """Whether the field says what it said: a browser may leave out seconds that are zero."""
+    """Whether the field is unchanged: a browser may leave out seconds that are zero."""
     return field == shown or (name == "knownAt" and bool(field) and read_moment(field) == read_moment(shown))
 
 
 def _of_slider(query: Mapping[str, str], name: str) -> str:
-    """What a slider stands at; that of moments says now at its end."""
+    """The value that a slider stands for; at its end the slider of moments means now."""
     slider = SLIDERS[name]
     try:
         value, high = int(query[slider]), int(query.get(f"{slider}High", "0"))

@@ -1,4 +1,4 @@
-"""A request for a page: who visits, about which organization, as of when; and what becomes of one that is refused."""
+"""A visitor's request for a page: the organization, the day and the moment; and the page for a refused request."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -31,7 +31,7 @@ from services.console.sessions import (
 )
 from services.console.time_bar import is_form, moment_of, read_day, time_bar
 
-#: The API's table: which scopes a request needs one of, by its method and its path below an organization.
+#: The API's table: the scopes of which a request needs one, by its method and its path below an organization.
 Needed = Callable[[str, str], frozenset[Scope]]
 Form = dict[str, str]
 _TITLES = {
@@ -46,7 +46,7 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What all pages work with: the API to call, the gate that tells who visits, what a request needs."""
+    """What all pages need: a client for the API, the gate that identifies visitors, and the table of scopes."""
 
     calls: httpx.AsyncClient
     gate: Gate
@@ -55,7 +55,7 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request for a page about an organization, of somebody who is signed in."""
+    """A signed-in visitor's request for a page about an organization."""
 
     console: Console
     request: Request
@@ -66,20 +66,22 @@ class Visit:
 
     @property
     def organization(self) -> str:
-        """About which it is."""
+        """The organization that the page is about."""
         return self.asking.organization
 
     @property
     def query(self) -> dict[str, str]:
-        """What the address says, the last one of each name, without those that are blank."""
+        """The address's parameters without blank ones; of several with one name the last one."""
         return {name: value.strip() for name, value in self.request.query_params.items() if value.strip()}
 
     def may(self, method: str, path: str) -> bool:
-        """Whether the visitor's key is good for such a request of the API."""
+        """Whether the visitor's key may make such a request to the API."""
         return bool(self.console.needed(method, path) & self.identity.scopes)
 
     async def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page with what all have, in the form of whom it is about; a header says how long it was asked and made."""
+        """A rendered page with the common values, in the locale of its account. A header tells how long queries and
+        rendering took.
+        """
         form = await form_for(self.asking, self.request.headers.get("accept-language", ""), values)
         timed = "span" in values
         bar = time_bar(values["span"], self.to.moment) if timed else None
@@ -87,22 +89,22 @@ class Visit:
         return await rendered(template, values, status, form, began=self.began)
 
     def span(self, account: str) -> Awaitable[Any]:
-        """Between which days, and since when, there is anything to see of the account."""
+        """The range of days and moments in which there is anything to see of the account."""
         return or_missing(self.asking.get("accounts", account, "timespan"))
 
     @property
     def dated_before(self) -> str | None:
-        """The day after the service day that is asked for: bills are dated before it."""
+        """The day after the requested service day: bills are dated before it."""
         day = read_day(self.to.moment.get("asOf"))
         return None if day is None or day == date.max else str(day + timedelta(days=1))
 
     @property
     def known_at(self) -> str | None:
-        """As known at which moment the page is asked for; None: now."""
+        """The moment as known at which the page is requested; None: now."""
         return self.to.moment.get("knownAt")
 
     def go(self, *parts: str, **query: Any) -> Response:
-        """Lead to a page, after a form was sent."""
+        """Redirect to a page, after a form was sent."""
         return RedirectResponse(self.to.to(*parts, **query), 303, HEADERS)
 
     def _values(self) -> dict[str, Any]:
@@ -121,7 +123,7 @@ class Visit:
 
 
 def path_asked(request: Request) -> str:
-    """The path of the page, as an address has it: whatever characters are in the ids that it names."""
+    """The path of the page as it stands in an address, with ids escaped."""
     return quote(str(request.scope.get("app_root_path", "")) + str(request.scope["path"]))
 
 
@@ -131,7 +133,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def visit_of(console: Console, request: Request) -> Visit:
-    """Raises: NotSignedInError, AccessUnknownError."""
+    """The visit that a request makes, with its visitor. Raises: NotSignedInError, AccessUnknownError."""
     token = token_of(request)
     if token is None:
         raise NoTokenError
@@ -144,7 +146,7 @@ def visit_of(console: Console, request: Request) -> Visit:
 
 
 def shown(console: Console, page: Page) -> Endpoint:
-    """The endpoint of a page that is looked at."""
+    """The endpoint of a page that is only read."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -164,7 +166,7 @@ def shown(console: Console, page: Page) -> Endpoint:
 
 
 def done(console: Console, action: Action) -> Endpoint:
-    """The endpoint of a form that changes something: only a page of this session sends it."""
+    """The endpoint of a form that changes something; only a page of this session can send it."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -187,24 +189,24 @@ def done(console: Console, action: Action) -> Endpoint:
 
 
 async def refused(visit: Visit, error: Refused) -> Response:
-    """What the API would not do or tell, as a page."""
-    if error.status == 401:  # the token ended between two looks at it
+    """The page for a request that the API refused."""
+    if error.status == 401:  # the token expired between two calls
         return await sign_in_first(visit.request)
     title = _TITLES.get(error.status, "That did not work")
     return await visit.page("refused.html", error.status, code=error.status, title=title, message=str(error))
 
 
 async def outside_error(request: Request, status: int, message: str) -> Response:
-    """The same for somebody of whom nothing is known."""
+    """An error page for a visitor who is not known."""
     values = {"to": Addresses(Base.of(request)), "title": _TITLES.get(status, "That did not work")}
     return await rendered("outside_error.html", values | {"status": status, "message": message}, status)
 
 
 async def sign_in_first(request: Request) -> Response:
-    """Lead to the page for signing in, and from there back to this one.
+    """Redirect to the sign-in page, and from there back to this page.
 
-    Of a link from another site browsers keep the cookie back, though the visitor may be signed in: the page that is
-    shown then leads here once more, now from this site.
+    For a link from another site browsers withhold the cookie, though the visitor may be signed in. Then a page is shown
+    that leads here once more, now from this site.
     """
     base = Base.of(request)
     back = path_asked(request) + (f"?{request.url.query}" if request.url.query else "")

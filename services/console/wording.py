@@ -24,7 +24,7 @@ from services.spelling import PLAIN
 
 #: A moment in plain English.
 _PLAIN_MOMENT = "d MMM y, HH:mm:ss"
-#: The locale of the page being made: of this task, and of a thread that it began.
+#: The locale of the page that is being made, in this task and in a thread that it starts.
 _LOCALE: ContextVar[str] = ContextVar("locale", default=PLAIN)
 
 
@@ -64,12 +64,12 @@ def amount(value: Decimal | int, currency: str) -> Markup:
 
 
 def unit_price(value: Decimal | int, currency: str) -> Markup:
-    """A unit price as such an element."""
+    """A unit price as an element that also holds the exact number."""
     return _data(value, price(value, currency), "amount")
 
 
 def quantity(value: Decimal | int) -> Markup:
-    """The same of a number that is no money."""
+    """A number that is not money, as such an element."""
     return _data(value, number(value), "quantity")
 
 
@@ -83,9 +83,9 @@ def _data(value: Decimal | int, text: str, kind: str) -> Markup:
 
 
 def read_day(value: Any, zone: str = "UTC") -> date:
-    """The day that a day, or a date-time where a day is meant, names in a zone (rules 2.7)."""
+    """The day that a text names in a zone: of a date that day, of a date-time as rules 2.7 says."""
     text = str(value)
-    if len(text) == len("2026-01-01"):  # bounds are for what is sent: a bill's due date may lie beyond them
+    if len(text) == len("2026-01-01"):  # the limits for sent dates do not apply: a bill's due date may lie beyond them
         return date.fromisoformat(text)
     return named_day(read_moment(text), zone)
 
@@ -96,7 +96,7 @@ def day(value: Any, zone: str = "UTC") -> Markup:
 
 
 def day_at(value: Any, zone: str = "UTC") -> Markup:
-    """`1 Jan 2026`: the day of a zone on which something happened."""
+    """The day in a zone on which something happened: `1 Jan 2026`."""
     return _day(local_day(instant_of(str(value)), zone))
 
 
@@ -105,32 +105,32 @@ def _day(when: date) -> Markup:
 
 
 def span(start: Any, end: Any, zone: str = "UTC") -> Markup:
-    """The days from `start` until before `end`, both of them named: `1 Jan 2026 – 31 Jan 2026`."""
+    """The days from `start` to before `end`: `1 Jan 2026 – 31 Jan 2026`."""
     first, last = read_day(start, zone), read_day(end, zone) - timedelta(days=1)
     return day(first) if last <= first else Markup("{}\N{NO-BREAK SPACE}– {}").format(day(first), day(last))
 
 
 def moment(value: Any, zone: str = "UTC") -> Markup:
-    """`1 Jan 2026, 14:05:09 UTC`: the zone is named, for without it a time means nothing."""
+    """A moment, with its zone, which it would mean nothing without: `1 Jan 2026, 14:05:09 UTC`."""
     at, locale = datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(time_zone(zone)), _LOCALE.get()
     text = format_datetime(at, _PLAIN_MOMENT if locale == PLAIN else "medium", locale=locale)
     return Markup('<time datetime="{}">{} {}</time>').format(at.isoformat(), text, zone)
 
 
 def day_asked(text: str) -> Markup:
-    """A day that an address names; a text that is no day stays as it is."""
+    """A day in an address; a text that is not a day stays as it is."""
     when = read_asked_day(text)
     return escape(text) if when is None else day(when)
 
 
 def moment_asked(text: str, zone: str) -> Markup:
-    """The same of a moment."""
+    """A moment in an address; a text that is not a moment stays as it is."""
     when = read_asked_moment(text)
     return escape(text) if when is None else moment(when, zone)
 
 
 def day_text(value: date) -> str:
-    """A day without an element."""
+    """A day as plain text, without an element."""
     return spelling.day(value, _LOCALE.get())
 
 
@@ -139,14 +139,14 @@ def month(value: Any) -> str:
     return format_skeleton("yMMM", read_day(value), locale=_LOCALE.get())
 
 
-#: Names of the wire that read badly without their capitals.
+#: Names of the API that would read badly in lower case.
 _SHORT = {"OVERAGE_USAGE": "Overage", "COMMITMENT_CONSUMED": "Paid from commitment", "AD_HOC": "One-off charge"}
 _SHORT |= {"BALANCE_CONSUMED": "Paid from balance", "CREDIT_MEMO": "Credit", "DEBIT_MEMO": "Debit"}
 _SHORT |= {"EXHAUSTED": "Used up", "DEAD": "Given up"}
 
 
 def words(name: str) -> str:
-    """A name of the wire in words: `MINIMUM_SPEND` is "Minimum spend", `accountId` is "Account id"."""
+    """A name of the API in words: `MINIMUM_SPEND` is "Minimum spend", `accountId` is "Account id"."""
     if name in _SHORT:
         return _SHORT[name]
     if name.isupper() or "-" in name:
@@ -156,12 +156,12 @@ def words(name: str) -> str:
 
 
 def multiline(text: str) -> Markup:
-    """A text with its line breaks."""
+    """A text with its line breaks kept."""
     return Markup("<br>").join(escape(line) for line in text.splitlines())
 
 
 def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
-    """What is in a nested document, as names and texts: `("charge.servicePeriod", "2026-01-01 to 2026-02-01")`."""
+    """The content of a nested document as names and texts: `("charge.servicePeriod", "2026-01-01 to 2026-02-01")`."""
     if isinstance(value, dict):
         return [leaf for key, member in value.items() for leaf in leaves(member, f"{name}.{key}" if name else key)]
     if isinstance(value, list) and any(isinstance(member, dict | list) for member in value):
@@ -171,7 +171,7 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
     return [(name, f"{value}")]
 
 
-#: What templates may spell, by these names.
+#: The filters of templates, under their own names.
 FILTERS: tuple[Callable[..., object], ...] = (
     *(
         amount,

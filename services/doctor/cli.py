@@ -1,4 +1,4 @@
-"""`trueup doctor`."""
+"""The command `trueup doctor`: runs the checks and prints their results."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from services.doctor.kafka_needs import PROCESSES
 )
 def doctor(as_json: bool, processes: tuple[str, ...]) -> None:
     """Try every connection, right and setting of the servers and change nothing; exit status 1 if anything is wrong."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say is found, and told in a line
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a finding tells each failure in a line
     report = uvloop.run(examine(processes or PROCESSES))
     click.echo(json.dumps(report.document(), indent=2) if as_json else _text(report))
     sys.exit(0 if report.is_green else 1)

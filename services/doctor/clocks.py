@@ -1,7 +1,7 @@
-"""Do the clocks of this machine, of Postgres and of Kafka's brokers agree?
+"""Checks whether the clocks of this machine, of Postgres and of Kafka's brokers agree.
 
-No request asks a broker for its time. But it stamps each record, and the relay's ticks say for which quarter hour they
-were written: so the newest tick tells how its clock stood to the relay's then.
+No request asks a broker for its time. But a broker stamps each record, and the relay's ticks name the quarter hour in
+which they were written. So the newest tick shows how the broker's clock compared to the relay's at that time.
 """
 
 from collections.abc import Callable
@@ -17,21 +17,23 @@ from services.continuity.guard import TOLERANCE, differing
 from services.doctor.findings import Check, Report
 from services.kafka import Cluster, FetchedRecord, LogReader
 
-#: What time it is on this machine.
+#: A function that gives the present time of this machine, in UTC.
 Now = Callable[[], datetime]
-#: So many records of the catalog's end are looked through for a tick.
+#: The number of records at the end of the catalog that are searched for a tick.
 TAIL_RECORDS = 500
 _NOW = "SELECT clock_timestamp()"
 _MEND = "have all machines keep time by NTP"
 
 
 def machine_now() -> datetime:
-    """This machine's clock."""
+    """The present time by this machine's clock, in UTC."""
     return datetime.now(UTC)
 
 
 async def compare_postgres(report: Report, connection: Any, now: Now) -> None:
-    """Postgres is asked between two looks at our own clock."""
+    """Compare Postgres's clock to ours. Postgres is asked between two readings of our clock, and compared to their
+    middle.
+    """
     before = now()
     there = await connection.fetchval(_NOW)
     here = before + (now() - before) / 2
@@ -43,7 +45,10 @@ async def compare_postgres(report: Report, connection: Any, now: Now) -> None:
 
 
 async def compare_kafka(report: Report, cluster: Cluster, now: Now) -> None:
-    """Raises: KafkaUnreachableError, KafkaForbidsError."""
+    """Compare the clock of Kafka's broker to ours and the relay's, by the relay's newest tick in the catalog.
+
+    Raises: KafkaUnreachableError, KafkaForbidsError.
+    """
     record = await _newest_tick(cluster)
     if record is None:
         report.not_tried(Check.CLOCK, "Kafka", "the log holds no tick of a relay yet, by which its clock would show")
@@ -78,7 +83,7 @@ async def _newest_tick(cluster: Cluster) -> FetchedRecord | None:
 
 
 def _tick_of(record: FetchedRecord) -> datetime | None:
-    """Of which time the record tells, if it is a tick of the relay's."""
+    """The time that the record tells, if it is a tick of the relay; else None."""
     if b'"ClockTicked"' not in (record.value or b""):
         return None
     envelope = decode(record.value or b"")

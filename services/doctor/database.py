@@ -1,4 +1,6 @@
-"""Does Postgres let us in: every host of the address, with what it must be; and is a connection a session of ours?"""
+"""Checks whether Postgres lets us in: every host of the address, its version and encoding; and whether a connection is
+one session of the server.
+"""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -13,7 +15,7 @@ from services.postgres_url import Host, PostgresUrl, redacted
 from services.store.fence import IDENTITY
 
 SECONDS = 5.0
-#: The oldest that tests run on.
+#: The oldest version of Postgres that the tests run on.
 LEAST_POSTGRES = 15
 _LOOKS = 10
 _STANDS = """
@@ -26,7 +28,7 @@ _PID = "SELECT pg_backend_pid()"
 
 
 async def examine_hosts(report: Report, url: str) -> bool:
-    """Whether one of them takes writes and lets us in."""
+    """Try each host of the address. Returns whether one of them lets us in and takes writes."""
     address = PostgresUrl.of(url)
     writes = False
     for host in address.hosts or (None,):
@@ -42,7 +44,7 @@ async def _try(report: Report, url: str, host: Host | None, address: PostgresUrl
     try:
         async with _only(address, host) as raw:
             stands = await raw.fetchrow(_STANDS)
-    except Exception as error:  # whatever a client raises is why we do not come in
+    except Exception as error:  # whatever a client raises is the reason why we are not let in
         _say_why(report, about, address, error)
         return False
     what = "takes writes" if stands["read_only"] == "off" else "only reads"
@@ -63,10 +65,11 @@ async def _try(report: Report, url: str, host: Host | None, address: PostgresUrl
 
 @asynccontextmanager
 async def _only(address: PostgresUrl, host: Host | None) -> AsyncIterator[Any]:
-    """A connection to this host of several, whatever it is good for."""
+    """A connection to this one of several hosts, even if it is a standby or read-only; closed after the block."""
     raw = await reach(address.only(host), timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
     try:
-        # In a transaction, so that one server answers also where a pooler gives each statement to another.
+        # Within a transaction one server answers all statements, even where a pooler gives each statement to another
+        # server.
         async with raw.transaction():
             yield raw
     finally:
@@ -123,14 +126,14 @@ def _say_tls(report: Report, about: str, host: Host | None, address: PostgresUrl
 
 
 async def examine_pooler(report: Report, pooler: str, url: str) -> None:
-    """The way that requests of the API go reaches the database that all else reaches."""
+    """Check that the pooler, which requests of the API use, reaches the same database as all other connections."""
     identities = []
     for way in (url, pooler):
         about = "Postgres" if way is url else "TRUEUP_DATABASE_POOLER_URL"
         try:
             async with _only(PostgresUrl.of(way), None) as raw:
                 identities.append(await raw.fetchval(f"SELECT {IDENTITY}"))
-        except Exception as error:  # as above
+        except Exception as error:  # whatever a client raises is the reason why we are not let in
             _say_why(report, about, PostgresUrl.of(way), error)
             return
     if identities[0] == identities[1]:
@@ -141,9 +144,10 @@ async def examine_pooler(report: Report, pooler: str, url: str) -> None:
 
 
 async def examine_session(report: Report, url: str) -> None:
-    """A connection keeps its server process: locks, roles and LISTEN belong to a session.
+    """Check that a connection keeps its server process, because locks, roles and LISTEN belong to a session.
 
-    A pooler by transactions gives two connections that ask in turns the same process, or one of them several.
+    Two connections run transactions in turn. Without a pooler each of them has one server process, and a different one.
+    A pooler by transactions gives both the same process, or several processes to one of them.
     """
     first = await reach(url, timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
     other = await reach(url, timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)

@@ -1,4 +1,4 @@
-"""Are we let in by Kafka: at every address that is given, and wherever a broker says that it is reached?"""
+"""Checks whether Kafka lets us in: at every given address, and at every address that a broker advertises."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,13 +15,15 @@ from services.kafka.credentials import NoTokenError, TlsFileError
 from services.kafka.entering import ClosedError, addresses_of, let_in
 
 SECONDS = 5.0
-#: A certificate that ends sooner than this is reported.
+#: A certificate that expires sooner than this is reported.
 SOON = timedelta(days=21)
 LEAST_KAFKA = "3.0"
 
 
 class _Door(NamedTuple):
-    """An address, and what is said of it where nothing answers."""
+    """An address to try; `check`, `silent` and `mend` are the check, the finding and the remedy if nothing answers
+    there.
+    """
 
     host: str
     port: int
@@ -36,7 +38,9 @@ class _Door(NamedTuple):
 
 @dataclass(slots=True)
 class Doors:
-    """The ways into one cluster; `entered` are those that let us in, `_brokers` those who were named there."""
+    """The addresses of one cluster. `entered`: the addresses (host, port) that let us in; `_brokers`: the brokers of
+    the cluster, as those addresses named them.
+    """
 
     report: Report
     cluster: Cluster
@@ -45,13 +49,13 @@ class Doors:
     _brokers: set[Broker] = field(default_factory=set)
 
     async def try_addresses(self) -> None:
-        """Those that are given."""
+        """Try every address that the settings give."""
         mend = "check TRUEUP_KAFKA_BOOTSTRAP, and that the way there is open from here"
         for host, port in sorted(addresses_of(self.cluster)):
             await self._try(_Door(host, port, Check.KAFKA_REACHED, "does not answer", mend))
 
     async def try_brokers(self) -> bool:
-        """Whether all brokers are reached where they say."""
+        """Try every broker at the address that it advertises. Returns whether all of them let us in."""
         brokers = sorted(self._brokers)
         for node, host, port in brokers:
             if (host, port) not in self.entered:
@@ -67,7 +71,7 @@ class Doors:
     async def _try(self, door: _Door) -> None:
         try:
             connection = await let_in(self.cluster, door.host, door.port, SECONDS)
-        except Exception as error:  # whatever a client raises is why we do not come in
+        except Exception as error:  # whatever a client raises is the reason why we are not let in
             self._say_why(door, error)
             return
         try:

@@ -1,4 +1,4 @@
-"""Everything that `trueup doctor` tries, in order: what rests on something that is wrong is not tried, and says so."""
+"""All checks of `trueup doctor`, in order. A check that depends on something that is wrong is reported as not tried."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,14 +28,18 @@ from services.run.settings import Settings, SettingsError, load_settings
 from services.run.stack import StackError, told_endpoints, told_kafka
 
 CHECKPOINT_SECRET = "TRUEUP_CHECKPOINT_SECRET"
-#: Who signs with it; `jobs`: the audit.
+#: The processes that sign with the checkpoint secret; `jobs` includes the audit.
 SIGNING = ("notary", "jobs")
 
 
 async def examine(
     processes: Sequence[str] = PROCESSES, now: Now = machine_now, settings: Settings | None = None
 ) -> Report:
-    """What is right and wrong with the servers that the settings name, for these processes; `now` is our own clock."""
+    """All findings about the servers that the settings name, as far as these processes need them.
+
+    `now`: this machine's clock; `settings`: None stands for those of the environment. Wrong settings and servers that
+    are away are findings, not errors.
+    """
     report = Report()
     try:
         settings = settings or load_settings()
@@ -59,7 +63,9 @@ async def examine(
 
 
 def _examine_secret(report: Report, settings: Settings, processes: Sequence[str]) -> None:
-    """Those who sign: without it no notary starts; audits do, and keep nothing that the next one could go on from."""
+    """Check the checkpoint secret of processes that sign. Without it no notary starts; an audit runs, but keeps no
+    checkpoint that the next audit could start from.
+    """
     signing = [process for process in processes if process in SIGNING]
     if not signing:
         return
@@ -122,6 +128,6 @@ async def _examine_kafka(report: Report, cluster: Cluster, wanted: Wanted, proce
             report.not_tried(Check.CLOCK, "Kafka", f"{cluster.topic(CATALOG)}, whose ticks would tell, cannot be read")
     except (ExpectedFailure, Passing) as error:
         report.not_tried(Check.CLOCK, "Kafka", str(error))
-    except Exception as error:  # whatever aiokafka raises says that the answer is not known
+    except Exception as error:  # whatever aiokafka raises means that the result is not known
         says = f"broke off: {str(error) or type(error).__name__}"
         report.wrong(Check.KAFKA_REACHED, str(cluster), says, "try again; if it stays so, see the brokers' logs")

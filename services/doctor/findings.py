@@ -60,27 +60,33 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """All findings, in order."""
+    """All findings, in order. `about`: the object of a check; `says`: its result; `mend`: the remedy."""
 
     findings: list[Finding] = field(default_factory=list)
 
     def ok(self, check: Check, about: str, says: str) -> None:
+        """Add a check that succeeded."""
         self.findings.append(Finding(Status.OK, check, about, says))
 
     def note(self, check: Check, about: str, says: str, mend: str = "") -> None:
+        """Add a check that succeeded, with something that the operator should know."""
         self.findings.append(Finding(Status.NOTE, check, about, says, mend))
 
     def wrong(self, check: Check, about: str, says: str, mend: str) -> None:
+        """Add a check that failed."""
         self.findings.append(Finding(Status.WRONG, check, about, says, mend))
 
     def not_tried(self, check: Check, about: str, why: str) -> None:
+        """Add a check that could not be made, and why."""
         self.findings.append(Finding(Status.NOT_TRIED, check, about, why))
 
     def wrong_checks(self) -> Iterator[Check]:
+        """The checks that failed, once for each finding."""
         return (finding.check for finding in self.findings if finding.status is Status.WRONG)
 
     @property
     def is_green(self) -> bool:
+        """Whether no check failed."""
         return not any(self.wrong_checks())
 
     def document(self) -> dict[str, Any]:

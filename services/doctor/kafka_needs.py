@@ -95,11 +95,11 @@ class Wanted:
 
 
 async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, wanted: Wanted) -> None:
-    """For each topic: does it exist, with these partitions and settings?"""
+    """Check for each topic that it exists, with the required partitions and settings."""
     for topic in TOPICS:
         name = cluster.topic(topic.name)
         if topic.name in metadata.hidden:
-            continue  # a right is missing; that is said where rights are
+            continue  # a missing right hides the topic; `examine_rights` reports it
         if topic.name not in metadata.topics:
             lost = topic.name in wanted.made
             says = "does not exist, but it did" if lost else "does not exist"
@@ -148,7 +148,9 @@ def _words(mismatch: TopicMismatchError) -> str:
 async def examine_rights(
     report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, processes: Iterable[str]
 ) -> None:
-    """Every right of these processes that the cluster does not give us, one line for each topic or group."""
+    """Check that the cluster grants every right that these processes need; reports missing rights, one line for each
+    topic or group.
+    """
     missing: dict[tuple[str, str], dict[Operation, list[str]]] = defaultdict(lambda: defaultdict(list))
     wanted = [right for process in processes for right in rights_of(process)]
     allowed = await _allowed_of(asking, metadata, wanted)
@@ -176,7 +178,9 @@ async def examine_rights(
 async def _allowed_of(
     asking: Asking, metadata: Metadata, wanted: Iterable[Right]
 ) -> dict[tuple[str, str], frozenset[Operation] | None]:
-    """What we may do with each topic or group. A topic that does not exist is not asked about: it is told elsewhere."""
+    """Our rights on each wanted topic or group, by (kind, name); None if the cluster does not tell. A topic that does
+    not exist counts as permitted, because `examine_topics` reports it.
+    """
     allowed: dict[tuple[str, str], frozenset[Operation] | None] = {}
     for right in wanted:
         if (right.kind, right.name) in allowed:
@@ -185,7 +189,7 @@ async def _allowed_of(
             topic = metadata.topics.get(right.name)
             none: frozenset[Operation] = frozenset() if right.name in metadata.hidden else frozenset(Operation)
             allowed[right.kind, right.name] = topic.may if topic else none
-        elif metadata.topics:  # a cluster that has no groups yet makes its own table of them when it is asked for one
+        elif metadata.topics:  # asking a cluster that has no groups yet would make it create its table of groups
             allowed[right.kind, right.name] = await asking.allowed_of_group(right.name)
         else:
             allowed[right.kind, right.name] = frozenset(Operation)

@@ -1,4 +1,6 @@
-"""Is the database migrated by this version, and may our processes do in it what they have to?"""
+"""Checks whether this version has migrated the database, and whether our processes have the rights in it that they
+need.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -33,12 +35,12 @@ SELECT pg_has_role($1, CASE WHEN current_setting('server_version_num')::integer 
 _LIMIT = "SELECT record_bytes FROM store.limits"
 _USER = "SELECT current_user"
 _ABOUT = "schema store"
-#: Who seals or opens what is personal.
+#: The processes that encrypt or decrypt personal data.
 _SEALING = ("api", "ingest", "webhooks")
 
 
 async def examine_store(report: Report, connection: Any) -> bool:
-    """Whether the event store is of this version."""
+    """Check the version of the event store. Returns whether it is this version's."""
     wanted = {file.name for file in Path(MIGRATIONS).glob("*.sql")}
     applied = set()
     if await connection.fetchval(_IS_THERE):
@@ -60,7 +62,9 @@ async def examine_store(report: Report, connection: Any) -> bool:
 
 
 async def _told_by_newest(report: Report, connection: Any) -> bool:
-    """For a user who may not read what was applied: processes may not, and ask for what the newest one has made."""
+    """The same check for a user who may not read the list of migrations, as processes may not: it reads what the newest
+    migration has made.
+    """
     try:
         await load_generations(connection)
     except NotMigratedError:
@@ -71,7 +75,7 @@ async def _told_by_newest(report: Report, connection: Any) -> bool:
 
 
 async def examine_read_models(report: Report, connection: Any) -> Live | None:
-    """Are the live ones of this version, or about to be?"""
+    """Check that the live read models are this version's, or are about to be. Returns them; None if there are none."""
     live = await find_live(connection)
     if live is None:
         report.wrong(Check.READ_MODELS, _ABOUT, "there are no read models", "run `trueup migrate`")
@@ -89,7 +93,9 @@ async def examine_read_models(report: Report, connection: Any) -> Live | None:
 
 
 async def examine_roles(report: Report, connection: Any, processes: Iterable[str], live: Live | None) -> None:
-    """As whom each process acts, and what it may do then."""
+    """Check which role each process acts as, and the role's rights; `live` are the read models that rights are checked
+    in.
+    """
     user = await connection.fetchval(_USER)
     here = [role for role in Role if await is_here(connection, role)]
     acting = {role: role if role in here else user for process in processes for role in ROLES[process]}
@@ -137,8 +143,9 @@ async def _examine_rights(report: Report, connection: Any, acting: dict[Role, st
 async def examine_personal_key(
     report: Report, url: str, keyring: Callable[[], Keyring], processes: Sequence[str]
 ) -> None:
-    """Do these processes have the operator's key that accounts' keys are encrypted with? It is asked as one of them
-    asks when it starts."""
+    """Check that these processes have the operator's key, which encrypts the keys of accounts: by the question that a
+    process itself asks at its start, in the role of the first of them.
+    """
     asking = [process for process in processes if process in _SEALING]
     if not asking:
         return
@@ -159,7 +166,9 @@ async def examine_personal_key(
 
 
 async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: bool) -> Wanted:
-    """What the store says of topics, or else what `trueup migrate` would make with these settings."""
+    """The topics as the store records them; without a migrated store, as `trueup migrate` would create them with these
+    settings.
+    """
     counts_made: dict[str, int] = {}
     record_bytes = settings.max_record_bytes
     if is_migrated:
@@ -169,7 +178,7 @@ async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: boo
 
 
 def wanted_of(settings: Settings) -> Wanted:
-    """The latter, where the store cannot be asked."""
+    """The topics as `trueup migrate` would create them with these settings, for when the store cannot be asked."""
     return _wanted(settings, {}, settings.max_record_bytes)
 
 

@@ -1,4 +1,4 @@
-"""Billing data as files for a warehouse and for accounting: bill lines, and a journal of them.
+"""Billing data as files for a warehouse and for accounting: bill lines, a journal of them, and usage.
 
-Read `reading` first: why nothing is missed, and nothing comes twice.
+Read `reading` first: it says why no line is missed, and none comes twice.
 """

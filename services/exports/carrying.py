@@ -1,7 +1,7 @@
-"""Carries exports that were asked for over HTTP out, in the API's process, and goes on with what a killed one left.
+"""Runs exports that were requested over HTTP, in the API's process, and resumes those of a killed process.
 
-A job's range is fixed when it is made, so whoever takes it up again writes the same file, whole, in the place of
-whatever is there.
+A job's range is fixed when it is created, so whoever resumes a job writes the same file, whole, in place of any earlier
+one.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ from services.readside.waiter import Waiter
 from services.readside.watching import Watcher
 
 log = structlog.get_logger(__name__)
-#: How often to look whether the facts of a job are in the log, where they are not yet; and for how long before another
-#: organization's job has its place meanwhile.
+#: Interval, in seconds, of looks for a job's facts in the log; and how long a job keeps its place while it waits for
+#: them, before another organization's job gets that place.
 NOT_YET_SECONDS, IN_PLACE_SECONDS = 0.1, 2.0
-#: How often to look for files that were kept for long enough.
+#: Interval, in seconds, of looks for files that have been kept long enough.
 SWEEP_SECONDS = 3600.0
-#: Organizations whose files a process writes at once.
+#: Number of organizations whose files a process writes at once.
 ORGANIZATIONS_AT_ONCE = 4
 _COLUMNS: dict[Kind, Sequence[Column]] = {"usage": USAGE, "bill-lines": LINES, "journal": JOURNAL}
 
@@ -49,10 +49,11 @@ class LogBehindError(Worded, Passing):
 
 
 class ExportRunner:
-    """Runs the jobs, and removes their files in time.
+    """Runs the jobs, and removes their files after their time.
 
-    `watcher`: usage is exported as of when all that was there is projected; `every`: connections that see whose jobs
-    there are, while what is read for an organization is read on its own; `files`: where files are, and for how long.
+    `watcher`: an export of usage waits until everything that was there is projected. `every`: connections that can see
+    the jobs of all organizations; an organization's data is read on its own connections. `files`: where files are, and
+    how long they are kept.
     """
 
     def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher, files: ExportFiles) -> None:
@@ -61,17 +62,17 @@ class ExportRunner:
         self._jobs = JobRunner(EXPORT_JOBS, every, self._carry_out, "export", ORGANIZATIONS_AT_ONCE)
 
     def wake(self) -> None:
-        """There is a new job."""
+        """Look for jobs at once, because there is a new one."""
         self._jobs.wake()
 
     async def run(self) -> None:
-        """Until cancelled. What fails for a passing reason is tried again."""
+        """Run until cancelled; temporary failures are waited out."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sweep())
             group.create_task(self._jobs.run())
 
     async def _sweep(self) -> None:
-        """What stands in the way of it is said once, and keeps no job from being written."""
+        """Remove old files again and again. A failure is logged once, and delays no job."""
         outage = Outage("export_files_kept")
         while True:
             try:
@@ -98,7 +99,8 @@ class ExportRunner:
         except ForeignWatermarkError as error:
             status, message = "FAILED", str(error)
         except (PlaceAwayError, PlaceError, ExtraMissingError) as error:
-            # Where our files are is nobody else's affair; and who asks again is served once it can be reached.
+            # The place of files is internal, so its error is only logged; a new request works once the place can be
+            # reached.
             status, message = "FAILED", "its file could not be written; the API's log says why"
             log.warning("export_failed", organization=job.organization, job=job.id, error=str(error))
         except INTERRUPTIONS:
@@ -110,7 +112,7 @@ class ExportRunner:
             await end_export(connection, job, status, rows, message, datetime.now(UTC))
 
     async def _end_of_log_with(self, job: ExportJob) -> Watermark:
-        """Where the log ends, once the facts that the job is about are in it. Raises: LogBehindError."""
+        """The end of the log, once it holds all facts of the job. Raises: LogBehindError."""
         until = time.monotonic() + IN_PLACE_SECONDS
         while True:
             async with self._every.connection() as connection:
@@ -122,7 +124,7 @@ class ExportRunner:
             await asyncio.sleep(NOT_YET_SECONDS)
 
     async def _written(self, job: ExportJob, postgres: Postgres) -> int:
-        """Write the file; returns how many rows it has. Whatever waits for a disk or a store is done in a thread."""
+        """Write the file; returns its number of rows. Calls that wait for a disk or an object store run in a thread."""
         place = await asyncio.to_thread(place_of, self.url)
         draft = place.draft(path_of(job))
         file: RawIOBase = await asyncio.to_thread(draft.__enter__)
@@ -150,7 +152,7 @@ async def _filled(job: ExportJob, postgres: Postgres, file: BinaryIO) -> int:
 
 
 def _left(draft: AbstractContextManager[object], error: BaseException) -> None:
-    """Let the file go that an error ended; the error is raised again by whoever has it."""
+    """Close the draft of a file after an error, which the caller raises again."""
     try:
         draft.__exit__(type(error), error, error.__traceback__)
     except BaseException as again:

@@ -1,4 +1,4 @@
-"""`trueup export`: bill lines and a journal for other systems, and a bill with its proofs for auditors."""
+"""The command `trueup export`: bill lines and a journal for other systems, and a bill with its proofs for auditors."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -61,12 +61,14 @@ _OPTIONS = (
 
 
 def _ranged(command: Callable[..., None]) -> Callable[..., None]:
-    """With the options that both exports have."""
+    """Add the options that both exports have."""
     return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
 
 
 class _Export(click.Group):
-    """With `trueup export bill`, which is imported when it is used: it is half of the start of a short export."""
+    """The group with `trueup export bill`, which is imported only when it is used: importing it takes half the start of
+    a short export.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(["bill", *super().list_commands(ctx)])
@@ -142,7 +144,7 @@ def _tell(wanted: Wanted, done: Exported) -> None:
 
 
 def _chart(path: Path) -> Chart:
-    """Raises: WrongChartError."""
+    """The chart of accounts in a YAML file. Raises: WrongChartError."""
     try:
         return Chart.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except ValidationError as error:

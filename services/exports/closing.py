@@ -75,6 +75,8 @@ class Fund(NamedTuple):
 
 
 class Account(NamedTuple):
+    """An account's root, time zone and code, as of the end of the range."""
+
     root: str
     zone: str
     code: str

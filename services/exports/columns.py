@@ -1,4 +1,4 @@
-"""What an exported row says, column by column, whichever file it is written to."""
+"""The columns of exported rows, and their values, the same for each format of files."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -19,7 +19,7 @@ Row = tuple[Value, ...]
 
 
 class Column(NamedTuple):
-    """A column by its name."""
+    """A column: its name, and the kind of its values."""
 
     name: str
     kind: Kind = "TEXT"
@@ -49,7 +49,7 @@ JOURNAL = (
 
 
 def line_rows(issued: Issued) -> list[Row]:
-    """A row for each line, in the order of LINES; of a voided bill, with all amounts the other way."""
+    """A row for each line, in the order of LINES; for a voided bill with all amounts negated."""
     return [_row(LINES, _of_line(issued, line)) for line in issued.lines]
 
 
@@ -99,7 +99,7 @@ def _of_line(issued: Issued, line: BillLine) -> dict[str, Value]:
 
 
 def journal_rows(issued: Issued, chart: Chart) -> list[Row]:
-    """Two rows for each entry of each line, debit and credit, in the order of JOURNAL."""
+    """Two rows, debit and credit, for each entry of each line, in the order of JOURNAL."""
     bill, codes, rows = issued.bill, issued.codes, list[Row]()
     for line in issued.lines:
         product = codes.get(line.accounting_product_id or line.product_id or "")
@@ -140,7 +140,7 @@ def both_sides(whose: str, place: int, entry: Entry, currency: str, about: Mappi
 
 
 def _row(columns: Sequence[Column], said: Mapping[str, Value]) -> Row:
-    """What is said by the name of each column, in their order; all of them say something, if only None."""
+    """The values in the order of the columns. Each column needs a value, which may be None."""
     return tuple([said[column.name] for column in columns])
 
 
@@ -149,10 +149,10 @@ def _row_type(issued: Issued) -> str:
 
 
 def _row_id(line_id: str, voided: bool) -> str:
-    """The line's own id; of what takes it back one that follows from it."""
+    """The line's own id; for the row that takes a line back, an id derived from it."""
     return derived_id(line_id, "voided") if voided else line_id
 
 
 def derived_id(of: str, name: str) -> str:
-    """The same id whenever the same is exported."""
+    """An id derived from another one and a name: the same for each export of the same data."""
     return str(uuid5(NAMESPACE, f"{of}/{name}"))

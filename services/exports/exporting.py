@@ -1,4 +1,4 @@
-"""From the store to a sheet: lines, or a journal of them, of a range."""
+"""Writes the lines of a range, or a journal of them, from the store to a sheet."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,17 +13,19 @@ from services.exports.writing import Sheet
 
 
 async def export_lines(connect: Connect, organization: str, asked: Range, sheet: Sheet) -> int:
-    """Every line of the range; returns how many rows that is."""
+    """Write every line of the range; returns the number of rows."""
     return await _export(_rows(connect, organization, asked, None), sheet)
 
 
 async def export_journal(connect: Connect, organization: str, asked: Range, chart: Chart, sheet: Sheet) -> int:
-    """What every line of the range moves, then what closes prepayments that are over; returns how many rows that is."""
+    """Write the ledger entries of every line of the range, then those that close prepayments that are over; returns the
+    number of rows.
+    """
     return await _export(_rows(connect, organization, asked, chart), sheet)
 
 
 async def _rows(connect: Connect, organization: str, asked: Range, chart: Chart | None) -> AsyncIterator[list[Row]]:
-    """Rows of what was read of a bill at once: lines, or by a chart what they move in a ledger, and what closes it."""
+    """The rows, a group at a time: lines, or with a chart their ledger entries and the closing entries."""
     async for issued in read_issued(connect, organization, asked):
         yield await compute(organization, _rows_of, issued, chart)
     if chart is not None:

@@ -1,7 +1,7 @@
-"""A folder, or a place in an object store, that one export after the other adds a file to.
+"""A folder, or a place in an object store, where each export adds a file.
 
-A file's name says which range is in it, and it appears whole or not at all: so the newest name is the watermark, there
-is no second state that a kill could leave behind, and who begins again goes on from there.
+A file's name tells its range, and the file appears whole or not at all. So the newest name is the watermark: there is
+no second state that a kill could leave behind, and the next export continues from there.
 """
 
 import re
@@ -27,17 +27,17 @@ class GapError(Worded, ExpectedFailure):
 
 
 class Folder:
-    """Where the files of one kind of export of one organization are. All calls block."""
+    """The place of the files of one kind of export of one organization. All calls block."""
 
     def __init__(self, url: str, organization: str, kind: str) -> None:
-        """Raises: ExtraMissingError, PlaceError."""
+        """Open the place at this address, a directory or a URL. Raises: ExtraMissingError, PlaceError."""
         with with_extra():
             from services.archive.place import FilePlace
         self._place = FilePlace(url)
         self._folder = f"{quote(organization, safe='')}/{kind}"
 
     def newest(self) -> Watermark | None:
-        """Up to where the files go; None before the first. Raises: PlaceAwayError."""
+        """The watermark that the files reach; None if there are no files. Raises: PlaceAwayError."""
         marks = [
             Watermark.read(f"{match['generation']}-{int(match['until'])}{match['closed'] or ''}")
             for name in self._place.names(self._folder)
@@ -46,7 +46,9 @@ class Folder:
         return max(marks, key=lambda mark: (mark.position, mark.closed is not None, mark.closed), default=None)
 
     def since(self, asked: Watermark | None) -> Watermark | None:
-        """Where the next file begins. Raises: GapError if another place is asked for; PlaceAwayError."""
+        """The watermark at which the next file begins; None: the beginning. Raises: GapError if `asked` is another one;
+        PlaceAwayError.
+        """
         newest = self.newest()
         if newest is not None and asked not in (None, newest):
             assert asked is not None
@@ -55,7 +57,7 @@ class Folder:
 
     @contextmanager
     def file_of(self, asked: Range, format: Format) -> Iterator[tuple[BinaryIO, str]]:
-        """The file of this range, and where it is once the block has ended. Raises: PlaceAwayError."""
+        """A file for this range, and its address; the file appears once the block has ended. Raises: PlaceAwayError."""
         since, until = asked
         closed = f"@{until.closed}" if until.closed else ""
         path = f"{self._folder}/{until.generation}-{since.position:018}-{until.position:018}{closed}.{format}"

@@ -1,4 +1,4 @@
-"""Table `store.export_jobs`: exports that were asked for, and how far they are."""
+"""Table `store.export_jobs`: requested exports, and their progress."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from services.failures import AddressedFailure, Passing, Worded
 from services.jobs.table import Job, JobTable
 from services.postgres.locks import Lock
 
-#: What the file of a job has: usage by day, bill lines, or a journal of them; its name says so.
+#: The content of a job's file: usage by day, bill lines, or a journal of them. The file's name contains it.
 Kind = Literal["usage", "bill-lines", "journal"]
 Status = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 STATUSES: tuple[Status, ...] = ("PENDING", "RUNNING", "SUCCEEDED", "FAILED")
@@ -34,36 +34,36 @@ class ExportsAwayError(AddressedFailure, Passing):
 
 @dataclass(frozen=True, slots=True)
 class ExportJob(Job):
-    """A file that was asked for."""
+    """A requested file, as a row of the table."""
 
-    #: Watermarks, as texts. None: it is of usage, of which there are none.
+    #: Watermarks, as texts; None for an export of usage, which has no watermarks.
     since: str | None
     until: str | None
-    #: Of the file; None before it is there.
+    #: The number of rows in the file; None before it is written.
     rows: int | None
     #: Why there is no file and will be none.
     message: str | None
     started: datetime | None
-    #: When its file was removed, which was kept for long enough.
+    #: When its file was removed, after having been kept long enough.
     removed: datetime | None
 
     @property
     def asked(self) -> Range | None:
-        """The range that it is of; None: it is of usage."""
+        """The range of an export of lines or of a journal; None for usage."""
         if self.since is None or self.until is None:
             return None
         return Range(Watermark.read(self.since), Watermark.read(self.until))
 
     @property
     def kind(self) -> Kind:
-        """What its file has."""
+        """The content of its file."""
         if self.request["sourceType"] == "USAGE":
             return "usage"
         return "journal" if "JOURNAL" in self.request["operationalDataTypes"] else "bill-lines"
 
     @property
     def format(self) -> Format:
-        """How the file is written."""
+        """The format of the file."""
         return "parquet" if self.request.get("exportFileFormat") == "PARQUET" else "csv"
 
 
@@ -99,29 +99,31 @@ async def create_export(
     now: datetime,
     actor: str | None,
 ) -> ExportJob:
-    """Remember what is asked for; it runs once the transaction is committed. Raises: TooManyJobsError."""
+    """Create a job; it runs once the transaction is committed. Raises: TooManyJobsError."""
     await EXPORT_JOBS.check_room(connection, organization)
     marks = (None, None) if asked is None else (asked.since.text, asked.until.text)
     return ExportJob.of(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), *marks, now, actor))
 
 
 async def start_export(connection: Any, job: ExportJob, now: datetime) -> bool:
-    """It is being written, unless it has ended since it was read: then there is nothing to do."""
+    """Mark the job as running. Returns False if it has ended since it was read: then there is nothing to do."""
     return bool(await connection.fetchval(_START, job.organization, job.id, now))
 
 
 async def end_export(
     connection: Any, job: ExportJob, status: Status, rows: int | None, message: str | None, now: datetime
 ) -> None:
-    """It is written, or it cannot be."""
+    """Mark the job as ended, with its status, and its number of rows or the reason for its failure."""
     await connection.execute(_END_JOB, job.organization, job.id, status, rows, message, now)
 
 
 async def old_exports(connection: Any, before: datetime, limit: int) -> list[ExportJob]:
-    """Jobs of all organizations that ended before a moment and whose files were not removed yet, oldest first."""
+    """Jobs of all organizations that ended before a moment and whose files are not yet removed; at most `limit`, oldest
+    first.
+    """
     return [ExportJob.of(row) for row in await connection.fetch(_OLD, before, limit)]
 
 
 async def note_removed(connection: Any, organization: str, ids: Sequence[str], now: datetime) -> None:
-    """They have no file any more."""
+    """Note that the files of these jobs are removed."""
     await connection.execute(_REMOVED, organization, list(ids), now)

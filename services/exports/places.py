@@ -1,4 +1,4 @@
-"""Where the files of jobs are, and for how long: below the place of exports, by organization and job."""
+"""Where the files of jobs are kept, by organization and job, and for how long."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExportFiles(NamedTuple):
-    """The place of all files, and for how long one is kept; of whoever does not say it, below the working directory."""
+    """The place of all files, and how long each is kept; by default a folder below the working directory."""
 
     url: str = ".trueup/exports"
     kept: timedelta = timedelta(days=30)
@@ -24,12 +24,12 @@ def folder_of(organization: str) -> str:
 
 
 def path_of(job: ExportJob) -> str:
-    """Where the file of a job is."""
+    """The path of a job's file."""
     return f"{folder_of(job.organization)}/{job.id}.{job.format}"
 
 
 def place_of(url: str) -> "FilePlace":
-    """Raises: ExtraMissingError, PlaceError."""
+    """The place at an address, a directory or a URL. Raises: ExtraMissingError, PlaceError."""
     with with_extra():
         from services.archive.place import FilePlace
     return FilePlace(url)

@@ -27,13 +27,13 @@ from services.store.streams import stream_of_resource
 
 #: Facts about issued lines.
 ABOUT_LINES = ("BillIssued", "BillVoided")
-#: Facts that are looked up at once, and how much of them is read at once, in bytes as stored, compressed.
+#: Most facts of one query for positions, and most bytes of facts that are read at once (as stored, compressed).
 _PAGE, _AT_ONCE_BYTES = 200, 1 << 20
 _COLUMNS = "position, pg_column_size(data) AS bytes"
 _IN_RANGE = "position > $2 AND position <= $3"
-#: Of all families, the types $4.
+#: The facts of all families, of the types $4.
 _OF_ALL = of_each_type("unnest($4::text[]) AS asked (type)", _IN_RANGE, "ASC", f"{_PAGE}", _COLUMNS)
-#: Of the family whose stream is $4.
+#: The facts of the family whose stream is $4.
 _OF_FAMILY = f"""
 SELECT {_COLUMNS} FROM store.events
 WHERE organization = $1 AND stream = $4 AND type IN {ABOUT_LINES} AND {_IN_RANGE} ORDER BY position LIMIT {_PAGE}
@@ -42,13 +42,14 @@ _NEWEST = of_each_type("unnest($2::text[]) AS asked (type)", "position <= $3", "
 _READ = f"""
 SELECT {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY ($2::bigint[]) ORDER BY position
 """
-#: What issued a bill, as of a position: the last `BillIssued`, and before it the parts of the bill if it is divided.
+#: The facts that issued a bill, up to a position: the last `BillIssued`, and before it the bill's parts if it is
+#: divided.
 _ISSUING = f"""
 SELECT position, type, (data->>'part')::integer AS part FROM store.events
 WHERE organization = $1 AND {OF_BILL} AND type IN ('BillLinesIssued', 'BillIssued') AND position <= $3
 ORDER BY position
 """
-#: What of $2 was called how at $3: streams of accounts and products, and positions.
+#: The code of each stream (an account or a product) in $2 at the position in $3.
 _CODES = f"""
 SELECT asked.stream, asked.at, {code_at("asked.stream", "asked.at")} AS code
 FROM unnest($2::text[], $3::bigint[]) AS asked (stream, at)
@@ -75,7 +76,7 @@ class Issued(NamedTuple):
 
 
 async def end_of_log(store: Connection) -> Watermark:
-    """The position up to which everything is in the log for ever; the connection may read the relay's progress.
+    """The position up to which everything is in the log for good. The connection's role may read the relay's progress.
 
     Raises: NotMigratedError.
     """
@@ -84,8 +85,8 @@ async def end_of_log(store: Connection) -> Watermark:
 
 
 async def newest_of(connection: Connection, organization: str, types: Sequence[str], log: Watermark) -> Watermark:
-    """The organization's newest fact of these types, up to the end of the log: the next export has something new if it
-    is newer.
+    """The position of the organization's newest fact of these types, up to the end of the log. If it lies beyond the
+    last export, the next export has something new.
     """
     return log._replace(position=await connection.fetchval(_NEWEST, organization, list(types), log.position) or 0)
 
@@ -140,7 +141,7 @@ async def _positions(connect: Connect, organization: str, asked: Range, stream: 
 async def _divided(
     connect: Connect, organization: str, fact: Fact, position: int
 ) -> AsyncIterator[tuple[BillIssued, Sequence[BillLine], Codes]]:
-    """The lines of the bill that the fact at this position is about, a record at a time."""
+    """The lines of the bill that the fact at this position is about, in groups of one record each."""
     assert isinstance(fact, BillIssued | BillVoided)
     async with connect() as connection:
         places = await _issuing(connection, organization, fact.bill_id, position)
@@ -160,7 +161,7 @@ async def _issuing(connection: Connection, organization: str, bill_id: str, unti
     for row in await connection.fetch(_ISSUING, organization, bill_id, until):
         if row["type"] == "BillIssued":
             places, parts = [*parts, row["position"]], []
-        else:  # a part 1 begins again: the parts before it never got their bill
+        else:  # part 1 begins anew: earlier parts never got their bill
             parts = [row["position"]] if row["part"] == 1 else [*parts, row["position"]]
     return places
 
@@ -173,7 +174,7 @@ async def _fact_at(connection: Connection, organization: str, position: int) -> 
 async def _codes(
     connection: Connection, organization: str, bills: Sequence[tuple[int, BillIssued, Sequence[BillLine]]]
 ) -> dict[int, Codes]:
-    """By the position at which each bill was issued, the codes of its accounts and products at that time."""
+    """For each bill, by its position: the codes of its accounts and products at that position."""
     named = ((kind, id, at) for at, bill, lines in bills for kind, id in sorted(_named(bill, lines)))
     asked = [(stream_of_resource(kind, id), id, at) for kind, id, at in named]
     codes: defaultdict[int, dict[str, str | None]] = defaultdict(dict)

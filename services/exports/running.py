@@ -1,4 +1,4 @@
-"""One export of the command line: from where it goes on, to a folder or to the standard output."""
+"""One export by the command line, from its last watermark on, to a folder or to standard output."""
 
 import asyncio
 import sys
@@ -30,16 +30,16 @@ class BusyFolderError(Worded, ExpectedFailure):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be exported: facts of an organization from one watermark to another, and for a journal up to which day
-    prepayments that are over are closed. None: from where the folder's files end, to the end.
+    """What to export: an organization's facts from watermark `since` to `until`, and for a journal the day `closed` up
+    to which prepayments that are over are closed. None: from the end of the folder's files, to the end of the log.
     """
 
     organization: str
     kind: str
     columns: Sequence[Column]
-    #: Types of the facts that it is about.
+    #: Types of the facts that the export is about.
     about: Sequence[str]
-    #: Of a journal; None: the lines themselves are wanted.
+    #: The chart of accounts of a journal; None: the lines themselves are exported.
     chart: Chart | None
     since: Watermark | None
     until: Watermark | None
@@ -49,7 +49,9 @@ class Wanted:
 
 
 class Exported(NamedTuple):
-    """What was written, and where; nowhere if the folder has all there is."""
+    """The range that was written, its number of rows, and the file's address; None for standard output, and for a
+    folder that already has everything.
+    """
 
     asked: Range
     rows: int
@@ -57,7 +59,9 @@ class Exported(NamedTuple):
 
 
 async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
-    """Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError, and as `checked_range`."""
+    """Run the export. Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError; errors of
+    `checked_range`.
+    """
     async with postgres.connection() as connection:
         log = (await end_of_log(connection))._replace(closed=wanted.closed)
         newest = await newest_of(connection, wanted.organization, wanted.about, log)
@@ -89,7 +93,11 @@ async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryI
 
 @asynccontextmanager
 async def _alone(postgres: Postgres, wanted: Wanted) -> AsyncIterator[None]:
-    """Nobody else adds a file there meanwhile. The lock goes with its connection, so a kill leaves none."""
+    """Keep other exports from adding a file to the same folder during the block. The lock ends with its connection, so
+    a killed process leaves none.
+
+    Raises: BusyFolderError.
+    """
     async with postgres.alone() as connection:
         what = f"{wanted.out}/{wanted.organization}/{wanted.kind}"
         if not await connection.fetchval(_TRY_LOCK, Lock.EXPORT_FOLDER, what):

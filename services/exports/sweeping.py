@@ -1,7 +1,8 @@
-"""Files of exports that were kept for long enough are removed, in the process that makes them.
+"""Removes files of exports that were kept long enough, in the process that writes them.
 
-A file goes first, then its job says so: what is killed in between finds the job again, and no file, and says so then.
-Several processes may do it at once. What a kill left of a file that was being written goes with it.
+A file is removed first, then its job is marked. A process that is killed in between leaves the job unmarked: the next
+sweep finds the job without a file, and marks it. Several processes may sweep at once. Remains of a file whose writing
+was interrupted by a kill are removed with it.
 """
 
 import asyncio
@@ -19,21 +20,23 @@ if TYPE_CHECKING:
     from services.archive.place import FilePlace
 
 log = structlog.get_logger(__name__)
-#: Jobs that are looked at together.
+#: Jobs of one step.
 _AT_ONCE = 200
 
 
 class Sweeper:
-    """Removes them. `every`: connections that see whose jobs there are; `files`: where their files are, and for how
-    long, from the end of each job on.
+    """Removes old files. `every`: connections that can see the jobs of all organizations; `files`: where the files are,
+    and how long they are kept after the end of their jobs.
     """
 
     def __init__(self, postgres: Postgres, every: Postgres, files: ExportFiles) -> None:
         self._postgres, self._every, self._files = postgres, every, files
 
     async def sweep(self, now: datetime) -> int:
-        """Returns how many jobs have no file any more. Raises: ExtraMissingError, PlaceError, PlaceAwayError, and what
-        passes."""
+        """Remove all files that are old by `now`. Returns the number of jobs that have no file any more.
+
+        Raises: ExtraMissingError, PlaceError, PlaceAwayError, and temporary failures.
+        """
         swept, more = 0, True
         while more:
             async with self._every.connection() as connection:
@@ -49,7 +52,7 @@ class Sweeper:
 
 
 def _remove(url: str, jobs: Sequence[ExportJob]) -> None:
-    """The files of an organization's jobs, and all that begins like one of them."""
+    """Remove the files of jobs of one organization, and all files whose names begin with the id of such a job."""
     place: FilePlace = place_of(url)
     folder, ids = folder_of(jobs[0].organization), {job.id for job in jobs}
     for name in place.names(folder):

@@ -1,6 +1,7 @@
-"""What usage adds up to, by account, aggregation, segment and day, as the read models have it when it is asked.
+"""Totals of usage by account, aggregation, segment and day, as the read models have them when they are asked.
 
-Of lines a range has the same rows for ever; of usage it has what had come, and was corrected, by then.
+Bill lines of a range are the same for ever. Usage of the same days may change: an export holds what had come, and was
+corrected, by its time.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ USAGE = (
     *(Column("aggregation_id"), Column("aggregation_code"), Column("function")),
     *(Column("segment"), Column("day", "DAY"), Column("quantity", "NUMBER"), Column("records", "WHOLE")),
 )
-#: Accounts whose totals are read at once, and how many of each.
+#: Number of accounts whose totals are read at once, and of rows for each.
 _ACCOUNTS_AT_ONCE, _ROWS_AT_ONCE = 20, 500
 _ACCOUNTS = f"""
 SELECT id, body->>'code' AS code FROM store.entities
@@ -34,7 +35,7 @@ _AGGREGATIONS = """
 SELECT id, body->>'code' AS code, body->>'meterId' AS meter, body->>'aggregation' AS function FROM store.entities
 WHERE organization = $1 AND kind = 'aggregation' AND ($2::text[] IS NULL OR body->>'meterId' = ANY ($2))
 """
-#: Of each account those behind a place.
+#: For each account the totals after the last one that was read.
 _TOTALS = f"""
 SELECT totals.* FROM unnest($4::text[], $5::text[], $6::text[], $7::date[])
     WITH ORDINALITY AS asked (id, aggregation, segment, day, place)
@@ -50,7 +51,7 @@ ORDER BY asked.place, totals.aggregation_id, totals.segment, totals.day
 
 
 class UsageAsked(NamedTuple):
-    """Days `[start, end)` of each account's zone; None: of all accounts, or meters."""
+    """The requested days `[start, end)` of each account's zone; `accounts` and `meters`: ids, None for all."""
 
     start: date
     end: date
@@ -59,7 +60,7 @@ class UsageAsked(NamedTuple):
 
 
 def usage_asked(request: Mapping[str, Any]) -> UsageAsked:
-    """What the body of a job asks for."""
+    """The usage that the request of a job asks for."""
     start, end = (request.get(name) for name in ("startDate", "endDate"))
     accounts, meters = (request.get(name) for name in ("accountIds", "meterIds"))
     return UsageAsked(
@@ -71,7 +72,7 @@ def usage_asked(request: Mapping[str, Any]) -> UsageAsked:
 
 
 async def export_usage(postgres: Postgres, organization: str, asked: UsageAsked, sheet: Sheet) -> int:
-    """Write a row for each total; returns how many rows that is."""
+    """Write a row for each total; returns the number of rows."""
     written = 0
     async for rows in _rows(postgres, organization, asked):
         await asyncio.to_thread(sheet.write, rows)
@@ -81,7 +82,7 @@ async def export_usage(postgres: Postgres, organization: str, asked: UsageAsked,
 
 
 async def _rows(postgres: Postgres, organization: str, asked: UsageAsked) -> AsyncIterator[list[Row]]:
-    """By accounts, in the order of their ids, some of each at once. No connection is held meanwhile."""
+    """The rows by account, in the order of ids, a few accounts at a time. No connection is held between the queries."""
     async with postgres.connection() as connection:
         rows = await connection.fetch(_AGGREGATIONS, organization, None if asked.meters is None else list(asked.meters))
     aggregations = {row["id"]: row for row in rows}
@@ -104,14 +105,14 @@ async def _rows(postgres: Postgres, organization: str, asked: UsageAsked) -> Asy
 
 
 def _left(totals: Sequence[Any]) -> dict[str, tuple[str, str, date]]:
-    """The accounts of which there may be more, and behind which place."""
+    """The accounts that may have more totals, each with the place of its last one."""
     counts = Counter(total["account_id"] for total in totals)
     last = {total["account_id"]: (total["aggregation_id"], total["segment"], total["day"]) for total in totals}
     return {id: last[id] for id, count in counts.items() if count == _ROWS_AT_ONCE}
 
 
 def _told(totals: Sequence[Any], codes: Mapping[str, str], aggregations: Mapping[str, Any]) -> list[Row]:
-    """In the order of USAGE."""
+    """The totals as rows, in the order of USAGE."""
     rows = list[Row]()
     for total in totals:
         account, aggregation = total["account_id"], aggregations[total["aggregation_id"]]

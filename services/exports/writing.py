@@ -1,7 +1,8 @@
-"""Rows as a file, a group at a time: the same rows give the same bytes, however they come, and little is held of them.
+"""Writes rows to a file in groups, so that little is in memory. The same rows give the same bytes, however they are
+grouped.
 
-CSV is for people and for what reads nothing else; Parquet, which needs the extra `archive`, has types: exact decimals,
-days, and amounts by month as a list.
+CSV is for people, and for programs that read nothing else. Parquet, which needs the extra `archive`, has types: exact
+decimals, days, and amounts by month as a list.
 """
 
 import csv
@@ -25,8 +26,8 @@ Format = Literal["csv", "parquet"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet")
 #: Rows of a group of a Parquet file: only one group is in memory at a time.
 GROUP_ROWS = 10_000
-#: Digits after the point of what a currency's minor unit, and a quantity, may have at most; 38 digits are what 128 bits
-#: hold.
+#: Most digits after the point in amounts of money (of a currency's minor unit) and in quantities; 38 digits in all fit
+#: in 128 bits.
 _MONEY_DIGITS, _NUMBER_DIGITS, _DIGITS = 4, 18, 38
 
 
@@ -39,19 +40,21 @@ class Sheet(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what is left; nothing comes any more."""
+        """Write the remaining rows; no more rows may follow."""
 
 
 def open_sheet(format: Format, file: IO[bytes], columns: Sequence[Column], about: dict[str, str]) -> Sheet:
-    """A file of this format. `about` says what the whole file is; CSV has no place for that.
+    """A sheet of this format. `about`: names and values that describe the whole file; CSV has no place for them.
 
-    Raises: ImportError, of Parquet without the extra.
+    Raises: ImportError for Parquet without the extra.
     """
     return CsvSheet(file, columns) if format == "csv" else ParquetSheet(file, columns, about)
 
 
 class CsvSheet(Sheet):
-    """A table with a line of headings, in UTF-8. No text is a formula, whoever opens it."""
+    """A table with a line of headings, in UTF-8. Texts are written so that no program that opens them takes one for a
+    formula.
+    """
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
         self._file, self._columns = file, columns
@@ -66,11 +69,11 @@ class CsvSheet(Sheet):
         self._file.write(text.getvalue().encode())
 
     def finish(self) -> None:
-        """Nothing is left."""
+        """Nothing remains to be written."""
 
 
 def _spelled(column: Column, value: Value) -> str:
-    """Nothing is an empty text; amounts by month are `2026-01=10.00;2026-02=9.00`."""
+    """The value as text: None is empty, amounts by month are `2026-01=10.00;2026-02=9.00`."""
     if isinstance(value, str):
         return harmless(value) if column.kind == "TEXT" else value
     return "" if value is None else _number_or_day(value)
@@ -91,7 +94,7 @@ def _number_or_day(value: bool | int | date | datetime | Decimal | list[Part]) -
 
 
 class ParquetSheet(Sheet):
-    """Groups of GROUP_ROWS rows, the last one of what is left."""
+    """A Parquet file in groups of GROUP_ROWS rows; the last group has the remaining rows."""
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column], about: dict[str, str]) -> None:
         import pyarrow.parquet as pq
@@ -123,7 +126,7 @@ class ParquetSheet(Sheet):
 
 
 def schema_of(columns: Sequence[Column], about: dict[str, str]) -> "pa.Schema":
-    """The schema of a Parquet file of these columns."""
+    """The schema of a Parquet file with these columns."""
     import pyarrow as pa
 
     money, number = pa.decimal128(_DIGITS, _MONEY_DIGITS), pa.decimal128(_DIGITS, _NUMBER_DIGITS)
@@ -142,5 +145,5 @@ def schema_of(columns: Sequence[Column], about: dict[str, str]) -> "pa.Schema":
 
 
 def _stored(value: Value) -> Any:
-    """Amounts by month have no day."""
+    """The value as Arrow takes it: amounts by month become a month and an amount each."""
     return [{"month": part.month, "amount": part.amount} for part in value] if isinstance(value, list) else value

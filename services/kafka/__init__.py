@@ -1,6 +1,6 @@
-"""Kafka as the services use it: ranges of the log to read, batches to append, ends to ask for. It knows no facts.
+"""Kafka as the services use it: ranges of the log to read, batches to append, offsets of ends. It knows no facts.
 
-Every wait is bounded.
+Every wait has a time limit.
 """
 
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter

@@ -1,6 +1,6 @@
-"""Requests whose answers tell what whoever asks may do (KIP-430), in versions that aiokafka does not speak.
+"""Requests whose answers tell the rights of the caller (KIP-430), in versions that aiokafka does not have.
 
-What each field means is said in Kafka's own definitions, MetadataRequest.json and DescribeGroupsRequest.json.
+Kafka's own definitions, MetadataRequest.json and DescribeGroupsRequest.json, explain each field.
 """
 
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -52,7 +52,7 @@ class _MetadataStruct(RequestStruct):  # type: ignore[misc]  # the client has no
 
 
 class AskMetadata(Request[_MetadataStruct]):  # type: ignore[misc]  # the client has no types
-    """Brokers, and these topics with our rights to them; none is made by being asked for."""
+    """Asks for the brokers, and for these topics with our rights on them. It creates no topic."""
 
     API_KEY = 3
 
@@ -97,7 +97,7 @@ class _GroupsStruct(RequestStruct):  # type: ignore[misc]  # the client has no t
 
 
 class AskGroups(Request[_GroupsStruct]):  # type: ignore[misc]  # the client has no types
-    """These groups, of their coordinator, with our rights to them."""
+    """Asks the coordinator of these groups for them, with our rights on each."""
 
     API_KEY = 15
 

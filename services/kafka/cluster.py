@@ -31,7 +31,7 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """OAUTHBEARER: bearer tokens of a server that gives them to who knows the secret of a client (RFC 6749, 4.4)."""
+    """OAUTHBEARER: bearer tokens from a server that gives them for a client's id and secret (RFC 6749, 4.4)."""
 
     token_url: str
     client_id: str

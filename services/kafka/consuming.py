@@ -202,9 +202,9 @@ class RawFetcher(fetcher.Fetcher):  # type: ignore[misc]
 
 
 async def read_raw(consumer: AIOKafkaConsumer) -> RawFetcher:
-    """Let the consumer return raw records. It is started and has fetched nothing yet.
+    """Let the consumer return raw records; it is started and has fetched nothing yet. Returns its new fetcher.
 
-    It has no deserializers, and a missing offset (`auto_offset_reset`) is an error. Returns its fetcher.
+    The consumer must have no deserializers, and a missing offset is an error (`auto_offset_reset` "none").
     """
     await asyncio.sleep(0)  # aiokafka awaits a task that it cancels: one that never began to run would cancel us
     await consumer._fetcher.close()

@@ -1,5 +1,5 @@
-"""What a client and a cluster know each other by: TLS, its context made of files that are read again once they have
-changed; and bearer tokens for OAUTHBEARER, asked for when a connection is made and kept while they hold.
+"""The credentials of a client and a cluster: TLS contexts, made of files that are read again once they have changed;
+and bearer tokens for OAUTHBEARER, requested when a connection is made and kept while they are valid.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from services.failures import ExpectedFailure, Worded
 from services.kafka.cluster import ClientCredentials, MskIam, Tls
 
 ASK_SECONDS = 10.0
-#: A token is asked for anew once this share of its time is over; a connection shows it once, when it is made.
+#: A token is renewed once this share of its lifetime has passed; a connection shows its token once, when it is made.
 USED = 0.8
-#: Where the server of tokens does not say how long one holds.
+#: The lifetime of a token, in seconds, if the server does not tell it.
 HOLDS_SECONDS = 300.0
 
 
@@ -32,9 +32,9 @@ class TlsFileError(Worded, ExpectedFailure):
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """The context of whoever connects now: brokers' names are checked, and what is older than TLS 1.2 is refused.
+    """The TLS context of a new client: it checks brokers' names, and refuses versions older than TLS 1.2.
 
-    Certificates that are renewed in place are taken by the next client that is made. Raises: TlsFileError.
+    Certificates that are renewed in place are used by the next client that is made. Raises: TlsFileError.
     """
     return _made(tls, tuple(_changed(name, file) for name, file in _files(tls)))
 
@@ -45,7 +45,7 @@ def _files(tls: Tls) -> list[tuple[str, str]]:
 
 
 def _changed(name: str, file: str) -> int:
-    """When it was, in ns. Raises: TlsFileError if it cannot be read."""
+    """When the file changed last, in ns. Raises: TlsFileError if it cannot be read."""
     try:
         with open(file, "rb") as opened:
             return os.fstat(opened.fileno()).st_mtime_ns
@@ -53,7 +53,7 @@ def _changed(name: str, file: str) -> int:
         raise TlsFileError(name, file, f"which cannot be read: {error.strerror}") from error
 
 
-@lru_cache(maxsize=8)  # it takes a hundred times as long to read what the machine trusts as to connect
+@lru_cache(maxsize=8)  # reading what the machine trusts takes a hundred times as long as connecting
 def _made(tls: Tls, changed: tuple[int, ...]) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
@@ -67,7 +67,7 @@ def _made(tls: Tls, changed: tuple[int, ...]) -> ssl.SSLContext:
 def _prove(context: ssl.SSLContext, tls: Tls) -> None:
     assert tls.certificate_file is not None
     try:
-        # Without a password of any kind OpenSSL would ask for one on the terminal.
+        # Without any password OpenSSL would ask for one on the terminal.
         context.load_cert_chain(tls.certificate_file, tls.key_file, tls.key_password or "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
@@ -87,11 +87,11 @@ def _prove(context: ssl.SSLContext, tls: Tls) -> None:
 class NoTokenError(Worded, KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
     """no token for Kafka from {where}: {what}"""
 
-    # Raised inside aiokafka, whose own tasks go on after its own errors and after no others.
+    # A subclass of aiokafka's error, because aiokafka's own tasks survive only its own errors.
     def __init__(self, where: str, what: object) -> None:
         super().__init__(where=where, what=what)
 
-    def __str__(self) -> str:  # aiokafka's errors begin with their class's name
+    def __str__(self) -> str:  # aiokafka's errors begin with the name of their class
         return str(self.args[0])
 
 
@@ -104,14 +104,14 @@ class ExtraMissingError(Worded, ExpectedFailure):
 
 
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
-    """Tokens for all clients of a process: one that holds is given out again."""
+    """The tokens of all clients of a process; a valid token is used again."""
 
     def __init__(self) -> None:
         self._token, self._until = "", 0.0
 
     async def token(self) -> str:
-        """One that holds. Raises: NoTokenError."""
-        # Two clients that ask at once get one each: both hold, and no lock would serve several loops.
+        """A valid token. Raises: NoTokenError."""
+        # Two clients that ask at once get a token each: both are valid, and no lock would serve several event loops.
         if time.monotonic() >= self._until:
             self._token, seconds = await self._ask()
             self._until = time.monotonic() + seconds * USED
@@ -119,18 +119,18 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no ty
 
     @abstractmethod
     async def _ask(self) -> tuple[str, float]:
-        """A new one, and for how many seconds it holds. Raises: NoTokenError."""
+        """A new token, and its lifetime in seconds. Raises: NoTokenError."""
 
 
 class ClientCredentialsTokens(Tokens):
-    """Tokens that an OAuth server gives for a client's id and secret."""
+    """Tokens from an OAuth server, for a client's id and secret."""
 
     def __init__(self, login: ClientCredentials) -> None:
         super().__init__()
         self._login = login
 
     async def _ask(self) -> tuple[str, float]:
-        import httpx  # takes a while to import, and few enter like this
+        import httpx  # takes a while to import, and few installations sign in like this
 
         login = self._login
         form = {"grant_type": "client_credentials"} | ({"scope": login.scope} if login.scope else {})
@@ -148,7 +148,9 @@ class ClientCredentialsTokens(Tokens):
 
 
 class MskIamTokens(Tokens):
-    """Signed here with AWS credentials: of the environment, a profile, a web identity or the machine's role."""
+    """Tokens that are signed here with AWS credentials: of the environment, a profile, a web identity or the machine's
+    role.
+    """
 
     def __init__(self, login: MskIam) -> None:
         super().__init__()
@@ -164,14 +166,14 @@ class MskIamTokens(Tokens):
     async def _ask(self) -> tuple[str, float]:
         try:  # it may ask the machine's metadata service, and blocks
             token, until_ms = await asyncio.to_thread(self._signer.generate_auth_token, self._region)
-        except AttributeError as error:  # it goes on with None
+        except AttributeError as error:  # without credentials the signer goes on with None
             raise NoTokenError("AWS", "no AWS credentials were found") from error
         except Exception as error:  # botocore raises many kinds
             raise NoTokenError("AWS", f"{type(error).__name__} {error}".strip()) from error
         return str(token), until_ms / 1000 - time.time()
 
 
-@cache  # one for each way in, so that all clients share its tokens
+@cache  # one for each login, so that all clients share its tokens
 def tokens_of(login: ClientCredentials | MskIam) -> Tokens:
-    """Raises: ExtraMissingError, NoRegionError."""
+    """The provider of tokens for a login. Raises: ExtraMissingError, NoRegionError."""
     return ClientCredentialsTokens(login) if isinstance(login, ClientCredentials) else MskIamTokens(login)

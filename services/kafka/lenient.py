@@ -1,9 +1,9 @@
-"""Names of headers that are not UTF-8.
+"""Parsers for records with names of headers that are not UTF-8.
 
-Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one record whose names
-are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first one a consumer
-reads with a lenient parser instead: slower, and exact in everything but the names that nobody can read. Whoever needs
-the very bytes reads with one that tells these, too.
+Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`. So one record whose names
+are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first such error a
+consumer reads with a lenient parser instead, which is slower, and replaces the bytes that are not UTF-8. A consumer
+that needs the very bytes reads with the exact parser.
 """
 
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 
 
 class _Buffer(bytearray):
-    """Bytes whose slices decode with U+FFFD in the place of what is not UTF-8."""
+    """Bytes whose slices decode with U+FFFD in the place of bytes that are not UTF-8."""
 
     instead: ClassVar = "replace"
 
@@ -28,7 +28,7 @@ class _Buffer(bytearray):
 
 
 class _ExactBuffer(_Buffer):
-    """Bytes whose slices decode so that `bytes_of_name` can make the very bytes of them again."""
+    """Bytes whose slices decode to text from which `bytes_of_name` restores the very bytes."""
 
     instead = "surrogateescape"
 
@@ -50,7 +50,7 @@ class _ExactBatch(_LenientBatch):
 
 
 class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
-    """Batches of one fetch; those of the formats before headers existed are left to aiokafka."""
+    """Batches of one fetch, parsed leniently; formats older than headers are left to aiokafka."""
 
     batch_of: ClassVar[type[_LenientBatch]] = _LenientBatch
 
@@ -63,11 +63,11 @@ class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
 
 
 class ExactRecords(LenientRecords):
-    """Batches whose names of headers `bytes_of_name` turns back into bytes."""
+    """Batches of one fetch; `bytes_of_name` turns names of their headers back into bytes."""
 
     batch_of = _ExactBatch
 
 
 def bytes_of_name(name: str) -> bytes:
-    """The bytes of a header's name, of a consumer that reads exactly."""
+    """The bytes of a header's name that an exact parser has read."""
     return name.encode("utf-8", "surrogateescape")

@@ -1,4 +1,6 @@
-"""Reads Kafka without a consumer group: ranges of a topic, where it begins and ends, and marks of what was read."""
+"""Reads Kafka without a consumer group: ranges of a topic, its first and last offsets, and marks of records that were
+read.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -17,16 +19,16 @@ from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_e
 from services.sight.pulse import PULSE
 
 FETCH_BYTES = 8 * 1024 * 1024
-#: Records that are handed out at a time, at most.
+#: Most records of one list.
 POLL_RECORDS = 20_000
 DIGEST_BYTES = 8
 
 
 class Mark(NamedTuple):
-    """What a position remembers of the record before it: another one at that offset is noticed (decision 26).
+    """Identifies the record before a position, so that another record at that offset is noticed (decision 26).
 
-    An offset alone does not tell: a topic that was made anew and has grown past the old end has a record there, too. Of
-    the record: its offset, its LogAppendTime in ms, and a hash of its key and value.
+    An offset alone is not enough: a topic that was deleted, made anew and has grown past the old end has a record
+    there, too. The mark has the record's offset, its LogAppendTime in ms, and a hash of its key and value.
     """
 
     offset: int
@@ -35,7 +37,7 @@ class Mark(NamedTuple):
 
 
 def digest_of(key: bytes | None, value: bytes | None) -> bytes:
-    """The hash that a mark has of a record."""
+    """The hash of a record that its mark holds: DIGEST_BYTES bytes."""
     content = blake2b(key or b"", digest_size=DIGEST_BYTES)
     content.update(b"\0")
     content.update(value or b"")
@@ -50,11 +52,13 @@ def mark_of(record: FetchedRecord) -> Mark:
 class LogReader:
     """Reads explicit ranges of topics, without a consumer group.
 
-    One range at a time per reader: iterate a range to its end, or close the iterator, before the next.
+    A reader reads one range at a time: iterate a range to its end, or close the iterator, before the next.
 
-    `committed`: ends are the last stable ones, and what was aborted is passed over. So `usage` is read, which
-    publishers may write in transactions; our own topics are not, or an open transaction of a stranger would hide what
-    comes behind it. `exact`: of names of headers, too, each byte is told (`bytes_of_name`).
+    `committed`: ends are the last stable offsets, and records of aborted transactions are skipped. `usage` is read like
+    this, because publishers may write it in transactions. Our own topics are not: an open transaction of a stranger
+    would hide all later records. `exact`: names of headers keep their very bytes (`bytes_of_name`).
+
+    Raises, every method: KafkaUnreachableError, KafkaForbidsError.
     """
 
     def __init__(
@@ -73,15 +77,15 @@ class LogReader:
             fetch_max_wait_ms=50,
             consumer_timeout_ms=LOOK_MS,
             isolation_level="read_committed" if self._committed else "read_uncommitted",
-            # The first question about each topic sleeps this long until its metadata are there; 100 by default, and
-            # a bill job, a preview and a pending bill ask about three topics.
+            # The first query about a topic sleeps this long until its metadata are there. The default is 100 ms, and a
+            # bill job, a preview and a pending bill query three topics.
             retry_backoff_ms=10,
         )
         try:
             with kafka_errors(self.cluster):
                 await consumer.start()
             self._fetcher = await read_raw(consumer)
-        except BaseException:  # the caller's time may be over
+        except BaseException:  # also when the caller's time is over
             await _stop(consumer)
             raise
         self._consumer = consumer
@@ -103,7 +107,7 @@ class LogReader:
         return TopicPartition(self.cluster.topic(topic), partition)
 
     async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """Next offset of each partition."""
+        """The next offset of each partition."""
         wanted = [self._named(topic, partition) for partition in partitions]
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
@@ -111,7 +115,7 @@ class LogReader:
         return {key.partition: offset for key, offset in ends.items()}
 
     async def beginning_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-        """First offset that is still there, of each partition."""
+        """The first offset that still exists, for each partition."""
         wanted = [self._named(topic, partition) for partition in partitions]
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
@@ -119,26 +123,32 @@ class LogReader:
         return {key.partition: offset for key, offset in starts.items()}
 
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
-        """Offset of the first record that was appended later than the moment, else the end, of each partition."""
+        """For each partition the offset of the first record appended after the moment; without one, the end."""
         milliseconds = max(0, in_ms(moment) + 1)
         wanted = {self._named(topic, partition): milliseconds for partition in partitions}
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(list(wanted))
                 by_time = await self._open.offsets_for_times(wanted)
-        # Ends come first: a record that is appended in between is later than any moment that has passed.
+        # The ends are read first: a record that is appended in between is later than any moment that has passed.
         return {key.partition: by_time[key].offset if by_time[key] else end for key, end in ends.items()}
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = POLL_RECORDS
     ) -> AsyncGenerator[list[FetchedRecord], None]:
-        """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
+        """The records at offsets `[start, end)` in order, in lists of at most `max_records`; `end` must not be beyond
+        the partition's end.
+
+        Raises: ReadStalledError if nothing comes for REQUEST_TIMEOUT_S seconds, LogHoleError, KafkaUnreachableError,
+        KafkaForbidsError.
+        """
         topic_partition = self._named(topic, partition)
         consumer, fetcher = self._open, self._fetcher
         assert fetcher is not None
         if start >= end:
             return
-        # No await between the two: without a position aiokafka would ask for a reset, which is an error here.
+        # No await between the two: for a partition without a position aiokafka would ask for a reset, which is an error
+        # here.
         consumer.assign([topic_partition])
         consumer.seek(topic_partition, start)
         position, idle_since = start, asyncio.get_running_loop().time()
@@ -148,7 +158,7 @@ class LogReader:
                     with kafka_errors(self.cluster):
                         polled = await consumer.getmany(topic_partition, timeout_ms=200, max_records=max_records)
                         reached = await consumer.position(topic_partition)
-                except UnicodeDecodeError:  # a header's name
+                except UnicodeDecodeError:  # the name of a header is not UTF-8
                     if fetcher.is_lenient:
                         raise
                     fetcher.read_leniently(exact=self._exact)
@@ -160,18 +170,19 @@ class LogReader:
                     if now - idle_since > REQUEST_TIMEOUT_S:
                         raise ReadStalledError(topic_partition.topic, partition, position, REQUEST_TIMEOUT_S)
                     continue
-                # Not the last record's: control records, such as the end of a transaction, take offsets too.
+                # Not by the last record's offset: control records, such as the end of a transaction, take offsets too.
                 idle_since, position = now, reached
                 PULSE.moved()
                 wanted = fetched if position <= end else [record for record in fetched if record.offset < end]
                 if wanted:
                     yield wanted
         finally:
-            # Stays assigned until the next range: aiokafka's fetcher fails on a consumer without an assignment.
+            # The partition stays assigned until the next range: aiokafka's fetcher fails on a consumer without an
+            # assignment.
             consumer.pause(topic_partition)
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    # aiokafka awaits a task that it has cancelled: of one that never began to run the cancellation would reach us.
+    # aiokafka awaits a task that it has cancelled; if that task never began to run, its cancellation would reach us.
     await asyncio.sleep(0)
     await consumer.stop()

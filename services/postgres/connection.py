@@ -51,11 +51,11 @@ class Fence(Protocol):
         ...
 
     async def admit(self, connection: Any) -> None:
-        """Before a new connection is used."""
+        """Check the store that a new connection reaches, before the connection is used."""
         ...
 
     def check(self, identity: str) -> None:
-        """Before something is appended."""
+        """Check the store's identity, before anything is appended."""
         ...
 
 
@@ -104,14 +104,17 @@ class Connection:
             return str(await self._raw.execute(query, *arguments, timeout=seconds))
 
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        """The rows of the query, all at once."""
         with self._guarded():
             return list(await self._raw.fetch(query, *arguments))
 
     async def fetchrow(self, query: str, *arguments: Any) -> Any:
+        """The first row of the query; None without rows."""
         with self._guarded():
             return await self._raw.fetchrow(query, *arguments)
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
+        """The first column of the query's first row; None without rows."""
         with self._guarded():
             return await self._raw.fetchval(query, *arguments)
 
@@ -151,10 +154,12 @@ class Connection:
             throw_away(self._raw)
 
     def is_in_transaction(self) -> bool:
+        """Whether a transaction is open on the connection."""
         with self._guarded():
             return bool(self._raw.is_in_transaction())
 
     async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        """Call back for each notification on the channel, while the connection lasts."""
         with self._guarded():
             await self._raw.add_listener(channel, callback)
 

@@ -1,6 +1,6 @@
-"""Advisory locks: what only one process may do at a time, whichever rows it touches.
+"""Advisory locks, for work that only one process may do at a time, whichever rows it touches.
 
-A lock that is taken here belongs to its connection, and goes with it.
+A lock that is taken here belongs to its connection, and ends with it.
 """
 
 from collections.abc import AsyncIterator
@@ -11,22 +11,23 @@ from typing import Any
 
 @unique
 class Lock(IntEnum):
-    """What is locked, by a number of its own. Processes of other versions take the same, so none ever changes."""
+    """The locks, by number. Processes of other versions use the same numbers, so none ever changes."""
 
-    #: Positions of events are given.
+    #: Taken while events are given their positions.
     APPEND = 7_217_001
     MIGRATE = 7_217_002
-    #: Whoever has it is the one relay.
+    #: The process that holds it is the only active relay.
     RELAY = 7_217_003
-    #: Held on a connection of its own for as long as a replay or an audit works on schemas.
+    #: Held on a separate connection for as long as a replay or an audit works on schemas.
     READ_MODELS = 7_217_004
-    #: One job is carried out; the second key is its sequence.
+    #: Held while a bill job runs; the second key is the job's sequence.
     BILL_JOB = 7_217_005
-    #: Log or store is mended.
+    #: Held while the log or the store is repaired.
     MEND = 7_217_006
-    #: A folder gets a file of an export; the second key is a hash of which.
+    #: Held while a file of an export is written to a folder; the second key is a hash of the folder, the organization
+    #: and the kind of export.
     EXPORT_FOLDER = 7_217_007
-    #: As that of a bill job.
+    #: Held while an export job runs; the second key is the job's sequence.
     EXPORT_JOB = 7_217_008
 
 
@@ -36,12 +37,12 @@ _UNLOCK = "SELECT pg_advisory_unlock($1)"
 
 
 async def lock(connection: Any, which: Lock) -> None:
-    """Take the lock, once whoever has it gives it back."""
+    """Wait for the lock, and take it."""
     await connection.execute(_LOCK, which)
 
 
 async def try_lock(connection: Any, which: Lock) -> bool:
-    """Take the lock, unless somebody has it: whether it was taken."""
+    """Take the lock if it is free. Returns whether it was taken."""
     return bool(await connection.fetchval(_TRY_LOCK, which))
 
 
@@ -52,7 +53,7 @@ async def unlock(connection: Any, which: Lock) -> None:
 
 @asynccontextmanager
 async def locked(connection: Any, which: Lock) -> AsyncIterator[None]:
-    """Have the lock for the length of a block."""
+    """Hold the lock for the length of the block; waits for it."""
     await lock(connection, which)
     try:
         yield

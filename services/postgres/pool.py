@@ -1,4 +1,4 @@
-"""A pool of connections to Postgres, taken by turns."""
+"""A pool of connections to Postgres. Callers take turns, so that no organization keeps all connections for itself."""
 
 import asyncio
 import time
@@ -28,26 +28,26 @@ _SERVE = f"SELECT set_config('{ORGANIZATION}', $1, false)"
 
 
 class _Serving(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
-    """A connection that knows for which organization it works, so that Postgres is told only when that changes."""
+    """A connection that remembers the organization it works for, so that Postgres is told only when that changes."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._organization: str | None = None
 
     async def serve(self, organization: str) -> None:
-        """Outside any transaction, so that none which fails takes it back."""
+        """Set the organization, outside any transaction, so that no rollback undoes it."""
         if organization != self._organization:
-            # While it is not known whether Postgres was told, nobody's is what it is.
+            # Until Postgres has confirmed it, the organization is unknown, and the next call sets it again.
             self._organization = None
             await self.execute(_SERVE, organization)
             self._organization = organization
 
 
 class Postgres:
-    """A pool that opens at once and connects when it is used, so that a process outlives a restart of the server.
+    """A pool that opens at once and connects on first use, so that a process outlives a restart of the server.
 
-    Connections are taken by turns: whoever holds one must not wait for another, nor for anything but Postgres. Of role
-    API there are none but for one organization, and without one they show no organization's rows.
+    Callers take turns. Whoever holds a connection must wait neither for another one nor for anything but Postgres. A
+    connection of role API always works for one organization; without one it shows no organization's rows.
     """
 
     def __init__(
@@ -66,25 +66,25 @@ class Postgres:
 
     @property
     def role(self) -> Role | None:
-        """As which its connections act; None is the database's user."""
+        """The role that its connections act as; None: the database's user."""
         return self._role
 
     @property
     def whose(self) -> str:
-        """The organization in whose turn its connections are taken; empty where that is none's."""
+        """The organization in whose turn connections are taken; empty: none."""
         return self._whose
 
     def of(self, organization: str) -> Self:
-        """The same pool, whose connections are taken in the organization's turn."""
+        """The same pool, with connections that are taken in this organization's turn."""
         return type(self)(self.url, self._pool, self._turns, self._fence, self._role, organization, pooler=self._pooler)
 
     def alone(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection beside the pool, with its rights. Raises: PostgresUnreachableError, RoleNotGrantedError."""
+        """A connection beside the pool, in the same role. Raises: PostgresUnreachableError, RoleNotGrantedError."""
         return connected(self.url, self._role)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool, in its turn.
+        """A connection of the pool, for the length of the block, once it is the caller's turn.
 
         Raises: PostgresUnreachableError, NoTurnError, RoleNotGrantedError.
         """
@@ -111,8 +111,8 @@ class Postgres:
         return Connection(raw, self.url, self._fence)
 
     async def _release(self, raw: Any, connection: Connection) -> None:
-        """Nothing depends on it any more: one that cannot be given back, or in the middle of a statement, is thrown
-        away, and the pool makes another.
+        """Give a connection back. One that is in the middle of a statement, or cannot be given back, is closed, and the
+        pool makes another; nothing depends on it any more.
         """
         if connection.is_at_work:
             throw_away(raw)
@@ -123,7 +123,7 @@ class Postgres:
 
     @asynccontextmanager
     async def transaction(self, isolation: str | None = None) -> AsyncIterator[Connection]:
-        """A connection in a transaction, committed at the end of the block. Raises: PostgresUnreachableError."""
+        """A connection in a transaction, committed at the end of the block. Raises: as `connection`."""
         async with self.connection() as connection, connection.transaction(isolation=isolation):
             yield connection
 
@@ -138,10 +138,13 @@ async def open_postgres(
     fence: Fence | None = None,
     pooler: str | None = None,
 ) -> AsyncIterator[Postgres]:
-    """A pool of at most `most` connections for the length of a block, `share` of them (all) for one organization.
+    """A pool of at most `most` connections, for the length of the block; one organization uses at most `share` of them
+    at a time, by default all.
 
-    They act in this role, or as the database's user. One with a fence connects when it is first used. `pooler`: the
-    address of one that pools by transaction, by way of which they go; what is alone does not.
+    The connections act in this role, or as the database's user. A pool with a fence connects on first use, any other at
+    once. `pooler`: the address of a pooler that pools by transaction; all connections but those of `alone` go through
+    it.
+
     Raises: PostgresUnreachableError, RoleNotGrantedError.
     """
 
@@ -156,7 +159,7 @@ async def open_postgres(
     try:
         pool = await asyncpg.create_pool(
             pooler or url,
-            # asyncpg would keep up a floor by itself, and tell of each failure with all its frames.
+            # asyncpg would keep a minimum open by itself, and log each failure with its whole stack.
             min_size=0,
             max_size=most,
             connect=reach,
@@ -180,9 +183,11 @@ async def open_postgres(
 
 
 async def _as_it_is(connection: Any) -> None:
-    """Given back without a word to the server: a transaction that is open was rolled back by now, and nothing that is
-    done on a pool's connection outlives its transaction: locks and settings are the transaction's, but for the role and
-    the organization that it serves. What belongs to a session needs a connection of its own, `connected`.
+    """The pool's reset of a returned connection: nothing is sent to the server.
+
+    An open transaction was rolled back before, and nothing that is done on a connection of the pool outlives its
+    transaction: locks and settings belong to the transaction, except the role and the organization. State of a session
+    needs a connection of its own, by `connected`.
     """
 
 

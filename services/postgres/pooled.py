@@ -1,7 +1,8 @@
-"""A connection by way of a pooler that pools by transaction, as PgBouncer: each transaction may be another session's.
+"""A connection through a pooler that pools by transaction, such as PgBouncer: each transaction may run in another
+session.
 
-So nothing is kept from one to the next: each says for itself as which role it acts, for which organization, and asks
-which store it reaches; and a statement by itself is a transaction, too, because the driver sends it in two pieces.
+So nothing is kept between transactions: each sets its role and its organization, and asks which store it reaches. A
+single statement gets a transaction, too, because the driver sends it in two messages.
 """
 
 from collections.abc import AsyncIterator
@@ -13,15 +14,15 @@ import asyncpg
 from services.postgres.connection import Connection, Fence
 from services.postgres.roles import ORGANIZATION, Role, RoleNotGrantedError, taking
 
-#: The pooler knows nothing of statements that were prepared on one of its servers.
+#: Prepared statements exist only on one of the pooler's servers, so none are kept.
 DRIVER_OPTIONS = {"statement_cache_size": 0}
 _BEGIN = f"SELECT set_config('{ORGANIZATION}', $1, true), ({{role}}), ({{identity}}) AS identity"
 
 
 class PooledConnection(Connection):
-    """A connection whose transactions begin as their role, and for their organization.
+    """A connection that begins each transaction by setting its role and its organization.
 
-    Raises: RoleNotGrantedError, what the fence raises, and as any connection.
+    Raises: as any connection; RoleNotGrantedError; errors of the fence.
     """
 
     def __init__(self, raw: Any, url: str, fence: Fence | None, role: Role | None) -> None:

@@ -1,7 +1,7 @@
 """Connects to one of the servers that an address names.
 
-asyncpg tries several hosts one after the other in one common time, so one that swallows what it is sent (a machine that
-is gone) would use it up, and the next would never be asked. Here each has a time of its own.
+asyncpg tries several hosts one after the other within one common time limit. A host that never answers, such as a
+machine that is gone, would use it up, and the next host would never be tried. Here each host has a limit of its own.
 """
 
 import ssl
@@ -11,26 +11,27 @@ import asyncpg
 
 from services.postgres_url import Host, PostgresUrl
 
-#: The server is away, starting or stopping, or not one that may be written.
+#: Errors after which the next server is tried: it is away, starting or stopping, or may not be written to.
 _TRY_NEXT = (
     OSError,
     asyncpg.CannotConnectNowError,
     asyncpg.PostgresConnectionError,
     asyncpg.TargetServerAttributeNotMatched,
 )
-#: Which server of an address answered last: it is asked first, or each connection after a failover would wait for the
-#: dead one. One for the whole process, since all its pools and connections have the same address.
+#: The server that answered last, by address: it is tried first; otherwise each connection after a failover would wait
+#: for the dead server. One for the whole process, since all its pools and connections have the same address.
 _last: dict[str, Host] = {}
 
 
 class NoServerError(OSError):
-    """None of several servers would do; the message says why each would not."""
+    """None of several servers could be used; the message has the reason for each."""
 
 
 async def reach(url: str, *, timeout: float, **options: Any) -> Any:
-    """asyncpg's connection to the server that the address asks for, within so many seconds; `options` are asyncpg's.
+    """Connect to the server that the address asks for, within so many seconds; `options` are asyncpg's.
 
-    Raises: NoServerError of several; what asyncpg raises of one, or where a server that was reached refuses us.
+    Returns asyncpg's connection. Raises: NoServerError if there are several servers, and none can be used; for a single
+    server, or if one refuses us, what asyncpg raises.
     """
     address = PostgresUrl.of(url)
     if address.trusts_as_machine:
@@ -61,7 +62,7 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
 
 
 def _machines_trust(address: PostgresUrl) -> ssl.SSLContext:
-    """For sslrootcert=system, which asyncpg takes for a file's name."""
+    """The TLS context for sslrootcert=system, a value that asyncpg would take for the name of a file."""
     context = ssl.create_default_context()
     if certificate := address.parameters.get("sslcert"):
         context.load_cert_chain(

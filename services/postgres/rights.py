@@ -1,7 +1,7 @@
-"""Gives the roles their rights in a schema: grants, which are read in `rights/*.sql`, and row security.
+"""Gives the roles their rights in a schema: grants, which are read from `rights/*.sql`, and row security.
 
-Every table that says of its rows whose they are shows role API those of one organization, and takes no others from it.
-All other roles see every row of what they were granted; owners are never held to it.
+In every table with a column `organization`, role API sees, and may write, only rows of one organization at a time. All
+other roles see every row of the tables that they were granted; owners are not restricted.
 """
 
 import re
@@ -31,7 +31,7 @@ WHERE NOT coalesce(CASE kind
 END, true)
 ORDER BY place
 """
-#: A policy is kept as it was made: who changes it here has a migration make it anew.
+#: An existing policy is never replaced here: whoever changes its text adds a migration that makes it anew.
 _POLICY = "of_organization"
 _SECURE = f"""
 ALTER TABLE {{table}} ENABLE ROW LEVEL SECURITY;
@@ -45,7 +45,7 @@ WHERE nspname = $1 AND relkind = 'r'
     AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'organization')
     AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = '{_POLICY}')
 """
-#: What another user than the projector's role has made of read models.
+#: Read models that belong to another user than the projector's role.
 _STRANGE = f"""
 SELECT * FROM (
     SELECT format('ALTER SCHEMA %I OWNER TO {Role.PROJECTOR}', nspname) AS statement FROM pg_namespace
@@ -59,7 +59,7 @@ SELECT * FROM (
 
 
 class Granted(NamedTuple):
-    """One right of one role, as the files of `rights/` give it; `column` is empty where it is of all of a table."""
+    """One right of one role, as the files of `rights/` grant it; `column` is empty if it covers the whole table."""
 
     role: str
     privilege: str
@@ -73,7 +73,7 @@ class Granted(NamedTuple):
 
 
 def granted(file: str, schema: str) -> Iterator[Granted]:
-    """All rights that the file gives in a schema, but for those that its blocks of code give."""
+    """All rights that the file grants in a schema, without those granted in its blocks of code."""
     text = re.sub(r"--[^\n]*|DO \$\$.*?\$\$", "", (_FOLDER / file).read_text(), flags=re.DOTALL)
     for statement in text.split(";"):
         grant = _GRANT.fullmatch(" ".join(statement.split()))
@@ -87,33 +87,36 @@ def granted(file: str, schema: str) -> Iterator[Granted]:
 
 
 async def missing_grants(connection: Any, wanted: list[Granted]) -> list[Granted]:
-    """Which of these nobody has given. What does not exist counts as given: that it is missing is another's to say."""
+    """The rights that were not granted. An object that does not exist counts as granted: others report that it is
+    missing.
+    """
     columns = [list(column) for column in zip(*wanted, strict=True)] or [[]] * len(Granted._fields)
     return [wanted[row["place"] - 1] for row in await connection.fetch(_NOT_GIVEN, *columns)]
 
 
 async def unsecured(connection: Any, schema: str) -> list[str]:
-    """Tables with rows of organizations that row security does not keep apart."""
+    """The tables with rows of organizations that have no row security."""
     return [row["name"] for row in await connection.fetch(_INSECURE, schema)]
 
 
 async def secure_store(connection: Any) -> None:
-    """Schema `store`, by its owner. Tables are locked one after the other, and only those that had no policy."""
+    """Secure schema `store`, as its owner. Tables are locked one after the other, and only those without a policy."""
     await _secure_tables(connection, "store")
     async with connection.transaction():
         await connection.execute((_FOLDER / "store.sql").read_text())
 
 
 async def adopt_read_models(connection: Any, schema: str) -> None:
-    """Read models that were made before there were roles, or without them, become the projector's."""
+    """Make the projector's role the owner of read models that were made before roles existed, or without them."""
     for row in await connection.fetch(_STRANGE, schema):
         await connection.execute(row["statement"])
 
 
 async def secure_read_models(connection: Any, schema: str, *, current: bool) -> None:
-    """A schema of read models, by its owner, if the database has roles.
+    """Secure a schema of read models, as its owner, if the database has roles.
 
-    `current` False: they are of another version; who reads what its tables do not have is told so by name.
+    `current` False: the read models are of another version, so grants on tables or columns that it lacks are skipped.
+    Raises: TablesMovedError, asyncpg.UndefinedColumnError for such a grant if they are current.
     """
     if not await is_here(connection, Role.PROJECTOR):
         return

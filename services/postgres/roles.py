@@ -1,6 +1,7 @@
-"""Which role of the database a connection acts as: what each process may do is said in `rights/`, and kept by Postgres.
+"""The role of the database that a connection acts as. `rights/` has the rights of each role, and Postgres enforces
+them.
 
-`trueup migrate` makes the roles where its user may; where there are none, a process has its user's own rights.
+`trueup migrate` creates the roles if its user may. In a database without them a process has its user's own rights.
 """
 
 from enum import StrEnum
@@ -10,26 +11,26 @@ import asyncpg
 
 from services.failures import ExpectedFailure, Worded
 
-#: The setting by which row security knows for which organization a connection of role API works.
+#: The setting that tells row security which organization a connection of role API works for.
 ORGANIZATION = "trueup.organization"
 
 
 class Role(StrEnum):
-    """One for each different set of rights."""
+    """A role for each different set of rights."""
 
     #: Requests and bill jobs: rows of one organization at a time, and no others, whatever the query.
     API = "trueup_api"
-    #: How far everything is and whose turn it is: of organizations' rows only what tells that.
+    #: Progress and turns, across organizations: it may read only the columns of their rows that tell these.
     WATCH = "trueup_watch"
     INGEST = "trueup_ingest"
     #: Owns the read models.
     PROJECTOR = "trueup_projector"
     RELAY = "trueup_relay"
-    #: Speaks with strangers, so it can read nothing but what it sends them.
+    #: Sends to servers of strangers, so it can read nothing but what it sends them.
     WEBHOOKS = "trueup_webhooks"
 
 
-#: A role that was given no rights in this database, because its cluster has another one with roles, is none here.
+#: Roles belong to a whole cluster. One without rights in this database, made for another one, does not count here.
 _IS_HERE = """
 FROM pg_roles JOIN pg_namespace ON nspname = 'store'
 WHERE rolname = '{role}' AND has_schema_privilege(pg_roles.oid, pg_namespace.oid, 'USAGE')
@@ -48,24 +49,28 @@ async def is_here(connection: Any, role: Role) -> bool:
 
 
 async def take(connection: Any, role: Role) -> None:
-    """From now on the connection acts as the role, if the database has it. Raises: RoleNotGrantedError."""
+    """Let the connection act as the role from now on, if the database has it. Raises: RoleNotGrantedError."""
     await _act(connection, role, only_transaction=False)
 
 
 async def take_for_transaction(connection: Any, role: Role) -> str:
-    """The same until `leave`, or the end of the transaction. Returns what `leave` is to be told."""
+    """Let the connection act as the role until `leave`, or the end of the transaction. Returns the role before, for
+    `leave`.
+
+    Raises: RoleNotGrantedError.
+    """
     role_before = str(await connection.fetchval(_HELD))
     await _act(connection, role, only_transaction=True)
     return role_before
 
 
 async def leave(connection: Any, role_before: str) -> None:
-    """Act as before `take_for_transaction`."""
+    """Act as before `take_for_transaction`, whose result is `role_before`."""
     await connection.execute(_LEAVE, role_before)
 
 
 def taking(role: Role, *, only_transaction: bool = True) -> str:
-    """The statement by which the role is taken, if the database has it."""
+    """The statement that takes the role, if the database has it, for one transaction or for the session."""
     return f"SELECT set_config('role', rolname, {only_transaction}) {_IS_HERE.format(role=role)}"
 
 

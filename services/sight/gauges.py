@@ -22,11 +22,12 @@ class Lag:
 
 
 class Lags(Collector):
-    """By topic and partition. Seconds also grow while a worker stands still: they are computed on reading.
+    """The lag of a worker by topic and partition. The seconds are computed on reading, so they also grow while the
+    worker stands still.
 
-    Waiting records came after the last record that was read, and after the last moment without waiting records: the
-    later of the two counts, so the seconds are at most a round too many. A partition that must not go on, or whose
-    broker is away, has the lag at which it was seen last.
+    Waiting records came after the last record that was read, and after the last moment without waiting records. The
+    seconds count from the later of the two, so they are too many by one round of the worker at most. A partition that
+    must not go on, or whose broker is away, keeps the number of records that was seen last.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:

@@ -1,7 +1,7 @@
-"""Every number that a process of ours shows, and which process shows it.
+"""All metrics of our processes, and which process shows which.
 
-They are counted where the work is done, once for a batch and never for an event; what is asked for costs no query.
-Units are in the names, as Prometheus has it: seconds, records, `_total` for what only grows.
+They are counted where the work is done, once for a batch and never for an event; showing them costs no query. Names say
+the unit, as is usual with Prometheus: seconds, records, `_total` for counters.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,16 +13,16 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from services.sight.gauges import Lags, Moment
 from services.sight.pulse import PULSE
 
-#: Records of a batch, and seconds of a step: each bound is about twice the one before.
+#: Bounds of histograms, for records of a batch and seconds of a step: each bound is about twice the one before.
 _RECORDS = (1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 400_000)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-# When a series began is for stores that nobody here has, and would be half of all lines.
+# The library would add the creation time of every series: half of all lines, for stores that are not used here.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-#: What every process shows.
+#: Metrics of every process.
 PROCESS = CollectorRegistry()
-#: What the workers do that read Kafka.
+#: Metrics of the workers that read Kafka.
 WORKER = CollectorRegistry()
 INGEST = CollectorRegistry()
 PROJECTOR = CollectorRegistry()
@@ -31,7 +31,7 @@ API = CollectorRegistry()
 NOTARY = CollectorRegistry()
 ARCHIVE = CollectorRegistry()
 WEBHOOKS = CollectorRegistry()
-#: By the process's command.
+#: The registries that a process shows, by its command.
 SHOWN_BY = {
     "ingest": (PROCESS, WORKER, INGEST),
     "projector": (PROCESS, WORKER, PROJECTOR),
@@ -166,7 +166,7 @@ ATTEMPT = Histogram(
     "trueup_webhook_attempt_seconds", "Attempts to deliver, by what became of it: delivered, pending, dead.",
     ("became",), buckets=_SECONDS, registry=WEBHOOKS,
 )  # fmt: skip
-for _became in ("delivered", "pending", "dead"):  # so that the first one counts as one more than none
+for _became in ("delivered", "pending", "dead"):  # so that series exist at 0, and the first attempt is an increase
     ATTEMPT.labels(_became)
 DELIVERED_AFTER = Histogram(
     "trueup_webhook_delivered_seconds", "From when a delivery was to be made to when it was, all attempts included.",
@@ -180,17 +180,17 @@ SENDING = Gauge("trueup_webhook_attempts_running", "Attempts that are being made
 
 
 class Shown(Collector):
-    """Several registries as one."""
+    """Several registries as one, for a scrape."""
 
     def __init__(self, registries: Iterable[CollectorRegistry]) -> None:
         self._registries = tuple(registries)
 
     def collect(self) -> Iterator[Metric]:
-        """All their metrics."""
+        """The metrics of all registries."""
         for registry in self._registries:
             yield from registry.collect()
 
 
 def shown_by(process: str) -> Shown:
-    """What a process of this command shows."""
+    """The metrics that a process with this command shows; those of every process if the command has none of its own."""
     return Shown(SHOWN_BY.get(process, (PROCESS,)))

@@ -1,7 +1,8 @@
-"""The port of a process: `/metrics` for Prometheus, `/live` and `/ready` for whoever keeps processes running.
+"""The port of a process: `/metrics` for Prometheus, `/live` and `/ready` for whatever keeps processes running.
 
-A thread answers, beside the event loop: so it answers too when the loop is stuck, and says so. It knows nothing that an
-organization would mind, but it knows where servers stand: it listens on loopback unless it is told otherwise.
+A thread answers, beside the event loop, so it also answers while the loop is stuck, and reports that. The answers hold
+no secret of an organization, but they name servers and their addresses; so the port listens on loopback unless the
+settings say otherwise.
 """
 
 import json
@@ -20,7 +21,7 @@ from services.failures import ExpectedFailure, Worded
 from services.sight.metrics import INFO, Shown, shown_by
 from services.sight.pulse import PULSE, Pulse
 
-#: A client that says nothing for so long is left.
+#: A connection on which the client sends nothing for so long is closed.
 CLIENT_SECONDS = 10.0
 PATHS = ("/metrics", "/live", "/ready")
 _JSON = "application/json"
@@ -34,13 +35,15 @@ class PortTakenError(Worded, ExpectedFailure):
 
 
 class Port:
-    """What is answered. `live_seconds`: a loop that has not gone round for so long is dead."""
+    """The WSGI application behind the port. `live_seconds`: after so long without a round of its loop a process counts
+    as dead.
+    """
 
     def __init__(self, process: str, shown: Shown, pulse: Pulse, live_seconds: float) -> None:
         self._process, self._shown, self._pulse, self._live_seconds = process, shown, pulse, live_seconds
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """As WSGI has it."""
+        """Answer one request, as WSGI requires."""
         status, kind, body = self._answer(environ)
         length = str(len(body))
         start(status, [("content-type", kind), ("content-length", length), ("cache-control", "no-store")])
@@ -71,25 +74,25 @@ class Port:
 
 
 class _Handler(WSGIRequestHandler):
-    """One connection; who asks is not logged."""
+    """One connection; requests are not logged."""
 
     timeout = CLIENT_SECONDS
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingWSGIServer):
-    """A thread for each connection."""
+    """The HTTP server, with a thread for each connection."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever asked has left, or has said nothing in time. What fails in answering is told by wsgiref itself."""
+        """The client has left, or has sent nothing in time. Errors in making an answer are logged by wsgiref itself."""
         _log.debug("sight_not_answered", exc_info=True)
 
 
 @contextmanager
 def open_port(process: str, host: str, port: int, live_seconds: float) -> Iterator[str]:
-    """Answer for this process for the length of a block; gives the URL. Port 0 takes a free one.
+    """Answer on this address for the length of the block; gives the URL. Port 0 takes a free one.
 
     Raises: PortTakenError.
     """
@@ -119,13 +122,13 @@ def _server(host: str, port: int, app: Port) -> _Server:
 
 
 def _serve(server: _Server, ends: threading.Event) -> None:
-    """Sleeps until somebody asks: `serve_forever` would look twice a second whether it is to end."""
+    """Wait for requests one by one: `serve_forever` would wake twice a second to check whether it must end."""
     while not ends.is_set():
         server.handle_request()
 
 
 def _wake(server: _Server) -> None:
-    """A connection that says nothing, so that the thread sees that it is to end."""
+    """Connect and send nothing, so that the waiting thread wakes and sees that it must end."""
     host, port = server.server_address[:2]
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
     with socket.create_connection((anywhere.get(str(host), str(host)), port), CLIENT_SECONDS):

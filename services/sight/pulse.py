@@ -1,8 +1,8 @@
 """Whether this process makes progress, and if not, what it waits for. Its loops write the state, and the port reads it.
 
-A round of a loop that ended well is progress. What a loop waits for, which partitions must not go on and which server
-does not answer are reasons not to be ready, each in the words that the log has; they are no reason to be taken for
-dead: whoever waits is alive. Dead is whose loop has not gone round, tried again or read on for too long.
+A round of a loop that succeeded is progress. A loop that waits, a partition that must not go on and a server that does
+not answer are reasons not to be ready, in the words of the log. They are no sign of death: a process that waits is
+alive. It counts as dead if its loop has neither gone round, nor tried again, nor read on for too long.
 """
 
 import time

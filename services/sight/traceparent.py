@@ -1,4 +1,6 @@
-"""W3C `traceparent`: which records of a poll a publisher wants to be followed. Nobody asks while traces are off."""
+"""W3C `traceparent`: which records of a poll belong to a trace that their publisher samples. Unused while traces are
+off.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,9 +10,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-#: By transport, and as the attribute of CloudEvents' distributed tracing extension has it, in binary and JSON form.
+#: The name of the header; the attribute of CloudEvents' distributed tracing extension, in binary form, and in JSON.
 HEADER, _EXTENSION, _MEMBER = "traceparent", "ce_traceparent", b'"traceparent"'
-#: Well formed, and sampled by whoever made it. Versions to come may say more behind it.
+#: A well-formed and sampled `traceparent`. Versions after 00 may have more fields at the end.
 _SAMPLED = re.compile(
     rb"(?:00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf]"
     rb"|(?!00|ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf](?:-.*)?)"
@@ -18,7 +20,7 @@ _SAMPLED = re.compile(
 
 
 class Sent(Protocol):
-    """A record as it was read."""
+    """A record as it was read from Kafka."""
 
     @property
     def offset(self) -> int: ...
@@ -31,13 +33,15 @@ class Sent(Protocol):
 
 
 class Traced(NamedTuple):
-    """The records of a batch that are followed: `traceparent` by offset; and when it began, in ns of the wall clock."""
+    """The records of a batch that are followed: `traceparent` by offset; and when the batch began, in ns of the wall
+    clock.
+    """
 
     contexts: Mapping[int, bytes] = MappingProxyType({})
     begun_ns: int = 0
 
 
-#: What all batches are while traces are off.
+#: The value for every batch while traces are off.
 NOT_TRACED = Traced()
 
 
@@ -49,12 +53,12 @@ _structured = msgspec.json.Decoder(_Structured)
 
 
 def is_sampled(traceparent: bytes) -> bool:
-    """Whether it is one, and whoever made it follows this trace."""
+    """Whether the text is a valid `traceparent` of a trace that is sampled."""
     return _SAMPLED.fullmatch(traceparent) is not None
 
 
 def traceparent_of(headers: Iterable[tuple[str, bytes | None]] | None) -> str | None:
-    """What the header of a record of ours says, if it is one."""
+    """The `traceparent` in the headers of a record of ours; None if there is none, or it is not sampled."""
     for name, value in headers or ():
         if name == HEADER and value is not None and is_sampled(value):
             return value.decode()
@@ -62,9 +66,10 @@ def traceparent_of(headers: Iterable[tuple[str, bytes | None]] | None) -> str | 
 
 
 def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
-    """Offset -> `traceparent` of usage that is sampled. What the event itself says comes before the transport's word.
+    """Offset -> `traceparent` of usage that is sampled. The attribute of the event counts before the transport's
+    header.
 
-    A malformed one is none: no usage is refused for it.
+    A malformed `traceparent` is ignored: no usage is refused for it.
     """
     contexts = {}
     for record in records:
@@ -75,7 +80,7 @@ def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
 
 
 def traced_records(records: Iterable[Sent]) -> dict[int, bytes]:
-    """Offset -> `traceparent` of records of our own topics, which have it in a header."""
+    """Offset -> `traceparent` of sampled records of our own topics, which have it in a header."""
     headed = ((record.offset, traceparent_of(record.headers)) for record in records if record.headers)
     return {offset: context.encode() for offset, context in headed if context is not None}
 

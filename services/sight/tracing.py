@@ -1,8 +1,8 @@
-"""Traces of OpenTelemetry, where the environment asks for them (docs/operation.md, "Traces").
+"""OpenTelemetry traces, if the environment asks for them (docs/operation.md, "Traces").
 
-While they are off, nothing of the library is loaded, and a batch, a request or a job costs one look at `TRACES.on`.
-A span is made for a batch, never for an event, and only if it holds usage that its publisher samples: it links to the
-contexts of these. Where it goes, and what is sampled besides, is for the variables `OTEL_...` to say.
+While they are off, nothing of the library is loaded, and a batch, a request or a job costs one look at `TRACES.on`. A
+batch gets one span, and only if it holds usage that its publisher samples: the span links to the contexts of that
+usage. The variables `OTEL_...` decide where spans are sent, and what else is sampled.
 """
 
 import os
@@ -26,17 +26,17 @@ _log = structlog.get_logger(__name__)
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-#: What a span links to at most, whatever a batch holds; `trueup.traced` counts all.
+#: Most links of a span, whatever the batch holds; the attribute `trueup.traced` counts all.
 LINKS_MAX = 128
-#: Bill jobs that were asked for in this process and whose request is remembered.
+#: Most bill jobs of this process whose requests are remembered.
 _ASKED_MAX = 1_000
-#: What spans still to be sent may take when a process ends, which has five seconds.
+#: How long a process that ends may wait for its last spans; it has five seconds in all.
 FLUSH_SECONDS = 2.0
 Attributes = Mapping[str, str | int]
 
 
 class Traces:
-    """Of one process. Off until `begin`, and for ever where nobody asks for them."""
+    """The traces of one process: off until `begin`, and for ever if the environment does not ask for them."""
 
     def __init__(self) -> None:
         self._provider: TracerProvider | None = None
@@ -45,8 +45,8 @@ class Traces:
         self._asked: dict[str, SpanContext] = {}
 
     def begin(self, seen_as: str, exporter: "SpanExporter | None" = None) -> None:
-        """Trace from now on, if the environment says where to. `seen_as`: the service is `trueup-<that>` unless
-        `OTEL_SERVICE_NAME` says otherwise. `exporter`: takes spans at once, in place of what the environment says.
+        """Trace from now on, if the environment names an endpoint. `seen_as`: the service is called `trueup-<seen_as>`
+        unless `OTEL_SERVICE_NAME` is set. `exporter`: takes spans at once, in place of what the environment names.
         """
         if exporter is None and not _asked_for():
             return
@@ -69,11 +69,11 @@ class Traces:
         _log.info("traces_on")
 
     def end(self) -> None:
-        """Send what is left, for a moment; what a collector that is away does not take is lost."""
+        """Send the remaining spans, for FLUSH_SECONDS at most; what a collector that is away does not take is lost."""
         provider, self._provider, self.on = self._provider, None, False
         self._asked.clear()
         if provider is not None:
-            # A daemon: whoever waits for a collector that is away keeps no process from its end.
+            # A daemon thread, because waiting for a collector that is away must not keep the process from ending.
             closing = threading.Thread(target=provider.shutdown, daemon=True)
             closing.start()
             closing.join(FLUSH_SECONDS)
@@ -81,8 +81,8 @@ class Traces:
     # Batches.
 
     def batch(self, name: str, traced: Traced, attributes: Attributes, error: str | None = None) -> None:
-        """A batch that has ended now; `error`: what it was to do is not done. Without a publisher who follows it, it
-        is no span.
+        """Report a batch that has ended now; `error`: why its work was not done. A batch without usage that a publisher
+        samples gets no span.
         """
         if not traced.contexts or self._provider is None:
             return
@@ -100,7 +100,7 @@ class Traces:
     # Requests.
 
     def request(self, headers: Iterable[tuple[bytes, bytes]]) -> "Request | None":
-        """A request of HTTP begins, as a part of its client's trace; None while traces are off."""
+        """The span of an HTTP request that begins, as a part of its client's trace; None while traces are off."""
         if self._provider is None:
             return None
         from opentelemetry.trace import SpanKind
@@ -112,7 +112,7 @@ class Traces:
 
     @contextmanager
     def work(self, name: str, attributes: Attributes, asked_as: str | None = None) -> "Iterator[Span | None]":
-        """A span around the block, linked to the request that asked for it under this name."""
+        """A span around the block, linked to the request that `remember_asker` kept under this name."""
         if self._provider is None:
             yield None
             return
@@ -124,7 +124,9 @@ class Traces:
             yield span
 
     def remember_asker(self, name: str) -> None:
-        """What the request at hand asks for is to be done later, in this process or another one."""
+        """Remember the current request as the one that asked for the work of this name, which is done later, here or in
+        another process.
+        """
         if self._provider is None:
             return
         from opentelemetry.trace import get_current_span
@@ -134,7 +136,9 @@ class Traces:
             self._asked[name] = context
 
     def here(self) -> list[tuple[str, bytes | None]]:
-        """The header of a record that is written on behalf of what is at hand, if that is sampled."""
+        """The `traceparent` header for a record that is written on behalf of the current span; none if that is not
+        sampled.
+        """
         if self._provider is None:
             return []
         from opentelemetry.trace import get_current_span
@@ -152,7 +156,7 @@ class Traces:
 
 
 class Request:
-    """The span of a request that is being answered: current until its end, so what it does finds it."""
+    """The span of a request that is being answered. It is current until its end, so work for the request finds it."""
 
     def __init__(self, span: "Span") -> None:
         from opentelemetry import context, trace
@@ -160,7 +164,9 @@ class Request:
         self._span, self._token = span, context.attach(trace.set_span_in_context(span))
 
     def end(self, method: str, route: str, status: int) -> None:
-        """It was answered with this status, 0 if not at all. `route`: the path as it is declared, without ids."""
+        """End the span. `status`: the answer's, 0 if there was no answer; `route`: the path as it is declared, without
+        ids.
+        """
         from opentelemetry import context
 
         context.detach(self._token)
@@ -174,7 +180,7 @@ class Request:
 
 
 def _asked_for() -> bool:
-    """Whether the environment says where to send traces to, and in a way that we know."""
+    """Whether the environment names an endpoint for traces, and a protocol that we know."""
     said = os.environ.get
     if said("OTEL_SDK_DISABLED", "").lower() == "true" or said("OTEL_TRACES_EXPORTER", "otlp") == "none":
         return False
@@ -189,7 +195,7 @@ def _asked_for() -> bool:
 
 
 def _link(traceparent: bytes) -> "Link":
-    """To what a valid `traceparent` names."""
+    """A link to the context that a valid `traceparent` names."""
     from opentelemetry.trace import Link, SpanContext, TraceFlags
 
     _, trace, span, flags = traceparent.decode().split("-")[:4]
@@ -204,7 +210,7 @@ def _sent(headers: Iterable[tuple[bytes, bytes]]) -> "Context":
 
 
 def _nothing() -> "Context":
-    """No context around: a worker's batch is a part of nothing else."""
+    """The empty context: a worker's batch is not a part of any other span."""
     from opentelemetry.context import Context
 
     return Context()
@@ -220,10 +226,10 @@ TRACES = Traces()
 
 
 def traced_poll(records: Iterable[Sent]) -> Traced:
-    """The traces that a poll of `usage` belongs to; its spans begin now."""
+    """The traces that a poll of `usage` belongs to; its span begins now."""
     return Traced(traced_usage(records), time.time_ns()) if TRACES.on else NOT_TRACED
 
 
 def traced_log(records: Iterable[Sent]) -> Traced:
-    """The traces that a poll of the log belongs to; its spans begin now."""
+    """The traces that a poll of the log belongs to; its span begins now."""
     return Traced(traced_records(records), time.time_ns()) if TRACES.on else NOT_TRACED

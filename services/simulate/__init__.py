@@ -1,1 +1,1 @@
-"""Simulate: billing stories from YAML files, played through the product's own pure functions (docs/scenarios.md)."""
+"""Plays billing stories from YAML files through the product's own pure functions, or live (docs/scenarios.md)."""

@@ -1,4 +1,4 @@
-"""`trueup simulate`: plays billing stories from YAML files, in memory or live, and prints what happened."""
+"""The command `trueup simulate`: plays billing stories from YAML files, in memory or live, and prints the results."""
 
 import asyncio
 import json as _json
@@ -26,9 +26,11 @@ from services.words import printable, printable_json
 
 
 def run_files(paths: Iterable[Path], *, json: bool, live: str | None, kafka: str | None = None) -> int:
-    """Play files and print what happened. Returns the exit status: 0 all hold, 1 a difference, 2 a wrong file.
+    """Play files and print the results. Returns the exit status: 0 if all expectations hold, 1 for a difference, 2 for
+    an invalid file.
 
-    Raises: ExpectedFailure when the live system does not answer.
+    `json`: print JSON documents; `live`: the URL of a system to play in, None for memory; `kafka`: the addresses of
+    that system's Kafka. Raises: ExpectedFailure if the live system does not answer.
     """
     with _players(live, kafka) as make:
         return max([0, *(_run_file(path, make(), make_console(), json) for path in paths)])
@@ -50,7 +52,9 @@ def _run_file(path: Path, player: Player, console: Console, json: bool) -> int:
 
 @contextmanager
 def _players(live: str | None, kafka: str | None) -> Iterator[Callable[[], Player]]:
-    """Makes players: in memory, or of the system whose API has this URL."""
+    """A function that makes players, for the length of the block: in memory, or of the system whose API has this
+    URL.
+    """
     if live is None:
         yield MemoryPlayer
         return
@@ -62,7 +66,7 @@ def _players(live: str | None, kafka: str | None) -> Iterator[Callable[[], Playe
 
 
 def _cluster(kafka: str | None) -> Cluster:
-    """Kafka at these addresses, or as the environment gives it, else that of the stack in this home.
+    """Kafka at these addresses; without them the one in the environment, else that of the stack in this home.
 
     Raises: SettingsError, StackError.
     """

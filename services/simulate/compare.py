@@ -1,4 +1,4 @@
-"""Compare what was played with what a scenario expects, on the fields that it names."""
+"""Compares played results with a scenario's expectations, on the fields that these name."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ _BILL = {"account", "total", "lines", "partial", "currency", "statement"}
 
 
 def bill_differences(expected: Any, bills: Sequence[PlayedBill], line: int) -> list[str]:
-    """Differences between the expected and the played bills. Raises: ScenarioError for an expectation that is wrong."""
+    """The differences between the expected and the played bills. Raises: ScenarioError for an invalid expectation."""
     if not isinstance(expected, list):
         raise ScenarioError(line, "expect", "must be a list of bills")
     differences: list[str] = []
@@ -75,7 +75,9 @@ def _one_bill(expected: Mapping[str, Any], bill: PlayedBill | None, line: int) -
 
 
 def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> list[str]:
-    """Differences between two lists in which a line may stand several times, in any order. Raises: ScenarioError."""
+    """The differences between two lists of lines; equal lines may occur several times, in any order. Raises:
+    ScenarioError.
+    """
     wanted = expected["lines"]
     _check_lines(wanted, at)
     fits = [[index for index, line in enumerate(played) if _fits(line_wanted, line)] for line_wanted in wanted]
@@ -88,7 +90,7 @@ def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> li
 
 
 def _check_lines(wanted: Any, at: int) -> None:
-    """Raises: ScenarioError for what is no list of expected lines."""
+    """Check that these are expected lines. Raises: ScenarioError."""
     if not isinstance(wanted, list) or not all(isinstance(line_wanted, dict) for line_wanted in wanted):
         raise ScenarioError(at, "expect.lines", "must be a list of mappings")
     for line_wanted in wanted:
@@ -101,7 +103,8 @@ def _check_lines(wanted: Any, at: int) -> None:
 
 
 def statement_differences(expected: Any, told: Mapping[str, Any] | None, line: int) -> list[str]:
-    """Differences on the named fields of a statement; all groups must be named. `told`: None where there is no bill.
+    """The differences on the named fields of a statement; of groups all must be named. `told`: None if there is no
+    bill.
 
     Raises: ScenarioError.
     """
@@ -124,7 +127,9 @@ def statement_differences(expected: Any, told: Mapping[str, Any] | None, line: i
 
 
 def _assign(fits: Sequence[Sequence[int]]) -> list[int | None]:
-    """A largest matching of expectations to lines (augmenting paths): the index of each expectation's line."""
+    """A largest matching of expectations to lines (by augmenting paths): for each expectation the index of its line, or
+    None.
+    """
     owner: dict[int, int] = {}
 
     def take_line(number: int, tried: set[int]) -> bool:
@@ -149,7 +154,7 @@ def _fits(expected: Mapping[str, Any], line: PlayedLine) -> bool:
 
 
 def fields_differences(expected: Any, played: Mapping[str, Any], line: int, name: str = "") -> list[str]:
-    """Differences on the named fields of a commitment, `periods` included."""
+    """The differences on the named fields of a commitment or account, with its `periods`. Raises: ScenarioError."""
     if not isinstance(expected, dict):
         raise ScenarioError(line, "expect", "must be a mapping")
     differences: list[str] = []
@@ -170,7 +175,11 @@ def fields_differences(expected: Any, played: Mapping[str, Any], line: int, name
 
 
 def told_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: int, noun: str) -> list[str]:
-    """Differences of what the product did by itself, in its order; a reason is expected by a part of it."""
+    """The differences between expected and played acts, alerts or records, in order; an expected reason may be a part
+    of it.
+
+    Raises: ScenarioError.
+    """
     if not isinstance(expected, list) or not all(isinstance(act, dict) for act in expected):
         raise ScenarioError(line, "expect", "must be a list of mappings")
     differences = []
@@ -186,8 +195,11 @@ def told_differences(expected: Any, played: Sequence[Mapping[str, Any]], line: i
 
 
 def ledger_differences(expected: Any, accounts: Sequence[Mapping[str, Any]], line: int) -> list[str]:
-    """Differences of all accounts of a ledger, in the order of their currencies and names; and whether debits are
-    credits, which needs no expectation. Raises: ScenarioError."""
+    """The differences between expected and played accounts of a ledger, ordered by currency and name. That debits equal
+    credits is checked even without an expectation.
+
+    Raises: ScenarioError.
+    """
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for account in accounts:
         sums[account["currency"]] += account["balance"]
@@ -201,7 +213,7 @@ def ledger_differences(expected: Any, accounts: Sequence[Mapping[str, Any]], lin
 
 
 def _same(expected: Any, played: Any) -> bool:
-    """Numbers as exact decimals, dates by their text."""
+    """Whether the values are equal: numbers as exact decimals, dates by their text."""
     numbers = int | Decimal
     if isinstance(expected, bool) or isinstance(played, bool):
         return expected is played
@@ -219,7 +231,7 @@ def _shown(expected: Mapping[str, Any]) -> str:
 
 
 def spelt(value: Any) -> str:
-    """A value of a field; amounts by month as exports write them."""
+    """A value of a field as text; amounts by month as exports write them."""
     return ";".join(f"{name}={one}" for name, one in value.items()) if isinstance(value, Mapping) else str(value)
 
 

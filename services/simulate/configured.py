@@ -1,4 +1,4 @@
-"""What a story says of its organization as a whole: how it is configured, and what stands on its statements."""
+"""A story's fields about the whole organization: its configuration, and the texts of its statements."""
 
 from typing import Any
 
@@ -8,8 +8,11 @@ from services.simulate.yaml_lines import Mapping, ScenarioError
 
 
 def organization_of(document: Mapping) -> dict[str, Any]:
-    """The fields of the organization that a file may give: neither its clock, which is the story's, nor what only
-    answers have. Raises: ScenarioError."""
+    """The organization's configuration in the file, empty if there is none. Refused are the clock, which the story
+    moves, and members that only answers have.
+
+    Raises: ScenarioError.
+    """
     if document.get("organization") is None:
         return {}
     fields: Mapping = typed(document, "organization", "mapping")
@@ -22,7 +25,7 @@ def organization_of(document: Mapping) -> dict[str, Any]:
 
 
 def statements_of(document: Mapping) -> Mapping | None:
-    """The fields of statementConfig, if the file has it. Raises: ScenarioError."""
+    """The fields of statementConfig in the file; None without any. Raises: ScenarioError."""
     if "statementConfig" not in document:
         return None
     fields: Mapping = typed(document, "statementConfig", "mapping")

@@ -1,4 +1,4 @@
-"""The entities of a scenario, defaults of the scenarios' README filled in, in an order in which each may be made."""
+"""The entities of a scenario, with the defaults of the scenarios' README, in an order in which they can be created."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +15,15 @@ from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
 
-#: Lists of the top level and of `create`, in the order in which entities are made: what is referred to first.
+#: The lists of the top level and of `create`, in the order of creation: an entity comes after those that it refers to.
 LISTS = {f"{kind.name}s": kind.name for kind in KINDS.values() if kind.in_stories is not None}
 _DATE = re.compile(r"^(\d{4}-\d\d-\d\d)([T ].*)?$")
 
 
 def earliest_date(document: Any) -> date | None:
-    """The earliest date that stands anywhere in the file; epochs only anchor grids, so they do not count."""
+    """The earliest date anywhere in the file; None without any. Epochs do not count, because they only anchor billing
+    periods.
+    """
     if isinstance(document, dict):
         days = [earliest_date(value) for key, value in document.items() if not key.endswith("Epoch")]
     elif isinstance(document, list):
@@ -32,7 +34,7 @@ def earliest_date(document: Any) -> date | None:
 
 
 def _date_in(text: str) -> date | None:
-    """The date that a text begins with; whether a text that has none is right is judged where it is used."""
+    """The date that a text begins with; None if it has none. Whether the text is valid is checked where it is used."""
     match = _DATE.match(text)
     try:
         return read_day(match[1]) if match else None
@@ -41,7 +43,9 @@ def _date_in(text: str) -> date | None:
 
 
 class Entities:
-    """Turns the lists of a scenario into documents. It remembers codes, so what is only named is made once."""
+    """Turns the lists of a scenario into documents. It remembers codes, so an entity that is only named is made
+    once.
+    """
 
     def __init__(self, currency: str, earliest: date) -> None:
         self._currency, self._earliest = currency, earliest
@@ -50,7 +54,9 @@ class Entities:
         self._count = 0
 
     def documents(self, lists: Mapping[str, Any]) -> list[Document]:
-        """The entities of these lists, in the order of `LISTS` and in it as they stand. Raises: ScenarioError."""
+        """The entities of these lists, in the order of `LISTS`, and within a list in the file's order. Raises:
+        ScenarioError.
+        """
         by_kind: dict[str, list[Document]] = {kind: [] for kind in LISTS.values()}
         for name, kind in LISTS.items():
             for entry in _entries(lists, name):
@@ -63,14 +69,14 @@ class Entities:
         return [document for documents in by_kind.values() for document in documents]
 
     def refused(self, lists: Mapping[str, Any]) -> list[Document]:
-        """Entities that are to be refused: their codes are free for a later step. Raises: ScenarioError."""
+        """Entities whose creation is expected to fail: a later step may use their codes. Raises: ScenarioError."""
         known = self._known.copy()
         documents = self.documents(lists)
         self._known = known
         return documents
 
     def _expand(self, kind: str, entry: Lines, by_kind: dict[str, list[Document]]) -> None:
-        """One entry: itself, what stands inside it and what it implies."""
+        """Add the documents of one entry: itself, the entries inside it, and the entities that it implies."""
         check_fields(kind, entry)
         row, inner = _row(kind), _row(kind).inner
         left_out = (*row.read_otherwise, *((inner.name,) if inner else ()))
@@ -108,8 +114,9 @@ class Entities:
         fields: dict[str, Any],
         by_kind: dict[str, list[Document]],
     ) -> dict[str, Any]:
-        """An entry's fields, without those that only the other kind has: they make one of that, called like the entry,
-        unless it names one that stands there."""
+        """The entry's own fields. Its fields that belong to the other kind make an entity of that kind with the same
+        code, unless the entry names an existing one.
+        """
         [name] = (name for name, (_, to) in reference_fields(kind).items() if to == other)
         of_other = {field: fields.pop(field) for field in list(fields) if field in only_of(other, kind)}
         named = fields[name] = fields.get(name) or code
@@ -126,7 +133,7 @@ class Entities:
         return fields
 
     def _filled(self, kind: str, code: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Plain defaults of what the wire requires."""
+        """The fields, completed with plain defaults for members that the API requires."""
         row, model = _row(kind), KINDS[kind].model.model_fields
         defaults: dict[str, Any] = {"code": code, "name": code} if _is_named(kind) else {}
         if row.begins_with_file:
@@ -138,7 +145,7 @@ class Entities:
         return with_band_defaults({**defaults, **fields})
 
     def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """What is named somewhere but has no entry, and may be made only because it is named."""
+        """Entities that are named somewhere without an entry of their own, of kinds that are then created."""
         for document in documents:
             for kind, code in references(document.kind, document.fields):
                 row = _row(kind).made_when_named
@@ -148,7 +155,7 @@ class Entities:
                     yield Document(kind, code, document.line, self._filled(kind, code, fields))
 
     def _of_namer(self, kind: str, row: WhenNamed, document: Document) -> dict[str, Any]:
-        """What one has by its row that is made because this document names it."""
+        """The fields that an entity without an entry takes from the document that names it."""
         fields: dict[str, Any] = {}
         if row.of_parent is not None:
             _, to = reference_fields(kind)[row.of_parent]
@@ -168,12 +175,12 @@ def _row(kind: str) -> InStories:
 
 
 def _is_named(kind: str) -> bool:
-    """Whether its code names it, and is required: what has a name on the wire."""
+    """Whether entities of this kind need a code: those that have a name in the API."""
     return "name" in KINDS[kind].model.model_fields
 
 
 def _inner_entries(kind: str, code: str, entry: Lines, inner: InnerList) -> Iterator[Lines]:
-    """What stands inside an entry, each with the entry's code. Raises: ScenarioError."""
+    """The entries inside an entry, each with the outer entry's code. Raises: ScenarioError."""
     entries = entry.get(inner.name)
     if entries is not None and not isinstance(entries, list):
         raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner.kind}s must be a list")
@@ -194,7 +201,7 @@ def _entries(lists: Mapping[str, Any], name: str) -> list[Lines]:
 
 
 def check_fields(kind: str, fields: Lines) -> None:
-    """No field is one that only answers have, or a reference by id: each is a code, or a list of codes as on the wire.
+    """Check that no field is one that only answers have, and that references are codes (or lists of codes), not ids.
 
     Raises: ScenarioError.
     """
@@ -215,7 +222,7 @@ def check_fields(kind: str, fields: Lines) -> None:
 
 
 def _wrong_reference(value: Any, to: str, *, is_list: bool) -> str | None:
-    """What is wrong with a reference to an entity of kind `to`, or to several; None: nothing."""
+    """What is wrong with a reference to one or several entities of kind `to`; None if nothing is."""
     codes = value if isinstance(value, list) else [value]
     named = all(isinstance(code, str) and code for code in codes)
     if value is None or (named and isinstance(value, list) == is_list):
@@ -224,7 +231,7 @@ def _wrong_reference(value: Any, to: str, *, is_list: bool) -> str | None:
 
 
 def with_band_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, with plain defaults in every pricing band: in an update, too."""
+    """The fields, with plain defaults in every pricing band; also for an update."""
     filled = dict(fields)
     for name in ("pricingBands", "overagePricingBands"):
         if isinstance(filled.get(name), list):

@@ -101,6 +101,6 @@ class Ledger:
 
 
 def journal_request(day: date, chart: Mapping[str, Any] | None, since: str | None = None) -> dict[str, Any]:
-    """The body of POST dataexports/adhoc that asks for the next journal."""
+    """The body of POST dataexports/adhoc that requests the next journal."""
     body = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["JOURNAL"], "closedDate": day}
     return body | {name: value for name, value in (("chart", chart), ("since", since)) if value is not None}

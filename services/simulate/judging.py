@@ -8,7 +8,7 @@ from services.simulate.player import PlayedBill, RefusedError
 from services.simulate.story import Step
 from services.simulate.yaml_lines import ScenarioError
 
-#: Steps that expect what the product did by itself, and what one of that is called.
+#: The steps that expect acts of the product itself, with the word for one act.
 _TOLD = {"automatic": "act", "alerts": "alert", "held": "record"}
 
 

@@ -1,4 +1,4 @@
-"""What a live organization does by itself, waited for: automatic rules, alerts, held usage."""
+"""Waits for what a live organization does by itself: acts of automatic rules, alerts, held usage."""
 
 import time
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from services.simulate.live_wording import LiveNames
 from services.simulate.player import IsExpected, Told
 from services.simulate.telling import act_told, held_told, in_order, one_after_another
 
-#: By when it is done: in a second or two, forecasts in half a minute, unless the system is busy.
+#: Time limit in seconds. The product needs a second or two, half a minute for forecasts, unless the system is busy.
 ACTS_SECONDS = 60.0
 _LOOK_SECONDS = 0.3
 
 
 def awaited(ask: Callable[[], Told], is_expected: IsExpected) -> Told:
-    """What is told, as soon as it is as expected, or ACTS_SECONDS are over."""
+    """The result of `ask` once it is as expected, or after ACTS_SECONDS."""
     until = time.monotonic() + ACTS_SECONDS
     while not is_expected(told := ask()) and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
@@ -23,7 +23,10 @@ def awaited(ask: Callable[[], Told], is_expected: IsExpected) -> Told:
 
 
 def told_by(what: str, rule: str, ask: Callable[..., Any], names: LiveNames) -> Callable[[], Told]:
-    """What asks for it, of a rule's code; `ask` calls the API. Raises: RefusedError."""
+    """The function that queries the acts, alerts or held records; `rule` is a rule's code, `ask` calls the API.
+
+    Raises: RefusedError if there is no such rule.
+    """
     if what == "held":
         return lambda: _held(ask)
     if what == "alerts":

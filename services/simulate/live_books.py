@@ -1,4 +1,4 @@
-"""Bills of a live organization as files and as accounting: statements, and exports of lines and journals."""
+"""The bills of a live organization as files and as accounting: statements, and exports of lines and journals."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ _LINES = {"sourceType": "OPERATIONAL", "operationalDataTypes": ["BILL_LINE_ITEMS
 
 
 class LiveBooks:
-    """What an organization's API says of bills beside their lines; `call` asks it."""
+    """An organization's statements and exports, requested by `call`, which calls the API."""
 
     def __init__(self, organization: LiveOrganization, call: Callable[..., Any]) -> None:
         self._organization, self._call = organization, call
@@ -25,7 +25,7 @@ class LiveBooks:
         self._until: str | None = None
 
     def filed(self, bills: Sequence[tuple[PlayedBill, Mapping[str, Any]]], beside: Beside) -> list[PlayedBill]:
-        """Bills, each beside the API's document of it, with what is asked of them."""
+        """The bills, each given with the API's document of it, with the requested parts."""
         earned = self._earned() if beside.months and bills else {}
         return [
             filed(
@@ -37,12 +37,14 @@ class LiveBooks:
         ]
 
     def _earned(self) -> Mapping[str, Earned]:
-        """How the lines of all bills are recognised, by the id of the line."""
+        """The recognition of the lines of all bills, by the line's id."""
         _, rows = self._exported(_LINES)
         return {row["line_id"]: Earned(row["recognition"], dict(_months(row["months"]))) for row in rows}
 
     def close(self, day: date, chart: Mapping[str, Any] | None) -> Told:
-        """Post the journal of what came since the one before it, closed up to the day; what the ledger says then."""
+        """Post the journal of everything since the last one, closed up to the day. Returns the ledger's balances on
+        that day.
+        """
         self._ledger.check(day)
         job, rows = self._exported(journal_request(day, chart, self._until))
         self._ledger.post(map(_posting, rows), day)
@@ -50,14 +52,14 @@ class LiveBooks:
         return self._ledger.standing(day)
 
     def _exported(self, request: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[dict[str, str]]]:
-        """A job that writes what is asked for, and the rows of its file."""
+        """A finished job for this request, and the rows of its file."""
         path = f"dataexports/jobs/{self._call('POST', 'dataexports/adhoc', request)['jobId']}"
         job = until_done(self._call, self._organization.id, path)
         return job, list(csv.DictReader(StringIO(self._organization.text(f"{path}/file"), newline="")))
 
 
 def _months(text: str) -> Iterator[tuple[str, Decimal]]:
-    """Of `2026-01=10.00;2026-02=9.00` each month and its amount."""
+    """Each month with its amount, of a text such as `2026-01=10.00;2026-02=9.00`."""
     for part in text.split(";") if text else ():
         month, _, amount = part.partition("=")
         yield month, Decimal(amount)

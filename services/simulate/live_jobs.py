@@ -1,4 +1,4 @@
-"""Jobs of a live organization, waited for: of bills, and of exports."""
+"""Waits for jobs of a live organization: bill jobs and exports."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,14 +6,16 @@ from typing import Any
 
 from services.simulate.live_wire import ApiFailedError
 
-#: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
+#: Time limit in seconds. A job of a story takes milliseconds, but in a busy system it may wait behind many others.
 JOB_SECONDS = 180.0
 _LOOK_SECONDS = (0.02, 0.3)
 _DONE, _NEVER_DONE = ("COMPLETE", "SUCCEEDED"), ("CANCELLED", "FAILED")
 
 
 def until_done(call: Callable[..., Any], organization: str, path: str) -> Mapping[str, Any]:
-    """The job below the organization, complete. Raises: ApiFailedError when it is not within JOB_SECONDS."""
+    """The finished job at this path below the organization. Raises: ApiFailedError if it fails, or takes over
+    JOB_SECONDS.
+    """
     started, pause = time.monotonic(), _LOOK_SECONDS[0]
     job: Mapping[str, Any] = call("GET", path)
     while job["status"] not in _DONE:

@@ -1,8 +1,8 @@
 """Plays scenarios through HTTP and Kafka, in a fresh organization with a test clock (decisions 14 and 22).
 
-The product's time is what the story needs: the clock is moved, and only forward, to the date of each bill and to the
-latest usage, which may not lie beyond it. No answer rests on where it stands: bills and previews name their date, and
-reads name the day as of which they ask.
+The player moves the product's clock as the story needs, always forward: to the date of each bill and to the latest
+usage, which may not lie in the future. No answer depends on the clock: bills and previews name their date, and reads
+name their day.
 """
 
 from collections.abc import Mapping
@@ -43,10 +43,10 @@ from services.simulate.wording import played_unpriced
 
 
 class LiveSystem:
-    """Connections to a running system, for as many players as there are stories. Players may run in threads."""
+    """Connections to a running system, shared by one player for each story. Players may run in threads."""
 
     def __init__(self, url: str, cluster: Cluster, key: Credentials) -> None:
-        """`key` must be an operator's, since each story has its organization. Raises: ApiFailedError for no URL."""
+        """`key`: an operator's, since each story has its own organization. Raises: ApiFailedError for no URL."""
         try:
             self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn(key))
         except httpx.InvalidURL as error:
@@ -54,7 +54,7 @@ class LiveSystem:
         self._pipe = UsagePipe(cluster)
 
     def __enter__(self) -> Self:
-        """Raises: KafkaUnreachableError."""
+        """Connect to Kafka. Raises: KafkaUnreachableError."""
         self._pipe.__enter__()
         return self
 
@@ -63,12 +63,12 @@ class LiveSystem:
         self._pipe.__exit__(*failure)
 
     def player(self) -> "LivePlayer":
-        """A player with an organization of its own."""
+        """A player with a fresh organization."""
         return LivePlayer(LiveOrganization(self._client, f"simulate-{uuid4().hex[:16]}"), self._pipe)
 
 
 class LivePlayer:
-    """One organization of a running system."""
+    """Plays in one organization of a running system; `Player` describes the methods."""
 
     def __init__(self, organization: LiveOrganization, pipe: UsagePipe) -> None:
         self.organization, self._pipe = organization, pipe
@@ -77,7 +77,7 @@ class LivePlayer:
         self._clock = datetime(1970, 1, 1, tzinfo=UTC)
         self._sent: list[UsageRecord] = []
         self._on_its_way = self._holds = False
-        #: An account without plans: its job bills nothing, but like every job it begins when all usage is projected.
+        #: An account without plans: its job bills nothing, but like every job it waits until all usage is projected.
         self._waiter: str | None = None
         self._refused_until: Mapping[int, int] | None = None
         self._books = LiveBooks(organization, self._call)
@@ -133,7 +133,7 @@ class LivePlayer:
         self._ask("POST", f"{self._path('account', account)}/forget")
 
     def arrive(self, doubted: bool) -> None:
-        """Publish what was sent. It is waited for where it matters, because each wait costs a bill job."""
+        """Publish the sent usage. Later steps wait for it only where they must, because each wait costs a bill job."""
         records, self._sent = self._sent, []
         self._reach(max(record.ts for record in records))
         self._refused_until = self._refused_until or self._pipe.end_of_refused()
@@ -162,7 +162,7 @@ class LivePlayer:
 
     def told(self, what: str, rule: str, is_expected: IsExpected) -> Told:
         told = awaited(told_by(what, rule, self._ask, self._names), is_expected)
-        # What was held is on its way again.
+        # Usage that was held is on its way again.
         self._on_its_way = self._on_its_way or (what == "held" and self._refused_until is not None)
         return told
 
@@ -185,19 +185,19 @@ class LivePlayer:
         return self._names.account_of(self._ask("GET", self._path("account", code)))
 
     def _ask(self, method: str, path: str, body: Any = None, *, about: str | None = None, **query: str) -> Any:
-        """A call that must find all usage of the steps before it: commands are judged by it, and reads show it."""
+        """Call the API once all usage of earlier steps is projected: commands depend on it, and reads show it."""
         self._wait_for_usage()
         return self._call(method, path, body, about=about, **query)
 
     def _call(self, method: str, path: str, body: Any = None, *, about: str | None = None, **query: str) -> Any:
-        """`about`: the kind that a refusal speaks of. Raises: RefusedError in the file's words, ApiFailedError."""
+        """`about`: the kind that a refusal is about. Raises: RefusedError in the file's words, ApiFailedError."""
         try:
             return self.organization.call(method, path, body, **query)
         except RefusedError as error:
             raise RefusedError(in_words(str(error), about, self._names.called), str(error)) from error
 
     def _amend(self, code: str, what: str, body: Mapping[str, Any]) -> None:
-        """Amend a commitment as it is now."""
+        """Amend the present version of a commitment."""
         path = self._path("commitment", code)
         version = self._ask("GET", path)["version"]
         self._ask("POST", f"{path}/{what}", {**body, "version": version}, about="commitment")
@@ -206,12 +206,12 @@ class LivePlayer:
         return self._names.path(kind, code)
 
     def _shown(self, document: Mapping[str, Any]) -> list[PlayedBill]:
-        """A view without lines is no bill."""
+        """The bills of a view, in all currencies; a view without lines is no bill."""
         documents = [document, *document.get("otherCurrencies", ())]
         return [bill_of(document, self._names) for document in documents if document["lineItems"]]
 
     def _reach(self, moment: datetime) -> None:
-        """Move the organization's clock to this moment, if it stands before it; until when usage is held goes by it."""
+        """Move the clock forward to this moment. It ends the holding of usage, so sent usage must arrive first."""
         if moment > self._clock:
             if self._holds:
                 self._wait_for_usage()
@@ -219,12 +219,12 @@ class LivePlayer:
             self._clock = moment
 
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
-        """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
+        """Key and CloudEvent of a record. A child's key is its parent's, because its partition is its parent's."""
         key = usage_key(self.organization.id, self._parents.get(("account", record.account), record.account))
         return key, cloud_event(self.organization.id, record)
 
     def _wait_for_usage(self) -> None:
-        """HTTP shows usage when it is projected; only a bill job says when that is."""
+        """Wait until all sent usage is projected; only a bill job tells when that is."""
         if not self._on_its_way:
             return
         if self._waiter is None:
@@ -235,7 +235,7 @@ class LivePlayer:
         self._look_for_refused()
 
     def _look_for_refused(self) -> None:
-        """After a bill job, by when all usage has been judged. Raises: RefusedError."""
+        """Check for refused usage, after a bill job, when all usage has been judged. Raises: RefusedError."""
         if not self._on_its_way:
             return
         assert self._refused_until is not None
@@ -245,6 +245,6 @@ class LivePlayer:
             raise refusal(refused[0])
 
     def _done(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A bill job, complete. Raises: ApiFailedError."""
+        """Run a bill job, and return it finished. Raises: ApiFailedError."""
         job = self._call("POST", "billjobs", body)
         return until_done(self._call, self.organization.id, f"billjobs/{job['id']}")

@@ -1,5 +1,5 @@
-"""What the live player speaks: HTTP with one organization of a running API, its numbers exact, its refusals the
-player's; and Kafka, in which it publishes usage and reads what ingest refused, from code that is not asynchronous.
+"""The live player's connections, usable from code that is not asynchronous: HTTP calls about one organization of a
+running API, with exact numbers, and Kafka, to publish usage and to read refused usage.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_produc
 from services.simulate.player import RefusedError, UsageRecord
 
 TIMEOUT_SECONDS = 90.0
-#: What an answer may say without being the product's judgement of the step.
+#: Statuses of the client's errors that are no judgement of the step.
 _NO_JUDGEMENT = (401, 403, 408, 429)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -34,13 +34,15 @@ class ApiFailedError(Worded, ExpectedFailure):
 
 
 class LiveOrganization:
-    """Calls below one organization's path."""
+    """Calls to the API below one organization's path."""
 
     def __init__(self, client: httpx.Client, organization: str) -> None:
         self.id, self._client = organization, client
 
     def call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
-        """The answer's document. Raises: RefusedError with the answer's message, ApiFailedError."""
+        """The answer's document. Raises: RefusedError with the answer's message if the API refuses, else
+        ApiFailedError.
+        """
         content = None if body is None else _ENCODER.encode(body)
         answer = self._request(method, path, content=content, params=query, headers=_JSON)
         document = _parsed(answer)
@@ -55,7 +57,7 @@ class LiveOrganization:
         raise ApiFailedError(method, answer.url, f"answered {answer.status_code}: {message}")
 
     def text(self, path: str) -> str:
-        """What a file has. Raises: ApiFailedError."""
+        """The text of a file. Raises: ApiFailedError."""
         answer = self._request("GET", path)
         if answer.status_code != 200:
             raise ApiFailedError("GET", answer.url, f"answered {answer.status_code}: {answer.text}")
@@ -80,7 +82,7 @@ def _parsed(answer: httpx.Response) -> Any:
 
 
 def cloud_event(organization: str, record: UsageRecord) -> bytes:
-    """The usage of a record as a publisher sends it."""
+    """The CloudEvent of a usage record, as a publisher sends it."""
     data: dict[str, Any] = {"meter": record.meter, **record.values}
     if record.ets is not None:
         data["ets"] = record.ets
@@ -109,9 +111,9 @@ class KafkaFailedError(Worded, ExpectedFailure):
 
 
 class UsagePipe:
-    """A producer and a reader on a loop in a thread of its own; several players may share it.
+    """A producer and a reader of Kafka, on an event loop in a separate thread; several players may share it.
 
-    The loop runs all the time: aiokafka keeps its connections alive only while its loop does.
+    The loop always runs, because aiokafka keeps its connections alive only while its loop does.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -125,7 +127,7 @@ class UsagePipe:
         self._reading: Any = None
 
     def __enter__(self) -> Self:
-        """Raises: KafkaUnreachableError."""
+        """Connect. Raises: KafkaUnreachableError."""
         self._thread.start()
         try:
             self._do("connect", self._open())
@@ -140,20 +142,25 @@ class UsagePipe:
         self._close()
 
     def publish(self, records: Sequence[tuple[bytes, bytes]]) -> None:
-        """Append (key, value) records to `usage` in their order, and wait until they are durable."""
+        """Append (key, value) records to `usage` in their order, and wait until they are durable. Raises:
+        KafkaFailedError.
+        """
         self._do("take usage", self._publish(records))
 
     def end_of_refused(self) -> Mapping[int, int]:
-        """Where `usage.rejected` ends now."""
+        """The next offset of each partition of `usage.rejected`. Raises: KafkaFailedError."""
         return self._do("tell where usage.rejected ends", self._ends())
 
     def refused(self, organization: str, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
-        """The rules that usage of the organization broke, and is not held for, from these offsets on; where the next
-        look begins."""
+        """The rules that refused usage of the organization broke, from these offsets on, without held usage; and the
+        offsets at which the next look begins.
+
+        Raises: KafkaFailedError.
+        """
         return self._do("give what was refused", self._refused(f"{organization}/".encode(), since))
 
     def _do(self, what: str, work: Coroutine[Any, Any, T]) -> T:
-        """Run the work on the pipe's loop, for at most WAIT_SECONDS."""
+        """Run the work on the pipe's loop, for at most WAIT_SECONDS. Raises: KafkaFailedError."""
 
         async def bounded() -> T:
             async with asyncio.timeout(WAIT_SECONDS):

@@ -1,6 +1,6 @@
-"""A live organization in a scenario's words: its ids, bills and commitments.
+"""Translates a live organization into a scenario's words: its ids, bills and commitments.
 
-Results show the ids that a play in memory would show, so that the results of both are equal to the letter.
+Results have the ids that the play in memory has, so that the results of both are exactly equal.
 """
 
 import re
@@ -24,31 +24,31 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class LiveNames:
-    """What each entity is called: (kind, code) and the id that the API gave it."""
+    """The names of entities: the API's id for each (kind, code), and back."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
         self._documents: dict[str, Document] = {}
         self._zone = time_zone("UTC")
-        #: How messages call what the file names, by the API's id.
+        #: The names of entities in messages, by the API's id.
         self.called: dict[str, str] = {}
 
     def live_in(self, zone: str) -> None:
-        """The organization's time zone."""
+        """Set the organization's time zone."""
         self._zone = time_zone(zone)
 
     def learn(self, document: Document, id: str) -> None:
-        """The entity was created."""
+        """Remember the API's id of a created entity."""
         self._ids[document.kind, document.code] = id
         self._documents[id] = document
         self.called[id] = document.shown
 
     def known(self, kind: str, code: str) -> str | None:
-        """The API's id; None of what was never created."""
+        """The API's id; None for an entity that was never created."""
         return self._ids.get((kind, code))
 
     def id(self, kind: str, code: str) -> str:
-        """The API's id; of what was never created, the one that it has in memory, which no API knows."""
+        """The API's id; for an entity that was never created its id in memory, which no API knows."""
         id = self.known(kind, code)
         if id is None:
             id = id_of(kind, code)
@@ -56,34 +56,34 @@ class LiveNames:
         return id
 
     def rule(self, code: str) -> str:
-        """The API's id of an automatic rule. Raises: RefusedError."""
+        """The API's id of an automatic rule. Raises: RefusedError if there is none."""
         ids = [id for kind in ("automaticTopUp", "thresholdBilling") if (id := self.known(kind, code)) is not None]
         if not ids:
             raise RefusedError(f"there is no automatic rule with code {code}")
         return ids[0]
 
     def created(self, kind: str, code: str) -> str:
-        """The API's id of what the story has made. Raises: RefusedError."""
+        """The API's id of an entity that the story must have created. Raises: RefusedError if there is none."""
         id = self.known(kind, code)
         if id is None:
             raise RefusedError(f"there is no {kind} with code {code}")
         return id
 
     def alert_of(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """An alert, a member of GET events."""
+        """An alert, from a member of GET events, as `alert_told` gives it."""
         alert = event["m3terEvent"]["eventData"]["newDto"]
         known = (self._documents.get(alert.get(name, "")) for name in ("subjectId", "accountId"))
         about = next((document.title for document in known if document is not None), None)
         return alert_told(alert, _day(event["eventTime"], self._zone), about)
 
     def path(self, kind: str, code: str) -> str:
-        """Where the entity is, below the organization."""
+        """The entity's path below the organization."""
         id = self.id(kind, code)
         document = self._documents.get(id)
         return f"{self.list_path(kind, self.resolved(kind, document.fields) if document else {})}/{id}"
 
     def list_path(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """Where entities like one with these wire fields are."""
+        """The path of the list that an entity with these wire fields belongs to."""
         row = KINDS[kind]
         if row.within is None:
             return row.path
@@ -91,20 +91,20 @@ class LiveNames:
         return f"{KINDS[above].path}/{fields.get(field) or id_of(above, '')}/{row.path}"
 
     def code(self, id: str | None) -> str | None:
-        """What results call an id; lines may name what was deleted since, too."""
+        """The name of an id in results; also of a deleted entity, which lines may still name."""
         return id if id is None or id not in self._documents else self._documents[id].title
 
     def creation_of(self, account: str) -> int:
-        """Number of an account in the order of creation."""
+        """The place of an account in the order of creation."""
         return list(self._ids).index(("account", account))
 
     def account_of(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """An account's body in the types of its model."""
+        """The account's body, with the types of its model, and its version."""
         shown = parse_body("account", self.told(dict(document))).model_dump(by_alias=True, exclude_unset=True)
         return shown | {"version": document["version"]}
 
     def told(self, value: Any) -> Any:
-        """A document of the API with the ids that a play in memory gives, in every text."""
+        """A document of the API, with the API's ids in every text replaced by those of a play in memory."""
         if isinstance(value, Mapping):
             return {name: self.told(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
@@ -116,12 +116,12 @@ class LiveNames:
         return id_of(known.kind, known.code) if known else match[0]
 
     def resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Wire fields of scenario fields: codes become the API's ids under the wire's names."""
+        """Wire fields for scenario fields: codes become the API's ids, under the names of the API."""
         return resolved(kind, fields, self.id)
 
 
 def bill_of(document: Mapping[str, Any], names: LiveNames) -> PlayedBill:
-    """A bill, preview or unbilled view that has lines."""
+    """The bill in a document of the API: a bill, preview or unbilled view with lines."""
     zone = time_zone(document["timezone"])
     items = document["lineItems"]
     charges = charges_by_pricing(
@@ -156,12 +156,14 @@ def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames, charges: Ma
 
 
 def _day(instant: str, zone: ZoneInfo) -> date:
-    """The day that begins at this instant: lines name whole days of the account, the wire names them in UTC."""
+    """The day that begins at this instant: lines cover whole days of the account, which the API writes as instants in
+    UTC.
+    """
     return day_in(zone, datetime.fromisoformat(instant))
 
 
 def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, Any]:
-    """A commitment's body in the types of its model, and what is derived, as exact decimals."""
+    """A commitment's body with the types of its model, and its derived fields, as exact decimals."""
     body = parse_body("commitment", names.told(dict(document)))
     shown = body.model_dump(by_alias=True, exclude_unset=True)
     shown |= {name: document[name] for name in ("version", "status")}

@@ -1,4 +1,4 @@
-"""Alerts of a story in memory, found by the functions that the services raise them by (docs/alerts.md)."""
+"""The alerts of a story in memory, found by the functions that the services use (docs/alerts.md)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ from services.simulate.telling import alert_told
 
 @dataclass(slots=True)
 class MemoryAlerts:
-    """What rules found, oldest first, each with the organization's day."""
+    """The alerts that rules found, oldest first, each with the organization's day."""
 
     _found: list[tuple[Alert, date]] = field(default_factory=list)
 
     def happened(
         self, held: Resources, envelope: Envelope, before: Entity[Any] | None, after: Entity[Any] | None, day: date
     ) -> None:
-        """Tell of an event to the rules that wait for it; `held`: all that there is after it."""
+        """Check an event against the rules that wait for it; `held`: all resources after the event."""
         event, account = event_of(envelope, str(envelope.id)), held.accounts.get(envelope.account or "")
         for rule in _active(held):
             if waits_for(rule, event):
@@ -46,7 +46,7 @@ class MemoryAlerts:
                     self._found.append((notice_of(rule, event, account), day))
 
     def reached(self, held: Resources, due: AlertDue, root_id: str, settlement: Settlement) -> None:
-        """Raise what a level has reached."""
+        """Raise the alert of a level that was reached."""
         subject: Entity[Any] = held.commitments.get(due.subject_id) or held.balances[due.subject_id]
         state = settlement.states()[due.subject_id]
         row = due._asdict() | {
@@ -61,7 +61,7 @@ class MemoryAlerts:
         self._found.append((alert_of(row, held.notification_configurations[due.rule_id]), settlement.through))
 
     def told(self, rule_id: str, called: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """What a rule found; `called`: what the file calls what it has, by id."""
+        """The alerts of a rule; `called`: the file's names of entities, by id."""
         for alert, day in self._found:
             if alert.rule_id == rule_id:
                 document = alert.model_dump(by_alias=True)

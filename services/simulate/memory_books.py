@@ -1,5 +1,6 @@
-"""Bills of a story in memory as files and as accounting, by the functions that the services make them by: statements
-(docs/how-to-invoice.md), months of revenue and journals (docs/how-to-export.md)."""
+"""The bills of a story in memory as files and as accounting, by the functions that the services use: statements
+(docs/how-to-invoice.md), months of revenue and journals (docs/how-to-export.md).
+"""
 
 import json
 from collections import defaultdict
@@ -34,7 +35,7 @@ _NAMES = [column.name for column in JOURNAL]
 
 
 def stated(resources: Resources, keys: MemoryKeys, bill: BillIssued) -> dict[str, Any]:
-    """The statement of a bill that was issued just now."""
+    """The statement of a bill that was just issued."""
     configs = iter(resources.statement_configs.values())
     config: StatementConfig | None = next((entity.body for entity in configs), None)
     accounts = dict[str, AccountEntity]()
@@ -48,7 +49,7 @@ def stated(resources: Resources, keys: MemoryKeys, bill: BillIssued) -> dict[str
 
 
 def earned(bill: BillIssued) -> list[Earned]:
-    """How each of its lines is recognised, and in which months."""
+    """The recognition of each of its lines, with the amounts by month."""
     return [
         Earned(recognition_of(line), {f"{part.month:%Y-%m}": part.amount for part in parts_of(line, bill.currency)})
         for line in bill.lines
@@ -57,31 +58,33 @@ def earned(bill: BillIssued) -> list[Earned]:
 
 @dataclass(slots=True)
 class MemoryBooks:
-    """The ledger of a story, and all that journals tell of: issued bills, and funds that are paid ahead."""
+    """The ledger of a story, and the data of its journals: issued bills and prepaid funds."""
 
     ledger: Ledger = field(default_factory=Ledger)
     _issued: list[Issued] = field(default_factory=list)
     _deleted: list[Fund] = field(default_factory=list)
-    #: Those that funds are of, by id, also of those that were deleted since.
+    #: The owners of funds by account id, with those of accounts that were deleted since.
     _accounts: dict[str, Owner] = field(default_factory=dict)
-    #: Up to where the last journal came, and the funds that there were then.
+    #: The watermark of the last journal, and the funds at that time.
     _since: Watermark = _BEGINNING
     _then: Mapping[str, Fund] = field(default_factory=dict)
 
     def issued(self, resources: Resources, bill: BillIssued, position: int, now: datetime) -> None:
-        """A bill was issued."""
+        """Note that a bill was issued."""
         codes: dict[str, str | None] = {id: account.body.code for id, account in resources.accounts.items()}
         codes |= {id: product.body.code for id, product in resources.products.items()}
         head = bill.model_copy(update={"lines": ()})
         self._issued.append(Issued(position, now, False, head, bill.lines, codes))
 
     def deleted(self, resources: Resources, fund: CommitmentEntity | BalanceEntity, now: datetime) -> None:
-        """A commitment or balance was deleted."""
+        """Note that a commitment or balance was deleted."""
         self._learn_accounts(resources)
         self._deleted.append(Fund(fund, now))
 
     def close(self, resources: Resources, position: int, day: date, chart: Chart) -> Told:
-        """Post the journal of what came since the one before it, closed up to the day; what the ledger says then."""
+        """Post the journal of everything since the last one, closed up to the day. Returns the ledger's balances on
+        that day.
+        """
         asked = Range(self._since, Watermark(self._since.generation, position, day))
         self._learn_accounts(resources)
         now = dict(funds_of(resources, self._deleted))
@@ -92,7 +95,7 @@ class MemoryBooks:
         return self.ledger.standing(day)
 
     def _closing(self, now: Mapping[str, Fund], asked: Range, chart: Chart) -> Iterator[Row]:
-        """What closes funds that are over; of all that there are, for one that has not moved closes nothing."""
+        """The rows that close ended funds. All funds are tried: one that has not moved gives no rows."""
         known, sums = Known(self._then, now, self._accounts), defaultdict[str, Sums](Sums)
         for issued in self._issued:
             add_up(sums, issued, asked, now)
@@ -105,7 +108,7 @@ class MemoryBooks:
 
 
 def _posting(row: Row) -> Posting:
-    """The account is called what it is in CSV."""
+    """A posting of the ledger; the account's name is as CSV has it."""
     named: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
     ledger = harmless(named["ledger_account"])
     return Posting(named["date"], ledger, named["currency"], named["debit"], named["credit"])

@@ -1,4 +1,4 @@
-"""Usage of a story in memory that waits for its account or its meter, by the rules of the services (docs/usage.md)."""
+"""Usage of a story in memory that waits for its account or meter, by the rules of the services (docs/usage.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,14 +14,14 @@ from services.simulate.telling import held_told, in_order
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A record and what it was refused for; `until` when it waits no more, None once that has come."""
+    """A record and the reason for its refusal; `until`: when it stops waiting, None once that time has passed."""
 
     record: UsageRecord
     reason: Reason
     until: datetime | None
 
     def has_come(self, directory: Directory) -> bool:
-        """Whether what it waits for is there."""
+        """Whether the account or meter that it waits for exists."""
         if self.reason is Reason.UNKNOWN_ACCOUNT:
             return self.record.account in directory.accounts
         return self.reason is Reason.UNKNOWN_METER and self.record.meter in directory.meters
@@ -29,19 +29,19 @@ class _Held:
 
 @dataclass(slots=True)
 class MemoryHeld:
-    """What is held, and what was for too long, in the order in which it came last."""
+    """Held records, and those whose time has passed, ordered by their latest arrival."""
 
     _records: list[_Held] = field(default_factory=list)
 
     def hold(self, record: UsageRecord, refused: Refused, now: datetime) -> None:
-        """Hold a record that was refused so; who sends the same again has its days begin anew."""
+        """Hold a refused record; if the same record is sent again, its time begins anew."""
         assert refused.hold is not None
         until = from_ms(replace(refused.hold, clock=now).until(0))
         self._records = [held for held in self._records if held.record != record]
         self._records.append(_Held(record, refused.reason, until))
 
     def expire(self, now: datetime) -> None:
-        """Hold no more what was held for its days."""
+        """Mark the records whose time has passed."""
         self._records = [
             replace(held, reason=Reason.HOLD_EXPIRED, until=None)
             if held.until is not None and held.until <= now
@@ -50,13 +50,13 @@ class MemoryHeld:
         ]
 
     def let_go(self, directory: Directory) -> list[UsageRecord]:
-        """The records that wait no more, for what they lacked is there."""
+        """Remove and return the records whose account or meter now exists."""
         come = [held for held in self._records if held.has_come(directory)]
         self._records = [held for held in self._records if held not in come]
         return [held.record for held in come]
 
     def told(self) -> tuple[Mapping[str, Any], ...]:
-        """All of it, by the names of GET usage/held."""
+        """All records, in the words of scenarios."""
         return in_order(
             [
                 held_told(

@@ -35,13 +35,13 @@ from services.simulate.player import RefusedError, UsageRecord
 _ARRIVED = Arrival(0, LATEST, instant_text(LATEST), LATEST)
 
 
-#: What is asked about an event, and what stands of it -> the fact, None if nothing is left to do.
+#: Decides on a correction: from the event and its present fields to the fact, None if there is nothing to do.
 _Decide = Callable[[LoggedUsage, UsageFields | None], UsageCorrection | None]
 
 
 @dataclass(slots=True)
 class _Event:
-    """A record that was accepted. `said` is what an amendment gave it, None without one."""
+    """An accepted record. `said`: the fields that an amendment gave it, None without one."""
 
     record: UsageRecord
     usage: Usage
@@ -50,13 +50,13 @@ class _Event:
 
     @property
     def fields(self) -> UsageFields | None:
-        """The event's fields as corrections have left them; None: it was voided."""
+        """The event's fields after all corrections; None if it was voided."""
         if self.voided:
             return None
         return self.said or UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
 
     def logged(self, organization: str, offset: int) -> LoggedUsage:
-        """The event as it would stand in a log that has one partition."""
+        """The event as it would be in a log with a single partition."""
         usage, fields = self.usage, UsageFields.model_validate({"measure": self.usage.numbers, **self.usage.texts})
         rated = UsageRated(
             usage_id=usage.usage_id,
@@ -72,23 +72,23 @@ class _Event:
 
 
 class MemoryUsage:
-    """Quantities of accepted usage by account, aggregation, segment and day. No uid is ever forgotten.
+    """Quantities of accepted usage by account, aggregation, segment and day. Ids are remembered for ever.
 
-    `sealer`: who seals personal texts of an account, by its id, in an organization that keeps keys.
+    `sealer`: gives the sealer of an account's personal texts, by the account's id, for organizations that keep keys.
     """
 
     def __init__(self, sealer: Callable[[str], Sealer]) -> None:
         self._sealer = sealer
         self.totals: dict[TotalsKey, dict[date, DayState]] = {}
-        #: Of every usage id that was accepted what stood under it, both by their digests.
+        #: The content of every accepted usage id, both as digests.
         self._content: dict[bytes, bytes] = {}
-        #: By account, source and uid, in the order in which they came.
+        #: By account, source and uid, in the order of arrival.
         self._events: dict[tuple[str, str, str], _Event] = {}
         self._refused: list[RefusedError] = []
         self.held = MemoryHeld()
 
     def send(self, resources: Resources, record: UsageRecord, now: datetime) -> None:
-        """Take the record in, if ingest would, or hold it; its refusal is told by `arrive`."""
+        """Accept the record if ingest would, or hold it; `arrive` raises its refusal."""
         sent = _event(resources.organization, record)
         directory = directory_of(resources)
         try:
@@ -104,32 +104,32 @@ class MemoryUsage:
                 self.held.hold(record, error, now)
 
     def release(self, resources: Resources, now: datetime) -> None:
-        """Send again what was held and waits no more; it may have to wait for something else."""
+        """Send held records again whose account or meter now exists; they may then wait for something else."""
         self.held.expire(now)
         while records := self.held.let_go(directory_of(resources)):
             for record in records:
                 self.send(resources, record, now)
 
     def recount(self, resources: Resources) -> None:
-        """Add all of it up anew, for what is counted has changed."""
+        """Add up all usage anew, after a change of what is counted."""
         self.totals = {}
         for event in self._events.values():
             self._add(resources, event)
 
     def arrive(self) -> None:
-        """What was sent has been judged. Raises: RefusedError for the first of it that was refused."""
+        """Finish sending. Raises: RefusedError, the first since the last call."""
         refused, self._refused = self._refused, []
         if refused:
             raise refused[0]
 
     def void(self, resources: Resources, account: str, uid: str) -> None:
-        """Take an event of the file out. Raises: RefusedError."""
+        """Void an event of the file. Raises: RefusedError."""
         self._correct(resources, account, uid, lambda usage, stands: void(usage, stands, None))
 
     def amend(
         self, resources: Resources, account: str, uid: str, values: Mapping[str, Mapping[str, Any] | None]
     ) -> None:
-        """Give an event of the file these fields. Raises: RefusedError."""
+        """Replace the fields of an event of the file. Raises: RefusedError."""
 
         def decided(usage: LoggedUsage, stands: UsageFields | None) -> UsageCorrection | None:
             fields = fields_of(resources.meters[usage.rated.meter_id].body, values)
@@ -140,7 +140,7 @@ class MemoryUsage:
         self._correct(resources, account, uid, decided)
 
     def _correct(self, resources: Resources, account: str, uid: str, decide: _Decide) -> None:
-        """Decide over an event, and add up what stands."""
+        """Decide on the correction of an event, and add up the usage that remains. Raises: RefusedError."""
         key = account, SOURCE, uid
         event = self._events.get(key)
         try:
@@ -158,7 +158,7 @@ class MemoryUsage:
         return lane_of(directory, account, meter, None, seal)
 
     def _is_new(self, usage: Usage) -> bool:
-        """Whether the id did not come before. Raises: Refused if it did, with other content."""
+        """Whether the id is new. Raises: Refused if it was used with other content."""
         id, content = usage.digest[:ID_HASH_BYTES], usage.digest[ID_HASH_BYTES:]
         known = self._content.get(id)
         if known is None:
@@ -188,7 +188,7 @@ class MemoryUsage:
 
 
 def _event(organization: str, record: UsageRecord) -> CloudEvent:
-    """The event as ingest decodes it: fractions by their text."""
+    """The event as ingest decodes it: numbers with a fraction as text."""
     values = record.values
     numbers = {name: {field: _number(number) for field, number in values.get(name, {}).items()} for name in NUMBERS}
     texts = {name: values.get(name, {}) for name in TEXTS}

@@ -1,5 +1,6 @@
-"""Accounts' keys of a story in memory, in an organization that keeps keys: what is personal is sealed by the services'
-own functions, and forgotten with its key."""
+"""The keys of accounts in a story in memory, for an organization that keeps keys: the services' own functions seal
+personal data, which is forgotten with its key.
+"""
 
 from events.facts.base import Fact
 from events.facts.resources import AccountDeleted, AccountForgotten, ResourceFact
@@ -12,16 +13,16 @@ from services.store.execute import body_before, place_of
 
 
 class MemoryKeys:
-    """One good key of an account at a time, made when something of it is first sealed."""
+    """Holds at most one valid key for each account, made when a text of the account is first sealed."""
 
     def __init__(self) -> None:
-        #: By account.
+        #: The valid sealer of each account.
         self._good: dict[str, Sealer] = {}
-        #: By the key's id; None: it is destroyed.
+        #: The sealer by key id; None for a destroyed key.
         self._called: dict[str, Sealer | None] = {}
 
     def sealer(self, account_id: str) -> Sealer:
-        """Who seals for the account."""
+        """The sealer of the account."""
         sealer = self._good.get(account_id)
         if sealer is None:
             sealer = self._good[account_id] = Sealer(*new_key())
@@ -29,12 +30,14 @@ class MemoryKeys:
         return sealer
 
     def ids(self, account_id: str) -> tuple[str, ...]:
-        """The ids of the account's keys: of the one that is good, or none."""
+        """The ids of the account's keys: one if it has a valid key, else none."""
         sealer = self._good.get(account_id)
         return () if sealer is None else (sealer.key_id,)
 
     def kept(self, resources: Resources, fact: Fact) -> Fact:
-        """A fact as it is kept. One by which an account is forgotten, or deleted, destroys its key."""
+        """The fact as it is stored, with personal texts sealed. A fact that forgets or deletes an account destroys its
+        key.
+        """
         if isinstance(fact, AccountForgotten | AccountDeleted) and (gone := self._good.pop(fact.id, None)) is not None:
             self._called[gone.key_id] = None
         marked = marked_by(resources.configured)
@@ -46,6 +49,6 @@ class MemoryKeys:
         return changed_fact(fact, marked, self.sealer(account_id).seal_once, body_before(resources, fact))
 
     def shown(self, resources: Resources, body: Resource) -> Resource:
-        """A body as answers have it: opened, or with the tombstone in the place of what is forgotten."""
+        """A body as answers show it: opened, with a tombstone in place of forgotten texts."""
         marked = marked_by(resources.configured)
         return body if marked is None else changed_body(body, marked, lambda text, before: opened(text, self._called))

@@ -1,4 +1,4 @@
-"""A whole organization in memory: what a story's steps change, and what they see."""
+"""A whole organization in memory, which a story's steps change and read."""
 
 from typing import Any
 from uuid import uuid5
@@ -29,8 +29,9 @@ ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
 
 
 class MemoryOrganization:
-    """Its resources, usage and bills. Time stands still: what is due follows from the dates that steps name; automatic
-    rules alone have a time, the latest that the story has reached."""
+    """Its resources, usage and bills. Time stands still: everything that is due follows from dates in steps. Only
+    automatic rules have a time, the latest that the story has reached.
+    """
 
     def __init__(self) -> None:
         self.resources = Resources(ORGANIZATION)
@@ -40,16 +41,17 @@ class MemoryOrganization:
         self.billed: dict[str, Billed] = {}
         self.rules = MemoryRules()
         self.books = MemoryBooks()
-        #: What results call everything that was ever created, by id: lines may name what was deleted since.
+        #: The name in results of everything that was ever created, by id: lines may name an entity that was deleted
+        #: since.
         self._codes: dict[str, str] = {}
-        #: How messages call what the file names, by id.
+        #: The names of entities in messages, by id.
         self._called: dict[str, str] = {}
         self._bills = 0
         self._sequence = 0
         self._now = EPOCH
 
     def roots(self) -> list[str]:
-        """The accounts that have no parent."""
+        """The ids of all accounts without a parent."""
         return [account.id for account in self.resources.accounts.values() if account.root_id == account.id]
 
     def family(self, root_id: str) -> Family:
@@ -59,7 +61,7 @@ class MemoryOrganization:
         return family_under(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def issue_draft(self, draft: DraftBill) -> BillIssued:
-        """The draft becomes a bill."""
+        """Issue the draft as a bill."""
         self._bills += 1
         bill_id = str(uuid5(NAMESPACE, f"simulate/bill/{self._bills}"))
         positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
@@ -70,12 +72,12 @@ class MemoryOrganization:
         return fact
 
     def close_books(self, asked: AdhocExport) -> Told:
-        """Post the journal that is asked for; what the ledger stands at then."""
+        """Post the requested journal. Returns the ledger's balances on its day."""
         assert asked.closed_date is not None
         return self.books.close(self.resources, self._sequence, asked.closed_date, asked.chart or Chart())
 
     def command(self, command: Command) -> None:
-        """Decide what is asked, and apply it. Raises: CommandError."""
+        """Decide the command, and apply its facts. Raises: CommandError."""
         for fact in decide(self.resources, command, 1):
             self._apply(self.keys.kept(self.resources, fact))
 
@@ -102,7 +104,7 @@ class MemoryOrganization:
         )
 
     def _tell(self, envelope: Envelope, before: Entity[Any] | None = None, after: Entity[Any] | None = None) -> None:
-        """Rules of alerts hear of an event."""
+        """Check an event against rules of alerts."""
         config = self.resources.configured
         day = local_day(self.rules.now, "UTC" if config is None else config.timezone)
         self.rules.alerts.happened(self.resources, envelope, before, after, day)

@@ -1,4 +1,4 @@
-"""Plays scenarios in memory, through the very functions that the services run: decide, evolve, aggregate, settle."""
+"""Plays scenarios in memory, through the same functions as the services: decide, evolve, aggregate, settle."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 
 class MemoryPlayer(MemoryViews):
-    """Plays in it. Automatic rules act after each step that may give them cause."""
+    """Plays in an organization in memory. Automatic rules act after each step that may give them cause."""
 
     def configure(self, fields: Mapping[str, Any]) -> None:
         document = {**DEFAULT_CONFIG, **fields}
@@ -75,7 +75,8 @@ class MemoryPlayer(MemoryViews):
     def create(self, document: Document) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
         if id in KINDS[kind].held(self.resources):
-            # Its code is taken, which is what is to be said; a client makes no ids, so it never hears of a taken one.
+            # Only the taken code is to be refused. Clients of the API choose no ids, so an id must never be reported as
+            # taken.
             id = str(uuid5(NAMESPACE, f"simulate/{self._sequence}"))
         fields = self._resolved(kind, document.fields)
         self._do(kind, lambda: CreateResource(kind, id, parse_body(kind, _wire(fields)), self._now))
@@ -100,7 +101,8 @@ class MemoryPlayer(MemoryViews):
         entity = self._entity(kind, code)
         drawn = isinstance(entity, Fund) and self._is_used(entity.id, entity.body.account_id)
         self._do(kind, lambda: DeleteResource(kind, entity.id, force, drawn, self._now, effective))
-        # An entity of the same code may come again, and is then a later one.
+        # An entity may be created again with the same code, so with the same id: the index must not keep the deleted
+        # one.
         self.index = index_families(self.resources)
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
@@ -149,7 +151,7 @@ class MemoryPlayer(MemoryViews):
         self._go_on()
 
     def finish(self) -> None:
-        """Nothing is on its way in memory."""
+        """Nothing to do: in memory all usage arrives at once."""
 
     def approve(self, account: str) -> None:
         self._entity("account", account)
@@ -185,7 +187,7 @@ class MemoryPlayer(MemoryViews):
         self._do("account", lambda: ForgetAccount(entity.id, self.keys.ids(entity.id), None, self._now))
 
     def _go_on(self) -> None:
-        """What follows from a step: usage that waited for something, and what rules find."""
+        """The consequences of a step: usage that waited is sent again, and automatic rules act."""
         self.used.release(self.resources, self.rules.now)
         self.rules.follow(self)
 
@@ -205,26 +207,26 @@ class MemoryPlayer(MemoryViews):
         return body
 
     def _do(self, kind: str | None, command: Callable[[], Command]) -> None:
-        """Decide what the command asks, and apply it. Raises: RefusedError."""
+        """Run a command, and what follows from it. Raises: RefusedError."""
         self._judged(kind, lambda: self.command(command()))
         if kind is not None and KINDS[kind].adds_up:
             self.used.recount(self.resources)
         self._go_on()
 
     def _judged(self, kind: str | None, work: Callable[[], T]) -> T:
-        """What the work gives. Raises: RefusedError, in the file's words."""
+        """The result of the work. Raises: RefusedError, in the file's words."""
         try:
             return work()
         except CommandError as error:
             raise RefusedError(in_words(str(error), kind, self._called), str(error)) from error
 
     def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Wire fields of scenario fields: codes become ids under the wire's names."""
+        """Wire fields for scenario fields: codes become ids, under the names of the API."""
         for to, code in references(kind, fields):
             self._called.setdefault(id_of(to, code), code)
         return resolved(kind, fields)
 
 
 def _wire(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document as HTTP would have it from a client, read by the same rules. Raises: CommandError."""
+    """The document as the API would read it from a client, by the same rules. Raises: CommandError."""
     return parse_object(encode(document))

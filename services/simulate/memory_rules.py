@@ -1,4 +1,4 @@
-"""Rules of a story in memory, found by the functions that the services run: alerts, and automatic ones (rules 12)."""
+"""The rules of a story in memory, by the functions that the services use: alerts and automatic rules (rules 12)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,12 +26,12 @@ from services.commands.refused import CommandError
 from services.simulate.memory_alerts import MemoryAlerts
 from services.simulate.naming import noon
 
-#: Time before anything happens.
+#: The time before the first step.
 _BEFORE = EPOCH
 
 
 class Doing(Protocol):
-    """What the rules see, and what they do it by."""
+    """The organization that rules look at and act in."""
 
     resources: Resources
 
@@ -43,8 +43,9 @@ class Doing(Protocol):
 
 @dataclass(slots=True)
 class MemoryRules:
-    """What rules found and did, oldest first. Its time is the latest that the story has reached, as a live
-    organization's test clock is moved."""
+    """Alerts and acts of rules, oldest first. `now` is the latest moment that the story has reached, like the test
+    clock of a live organization.
+    """
 
     now: datetime = _BEFORE
     acts: list[AutomaticRuleActed] = field(default_factory=list)
@@ -52,13 +53,13 @@ class MemoryRules:
     _families: dict[str, FamilyAlerts] = field(default_factory=dict)
 
     def reach(self, moments: Iterable[datetime | date]) -> None:
-        """Time moves on, never back; a day is reached at its noon."""
+        """Move the time forward to the latest of these moments, never back; a day stands for its noon."""
         for moment in moments:
             at = moment if isinstance(moment, datetime) else noon(moment)
             self.now = max(self.now, at)
 
     def follow(self, doing: Doing) -> None:
-        """Do what is due, and what is due by that, until nothing is."""
+        """Act on everything that is due, and on what becomes due by these acts, until nothing is."""
         resources = doing.resources
         rules = rules_of(
             resources.notification_configurations.values(),
@@ -70,7 +71,7 @@ class MemoryRules:
                 pass
 
     def _do_next(self, doing: Doing, rules: Rules, root_id: str) -> bool:
-        """Raise all alerts that are due, or else do what one automatic rule found; whether there was any of it."""
+        """Raise all due alerts, or else carry out one act of an automatic rule. Returns whether anything was due."""
         settlement = settled(doing.family(root_id), self._today(doing, root_id))
         alerts = self._families.setdefault(root_id, FamilyAlerts())
         every = sorted(_all_due(alerts, rules, settlement, doing.resources), key=lambda due: due.id)
@@ -124,6 +125,6 @@ def _all_due(alerts: FamilyAlerts, rules: Rules, settlement: Settlement, resourc
 
 
 def rule_called(resources: Resources, code: str) -> Entity[Any] | None:
-    """The automatic rule of this code."""
+    """The automatic rule with this code; None if there is none."""
     every: tuple[Entity[Any], ...] = (*resources.automatic_top_ups.values(), *resources.threshold_billings.values())
     return next((rule for rule in every if rule.body.code == code), None)

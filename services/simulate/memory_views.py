@@ -1,4 +1,4 @@
-"""What a story in memory sees of its organization: previews, what is not billed, commitments, accounts."""
+"""The reads of a story in memory: previews, unbilled lines, commitments, accounts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from services.simulate.wording import played_bill, played_unpriced, state_docume
 
 
 class MemoryViews(MemoryOrganization):
-    """It, with all that a step only looks at."""
+    """The organization in memory with the reads of a player."""
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         of_account = self._entity("account", account)

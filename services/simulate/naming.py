@@ -1,5 +1,6 @@
-"""The file's codes and field names in the place of the wire's ids and names, and back; who publishes a story's
-usage, when a day is reached, and ingest's refusals in the file's words."""
+"""Translates between the file's codes and field names and the API's ids and names; with the publishers of a story's
+usage, the moment that stands for a day, and ingest's refusals in the file's words.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,9 +15,9 @@ from services.simulate.player import RefusedError
 _ID = re.compile(r"(with id )?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 TEXTS = ("who", "what", "where", "other", "metadata")
 NUMBERS = ("measure", "income", "cost")
-#: The publisher of usage that has a uid in the file, and that of other usage: ids of different publishers never meet.
+#: The publisher of usage with a uid in the file, and the publisher of all other usage, so that their ids never collide.
 SOURCE, STEPS = "/simulate", "/simulate/steps"
-#: What a rule of ingest says of the wire, and what stands in the file instead.
+#: Wordings of ingest about the API's fields, and their replacements in the file's words.
 _IN_THE_FILE = (
     (re.compile(r"^id\b"), "uid"),
     (re.compile(r"^subject\b"), "account"),
@@ -29,12 +30,14 @@ _IN_THE_FILE = (
 
 
 def id_of(kind: str, code: str) -> str:
-    """The id of an entity: the same scenario has the same ids."""
+    """The id of an entity; the same scenario always gets the same ids."""
     return str(uuid5(NAMESPACE, f"simulate/{kind}/{code}"))
 
 
 def resolved(kind: str, fields: Mapping[str, Any], id_of: Callable[[str, str], str] = id_of) -> dict[str, Any]:
-    """Wire fields of scenario fields: codes become ids under the wire's names; what names nothing, null, stays so."""
+    """Wire fields for scenario fields: codes become ids under the API's names; a field without a value stays as it
+    is.
+    """
     names = reference_fields(kind)
     wire: dict[str, Any] = {}
     for name, value in fields.items():
@@ -47,7 +50,7 @@ def resolved(kind: str, fields: Mapping[str, Any], id_of: Callable[[str, str], s
 
 
 def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:
-    """A refusal's message in the file's words. `kind` is what it is about, `called` how each id is called."""
+    """A refusal's message in the file's words. `kind`: the kind it is about; `called`: the file's name for each id."""
 
     def told(match: re.Match[str]) -> str:
         name = called.get(match[2])
@@ -63,7 +66,7 @@ def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:
 
 
 def refusal(rule: str) -> RefusedError:
-    """The refusal of usage that broke this rule of ingest."""
+    """The refusal of usage that broke this rule of ingest, in the file's words."""
     worded = rule
     for wire, ours in _IN_THE_FILE:
         worded = wire.sub(ours, worded)
@@ -71,5 +74,5 @@ def refusal(rule: str) -> RefusedError:
 
 
 def noon(day: date) -> datetime:
-    """A moment of this day in UTC and in nearly every zone."""
+    """Noon of this day in UTC: a moment that lies on this day in nearly every zone."""
     return datetime.combine(day, time(12), UTC)

@@ -1,4 +1,4 @@
-"""Play a story with a player, step by step, and note what differs from what it expects."""
+"""Plays a story with a player, step by step, and compares the results with its expectations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,16 +21,17 @@ from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
 
-#: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
+#: Errors that are neither the product's fault nor a difference: an invalid file, or a live system that does not answer.
 _OF_THE_CALLER = (ScenarioError, ExpectedFailure)
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A played step: its result (bills, a commitment's fields, or None) and its differences, none when it holds.
+    """A played step: its result (bills, a commitment's fields, the message of a refusal, or None) and its differences,
+    empty if all expectations hold.
 
-    A view shows usage that no price holds for, too; it is no part of the result, so nothing is compared with it.
-    `notes` is what a reader should know of the terms that came into being since the step before.
+    A view also shows usage without a price, which is never compared. `notes`: remarks about the fee schedules of
+    commitments that were created or changed since the step before.
     """
 
     step: Step
@@ -41,7 +42,7 @@ class Played:
 
 
 def play(story: Story, player: Player) -> list[Played]:
-    """Play a whole story. Raises: ScenarioError when the file itself is wrong."""
+    """Play a whole story. Raises: ScenarioError if the file itself is wrong."""
     try:
         player.configure(story.organization)
     except RefusedError as error:
@@ -66,14 +67,14 @@ def play(story: Story, player: Player) -> list[Played]:
 
 
 class _Theatre:
-    """Plays steps. Its clock is the latest bill date."""
+    """Plays steps. Its clock is the latest date of a bill, or at first the earliest date of the file."""
 
     def __init__(self, player: Player, clock: date) -> None:
         self._player, self._clock = player, clock
         self._notes: list[str] = []
 
     def create(self, documents: Sequence[Document]) -> None:
-        """Create all of them or none: what was made before a refused one is taken back. Raises: RefusedError."""
+        """Create all entities or none: if one is refused, those before it are deleted. Raises: RefusedError."""
         made: list[Document] = []
         notes: list[str] = []
         try:
@@ -87,13 +88,13 @@ class _Theatre:
         self._notes += notes
 
     def play(self, step: Step) -> Played:
-        """Play one step, and say what differs."""
+        """Play one step, and note the differences."""
         played = self._play(step)
         notes, self._notes = tuple(self._notes), []
         return replace(played, notes=notes)
 
     def finish(self, played: list[Played]) -> list[Played]:
-        """What was played, once all usage has arrived: what is refused of it is held against the last step of usage."""
+        """Wait for all usage. If any is refused, that counts as a difference of the last step of usage."""
         try:
             self._player.finish()
         except RefusedError as error:
@@ -176,8 +177,9 @@ class _Theatre:
                 player.create(_adjustment(step))
 
     def _update(self, fields: Mapping[str, Any]) -> None:
-        """A new fee of a plan holds from the day that the step names, else from the story's own; terms of a schedule
-        from the day after."""
+        """Update an entity. Without a date in the step, a new fee of a plan holds from the clock's date, new terms of a
+        schedule from the day after it.
+        """
         kind, code, given = fields["kind"], fields["code"], with_band_defaults(fields["set"])
         fees = kind in DATED and any(name in given for name in FEES)
         effective = fields.get("effectiveDate", self._clock if fees else self._next_day(kind))
@@ -186,7 +188,7 @@ class _Theatre:
             self._notes += _notes(f"commitment {code}", body)
 
     def _next_day(self, kind: str) -> date | None:
-        """From when on a change of a schedule holds, where the step does not say it."""
+        """The day from which a change of a schedule holds by default; None for other kinds."""
         return self._clock + timedelta(days=1) if kind in SCHEDULES else None
 
     def _usage(self, step: Step) -> None:
@@ -210,7 +212,7 @@ def _record(step: Step, ts: Any, number: int) -> UsageRecord:
     fields = step.fields
     source, uid = (SOURCE, fields["uid"]) if "uid" in fields else (STEPS, f"step-{step.index}")
     values = _values(fields)
-    # Repeated usage is as long each time.
+    # Repeated usage has the same duration each time.
     ets = ts + (fields["ets"] - fields["ts"]) if "ets" in fields else None
     return UsageRecord(
         source, f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, ets, values
@@ -226,11 +228,11 @@ def _adjustment(step: Step) -> Document:
     value: Decimal = fields["value"]
     whole = int(value) if value == value.to_integral_value() else value
     body = {**fields, "date": fields["date"].isoformat(), "value": whole}
-    # Two adjustments of one day are two entities, of which the second is refused as HTTP refuses it.
+    # Two adjustments on one day are two entities, so the second is refused, as it is over HTTP.
     return Document("counterAdjustment", nameless(f"step-{step.index}"), step.line, body)
 
 
 def _failed(error: Exception) -> str:
-    """A fault of the product while it played, as a sentence that says where it is."""
+    """An error inside the product, as a sentence with its place in the code."""
     last = extract_tb(error.__traceback__)[-1]
     return f"failed: {type(error).__name__}: {error} ({last.filename}:{last.lineno})"

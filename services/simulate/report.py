@@ -1,4 +1,4 @@
-"""What `simulate` prints: every bill as a table, every difference as a sentence, or one JSON document a file."""
+"""The output of `trueup simulate`: bills as tables, differences as sentences, or one JSON document for each file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from services.words import printable, printable_json
 
 
 def print_story(console: Console, path: Path, title: str, played: Sequence[Played]) -> None:
-    """Bills, commitments and differences of a played story."""
+    """Print the bills, commitments and differences of a played story."""
     differences = sum(len(outcome.differences) for outcome in played)
     verdict = Text("differs", "red") if differences else Text("holds", "green")
     show(console, Text(printable(title or path.name), "bold"))
@@ -37,7 +37,7 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
 
 
 def _print_result(console: Console, outcome: Played) -> None:
-    """Bills as tables; what an automatic rule did, or a commitment, in a line each."""
+    """Print a step's result: bills as tables, acts of automatic rules and commitments in a line each."""
     step, result = outcome.step, outcome.result
     if isinstance(result, list):
         for bill in result:
@@ -60,7 +60,7 @@ def _print_result(console: Console, outcome: Played) -> None:
 
 
 def _filed(bill: PlayedBill) -> Iterator[str]:
-    """What its statement sums up to, and in which months its lines are earned, where a story asked for it."""
+    """The totals of its statement and the months of its lines, if the story requested them."""
     if bill.statement is not None:
         tax = bill.statement.get("tax")
         on_it = f", {tax['name']} {tax['rate']} % {tax['amount']}" if tax else ""
@@ -81,7 +81,7 @@ def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
 
 
 def _about(line: PlayedLine) -> str:
-    """Whose it is, of what, and what it says; of a draw, which charge it pays."""
+    """The line's account, product or fund, and description; for a draw, the charge that it pays."""
     paid = line.charge or (line.charge_type or "").lower().replace("_", " ")
     says = f"for {paid}" if paid and line.type in DRAWS else line.description
     about = (line.child_account, line.product, line.commitment, line.balance, says, *_segment(line))

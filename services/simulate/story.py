@@ -1,4 +1,4 @@
-"""A scenario file as a story: organization, entities, and steps, checked field by field (docs/scenarios.md)."""
+"""Reads a scenario file as a story: organization, entities and steps, checked field by field (docs/scenarios.md)."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _MAPS: dict[str, tuple[str, bool]] = {
     **{category: ("texts", False) for category in TEXTS},
 }
 _ON_A_DAY: dict[str, tuple[str, bool]] = {"amount": ("number", True), "date": ("date", True)}
-#: Fields of each kind of step that has a mapping: field -> (what it must be, required).
+#: The fields of each kind of step that has a mapping: field -> (type, required).
 _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "usage": {
         "account": ("text", True),
@@ -60,15 +60,15 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
 }
 _REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-#: A step may not repeat less often than this: stories are about years, and dates end at 9999.
+#: The longest interval of repeated usage: stories span years, and dates end at 9999.
 _LONGEST = timedelta(days=366)
-#: Records of usage in a story: minutes of four months, or seconds of two days.
+#: Most records of usage in a story: one for each minute of four months, or for each second of two days.
 MOST_RECORDS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `fields` are checked and of the right types; for `create`, `documents` are what it makes."""
+    """One step: `fields` are checked and converted; for `create`, `documents` are the entities to create."""
 
     index: int
     kind: str
@@ -103,7 +103,7 @@ def read_step(index: int, step: Any, line: int, entities: Entities) -> Step:
 
 
 def _expected(step: Mapping) -> tuple[Any, str | None]:
-    """What the step is to give, or to be refused with."""
+    """The expected result of the step, and the expected text of its refusal. Raises: ScenarioError."""
     if "expect" in step and step["expect"] is None:
         raise ScenarioError(step.line_of("expect"), "expect", "must say something; `expect: []` is no bill")
     if "expect" in step and "expectError" in step:
@@ -112,7 +112,9 @@ def _expected(step: Mapping) -> tuple[Any, str | None]:
 
 
 def check_records(steps: Sequence[Step]) -> None:
-    """A story has no more usage than can be played. Raises: ScenarioError, at the step that is too much."""
+    """Check that the story has no more usage than can be played. Raises: ScenarioError, at the step that exceeds the
+    limit.
+    """
     count = 0
     for step in steps:
         if step.kind == "usage":
@@ -134,7 +136,9 @@ def _created(step: Mapping, entities: Entities, *, refused: bool) -> list[Docume
 
 
 def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
-    """The step's fields, each of its type; update and delete name their entity by its kind."""
+    """The step's fields, converted to their types; update and delete name their entity by its kind. Raises:
+    ScenarioError.
+    """
     if not isinstance(body, Mapping):
         raise ScenarioError(line, kind, "must be a mapping")
     known = _FIELDS[kind]
@@ -157,7 +161,7 @@ def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
 
 
 def _entity(kind: str, body: Mapping) -> dict[str, Any]:
-    """The one entity that an update or delete names: its kind and its code."""
+    """The kind and code of the one entity that an update or delete names. Raises: ScenarioError."""
     named = [key for key in body if key in KINDS]
     if not named:
         raise ScenarioError(body.line, kind, "must name an entity, such as `commitment: CODE`")
@@ -167,7 +171,7 @@ def _entity(kind: str, body: Mapping) -> dict[str, Any]:
 
 
 def _check_effective(step: str, body: Mapping, kind: str) -> None:
-    """What has a day of its own: fees of plans, and terms of schedules."""
+    """Check that `effectiveDate` is allowed: only for fees of plans and terms of schedules. Raises: ScenarioError."""
     dated = (*DATED, *SCHEDULES) if step == "update" else SCHEDULES
     if kind not in dated:
         of_kinds = f"the fees of {' or '.join(DATED)}, or for {' or '.join(SCHEDULES)}"
@@ -201,7 +205,9 @@ def _repeat(body: Mapping, first: datetime) -> tuple[timedelta, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A whole scenario."""
+    """A whole scenario: `documents` are the entities to create before the steps; `earliest` is the earliest date in the
+    file.
+    """
 
     title: str
     organization: dict[str, Any]
@@ -212,12 +218,12 @@ class Story:
 
 
 def read_story(content: bytes) -> Story:
-    """The story that a scenario file tells. Raises: ScenarioError."""
+    """The story in a scenario file. Raises: ScenarioError."""
     return parse_story(decode_yaml(content))
 
 
 def parse_story(document: Any) -> Story:
-    """A story of a loaded document. Raises: ScenarioError."""
+    """The story in a loaded document. Raises: ScenarioError."""
     if not isinstance(document, Mapping):
         raise ScenarioError(1, "scenario", "the file must be a mapping")
     known = {"scenario", "source", "organization", "statementConfig", "steps", *LISTS}

@@ -1,4 +1,4 @@
-"""What an organization did by itself, in a scenario's words: the same of a play in memory and of a live one."""
+"""What an organization did by itself, in a scenario's words, which are the same for a play in memory and a live one."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -13,18 +13,19 @@ _OF_ALERT = ("day", "amount", "spent", "remaining")
 
 
 def act_told(act: Mapping[str, Any]) -> dict[str, Any]:
-    """What an automatic rule did, from a member of GET automaticacts, or of its fact."""
+    """An act of an automatic rule, from a member of GET automaticacts, or from its fact."""
     return as_told({"date": act["day"], **{name: act.get(name) for name in _OF_ACT}})
 
 
 def alert_told(alert: Mapping[str, Any], day: date, about: str | None) -> dict[str, Any]:
-    """What a rule found, from an event's `newDto`, or from its fact. `day`: the organization's, of an alert about an
-    event; one about a level says its own. `about`: what the file calls its subject."""
+    """An alert, from an event's `newDto`, or from its fact. `day`: the organization's day, for an alert about an event;
+    an alert about a level has its own. `about`: the file's name of its subject.
+    """
     return as_told({"date": alert.get("asOf", day), "about": about, **{name: alert.get(name) for name in _OF_ALERT}})
 
 
 def one_after_another(alerts: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Alerts of a rule as stories tell them, oldest first, those of one day by what they are about."""
+    """The alerts of a rule in the order of stories: oldest first, those of one day by their subjects."""
     return tuple(sorted(alerts, key=lambda alert: (alert["date"], alert.get("about", ""))))
 
 
@@ -43,13 +44,15 @@ def held_told(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_order(records: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Records as stories tell them: by account, meter and uid, for what came first is not known of all."""
+    """Records in the order of stories: by account, meter and uid, because their order of arrival is not always
+    known.
+    """
     names = ("account", "meter", "uid", "until")
     return tuple(sorted(records, key=lambda record: [str(record.get(name, "")) for name in names]))
 
 
 def as_told(told: Mapping[str, Any]) -> dict[str, Any]:
-    """The same without what is lacking, equal numbers and moments written alike."""
+    """The fields that have values; equal numbers and moments are written alike."""
     return {name: _plain(value) for name, value in told.items() if value is not None}
 
 

@@ -1,4 +1,6 @@
-"""What a field of a story may be: text, date, instant, number, flag, mapping; all else is refused by its line."""
+"""The types of fields in stories: text, date, instant, number, flag, mapping; other values are refused with their
+line.
+"""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -10,7 +12,7 @@ from services.simulate.yaml_lines import Mapping, ScenarioError
 
 
 def typed(body: Mapping, key: str, wanted: str) -> Any:
-    """The field's value, which must be what is wanted, a name of `_TYPES`. Raises: ScenarioError."""
+    """The field's value, converted to the wanted type, a name of `_TYPES`. Raises: ScenarioError."""
     try:
         return _TYPES[wanted](body[key])
     except (ValueError, TypeError) as error:
@@ -28,7 +30,7 @@ def _date(value: Any) -> date:
 
 
 def _bill_date(value: Any) -> date:
-    """The wire asks for a bill by the last day before it, which must be one of its days, too."""
+    """The date of a bill. The API takes the day before it, which must be a valid day, too."""
     day = _date(value)
     if day == EARLIEST:
         raise ValueError(f"must be after {EARLIEST}: a bill is of the days before its date")
@@ -36,12 +38,14 @@ def _bill_date(value: Any) -> date:
 
 
 def _instant(value: Any) -> datetime:
-    """What only the story says (`repeat.until`): a day stands for its midnight, and UTC where no offset is given."""
+    """A moment that only the story has (`repeat.until`): a day stands for its midnight; without an offset it is in
+    UTC.
+    """
     return instant_at(read_moment(_text(value)))
 
 
 def _wire_instant(value: Any) -> datetime:
-    """What the wire carries has its offset."""
+    """A moment that is sent to the API: it needs an offset."""
     return read_instant(_text(value))
 
 
@@ -64,7 +68,7 @@ def _mapping(value: Any) -> Mapping:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    """Fields of text; a whole number is one too."""
+    """Fields of text; a whole number counts as text."""
     for name, text in _mapping(value).items():
         if isinstance(text, bool) or not isinstance(text, str | int):
             raise TypeError(f"{name} must be text (put it in quotes)")

@@ -1,4 +1,4 @@
-"""Bills and commitments of the product in a scenario's words: codes for ids, and what is said of a fee schedule."""
+"""Bills and commitments of the product in a scenario's words: codes in place of ids, and remarks on fee schedules."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -16,12 +16,12 @@ from services.api.funds import added_to, standing_of
 from services.run.printing import charges_by_pricing
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
-#: Who replaces one of these has given the schedule's terms anew.
+#: A new value for one of these fields gives the fee schedule new terms.
 TERMS = ("amount", "amountPrePaid", "feeDates", "currency")
 
 
 def played_bill(codes: Mapping[str, str], draft: DraftBill) -> PlayedBill:
-    """A draft as a scenario shows it. `codes` are of everything that was ever created, by id."""
+    """A draft as a scenario shows it. `codes`: of everything that was ever created, by id."""
     charges = charges_by_pricing(
         (line.type, line.wording.get("pricing_id"), line.wording.get("description", "")) for line in draft.lines
     )
@@ -55,7 +55,7 @@ def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine, charges: 
 
 
 def played_unpriced(document: Mapping[str, Any], account: str, codes: Mapping[str, str]) -> PlayedUnpriced:
-    """A member of `unpriced` as the wire has it, in a scenario's words."""
+    """A member of the API's `unpriced`, in a scenario's words."""
     return PlayedUnpriced(
         account,
         codes.get(document["aggregationId"], document["aggregationId"]),
@@ -68,7 +68,7 @@ def played_unpriced(document: Mapping[str, Any], account: str, codes: Mapping[st
 def state_document(
     resources: Resources, entity: CommitmentEntity, state: AgreementState, today: date
 ) -> dict[str, Any]:
-    """A commitment in the wire's field names: its body and what is derived."""
+    """A commitment in the API's field names: its body and its derived fields."""
     body = entity.body.model_dump(by_alias=True, exclude_unset=True)
     root_id = resources.accounts[entity.body.account_id].root_id
     row = balance_row(entity, state, resources.organization, root_id, today)
@@ -76,7 +76,7 @@ def state_document(
 
 
 def schedule_notes(commitment: str, body: Commitment) -> list[str]:
-    """What is to be said of the commitment, which is called so."""
+    """A remark on a commitment whose fee dates do not bill exactly its outstanding amount; `commitment`: its name."""
     rest = body.unscheduled
     if not rest:
         return []
@@ -86,5 +86,5 @@ def schedule_notes(commitment: str, body: Commitment) -> list[str]:
 
 
 def _spelt(amount: Decimal) -> str:
-    """Without trailing zeros: the wire's answers have other ones than what was asked."""
+    """The amount without trailing zeros, because answers of the API may have other zeros than requests."""
     return plain(normal(amount))

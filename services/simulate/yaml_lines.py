@@ -1,4 +1,6 @@
-"""YAML that remembers its lines and its numbers' text: what a person wrote is what is played, to the last digit."""
+"""Reads YAML, keeping the line of each field and the exact text of each number, so that a story is played to the last
+digit as it was written.
+"""
 
 import re
 from decimal import Decimal
@@ -8,16 +10,16 @@ import yaml
 from yaml.composer import Composer
 from yaml.resolver import Resolver
 
-#: More than any story needs, and far less than what Python's stack or the wire's reader holds.
+#: Deepest nesting: more than any story needs, and far below the limits of Python's stack and of the API's reader.
 DEEPEST = 50
-#: Values of a file, each counted wherever an alias puts it: a few lines of nested aliases could stand for billions.
+#: Most values in a file. A value counts wherever an alias puts it: a few lines of nested aliases could make billions.
 MOST_VALUES = 200_000
-#: Digits before and after the point that a number may have; the product's own bounds are narrower.
+#: Most digits of a number before and after the point; the product's own limits are narrower.
 DIGITS = 100
 _TAG = "tag:yaml.org,2002:"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?")
 _UNENCODABLE = re.compile("[\0\ud800-\udfff]")
-#: Where libyaml reads what PyYAML refuses, or refuses it in other words: a text with one of these is read by PyYAML.
+#: Characters for which libyaml and PyYAML differ in what they accept or how they refuse; such texts are left to PyYAML.
 _DISPUTED = re.compile("[\t?!\ufeff]")
 
 
@@ -38,11 +40,11 @@ class Mapping(dict[str, Any]):
         self.lines: dict[str, int] = {}
 
     def line_of(self, key: str) -> int:
-        """The line of a key; of the mapping, for a key that it has not."""
+        """The line of a key; for a missing key, the line of the mapping."""
         return self.lines.get(key, self.line)
 
     def beside(self, key: str, value: Any) -> "Mapping":
-        """A copy with one more key, which has no line of its own; a key that is there already stays as it is."""
+        """A copy with one more key, which has no line of its own; an existing key keeps its value."""
         mapping = Mapping(self.line)
         mapping.update({key: value, **self})
         mapping.lines = self.lines
@@ -50,30 +52,30 @@ class Mapping(dict[str, Any]):
 
 
 class _Bounded(Composer, Resolver):
-    """Values besides text are null, true, false and JSON's numbers alone, and there is an end to nesting.
+    """Reads only null, true, false and JSON's numbers as values besides text, and limits nesting.
 
-    What else YAML 1.1 makes of a text is what nobody means who writes `no`, `on` or a date: it stays text. Subclasses
-    parse: they have the events.
+    Other readings of YAML 1.1 surprise people, such as those of `no`, `on` and dates: these stay text. Subclasses parse
+    the text into events.
     """
 
     def __init__(self) -> None:
         Composer.__init__(self)
         Resolver.__init__(self)
-        #: The anchors, None where there is none, of the nodes that are being read, and how deep each is so far.
+        #: The anchors of the nodes that are being read, None for a node without one; and the depth of each node so far.
         self._open: list[str | None] = []
         self._depths: list[int] = [0]
         self._values = 0
-        #: By anchor: how many values its node holds, itself included, and how deep it is.
+        #: For each anchor: how many values its node holds, with itself, and its depth.
         self._sizes: dict[str, tuple[int, int]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """The next node. Raises: ScenarioError for too many values, and for one nested too deeply or in itself."""
+        """The next node. Raises: ScenarioError for too many values, too deep nesting, and a node inside itself."""
         event = self.peek_event()  # type: ignore[attr-defined]
         anchor = getattr(event, "anchor", None)
         line, is_alias = event.start_mark.line + 1, isinstance(event, yaml.AliasEvent)
         if is_alias and anchor in self._open:
             raise ScenarioError(line, f"*{anchor}", "stands inside itself")
-        # An alias counts as what it stands for; one of an unknown anchor is refused below.
+        # An alias counts as its node; an unknown anchor is refused below.
         values, depth = self._sizes.get(anchor or "", (1, 1)) if is_alias else (1, 1)
         self._check(line, values, depth)
         before = self._values
@@ -104,12 +106,12 @@ _TRUTH = {
     spelt: value for word, value in (("true", True), ("false", False)) for spelt in (word, word.title(), word.upper())
 }
 _Bounded.add_implicit_resolver(f"{_TAG}bool", re.compile(f"(?:{'|'.join(_TRUTH)})$"), list("tTfF"))
-# YAML 1.1 takes 1e5 for a text; JSON does not.
+# YAML 1.1 takes 1e5 for text; JSON takes it for a number.
 _Bounded.add_implicit_resolver(f"{_TAG}float", re.compile(f"(?:{_NUMBER.pattern})$"), list("-0123456789"))
 
 
 class _Loader(_Bounded, yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
-    """PyYAML's own parser: its refusals are the ones that are told."""
+    """PyYAML's own parser, whose messages are shown."""
 
     def __init__(self, text: str) -> None:
         yaml.reader.Reader.__init__(self, text)
@@ -131,7 +133,7 @@ else:
 
 
 def decode_yaml(content: bytes) -> Any:
-    """The document of a file's content, as `load_yaml` has it. Raises: ScenarioError."""
+    """The document in a file's content, as `load_yaml` gives it. Raises: ScenarioError."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -154,7 +156,7 @@ def _quickly(text: str) -> yaml.Node | None:
 
 
 def _judged(text: str) -> yaml.Node | None:
-    """As PyYAML reads it, or why it does not. Raises: ScenarioError."""
+    """The root node by PyYAML's parser. Raises: ScenarioError."""
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -168,7 +170,7 @@ def _judged(text: str) -> yaml.Node | None:
         line = mark.line + 1 if mark else 1
         raise ScenarioError(line, "YAML", error.problem or "cannot be read") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # Such as "\UFFFFFFFF", of which the scanner makes a character without a look.
+        # For example "\UFFFFFFFF", which the scanner turns into a character without checking it.
         raise ScenarioError(loader.line + 1, "YAML", f"cannot be read: {error}") from error
 
 
@@ -220,7 +222,9 @@ def _mapping(node: yaml.MappingNode, line: int) -> Mapping:
 
 
 def _number(text: str, line: int) -> int | Decimal:
-    """JSON's numbers alone: YAML 1.1 reads 0100 as 64 and 1:30 as 90, which nobody means who writes a bill."""
+    """The number in a text, as JSON reads it: YAML 1.1 reads 0100 as 64 and 1:30 as 90, which nobody means in a
+    bill.
+    """
     match = _NUMBER.fullmatch(text)
     if match is None:
         raise ScenarioError(line, text, "is not a plain number such as 100 or 0.5; put a text in quotes")

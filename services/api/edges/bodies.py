@@ -1,4 +1,4 @@
-"""The bytes of a request's body: of a kind that its path takes, packed or not, and never more than may be held."""
+"""Reads the bytes of a request's body: of a media type that the path accepts, gzipped or not, within a size limit."""
 
 import re
 import zlib
@@ -11,10 +11,10 @@ from services.commands.refused import shortened
 from services.failures import Worded
 
 BODY_BYTES_MAX = 1024 * 1024
-#: Parts that gzip may be put together from. Each costs time, however little is in it.
+#: Most members of a gzip body. Each costs time, however small it is.
 MEMBERS_MAX = 64
 _CHARSET = re.compile(r"""charset\s*=\s*"?([^\s";]*)""", re.IGNORECASE)
-#: UTF-8, and what is a part of it.
+#: UTF-8, and its subset ASCII.
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -36,7 +36,7 @@ class BrokenEncodingError(Worded):
 
 
 def check_media(headers: Headers, media: Collection[str]) -> None:
-    """What is sent must not say that it is of another type than these; where nothing is sent, a type says nothing.
+    """Check that the request's media type, if it states one, is among these. Without a body the type is ignored.
 
     Raises: UnsupportedMediaError.
     """
@@ -56,8 +56,9 @@ def check_media(headers: Headers, media: Collection[str]) -> None:
 
 
 async def body_of(request: Request, limit: int = BODY_BYTES_MAX) -> bytes:
-    """The body's bytes, unpacked. Raises: BodyTooLargeError before it is held whole, UnsupportedEncodingError,
-    BrokenEncodingError."""
+    """The body, decompressed. Raises: BodyTooLargeError, before a body over the limit is held whole;
+    UnsupportedEncodingError, BrokenEncodingError.
+    """
     headers = request.headers
     if int(headers.get("content-length", 0)) > limit:
         raise BodyTooLargeError(limit=limit)
@@ -75,14 +76,16 @@ async def body_of(request: Request, limit: int = BODY_BYTES_MAX) -> bytes:
 
 
 class _Unpacked:
-    """What gzip unpacks to, as far as it may be held."""
+    """The decompressed part of a gzip body, up to the limit."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._held = limit, bytearray()
         self._member, self._members = zlib.decompressobj(_GZIP), 1
 
     def take(self, packed: bytes) -> None:
-        """Unpack no more of it than tells that it is too large. Raises: BodyTooLargeError, BrokenEncodingError."""
+        """Decompress the next bytes, at most one byte beyond the limit. Raises: BodyTooLargeError,
+        BrokenEncodingError.
+        """
         while packed:
             if self._member.eof:
                 self._next()
@@ -101,7 +104,7 @@ class _Unpacked:
         self._member = zlib.decompressobj(_GZIP)
 
     def whole(self) -> bytes:
-        """All of it. Raises: BrokenEncodingError if there was to be more."""
+        """The whole body. Raises: BrokenEncodingError if it is incomplete."""
         if not self._member.eof:
             raise BrokenEncodingError
         return bytes(self._held)

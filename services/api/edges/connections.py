@@ -1,7 +1,7 @@
-"""A connection of the server: how much its client may send before it says what it wants, and how long all may take.
+"""Connections of the server, with limits on a request's head and on the time that its client may take.
 
-uvicorn bounds neither the head of a request nor the time that a client takes. Here a clock looks at all connections
-once a second, so that a request costs no timer of its own; what is too much or too late is refused in the wire's shape.
+uvicorn limits neither. Here a clock checks all connections once a second, so a request needs no timer of its own. A
+request that exceeds a limit is refused by an answer in the API's shape.
 """
 
 import asyncio
@@ -17,41 +17,41 @@ from services.api.edges.edge import raw_answer
 
 _log = structlog.get_logger(__name__)
 
-#: What a connection waits for: a request to begin, the rest of its head, the rest of its body. `leaving`: nothing that
-#: comes is heard any more, and what is being answered is the last; `gone`: all has been said.
+#: What a connection waits for: a request, the rest of its head, the rest of its body. `leaving`: further bytes are
+#: ignored, and the answer in progress is the last one; `gone`: the last answer is sent.
 At = Literal["idle", "head", "body", "leaving", "gone"]
-#: How long a client that was refused may go on sending: who is cut off at once does not get to read why.
+#: How long a refused client may go on sending: a client that is cut off at once cannot read the reason.
 LINGER_SECONDS = 2.0
-#: Bytes a second of an answer that a client has to take at least.
+#: Least speed at which a client must take an answer, in bytes a second.
 SLOWEST_BYTES = 1024
-#: A byte of a body with what may stand around it: a chunk of one byte is six bytes.
+#: Allowance for bytes around each byte of a body: a chunk of a single byte takes six bytes.
 AROUND_EACH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection, and all of them together, may take."""
+    """The limits of one connection, and of all together."""
 
-    #: Most connections at once. Beyond, the one that has been idle longest makes room; if none is idle, a new one gets
-    #: 503.
+    #: Most connections at once. Beyond that, a new connection closes the one that has been idle longest; if none is
+    #: idle, it gets 503.
     connections: int = 4_000
-    #: Seconds for a request's head, for its body, and until a part of an answer is taken.
+    #: Seconds for a request's head, for its body, and for a client to take a part of an answer.
     client_seconds: float = 30.0
-    #: Seconds for a request to begin. Balancers keep an idle connection for 60 s: were it less here, a request that is
-    #: sent just as the server closes would be lost.
+    #: Seconds until a request must begin. Balancers keep idle connections for 60 s. If this were less, the server might
+    #: close a connection just as a request is sent on it.
     idle_seconds: float = 75.0
-    #: Bytes of a request's line and headers, and around its body; of its path and query alone; and how many headers.
+    #: Most bytes of a request's line and headers, and around its body; of its path and query alone; and most headers.
     head_bytes: int = 64 * 1024
     target_bytes: int = 32 * 1024
     headers: int = 100
 
 
-#: Where nobody says otherwise.
+#: The default limits.
 LIMITS = Limits()
 
 
 class HeadRefusedError(Exception):
-    """The head of a request is not taken: `status` and the words."""
+    """The head of a request is refused with this status and message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ class HeadRefusedError(Exception):
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, with bounds."""
+    """uvicorn's connection, with limits."""
 
     limits = LIMITS
 
@@ -67,11 +67,11 @@ class Connection(HttpToolsProtocol):
         super().__init__(*given, **options)
         self._at: At = "idle"
         self._since = self.loop.time()
-        #: Bytes that came while a head was read; and those around chunks of a body, and behind it.
+        #: Bytes that came since the last request ended; and bytes that came around the chunks of a body, or after it.
         self._head_bytes = self._around_bytes = 0
         #: The request before the newest one.
         self._before = self.cycle
-        #: How much of answers was not taken when that was noted, and when.
+        #: Bytes of answers that the client had not taken at the last check, and the time of that check.
         self._unsent, self._unsent_at = 0, 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,7 +82,7 @@ class Connection(HttpToolsProtocol):
             transport.close()
 
     def _make_room(self) -> bool:
-        """Whether somebody who asks nothing could be sent away."""
+        """Close the connection that has been idle longest. Returns whether there was one."""
         others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
         idle = min((other for other in others if other.is_idle), key=lambda other: other._since, default=None)
         if idle is not None:
@@ -91,7 +91,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is asked, and nothing is to be answered."""
+        """Whether no request has begun and no answer is in progress."""
         return self._at == "idle" and self._has_answered and not self.transport.is_closing()
 
     @property
@@ -115,7 +115,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(431, f"around the body of the request are more than {self.limits.head_bytes} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A trailer behind a body is no header: nobody reads it."""
+        """Ignore trailers, which are headers after a body: nothing here uses them."""
         if self._at != "body":
             super().on_header(name, value)
 
@@ -129,7 +129,7 @@ class Connection(HttpToolsProtocol):
             raise HeadRefusedError(414, f"path and query have more than {limits.target_bytes} bytes")
         if len(headers) > limits.headers:
             raise HeadRefusedError(431, f"there are more than {limits.headers} headers")
-        # What came may hold a body, too, or a second request.
+        # The bytes may include a body, or a second request, so the head itself is measured.
         if self._head_bytes > limits.head_bytes and _size(self.url, headers) > limits.head_bytes:
             raise HeadRefusedError(431, _head_rule(limits))
         self._before = self.cycle
@@ -150,11 +150,13 @@ class Connection(HttpToolsProtocol):
         self._at, self._since = at, self.loop.time()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """There is nothing to upgrade to. The request is answered as it is; the parser takes no other one after it."""
+        """Answer the request as an ordinary one, because there is nothing to upgrade to; the parser accepts no further
+        request.
+        """
         self._leave("leaving")
 
     def send_400_response(self, msg: str) -> None:
-        """What could not be parsed: the error that is being handled says why."""
+        """Answer a request that could not be parsed. The error that is being handled has the reason."""
         error = sys.exception()
         inner = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
         if isinstance(inner, HeadRefusedError):
@@ -162,20 +164,22 @@ class Connection(HttpToolsProtocol):
         elif isinstance(error, httptools.HttpParserInvalidMethodError):
             self._refuse(501, "the method is none that is known here")
         else:
-            # uvicorn takes for granted that a URL has a path.
+            # uvicorn assumes that a URL has a path.
             words = "invalid url" if isinstance(inner, AttributeError) else str(inner or error)
             self._refuse(400, f"the request is not HTTP/1.1: {words}")
 
     # What is too much, or too late
 
     def _refuse(self, status: int, message: str) -> None:
-        """Say so, unless an answer is on its way already, and be gone once the client has had time to read it."""
-        if self._at == "body" and self.pipeline:  # nobody has begun to answer it
+        """Send the refusal, unless an answer is already in progress, and close the connection once the client could
+        read it.
+        """
+        if self._at == "body" and self.pipeline:  # its handler has not begun
             self.pipeline.popleft()
             self.cycle = self._before
             self._leave("leaving")
             return
-        if self._at != "body" and not self._has_answered:  # that of an earlier request
+        if self._at != "body" and not self._has_answered:  # the answer of an earlier request is in progress
             self._leave("leaving")
             return
         if self._at != "body" or not self.cycle.response_started:
@@ -195,7 +199,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def look(self, now: float) -> None:
-        """Refuse who takes too long. Called once in a while."""
+        """Refuse or close a connection that takes too long. Called about once a second."""
         self._look_at_answer(now)
         waited, limits = now - self._since, self.limits
         late = waited > limits.client_seconds
@@ -208,7 +212,7 @@ class Connection(HttpToolsProtocol):
                 if waited > LINGER_SECONDS:
                     self.transport.close()
             case "body" if self.flow.read_paused:
-                self._since = now  # it is us who do not read
+                self._since = now  # the server itself has paused reading
             case "body" if late:
                 self._refuse(408, f"the body of the request was not there after {limits.client_seconds:g} s")
             case "leaving" if self._has_answered and waited > LINGER_SECONDS:
@@ -219,7 +223,7 @@ class Connection(HttpToolsProtocol):
                 pass
 
     def _look_at_answer(self, now: float) -> None:
-        """Who does not take an answer at some speed will not take the rest of it, either."""
+        """Close the connection if its client takes an answer too slowly."""
         unsent = self.transport.get_write_buffer_size()
         if not unsent or not self._unsent:
             self._unsent, self._unsent_at = unsent, now
@@ -239,5 +243,5 @@ def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
 
 
 def connection_of(limits: Limits) -> type[asyncio.Protocol]:
-    """The class of the connections with these limits, as uvicorn takes it."""
+    """The class of connections with these limits, in the form that uvicorn takes."""
     return cast(type[asyncio.Protocol], type("LimitedConnection", (Connection,), {"limits": limits}))

@@ -1,7 +1,8 @@
-"""The outermost layer of the app, around every request: its name, HEAD and OPTIONS, headers of every answer, and what
-nobody expected, which is logged and answered in the wire's shape.
+"""The outermost layer of the app, around every request: correlation ids, HEAD and OPTIONS, headers of all answers, and
+unexpected errors, which are logged and answered in the API's shape.
 
-It is plain ASGI: the framework's own base class for such layers costs a task and a queue for each request."""
+It is plain ASGI, because the framework's base class for such layers costs a task and a queue for each request.
+"""
 
 import asyncio
 import time
@@ -22,21 +23,21 @@ from services.sight.metrics import REQUEST, REQUESTS_RUNNING
 from services.sight.tracing import TRACES
 
 CORRELATION = "x-correlation-id"
-#: What may be given back as it is; a longer one is refused where a request asks about an organization.
+#: Longest correlation id that an answer repeats; requests about an organization refuse longer ones.
 CORRELATION_MAX = TEXT_MAX
-#: Of every answer: nobody is to guess what it is.
+#: In every answer, so that no browser guesses its media type.
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-#: Headers of every answer that does not say otherwise: no cache may keep what an organization has.
+#: In every answer without a cache header of its own: no cache may keep an organization's data.
 _NO_STORE = (b"cache-control", b"no-store")
 _CORRELATION = CORRELATION.encode()
 ENDING = "this process is about to end, and took too long for this; ask again, another one will answer"
-#: Others are not told apart: anybody may make up as many as he likes.
+#: The methods that metrics tell apart; all others count as one, because clients may invent any number of them.
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _log = structlog.get_logger(__name__)
 
 
 class Edge:
-    """Around the app: `FastAPI(middleware=[Middleware(Edge)])`."""
+    """The layer around the app: `FastAPI(middleware=[Middleware(Edge)])`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,11 +47,11 @@ class Edge:
             await self._app(scope, receive, send)
             return
         named = correlation_of(scope["headers"])
-        # A request that waited behind another one of its connection begins in that one's context.
+        # A pipelined request begins in the context of the request before it on the connection.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation=named.decode())
         outgoing, started = _Outgoing(send, named), time.monotonic()
-        if scope["method"] == "HEAD":  # the server knows, and leaves the body out
+        if scope["method"] == "HEAD":  # the server knows about HEAD, and leaves the body out
             scope = {**scope, "method": "GET"}
         traced = TRACES.request(scope["headers"]) if TRACES.on else None
         REQUESTS_RUNNING.inc()
@@ -64,7 +65,7 @@ class Edge:
             raise
         except Exception as error:
             if outgoing.status:
-                raise  # nothing can be said any more: the server logs it and cuts the connection
+                raise  # too late for an answer: the server logs the error and closes the connection
             _log.error("request_failed", exc_info=error)
             message = f"an error inside Trueup; its log says more about {CORRELATION} {named.decode()}"
             await answer({"message": message}, 500)(scope, receive, outgoing)
@@ -83,13 +84,15 @@ class Edge:
 
 
 def _shown(scope: Scope) -> tuple[str, str]:
-    """Method, and the path as the route has it, not as it was asked: that would be a series for each id."""
+    """The method, and the route's path rather than the requested one, which would make a metric's series for each
+    id.
+    """
     method = scope["method"] if scope["method"] in _METHODS else "other"
     return method, getattr(scope.get("route"), "path", "")
 
 
 class _Outgoing:
-    """`send` of a request: its answer with the headers that all have, and its status once it has begun, 0 before."""
+    """`send` of a request: adds the headers of all answers, and keeps the answer's status, 0 before it has begun."""
 
     __slots__ = ("_named", "_send", "status")
 
@@ -107,7 +110,7 @@ class _Outgoing:
 
 
 def correlation_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """What the client calls the request, if it can be given back as it is, or a name of its own."""
+    """The correlation id of the request: the client's, if it is short enough and ASCII, else a new one."""
     for name, value in headers:
         if name == _CORRELATION and 0 < len(value) <= CORRELATION_MAX and value.isascii():
             return value
@@ -115,9 +118,9 @@ def correlation_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def allowed_at(scope: Scope) -> str:
-    """The methods that this path has, for `allow`; empty for a path that there is not.
+    """The methods of this path, as the header `allow` lists them; empty if no route has this path.
 
-    Several routes may match it, and the framework's own answer knows the first of them alone.
+    Several routes may match a path, and the framework's own answer only knows the first.
     """
     methods = set[str]()
     for route in (context.original_route for context in iter_route_contexts(scope["app"].routes)):
@@ -129,12 +132,12 @@ def allowed_at(scope: Scope) -> str:
 
 
 def allow_header(request: Request) -> dict[str, str]:
-    """The header that an answer with 405 must have: the methods that would be taken."""
+    """The header `allow` of an answer with 405: the permitted methods."""
     return {"allow": allowed_at(request.scope)}
 
 
 def raw_answer(status: int, message: str) -> bytes:
-    """A whole answer, and the connection's last."""
+    """A whole answer as bytes, after which the connection is closed."""
     body = encode({"message": message})
     headers = {
         "content-type": "application/json",

@@ -1,7 +1,7 @@
-"""How often somebody may ask: so many times a second, and a burst for who was quiet. Counted in this process alone.
+"""Limits the rate of requests: so many a second, and a burst after a quiet time. Each process counts its own requests.
 
-It is the generic cell rate algorithm: one number by name, the moment at which its allowance is whole again. The
-libraries there are keep windows or locks, or wait; this decides at once, by a clock that a test can move.
+It is the generic cell rate algorithm: one number for each name, the moment at which its allowance is full again.
+Existing libraries keep windows or locks, or wait; this decides at once, by a clock that a test can move.
 """
 
 import time
@@ -15,9 +15,9 @@ from starlette.requests import Request
 from services.failures import Worded
 
 Clock = Callable[[], float]
-#: Names that are remembered at once; of more, those that were seen longest ago begin anew.
+#: Most names that are remembered at once; beyond that, the least recently seen ones are forgotten.
 NAMES_MAX = 10_000
-#: What sums of seconds may be off by.
+#: Tolerance for rounding errors in sums of seconds.
 _TINY = 1e-6
 
 
@@ -25,7 +25,7 @@ class TooManyRequestsError(Worded):
     """organization {organization} asks more than {rate} times a second; try again in {seconds} s"""
 
     def __init__(self, wait: float, **values: object) -> None:
-        #: Whole seconds after which it is worth while to ask again.
+        #: Whole seconds after which a new request may succeed.
         self.seconds = max(1, ceil(wait))
         super().__init__(seconds=self.seconds, **values)
 
@@ -35,28 +35,28 @@ class TooManyAttemptsError(TooManyRequestsError):
 
 
 class Allowance:
-    """`rate` times a second for each name, and up to `burst` at once for one that was quiet.
+    """Allows `rate` requests a second for each name, and up to `burst` at once after a quiet time.
 
-    A name whose allowance is whole is forgotten, so what is held is what was seen in the last `burst / rate` seconds.
+    A name whose allowance is full again is forgotten, so only names seen in the last `burst / rate` seconds are held.
     """
 
     def __init__(self, rate: float, burst: int, clock: Clock = time.monotonic, most: int = NAMES_MAX) -> None:
         self.rate, self._each, self._burst_s = rate, 1 / rate, burst / rate
         self._clock, self._most = clock, most
-        #: When the allowance is whole again, by name, the one that was seen longest ago first.
+        #: When the allowance is full again, by name, the least recently seen name first.
         self._whole_at = OrderedDict[str, float]()
 
     def __len__(self) -> int:
         return len(self._whole_at)
 
     def wait(self, name: str) -> float:
-        """Seconds until the name may ask; 0 if it may now. Nothing is counted."""
+        """Seconds until a request of this name is allowed; 0: now. Nothing is counted."""
         now = self._clock()
         over = max(self._whole_at.get(name, now), now) + self._each - now - self._burst_s
         return over if over > _TINY else 0.0
 
     def take(self, name: str) -> float:
-        """The same, and it is counted if it may: to have been refused does not lengthen the wait."""
+        """The same, but an allowed request is counted. A refused one is not, so it does not lengthen the wait."""
         now = self._clock()
         whole_at = max(self._whole_at.get(name, now), now) + self._each
         over = whole_at - now - self._burst_s
@@ -69,7 +69,9 @@ class Allowance:
         return 0.0
 
     def _forget(self, now: float) -> None:
-        """One comes at a time, so two that go each time are enough."""
+        """Forget full allowances, and the oldest of too many. One name is added at a time, so removing two each time
+        suffices.
+        """
         for _ in range(2):
             name, whole_at = next(iter(self._whole_at.items()))
             if whole_at > now and len(self._whole_at) <= self._most:
@@ -79,18 +81,18 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What each organization may ask: usage that it submits does not count against all else, as m3ter has it."""
+    """The allowances of each organization. Submitted usage has one of its own, as m3ter has it."""
 
     usage: Allowance
     others: Allowance
 
     @classmethod
     def of(cls, rate: int, burst: int) -> "Rates | None":
-        """As often for both; None if it is 0, which is no limit."""
+        """The same rate and burst for both allowances; None (no limit) for rate 0."""
         return cls(Allowance(rate, burst), Allowance(rate, burst)) if rate else None
 
     def take(self, organization: str, *, usage: bool) -> None:
-        """Raises: TooManyRequestsError."""
+        """Count a request of the organization. Raises: TooManyRequestsError."""
         bucket = self.usage if usage else self.others
         wait = bucket.take(organization)
         if wait:
@@ -98,7 +100,8 @@ class Rates:
 
 
 async def keep_to_rate(request: Request, orgId: str) -> None:
-    """Of every path below an organization, once it is known who asks: so nobody uses up what is another's.
+    """Limits the rate of every path below an organization. It runs after authentication, so that nobody can use up
+    another's allowance.
 
     Raises: TooManyRequestsError.
     """
@@ -108,16 +111,17 @@ async def keep_to_rate(request: Request, orgId: str) -> None:
 
 
 class Attempts:
-    """Wrong credentials: a few by access key id, and a few in all, are answered as wrong; more have to wait.
+    """Limits wrong credentials: a few for each access key id, and a few in all, are answered as wrong; beyond that the
+    caller must wait.
 
-    They are compared all the same, so no flood of wrong ones keeps out who has the right ones.
+    Credentials are compared in any case, so a flood of wrong ones does not lock out a caller with the right ones.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._by_key, self._in_all = Allowance(1 / 6, 10, clock), Allowance(5, 50, clock)
 
     def failed(self, key_id: str) -> None:
-        """They were wrong. Raises: TooManyAttemptsError."""
+        """Count a failed attempt. Raises: TooManyAttemptsError."""
         wait = max(self._by_key.take(key_id), self._in_all.take(""))
         if wait:
             raise TooManyAttemptsError(wait)

@@ -1,4 +1,4 @@
-"""Bars: true-ups by month, usage by day, and what products drew, one upon the other."""
+"""Bar charts: true-ups by month, usage by day, and draws of products, stacked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,26 +27,26 @@ from services.console.charts.frame import FONT, amount_axis, steps
 from services.console.charts.scale import Scale, shown_tenths
 from services.console.charts.svg import document, element, text, titled
 
-#: Most bars of a drawing; more days share one, as many as it takes.
+#: Most bars of a drawing; if there are more days, several share a bar.
 BARS_MAX = 120
-#: How wide a bar gets.
+#: Largest width of a bar, in units of the drawing.
 WIDEST = 60
-#: How far apart bars are that are all named.
+#: Width that a bar needs, in units of the drawing, to have its name below it.
 NAMED_APART = 90
-#: Series with a colour of their own; what comes behind is told together.
+#: Number of series with a colour of their own; if there are more, the last colour stands for all others together.
 SERIES_MAX = 6
 Kind = Literal["money", "number"]
 
 
 class Series(NamedTuple):
-    """Amounts by day, and whose they are."""
+    """The amounts of one series by day, and its name."""
 
     name: str
     amounts: Mapping[date, Decimal]
 
 
 class Bar(NamedTuple):
-    """Amounts, one of each series, of the days from `first` to `last`."""
+    """The amounts of the days from `first` to `last`, one for each series."""
 
     first: date
     last: date
@@ -81,7 +81,7 @@ class _Drawing:
         return document(size.width, size.height, id, self.title, self.description(), parts)
 
     def _named(self, size: Size) -> Iterator[str]:
-        """What each bar is of, below it; of more than fit, the first and the last."""
+        """The name of each bar below it; if not all fit, only the first and the last."""
         if len(self.bars) * NAMED_APART <= size.width - size.right - size.left:
             width = Fraction(size.width - size.right - size.left, max(1, len(self.bars)))
             places = [("middle", shown_tenths(round((size.left + width * (n + Fraction(1, 2))) * 10)), bar)
@@ -129,7 +129,9 @@ class _Drawing:
             yield text(short, class_="chart-label", x=x + 14, y=15, font_size=FONT)
 
     def description(self) -> str:
-        """Over which days, and the greatest amount, in words. Nothing is summed: that is the API's."""
+        """The days from first to last, and the greatest amount, in words. Nothing is summed up: that is the API's
+        part.
+        """
         if not self.bars:
             return "There is nothing to show."
         of = [(amount, number, bar) for bar in self.bars for number, amount in enumerate(bar.amounts)]
@@ -142,7 +144,7 @@ class _Drawing:
 
 
 def stacked(series: Sequence[Series], form: Form, *, id: str, title: str, kind: Kind, unit: CellKind = "day") -> Chart:
-    """Bars of amounts by day (or by month, named by its first day), those of several series one upon the other."""
+    """Stacked bars of several series, by day (or by month, where a month is given by its first day)."""
     few = _few(series)
     bars = _months(few) if unit == "month" else _days(few)
     drawing = _Drawing([line.name for line in few], bars, form, kind, unit, title)
@@ -160,7 +162,9 @@ def true_ups_by_month(
     id: str = "true-ups",
     title: str = "True-ups expected by month",
 ) -> Chart:
-    """`trueUps` of one currency of `GET overview`: of each month (its first day, or `2026-05`) the amount."""
+    """The chart of `trueUps` of one currency of `GET overview`: the amount of each month (its first day, or
+    `2026-05`).
+    """
     amounts = {_month(month["month"]): amount_of(month["amount"]) for month in months}
     series = [Series("True-up", amounts)]
     return stacked(series, form or Plain(currency), id=id, title=title, kind="money", unit="month")
@@ -174,7 +178,7 @@ def usage_by_day(
     title: str = "Usage by day",
     name: str = "Quantity",
 ) -> Chart:
-    """Quantities of days: `{"day", "quantity"}` each."""
+    """The chart of quantities by day: `{"day", "quantity"}` each."""
     amounts = {day_of(point["day"]): amount_of(point["quantity"]) for point in days}
     return stacked([Series(name, amounts)], form or Plain(), id=id, title=title, kind="number")
 
@@ -184,7 +188,7 @@ def _month(value: object) -> date:
 
 
 def _few(series: Sequence[Series]) -> list[Series]:
-    """Those with a colour of their own, and all others as one."""
+    """The series with a colour of their own, and the sum of all others as one more."""
     if len(series) <= SERIES_MAX:
         return list(series)
     others: dict[date, Decimal] = {}
@@ -195,7 +199,7 @@ def _few(series: Sequence[Series]) -> list[Series]:
 
 
 def _months(series: Sequence[Series]) -> list[Bar]:
-    """A bar of each month from the first to the last; where these are too many, of those that are named."""
+    """A bar for each month from the first to the last; if these are too many, only for months with an amount."""
     named = sorted({day for line in series for day in line.amounts})
     months = [*named[:1]]
     while months and months[-1] < named[-1] and len(months) <= BARS_MAX:
@@ -205,7 +209,7 @@ def _months(series: Sequence[Series]) -> list[Bar]:
 
 
 def _days(series: Sequence[Series]) -> list[Bar]:
-    """A bar of each day from the first to the last, or of several days each where these are too many."""
+    """A bar for each day from the first to the last; if these are too many, several days share one."""
     days = sorted({day for line in series for day in line.amounts})
     if not days:
         return []

@@ -24,7 +24,7 @@ from services.console.charts.forecast import chosen, forecast_parts, spread
 from services.console.charts.frame import FONT, Frame, axes, frame, path
 from services.console.charts.svg import document, element, text, titled
 
-#: What a mark is called.
+#: The names of marks.
 MARKS = {
     "START": "start",
     "TOP_UP": "top-up",
@@ -35,9 +35,9 @@ MARKS = {
     "RUNS_OUT": "runs out",
     "USED_UP": "used up",
 }
-#: Marks that are no fact of the answer's list: they stand beside their line, where no other mark has its words.
+#: Marks that follow from the answer, and are not in its list: their words stand inside the plot, beside their line.
 _ENDS = ("RUNS_OUT", "USED_UP")
-#: How far apart the words of marks stand at least.
+#: Least distance between the words of marks, in units of the drawing.
 _APART = 70
 
 
@@ -94,7 +94,7 @@ class _Drawing:
             yield element("g", titled(f"{self.form.day(day)}: {told}"), line, label, class_=name)
 
     def _end_of_it(self) -> Iterator[Answer]:
-        """The day since which it is used up, and the one on which it runs out, by the forecast that is drawn."""
+        """Marks for the day since which it is used up, and for the day on which it runs out by the drawn forecast."""
         if self.answer.get("usedUpSince") is not None:
             yield {"day": self.answer["usedUpSince"], "kind": "USED_UP"}
         forecast = chosen(self.answer, self.window)
@@ -107,8 +107,11 @@ class _Drawing:
         return sentences([f"{self.form.money(left)} left on {self.form.day(day)}.", *self.told()])
 
     def told(self) -> tuple[str, ...]:
-        """That nothing is left of it, and since when; what is there for later days; and when it will have run out, by
-        each forecast. What is used up, and gets nothing more, has no forecast that says anything."""
+        """Sentences: that nothing is left, and since when; what was paid in for later days; and by each forecast when
+        it runs out.
+
+        Once nothing is left, only forecasts with money for later days say anything.
+        """
         forecasts, now = self.answer["forecasts"], self.answer["days"][-1]
         none_left = bool(forecasts) and amount_of(now["left"]) <= 0
         if none_left:
@@ -143,7 +146,9 @@ class _Drawing:
 def burn_down(
     answer: Answer, form: Form | None = None, *, id: str = "burn-down", window: int = 30, title: str = "Burn-down"
 ) -> Chart:
-    """The answer of `GET commitments/{id}/burndown` or `balances/{id}/burndown`; the band is that of `window`."""
+    """The burn-down chart of the answer of `GET commitments/{id}/burndown` or `balances/{id}/burndown`. `window`: the
+    forecast whose band is drawn.
+    """
     drawing = _Drawing(answer, form or Plain(answer["currency"]), window, title)
     return Chart(drawing.on(WIDE, id), drawing.on(NARROW, f"{id}-narrow"), tuple(_tables(answer)), drawing.told())
 
@@ -151,7 +156,7 @@ def burn_down(
 def drawn_by_product(
     answer: Answer, form: Form | None = None, *, id: str = "drawn", title: str = "Drawn by product"
 ) -> Chart:
-    """The same answer: what charges of each product drew on each day."""
+    """A chart of the same answer: the amounts that each product's charges drew, by day."""
     names = {product["id"]: product["name"] for product in answer["products"]}
     by_product: dict[str, dict[date, Decimal]] = {product: {} for product in names}
     for day in answer["days"]:

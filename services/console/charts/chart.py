@@ -1,4 +1,4 @@
-"""What a chart is: the same value drawn wide, drawn narrow, and as tables; and the form of the words on it."""
+"""The parts of a chart: one picture drawn wide and narrow, its tables, and the format of its words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
-#: What the cells of a column hold: a `date`, a `Decimal` of money or of anything else, an `int`, or a text; None where
-#: there is nothing to tell.
+#: The kinds of cells in a column: a `date`, a `Decimal` of money or of anything else, an `int`, or a text; None where
+#: there is no value.
 CellKind = Literal["day", "month", "money", "number", "count", "text"]
-#: A value by the API's names, as its JSON was read: amounts exact, days as `date` or as text.
+#: An answer of the API as its JSON was read: amounts exact, days as `date` or as text.
 Answer = Any
 
 
@@ -22,7 +22,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The numbers behind a chart; the page gives them their form, by the kind of their column."""
+    """The numbers behind a chart; the page formats them by the kind of their column."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -31,8 +31,9 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`wide` and `narrow` are whole `<svg>` elements of one picture, for a page to show one of; `tables` what they
-    show; `told` what is to be expected, in words: a sentence for each forecast."""
+    """`wide` and `narrow` are whole `<svg>` elements of one picture, of which a page shows one; `tables` have the
+    numbers; `told` the expectations in words, a sentence for each forecast.
+    """
 
     wide: str
     narrow: str
@@ -41,7 +42,7 @@ class Chart:
 
 
 class Form(Protocol):
-    """How a page writes what stands on a chart."""
+    """The format of amounts, numbers and days on a chart."""
 
     def money(self, amount: Decimal) -> str: ...
     def number(self, amount: Decimal) -> str: ...
@@ -50,25 +51,25 @@ class Form(Protocol):
 
 
 class Plain:
-    """The form where a page has none of its own: as JSON writes it."""
+    """The format if a page has none of its own: as JSON writes values."""
 
     def __init__(self, currency: str = "") -> None:
         self._currency = currency
 
     def money(self, amount: Decimal) -> str:
-        """With its currency, if that is told."""
+        """The amount with its currency, if that is known."""
         return f"{self.number(amount)} {self._currency}".rstrip()
 
     def number(self, amount: Decimal) -> str:
-        """Without an exponent."""
+        """The number without an exponent, with groups of three digits."""
         return f"{amount:,f}"
 
     def day(self, day: date) -> str:
-        """ISO 8601."""
+        """The day in ISO 8601."""
         return day.isoformat()
 
     def month(self, day: date) -> str:
-        """ISO 8601."""
+        """The month in ISO 8601."""
         return f"{day:%Y-%m}"
 
 
@@ -84,20 +85,20 @@ class Size(NamedTuple):
 
 
 WIDE = Size(720, 300, 84, 16, 24, 34)
-#: For a phone: about as many units as its window has, so that letters keep their size.
+#: For a phone: about as many units as its window is wide, so that letters keep their size.
 NARROW = Size(360, 260, 70, 10, 24, 34)
 
 
 def day_of(value: Any) -> date:
-    """A day of an answer."""
+    """A day of an answer as a date."""
     return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def amount_of(value: Any) -> Decimal:
-    """An amount of an answer."""
+    """An amount of an answer as a Decimal."""
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
 
 def sentences(parts: Sequence[str]) -> str:
-    """What a screen reader says of a chart."""
+    """The parts as one text, for screen readers; empty parts are left out."""
     return " ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""The part of a chart that is still to come: the middle of each forecast, and the band of one."""
+"""The future part of a chart: the middle of the chosen forecast, and its band."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -9,7 +9,9 @@ from services.console.charts.svg import element
 
 
 def chosen(answer: Answer, window: int) -> Answer | None:
-    """The forecast by the usage of so many days, else the one that looks at most days; None without any."""
+    """The forecast by the usage of this many days; without one, the last of the answer; None if there are no
+    forecasts.
+    """
     forecasts = answer["forecasts"]
     return next(
         (forecast for forecast in forecasts if forecast["window"] == window), forecasts[-1] if forecasts else None
@@ -17,7 +19,7 @@ def chosen(answer: Answer, window: int) -> Answer | None:
 
 
 def forecast_parts(drawn: Frame, answer: Answer, window: int, name: str) -> Iterator[str]:
-    """The band of the chosen one, and its middle; `name` is what the points call it."""
+    """The band of the chosen forecast, and its middle; `name`: the points' member with the middle value."""
     forecast = chosen(answer, window)
     if forecast is None:
         return
@@ -32,5 +34,5 @@ def forecast_parts(drawn: Frame, answer: Answer, window: int, name: str) -> Iter
 
 
 def spread(forecast: Answer, *names: str) -> tuple[date | None, ...]:
-    """The days under these names; None where there is none."""
+    """The days under these names; None for a missing one."""
     return tuple(None if forecast.get(name) is None else day_of(forecast[name]) for name in names)

@@ -1,4 +1,4 @@
-"""The frame of a chart over days: its axes, what they name, and where a day and an amount lie."""
+"""The frame of a chart over days: its axes with their names, and the places of days and amounts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FONT = 12
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Days from left to right, amounts upwards; `named` are the amounts that the axis names."""
+    """Days run from left to right, amounts upwards; `named` are the amounts that the axis names."""
 
     size: Size
     days: Scale
@@ -24,21 +24,21 @@ class Frame:
     last: date
 
     def x(self, day: date) -> str:
-        """The place of a day."""
+        """The horizontal place of a day."""
         return self.days.at(day.toordinal())
 
     def y(self, amount: Decimal) -> str:
-        """The place of an amount."""
+        """The vertical place of an amount."""
         return self.amounts.at(amount)
 
     @property
     def zero(self) -> str:
-        """The place of nothing."""
+        """The vertical place of zero."""
         return self.y(Decimal(0))
 
 
 def frame(size: Size, first: date, last: date, amounts: Sequence[Decimal]) -> Frame:
-    """For these days and amounts; zero is always on it."""
+    """A frame for these days and amounts; zero is always inside."""
     named = steps(amounts)
     bottom, right = size.height - size.bottom, size.width - size.right
     return Frame(
@@ -52,7 +52,7 @@ def frame(size: Size, first: date, last: date, amounts: Sequence[Decimal]) -> Fr
 
 
 def axes(on: Frame, written: Callable[[Decimal], str], form: Form) -> Iterator[str]:
-    """Lines at the named amounts with what they are, and some days below."""
+    """Lines at the named amounts, with the amounts, and some days below."""
     yield from amount_axis(on.size, on.named, on.amounts, written)
     bottom, width = on.size.height - on.size.bottom, on.size.width - on.size.right - on.size.left
     named = day_ticks(on.first, on.last, 5 if width > 400 else 3)
@@ -64,7 +64,7 @@ def axes(on: Frame, written: Callable[[Decimal], str], form: Form) -> Iterator[s
 def amount_axis(
     size: Size, named: Sequence[Decimal], amounts: Scale, written: Callable[[Decimal], str]
 ) -> Iterator[str]:
-    """A line at each named amount, with what it is."""
+    """A line at each named amount, with the amount."""
     left, right = size.left, size.width - size.right
     for amount in named:
         y, name = amounts.at(amount), "chart-grid" if amount else "chart-axis"
@@ -74,7 +74,7 @@ def amount_axis(
 
 
 def steps(amounts: Sequence[Decimal]) -> list[Decimal]:
-    """The amounts that an axis names for these; no closer than the last digit that any is written with (1 of yen)."""
+    """The amounts that an axis names; their distance is at least the last digit of any of these amounts (1 for yen)."""
     return ticks(amounts, Decimal(1).scaleb(min((_exponent(amount) for amount in amounts), default=0)))
 
 
@@ -84,7 +84,9 @@ def _exponent(amount: Decimal) -> int:
 
 
 def path(points: Sequence[tuple[str, str]], *, stepped: bool = False) -> str:
-    """A line through points, `stepped` where a value holds until the next one; only the last of one place is kept."""
+    """A line through the points; `stepped` if a value holds until the next point. Of points at one place the last one
+    counts.
+    """
     kept: list[tuple[str, str]] = []
     for point in points:
         if kept and kept[-1][0] == point[0]:
@@ -99,6 +101,6 @@ def path(points: Sequence[tuple[str, str]], *, stepped: bool = False) -> str:
 
 
 def band(upper: Sequence[tuple[str, str]], lower: Sequence[tuple[str, str]]) -> str:
-    """The closed line around what lies between two lines."""
+    """The closed line around the area between two lines."""
     around = [*upper, *reversed(lower)]
     return "M" + "L".join(f"{x} {y}" for x, y in around) + "Z" if around else ""

@@ -85,7 +85,7 @@ class _Drawing:
 def progress(
     answer: Answer, form: Form | None = None, *, id: str = "progress", window: int = 30, title: str = "Minimum"
 ) -> Chart:
-    """The answer of `GET commitments/{id}/progress`; the band is that of `window`."""
+    """The chart of the answer of `GET commitments/{id}/progress`. `window`: the forecast whose band is drawn."""
     drawing = _Drawing(answer, form or Plain(answer["currency"]), window, title)
     days = Table(
         "What had counted at the end of each day on which it changed",

@@ -1,5 +1,6 @@
-"""Where a value lies on a drawing, and which values an axis names. All of it is exact, so a drawing is the same text
-wherever it is made."""
+"""The place of a value on a drawing, and the values that an axis names. The arithmetic is exact, so a drawing is the
+same text on every machine.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ _STEPS = (1, 2, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Values from `low` to `high` lie from `start` to `stop`, which may be the smaller one."""
+    """Maps values from `low` to `high` to places from `start` to `stop`, where `stop` may be the smaller place."""
 
     low: Decimal
     high: Decimal
@@ -20,7 +21,7 @@ class Scale:
     stop: int
 
     def at(self, value: Decimal | int) -> str:
-        """The place of a value, to a tenth of a unit; where all values are one, the beginning."""
+        """The place of a value, to a tenth of a unit; the start if all values are equal."""
         span = Fraction(self.high) - Fraction(self.low)
         share = (Fraction(value) - Fraction(self.low)) / span if span else Fraction(0)
         tenths = round((self.start + share * (self.stop - self.start)) * 10)
@@ -28,13 +29,15 @@ class Scale:
 
 
 def shown_tenths(tenths: int) -> str:
-    """A number of tenths as a number, without a point where it is whole."""
+    """A number of tenths as a number, without a point if it is whole."""
     sign, (whole, rest) = ("-" if tenths < 0 else ""), divmod(abs(tenths), 10)
     return f"{sign}{whole}.{rest}" if rest else f"{sign}{whole}"
 
 
 def step_of(span: Decimal, most: int, least: Decimal) -> Decimal:
-    """The smallest of 1, 2, 5, 10, 20, ... (times a power of ten) that divides the span into at most so many parts."""
+    """The smallest of 1, 2, 5, 10, 20, ... (times a power of ten) that divides the span into at most this many
+    parts.
+    """
     if span <= 0:
         return least
     base = Decimal(1).scaleb((span / most).adjusted())
@@ -42,8 +45,9 @@ def step_of(span: Decimal, most: int, least: Decimal) -> Decimal:
 
 
 def ticks(values: Sequence[Decimal], least: Decimal, most: int = 4) -> list[Decimal]:
-    """Values that an axis names: from below the least one to above the greatest, with zero among them, `least` apart
-    at the closest (the currency's minor unit)."""
+    """The values that an axis names: from at or below the least to at or above the greatest, zero among them, and at
+    least `least` apart (the currency's minor unit).
+    """
     low, high = min(*values, Decimal(0)), max(*values, Decimal(0))
     step = step_of(high - low, most, least)
     first = int((low / step).to_integral_value(ROUND_FLOOR))
@@ -52,7 +56,7 @@ def ticks(values: Sequence[Decimal], least: Decimal, most: int = 4) -> list[Deci
 
 
 def day_ticks(first: date, last: date, most: int) -> list[date]:
-    """Days that an axis names, evenly apart: the first of them, and the last if there is more than one day."""
+    """Evenly spaced days that an axis names: always the first, and the last if there is more than one day."""
     days = (last - first).days
     parts = min(most - 1, days)
     if parts <= 0:

@@ -1,11 +1,11 @@
-"""SVG as text: elements whose texts and attributes are escaped, with no style and no script in them."""
+"""SVG as text: elements with escaped texts and attributes, without styles and scripts."""
 
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 
 def element(name: str, /, *children: str, **attributes: object) -> str:
-    """An element around finished SVG. `class_` is `class`, and an underscore stands for a hyphen."""
+    """An element around finished SVG. `class_` stands for `class`, an underscore for a hyphen."""
     written = "".join(
         f" {attribute.rstrip('_').replace('_', '-')}={quoteattr(str(value))}"
         for attribute, value in attributes.items()
@@ -20,12 +20,12 @@ def text(content: str, **attributes: object) -> str:
 
 
 def titled(content: str) -> str:
-    """What is told of the element around it when it is pointed at."""
+    """The text that is shown when the pointer rests on the element around it."""
     return element("title", escape(content))
 
 
 def document(width: int, height: int, id: str, title: str, description: str, parts: Iterable[str]) -> str:
-    """A whole drawing that a screen reader takes for one picture. `id` is its own on the page."""
+    """A whole drawing, which screen readers treat as one picture. `id` must be unique on the page."""
     return element(
         "svg",
         element("title", escape(title), id=f"{id}-title"),

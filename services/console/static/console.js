@@ -1,19 +1,19 @@
-// What the console does beyond its pages: it shows what changed without being asked to load again. All else works without.
+// Updates open pages when their content changes, without a reload. Everything else works without this script.
 //
-// A page that has parts marked data-live names in data-stream of its <main> an address that says when something has
-// moved since data-mark. The page is then fetched anew, and these parts of it are replaced; what is folded open stays so.
+// A page with parts marked data-live names in data-stream of its <main> an address that reports changes since data-mark.
+// After a change the page is fetched again, and these parts are replaced; details that were open stay open.
 
 const main = document.getElementById("main");
 const news = document.getElementById("news");
-// Milliseconds until what did not answer is asked again.
+// Milliseconds until a failed request is repeated.
 const AGAIN = 15000;
 
 function folds(part) {
   return [...part.querySelectorAll("details")].map((one) => one.open);
 }
 
-// The page as it is now; null while the server is away or being replaced, and "" for who has to sign in again, or where
-// it is no more: the next page says so.
+// The page as it is now; null while the server is away or being replaced; "" if the visitor must sign in again, or the
+// page no longer exists, which the next page reports.
 async function loaded() {
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "manual" });
@@ -36,7 +36,7 @@ async function refresh() {
   let changed = false;
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
-    // Nobody loses his place in a form, or the row that he is at.
+    // A part that has the focus is not replaced, so that nobody loses their place in a form or a table.
     if (!next || next.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue;
     const open = folds(part);
     part.replaceChildren(...next.childNodes);
@@ -58,7 +58,7 @@ function follow() {
   if (main.dataset.mark) address.searchParams.set("at", main.dataset.mark);
   stream = new EventSource(address);
   stream.addEventListener("changed", refresh);
-  // The browser opens a stream again by itself, but not one that was refused: the server was away, or had too many.
+  // The browser reopens a stream by itself, but not one that was refused: the server was away, or had too many streams.
   stream.addEventListener("error", () => { if (stream?.readyState === EventSource.CLOSED) setTimeout(again, AGAIN); });
 }
 
@@ -67,7 +67,7 @@ function again() {
 }
 
 follow();
-// While nobody looks nothing is asked; a stream that begins again tells what has moved since.
+// A hidden page makes no requests; a stream that is opened again reports the changes since.
 document.addEventListener("visibilitychange", () => {
   if (!stream) return;
   if (document.hidden) { stream.close(); } else { again(); }
@@ -82,8 +82,8 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
 
-// The sliders of a page: each moves the field beside it and is moved by it, and the page follows. What follows from
-// both is the server's to say; it answers with the page at its own address.
+// The sliders of a page: each moves the field beside it, and the field moves the slider; then the page is loaded. The
+// server works out the day and the moment from both, and answers with the page at its own address.
 
 const time = document.getElementById("time");
 
@@ -166,7 +166,7 @@ if (time?.querySelector("[data-slides]")) {
   window.addEventListener("popstate", () => location.reload());
 }
 
-// What was asked for is on its way: the button says so until the next page is there, or this one is back.
+// A request is in progress: the button says so until the next page is there, or this one is shown again.
 addEventListener("submit", (event) => { event.submitter?.setAttribute("aria-busy", "true"); });
 addEventListener("pageshow", () => {
   for (const busy of document.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
