@@ -41,9 +41,7 @@ async def page(visit: Visit) -> Response:
         ),
         happened=or_missing(_happened(visit, id)),
         products=or_missing(_named(visit, "products", commitment.get("productIds", ()))),
-        plans=or_missing(
-            _named(visit, "plans", [commitment[name] for name in ("billingPlanId",) if name in commitment])
-        ),
+        plans=or_missing(_named(visit, "plans", [commitment[name] for name in _PLANS if name in commitment])),
     )
     if not isinstance(answers["to_come"], Missing):
         answers["to_come"] = _fees_of(answers["to_come"], id)
