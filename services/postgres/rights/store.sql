@@ -52,6 +52,7 @@ GRANT UPDATE (rests_until) ON store.webhook_destinations TO trueup_webhooks;
 -- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
 
+GRANT SELECT (route) ON store.events TO trueup_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store.refused_usage TO trueup_ingest;
 GRANT SELECT, INSERT, UPDATE ON store.refused_positions TO trueup_ingest;
 
