@@ -21,6 +21,10 @@ from services.projection.catalog_fold import CatalogChange
 from services.projection.taking import Decoded
 
 
+#: What it costs to settle a family with new facts, whose terms are compiled again, in changed totals of usage.
+FAMILY_WORK = 10
+
+
 @dataclass(slots=True)
 class UnwrittenBills:
     """Changes by bill. Facts about a bill come in one fixed order, so writing them kind by kind in that order gives the
@@ -104,9 +108,9 @@ class Unwritten:
     usage_read: dict[int, UsageRow] = field(default_factory=dict)
 
     @property
-    def totals(self) -> int:
-        """The number of changed totals."""
-        return len(self.cells) + len(self.merged)
+    def work(self) -> int:
+        """What a transaction is expected to cost, in changed totals."""
+        return len(self.cells) + len(self.merged) + FAMILY_WORK * len(self.families)
 
     def note_fact(self, row: FactRow) -> None:
         """Append a row to table `facts` with the next transaction."""
