@@ -20,7 +20,6 @@ from projections.usage import Cell, CellKey, MeterPlan, fold_usage
 from services.projection.catalog_fold import CatalogChange
 from services.projection.taking import Decoded
 
-
 #: What it costs to settle a family with new facts, whose terms are compiled again, in changed totals of usage.
 FAMILY_WORK = 10
 

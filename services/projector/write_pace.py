@@ -90,7 +90,7 @@ class Pace:
 AT_ONCE_S = 0.1
 #: Seconds of a transaction that do not depend on what is written, on a busy machine. If they counted as cost of the
 #: totals, small writes would look dear, and stay small: each partition would then wait for those of all others.
-LEAST_S = 0.02
+LEAST_S = 0.01
 #: Weight of the last write in the estimated cost of a total; earlier writes have the rest.
 NEWEST = 0.3
 

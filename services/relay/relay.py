@@ -224,9 +224,8 @@ class Relay:
         """
         marks = {}
         for group in outgoing.in_order:
-            missing = {
-                at: records for at, numbered in sorted(group.items()) if (records := self._missing(at, numbered, source))
-            }
+            missing = {at: self._missing(at, numbered, source) for at, numbered in sorted(group.items())}
+            missing = {at: records for at, records in missing.items() if records}
             appends = (self._writer.append(*at, records) for at, records in missing.items())
             results = await asyncio.gather(*appends, return_exceptions=True)
             for (at, records), result in zip(missing.items(), results, strict=True):

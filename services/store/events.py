@@ -176,7 +176,7 @@ async def head_and_generations(connection: Any) -> tuple[int, Generations]:
 
 
 async def newest_shared(connection: Any, after: int, until: int) -> int:
-    """The position of the newest event behind `after` and up to `until` that `billing.catalog` is told of; 0 if none."""
+    """The position of the newest event after `after` and up to `until` that goes into the catalog; 0 if none does."""
     return int(await connection.fetchval(_NEWEST_SHARED, after, until))
 
 
