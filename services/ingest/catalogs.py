@@ -27,7 +27,7 @@ from services.outage import pause_after
 from services.personal.sealed import Sealer
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
-from services.store.events import head_and_generations, relayed
+from services.store.events import head_and_generations, newest_shared, relayed
 from services.store.generations import Generations, GenerationsMovedError
 
 #: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
@@ -176,8 +176,10 @@ class CommandGate:
 
     A publisher that creates a meter, waits for the 200 and then sends usage must never see it refused as "unknown
     meter". So each poll, *after* its records were fetched, asks the event store how far it is. Any command acknowledged
-    before one of these records was sent is at or below that position. If the position moved, the worker waits until the
-    relay has published up to it, and folds `billing.catalog` to its end (decision 10). Until then nothing is judged.
+    before one of these records was sent is at or below that position. If an event of the catalog is among those that
+    came since, the worker waits until the relay has published it, and folds `billing.catalog` to its end (decision 10).
+    Until then nothing is judged. Events of one account alone, such as commitments and bills, change no judgement and
+    are not waited for: a burst of them would hold up everybody's usage.
     """
 
     def __init__(self, postgres: Postgres, generations: Generations, follower: CatalogFollower) -> None:
@@ -196,14 +198,15 @@ class CommandGate:
         """
         async with self._postgres.connection() as connection:
             newest, generations = await head_and_generations(connection)
+            shared = await newest_shared(connection, self._known, newest) if newest > self._known else 0
         if generations != self._generations:
             raise GenerationsMovedError
         if newest < self._known:
             raise StoreWentBackError(self._known, newest, "this ingest worker")
-        if newest == self._known:
-            return Stale()
-        await self._wait_for_relay(newest)
-        changed = self.catalogs.changed(await self._follower.catch_up())
+        changed = Stale()
+        if shared or self._known < 0:
+            await self._wait_for_relay(shared)
+            changed = self.catalogs.changed(await self._follower.catch_up())
         self._known = newest
         return changed
 

@@ -57,6 +57,7 @@ class BatchWriter:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,22 +84,24 @@ class BatchWriter:
                 producer._closed = True
 
     async def _started(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            producer = new_producer(
-                self.cluster,
-                enable_idempotence=True,
-                compression_type="zstd",
-                max_batch_size=RECORD_BYTES_MOST,
-                max_request_size=RECORD_BYTES_MOST,
-            )
-            try:
-                with kafka_errors(self.cluster):
-                    await producer.start()
-            except BaseException:
-                await producer.stop()
-                raise
-            self._producer = producer
-        return self._producer
+        # Appends to several partitions come side by side, and all but one would leave a producer that nobody stops.
+        async with self._starting:
+            if self._producer is None:
+                producer = new_producer(
+                    self.cluster,
+                    enable_idempotence=True,
+                    compression_type="zstd",
+                    max_batch_size=RECORD_BYTES_MOST,
+                    max_request_size=RECORD_BYTES_MOST,
+                )
+                try:
+                    with kafka_errors(self.cluster):
+                        await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
 
     async def append(self, topic: str, partition: int, records: Sequence[Record]) -> list[Appended]:
         """Append in order, each batch after the acknowledgement of the one before.

@@ -50,9 +50,9 @@ class Projection:
         return {number: state.unwritten.records for number, state in self.partitions.items() if state.unwritten.records}
 
     @property
-    def unwritten_totals(self) -> dict[int, int]:
-        """The number of changed but unwritten totals, of partitions with anything to write."""
-        return {partition: state.unwritten.totals for partition, state in self.partitions.items() if state.dirty}
+    def unwritten_work(self) -> dict[int, int]:
+        """What each partition with anything to write is expected to cost, in changed totals."""
+        return {partition: state.unwritten.work for partition, state in self.partitions.items() if state.dirty}
 
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
         """Load these partitions from Postgres, replacing any memory of them."""
@@ -149,7 +149,7 @@ class Projection:
         if settle and not quiet and self._writer.turns.is_late(states):
             async with self.target.writing() as connection:
                 settled += await self._writer.follow(connection, states)
-        self.cache.shrink(touched, kept=self.unwritten_totals)
+        self.cache.shrink(touched, kept=self.unwritten_work)
         return settled
 
     async def due(self) -> int:

@@ -20,6 +20,9 @@ from projections.usage import Cell, CellKey, MeterPlan, fold_usage
 from services.projection.catalog_fold import CatalogChange
 from services.projection.taking import Decoded
 
+#: What it costs to settle a family with new facts, whose terms are compiled again, in changed totals of usage.
+FAMILY_WORK = 10
+
 
 @dataclass(slots=True)
 class UnwrittenBills:
@@ -104,9 +107,9 @@ class Unwritten:
     usage_read: dict[int, UsageRow] = field(default_factory=dict)
 
     @property
-    def totals(self) -> int:
-        """The number of changed totals."""
-        return len(self.cells) + len(self.merged)
+    def work(self) -> int:
+        """What a transaction is expected to cost, in changed totals."""
+        return len(self.cells) + len(self.merged) + FAMILY_WORK * len(self.families)
 
     def note_fact(self, row: FactRow) -> None:
         """Append a row to table `facts` with the next transaction."""

@@ -127,8 +127,8 @@ class ProjectorHandler:
         return QUIET_S if self.projection.is_behind else IDLE_S
 
     async def _write(self, quiet: bool) -> None:
-        totals, records = self.projection.unwritten_totals, self.projection.unwritten_records
-        chosen = list(totals) if quiet else self._rounds.next(totals)
+        work, records = self.projection.unwritten_work, self.projection.unwritten_records
+        chosen = list(work) if quiet else self._rounds.next(work)
         started = time.monotonic()
         # In quiet times all partitions are written, also those for which following the catalog now brings something to
         # write.
@@ -136,7 +136,7 @@ class ProjectorHandler:
         aside = self.projection.aside_seconds
         self._pace.wrote(started, aside)
         seconds = time.monotonic() - started
-        self._rounds.wrote({partition: totals[partition] for partition in chosen}, seconds - aside)
+        self._rounds.wrote({partition: work[partition] for partition in chosen}, seconds - aside)
         written = sum(records.get(partition, 0) for partition in chosen)
         show_write(written, settled, seconds, self.projection.settle_seconds)
         self._followed.written(chosen, written, settled)

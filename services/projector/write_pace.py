@@ -88,14 +88,17 @@ class Pace:
 
 #: Most seconds that a write of several partitions should take, by prediction.
 AT_ONCE_S = 0.1
-#: Seconds that a nearly empty transaction takes.
-LEAST_S = 0.005
+#: Seconds of a transaction that do not depend on what is written, on a busy machine. If they counted as cost of the
+#: totals, small writes would look dear, and stay small: each partition would then wait for those of all others.
+LEAST_S = 0.01
 #: Weight of the last write in the estimated cost of a total; earlier writes have the rest.
 NEWEST = 0.3
 
 
 class Rounds:
-    """The waiting times of partitions, and the cost of writing a total. Seconds of a monotonic clock."""
+    """The waiting times of partitions, and the cost of their work, which is counted in totals to write. Seconds of a
+    monotonic clock.
+    """
 
     def __init__(self) -> None:
         self._since: dict[int, float] = {}
@@ -112,25 +115,25 @@ class Rounds:
         now = time.monotonic()
         return max((now - self._since.get(partition, now) for partition in records), default=0.0)
 
-    def next(self, totals: Mapping[int, int]) -> list[int]:
-        """The partitions to write next, given the number of totals to write in each; at least one.
+    def next(self, work: Mapping[int, int]) -> list[int]:
+        """The partitions to write next, given the work in each; at least one.
 
         A partition without records but with something else to write waits from now on.
         """
-        self.folded(totals)
+        self.folded(work)
         chosen, expected = list[int](), 0.0
-        for partition in sorted(totals, key=self._since.__getitem__):
-            expected += totals[partition] * self._cost_of_total
+        for partition in sorted(work, key=self._since.__getitem__):
+            expected += work[partition] * self._cost_of_total
             if chosen and expected > AT_ONCE_S:
                 break
             chosen.append(partition)
         return chosen
 
-    def wrote(self, totals: Mapping[int, int], seconds: float) -> None:
-        """Note that these partitions were written, with this many totals each, in this many seconds."""
-        for partition in totals:
+    def wrote(self, work: Mapping[int, int], seconds: float) -> None:
+        """Note that this work of some partitions was written, in this many seconds."""
+        for partition in work:
             self._since.pop(partition, None)
-        count = sum(totals.values())
+        count = sum(work.values())
         if count:
             of_total = max(seconds - LEAST_S, 0.0) / count
             cost = self._cost_of_total

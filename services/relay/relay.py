@@ -3,16 +3,17 @@
 Why nothing is lost: the cursor moves only after every record up to it is acknowledged, so after a kill the next relay
 begins at or before the first missing record. Why nothing counts twice: a relay does not append records that it finds in
 a partition's tail. A record whose acknowledgement was lost and that lands later has a sequence that readers have
-passed. Why there is no gap: partitions are written one after the other, each batch is acknowledged before the next, and
-after any error all memory is dropped and the tails are read again.
+passed. Why there is no gap: in a partition each batch is acknowledged before the next, and after any error, once every
+append has ended, all memory is dropped and the tails are read again.
 
 Ticks are numbered consecutively, not by their time, because a clock may be set back.
 """
 
+import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
@@ -84,10 +85,10 @@ class Outgoing:
         """Add an alert for its consumers."""
         self.derived[NOTIFICATIONS, partition].append((envelope.sequence, notification_of(envelope, alert)))
 
-    def in_order(self) -> Iterable[tuple[TopicPartition, list[tuple[int, Record]]]]:
-        """The records by partition, in the order of writing."""
-        for group in (self.log, self.catalog, self.derived):
-            yield from sorted(group.items())
+    @property
+    def in_order(self) -> Iterable[Mapping[TopicPartition, list[tuple[int, Record]]]]:
+        """The records by partition; all of a group are acknowledged before the next is written."""
+        return self.log, self.catalog, self.derived
 
 
 def topic_partitions(route: Route, partition: int | None, partitions: int) -> list[TopicPartition]:
@@ -215,16 +216,24 @@ class Relay:
             self._ends = ends
 
     async def _append(self, outgoing: Outgoing, source: str) -> dict[TopicPartition, Mark]:
-        """Write the records that the tails lack, one partition after the other. Returns each partition's last
-        record.
+        """Write the records that the tails lack, to the partitions of a group side by side. Returns each partition's
+        last record.
+
+        When this raises, every append has ended, successful or not: one left in the background could land behind the
+        end of the tails that are read next.
         """
         marks = {}
-        for topic_partition, numbered in outgoing.in_order():
-            records = self._missing(topic_partition, numbered, source)
-            if records:
-                base, count, ms = (await self._writer.append(*topic_partition, records))[-1]
-                if topic_partition[0] != NOTIFICATIONS:  # lost notifications stay lost: none is sent a second time
-                    marks[topic_partition] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
+        for group in outgoing.in_order:
+            missing = {at: self._missing(at, numbered, source) for at, numbered in sorted(group.items())}
+            missing = {at: records for at, records in missing.items() if records}
+            appends = (self._writer.append(*at, records) for at, records in missing.items())
+            results = await asyncio.gather(*appends, return_exceptions=True)
+            for (at, records), result in zip(missing.items(), results, strict=True):
+                if isinstance(result, BaseException):
+                    raise result
+                base, count, ms = result[-1]
+                if at[0] != NOTIFICATIONS:  # lost notifications stay lost: none is sent a second time
+                    marks[at] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
         return marks
 
     def _missing(

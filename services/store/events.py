@@ -54,6 +54,10 @@ RETURNING {COLUMNS}, (SELECT identity FROM locked) AS identity
 HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
 RELAYED_TO = "SELECT position FROM store.relay"
 _STANDING = f"SELECT ({HEAD}) AS head, ({GENERATIONS}) AS generations"
+_NEWEST_SHARED = f"""
+SELECT coalesce(max(position), 0) FROM store.events
+WHERE position > $1 AND position <= $2 AND route <> '{Route.ACCOUNT.value}'
+"""
 _STREAM_VERSION = "SELECT coalesce(max(version), 0) FROM store.events WHERE organization = $1 AND stream = $2"
 #: A look-up per stream, however many versions it has; $1 organization, $2 streams.
 _STREAM_VERSIONS = """
@@ -169,6 +173,11 @@ async def head_and_generations(connection: Any) -> tuple[int, Generations]:
     """The head, and the valid generations, in one query for frequent callers. Raises: NotMigratedError."""
     row = await connection.fetchrow(_STANDING)
     return int(row["head"]), generations_of(row["generations"])
+
+
+async def newest_shared(connection: Any, after: int, until: int) -> int:
+    """The position of the newest event after `after` and up to `until` that goes into the catalog; 0 if none does."""
+    return int(await connection.fetchval(_NEWEST_SHARED, after, until))
 
 
 async def relayed(connection: Any) -> int:

@@ -37,7 +37,7 @@ class Folding:
             self.unwritten_records[partition] = self.unwritten_records.get(partition, 0) + 1
 
     @property
-    def unwritten_totals(self) -> dict[int, int]:
+    def unwritten_work(self) -> dict[int, int]:
         return dict(self.unwritten_records)
 
     async def write(self, *, quiet: bool, only: Collection[int] | None) -> int:

@@ -54,6 +54,7 @@ GRANT UPDATE (rests_until) ON store.webhook_destinations TO trueup_webhooks;
 -- The results of the last proofs: the API checks the laws of conservation from time to time, and shows an audit's result.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
 
+GRANT SELECT (route) ON store.events TO trueup_ingest;
 GRANT SELECT, INSERT, UPDATE, DELETE ON store.refused_usage TO trueup_ingest;
 GRANT SELECT, INSERT, UPDATE ON store.refused_positions TO trueup_ingest;
 
