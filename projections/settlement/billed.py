@@ -33,9 +33,10 @@ from projections.line_types import MEMO_TYPES
 class LineKey(NamedTuple):
     """The identity of a bill line; a bill has at most one line per key.
 
-    `plan_id` is the group's id for a plan group's own charges. `item_id` is the pricing, counter pricing or one-off
-    charge, "" for a plan's own charges. `agreement_id` is the commitment or balance. `pays` is, for a draw, the type of
-    the charge that the draw pays, otherwise "".
+    `plan_id` is the group's id for a plan group's own charges. `item_id` is the pricing, the counter or the one-off
+    charge, "" for a plan's own charges: what a counter costs under another price is a difference of the same line.
+    `agreement_id` is the commitment or balance. `pays` is, for a draw, the type of the charge that the draw pays,
+    otherwise "".
     """
 
     account_id: str
@@ -69,7 +70,7 @@ def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
         owner_id=line.account_id,
         product_id=line.product_id or "",
         plan_id=line.plan_id or line.plan_group_id or "",
-        item_id=line.pricing_id or line.charge_id or "",
+        item_id=line.counter_id or line.pricing_id or line.charge_id or "",
         start=line.period_start,
         agreement_id=line.commitment_id or line.balance_id or "",
         pays=line.charge_type or "",

@@ -133,6 +133,7 @@ def _prepayment(
 def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -> Fund:
     body = entity.body
     cancelled = entity.cancellation.date if entity.cancellation else None
+    payments = [(body.start_date, body.amount), *((top_up.date, top_up.amount) for top_up in entity.top_ups)]
     return Fund(
         id=entity.id,
         code=entity.called,
@@ -149,9 +150,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         agreed_end=body.end_date,
         cancelled=cancelled,
         amount=rounding.minor(body.amount),
-        paid_in=paid_in(
-            rounding, [(body.start_date, body.amount), *((top_up.date, top_up.amount) for top_up in entity.top_ups)]
-        ),
+        paid_in=paid_in(rounding, payments, body.start_date),
         rollover_end=body.rollover_end_date,
         rollover_percent=Fraction(100 if body.rollover_percent is None else body.rollover_percent),
         rollover_cap=_cap(body, rounding),
@@ -188,7 +187,8 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         amount=0,
         paid_in=paid_in(
             rounding,
-            [(max(transaction.date, start), transaction.amount) for transaction in entity.transactions],
+            [(transaction.date, transaction.amount) for transaction in entity.transactions],
+            start,
             balance_top_ups(resources, index, entity, account.zone),
         ),
         rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),

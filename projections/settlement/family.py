@@ -133,7 +133,7 @@ def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None 
         funds=funds,
         minimums=minimums,
         cuts=cuts_of(
-            (day for fund in funds for day in (*fund.edges, *fund.paid_in.posted)),
+            (day for fund in funds for day in (*fund.edges, *fund.paid_in.named)),
             (series.days for fund in funds for series in fund.paid_in.top_ups),
         ),
     )

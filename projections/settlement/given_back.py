@@ -64,13 +64,13 @@ def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine
 
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
-    """The days of a charge of the plan, or of one of its pricings, in the billing period that holds the key's day."""
+    """The days of a charge of the plan, a pricing or a counter, in the billing period that holds the key's day."""
     number = plan.grid.number(key.start)
     period = plan.period(number)
     if key.type in RIDING or key.pays in RIDING:
         return [standing_period(plan, number)[0]] if rides(plan, number) else []
     if not key.item_id:
         return [period]
-    by_pricing = [(pricing.id, runs) for reader in plan.series for pricing, runs in held_days(reader.spans, period)]
-    by_pricing += [(pricing.id, runs) for reader in plan.counters for pricing, runs in held_days(reader.spans, period)]
-    return [Period(runs[0].start, runs[-1].end) for pricing_id, runs in by_pricing if pricing_id == key.item_id]
+    held = [(pricing.id, runs) for reader in plan.series for pricing, runs in held_days(reader.spans, period)]
+    held += [(reader.counter_id, runs) for reader in plan.counters for _, runs in held_days(reader.spans, period)]
+    return [Period(runs[0].start, runs[-1].end) for item_id, runs in held if item_id == key.item_id]

@@ -201,7 +201,7 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
         owner,
         charge.plan.product_id,
         charge.plan.of_id,
-        charge.key.pricing_id,
+        charge.counter_id or charge.key.pricing_id,
         charge.start,
         fund.id if fund else charge.balance_id or "",
         charge.type if line_type in DRAWS else "",

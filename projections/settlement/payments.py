@@ -28,8 +28,9 @@ class Recurring(NamedTuple):
 class PaidIn:
     """Payments into a commitment or balance, in minor units.
 
-    `posted` are the days of single payments in or out, and `totals` the sums up to each of them. `least`: the smallest
-    sum from each of these days on, including schedules.
+    `posted` are the days from which single payments in or out can be drawn, and `totals` the sums up to each of them.
+    `least`: the smallest sum from each of these days on, including schedules. `named` are the days that the payments
+    themselves name, on which slices are cut (rules 4.1): a balance may be paid into before it starts.
 
     A debit (a negative transaction) takes priority over all draws, earlier ones too: its amount is reserved from the
     start, as if it had always been known, so a fund is never overdrawn. Draws that were billed before are refunded.
@@ -39,6 +40,7 @@ class PaidIn:
     totals: tuple[int, ...]
     least: tuple[int, ...]
     top_ups: tuple[Recurring, ...]
+    named: frozenset[date]
 
     def by(self, day: date) -> int:
         """The total paid in as known on the day: all posted payments, also those for later days, and scheduled top-ups
@@ -75,16 +77,21 @@ class PaidIn:
         return sum([series.by(day) for series in self.top_ups]) if self.top_ups else 0
 
 
-def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_ups: Iterable[TopUps] = ()) -> PaidIn:
-    """Payments made from the posted ones, by day, and the scheduled ones."""
+def paid_in(
+    rounding: Rounding, payments: Iterable[tuple[date, Decimal]], start: date, top_ups: Iterable[TopUps] = ()
+) -> PaidIn:
+    """Payments made from the posted ones, by day, and the scheduled ones. Nothing can be drawn before `start`."""
     by_day: dict[date, int] = {}
+    named = set[date]()
     for day, amount in payments:
-        by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
+        named.add(day)
+        drawable = max(day, start)
+        by_day[drawable] = by_day.get(drawable, 0) + rounding.minor(amount)
     days = sorted(by_day)
     totals = list(accumulate(by_day[day] for day in days))
     recurring = tuple(Recurring(series.days, rounding.minor(series.body.amount)) for series in top_ups)
     there = [total + sum(series.by(day) for series in recurring) for day, total in zip(days, totals, strict=True)]
-    return PaidIn(tuple(days), tuple(totals), _least(there), recurring)
+    return PaidIn(tuple(days), tuple(totals), _least(there), recurring, frozenset(named))
 
 
 def _least(totals: Sequence[int]) -> tuple[int, ...]:

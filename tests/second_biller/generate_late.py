@@ -31,6 +31,8 @@ class Late:
 
     def kinds(self) -> list[Callable[[], Thing | None]]:
         prices = [self.new_price, self.amend_price, self.delete_price]
+        if self.counted:
+            prices.append(self.new_counter_price)
         if "planGroups" in self.scenario:
             prices += [self.amend_group] * 2
         return [*prices, *[self.amend_terms] * 3, *[self.attach] * 2, self.end, self.move, self.interval]
@@ -45,6 +47,15 @@ class Late:
             price["endDate"] = price["startDate"] + timedelta(days=self.c.number(0, 60))
         self.prices.append(price)
         return {"create": {"pricings": [price]}}
+
+    def new_counter_price(self) -> Thing:
+        """Another price of the counter, from a day on or for some days, told late."""
+        self.made += 1
+        price: Thing = {"code": f"late-seat-{self.made}", "counter": "seats", "plan": "p0"}
+        price |= {"startDate": FIRST + timedelta(days=self.c.number(0, 90))} | bands(self.c)
+        if self.c.chance(3):
+            price["endDate"] = price["startDate"] + timedelta(days=self.c.number(0, 60))
+        return {"create": {"counterPricings": [price]}}
 
     def amend_price(self) -> Thing | None:
         plain = [p for p in self.prices if "overagePricingBands" not in p and "tiersSpanPlan" not in p]

@@ -198,7 +198,10 @@ class Story:
     def transaction(self) -> None:
         if self.balances:
             balance = self.c.pick(self.balances)
-            body = {"balance": balance["code"], "amount": self.c.money(5, 300), "date": self.in_term(balance)}
+            at = self.in_term(balance)
+            if self.c.chance(5):
+                at = balance["startDate"] - timedelta(days=self.c.number(1, 40))
+            body = {"balance": balance["code"], "amount": self.c.money(5, 300), "date": at}
             if self.c.chance(5):
                 body["amount"] = -body["amount"]
             self.steps.append({"transaction": body})

@@ -3,7 +3,7 @@
 import time
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise, starmap
+from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,11 +63,11 @@ def test_what_can_be_drawn_on_a_day_is_the_least_that_is_there_from_then_on(
     posted: list[tuple[date, int]], scheduled: list[tuple[tuple[Recurrence, list[date]], int]], day: date
 ) -> None:
     payments = [(at, Decimal(amount)) for at, amount in posted]
-    posted_money = paid_in(Rounding(0), payments)
-    recurring = [(recurrence, amount) for (recurrence, _), amount in scheduled]
-    there = [total + sum(amount * days.by(at) for days, amount in recurring) for at, total in _totals(posted)]
+    posted_money = paid_in(Rounding(0), payments, date.min)
+    recurring = tuple(Recurring(recurrence, amount) for (recurrence, _), amount in scheduled)
+    there = [total + sum(series.by(at) for series in recurring) for at, total in _totals(posted)]
     least = tuple(min(there[number:]) for number in range(len(there)))
-    money_paid_in = PaidIn(posted_money.posted, posted_money.totals, least, tuple(starmap(Recurring, recurring)))
+    money_paid_in = PaidIn(posted_money.posted, posted_money.totals, least, recurring, posted_money.named)
     every = [*posted, *((at, amount) for (_, days), amount in scheduled for at in days)]
     later = {day, *(at for at, _ in every if at > day)}
     assert money_paid_in.drawable(day) == min(sum(amount for at, amount in every if at <= moment) for moment in later)
