@@ -14,7 +14,7 @@ import structlog
 from events.envelope import Envelope
 from events.facts.bills import BillIssued
 from events.sources import clock_source, commands_source
-from events.topics import BILL_LINES, CATALOG, EVENTS
+from events.topics import BILL_LINES
 from services.continuity.check import log_partitions
 from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader
 from services.postgres import connected
@@ -120,39 +120,6 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
             if envelope.source == commands_source(store.generations.commands)
         ]
         assert mine == sorted(set(mine)), f"{topic_partition} was told twice although its tail said so"
-
-
-async def test_a_relay_gives_up_only_once_every_append_has_ended_and_the_catalog_comes_last(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really, failing, begun, ended = BatchWriter.append, True, list[Place](), list[Place]()
-
-    async def append(self: BatchWriter, topic: str, partition: int, records: Any) -> Any:
-        begun.append((topic, partition))
-        if failing and partition == 0 and topic == EVENTS:
-            raise KafkaUnreachableError(Cluster("kafka"), "lost before it was sent")
-        await asyncio.sleep(0.2)
-        done = await really(self, topic, partition, records)
-        ended.append((topic, partition))
-        return done
-
-    async def is_begun_anew() -> bool:
-        return await _is_said(lines, "relay_begins_anew")
-
-    monkeypatch.setattr(BatchWriter, "append", append)
-    next_quarter = time.time() - 1_000 * QUARTER_S  # a tick goes to every partition
-    with structlog.testing.capture_logs() as lines:
-        async with relay(store, wall_seconds=lambda: next_quarter):
-            await until(is_begun_anew)
-            others = [(EVENTS, partition) for partition in range(1, store.generations.partitions)]
-            assert sorted(ended) == others and sorted(begun) == [(EVENTS, 0), *others]
-            failing = False
-            await until(lambda: _is_there(ended, (CATALOG, 0)))
-    assert {place for place in ended[: ended.index((CATALOG, 0))]} == {(EVENTS, 0), *others}
-
-
-async def _is_there(ended: Sequence[Place], place: Place) -> bool:
-    return place in ended
 
 
 async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class DockerPart:
 
         container = DockerContainer(self._image)
         # On loopback: `with_bind_ports` takes no address, and would let the whole network in.
-        container.ports[f"{self._port}/tcp"] = ("127.0.0.1", self._port)  # type: ignore[assignment]  # Docker takes it
+        container.ports.update({f"{self._port}/tcp": ("127.0.0.1", self._port)})  # type: ignore[dict-item]  # Docker takes it
         for name, value in self._env.items():
             container = container.with_env(name, value)
         self._container = container.start()  # removed by testcontainers' reaper when this process ends
