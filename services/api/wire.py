@@ -41,8 +41,9 @@ def parse_json(raw: bytes) -> Any:
     if len(raw) > VALUES_MAX and _begun(raw) > VALUES_MAX and _begun(_STRING.sub(b"", raw)) > VALUES_MAX:
         raise InvalidField(field="body", rule=f"has more than {VALUES_MAX} values")
     try:
+        text = raw.decode("utf-8-sig")  # the parser would take UTF-16 as well, in which no value was counted above
         document = json.loads(
-            raw, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
+            text, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
         )
         _check(document, "body")
     except json.JSONDecodeError as error:
