@@ -85,6 +85,11 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("counterAdjustment", {"accountId": ID, "counterId": ID, "value": -1}, "value: must be greater than or equal to 0"),
     ("charge", {"accountId": ID, "amount": None}, "amount: is required, or units with unitPrice"),
     ("charge", {"accountId": ID, "units": 1}, "amount: does not go with units and unitPrice"),
+    (
+        "charge",
+        {"accountId": ID, "amount": None, "units": 10**9, "unitPrice": 10**9},
+        "units: times unitPrice must have at most 18 whole digits",
+    ),
     ("charge", {"accountId": ID, "amount": -1}, "amount: must be greater than or equal to 0"),
     ("charge", {"accountId": ID, "entityType": "BALANCE"}, "lineItemType: must be BALANCE_FEE for entityType BALANCE"),
     ("charge", {"accountId": ID, "entityId": ID}, "entityId: must name the balance for entityType BALANCE"),
