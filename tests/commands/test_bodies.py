@@ -160,6 +160,7 @@ def test_a_version_is_a_whole_number(version: Any) -> None:
     with pytest.raises(InvalidField, match="version: must be a whole number"):
         version_of({"version": version})
     assert version_of({}) is None
+    assert version_of({"version": Decimal("2.0")}) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
