@@ -127,7 +127,11 @@ def _of_frequency(documents: list[dict[str, Any]], frequency: str | None) -> lis
 
 @router.get("/bills/search", response_model=listed(BillAnswer))
 async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearch())]) -> Response:
-    """Bills found by m3ter's search grammar."""
+    """Bills found by m3ter's search grammar.
+
+    No pending bill is found by `startDate`, `endDate` or `billingFrequency`: they follow from its lines, which are not
+    stored yet.
+    """
     _, documents = await listed_documents(call, wanted)
     return answer({"data": documents})
 

@@ -132,6 +132,8 @@ def test_nulls_count_as_absent_and_answers_can_be_sent_back() -> None:
     sent = document("commitment", accountId=ID) | {"contractId": None, "version": None}
     echoed = {"id": ID, "dtCreated": "x", "createdBy": "x", "amountSpent": 1, "status": "ACTIVE", "periods": []}
     assert parse_body("commitment", sent | echoed) == parse_body("commitment", document("commitment", accountId=ID))
+    kept = parse_body("commitment", sent | {"customFields": {"gone": None, "kept": 0}}).custom_fields
+    assert kept == {"kept": 0}
 
 
 @pytest.mark.parametrize("amount", [Decimal("-0.01"), Decimal(0), Decimal(5)])
