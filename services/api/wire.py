@@ -27,6 +27,9 @@ T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 #: Most digits before the point; a longer number is refused before any computation.
 _EXPONENT_MAX = 300
+#: Most characters of a number with a fraction: no double has more, written in full. To make a double of a million
+#: digits takes half a minute, while everybody waits.
+_FRACTION_MAX = 1_100
 #: Most values of a body, including nested ones, and most levels. Reading a value takes a microsecond or more, while
 #: everybody waits; the largest useful body has a few thousand values, and six levels.
 VALUES_MAX, LEVELS_MAX = 20_000, 64
@@ -79,6 +82,8 @@ def _whole(text: str) -> int:
 
 def _decimal(text: str) -> Decimal:
     """The number; a number too small for any field becomes 0 before its digits are written out."""
+    if len(text) > _FRACTION_MAX:
+        raise ValueError(f"a number of {len(text)} characters is not of ordinary size")
     number = read_decimal(text)
     return number if number.adjusted() >= -_EXPONENT_MAX else Decimal(0)
 
