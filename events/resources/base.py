@@ -5,15 +5,14 @@ resources (does the account exist, may this still change) stand in `services/com
 """
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
 from events.absent import only_given
 from events.dates import instant_text, read_day, read_moment
-from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, characters, is_from_client, items, rule
+from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, characters, items, rule
 
 Id = Annotated[str, Field(min_length=36, max_length=36)]
 Name = Annotated[
@@ -49,24 +48,12 @@ Day = Annotated[date, BeforeValidator(read_day)]
 Moment = Annotated[date | datetime, BeforeValidator(read_moment), PlainSerializer(moment_text, when_used="json")]
 
 
-def _double(value: Any, info: ValidationInfo) -> Any:
-    """A client's whole number that is a double written in full, as JavaScript writes 1e20, and as the store answers
-    1e22: that double. Any other value as it is.
-    """
-    if is_from_client(info) and type(value) is int and 2**63 <= abs(value) < 2**1023:
-        double = float(value)
-        return double if Decimal(repr(double)) == value else value
-    return value
-
-
 def _check_custom(value: str | int | float) -> bool:
     return len(value) <= TEXT_MAX if isinstance(value, str) else isinstance(value, float) or abs(value) < 2**63
 
 
 CustomValue = Annotated[
-    str | int | float,
-    BeforeValidator(_double),
-    rule(_check_custom, f"must be a text of at most {TEXT_MAX} characters or a number of 64 bits"),
+    str | int | float, rule(_check_custom, f"must be a text of at most {TEXT_MAX} characters or a number of 64 bits")
 ]
 
 

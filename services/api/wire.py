@@ -74,10 +74,13 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
 
 
-def _whole(text: str) -> int:
+def _whole(text: str) -> int | Decimal:
+    """The number; a double written in full, as JavaScript writes 1e20, and as the store answers 1e22, is no integer."""
     if len(text) > _EXPONENT_MAX + 1:
         raise ValueError(f"a number of {len(text)} digits is not of ordinary size")
-    return int(text)
+    number = int(text)
+    is_double = abs(number) >= 2**63 and Decimal(repr(float(number))) == number
+    return Decimal(number) if is_double else number
 
 
 def _decimal(text: str) -> Decimal:
