@@ -30,6 +30,7 @@ pytestmark = pytest.mark.stack
         ("GET", f"/products?{'x' * 300}=1", b"", f"{'x' * 80}...: is not a parameter here"),
         ("GET", f"/commitments?contractId={'x' * 201}", b"", "contractId: must have at most 200 characters"),
         ("GET", f"/accounts/search?searchQuery=name:{'x' * 10_000}", b"", "searchQuery: must have at most 10000"),
+        ("GET", f"/accounts/search?searchQuery={'code:x$' * 51}", b"", "searchQuery: must have at most 50 terms"),
         ("GET", f"/bills/search?sortBy={'x' * 201}", b"", "sortBy: must have at most 200 characters"),
         ("POST", f"/bills/approve?accountIds={'x' * 201}", b"", "accountIds: must have at most 200 characters"),
         ("GET", f"/products/{'x' * 201}", b"", "id: must have at most 200 characters"),
