@@ -57,6 +57,10 @@ CustomValue = Annotated[
 ]
 
 
+def _given(data: Any) -> Any:
+    return only_given(data) if isinstance(data, dict) else data
+
+
 class Model(BaseModel):
     """A frozen value of the wire. An explicit null counts as absent, an unknown field is an error that names it."""
 
@@ -71,7 +75,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        return only_given(data) if isinstance(data, dict) else data
+        return _given(data)
 
 
 class Resource(Model):
@@ -85,7 +89,7 @@ class Resource(Model):
     #: Attributes through which an account, plan, template or formula finds the resources that belong to it.
     indexed_by: ClassVar[tuple[str, ...]] = ()
 
-    custom_fields: Annotated[dict[Text, CustomValue], items(MANY)] | None = None
+    custom_fields: Annotated[dict[Text, CustomValue], BeforeValidator(_given), items(MANY)] | None = None
 
 
 def check_one_of(**given: object) -> None:

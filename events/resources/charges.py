@@ -5,11 +5,11 @@ credit and debit line items (memos) of a pending bill (rules 8.11).
 from decimal import Decimal, localcontext
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
-from events.decimals import EXACT, NonNegative, Positive
+from events.decimals import EXACT, MAX_WHOLE_DIGITS, NonNegative, Positive
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
-from events.resources.bounds import CurrencyCode, Text, characters
+from events.resources.bounds import CurrencyCode, Text, characters, is_from_client
 
 NOTES_MAX = 1000
 OneOffType = Literal["AD_HOC", "BALANCE_FEE"]
@@ -33,11 +33,13 @@ class Priced(Resource):
             return self.units * self.unit_price
 
     @model_validator(mode="after")
-    def _costs_the_one_or_the_other(self) -> Self:
+    def _costs_the_one_or_the_other(self, info: ValidationInfo) -> Self:
         if self.amount is None and (self.units is None or self.unit_price is None):
             raise ValueError("amount: is required, or units with unitPrice")
         if self.amount is not None and (self.units is not None or self.unit_price is not None):
             raise ValueError("amount: does not go with units and unitPrice")
+        if is_from_client(info) and self.worth.adjusted() >= MAX_WHOLE_DIGITS:  # no line of a bill could hold it
+            raise ValueError(f"units: times unitPrice must have at most {MAX_WHOLE_DIGITS} whole digits")
         return self
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from events.decimals import NonNegative, Number, Positive
 from events.resources.accounts import BREAKDOWN, ChildBillingMode
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource, check_days
-from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items
+from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items, rule
 from events.resources.catalog import Interval, Offset
 
 #: The types of charges that plans make and commitments may pay for.
@@ -18,6 +18,9 @@ DrawableType = Literal[
 CommitmentType = Literal["PREPAYMENT", "MINIMUM"]
 #: Negative for a discount, which is at most 100 percent.
 SurchargePercent = Annotated[Number, at_least(-100)]
+
+#: An empty id would name no plan, and yet stand for one where several could give the periods of a minimum.
+NOT_EMPTY = rule(bool, "must have at least 1 character", minLength=1)
 
 #: Fields about fees and overage. A minimum is billed by true-up, so they mean nothing on a minimum and are refused.
 REFUSED_ON_MINIMUM = (
@@ -70,7 +73,7 @@ class Commitment(Resource):
     amount_first_bill: NonNegative | None = None
     overage_surcharge_percent: SurchargePercent | None = None
     separate_overage_usage: bool | None = None
-    billing_plan_id: Annotated[str, Field(max_length=36)] | None = None
+    billing_plan_id: Annotated[str, Field(max_length=36), NOT_EMPTY] | None = None
     fee_dates: Annotated[tuple[CommitmentFee, ...], items(TABLE)] | None = None
     billing_interval: Interval | None = None
     billing_offset: Offset | None = None

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from events.facts.bills import LineType
+from events.resources.organization import CurrencyConversion
 from services.api.shown import Shown, Stamped
 
 
@@ -156,14 +157,6 @@ class JobFailure(Shown):
     message: str
 
 
-class KeptConversion(Shown):
-    """A rate between two currencies, as a job stores it: its multiplier is a text."""
-
-    from_: str = Field(alias="from")
-    to: str
-    multiplier: str | None = None
-
-
 class JobAnswer(Stamped):
     """A bill job: its request and progress. `pending` counts the families that are not settled yet."""
 
@@ -182,7 +175,7 @@ class JobAnswer(Stamped):
     week_epoch: date | None = None
     day_epoch: date | None = None
     external_invoice_date: date | None = None
-    currency_conversions: tuple[KeptConversion, ...] | None = None
+    currency_conversions: tuple[CurrencyConversion, ...] | None = None
     bill_ids: tuple[str, ...]
     failures: tuple[JobFailure, ...] | None = None
     total: int

@@ -18,7 +18,7 @@ from services.api.paging import Page, Paging
 from services.api.parameters import FLAG, Choice
 from services.api.sent import Anything, Body, Sent, Unread
 from services.api.shown import listed
-from services.api.wire import answer
+from services.api.wire import answer, body_document
 from services.billing.jobs import BILL_JOBS, OPEN_STATUSES, STATUSES, BillJob, cancel_job, create_job
 from services.billing.life import BillNotPending, load_life
 from services.commands.refused import UnknownResource
@@ -135,7 +135,8 @@ def job_document(job: BillJob) -> dict[str, Any]:
         "version": job.version,
         "status": job.status,
         "type": "RECALCULATE" if job.recalculates else "CREATE",
-        **job.request,
+        # Stored as facts are, with numbers as texts; on the wire they are numbers.
+        **body_document((RecalculateBody if job.recalculates else BillJobBody).model_validate(job.request)),
         "billIds": list(job.bill_ids),
         **({"failures": list(job.failures)} if job.failures else {}),
         "total": job.total,

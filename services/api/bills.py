@@ -17,14 +17,14 @@ from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
 from services.api.families import family_of, family_supposed
 from services.api.filters import Conditions
-from services.api.paging import AnyPage, Page, Paging
+from services.api.paging import AnyPage, Page, Paging, filled
 from services.api.parameters import Choice, Flag, Text, choice_rule
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.unbilled import Previewed, preview_of, previewed_bills
 from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
-from services.billing.stored_bills import bills_known, newest_first
+from services.billing.stored_bills import StoredBill, bills_known, newest_first
 from services.commands.refused import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.readside.bill_rows import (
@@ -99,30 +99,39 @@ async def _page_of(
     call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None = None, *, lines: bool = True
 ) -> Response:
     """A page of bills; `frequency`: a pending bill's is known once it is derived, so a page may be shorter."""
-    conditions = [*wanted, *page.older("position")]
-    stored, documents = await listed_documents(call, newest_first(conditions, page.fetched), lines=lines)
-    shown = {bill.bill_id for bill in page.shown(stored)}
-    data = [
-        document
-        for document in documents
-        if document["id"] in shown and frequency in (None, document["billingFrequency"])
-    ]
-    return page.answer(data, stored, lambda bill: bill.position)
+
+    async def read(page: Page) -> tuple[list[dict[str, Any]], list[StoredBill]]:
+        conditions = [*wanted, *page.older("position")]
+        stored, documents = await listed_documents(call, newest_first(conditions, page.fetched), lines=lines)
+        shown = {bill.bill_id for bill in page.shown(stored)}
+        return _of_frequency([document for document in documents if document["id"] in shown], frequency), stored
+
+    return await filled(page, read, lambda bill: bill.position)
 
 
 async def _page_known(
     call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None, cut: Cut, *, lines: bool
 ) -> Response:
-    conditions = [*wanted, *page.older("position")]
-    listed = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
-    documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(listed)]
-    data = [document for document in documents if frequency in (None, document["billingFrequency"])]
-    return page.answer(data, listed, lambda bill: bill[1])
+    async def read(page: Page) -> tuple[list[dict[str, Any]], list[tuple[str, int]]]:
+        conditions = [*wanted, *page.older("position")]
+        listed = await bills_known(call.postgres, call.organization, newest_first(conditions, page.fetched), cut)
+        documents = [await known_document(call, bill_id, cut, lines=lines) for bill_id, _ in page.shown(listed)]
+        return _of_frequency(documents, frequency), listed
+
+    return await filled(page, read, lambda bill: bill[1])
+
+
+def _of_frequency(documents: list[dict[str, Any]], frequency: str | None) -> list[dict[str, Any]]:
+    return [document for document in documents if frequency in (None, document["billingFrequency"])]
 
 
 @router.get("/bills/search", response_model=listed(BillAnswer))
 async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearch())]) -> Response:
-    """Bills found by m3ter's search grammar."""
+    """Bills found by m3ter's search grammar.
+
+    No pending bill is found by `startDate`, `endDate` or `billingFrequency`: they follow from its lines, which are not
+    stored yet.
+    """
     _, documents = await listed_documents(call, wanted)
     return answer({"data": documents})
 

@@ -117,12 +117,26 @@ async def list_events(
     Events need no action, so the filter for actioned ones has no effect.
     """
     conditions = [] if known_at is None else [await were_known(call, known_at)]
+    if "ids" in wanted:
+        if conditions:
+            raise InvalidField(field="ids", rule="cannot be used with other filters")
+        return await _named(call, wanted["ids"], page)
     async with call.reading() as connection:
         positions = await _positions(connection, call, wanted, page, conditions)
-    data = await _documents(call, page.shown(positions))
-    ids = {id.lower() for id in wanted.get("ids", ())}
-    listed = [event for event in data if event["id"] in ids] if ids else data
-    return page.answer(listed, positions, lambda position: position)
+    data = [event for _, event in await _documents(call, page.shown(positions))]
+    return page.answer(data, positions, lambda position: position)
+
+
+async def _named(call: Call, ids: Sequence[str], page: Page) -> Response:
+    """A page of the events with these ids. Anything may stand in an id, so all are read before a page ends with one."""
+    asked = {id.lower() for id in ids}
+    found = [event for event in await _documents(call, _positions_in(ids)) if event[1]["id"] in asked]
+    entries = page.fetched_of(found, lambda event: event[0])
+    return page.answer([document for _, document in page.shown(entries)], entries, lambda event: event[0])
+
+
+def _positions_in(ids: Sequence[str]) -> list[int]:
+    return [position for position in {position_in(id) for id in ids} if position is not None]
 
 
 @router.get("/events/types", response_model=EventTypes)
@@ -143,8 +157,7 @@ async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("e
 @router.get("/events/{id}", response_model=EventAnswer)
 async def get_event(call: Caller, id: str) -> Response:
     """An event with the resource before and after it."""
-    position = position_in(id)
-    for document in await _documents(call, [] if position is None else [position]):
+    for _, document in await _documents(call, _positions_in([id])):
         if document["id"] == id.lower():
             return answer(document)
     raise UnknownResource(kind="event", id=id)
@@ -153,13 +166,6 @@ async def get_event(call: Caller, id: str) -> Response:
 async def _positions(
     connection: Any, call: Call, wanted: Mapping[str, Any], page: Page, conditions: Sequence[Condition]
 ) -> list[int]:
-    if "ids" in wanted and conditions:
-        raise InvalidField(field="ids", rule="cannot be used with other filters")
-    if "ids" in wanted:
-        positions = {position_in(id) for id in wanted["ids"]} - {None}
-        return page.fetched_of(
-            sorted((position for position in positions if position), reverse=True), lambda position: position
-        )
     alerts = asked_of(wanted)
     newest = (
         []
@@ -177,11 +183,11 @@ async def _positions(
     return sorted(newest, reverse=True)[: page.fetched]
 
 
-async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any]]:
-    """The events at these positions, newest first."""
+async def _documents(call: Call, positions: Sequence[int]) -> list[tuple[int, dict[str, Any]]]:
+    """The events at these positions, newest first, each with its own."""
     async with call.reading():
         generation = call.api.generations.commands
-    return [document for _, document in await documents_at(call.postgres, call.organization, positions, generation)]
+    return await documents_at(call.postgres, call.organization, positions, generation)
 
 
 def _fields(name: str) -> dict[str, str]:

@@ -7,8 +7,9 @@ others, and the last page has no token: clients follow it until it ends.
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ from services.store.listing import Condition
 
 T = TypeVar("T")
 PAGE_SIZE_MAX = 100
+#: For how long entries are looked for that are shown; clients wait for longer.
+FILLING_SECONDS = 20.0
 #: By when entries were made; the first is the default.
 ORDERS = ("DESC", "ASC")
 
@@ -86,6 +89,23 @@ class Page:
     def _token(self, position: int) -> str:
         text = f"{_word(self.oldest_first)} {position}"
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+async def filled(
+    page: Page, read: Callable[[Page], Awaitable[tuple[list[Any], Sequence[T]]]], position: Callable[[T], int]
+) -> Response:
+    """The answer of a list that only learns by reading its entries which of them it shows: the first page from this one
+    on that shows any, because m3ter's clients end with a page that shows none, whatever its token.
+
+    `read` gives a page's documents and its fetched entries. What takes longer than FILLING_SECONDS is a page without
+    any after all.
+    """
+    ends = time.monotonic() + FILLING_SECONDS
+    while True:
+        data, entries = await read(page)
+        if data or len(entries) <= page.size or time.monotonic() > ends:
+            return page.answer(data, entries, position)
+        page = replace(page, before=position(entries[page.size - 1]))
 
 
 class AnyPage(Reader[None]):

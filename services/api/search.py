@@ -28,6 +28,8 @@ from services.store.listing import BY_POSITION, Condition, Search
 DEFAULT_SIZE = 10
 #: Most characters of a search: it may have several terms, and one of them may list ids.
 SEARCH_MAX = 10_000
+#: Most terms. Each may be a table that Postgres joins, and a thousand of them took it 20 s to plan.
+TERMS_MAX = 50
 OPERATORS = ("AND", "OR")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "searchQuery": text_schema(
@@ -82,6 +84,8 @@ class Searching(Reader[Search]):
 
     def read(self, query: Query) -> Search:
         terms = [term for term in (value_of(query, "searchQuery", SEARCH_MAX) or "").split("$") if term]
+        if len(terms) > TERMS_MAX:
+            raise InvalidField(field="searchQuery", rule=f"must have at most {TERMS_MAX} terms")
         sort_by = value_of(query, "sortBy")
         return Search(
             conditions=tuple(self.condition(term) for term in terms),

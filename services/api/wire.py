@@ -27,6 +27,9 @@ T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 #: Most digits before the point; a longer number is refused before any computation.
 _EXPONENT_MAX = 300
+#: Most characters of a number with a fraction: no double has more, written in full. To make a double of a million
+#: digits takes half a minute, while everybody waits.
+_FRACTION_MAX = 1_100
 #: Most values of a body, including nested ones, and most levels. Reading a value takes a microsecond or more, while
 #: everybody waits; the largest useful body has a few thousand values, and six levels.
 VALUES_MAX, LEVELS_MAX = 20_000, 64
@@ -41,8 +44,9 @@ def parse_json(raw: bytes) -> Any:
     if len(raw) > VALUES_MAX and _begun(raw) > VALUES_MAX and _begun(_STRING.sub(b"", raw)) > VALUES_MAX:
         raise InvalidField(field="body", rule=f"has more than {VALUES_MAX} values")
     try:
+        text = raw.decode("utf-8-sig")  # the parser would take UTF-16 as well, in which no value was counted above
         document = json.loads(
-            raw, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
+            text, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
         )
         _check(document, "body")
     except json.JSONDecodeError as error:
@@ -70,14 +74,19 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
 
 
-def _whole(text: str) -> int:
+def _whole(text: str) -> int | Decimal:
+    """The number; a double written in full, as JavaScript writes 1e20, and as the store answers 1e22, is no integer."""
     if len(text) > _EXPONENT_MAX + 1:
         raise ValueError(f"a number of {len(text)} digits is not of ordinary size")
-    return int(text)
+    number = int(text)
+    is_double = abs(number) >= 2**63 and Decimal(repr(float(number))) == number
+    return Decimal(number) if is_double else number
 
 
 def _decimal(text: str) -> Decimal:
     """The number; a number too small for any field becomes 0 before its digits are written out."""
+    if len(text) > _FRACTION_MAX:
+        raise ValueError(f"a number of {len(text)} characters is not of ordinary size")
     number = read_decimal(text)
     return number if number.adjusted() >= -_EXPONENT_MAX else Decimal(0)
 

@@ -70,6 +70,8 @@ def version_of(document: dict[str, Any]) -> int | None:
     version = document.get("version")
     if version is None:
         return None
+    if isinstance(version, Decimal) and version == version.to_integral_value():  # 1.0, as for any whole number
+        version = int(version)
     if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 2**63:
         raise InvalidField(field="version", rule="must be a whole number, not negative")
     return version

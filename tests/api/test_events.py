@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import m3ter
@@ -64,6 +65,8 @@ async def test_an_event_is_found_by_its_id_alone(sdk: AsyncM3ter, account: str) 
     ids = [event.id for event in events]
     assert [event.id async for event in sdk.events.list(ids=ids[::-1])] == ids
     assert [event.id async for event in sdk.events.list(ids=ids, page_size=1)] == ids
+    nobodys = ["ffffffff-ffff-4fff-bfff-ffffffffffff", str(uuid4())]  # newer than all, by what stands in them
+    assert [event.id async for event in sdk.events.list(ids=[*nobodys, *ids], page_size=1)] == ids
     guessed = f"00000000{ids[0][8:]}"
     with pytest.raises(m3ter.NotFoundError, match="there is no event"):
         await sdk.events.retrieve(guessed)

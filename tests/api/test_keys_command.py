@@ -73,6 +73,7 @@ async def everything(store: Store) -> str:
         (("rotate", "nobody"), "there is no access key nobody"),
         (("create", "--organization", "x" * 81), "must be 1 to 80 printable characters"),
         (("create", "--organization", ""), "must be 1 to 80 printable characters"),
+        (("create", "--organization", ".."), "must not be . or .., which mean another path"),
         (("create", "--organization", "a", "--scope", "everything"), "is not one of 'read', 'write'"),
         (("create", "--organization", "a", "--name", "\n"), "must be 1 to 200 printable characters"),
         (("create",), "Missing option '--organization'"),

@@ -227,7 +227,7 @@ async def test_commitments_balances_and_jobs_are_taken_and_answered_as_declared(
     assert len((await checked.get(put)).json()["data"]) == 1
     job = {"currencyConversions": [{"from": "USD", "to": "EUR", "multiplier": 1.25}], "billDate": "2026-02-01"}
     made = await checked.post("/billjobs", json=job)
-    assert made.json()["currencyConversions"][0]["multiplier"] == "1.25"
+    assert made.json()["currencyConversions"][0]["multiplier"] == 1.25
     for read in ("/billjobs", f"/billjobs/{made.json()['id']}", "/bills", "/bills/search", "/lineitems"):
         assert (await checked.get(read)).status_code == 200
     assert (await checked.post(f"/billjobs/{made.json()['id']}/cancel")).status_code == 200

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.stack
     [
         ("POST", "/products", b'{"code": 1e99999999999999999999}', "code: must be a number of ordinary size"),
         ("POST", "/products", b"9" * 5000, "a number of 5000 digits is not of ordinary size"),
+        ("POST", "/products", b'{"x": 0.%b}' % (b"7" * 900_000), "a number of 900002 characters is not of"),
         ("POST", "/products", b'{"code": "c", "name": "x", "code": "d"}', "code: must be given once"),
         ("POST", "/products", b'{"customFields": {"a": 1, "a": 2}}', "a: must be given once"),
         ("POST", "/commitments/x/topups", b'{"amount": "5", "date": "2026-01-01"}', "amount: must be a number"),
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.stack
         ("GET", f"/products?{'x' * 300}=1", b"", f"{'x' * 80}...: is not a parameter here"),
         ("GET", f"/commitments?contractId={'x' * 201}", b"", "contractId: must have at most 200 characters"),
         ("GET", f"/accounts/search?searchQuery=name:{'x' * 10_000}", b"", "searchQuery: must have at most 10000"),
+        ("GET", f"/accounts/search?searchQuery={'code:x$' * 51}", b"", "searchQuery: must have at most 50 terms"),
         ("GET", f"/bills/search?sortBy={'x' * 201}", b"", "sortBy: must have at most 200 characters"),
         ("POST", f"/bills/approve?accountIds={'x' * 201}", b"", "accountIds: must have at most 200 characters"),
         ("GET", f"/products/{'x' * 201}", b"", "id: must have at most 200 characters"),

@@ -16,12 +16,13 @@ def dates(bills: list[dict[str, Any]]) -> list[str]:
 
 
 async def found(shop: Shop, path: str, **query: Any) -> list[str]:
-    """Ids of the bills of a list, page by page."""
+    """Ids of the bills of a list, page by page; a page without any is the last, for m3ter's clients end with it."""
     ids: list[str] = []
     token: dict[str, str] = {}
     while True:
         page = await shop.do("GET", path, **query, pageSize=1, **token)
         ids += [bill["id"] for bill in page["data"]]
+        assert page["data"] or "nextToken" not in page
         if "nextToken" not in page:
             return ids
         token = {"nextToken": page["nextToken"]}

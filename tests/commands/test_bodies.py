@@ -85,6 +85,11 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("counterAdjustment", {"accountId": ID, "counterId": ID, "value": -1}, "value: must be greater than or equal to 0"),
     ("charge", {"accountId": ID, "amount": None}, "amount: is required, or units with unitPrice"),
     ("charge", {"accountId": ID, "units": 1}, "amount: does not go with units and unitPrice"),
+    (
+        "charge",
+        {"accountId": ID, "amount": None, "units": 10**9, "unitPrice": 10**9},
+        "units: times unitPrice must have at most 18 whole digits",
+    ),
     ("charge", {"accountId": ID, "amount": -1}, "amount: must be greater than or equal to 0"),
     ("charge", {"accountId": ID, "entityType": "BALANCE"}, "lineItemType: must be BALANCE_FEE for entityType BALANCE"),
     ("charge", {"accountId": ID, "entityId": ID}, "entityId: must name the balance for entityType BALANCE"),
@@ -127,6 +132,8 @@ def test_nulls_count_as_absent_and_answers_can_be_sent_back() -> None:
     sent = document("commitment", accountId=ID) | {"contractId": None, "version": None}
     echoed = {"id": ID, "dtCreated": "x", "createdBy": "x", "amountSpent": 1, "status": "ACTIVE", "periods": []}
     assert parse_body("commitment", sent | echoed) == parse_body("commitment", document("commitment", accountId=ID))
+    kept = parse_body("commitment", sent | {"customFields": {"gone": None, "kept": 0}}).custom_fields
+    assert kept == {"kept": 0}
 
 
 @pytest.mark.parametrize("amount", [Decimal("-0.01"), Decimal(0), Decimal(5)])
@@ -155,6 +162,7 @@ def test_a_version_is_a_whole_number(version: Any) -> None:
     with pytest.raises(InvalidField, match="version: must be a whole number"):
         version_of({"version": version})
     assert version_of({}) is None
+    assert version_of({"version": Decimal("2.0")}) == 2
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -61,6 +61,7 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"billingInterval": 1.5}, "billingInterval: must be a whole number"),
     ({"billingOffset": -1}, "billingOffset: must be greater than or equal to 0"),
     ({"billingOffset": 365}, "billingOffset: must be less than or equal to 364"),
+    ({"billingPlanId": ""}, "billingPlanId: must have at least 1 character"),
     ({"billingPlanId": ID + "x"}, "billingPlanId: must have at most 36 characters"),
     ({"contractId": "short"}, "contractId: must have at least 36 characters"),
     ({"productIds": [ID] * 101}, "productIds: "),

@@ -46,6 +46,22 @@ def test_a_custom_field_keeps_its_double_to_the_bit(double: float) -> None:
     assert answered == (double if abs(double) > 1e-300 else 0)
 
 
+@given(st.floats(allow_nan=False, allow_infinity=False).filter(lambda double: 1 <= abs(double) < 1e299))
+def test_a_custom_field_takes_its_double_written_in_full(double: float) -> None:
+    """As the store answers it after a create, and as JavaScript writes all below 1e21."""
+    in_full = int(Decimal(repr(double)))
+    body = sent("product", customFields={"x": in_full})
+    kept = json.loads(encode(body_document(body)))["customFields"]["x"]
+    assert kept == (double if abs(double) >= 2**63 else in_full)
+    assert parse_body("product", parse_object(encode(body_document(body)))) == body
+
+
+@pytest.mark.parametrize("double", [5e-324, 2.2250738585072009e-308, 0.1, 1.7976931348623157e299, -1 / 3])
+def test_any_double_may_be_written_in_full(double: float) -> None:
+    [kept] = parse_object(b'{"x": %b}' % f"{Decimal(double):f}".encode()).values()
+    assert kept == (Decimal(double) if abs(double) > 1e-300 else 0)
+
+
 def test_a_quantity_that_rounds_to_nothing_is_refused_by_the_rule_for_nothing() -> None:
     with pytest.raises(InvalidBody, match="quantityPerUnit: must be greater than 0"):
         sent("aggregation", meterId=ID, quantityPerUnit=1e-19)
