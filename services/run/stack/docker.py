@@ -46,14 +46,24 @@ class DockerPart:
         if self._container:
             self._container.get_wrapped_container().start()
             return
-        from testcontainers.core.container import DockerContainer
-
-        container = DockerContainer(self._image)
-        # On loopback: `with_bind_ports` takes no address, and would let the whole network in.
-        container.ports.update({f"{self._port}/tcp": ("127.0.0.1", self._port)})  # type: ignore[dict-item]  # Docker takes it
+        container = _on_loopback(self._image, self._port)
         for name, value in self._env.items():
             container = container.with_env(name, value)
         self._container = container.start()  # removed by testcontainers' reaper when this process ends
+
+
+def _on_loopback(image: str, port: int) -> Any:
+    """A container whose port is bound on 127.0.0.1 alone: `with_bind_ports` takes no address, and lets the whole network
+    in.
+    """
+    from testcontainers.core.container import DockerContainer
+
+    class OnLoopback(DockerContainer):
+        def __init__(self) -> None:
+            super().__init__(image)
+            self.ports = {f"{port}/tcp": ("127.0.0.1", port)}  # type: ignore[dict-item]  # as Docker's client has it
+
+    return OnLoopback()
 
 
 def docker_kafka() -> DockerPart:
