@@ -53,7 +53,7 @@ class DockerPart:
 
 
 def _on_loopback(image: str, port: int) -> Any:
-    """A container whose port is bound on 127.0.0.1 alone: `with_bind_ports` takes no address, and lets the whole network
+    """A container whose port is bound on 127.0.0.1 alone: `with_bind_ports` takes no address, and lets a whole network
     in.
     """
     from testcontainers.core.container import DockerContainer
