@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from projections.explain.parts import Add, Document, Part, charge_document, charge_resources
+from projections.explain.parts import Add, Document, LinePart, charge_document, charge_resources
 from projections.rating.charges import Charge
 from projections.settlement import Considered, Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.drawdown import Outcome, Taken
 
 
-def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
+def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> LinePart:
     """The draws of the charge's slices on a commitment or balance, negative as on its CONSUMED line."""
     adds = tuple(
         Add(f"drawn by the slice from {outcome.piece.start}", -draw.amount)
@@ -17,7 +17,7 @@ def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
         for draw in outcome.taken
         if settlement.terms.funds[draw.fund] is fund
     )
-    return Part(
+    return LinePart(
         adds,
         charge.plan.rounding,
         {"charge": charge_document(charge), "agreement": fund_document(settlement, fund)},

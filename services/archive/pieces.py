@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
 _FEW, _SORTED = ["partition", "timestamp_type"], ["offset", "timestamp"]
 
 
-class Kept(NamedTuple):
+class ArchivedRecord(NamedTuple):
     """A record as the archive has it. `timestamp_type` as in SCHEMA; names of headers are bytes."""
 
     offset: int
@@ -70,12 +70,14 @@ def table_of(partition: int, records: Sequence[FetchedRecord]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def records_of(table: pa.Table) -> Iterator[Kept]:
+def records_of(table: pa.Table) -> Iterator[ArchivedRecord]:
     """The table's records, in order."""
     for batch in table.to_batches(max_chunksize=10_000):
         columns = [column.to_pylist() for column in batch.columns[1:]]
         for offset, ms, kind, key, value, headers in zip(*columns, strict=True):
-            yield Kept(offset, ms, kind, key, value, [(header["name"], header["value"]) for header in headers])
+            yield ArchivedRecord(
+                offset, ms, kind, key, value, [(header["name"], header["value"]) for header in headers]
+            )
 
 
 def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from events.topics import GAP_HEADER, TOPICS, USAGE
 from services.archive.defects import NotEmptyError, PartitionsDifferError, StampedError
 from services.archive.manifest import Manifest, Piece
-from services.archive.pieces import Kept, read_piece, records_of
+from services.archive.pieces import ArchivedRecord, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load_all
 from services.kafka import BatchWriter, Cluster, FetchedRecord, KafkaAdmin, LogReader, Record, digest_of
@@ -134,12 +134,12 @@ class _Partition:
         """What is written for a piece: a record for each offset."""
         table = await asyncio.to_thread(read_piece, self._place, self._manifest, stretch.piece)
         if self.topic == USAGE:
-            return [_record(kept) for kept in records_of(table)]
+            return [_record(archived) for archived in records_of(table)]
         made: list[Record] = []
-        for kept in records_of(table):
-            lacking = kept.offset - stretch.start - len(made)
-            made += [Record(None, b"", [(GAP_HEADER, b"")], kept.timestamp)] * lacking
-            made.append(_record(kept))
+        for archived in records_of(table):
+            lacking = archived.offset - stretch.start - len(made)
+            made += [Record(None, b"", [(GAP_HEADER, b"")], archived.timestamp)] * lacking
+            made.append(_record(archived))
         return made
 
 
@@ -161,7 +161,7 @@ def _is_gap(record: Record) -> bool:
     return bool(record.headers) and record.headers[0][0] == GAP_HEADER
 
 
-def _record(kept: Kept) -> Record:
+def _record(archived: ArchivedRecord) -> Record:
     """A name of a header that is no UTF-8 is written as it is shown: our client writes no other ones."""
-    headers = [(name.decode("utf-8", "replace"), value) for name, value in kept.headers]
-    return Record(kept.key, kept.value, headers, kept.timestamp)
+    headers = [(name.decode("utf-8", "replace"), value) for name, value in archived.headers]
+    return Record(archived.key, archived.value, headers, archived.timestamp)

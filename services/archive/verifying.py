@@ -17,7 +17,7 @@ from projections.proof.segments import tick_of
 from services.archive.defects import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
 from services.archive.partition_counts import counts_of, folders, partitions
-from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
+from services.archive.pieces import ArchivedRecord, PieceGoneError, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load
 from services.proof.checking import Check
@@ -118,7 +118,7 @@ class _Behind:
         #: The first tick there, and when it was appended, in ms.
         self._first: tuple[datetime, int] | None = None
 
-    def take(self, records: list[Kept]) -> None:
+    def take(self, records: list[ArchivedRecord]) -> None:
         """The next records of the partition."""
         for record in records:
             self.end = record.offset + 1
@@ -132,7 +132,7 @@ class _Behind:
                 self._first = tick, record.timestamp
 
 
-def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterator[list[Kept]]:
+def records_kept(place: FilePlace, verified: Verified, partition: int) -> Iterator[list[ArchivedRecord]]:
     """The records of a partition, in order, a list a piece; a piece that is broken is told and passed over.
 
     Pieces may be replaced by a larger one meanwhile: then it goes on in that one, behind what it has told.

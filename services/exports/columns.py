@@ -9,12 +9,12 @@ from uuid import uuid5
 from events.envelope import NAMESPACE
 from events.facts.bills import BillLine
 from projections.revenue.journal import Chart, Entry, entries_of
-from projections.revenue.recognition import Part, parts_of, recognition_of
+from projections.revenue.recognition import MonthPart, parts_of, recognition_of
 from services.exports.reading import Issued
 
 #: MONEY has the digits of a currency's minor unit, NUMBER up to 18 after the point; MONTHS are amounts by month.
 Kind = Literal["TEXT", "FLAG", "WHOLE", "DAY", "MOMENT", "MONEY", "NUMBER", "MONTHS"]
-Value = str | bool | int | date | datetime | Decimal | list[Part] | None
+Value = str | bool | int | date | datetime | Decimal | list[MonthPart] | None
 Row = tuple[Value, ...]
 
 
