@@ -27,7 +27,7 @@ NAME = "manifest.json"
 _REACHES = re.compile(rf"\d{{20}}-(\d{{20}})-[0-9a-f]{{16}}\.parquet|{re.escape(NAME)}\.(\d{{20}})\.")
 
 
-class Piece(msgspec.Struct, frozen=True):
+class ArchivePiece(msgspec.Struct, frozen=True):
     """A file of records at offsets `[first, next)`. Offsets without a record are ends of transactions, or aborted.
 
     `size` is what its records take in memory, in bytes; `last_*` is its last record's mark.
@@ -64,7 +64,7 @@ class Manifest(Sealed, frozen=True):
 
     topic: str
     partition: int
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[ArchivePiece, ...] = ()
 
     @property
     def folder(self) -> str:

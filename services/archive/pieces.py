@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from events.topics import GAP_HEADER
 from services.archive.defects import BrokenArchiveError
-from services.archive.manifest import Manifest, Piece
+from services.archive.manifest import ArchivePiece, Manifest
 from services.archive.place import FilePlace
 from services.kafka import FetchedRecord, Mark, bytes_of_name, digest_of
 
@@ -80,13 +80,13 @@ def records_of(table: pa.Table) -> Iterator[ArchivedRecord]:
             )
 
 
-def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:
+def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: int, end: int) -> ArchivePiece:
     """Write the records of offsets `[first, end)`, one at least; the manifest does not name them yet."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", use_dictionary=_FEW, write_statistics=_SORTED)
     content = sink.getvalue().to_pybytes()
     [last] = records_of(table.slice(table.num_rows - 1))
-    piece = Piece(
+    piece = ArchivePiece(
         first,
         end,
         table.num_rows,
@@ -100,7 +100,7 @@ def write_piece(place: FilePlace, manifest: Manifest, table: pa.Table, first: in
     return piece
 
 
-def read_piece(place: FilePlace, manifest: Manifest, piece: Piece) -> pa.Table:
+def read_piece(place: FilePlace, manifest: Manifest, piece: ArchivePiece) -> pa.Table:
     """The piece's records, as they were written. Raises: BrokenArchiveError, PieceGoneError."""
     path = f"{manifest.folder}/{piece.name}"
     shown, content = place.shown(path), place.read(path)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from events.topics import GAP_HEADER, TOPICS, USAGE
 from services.archive.defects import NotEmptyError, PartitionsDifferError, StampedError
-from services.archive.manifest import Manifest, Piece
+from services.archive.manifest import ArchivePiece, Manifest
 from services.archive.pieces import ArchivedRecord, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load_all
@@ -36,7 +36,7 @@ class Restored(NamedTuple):
 class _Stretch(NamedTuple):
     """A piece, and the offsets `[start, end)` that its records get."""
 
-    piece: Piece
+    piece: ArchivePiece
     start: int
     end: int
 

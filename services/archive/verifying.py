@@ -20,7 +20,7 @@ from services.archive.partition_counts import counts_of, folders, partitions
 from services.archive.pieces import ArchivedRecord, PieceGoneError, read_piece, records_of
 from services.archive.place import FilePlace
 from services.archive.read_back import load
-from services.proof.checking import Check
+from services.proof.checking import PartitionCheck
 from services.proof.head import read_head
 from services.proof.heads_topic import Published, series_of
 
@@ -87,7 +87,7 @@ def verify(place: FilePlace, key: str | None = None) -> Iterator[Verified]:
 
 def _compare(place: FilePlace, verified: Verified, partition: int, signed: list[Published], key: str | None) -> None:
     """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
-    check, wrong = Check([published.head for published in signed]), len(verified.wrong)
+    check, wrong = PartitionCheck([published.head for published in signed]), len(verified.wrong)
     behind = _Behind(signed[-1].head.segment.end if signed else 0)
     for records in records_kept(place, verified, partition):
         check.take((record.offset, record.value) for record in records if not record.fills_a_gap)

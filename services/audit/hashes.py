@@ -39,7 +39,7 @@ SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', 
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
+class StaleRoots:
     """Roots whose draws and accrued lines are older than their balances, and those whose outlooks are, lines or not."""
 
     lines: frozenset[str] = frozenset()
@@ -66,7 +66,7 @@ class Difference:
 
 
 async def first_difference(
-    connection: Any, other: Any, live: str, replay: str, partitions: range, behind: Behind = Behind()
+    connection: Any, other: Any, live: str, replay: str, partitions: range, behind: StaleRoots = StaleRoots()
 ) -> Difference | None:
     """The first difference between two schemas, None when they are equal. `behind`: in the live one.
 

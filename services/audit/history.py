@@ -63,7 +63,7 @@ def _lengths(parts: Sequence[bytes | None]) -> list[int]:
     return [_NONE if part is None else len(part) for part in parts] if missing else list(map(len, parts))  # type: ignore[arg-type]
 
 
-class History:
+class RangeDigests:
     """Digests of some ranges of one partition. The ranges may overlap; the records come once, in order."""
 
     def __init__(self, ranges: Iterable[Range]) -> None:

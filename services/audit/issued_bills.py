@@ -25,14 +25,14 @@ SELECT organization, record FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedBill:
     """An issued bill to derive again."""
 
     organization: str
     bill: BillIssued
 
 
-async def issued_bills(connection: Any, schema: str, partition: int, start: int = 0) -> AsyncIterator[Issued]:
+async def issued_bills(connection: Any, schema: str, partition: int, start: int = 0) -> AsyncIterator[IssuedBill]:
     """Bills of a partition in the order of the positions that they were settled at; a log is folded one way only.
     Only those that were issued at offset `start` or later.
 
@@ -44,17 +44,17 @@ async def issued_bills(connection: Any, schema: str, partition: int, start: int 
         assert isinstance(bill, BillIssued)
         whole = await bill_as_issued(connection, row["organization"], bill.bill_id) if bill.lines_before else bill
         assert whole is not None
-        yield Issued(row["organization"], whole)
+        yield IssuedBill(row["organization"], whole)
 
 
-async def derive_again(projection: Projection, issued: Issued) -> str | None:
+async def derive_again(projection: Projection, issued: IssuedBill) -> str | None:
     """What differs between the bill and its derivation from what the projection has folded; None if nothing does."""
     bill = issued.bill
     state = await projection.family(bill.root_id, issued.organization, bill.positions.partition)
     return _differs(bill, family_of(projection, state))
 
 
-async def derive_again_from_past(projection: Projection, reader: LogReader, issued: Issued) -> str | None:
+async def derive_again_from_past(projection: Projection, reader: LogReader, issued: IssuedBill) -> str | None:
     """What differs of a bill whose positions the projection has passed already; all that it folded must be written."""
     bill = issued.bill
     async with projection.target.reading() as connection:

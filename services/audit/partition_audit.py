@@ -10,8 +10,8 @@ from events.absent import only_given
 from events.facts.usage import RecordMark
 from events.sources import Origins
 from services.audit.conservation import unexplained
-from services.audit.history import History, Range
-from services.audit.issued_bills import Issued, derive_again, derive_again_from_past, issued_bills
+from services.audit.history import Range, RangeDigests
+from services.audit.issued_bills import IssuedBill, derive_again, derive_again_from_past, issued_bills
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres, Role, open_postgres
 from services.projection.apart import Progress
@@ -52,7 +52,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class PartitionProved:
     """What came of it. `difference` is the first one, `digests` are by range of the log."""
 
     partition: int
@@ -79,7 +79,7 @@ class PartitionAudit:
     behind: frozenset[str]
     snapshot: str
 
-    async def run(self, stretch: Stretch, progress: Progress) -> Proved:
+    async def run(self, stretch: Stretch, progress: Progress) -> PartitionProved:
         """Fold it, deriving each bill on the way. Each partition stopped at another offset of the catalog, so it is
         folded for each."""
         async with (
@@ -90,15 +90,15 @@ class PartitionAudit:
             await use_schema(snapshot, self.schemas.live)
             return await self._prove(postgres, snapshot, stretch, progress)
 
-    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
+    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> PartitionProved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
-        history = History(ranges)
+        history = RangeDigests(ranges)
         #: What differs, and of how many bills; None: nothing does.
         told = Counter[str | None]()
         async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
             projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
             await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
-            before: list[Issued] = []
+            before: list[IssuedBill] = []
             async for issued in issued_bills(snapshot, self.schemas.live, stretch.partition, stretch.start):
                 at = issued.bill.positions
                 if at.log < stretch.start or at.catalog < stretch.start_catalog:
@@ -115,11 +115,11 @@ class PartitionAudit:
         history.reach(stretch.end)
         digests = only_given({range: history.digest(*range) for range in ranges})
         difference = next(filter(None, told), None)
-        return Proved(stretch.partition, told.total(), difference, left_over, mark, digests)
+        return PartitionProved(stretch.partition, told.total(), difference, left_over, mark, digests)
 
 
 async def _fold(
-    projection: Projection, main: LogReader, end: int, catalog_end: int, history: History, progress: Progress
+    projection: Projection, main: LogReader, end: int, catalog_end: int, history: RangeDigests, progress: Progress
 ) -> None:
     """Fold up to these positions in memory; large ranges are written on the way.
 

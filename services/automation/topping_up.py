@@ -20,7 +20,7 @@ from services.store.streams import stream_of_alert
 from services.store.view import get
 
 
-class TopUps:
+class RuleTopUps:
     """Runs the top-ups of rules."""
 
     def __init__(self, postgres: Postgres, generations: Callable[[], Generations]) -> None:

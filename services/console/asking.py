@@ -24,7 +24,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
-class Refused(Worded):
+class ApiRefused(Worded):
     """{message}"""
 
     def __init__(self, status: int, message: str) -> None:
@@ -53,22 +53,22 @@ class Asking:
     correlation: str
 
     async def get(self, *parts: str, **query: Any) -> Any:
-        """What a GET answers, numbers exact; parameters that are None are left out. Raises: Refused."""
+        """What a GET answers, numbers exact; parameters that are None are left out. Raises: ApiRefused."""
         given = only_given(query)
         return document_of(await self._called("GET", parts, params=given))
 
     async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
-        """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: Refused."""
+        """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: ApiRefused."""
         headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
         return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
 
     async def bytes_of(self, *parts: str) -> bytes:
-        """What is no JSON. Raises: Refused."""
+        """What is no JSON. Raises: ApiRefused."""
         return (await self.file_of(*parts)).content
 
     async def file_of(self, *parts: str, **query: str) -> httpx.Response:
-        """The same, with its headers. Raises: Refused."""
+        """The same, with its headers. Raises: ApiRefused."""
         return await self._called("GET", parts, params=query)
 
     async def health(self) -> Any:
@@ -81,7 +81,7 @@ class Asking:
         url = path_of("organizations", self.organization, *parts)
         answer = await self.calls.request(method, url, headers=headers, **options)
         if answer.status_code != 200:
-            raise Refused(answer.status_code, _message_of(answer))
+            raise ApiRefused(answer.status_code, _message_of(answer))
         return answer
 
     def _headers(self) -> dict[str, str]:
@@ -109,16 +109,16 @@ class Missing:
 
 
 async def or_missing(request: Awaitable[Any]) -> Any:
-    """The answer, or why there is none. That nobody is signed in any more is no part's affair. Raises: Refused."""
+    """The answer, or why there is none. That nobody is signed in any more is no part's affair. Raises: ApiRefused."""
     try:
         return await request
-    except Refused as error:
+    except ApiRefused as error:
         if error.status == 401:
             raise
         return Missing(error.status, str(error))
 
 
 async def together(**requests: Awaitable[Any]) -> dict[str, Any]:
-    """All answers by name, asked for at once. Raises: Refused, of the first that is."""
+    """All answers by name, asked for at once. Raises: ApiRefused, of the first that is."""
     answers = await asyncio.gather(*requests.values())
     return dict(zip(requests, answers, strict=True))

@@ -84,7 +84,7 @@ def templates() -> Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class PageAddresses:
     """Addresses of pages, for templates."""
 
     base: Base
@@ -99,7 +99,7 @@ class Addresses:
 
 
 @dataclass(frozen=True, slots=True)
-class Inside(Addresses):
+class Inside(PageAddresses):
     """Addresses of pages about an organization. `moment`: what the whole visit is asked as of, kept in every address of
     a page that can be seen so."""
 

@@ -9,7 +9,7 @@ from services.console.asking import Asking, together
 
 async def plans_of(asking: Asking, account: str, *, every_price: bool = False) -> list[dict[str, Any]]:
     """The account's plans in force, each with its template, its prices in force (or all that it has) and what they are
-    for. Raises: Refused.
+    for. Raises: ApiRefused.
     """
     today = (await asking.get("clock"))["now"][:10]
     attached = (await asking.get("accountplans", account=account, date=today))["data"]

@@ -14,7 +14,7 @@ from typing import Any
 from events.absent import only_given
 from events.dates import read_moment
 from projections.calendar import named_day
-from services.console.supposable import BAND, BANDS, Kind, Sort, is_of
+from services.console.supposable import BAND, BANDS, Sort, SupposableKind, is_of
 from services.console.wording import words
 
 NUMBER_RULE = "must be a number, with a point before the decimals"
@@ -71,7 +71,7 @@ def number_of(text: str) -> Decimal | None:
 class Subject:
     """Something with the terms that it has, and those that it is to have."""
 
-    kind: Kind
+    kind: SupposableKind
     stored: dict[str, Any]
     fields: dict[str, Field]
     #: Of each group of bands, which of the form's rows are asked about.
@@ -132,20 +132,20 @@ class Subject:
         return self.fields.get(f"{self.kind.name}.{name}")
 
 
-def subject_of(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
+def subject_of(kind: SupposableKind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Subject:
     """A subject as an address asks about it; `document` is the API's document of it, days are of the zone."""
     made = (*_terms(kind, document, query, zone), *_band_fields(kind, document, query))
     return Subject(kind, document, {field.key: field for field in made}, {})
 
 
-def _terms(kind: Kind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
+def _terms(kind: SupposableKind, document: dict[str, Any], query: Mapping[str, str], zone: str) -> Iterator[Field]:
     for term in kind.terms:
         if kind.name != "commitment" or is_of(term.name, document):
             key, text = f"{kind.name}.{term.name}", _text(document.get(term.name), term.sort, zone)
             yield Field(key, words(term.name), term.sort, text, query.get(key, text), term.hint)
 
 
-def _band_fields(kind: Kind, document: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
+def _band_fields(kind: SupposableKind, document: dict[str, Any], query: Mapping[str, str]) -> Iterator[Field]:
     """The bands that there are, and a row for one more; overage has bands where it has some already."""
     if kind.name != "pricing":
         return

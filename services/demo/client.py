@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaProducer
 from events.dates import instant_text
 from events.topics import usage_key
 from services.access.client import AsyncPatient, SignedIn
-from services.access.local import Credentials
+from services.access.local import LocalKey
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
-from services.demo.trace_file import Request
+from services.demo.trace_file import TraceRequest
 from services.failures import ExpectedFailure
 
 
@@ -23,7 +23,7 @@ class DemoError(ExpectedFailure):
 class Client:
     """Calls under one organization; an answer that is no success ends the demo with the call and the message."""
 
-    def __init__(self, url: str, organization: str, key: Credentials) -> None:
+    def __init__(self, url: str, organization: str, key: LocalKey) -> None:
         self.organization, self._url = organization, url
         self._http = AsyncPatient(base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn(key))
 
@@ -101,7 +101,7 @@ async def _commitment(client: Client, customer: Customer, account: str, plan: st
     return await client.create("commitments", accountId=account, currency="USD", **terms)
 
 
-def cloud_event(organization: str, customer: Customer, request: Request) -> bytes:
+def cloud_event(organization: str, customer: Customer, request: TraceRequest) -> bytes:
     """A request as a CloudEvent of usage (decision 2)."""
     return json.dumps(
         {
@@ -120,13 +120,13 @@ def cloud_event(organization: str, customer: Customer, request: Request) -> byte
     ).encode()
 
 
-def dealt(requests: Sequence[Request]) -> Iterable[tuple[Customer, Request]]:
+def dealt(requests: Sequence[TraceRequest]) -> Iterable[tuple[Customer, TraceRequest]]:
     """The requests dealt to the customers in turn, like cards."""
     return ((CUSTOMERS[index % len(CUSTOMERS)], request) for index, request in enumerate(requests))
 
 
 async def publish(
-    producer: AIOKafkaProducer, topic: str, organization: str, hand: Iterable[tuple[Customer, Request]]
+    producer: AIOKafkaProducer, topic: str, organization: str, hand: Iterable[tuple[Customer, TraceRequest]]
 ) -> None:
     """Send each request by itself, keyed by organization and account as design decision 1 says, and wait for all."""
     sent = [

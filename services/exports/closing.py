@@ -21,7 +21,7 @@ from projections.revenue.journal import Chart, closing_of
 from projections.revenue.recognition import recognition_of
 from services.commands.table import KINDS
 from services.exports.columns import Row, both_sides
-from services.exports.reading import ABOUT_LINES, Connect, Issued, read_issued
+from services.exports.reading import ABOUT_LINES, Connect, IssuedLines, read_issued
 from services.exports.watermark import Range, Watermark
 from services.store.conditions import code_at
 from services.store.rows import COLUMNS, envelope_of
@@ -89,7 +89,7 @@ class Sums:
     before: Decimal = field(default_factory=Decimal)
     by_the_end: Decimal = field(default_factory=Decimal)
 
-    def moved(self, amount: Decimal, issued: Issued, asked: Range) -> None:
+    def moved(self, amount: Decimal, issued: IssuedLines, asked: Range) -> None:
         """Add a line of this amount that was issued, or taken back."""
         signed = -amount if issued.voided else amount
         self.by_the_end += signed
@@ -171,7 +171,7 @@ async def _sums(
     return sums
 
 
-def add_up(sums: Mapping[str, Sums], issued: Issued, asked: Range, ids: Container[str]) -> None:
+def add_up(sums: Mapping[str, Sums], issued: IssuedLines, asked: Range, ids: Container[str]) -> None:
     """Add the lines that bill ahead for these funds, and those that draw them, to the funds' sums."""
     for line in issued.lines:
         id = line.commitment_id or line.balance_id

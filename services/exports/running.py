@@ -29,7 +29,7 @@ class BusyFolderError(Worded, ExpectedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedExport:
     """What is to be exported: facts of an organization from one watermark to another, and for a journal up to which day
     prepayments that are over are closed. None: from where the folder's files end, to the end.
     """
@@ -56,7 +56,7 @@ class Exported(NamedTuple):
     path: str | None
 
 
-async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
+async def run_export(postgres: Postgres, wanted: WantedExport) -> Exported:
     """Raises: ExtraMissingError, PlaceError, PlaceAwayError, GapError, BusyFolderError, and as `checked_range`."""
     async with postgres.connection() as connection:
         log = (await end_of_log(connection))._replace(closed=wanted.closed)
@@ -75,7 +75,7 @@ async def run_export(postgres: Postgres, wanted: Wanted) -> Exported:
     return Exported(asked, rows, path)
 
 
-async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryIO) -> int:
+async def _write(postgres: Postgres, wanted: WantedExport, asked: Range, file: BinaryIO) -> int:
     about = {"organization": wanted.organization, "since": asked.since.text, "until": asked.until.text}
     with with_extra():
         sheet = open_sheet(wanted.format, file, wanted.columns, about)
@@ -88,7 +88,7 @@ async def _write(postgres: Postgres, wanted: Wanted, asked: Range, file: BinaryI
 
 
 @asynccontextmanager
-async def _alone(postgres: Postgres, wanted: Wanted) -> AsyncIterator[None]:
+async def _alone(postgres: Postgres, wanted: WantedExport) -> AsyncIterator[None]:
     """Nobody else adds a file there meanwhile. The lock goes with its connection, so a kill leaves none."""
     async with postgres.alone() as connection:
         what = f"{wanted.out}/{wanted.organization}/{wanted.kind}"

@@ -29,21 +29,21 @@ class BrokenHeaderError(Worded, ExpectedFailure):
     """the first line of {path} must be CSV: {cause}"""
 
 
-class Size(NamedTuple):
+class FileIdentity(NamedTuple):
     """What tells a file from another, and how long it is."""
 
     digest: str
     lines: int
 
 
-def size_of(path: Path) -> Size:
+def size_of(path: Path) -> FileIdentity:
     """Read once, whole."""
     digest, lines = sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             lines += chunk.count(b"\n")
-    return Size(digest.hexdigest(), lines)
+    return FileIdentity(digest.hexdigest(), lines)
 
 
 def rows_of(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
@@ -107,7 +107,7 @@ class FileChangedError(Worded, ExpectedFailure):
     """
 
 
-class Position:
+class ImportPosition:
     """The line up to which all rows of a file with this digest have been answered."""
 
     def __init__(self, path: Path, digest: str, organization: str) -> None:

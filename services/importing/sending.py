@@ -26,7 +26,7 @@ class ImportRefusedError(Worded, ExpectedFailure):
     """{url} answered {status}: {why}"""
 
 
-class Request(NamedTuple):
+class MeasurementsRequest(NamedTuple):
     """Encoded measurements with their lines; `reached`: the line up to which nothing else is to be sent."""
 
     items: list[bytes]
@@ -41,7 +41,7 @@ class Wrong(NamedTuple):
     message: str
 
 
-def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[Request | Wrong]:
+def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[MeasurementsRequest | Wrong]:
     """Requests as large as they may be, and what is wrong by itself."""
     items, lines, size, reached = list[bytes](), list[int](), 0, 0
     for line, row in rows:
@@ -53,13 +53,13 @@ def requests_of(rows: Iterable[tuple[int, dict[str, Any] | Wrong]]) -> Iterator[
                 yield Wrong(line, "is too large, or not in UTF-8")
             else:
                 if len(items) == ITEMS_MAX or size + len(item) + 1 > _BYTES_MAX:
-                    yield Request(items, lines, reached)
+                    yield MeasurementsRequest(items, lines, reached)
                     items, lines, size = [], [], 0
                 items.append(item)
                 lines.append(line)
                 size += len(item) + 1
         reached = line
-    yield Request(items, lines, reached)
+    yield MeasurementsRequest(items, lines, reached)
 
 
 def _encoded(row: dict[str, Any]) -> bytes | None:
@@ -75,7 +75,7 @@ class Sender:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
-    def send(self, request: Request, after: int) -> list[Wrong]:
+    def send(self, request: MeasurementsRequest, after: int) -> list[Wrong]:
         """Send it until it is answered; returns the rows of it that were
         refused. `after`: the line up to which all was sent
         before.

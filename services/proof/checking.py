@@ -10,7 +10,7 @@ from services.proof.head import Head, SegmentSaid
 Numbered = tuple[int, bytes | None]
 
 
-class Check:
+class PartitionCheck:
     """Takes all records of a partition, in order, a few at a time; `heads` are all that was signed of it.
 
     `difference` is the first one, in words; None: so far there is none.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from events.facts.bills import BillIssued, BillLine
 from projections.proof.merkle import UnprovenError, root_by_pruned
 from projections.settlement.billed import content_of, in_words, key_of
-from services.proof.deriving import Issued, Logged
+from services.proof.deriving import BillInLog, LoggedRecord
 from services.proof.documents import BillExport, PartitionProof, SegmentProof
 from services.proof.head import Head, StrangeHeadError, TopicPartition, read_head
 from services.signatures import ForgedError, OtherKeyError
@@ -47,16 +47,16 @@ class Verdict:
         return head
 
 
-class Proved(NamedTuple):
+class ProvedRecords(NamedTuple):
     """Records of a partition, in order, and the checkpoint under which they stand in the log."""
 
     head: Head
-    records: list[Logged]
+    records: list[LoggedRecord]
 
 
 def proved_records(
     verdict: Verdict, proof: PartitionProof, topic_partition: TopicPartition, key: str | None
-) -> Proved | None:
+) -> ProvedRecords | None:
     """What a file has of a partition; None if anything about it is not as it was signed."""
     what = f"{proof.topic}/{proof.partition}"
     head = verdict.head(proof.checkpoint, what, key)
@@ -68,9 +68,9 @@ def proved_records(
         verdict.fails(f"{what}: {text}")
     if wrong:
         return None
-    records = [Logged(record.offset, record.raw) for part in proof.segments for record in part.records]
+    records = [LoggedRecord(record.offset, record.raw) for part in proof.segments for record in part.records]
     verdict.holds(f"{what}: {len(records)} records are part of {head.named}, {head.as_of}")
-    return Proved(head, records)
+    return ProvedRecords(head, records)
 
 
 def _why_not(proof: PartitionProof, head: Head, topic_partition: TopicPartition) -> str | None:
@@ -111,7 +111,7 @@ def _wrong_in_segment(proof: SegmentProof) -> Iterator[str]:
             yield f"the record at offset {record.offset} is not the one that was signed"
 
 
-def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
+def compare(verdict: Verdict, document: BillExport, issued: BillInLog, again: BillIssued | None) -> None:
     """What is shown, what was issued and what follows, line by line."""
     bill, lines = issued.bill, again.lines if again else ()
     left = Counter(map(content_of, lines))
@@ -142,7 +142,7 @@ def compare(verdict: Verdict, document: BillExport, issued: Issued, again: BillI
     _totals(verdict, document, issued, again)
 
 
-def _totals(verdict: Verdict, document: BillExport, issued: Issued, again: BillIssued | None) -> None:
+def _totals(verdict: Verdict, document: BillExport, issued: BillInLog, again: BillIssued | None) -> None:
     bill = issued.bill
     whose = f"account {bill.account_id} of {issued.organization}"
     told = f"bill {bill.bill_id} of {whose}, {bill.bill_date}: {bill.total} {bill.currency}"

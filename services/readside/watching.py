@@ -16,7 +16,7 @@ from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster
 from services.readside.live import Live, OutdatedReadModelsError
 from services.readside.looking import KAFKA_SECONDS, Looker, Seen, TopicEnds
-from services.readside.targets import Target
+from services.readside.targets import WaitTarget
 from services.shared_answers import AnswerOrError, SharedAnswer
 
 #: Seconds between looks while things move, and the longest while they do not.
@@ -77,7 +77,7 @@ class Watcher:
 
     looker: Looker
     _ends: Mapping[str, TopicEnds]
-    _waits: dict[Target, _Wait] = field(default_factory=dict)
+    _waits: dict[WaitTarget, _Wait] = field(default_factory=dict)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _watching: "asyncio.Task[None] | None" = None
     _look: SharedAnswer[Seen] = field(init=False)
@@ -94,7 +94,7 @@ class Watcher:
         """The ends of the topic's partitions, read after this call began. Raises: KafkaUnreachableError."""
         return await self._ends[topic].get(seconds)
 
-    async def until(self, target: Target, deadline: Deadline) -> None:
+    async def until(self, target: WaitTarget, deadline: Deadline) -> None:
         """Wait until the target is reached.
 
         Raises: ProjectionStalledError at the deadline, or after PROGRESS_SECONDS without a move;
@@ -169,7 +169,7 @@ class Watcher:
         self.looker.close()
 
 
-async def _patiently(target: Target, wait: _Wait, deadline: Deadline) -> None:
+async def _patiently(target: WaitTarget, wait: _Wait, deadline: Deadline) -> None:
     loop = asyncio.get_running_loop()
     begun, moves = loop.time(), wait.moves
     while True:

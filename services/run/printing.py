@@ -29,7 +29,7 @@ LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PrintedLine:
     """A line as it is printed. `period` is [start, end) as two ISO days."""
 
     type: str
@@ -80,7 +80,7 @@ def grouped(number: Decimal) -> str:
     return format(number if number else abs(number), ",f")
 
 
-def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line], total: Decimal) -> Table:
+def bill_table(console: Console, title: str, currency: str, lines: Sequence[PrintedLine], total: Decimal) -> Table:
     """A bill as a table. Its period stands in the title; if its lines have several, each stands above its lines."""
     periods = sorted({line.period for line in lines})
     if len(periods) == 1:

@@ -17,7 +17,7 @@ _SAMPLED = re.compile(
 )
 
 
-class Sent(Protocol):
+class ReadRecord(Protocol):
     """A record as it was read."""
 
     @property
@@ -61,7 +61,7 @@ def traceparent_of(headers: Iterable[tuple[str, bytes | None]] | None) -> str | 
     return None
 
 
-def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
+def traced_usage(records: Iterable[ReadRecord]) -> dict[int, bytes]:
     """Offset -> `traceparent` of usage that is sampled. What the event itself says comes before the transport's word.
 
     A malformed one is none: no usage is refused for it.
@@ -74,13 +74,13 @@ def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
     return contexts
 
 
-def traced_records(records: Iterable[Sent]) -> dict[int, bytes]:
+def traced_records(records: Iterable[ReadRecord]) -> dict[int, bytes]:
     """Offset -> `traceparent` of records of our own topics, which have it in a header."""
     headed = ((record.offset, traceparent_of(record.headers)) for record in records if record.headers)
     return {offset: context.encode() for offset, context in headed if context is not None}
 
 
-def _of_event(record: Sent) -> bytes | None:
+def _of_event(record: ReadRecord) -> bytes | None:
     named = dict(record.headers) if record.headers else {}
     extension = named.get(_EXTENSION)
     if extension is None and record.value is not None and _MEMBER in record.value:

@@ -11,7 +11,7 @@ from events.dates import LATEST, read_day
 from services.commands.kind import ANSWERED, InnerList, InStories, WhenNamed
 from services.commands.table import KINDS
 from services.simulate.naming_fields import only_of, parent_field, parent_of, reference_fields, references
-from services.simulate.player import Document, nameless
+from services.simulate.player import WrittenEntity, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
 
@@ -49,9 +49,9 @@ class Entities:
         self._parents: dict[tuple[str, str], str] = {}
         self._count = 0
 
-    def documents(self, lists: Mapping[str, Any]) -> list[Document]:
+    def documents(self, lists: Mapping[str, Any]) -> list[WrittenEntity]:
         """The entities of these lists, in the order of `LISTS` and in it as they stand. Raises: ScenarioError."""
-        by_kind: dict[str, list[Document]] = {kind: [] for kind in LISTS.values()}
+        by_kind: dict[str, list[WrittenEntity]] = {kind: [] for kind in LISTS.values()}
         for name, kind in LISTS.items():
             for entry in _entries(lists, name):
                 self._expand(kind, entry, by_kind)
@@ -62,14 +62,14 @@ class Entities:
             by_kind[made.kind].append(made)
         return [document for documents in by_kind.values() for document in documents]
 
-    def refused(self, lists: Mapping[str, Any]) -> list[Document]:
+    def refused(self, lists: Mapping[str, Any]) -> list[WrittenEntity]:
         """Entities that are to be refused: their codes are free for a later step. Raises: ScenarioError."""
         known = self._known.copy()
         documents = self.documents(lists)
         self._known = known
         return documents
 
-    def _expand(self, kind: str, entry: Lines, by_kind: dict[str, list[Document]]) -> None:
+    def _expand(self, kind: str, entry: Lines, by_kind: dict[str, list[WrittenEntity]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
         check_fields(kind, entry)
         row, inner = _row(kind), _row(kind).inner
@@ -80,7 +80,7 @@ class Entities:
             self._parents[kind, code] = parent
         if row.made_beside is not None:
             fields = self._beside(kind, row.made_beside, code, entry, fields, by_kind)
-        by_kind[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
+        by_kind[kind].append(WrittenEntity(kind, code, entry.line, self._filled(kind, code, fields)))
         if inner is not None:
             for element in _inner_entries(kind, code, entry, inner):
                 self._expand(inner.kind, element, by_kind)
@@ -106,7 +106,7 @@ class Entities:
         code: str,
         entry: Lines,
         fields: dict[str, Any],
-        by_kind: dict[str, list[Document]],
+        by_kind: dict[str, list[WrittenEntity]],
     ) -> dict[str, Any]:
         """An entry's fields, without those that only the other kind has: they make one of that, called like the entry,
         unless it names one that stands there."""
@@ -119,7 +119,7 @@ class Entities:
             for field, (wire, _) in reference_fields(other).items():
                 if required[to_snake(wire)].is_required():
                     of_other.setdefault(field, code)
-            by_kind[other].append(Document(other, named, entry.line, self._filled(other, named, of_other)))
+            by_kind[other].append(WrittenEntity(other, named, entry.line, self._filled(other, named, of_other)))
         elif of_other:
             field = next(iter(of_other))
             raise ScenarioError(entry.line_of(field), f"{kind}.{field}", f"belongs to {other} {named}")
@@ -137,7 +137,7 @@ class Entities:
             defaults[name] = value.format(code=code) if isinstance(value, str) else value
         return with_band_defaults({**defaults, **fields})
 
-    def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
+    def _only_named(self, documents: Iterable[WrittenEntity]) -> Iterator[WrittenEntity]:
         """What is named somewhere but has no entry, and may be made only because it is named."""
         for document in documents:
             for kind, code in references(document.kind, document.fields):
@@ -145,9 +145,9 @@ class Entities:
                 if row is not None and (kind, code) not in self._known:
                     self._known.add((kind, code))
                     fields = self._of_namer(kind, row, document)
-                    yield Document(kind, code, document.line, self._filled(kind, code, fields))
+                    yield WrittenEntity(kind, code, document.line, self._filled(kind, code, fields))
 
-    def _of_namer(self, kind: str, row: WhenNamed, document: Document) -> dict[str, Any]:
+    def _of_namer(self, kind: str, row: WhenNamed, document: WrittenEntity) -> dict[str, Any]:
         """What one has by its row that is made because this document names it."""
         fields: dict[str, Any] = {}
         if row.of_parent is not None:

@@ -20,7 +20,7 @@ from services.api.statement_answers import statement_document
 from services.api.wire import encode
 from services.exports.closing import ClosableFund, FundOwner, FundsOfRange, Sums, add_up, funds_of, rows_of_fund
 from services.exports.columns import JOURNAL, Row, journal_rows
-from services.exports.reading import Issued
+from services.exports.reading import IssuedLines
 from services.exports.watermark import Range, Watermark
 from services.simulate.filing import Ledger, Posting, statement_told
 from services.simulate.memory_keys import MemoryKeys
@@ -59,7 +59,7 @@ class MemoryBooks:
     """The ledger of a story, and all that journals tell of: issued bills, and funds that are paid ahead."""
 
     ledger: Ledger = field(default_factory=Ledger)
-    _issued: list[Issued] = field(default_factory=list)
+    _issued: list[IssuedLines] = field(default_factory=list)
     _deleted: list[ClosableFund] = field(default_factory=list)
     #: Those that funds are of, by id, also of those that were deleted since.
     _owners: dict[str, FundOwner] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class MemoryBooks:
         codes: dict[str, str | None] = {id: account.body.code for id, account in resources.accounts.items()}
         codes |= {id: product.body.code for id, product in resources.products.items()}
         head = bill.model_copy(update={"lines": ()})
-        self._issued.append(Issued(position, now, False, head, bill.lines, codes))
+        self._issued.append(IssuedLines(position, now, False, head, bill.lines, codes))
 
     def deleted(self, resources: Resources, fund: CommitmentEntity | BalanceEntity, now: datetime) -> None:
         """A commitment or balance was deleted."""

@@ -47,12 +47,12 @@ from services.simulate.player import (
     DEFAULT_CONFIG,
     ONLY_LINES,
     Beside,
-    Document,
     IsExpected,
     PlayedBill,
     RefusedError,
     Told,
     UsageRecord,
+    WrittenEntity,
 )
 from services.simulate.telling import act_told, one_after_another
 from services.simulate.wording import played_bill
@@ -72,7 +72,7 @@ class MemoryPlayer(MemoryViews):
         id = kind.single_id(self.resources.organization)
         self._do(None, lambda: CreateResource(kind.name, id, parse_body(kind.name, _wire(fields)), self._now))
 
-    def create(self, document: Document) -> Resource:
+    def create(self, document: WrittenEntity) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
         if id in KINDS[kind].held(self.resources):
             # Its code is taken, which is what is to be said; a client makes no ids, so it never hears of a taken one.

@@ -42,7 +42,7 @@ def nameless(number: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class WrittenEntity:
     """An entity as a scenario writes it, with defaults filled in: references are codes under the name without `Id`."""
 
     kind: str
@@ -158,7 +158,7 @@ class Player(Protocol):
     def configure_statements(self, fields: Mapping[str, Any]) -> None:
         """Say what stands on statements beside the bill, with these statementConfig fields."""
 
-    def create(self, document: Document) -> Resource:
+    def create(self, document: WrittenEntity) -> Resource:
         """Create an entity. Returns its body."""
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from services import spelling
-from services.statement.statement import Line, Party, Statement
+from services.statement.statement import Party, Statement, StatementLine
 
 #: The unit of what is counted in nothing.
 NO_UNIT = "1"
@@ -93,7 +93,7 @@ class _Writer:
         ]
         return [(name, value) for name, value in named if value]
 
-    def row(self, line: Line) -> Row:
+    def row(self, line: StatementLine) -> Row:
         """A line's cells; a price that is not exact is not told."""
         unit = "" if line.unit == NO_UNIT else line.unit
         units = f"{spelling.number(line.units, self.statement.locale)} {unit}".strip() if line.units else ""

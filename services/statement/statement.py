@@ -39,7 +39,7 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatementLine:
     """A line of the bill. `pieces` x `price` is its amount, exactly: what was priced, or one piece of it all."""
 
     number: int
@@ -63,12 +63,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LineGroup:
     """Lines that are read together."""
 
     title: str
     account: str
-    lines: tuple[Line, ...]
+    lines: tuple[StatementLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Statement:
     buyer: Party
     buyer_code: str
     order_number: str | None
-    groups: tuple[Group, ...]
+    groups: tuple[LineGroup, ...]
     net: Decimal
     tax: Tax | None
     total: Decimal
@@ -111,6 +111,6 @@ class Statement:
         return minor_digits(self.currency)
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[StatementLine]:
         """All lines by their numbers."""
         return sorted((line for group in self.groups for line in group.lines), key=lambda line: line.number)

@@ -15,7 +15,7 @@ import httpcore
 import httpx
 
 from services.concurrency import NoTurnError
-from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, Reach
+from services.webhooks.addresses import ForbiddenAddressError, NotHttpsError, ReceiverRules
 from services.webhooks.claims import AttemptOutcome
 from services.webhooks.pauses import asked_pause
 from services.webhooks.reaching import TURN_SECONDS, WHOSE, FitAddresses, Names
@@ -36,7 +36,7 @@ _AGENT = f"Trueup/{version('trueup')}"
 class Sender:
     """Makes attempts."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, reach: Reach) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool, reach: ReceiverRules) -> None:
         self._pool, self._reach = pool, reach
 
     async def attempt(self, url: str, headers: Mapping[str, str], body: str, whose: str = "") -> AttemptOutcome:
@@ -100,7 +100,7 @@ def _outcome(status: int, retry_after: timedelta | None) -> AttemptOutcome:
 
 
 @asynccontextmanager
-async def open_sender(reach: Reach) -> AsyncIterator[Sender]:
+async def open_sender(reach: ReceiverRules) -> AsyncIterator[Sender]:
     """A sender for the length of the block. It uses no proxy, whatever the environment says, because a proxy would look
     up names itself.
     """

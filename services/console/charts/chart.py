@@ -30,7 +30,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class DrawnChart:
     """`wide` and `narrow` are whole `<svg>` elements of one picture, for a page to show one of; `tables` what they
     show; `told` what is to be expected, in words: a sentence for each forecast."""
 
