@@ -58,7 +58,7 @@ class Asking:
         return document_of(await self._called("GET", parts, params=given))
 
     async def send(self, method: str, *parts: str, body: Any = None, once: str | None = None, **query: Any) -> Any:
-        """What a command, or a question with a body, answers. `once`: sent again it is done once. Raises: ApiRefused."""
+        """What a command or question with a body answers. `once`: sent again it is done once. Raises: ApiRefused."""
         headers = {"content-type": "application/json"} | ({"idempotency-key": once} if once else {})
         content = b"" if body is None else _ENCODER.encode(body)
         return document_of(await self._called(method, parts, content=content, headers=headers, params=query))
