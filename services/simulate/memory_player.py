@@ -10,7 +10,7 @@ from events.envelope import NAMESPACE
 from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.entities import Fund
+from projections.entities import FundEntity
 from projections.rating.index import index_families
 from projections.settlement import (
     DraftBill,
@@ -98,7 +98,7 @@ class MemoryPlayer(MemoryViews):
 
     def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
         entity = self._entity(kind, code)
-        drawn = isinstance(entity, Fund) and self._is_used(entity.id, entity.body.account_id)
+        drawn = isinstance(entity, FundEntity) and self._is_used(entity.id, entity.body.account_id)
         self._do(kind, lambda: DeleteResource(kind, entity.id, force, drawn, self._now, effective))
         # An entity of the same code may come again, and is then a later one.
         self.index = index_families(self.resources)
